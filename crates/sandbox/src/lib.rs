@@ -1,0 +1,1 @@
+//! Both providers emulated over real HTTP, with a ledger of what was applied.

@@ -1,0 +1,1 @@
+//! HTTP done once for every adapter: delivery, budgets, tokens, TLS and secret bodies.

@@ -1,0 +1,1 @@
+//! Password changes at Zoom: its wire format and its error table.
