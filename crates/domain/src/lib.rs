@@ -1,1 +1,49 @@
-//! What a password change is: the provider-neutral trait, its values and its outcomes.
+//! What a password change is: the trait [`PasswordService`] behind which every provider stands,
+//! the validated values that go in, and the outcomes that come out. No I/O, no runtime, no HTTP.
+//!
+//! ```no_run
+//! use repass_domain::{CallContext, Effect, Password, PasswordService, PasswordServiceExt as _};
+//!
+//! # async fn example(service: std::sync::Arc<dyn PasswordService>) -> Result<(), Box<dyn std::error::Error>> {
+//! let new = Password::new("New-Passw0rd")?;
+//! match service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await {
+//!     Ok(_) => println!("changed"),
+//!     Err(error) => match error.effect() {
+//!         Effect::NotApplied => println!("the old password still holds: {error}"),
+//!         Effect::Unknown => println!("settle it with `resolve`: {error}"),
+//!     },
+//! }
+//! # Ok(()) }
+//! ```
+
+mod capabilities;
+mod change;
+mod context;
+mod detail;
+mod error;
+#[cfg(feature = "mock")]
+mod fake;
+mod kind;
+mod outcome;
+mod password;
+mod policy;
+mod service;
+mod user_id;
+mod violation;
+
+pub use capabilities::Capabilities;
+pub use change::{Authority, PasswordChange};
+pub use context::CallContext;
+pub use detail::{ProviderDetail, Scrubber};
+pub use error::Error;
+#[cfg(feature = "mock")]
+pub use fake::InMemoryPasswordService;
+pub use kind::ErrorKind;
+pub use outcome::{Attempt, Changed, Effect, Resolution};
+pub use password::{InvalidPassword, Password};
+pub use policy::PasswordPolicy;
+#[cfg(feature = "mock")]
+pub use service::MockPasswordService;
+pub use service::{PasswordService, PasswordServiceExt};
+pub use user_id::{InvalidUserId, UserId};
+pub use violation::{Layer, Rule, Violation};

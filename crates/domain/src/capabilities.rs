@@ -1,0 +1,80 @@
+//! What a provider can do, known before anything is sent.
+
+use serde::Serialize;
+
+use crate::{Authority, Error, ErrorKind};
+
+/// What a provider can do. Asking for more fails with [`ErrorKind::Unsupported`] before a byte is
+/// sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state machine"
+)]
+pub struct Capabilities {
+    /// [`Authority::Administrator`] is taken.
+    pub administrator: bool,
+    /// [`Authority::CurrentPassword`] is taken.
+    pub current_password: bool,
+    /// [`PasswordService::resolve`](crate::PasswordService::resolve) can settle an unknown outcome.
+    pub resolve: bool,
+    /// [`PasswordService::policy`](crate::PasswordService::policy) tells the provider's rules.
+    pub policy: bool,
+}
+
+impl Capabilities {
+    /// A provider that can do nothing; add to it.
+    pub const NONE: Self = Self {
+        administrator: false,
+        current_password: false,
+        resolve: false,
+        policy: false,
+    };
+
+    /// Takes administrator resets as well.
+    pub const fn with_administrator(mut self) -> Self {
+        self.administrator = true;
+        self
+    }
+
+    /// Takes changes proved by the current password as well.
+    pub const fn with_current_password(mut self) -> Self {
+        self.current_password = true;
+        self
+    }
+
+    /// Can settle unknown outcomes as well.
+    pub const fn with_resolve(mut self) -> Self {
+        self.resolve = true;
+        self
+    }
+
+    /// Tells its password policy as well.
+    pub const fn with_policy(mut self) -> Self {
+        self.policy = true;
+        self
+    }
+
+    /// Whether a change by this authority may be sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`], saying what the provider takes instead.
+    pub fn require(self, authority: &Authority) -> Result<(), Error> {
+        let (taken, hint) = match authority {
+            Authority::Administrator => (
+                self.administrator,
+                "this provider takes no administrator reset; give the current password",
+            ),
+            Authority::CurrentPassword(_) => (
+                self.current_password,
+                "this provider cannot check a current password; make it an administrator reset",
+            ),
+        };
+        if taken {
+            Ok(())
+        } else {
+            Err(Error::not_applied(ErrorKind::Unsupported, hint))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is asked for: one change of one user's password.
+
+use crate::{Password, UserId};
+
+/// By whose right a password is changed. Which of them a provider takes is in its
+/// [`Capabilities`](crate::Capabilities).
+#[derive(Debug, Clone)]
+pub enum Authority {
+    /// The configured account may set anyone's password: a *reset*.
+    Administrator,
+    /// The user proves who they are by the password that is valid now: a *change*.
+    CurrentPassword(Password),
+}
+
+/// One change of one user's password.
+///
+/// ```
+/// use repass_domain::{Password, PasswordChange};
+///
+/// let change = PasswordChange::replace(
+///     "alice@example.com".parse()?,
+///     Password::new("Old-Passw0rd")?,
+///     Password::new("New-Passw0rd")?,
+/// );
+/// assert!(!format!("{change:?}").contains("Passw0rd"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    user: UserId,
+    new: Password,
+    authority: Authority,
+}
+
+impl PasswordChange {
+    /// The administrator sets a new password.
+    pub fn reset(user: UserId, new: Password) -> Self {
+        Self {
+            user,
+            new,
+            authority: Authority::Administrator,
+        }
+    }
+
+    /// The user replaces the current password by a new one.
+    pub fn replace(user: UserId, current: Password, new: Password) -> Self {
+        Self {
+            user,
+            new,
+            authority: Authority::CurrentPassword(current),
+        }
+    }
+
+    /// Whose password.
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The password to set.
+    pub fn new_password(&self) -> &Password {
+        &self.new
+    }
+
+    /// By whose right.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+}

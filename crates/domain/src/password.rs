@@ -1,0 +1,163 @@
+//! A password on its way to a provider.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A password that some provider might accept: non-empty UTF-8 without NUL, at most
+/// [`Password::MAX_BYTES`] long. Everything else about it is the provider's policy to judge.
+///
+/// It is wiped from memory when dropped, prints as `Password([REDACTED])`, and has no `Display`,
+/// `Serialize`, `Deserialize`, `PartialEq` or `Deref`: the only way to the text is
+/// [`ExposeSecret::expose_secret`], which this workspace bans by lint except where a provider's
+/// body is encoded.
+///
+/// ```
+/// use repass_domain::Password;
+///
+/// let password = Password::new("correct horse")?;
+/// assert_eq!(format!("{password:?}"), "Password([REDACTED])");
+/// assert!(Password::new("").is_err());
+/// # Ok::<(), repass_domain::InvalidPassword>(())
+/// ```
+#[derive(Clone)]
+pub struct Password(SecretString);
+
+impl Password {
+    /// The longest password taken, in bytes of UTF-8. No known provider takes more than 256
+    /// characters; the bound keeps a wrong file from being sent as a password.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// Takes a password as it is: nothing is trimmed or normalised.
+    ///
+    /// A `String` with spare capacity is copied on its way in and the original is freed unwiped;
+    /// pass `&str` from a buffer that you wipe, or a ready `SecretString`, where that matters.
+    ///
+    /// # Errors
+    /// Says which rule of this type the text breaks; never quotes it.
+    pub fn new(secret: impl Into<SecretString>) -> Result<Self, InvalidPassword> {
+        let secret = secret.into();
+        let text = Self::text(&secret);
+        if text.is_empty() {
+            return Err(InvalidPassword::Empty);
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(InvalidPassword::TooLong { bytes: text.len() });
+        }
+        if text.contains('\0') {
+            return Err(InvalidPassword::ContainsNul);
+        }
+        Ok(Self(secret))
+    }
+
+    /// Takes a password from raw bytes, copied once into a buffer of exactly its size. Wiping
+    /// `bytes` is the caller's part.
+    ///
+    /// # Errors
+    /// As [`Password::new`], and [`InvalidPassword::NotUtf8`].
+    pub fn from_utf8(bytes: &[u8]) -> Result<Self, InvalidPassword> {
+        let text = std::str::from_utf8(bytes).map_err(|_| InvalidPassword::NotUtf8)?;
+        Self::new(text)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the type opens itself"
+    )]
+    fn text(secret: &SecretString) -> &str {
+        secret.expose_secret()
+    }
+}
+
+impl ExposeSecret<str> for Password {
+    fn expose_secret(&self) -> &str {
+        Self::text(&self.0)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password([REDACTED])")
+    }
+}
+
+/// Why a text cannot be a [`Password`]. Holds nothing of the text but its length when too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidPassword {
+    /// Nothing was given.
+    Empty,
+    /// More than [`Password::MAX_BYTES`].
+    TooLong {
+        /// How many bytes were given.
+        bytes: usize,
+    },
+    /// The bytes are not UTF-8, which every provider's wire format needs.
+    NotUtf8,
+    /// A NUL is cut or refused in too many places on the way to be a safe part of a password.
+    ContainsNul,
+}
+
+impl fmt::Display for InvalidPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong { bytes } => {
+                write!(
+                    f,
+                    "is too long: {bytes} bytes, at most {} are taken",
+                    Password::MAX_BYTES
+                )
+            }
+            Self::NotUtf8 => f.write_str("is not valid UTF-8"),
+            Self::ContainsNul => f.write_str("contains a NUL character"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidPassword {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_a_provider_might_take_byte_for_byte() {
+        for text in [
+            "x",
+            "@file",
+            ";type=x",
+            "a\r\nb",
+            "\"\\'",
+            "пароль",
+            " lead and trail ",
+        ] {
+            let password = Password::from_utf8(text.as_bytes()).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "the test compares made-up passwords")]
+            let back = password.expose_secret();
+            assert_eq!(back, text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_none_can_take() {
+        assert_eq!(Password::new("").unwrap_err(), InvalidPassword::Empty);
+        assert_eq!(Password::new("a\0b").unwrap_err(), InvalidPassword::ContainsNul);
+        assert_eq!(
+            Password::from_utf8(&[0xff]).unwrap_err(),
+            InvalidPassword::NotUtf8
+        );
+        let long = "x".repeat(Password::MAX_BYTES + 1);
+        assert_eq!(
+            Password::new(long.as_str()).unwrap_err(),
+            InvalidPassword::TooLong { bytes: 1025 }
+        );
+        assert!(Password::new(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_it() {
+        let password = Password::new("canary-77").unwrap();
+        assert!(!format!("{password:?} {:#?}", Some(&password)).contains("canary"));
+    }
+}

@@ -1,0 +1,198 @@
+//! Whose password is changed.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A user as the provider names them: an e-mail address, a GUID, an opaque id.
+///
+/// It always stands for exactly one URL path segment. What could leave the segment or be read
+/// twice on the way (`/`, `\`, `%`, `?`, `#`, `.` and `..`, white space, control characters) is
+/// refused rather than encoded, because proxies and servers disagree about decoding it again.
+/// Everything else, non-ASCII included, is percent-encoded by the transport.
+///
+/// It is personal data: `Debug` is redacted and there is no `Display`. Zoom reads the id `me` as
+/// the caller's own account, so `me` is sent only if it is given here; nothing defaults to it.
+///
+/// ```
+/// use repass_domain::UserId;
+///
+/// let user: UserId = "alice@example.com".parse()?;
+/// assert_eq!(user.expose(), "alice@example.com");
+/// assert_eq!(format!("{user:?}"), "UserId([REDACTED])");
+/// assert!("../admin".parse::<UserId>().is_err());
+/// # Ok::<(), repass_domain::InvalidUserId>(())
+/// ```
+#[derive(Clone)]
+pub struct UserId(SecretString);
+
+impl UserId {
+    /// The longest id taken, in bytes of UTF-8: the longest e-mail address there can be.
+    pub const MAX_BYTES: usize = 320;
+
+    /// Takes an id as it is; nothing is trimmed or folded.
+    ///
+    /// # Errors
+    /// Says which character stands where, or which bound is passed; never quotes the id.
+    pub fn new(id: &str) -> Result<Self, InvalidUserId> {
+        if id.is_empty() {
+            return Err(InvalidUserId::Empty);
+        }
+        if id.len() > Self::MAX_BYTES {
+            return Err(InvalidUserId::TooLong { bytes: id.len() });
+        }
+        if matches!(id, "." | "..") {
+            return Err(InvalidUserId::DotSegment);
+        }
+        let unsafe_in_a_path = |c: char| {
+            c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | '%' | '?' | '#' | '\u{feff}')
+        };
+        if let Some((index, character)) = id.chars().enumerate().find(|(_, c)| unsafe_in_a_path(*c)) {
+            return Err(InvalidUserId::Character {
+                character,
+                position: index + 1,
+            });
+        }
+        Ok(Self(id.into()))
+    }
+
+    /// The id in clear, for a request's path or a store's key. Keep it out of logs and labels.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the type opens itself"
+    )]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl FromStr for UserId {
+    type Err = InvalidUserId;
+
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        Self::new(id)
+    }
+}
+
+impl PartialEq for UserId {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for UserId {}
+
+impl Hash for UserId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserId([REDACTED])")
+    }
+}
+
+/// Why a text cannot be a [`UserId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidUserId {
+    /// Nothing was given.
+    Empty,
+    /// More than [`UserId::MAX_BYTES`].
+    TooLong {
+        /// How many bytes were given.
+        bytes: usize,
+    },
+    /// The whole id is `.` or `..`.
+    DotSegment,
+    /// It holds a character that could leave the path segment or split the request.
+    Character {
+        /// The character.
+        character: char,
+        /// Where it stands, counted in characters from 1.
+        position: usize,
+    },
+}
+
+impl fmt::Display for InvalidUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the user id is empty"),
+            Self::TooLong { bytes } => {
+                write!(
+                    f,
+                    "the user id is too long: {bytes} bytes, at most {} are taken",
+                    UserId::MAX_BYTES
+                )
+            }
+            Self::DotSegment => f.write_str("the user id is a relative path segment (`.` or `..`)"),
+            Self::Character { character, position } => {
+                let shown = character.escape_default();
+                write!(
+                    f,
+                    "the user id holds `{shown}` at character {position}, which is not allowed there"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidUserId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_could_walk_the_path_is_refused_with_its_place() {
+        for (id, position) in [
+            ("a/b", 2),
+            ("..\\x", 3),
+            ("%2e%2e", 1),
+            ("a b", 2),
+            ("a?x=1", 2),
+            ("a#f", 2),
+            ("é\u{7}", 2),
+            ("a\u{2028}b", 2),
+            ("a\nb", 2),
+        ] {
+            match UserId::new(id).unwrap_err() {
+                InvalidUserId::Character { position: found, .. } => assert_eq!(found, position, "{id:?}"),
+                other => panic!("{id:?}: {other}"),
+            }
+        }
+        assert_eq!(UserId::new("..").unwrap_err(), InvalidUserId::DotSegment);
+        assert_eq!(UserId::new("").unwrap_err(), InvalidUserId::Empty);
+        let long = "x".repeat(10_240);
+        assert_eq!(
+            UserId::new(&long).unwrap_err(),
+            InvalidUserId::TooLong { bytes: 10_240 }
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_free_of_control_characters() {
+        let text = UserId::new("a\u{1b}[31m").unwrap_err().to_string();
+        assert!(
+            text.contains("\\u{1b}") && text.chars().all(|c| !c.is_control()),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn real_ids_pass() {
+        for id in [
+            "alice+x@example.com",
+            "KdYKjnimT4KPd8FFgQt9FQ",
+            "o'hara@example.com",
+            "用户@例子.公司",
+            "a..b",
+        ] {
+            assert_eq!(UserId::new(id).unwrap().expose(), id);
+        }
+    }
+}
