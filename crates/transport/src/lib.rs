@@ -1,1 +1,31 @@
-//! HTTP done once for every adapter: delivery, budgets, tokens, TLS and secret bodies.
+//! HTTP done once for every adapter: what was sent and what was not, budgets, tokens, TLS, and
+//! bodies that hold secrets. It does not know what a password is.
+//!
+//! An adapter describes a [`Request`], a [`Transport`] delivers it, and [`Observed`] says what the
+//! answer means: whether the provider acted, and whether the request may be sent again.
+
+mod answer;
+mod base_url;
+mod body;
+mod delivery;
+mod failure;
+mod fuse;
+mod request;
+mod retry_after;
+mod tls;
+mod transport;
+mod wire;
+
+pub use answer::Answer;
+pub use base_url::{BaseUrl, InvalidUrl};
+pub use body::SecretBody;
+pub use delivery::{Acted, Observed, Resend};
+pub use failure::{Cause, Failure};
+pub use http::{HeaderMap, Method, StatusCode};
+pub use request::{Replay, Request};
+pub use retry_after::retry_after;
+pub use tls::{InvalidCa, TrustedRoots};
+#[cfg(feature = "mock")]
+pub use transport::MockTransport;
+pub use transport::{HttpTransport, InvalidToken, Timeouts, Transport};
+pub use wire::{HttpWire, Wire};

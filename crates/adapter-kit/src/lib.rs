@@ -1,0 +1,15 @@
+//! What every adapter does alike: turning answers and failures of the transport into outcomes of
+//! the domain.
+//!
+//! The domain knows no HTTP and the transport no passwords; this is where the two meet. An adapter
+//! reads an answer into a [`Verdict`], one row of its error table, and a [`Reader`] makes the
+//! outcome of it: the effect always follows from [`Observed`]'s table, never from the adapter's
+//! own opinion, and no text of the provider's passes unscrubbed.
+//!
+//! [`Observed`]: repass_transport::Observed
+
+mod reader;
+mod verdict;
+
+pub use reader::Reader;
+pub use verdict::Verdict;

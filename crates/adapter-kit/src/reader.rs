@@ -1,0 +1,114 @@
+//! From verdicts and failures to outcomes.
+
+use std::time::{Duration, SystemTime};
+
+use repass_domain::{
+    Attempt, Changed, Error, ErrorKind, PasswordChange, ProviderDetail, Scrubber, Violation,
+};
+use repass_transport::{Acted, Answer, Cause, Failure, retry_after};
+
+use crate::Verdict;
+
+/// Reads the answers to one change.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    provider: &'a str,
+    tracking_header: &'static str,
+    scrubber: Scrubber,
+}
+
+impl<'a> Reader<'a> {
+    /// For answers to `change` from the provider configured as `provider`, which names its
+    /// exchanges in the header `tracking_header`.
+    pub fn new(provider: &'a str, tracking_header: &'static str, change: &PasswordChange) -> Self {
+        Self {
+            provider,
+            tracking_header,
+            scrubber: Scrubber::for_change(change),
+        }
+    }
+
+    /// The outcome of a change that was answered.
+    ///
+    /// # Errors
+    /// Whatever the verdict says, unless it is that the provider did it.
+    pub fn conclude(&self, answer: &Answer, verdict: Verdict) -> Result<Changed, Error> {
+        let detail = self.detail(answer, &verdict);
+        match verdict.observed.row().0 {
+            Acted::Yes => Ok(Changed::new().with_tracking_id(detail.tracking_id)),
+            Acted::Maybe => {
+                let message = verdict.advice.unwrap_or(sentence(verdict.kind));
+                Err(self.unknown(verdict.kind, message).with_detail(detail))
+            }
+            Acted::No => Err(refusal(answer, verdict).with_detail(detail)),
+        }
+    }
+
+    /// The outcome of a change that was not answered.
+    pub fn failed(&self, failure: &Failure) -> Error {
+        let kind = kind_of(failure.cause());
+        match failure.acted() {
+            Acted::No => Error::not_applied(kind, failure.to_string()),
+            _ => self.unknown(kind, &failure.to_string()),
+        }
+    }
+
+    fn unknown(&self, kind: ErrorKind, what: &str) -> Error {
+        let message = format!("{what}; whether the password was changed is not known: `resolve` can tell");
+        Error::unknown(kind, message, Attempt::new(self.provider))
+    }
+
+    fn detail(&self, answer: &Answer, verdict: &Verdict) -> ProviderDetail {
+        let scrub = |text: &str| self.scrubber.scrub(text);
+        ProviderDetail {
+            status: Some(answer.status().as_u16()),
+            code: verdict.code.as_deref().map(scrub),
+            message: verdict.message.as_deref().map(scrub),
+            tracking_id: answer.header(self.tracking_header).map(scrub),
+        }
+    }
+}
+
+fn refusal(answer: &Answer, verdict: Verdict) -> Error {
+    if verdict.kind == ErrorKind::PasswordRefused && !verdict.rules.is_empty() {
+        return Error::refused(verdict.rules.into_iter().map(Violation::of_provider).collect());
+    }
+    let delay = if verdict.kind == ErrorKind::RateLimited {
+        retry_after(answer, SystemTime::now()).or(Some(Duration::from_secs(1)))
+    } else {
+        None
+    };
+    Error::not_applied(verdict.kind, verdict.advice.unwrap_or(sentence(verdict.kind))).with_retry_after(delay)
+}
+
+fn kind_of(cause: Cause) -> ErrorKind {
+    match cause {
+        Cause::InvalidRequest => ErrorKind::Internal,
+        Cause::BudgetExhausted => ErrorKind::BudgetExhausted,
+        Cause::Unreachable | Cause::Tls => ErrorKind::Unreachable,
+        Cause::TokenRefused => ErrorKind::Unauthenticated,
+        Cause::TimedOut => ErrorKind::TimedOut,
+        _ => ErrorKind::ConnectionLost,
+    }
+}
+
+fn sentence(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidRequest => "the provider cannot read the request",
+        ErrorKind::PasswordRefused => "the provider refuses the new password",
+        ErrorKind::WrongCurrentPassword => "the current password is not the valid one",
+        ErrorKind::LockedOut => {
+            "the account is locked after too many wrong passwords; wait, or have it unlocked"
+        }
+        ErrorKind::NotEligible => "this user's password cannot be set here",
+        ErrorKind::UserNotFound => "the provider knows no such user",
+        ErrorKind::Unauthenticated => "the provider does not take the configured token; renew it",
+        ErrorKind::PermissionDenied => "the configured credentials may not do this; grant the role or scope",
+        ErrorKind::RateLimited => "the provider's rate limit is reached",
+        ErrorKind::Conflict => "somebody else changed the account at the same moment",
+        ErrorKind::Misconfigured => "what answers at the configured address is not the provider's API",
+        ErrorKind::ProviderFault => "the provider failed inside",
+        ErrorKind::UnexpectedAnswer => "the provider gave an answer that cannot be read",
+        _ => "the provider did not make the change",
+    }
+}

@@ -1,0 +1,86 @@
+//! What a provider answered.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+/// What a provider answered. `Debug` shows no body: providers echo what they were sent.
+#[derive(Clone)]
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    complete: bool,
+}
+
+impl Answer {
+    /// The most that is read of a body; what lies beyond counts as cut.
+    pub const MAX_BODY: usize = 64 * 1024;
+
+    /// A complete answer without headers or body.
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            complete: true,
+        }
+    }
+
+    /// The same with these headers.
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The same with one more header.
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// The same with a body that arrived whole.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The same, but the body was cut: the rest was lost, late, or beyond
+    /// [`MAX_BODY`](Self::MAX_BODY).
+    pub fn cut(mut self) -> Self {
+        self.complete = false;
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A header's value, if there is one and it is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// As much of the body as arrived, without repass's own token.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the body arrived whole.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .field("complete", &self.complete)
+            .finish_non_exhaustive()
+    }
+}

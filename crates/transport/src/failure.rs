@@ -1,0 +1,71 @@
+//! Why there is no answer.
+
+use std::fmt;
+
+use crate::Acted;
+
+/// Why there is no answer, and whether the provider may have acted all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    cause: Cause,
+    acted: Acted,
+    message: String,
+}
+
+/// What stood in the way of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The request could not be built.
+    InvalidRequest,
+    /// No time was left to send it.
+    BudgetExhausted,
+    /// No connection: name not found, refused, no answer to connecting.
+    Unreachable,
+    /// The peer's certificate is not trusted, or TLS failed otherwise.
+    Tls,
+    /// The token endpoint refuses repass's own credentials.
+    TokenRefused,
+    /// The connection broke.
+    ConnectionLost,
+    /// No answer in time.
+    TimedOut,
+}
+
+impl Failure {
+    /// Nothing was sent. `message` is a sentence for people, free of secrets.
+    pub fn not_sent(cause: Cause, message: impl Into<String>) -> Self {
+        Self {
+            cause,
+            acted: Acted::No,
+            message: message.into(),
+        }
+    }
+
+    /// Something may have been sent. `message` is a sentence for people, free of secrets.
+    pub fn lost(cause: Cause, message: impl Into<String>) -> Self {
+        Self {
+            cause,
+            acted: Acted::Maybe,
+            message: message.into(),
+        }
+    }
+
+    /// What stood in the way.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Whether the provider may have acted: `No` or `Maybe`.
+    pub fn acted(&self) -> Acted {
+        self.acted
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,154 @@
+//! One request, as an adapter describes it.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{Answer, Observed, SecretBody};
+
+/// Whether the same request may be sent again.
+///
+/// Declared by the operation that knows, for every request; never derived from the HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// Only when it is certain that the provider did not act on it: password changes.
+    OnlyIfUnacted,
+    /// At any time, because a second time leads to the same state: reads, absolute values, tokens.
+    Convergent,
+}
+
+/// One request to the provider, and how its answer is to be read.
+#[derive(Clone)]
+pub struct Request {
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Option<SecretBody>,
+    pub(crate) replay: Replay,
+    pub(crate) budget: Duration,
+    pub(crate) reading: fn(&Answer) -> Observed,
+}
+
+// RFC 3986's unreserved characters, and `@`, which every path segment may hold.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl Request {
+    /// A request without path and body. `operation` names it in logs and metrics.
+    pub fn new(operation: &'static str, method: Method, replay: Replay) -> Self {
+        Self {
+            operation,
+            method,
+            path: String::new(),
+            body: None,
+            replay,
+            budget: Duration::MAX,
+            reading: Observed::of_answer,
+        }
+    }
+
+    /// Appends one path segment, percent-encoded: whatever it holds, it stays one segment.
+    pub fn segment(mut self, segment: &str) -> Self {
+        self.path.push('/');
+        self.path.extend(utf8_percent_encode(segment, SEGMENT));
+        self
+    }
+
+    /// Appends one query parameter, percent-encoded.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.path.push(if self.path.contains('?') { '&' } else { '?' });
+        self.path.extend(utf8_percent_encode(name, QUERY));
+        self.path.push('=');
+        self.path.extend(utf8_percent_encode(value, QUERY));
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: SecretBody) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Sets how long delivery may take in all, waiting and resending included.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Sets how an answer is read, where the provider says more than its status does.
+    pub fn reading(mut self, reading: fn(&Answer) -> Observed) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    /// The HTTP method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Path and query below the base URL, encoded.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The body, if there is one.
+    pub fn secret_body(&self) -> Option<&SecretBody> {
+        self.body.as_ref()
+    }
+
+    /// Whether it may be sent again.
+    pub fn replay(&self) -> Replay {
+        self.replay
+    }
+
+    /// How long delivery may take in all.
+    pub fn time_budget(&self) -> Duration {
+        self.budget
+    }
+
+    /// Reads an answer to this request.
+    pub fn read(&self, answer: &Answer) -> Observed {
+        (self.reading)(answer)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The path names a user.
+        f.debug_struct("Request")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("replay", &self.replay)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_stays_one_segment() {
+        let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+            .segment("users")
+            .segment("a/..?#%2e ü+@x")
+            .query("k", "a&b=c");
+        assert_eq!(
+            request.path(),
+            "/users/a%2F..%3F%23%252e%20%C3%BC%2B@x?k=a%26b%3Dc"
+        );
+        assert!(!format!("{request:?}").contains("users"));
+    }
+}

@@ -1,0 +1,232 @@
+//! What one attempt says about each thing a peer can do, over a real socket. The peer counts a
+//! request once it has read all of it: that is when a provider may have acted.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use repass_transport::{
+    Acted, Answer, BaseUrl, Cause, Failure, HttpTransport, HttpWire, Method, Replay, Request, SecretBody,
+    StatusCode, Timeouts, Transport as _, TrustedRoots,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const TOKEN: &str = "canary-token-5150";
+
+#[derive(Clone, Copy)]
+enum Peer {
+    /// Reads the request, then writes this and closes.
+    Says(&'static str),
+    /// Reads the request, then resets the connection.
+    Resets,
+    /// Reads the request, then is silent.
+    Stalls,
+    /// Closes before it reads.
+    ClosesAtOnce,
+    /// Reads the request and then writes without end.
+    Floods,
+}
+
+struct Listening {
+    base_url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+async fn listen(peer: Peer) -> Listening {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(serve(socket, peer, Arc::clone(&counter)));
+        }
+    });
+    Listening { base_url, requests }
+}
+
+async fn serve(mut socket: TcpStream, peer: Peer, requests: Arc<AtomicUsize>) {
+    if matches!(peer, Peer::ClosesAtOnce) {
+        return;
+    }
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    while !seen.ends_with(b"\"end\"") {
+        match socket.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(n) => seen.extend_from_slice(&buffer[..n]),
+        }
+    }
+    requests.fetch_add(1, Ordering::SeqCst);
+    match peer {
+        Peer::Says(text) => socket.write_all(text.as_bytes()).await.unwrap(),
+        Peer::Resets => socket.set_zero_linger().unwrap(),
+        Peer::Stalls => std::future::pending().await,
+        Peer::Floods => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n";
+            let mut writing = socket.write_all(head.as_bytes()).await;
+            while writing.is_ok() {
+                writing = socket.write_all(&[b'x'; 4096]).await;
+            }
+        }
+        Peer::ClosesAtOnce => {}
+    }
+}
+
+fn transport(base_url: &str) -> HttpTransport {
+    let base_url: BaseUrl = base_url.parse().unwrap();
+    let wire = HttpWire::new(base_url, TrustedRoots::default(), Duration::from_secs(5));
+    HttpTransport::with_bearer(wire, &TOKEN.into(), Timeouts::default()).unwrap()
+}
+
+fn request() -> Request {
+    Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+        .segment("users")
+        .body(SecretBody::json(&"end"))
+        .budget(Duration::from_secs(20))
+}
+
+async fn attempt(peer: Peer) -> (Result<Answer, Failure>, usize) {
+    let listening = listen(peer).await;
+    let result = transport(&listening.base_url).deliver(&request()).await;
+    (result, listening.requests.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn a_closed_port_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = transport(&base_url).deliver(&request()).await.unwrap_err();
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::Unreachable, Acted::No)
+    );
+    assert!(failure.to_string().contains("connection refused"), "{failure}");
+}
+
+#[tokio::test]
+async fn without_budget_nothing_is_sent() {
+    let listening = listen(Peer::Says("HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let failure = transport(&listening.base_url)
+        .deliver(&request().budget(Duration::ZERO))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::BudgetExhausted, Acted::No)
+    );
+    assert_eq!(listening.requests.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn whatever_breaks_after_the_request_left_may_have_been_acted_on() {
+    for peer in [
+        Peer::Says(""),
+        Peer::Says("HTTP/1.1 20"),
+        Peer::Says("garbage\r\n\r\n"),
+        Peer::Resets,
+    ] {
+        let (result, requests) = attempt(peer).await;
+        let failure = result.unwrap_err();
+        assert_eq!(
+            (failure.cause(), failure.acted()),
+            (Cause::ConnectionLost, Acted::Maybe)
+        );
+        assert_eq!(requests, 1, "and it is not sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_without_reading_is_never_taken_for_a_refusal() {
+    let (result, _) = attempt(Peer::ClosesAtOnce).await;
+    assert_eq!(result.unwrap_err().cause(), Cause::ConnectionLost);
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_budget_and_may_have_been_acted_on() {
+    let listening = listen(Peer::Stalls).await;
+    let request = request().budget(Duration::from_millis(200));
+    let failure = transport(&listening.base_url)
+        .deliver(&request)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::TimedOut, Acted::Maybe)
+    );
+    assert_eq!(listening.requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_cut_body_is_an_answer_that_says_so() {
+    let cut = attempt(Peer::Says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"))
+        .await
+        .0
+        .unwrap();
+    assert_eq!(
+        (cut.status(), cut.is_complete(), cut.body()),
+        (StatusCode::OK, false, &b"half"[..])
+    );
+    let whole = attempt(Peer::Says("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhalf"))
+        .await
+        .0
+        .unwrap();
+    assert!(whole.is_complete());
+}
+
+#[tokio::test]
+async fn an_endless_body_is_read_up_to_the_cap() {
+    let answer = attempt(Peer::Floods).await.0.unwrap();
+    assert!(!answer.is_complete());
+    assert!(answer.body().len() <= Answer::MAX_BODY && !answer.body().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_its_target_receives_nothing() {
+    let target = listen(Peer::Says("HTTP/1.1 204 No Content\r\n\r\n")).await;
+    let head = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: {}/\r\ncontent-length: 0\r\n\r\n",
+        target.base_url
+    );
+    let (result, _) = attempt(Peer::Says(head.leak())).await;
+    assert_eq!(result.unwrap().status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(target.requests.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn the_token_does_not_come_back_in_a_body() {
+    let head = "HTTP/1.1 400 Bad Request\r\ncontent-length: 37\r\n\r\n<Bearer canary-token-5150|canary-token";
+    let answer = attempt(Peer::Says(head)).await.0.unwrap();
+    assert_eq!(answer.body(), b"<Bearer [token]|canary-toke");
+}
+
+#[tokio::test]
+async fn a_port_without_tls_is_told_and_not_sent_to() {
+    let listening = listen(Peer::Stalls).await;
+    let https = listening.base_url.replace("http:", "https:");
+    let failure = transport(&https)
+        .deliver(&request().budget(Duration::from_millis(500)))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.acted(), Acted::No, "{failure}");
+    assert_eq!(listening.requests.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_refused() {
+    for token in ["", "a b", "a\r\nx: y", "é"] {
+        let wire = HttpWire::new(
+            "http://127.0.0.1:1".parse().unwrap(),
+            TrustedRoots::default(),
+            Duration::from_secs(1),
+        );
+        assert!(
+            HttpTransport::with_bearer(wire, &token.into(), Timeouts::default()).is_err(),
+            "{token:?}"
+        );
+    }
+}
