@@ -1,0 +1,162 @@
+//! What a sandbox says of itself when it starts, so that scripts and tests can use it.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::options::Provider;
+use crate::people::{
+    ADMIN, ADMIN_PASSWORD, DIRECTORY, PARTITION, PEOPLE, SSO, numbered_guid, numbered_password,
+    numbered_zoom_id,
+};
+use crate::shared::{Shared, reveal};
+
+/// One JSON object with all that a client has to know. Its secrets are the sandbox's own inventions.
+#[derive(Debug, Clone, Serialize)]
+pub struct Announcement {
+    /// The address it listens on.
+    pub listen: SocketAddr,
+    /// The bearer token that both providers take at any time.
+    pub token: String,
+    /// Where Zoom is.
+    pub zoom: AnnouncedZoom,
+    /// Where the identity portal is.
+    pub identity: AnnouncedIdentity,
+    /// The users one can try things on, with their first passwords.
+    pub users: Vec<AnnouncedUser>,
+    /// The numbered users.
+    pub numbered_users: NumberedUsers,
+    /// Where `GET` tells what was really applied.
+    pub ledger_url: String,
+    /// Where `POST {"provider","user","password"}` tells whether that is the current password.
+    pub verify_url: String,
+    /// Where `GET` tells what has arrived.
+    pub requests_url: String,
+    /// The certificate authority to trust, when it speaks TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
+}
+
+/// Where Zoom is.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnnouncedZoom {
+    /// The base URL of its API.
+    pub base_url: String,
+}
+
+/// Where the identity portal is.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnnouncedIdentity {
+    /// The base URL, in its shortest form.
+    pub base_url: String,
+    /// Every form of the base URL; all of them are alike.
+    pub base_urls: Vec<String>,
+    /// The GUID of its one organisation.
+    pub partition: String,
+}
+
+/// A user one can try things on.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnnouncedUser {
+    /// Where.
+    pub provider: Provider,
+    /// What a path names the user by.
+    pub id: String,
+    /// The e-mail address.
+    pub email: String,
+    /// The first password; absent for one who has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// The rule behind the numbered users. `n` counts from 1 to `count`.
+#[derive(Debug, Clone, Serialize)]
+pub struct NumberedUsers {
+    /// How many there are at each provider.
+    pub count: u32,
+    /// The id at Zoom.
+    pub zoom_id: &'static str,
+    /// The id at the portal.
+    pub identity_id: &'static str,
+    /// The first password at both, in terms of [`numbered_password`](crate::numbered_password).
+    pub password: &'static str,
+    /// User 1, worked out.
+    pub first: NumberedExample,
+}
+
+/// One numbered user, worked out.
+#[derive(Debug, Clone, Serialize)]
+pub struct NumberedExample {
+    /// The id at Zoom.
+    pub zoom_id: String,
+    /// The id at the portal.
+    pub identity_id: String,
+    /// The first password at both.
+    pub password: String,
+}
+
+impl Announcement {
+    pub(crate) fn new(shared: &Shared, listen: SocketAddr, ca_pem: Option<String>) -> Self {
+        let origin = format!("{}://{listen}", if ca_pem.is_some() { "https" } else { "http" });
+        let mounts = ["identity", "identity_", "acme/identity_", "acme/main/identity_"];
+        Self {
+            listen,
+            token: reveal(&shared.token).to_owned(),
+            zoom: AnnouncedZoom {
+                base_url: format!("{origin}/v2"),
+            },
+            identity: AnnouncedIdentity {
+                base_url: format!("{origin}/identity"),
+                base_urls: mounts.iter().map(|mount| format!("{origin}/{mount}")).collect(),
+                partition: PARTITION.to_owned(),
+            },
+            users: users(shared),
+            numbered_users: NumberedUsers {
+                count: shared.options.users,
+                zoom_id: "user{n:06}@example.com",
+                identity_id: "00000000-0000-4000-8000-{n:012}",
+                password: "Start-{n/1000:03}-{n%1000:03}",
+                first: NumberedExample {
+                    zoom_id: numbered_zoom_id(1),
+                    identity_id: numbered_guid(1),
+                    password: numbered_password(1),
+                },
+            },
+            ledger_url: format!("{origin}/_sandbox/ledger"),
+            verify_url: format!("{origin}/_sandbox/verify"),
+            requests_url: format!("{origin}/_sandbox/requests"),
+            ca_pem,
+        }
+    }
+}
+
+fn users(shared: &Shared) -> Vec<AnnouncedUser> {
+    let user = |provider, id: &str, email: &str, password: Option<&str>| AnnouncedUser {
+        provider,
+        id: id.to_owned(),
+        email: email.to_owned(),
+        password: password.map(str::to_owned),
+    };
+    let mut users: Vec<_> = PEOPLE
+        .iter()
+        .map(|it| user(Provider::Zoom, it.email, it.email, Some(it.password)))
+        .collect();
+    users.push(user(Provider::Zoom, ADMIN, ADMIN, Some(ADMIN_PASSWORD)));
+    users.push(user(Provider::Zoom, SSO, SSO, None));
+    users.extend(
+        PEOPLE
+            .iter()
+            .map(|it| user(Provider::Identity, it.guid, it.email, Some(it.password))),
+    );
+    users.push(user(Provider::Identity, DIRECTORY.guid, DIRECTORY.email, None));
+    for seeded in &shared.options.seeded {
+        users.retain(|known| known.provider != seeded.provider || !known.id.eq_ignore_ascii_case(&seeded.id));
+        users.push(user(
+            seeded.provider,
+            &seeded.id,
+            &seeded.id,
+            Some(reveal(&seeded.password)),
+        ));
+    }
+    users
+}

@@ -1,0 +1,89 @@
+//! The sandbox's own routes, under `/_sandbox`.
+
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::message::path::segments;
+use crate::message::reply::{self, Received, Reply};
+use crate::options::Provider;
+use crate::shared::{Shared, World};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Verify {
+    provider: Provider,
+    user: String,
+    password: String,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    current: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u64,
+}
+
+/// Answers a request. No token is asked for: the sandbox holds nothing but inventions.
+pub(crate) fn answer(shared: &Shared, request: &Received) -> Reply {
+    handle(shared, request)
+        .unwrap_or_else(|message| reply::json(StatusCode::BAD_REQUEST, &json!({"error": message})))
+}
+
+fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
+    let segments = segments(request.uri().path());
+    match (request.method(), &segments[1..]) {
+        (&Method::GET, ["ledger"]) => {
+            let ledger = shared.world().ledger.snapshot();
+            Ok(reply::json(StatusCode::OK, &ledger))
+        }
+        (&Method::GET, ["requests"]) => Ok(reply::json(StatusCode::OK, &shared.traffic.snapshot())),
+        (&Method::POST, ["verify"]) => {
+            let Verify {
+                provider,
+                user,
+                password,
+            } = parsed(request)?;
+            let current = shared.accepts(provider, &user, &password);
+            Ok(reply::json(StatusCode::OK, &Verified { current }))
+        }
+        (&Method::POST, ["clock"]) => {
+            let Advance { advance_seconds } = parsed(request)?;
+            shared.clock.advance(advance_seconds);
+            Ok(reply::json(StatusCode::OK, &json!({"now": shared.clock.now()})))
+        }
+        (&Method::POST, ["reset"]) => {
+            shared.reset();
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
+        _ => Ok(reply::json(
+            StatusCode::NOT_FOUND,
+            &json!({"error": "no such control route"}),
+        )),
+    }
+}
+
+fn parsed<'r, T: Deserialize<'r>>(request: &'r Received) -> Result<T, String> {
+    serde_json::from_slice(request.body()).map_err(|error| error.to_string())
+}
+
+impl Shared {
+    /// Whether this is the user's current password.
+    pub(crate) fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
+        let password = self.fingerprinter.of(password);
+        let World { zoom, identity, .. } = &mut *self.world();
+        let current = match provider {
+            Provider::Zoom => zoom.find(user, &self.fingerprinter).map(|user| &user.password),
+            Provider::Identity => identity
+                .find(user, &self.fingerprinter)
+                .map(|user| &user.password),
+        };
+        current
+            .and_then(Option::as_ref)
+            .is_some_and(|current| current.is(password))
+    }
+}

@@ -1,0 +1,58 @@
+//! The result of an operation on a user: `succeeded`, and if not, why.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::message::reply::{self, Reply};
+use crate::options::FailureStatus;
+
+/// One reason, with the framework's code and its English text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Failure {
+    pub(super) code: String,
+    pub(super) description: String,
+}
+
+impl Failure {
+    pub(super) fn new(code: &str, description: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            description: description.into(),
+        }
+    }
+
+    /// The current password is wrong, or there is none.
+    pub(super) fn mismatch() -> Self {
+        Self::new("PasswordMismatch", "Incorrect password.")
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    succeeded: bool,
+    errors: &'a [Failure],
+}
+
+pub(super) fn success() -> Reply {
+    reply::json(
+        StatusCode::OK,
+        &Body {
+            succeeded: true,
+            errors: &[],
+        },
+    )
+}
+
+pub(super) fn failure(status: FailureStatus, errors: &[Failure]) -> Reply {
+    let status = match status {
+        FailureStatus::BadRequest => StatusCode::BAD_REQUEST,
+        FailureStatus::Ok => StatusCode::OK,
+    };
+    reply::json(
+        status,
+        &Body {
+            succeeded: false,
+            errors,
+        },
+    )
+}

@@ -1,0 +1,141 @@
+//! What was really applied.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::fingerprint::Fingerprint;
+use crate::options::Provider;
+use crate::switch::switch;
+
+switch! {
+    /// How a password came to be set.
+    Operation {
+        /// By its owner, who gave the current one.
+        Change = "change",
+        /// By an administrator, without it.
+        Reset = "reset",
+    }
+}
+
+/// One password that was really set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Position in the ledger, counted from 1 across both providers.
+    pub seq: u64,
+    /// Where it was set.
+    pub provider: Provider,
+    /// Whose it is: the e-mail address at Zoom, the GUID (or free id) at the identity portal, in the
+    /// spelling of the sandbox's own directory.
+    pub user: String,
+    /// When, by the sandbox's clock.
+    pub at: Timestamp,
+    /// By whom.
+    pub operation: Operation,
+    /// Keyed fingerprint of the new password, as
+    /// [`Sandbox::fingerprint`](crate::Sandbox::fingerprint) gives it.
+    pub fingerprint: String,
+    /// The tracking id of the answer, where the provider sends one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_id: Option<String>,
+}
+
+/// How many passwords of one user were really set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Total {
+    /// Where.
+    pub provider: Provider,
+    /// Whose.
+    pub user: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// A copy of the ledger at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Every change, oldest first.
+    pub changes: Vec<Change>,
+    /// The same, counted per user; users without a change are absent.
+    pub totals: Vec<Total>,
+}
+
+impl Ledger {
+    /// How often this user's password was really set.
+    pub fn count(&self, provider: Provider, user: &str) -> u64 {
+        self.totals
+            .iter()
+            .find(|total| total.provider == provider && total.user == user)
+            .map_or(0, |total| total.count)
+    }
+}
+
+/// A user's current password. Only [`Book::apply`] can set another.
+#[derive(Debug)]
+pub(crate) struct Current(Fingerprint);
+
+impl Current {
+    pub(crate) fn initial(password: Fingerprint) -> Self {
+        Self(password)
+    }
+
+    pub(crate) fn is(&self, password: Fingerprint) -> bool {
+        self.0 == password
+    }
+}
+
+/// What an entry says besides the password.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) provider: Provider,
+    pub(crate) user: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) operation: Operation,
+    pub(crate) tracking_id: Option<&'a str>,
+}
+
+/// The ledger as it grows.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    changes: Vec<Change>,
+}
+
+impl Book {
+    /// Sets a password and appends its entry: one without the other cannot be had.
+    pub(crate) fn apply(&mut self, current: &mut Current, new: Fingerprint, entry: &Entry<'_>) {
+        current.0 = new;
+        self.changes.push(Change {
+            seq: self.changes.len() as u64 + 1,
+            provider: entry.provider,
+            user: entry.user.to_owned(),
+            at: entry.at,
+            operation: entry.operation,
+            fingerprint: new.to_string(),
+            tracking_id: entry.tracking_id.map(str::to_owned),
+        });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub(crate) fn snapshot(&self) -> Ledger {
+        let mut counts: BTreeMap<(Provider, &str), u64> = BTreeMap::new();
+        for change in &self.changes {
+            *counts.entry((change.provider, &change.user)).or_default() += 1;
+        }
+        let totals = counts
+            .into_iter()
+            .map(|((provider, user), count)| Total {
+                provider,
+                user: user.to_owned(),
+                count,
+            })
+            .collect();
+        Ledger {
+            changes: self.changes.clone(),
+            totals,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! HTTP messages: reading what any client sends, writing what a provider answers.
+
+pub(crate) mod content_type;
+pub(crate) mod multipart;
+pub(crate) mod path;
+pub(crate) mod reply;

@@ -1,0 +1,201 @@
+//! A running sandbox, seen from the program that started it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::announcement::Announcement;
+use crate::identity::directory::guid;
+use crate::ledger::Ledger;
+use crate::options::{IdentityIds, Options, Provider};
+use crate::people::MOST_NUMBERED;
+use crate::server;
+use crate::shared::Shared;
+use crate::tls;
+use crate::traffic::Requests;
+
+/// Why a sandbox did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// No certificate could be made.
+    Tls(Box<dyn std::error::Error + Send + Sync>),
+    /// More numbered users than their six digits can name.
+    TooManyUsers(u32),
+    /// A seeded portal user whose id is no GUID, although only GUIDs are taken.
+    NotAGuid(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(addr, _) => write!(f, "cannot listen on {addr}"),
+            Self::Tls(_) => f.write_str("cannot make a certificate"),
+            Self::TooManyUsers(users) => write!(f, "{users} users asked for, {MOST_NUMBERED} at most"),
+            Self::NotAGuid(id) => write!(f, "`{id}` is no GUID; switch the portal's ids to `any` to use it"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen(_, error) => Some(error),
+            Self::Tls(error) => Some(&**error),
+            Self::TooManyUsers(_) | Self::NotAGuid(_) => None,
+        }
+    }
+}
+
+/// Both providers, listening. Dropping it stops it at once; [`shutdown`](Self::shutdown) lets requests finish.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    announcement: Announcement,
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox on the current Tokio runtime. It is listening when this returns.
+    ///
+    /// # Errors
+    /// When the address is taken or not this machine's, when certificates cannot be made, and when the options
+    /// contradict themselves; nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        check(&options)?;
+        let identity = if options.tls {
+            Some(tls::identity(options.tls_expired).map_err(StartError::Tls)?)
+        } else {
+            None
+        };
+        let (acceptor, ca_pem) = identity.map(|it| (it.acceptor, it.ca_pem)).unzip();
+        let listen = options.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| StartError::Listen(listen, error))?;
+        let addr = listener
+            .local_addr()
+            .map_err(|error| StartError::Listen(listen, error))?;
+        let shared = Arc::new(Shared::new(options));
+        let announcement = Announcement::new(&shared, addr, ca_pem);
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(server::run(listener, acceptor, Arc::clone(&shared), stopped));
+        Ok(Self {
+            shared,
+            announcement,
+            stop,
+            server: Some(server),
+        })
+    }
+
+    /// Starts a sandbox with [`Options::default`].
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn start_default() -> Result<Self, StartError> {
+        Self::start(Options::default()).await
+    }
+
+    /// All that a client has to know, as one JSON object when serialized.
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
+    }
+
+    /// The address it listens on, with its real port.
+    pub fn addr(&self) -> SocketAddr {
+        self.announcement.listen
+    }
+
+    /// Zoom's base URL, `http://127.0.0.1:PORT/v2`.
+    pub fn zoom_base_url(&self) -> &str {
+        &self.announcement.zoom.base_url
+    }
+
+    /// The portal's base URL, `http://127.0.0.1:PORT/identity`.
+    pub fn identity_base_url(&self) -> &str {
+        &self.announcement.identity.base_url
+    }
+
+    /// The bearer token that both providers take at any time.
+    pub fn token(&self) -> &SecretString {
+        &self.shared.token
+    }
+
+    /// The certificate authority to trust, with [`Options::tls`].
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.announcement.ca_pem.as_deref()
+    }
+
+    /// What was really applied until now.
+    pub fn ledger(&self) -> Ledger {
+        self.shared.world().ledger.snapshot()
+    }
+
+    /// How many changes were really applied until now; cheaper than a whole [`ledger`](Self::ledger).
+    pub fn changes(&self) -> usize {
+        self.shared.world().ledger.len()
+    }
+
+    /// What has arrived until now.
+    pub fn requests(&self) -> Requests {
+        self.shared.traffic.snapshot()
+    }
+
+    /// Whether this is the user's current password; `false` too for a user who does not exist or has none.
+    pub fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
+        self.shared.accepts(provider, user, password)
+    }
+
+    /// The fingerprint which the ledger of this run has for a password.
+    pub fn fingerprint(&self, password: &str) -> String {
+        self.shared.fingerprinter.of(password).to_string()
+    }
+
+    /// Back to the start: users, ledger and counters. The clock, the token and the key stay.
+    pub fn reset(&self) {
+        self.shared.reset();
+    }
+
+    /// Moves the sandbox's clock forward: token lifetimes, daily caps and lock-outs follow it.
+    pub fn advance_clock(&self, seconds: u64) {
+        self.shared.clock.advance(seconds);
+    }
+
+    /// Stops accepting, lets the requests in flight finish, and returns when all connections are closed.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        if let Some(server) = self.server.take() {
+            // A join error means that the server panicked: it is stopped all the same.
+            let _ = server.await;
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+fn check(options: &Options) -> Result<(), StartError> {
+    if options.users > MOST_NUMBERED {
+        return Err(StartError::TooManyUsers(options.users));
+    }
+    let unreachable = options.seeded.iter().find(|user| {
+        user.provider == Provider::Identity
+            && options.identity.ids == IdentityIds::Guid
+            && guid(&user.id).is_none()
+    });
+    unreachable.map_or(Ok(()), |user| Err(StartError::NotAGuid(user.id.clone())))
+}

@@ -1,0 +1,95 @@
+//! What every connection of one sandbox shares.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::clock::Clock;
+use crate::fingerprint::Fingerprinter;
+use crate::identity::directory::Directory;
+use crate::ledger::Book;
+use crate::options::Options;
+use crate::traffic::Traffic;
+use crate::zoom::account::Account;
+
+/// Fixed for a run: options, key, token. Growing: the clock, the counters, and the world behind one lock,
+/// which is never held across an await.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) token: SecretString,
+    pub(crate) fingerprinter: Fingerprinter,
+    pub(crate) clock: Clock,
+    pub(crate) traffic: Traffic,
+    world: Mutex<World>,
+}
+
+/// Both providers' users, and what was applied to them.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) zoom: Account,
+    pub(crate) identity: Directory,
+    pub(crate) ledger: Book,
+}
+
+impl World {
+    fn fresh(options: &Options, fingerprinter: &Fingerprinter) -> Self {
+        Self {
+            zoom: Account::new(options, fingerprinter),
+            identity: Directory::new(options, fingerprinter),
+            ledger: Book::default(),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options) -> Self {
+        let fingerprinter = Fingerprinter::with_random_key();
+        let token = options.token.clone().unwrap_or_else(generated_token);
+        Self {
+            world: Mutex::new(World::fresh(&options, &fingerprinter)),
+            clock: Clock::start(),
+            traffic: Traffic::default(),
+            options,
+            token,
+            fingerprinter,
+        }
+    }
+
+    /// A handler that panics has applied all or nothing, so the world behind a poisoned lock is sound.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Back to the start: users, ledger, counters. The clock and the key stay.
+    pub(crate) fn reset(&self) {
+        *self.world() = World::fresh(&self.options, &self.fingerprinter);
+        self.traffic.clear();
+    }
+
+    /// The bearer token of a request.
+    pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// Whether this is the token which is good at any time.
+    pub(crate) fn is_static_token(&self, token: &str) -> bool {
+        reveal(&self.token) == token
+    }
+}
+
+/// Opens a secret of the sandbox's own making.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox's secrets are made up; it compares and announces them"
+)]
+pub(crate) fn reveal(secret: &SecretString) -> &str {
+    secret.expose_secret()
+}
+
+fn generated_token() -> SecretString {
+    format!("sandbox-{:032x}", rand::random::<u128>()).into()
+}

@@ -1,0 +1,114 @@
+//! How much was asked, whatever became of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::options::Provider;
+
+/// The requests that have arrived at both providers. Requests to the sandbox's own control routes are not
+/// counted, their connections are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// TCP connections accepted, those without a request included.
+    pub connections: u64,
+    /// Requests of which at least the head arrived.
+    pub total: u64,
+    /// The same by provider, method and route.
+    pub routes: Vec<RouteCount>,
+}
+
+/// The requests to one route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteCount {
+    /// Whose route; paths that belong to neither provider are the portal's, as its page answers them.
+    pub provider: Provider,
+    /// The method.
+    pub method: String,
+    /// The route with `{…}` for its parameters; `other` for paths that are no route.
+    pub route: String,
+    /// Requests of which at least the head arrived.
+    pub received: u64,
+    /// How often each status was answered. Their sum is below `received` while a request is under way, and
+    /// after one that got no answer.
+    pub statuses: BTreeMap<u16, u64>,
+}
+
+/// What a request is counted under.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Label {
+    pub(crate) provider: Provider,
+    pub(crate) route: &'static str,
+    pub(crate) method: String,
+}
+
+impl Label {
+    pub(crate) fn new(provider: Provider, method: &Method, route: &'static str) -> Self {
+        Self {
+            provider,
+            route,
+            method: method.as_str().to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    connections: u64,
+    routes: BTreeMap<Label, (u64, BTreeMap<u16, u64>)>,
+}
+
+/// The counters as they grow.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic(Mutex<Counts>);
+
+impl Traffic {
+    pub(crate) fn connected(&self) {
+        self.counts().connections += 1;
+    }
+
+    pub(crate) fn received(&self, label: &Label) {
+        let mut counts = self.counts();
+        match counts.routes.get_mut(label) {
+            Some((received, _)) => *received += 1,
+            None => drop(counts.routes.insert(label.clone(), (1, BTreeMap::new()))),
+        }
+    }
+
+    pub(crate) fn answered(&self, label: &Label, status: StatusCode) {
+        if let Some((_, statuses)) = self.counts().routes.get_mut(label) {
+            *statuses.entry(status.as_u16()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.counts() = Counts::default();
+    }
+
+    pub(crate) fn snapshot(&self) -> Requests {
+        let counts = self.counts();
+        let routes: Vec<_> = counts
+            .routes
+            .iter()
+            .map(|(label, (received, statuses))| RouteCount {
+                provider: label.provider,
+                method: label.method.clone(),
+                route: label.route.to_owned(),
+                received: *received,
+                statuses: statuses.clone(),
+            })
+            .collect();
+        let total = routes.iter().map(|route| route.received).sum();
+        Requests {
+            connections: counts.connections,
+            total,
+            routes,
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
