@@ -1,0 +1,205 @@
+//! What the portal's answers mean: one table.
+//!
+//! The status does not decide: rejected input comes as 400 (documented) and as 200 (observed), so
+//! an answer is judged by `succeeded`. Other shapes come from the layers around the portal.
+
+use repass_adapter_kit::Verdict;
+use repass_domain::{ErrorKind, Rule};
+use repass_transport::{Answer, Observed, StatusCode};
+use serde_json::Value;
+
+/// Reads the answer to a password change or reset.
+pub(crate) fn password(answer: &Answer) -> Verdict {
+    let by_status = Verdict::by_status(answer);
+    // How far a failing portal came, no body can tell.
+    if matches!(by_status.observed, Observed::Faulted | Observed::SuccessCut) {
+        return by_status;
+    }
+    if is_html(answer) {
+        // A wrong base path falls through to the web application's start page (observed).
+        return Verdict::refused(ErrorKind::Misconfigured).advise(
+            "a web page answered: this is not the identity base URL; it ends in /identity or /identity_",
+        );
+    }
+    if by_status.observed == Observed::RateLimited {
+        return by_status;
+    }
+    match serde_json::from_slice::<Value>(answer.body()) {
+        Ok(body) => by_shape(&body, answer, by_status),
+        Err(_) if answer.status().is_success() => unreadable(),
+        Err(_) => by_status.quoting(None, challenge(answer)),
+    }
+}
+
+fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
+    // Some calls nest the same result (observed).
+    let result = field(body, "result")
+        .filter(|result| field(result, "succeeded").is_some())
+        .unwrap_or(body);
+    match field(result, "succeeded").and_then(Value::as_bool) {
+        Some(true) if answer.status().is_success() => return Verdict::done(),
+        Some(true) => return unreadable(),
+        Some(false) => return by_codes(&identity_errors(result)),
+        None => {}
+    }
+    if let Some(Value::Object(fields)) = field(body, "errors") {
+        let text = fields
+            .iter()
+            .map(|(field, messages)| format!("{field}: {}", texts(messages)));
+        let text = text.collect::<Vec<_>>().join("; ");
+        let verdict = if answer.status().is_success() {
+            unreadable()
+        } else if fields.keys().any(|field| field.eq_ignore_ascii_case("userId")) {
+            Verdict::refused(ErrorKind::InvalidRequest)
+                .advise("the portal knows users by their GUID, not by this id")
+        } else {
+            by_status
+        };
+        return verdict.quoting(None, Some(text));
+    }
+    if let Some(text) = text_of(body, "errorMessage") {
+        return Verdict::refused(ErrorKind::PermissionDenied)
+            .advise("the token lacks the scope; grant PM.User.Write (or PM.User) to the external application")
+            .quoting(None, Some(text));
+    }
+    if let Some(error) = field(body, "error").filter(|error| error.is_object()) {
+        let code = field(error, "code").map(plain);
+        let verdict = match code.as_deref() {
+            Some("UnsupportedApiVersion") => Verdict::refused(ErrorKind::Misconfigured).advise(
+                "this address does not serve the identity API; a standalone server has it under /identity",
+            ),
+            // The older portal answers 200 to what it rejects (documented).
+            _ if field(body, "success").and_then(Value::as_bool) == Some(false) => Verdict {
+                kind: ErrorKind::InvalidRequest,
+                observed: Observed::Refused,
+                ..by_status
+            },
+            _ if answer.status().is_success() => unreadable(),
+            _ => by_status,
+        };
+        return verdict.quoting(code, text_of(error, "message"));
+    }
+    if answer.status().is_success() {
+        return unreadable();
+    }
+    let code = field(body, "errorCode").map(plain);
+    let text = ["message", "detail", "title"]
+        .iter()
+        .find_map(|name| text_of(body, name));
+    let verdict = match answer.status() {
+        // A problem document for a path that exists: the user does not (inferred).
+        StatusCode::NOT_FOUND => Verdict::refused(ErrorKind::UserNotFound),
+        _ => by_status,
+    };
+    verdict.quoting(code, text)
+}
+
+/// Code and description of each error, as the framework's result lists them; `errors` may be null.
+fn identity_errors(result: &Value) -> Vec<(String, String)> {
+    let errors = field(result, "errors")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let part = |error, name| text_of(error, name).unwrap_or_default();
+    errors
+        .iter()
+        .map(|error| (part(error, "code"), part(error, "description")))
+        .collect()
+}
+
+// The codes are the framework's, matched because its texts may be localised; those for lock-out
+// are published nowhere, so any code or text that speaks of it is taken (inferred).
+fn by_codes(errors: &[(String, String)]) -> Verdict {
+    let any = |test: fn(&str) -> bool| errors.iter().any(|(code, _)| test(code));
+    let locked = |(code, text): &(String, String)| {
+        code.to_ascii_lowercase().contains("lockedout") || text.to_ascii_lowercase().contains("locked out")
+    };
+    let rules: Vec<Rule> = errors
+        .iter()
+        .filter_map(|(code, text)| rule(code, text))
+        .collect();
+    let verdict = if any(|code| code == "PasswordMismatch") {
+        Verdict::refused(ErrorKind::WrongCurrentPassword)
+            .advise("the current password is not the valid one (or the user has no password at this portal)")
+    } else if errors.iter().any(locked) {
+        Verdict::refused(ErrorKind::LockedOut)
+    } else if any(|code| code == "ConcurrencyFailure") {
+        Verdict::refused(ErrorKind::Conflict)
+    } else if !rules.is_empty() {
+        Verdict {
+            rules,
+            ..Verdict::refused(ErrorKind::PasswordRefused)
+        }
+    } else {
+        Verdict::refused(ErrorKind::InvalidRequest).advise("the portal refuses the change")
+    };
+    let join = |part: fn(&(String, String)) -> &String, with: &str| {
+        let parts: Vec<_> = errors
+            .iter()
+            .map(part)
+            .filter(|part| !part.is_empty())
+            .map(String::as_str)
+            .collect();
+        Some(parts.join(with)).filter(|joined| !joined.is_empty())
+    };
+    verdict.quoting(join(|error| &error.0, "+"), join(|error| &error.1, " "))
+}
+
+fn rule(code: &str, text: &str) -> Option<Rule> {
+    let number = || {
+        text.split(|c: char| !c.is_ascii_digit())
+            .find_map(|digits| digits.parse().ok())
+    };
+    Some(match code {
+        "PasswordTooShort" => Rule::MinLength(number().unwrap_or(8)),
+        "PasswordRequiresUniqueChars" => Rule::DistinctCharacters(number().unwrap_or(1)),
+        "PasswordRequiresNonAlphanumeric" => Rule::Special,
+        "PasswordRequiresDigit" => Rule::Digit,
+        "PasswordRequiresLower" => Rule::Lowercase,
+        "PasswordRequiresUpper" => Rule::Uppercase,
+        code if code.starts_with("Password") && code != "PasswordMismatch" => Rule::Other(code.to_owned()),
+        _ => return None,
+    })
+}
+
+fn unreadable() -> Verdict {
+    Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
+}
+
+fn is_html(answer: &Answer) -> bool {
+    answer
+        .header("content-type")
+        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
+        || answer.body().trim_ascii_start().starts_with(b"<")
+}
+
+// What a bearer refusal without a body says in its header.
+fn challenge(answer: &Answer) -> Option<String> {
+    answer.header("www-authenticate").map(str::to_owned)
+}
+
+// Names come in camelCase and in PascalCase (observed).
+fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    let fields = object.as_object()?;
+    fields
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+fn text_of(object: &Value, name: &str) -> Option<String> {
+    field(object, name)?
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn texts(value: &Value) -> String {
+    match value.as_array() {
+        Some(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        None => plain(value),
+    }
+}

@@ -1,0 +1,157 @@
+//! The portal's service over a mocked transport: what it makes of each answer.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use repass_domain::{
+    CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordServiceExt as _, UserId,
+};
+use repass_identity::{IdentityConfig, IdentityService};
+use repass_transport::{Answer, MockTransport, StatusCode};
+
+fn user() -> UserId {
+    "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01".parse().unwrap()
+}
+
+fn answer(status: u16, body: &'static str) -> Answer {
+    Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body)
+}
+
+async fn change(answer: Answer) -> Result<Changed, Error> {
+    let mut transport = MockTransport::new();
+    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+    let password = |text| Password::new(text).unwrap();
+    service
+        .replace(
+            &CallContext::default(),
+            user(),
+            password("Old-Passw0rd"),
+            password("New-Passw0rd"),
+        )
+        .await
+}
+
+#[tokio::test]
+async fn only_succeeded_true_is_applied() {
+    for body in [
+        r#"{"succeeded":true,"errors":[]}"#,
+        r#"{"succeeded":true,"errors":null}"#,
+        r#"{"Succeeded":true}"#,
+    ] {
+        assert!(change(answer(200, body)).await.is_ok(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_same_under_200_and_400() {
+    for status in [200, 400] {
+        let wrong = r#"{"succeeded":false,"errors":[{"code":"PasswordMismatch","description":"Incorrect password."}]}"#;
+        let error = change(answer(status, wrong)).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::WrongCurrentPassword, Effect::NotApplied)
+        );
+        let nested = r#"{"result":{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}}"#;
+        assert_eq!(
+            change(answer(status, nested)).await.unwrap_err().kind(),
+            ErrorKind::Conflict
+        );
+        let locked =
+            r#"{"succeeded":false,"errors":[{"code":"UserLockedOut","description":"User is locked out."}]}"#;
+        assert_eq!(
+            change(answer(status, locked)).await.unwrap_err().kind(),
+            ErrorKind::LockedOut
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_policy_code_is_a_violation() {
+    let body = r#"{"succeeded":false,"errors":[
+        {"code":"PasswordTooShort","description":"Passwords must be at least 10 characters."},
+        {"code":"PasswordRequiresNonAlphanumeric","description":""},
+        {"code":"PasswordRequiresDigit"}, {"code":"PasswordRequiresLower"}, {"code":"PasswordRequiresUpper"},
+        {"code":"PasswordRequiresUniqueChars","description":"Passwords must use at least 4 different characters."},
+        {"code":"PasswordFromTheFuture"}]}"#;
+    let error = change(answer(200, body)).await.unwrap_err();
+    let told: Vec<_> = error
+        .violations()
+        .iter()
+        .map(|v| (v.rule().code(), v.rule().limit()))
+        .collect();
+    let expected = [
+        ("min_length", Some(10)),
+        ("special", None),
+        ("digit", None),
+        ("lowercase", None),
+        ("uppercase", None),
+        ("distinct_characters", Some(4)),
+        ("other", None),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::PasswordRefused, Effect::NotApplied)
+    );
+}
+
+#[tokio::test]
+async fn other_refusals_are_told_apart() {
+    let problem = r#"{"errors":{"userId":["The value 'x' is not valid."]},"title":"One or more validation errors occurred.","status":400}"#;
+    let scope =
+        r#"{"errorMessage":"Scope(s) 'X' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#;
+    for (status, body, kind) in [
+        (400, problem, ErrorKind::InvalidRequest),
+        (403, scope, ErrorKind::PermissionDenied),
+        (401, "", ErrorKind::Unauthenticated),
+        (403, "", ErrorKind::PermissionDenied),
+        (
+            404,
+            r#"{"title":"Not Found","status":404}"#,
+            ErrorKind::UserNotFound,
+        ),
+        (
+            405,
+            r#"{"error":{"code":"UnsupportedApiVersion","message":"x"}}"#,
+            ErrorKind::Misconfigured,
+        ),
+        (200, "<!DOCTYPE html><html></html>", ErrorKind::Misconfigured),
+        (429, "", ErrorKind::RateLimited),
+    ] {
+        let error = change(answer(status, body)).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (kind, Effect::NotApplied),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_proves_nothing_is_unknown() {
+    for unclear in [
+        answer(200, ""),
+        answer(200, "{}"),
+        answer(200, r#"{"succeeded":tr"#).cut(),
+        answer(400, r#"{"succeeded":true}"#),
+        answer(500, r#"{"succeeded":false,"errors":[]}"#),
+        answer(502, "<html>"),
+    ] {
+        let error = change(unclear).await.unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_echoed_password_is_not_passed_on() {
+    let body =
+        r#"{"succeeded":false,"errors":[{"code":"X","description":"New-Passw0rd for Old-Passw0rd?"}]}"#;
+    let error = change(answer(400, body)).await.unwrap_err();
+    let all = format!("{error} {error:?}");
+    assert!(
+        all.contains("[redacted] for [redacted]?") && !all.contains("Passw0rd"),
+        "{all}"
+    );
+}
