@@ -1,1 +1,38 @@
 //! Change a user's password at any provider, and know for certain whether it happened.
+//!
+//! A configuration names the providers; [`Services`] gives each of them as an
+//! `Arc<dyn `[`PasswordService`]`>`, so that another provider is a matter of configuration:
+//!
+//! ```no_run
+//! use repass::{CallContext, Effect, Password, PasswordServiceExt as _, Services};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = Services::from_file("repass.toml")?.default_service()?;
+//! let new = Password::new("New-Passw0rd-1")?;
+//! match service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await {
+//!     Ok(_) => println!("changed"),
+//!     Err(error) if error.effect() == Effect::NotApplied => println!("not changed: {error}"),
+//!     Err(error) => println!("may be changed, settle it with `resolve`: {error}"),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Calls need a tokio runtime with its I/O and time drivers on.
+//!
+//! # Features
+//!
+//! - `zoom`, `identity`: the providers.
+//! - `mock`: `MockPasswordService` and `InMemoryPasswordService`, for your tests.
+//! - `sandbox`: configuration for the emulated providers of `repass-sandbox`.
+//! - `cli`: the command line. An embedder wants `default-features = false` without it.
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
+pub mod secret;
+mod services;
+mod wiring;
+
+pub use config::{Config, ConfigError};
+pub use repass_domain::*;
+pub use services::{Services, UnknownProvider};

@@ -1,0 +1,208 @@
+//! A TOML document as a tree in which every value knows where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Problem, Problems};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    Line { file: Arc<str>, number: usize },
+    File(Arc<str>),
+    Variable(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, number } => write!(f, "{file}:{number}"),
+            Self::File(file) => f.write_str(file),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value and where it came from. No `Debug`: somebody may have pasted a secret into the file.
+pub(super) struct Node {
+    pub(super) origin: Option<Origin>,
+    pub(super) value: Value,
+}
+
+pub(super) enum Value {
+    Table(Table),
+    Text(String),
+    List(Vec<Node>),
+    /// Of a type that no key has.
+    Other(&'static str),
+}
+
+pub(super) type Table = BTreeMap<String, Node>;
+
+impl Value {
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "a table",
+            Self::Text(_) => "a string",
+            Self::List(_) => "an array",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// The text of a document, with its name for messages and the folder that its relative paths start from.
+pub(super) struct Source {
+    name: Arc<str>,
+    text: String,
+    pub(super) folder: PathBuf,
+}
+
+impl Source {
+    pub(super) fn text(text: &str) -> Self {
+        Self {
+            name: "config".into(),
+            text: text.to_owned(),
+            folder: PathBuf::new(),
+        }
+    }
+
+    pub(super) fn file(path: &Path) -> Result<Self, Problem> {
+        let name: Arc<str> = path.display().to_string().into();
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => Ok(Self {
+                name,
+                text,
+                folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            }),
+            Ok(Err(_)) => Err(Problem::at(Origin::File(name), "is not valid UTF-8")),
+            Err(error) => Err(Problem::at(
+                Origin::File(name),
+                format!("cannot be read: {error}"),
+            )),
+        }
+    }
+}
+
+/// The document's tree; an empty one without a document, `None` when it is not TOML.
+pub(super) fn parse(source: Option<Source>, problems: &Problems) -> Option<Node> {
+    let Some(Source { name, text, .. }) = source else {
+        return Some(Node {
+            origin: None,
+            value: Value::Table(Table::new()),
+        });
+    };
+    let line = |offset: usize| {
+        let number = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+        Origin::Line {
+            file: Arc::clone(&name),
+            number,
+        }
+    };
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    if errors.is_empty() {
+        let value = table(document.into_inner(), &line);
+        return Some(Node {
+            origin: Some(Origin::File(Arc::clone(&name))),
+            value,
+        });
+    }
+    let mut last = None;
+    for error in errors {
+        let origin = error
+            .span()
+            .map_or(Origin::File(Arc::clone(&name)), |span| line(span.start));
+        // What follows on the same line is mostly an echo of the first.
+        if last.as_ref() != Some(&origin) {
+            problems.push(Problem::at(
+                origin.clone(),
+                format!("not TOML: {}", error.message()),
+            ));
+        }
+        last = Some(origin);
+    }
+    None
+}
+
+fn table(entries: DeTable<'_>, line: &impl Fn(usize) -> Origin) -> Value {
+    let entry = |(key, value): (toml::Spanned<_>, toml::Spanned<_>)| {
+        let origin = line(key.span().start);
+        let key: std::borrow::Cow<'_, str> = key.into_inner();
+        (
+            key.into_owned(),
+            Node {
+                origin: Some(origin),
+                value: self::value(value.into_inner(), line),
+            },
+        )
+    };
+    Value::Table(entries.into_iter().map(entry).collect())
+}
+
+fn value(value: DeValue<'_>, line: &impl Fn(usize) -> Origin) -> Value {
+    match value {
+        DeValue::Table(entries) => table(entries, line),
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Array(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| Node {
+                    origin: Some(line(item.span().start)),
+                    value: self::value(item.into_inner(), line),
+                })
+                .collect(),
+        ),
+        DeValue::Boolean(_) => Value::Other("a boolean"),
+        DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
+        DeValue::Datetime(_) => Value::Other("a date"),
+    }
+}
+
+/// Where each key came from, for problems that are found after the tree is gone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    pub(super) fn collect(tree: &Node) -> Self {
+        let mut origins = Self::default();
+        origins.walk("", tree);
+        origins
+    }
+
+    fn walk(&mut self, path: &str, node: &Node) {
+        if let Some(origin) = &node.origin {
+            self.0.insert(path.to_owned(), origin.clone());
+        }
+        if let Value::Table(table) = &node.value {
+            for (key, child) in table {
+                self.walk(&join(path, key), child);
+            }
+        }
+    }
+
+    /// Where a key came from; for one that is missing, where it would belong.
+    pub(super) fn of(&self, key: &str) -> Option<&Origin> {
+        let mut key = key;
+        loop {
+            if let Some(origin) = self.0.get(key) {
+                return Some(origin);
+            }
+            if key.is_empty() {
+                return None;
+            }
+            key = key.rsplit_once('.').map_or("", |(parent, _)| parent);
+        }
+    }
+}
+
+/// The path of a key in the table at `path`.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}

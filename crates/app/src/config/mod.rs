@@ -1,0 +1,228 @@
+//! Configuration: which providers there are, where each lives, and where its secrets come from.
+//!
+//! It is read in steps, each in a file of its own: a TOML [`document`] becomes a tree, [`variables`]
+//! (`REPASS__SECTION__KEY`) are laid over it, [`decode`] makes typed values of it with the help of
+//! [`section`], and [`provider`] says which values are good. Every step adds to one list of [`problem`]s, so
+//! that all of them are told at once.
+
+mod decode;
+mod document;
+mod duration;
+mod problem;
+mod provider;
+mod section;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::Serialize;
+
+use document::Origins;
+pub use duration::parse as parse_duration;
+pub use problem::{ConfigError, Problem};
+pub(crate) use problem::{Problems, did_you_mean};
+#[cfg(feature = "identity")]
+pub use provider::IdentityProvider;
+#[cfg(feature = "zoom")]
+pub use provider::ZoomProvider;
+pub use provider::{Auth, ClientCredentials, Connection, ProviderConfig, ServerToServer, Tls};
+#[cfg(feature = "zoom")]
+pub use repass_zoom::{BodyEncoding, Plan};
+
+/// A whole configuration: named providers, one of which may be the default.
+///
+/// From a file, from a string, or made in code:
+///
+/// ```
+/// # #[cfg(feature = "zoom")] {
+/// use repass::config::{Auth, Config, ZoomProvider};
+/// use repass::secret::SecretRef;
+///
+/// let auth = Auth::Bearer { token: SecretRef::Env("ZOOM_TOKEN".into()) };
+/// let config = Config::new().with_provider("zoom", ZoomProvider::new(auth));
+/// assert_eq!(config.default_provider(), Some("zoom"));
+/// # }
+/// ```
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Config {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_provider: Option<String>,
+    providers: BTreeMap<String, ProviderConfig>,
+    #[serde(skip)]
+    origins: Origins,
+}
+
+impl Config {
+    /// A configuration without providers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more provider, or with another one of this name.
+    pub fn with_provider(mut self, name: impl Into<String>, provider: impl Into<ProviderConfig>) -> Self {
+        self.providers.insert(name.into(), provider.into());
+        self
+    }
+
+    /// The same with this provider as the one that is meant when none is named.
+    pub fn with_default_provider(mut self, name: impl Into<String>) -> Self {
+        self.default_provider = Some(name.into());
+        self
+    }
+
+    /// Reads a file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// Every problem of the file, each with its line; none quotes a value.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::load(Some(path.as_ref()), [])
+    }
+
+    /// Reads TOML. Relative paths in it are relative to the working directory.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    ///
+    /// ```
+    /// let error = repass::Config::from_toml("[providers.zoom]\nkind = \"zoom\"\nplam = \"free\"").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "config:1: providers.zoom.auth: is missing\n\
+    ///      config:3: providers.zoom.plam: unknown key; did you mean `plan`?"
+    /// );
+    /// ```
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let problems = Problems::default();
+        let config = Self::text_noting(text, &problems);
+        problems.into_result(config, |config| &config.origins)
+    }
+
+    /// Reads a file, if there is one, and lays variables named `REPASS__SECTION__KEY` over it, for example
+    /// `REPASS__PROVIDERS__ZOOM__BASE_URL` over `base_url` in `[providers.zoom]`; other variables are
+    /// ignored. Names are matched without regard to case, with `_` for `-`; values are taken as text.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zoom")] {
+    /// use repass::Config;
+    ///
+    /// let variables = [
+    ///     ("REPASS__PROVIDERS__ZOOM__KIND", "zoom"),
+    ///     ("REPASS__PROVIDERS__ZOOM__AUTH__KIND", "bearer"),
+    ///     ("REPASS__PROVIDERS__ZOOM__AUTH__TOKEN__ENV", "ZOOM_TOKEN"),
+    /// ];
+    /// let config = Config::load(None, variables.map(|(name, value)| (name.into(), value.into())))?;
+    /// assert_eq!(config.default_provider(), Some("zoom"));
+    /// # }
+    /// # Ok::<(), repass::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn load(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let problems = Problems::default();
+        let config = Self::load_noting(path, variables, &problems);
+        problems.into_result(config, |config| &config.origins)
+    }
+
+    pub(crate) fn text_noting(text: &str, problems: &Problems) -> Self {
+        Self::read(Some(document::Source::text(text)), [], problems)
+    }
+
+    /// As [`load`](Self::load), but for a caller who has more to check: whatever is bad stands in `problems`
+    /// and has a placeholder in the result.
+    pub(crate) fn load_noting(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        problems: &Problems,
+    ) -> Self {
+        match path.map(document::Source::file).transpose() {
+            Ok(source) => Self::read(source, variables, problems),
+            Err(problem) => {
+                problems.push(problem);
+                Self::default()
+            }
+        }
+    }
+
+    fn read(
+        source: Option<document::Source>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        problems: &Problems,
+    ) -> Self {
+        let folder = source
+            .as_ref()
+            .map(|source| source.folder.clone())
+            .unwrap_or_default();
+        let Some(mut tree) = document::parse(source, problems) else {
+            return Self::default();
+        };
+        variables::lay_over(&mut tree, variables, problems);
+        let mut config = decode::config(&tree, &folder, problems);
+        config.origins = Origins::collect(&tree);
+        config.check(problems);
+        config
+    }
+
+    /// Judges every value, however the configuration was made.
+    pub(crate) fn check(&self, problems: &Problems) {
+        // A section that could not be read at all is not here, but its problem is.
+        if self.providers.is_empty() && !problems.any_under("providers") {
+            problems.add(
+                "providers",
+                "no provider is configured; add a section [providers.NAME]",
+            );
+        }
+        for (name, provider) in &self.providers {
+            let key = format!("providers.{name}");
+            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+                problems.add(&key, "a provider's name is 1 to 64 letters, digits, `-` and `_`");
+            }
+            provider.check(&key, problems);
+        }
+        if let Some(default) = self.default_provider.as_deref()
+            && !self.providers.contains_key(default)
+            && !problems.any_under(&format!("providers.{default}"))
+        {
+            let names = self.providers.keys().map(String::as_str);
+            let hint = did_you_mean(default, names);
+            problems.add("default_provider", format!("names no configured provider{hint}"));
+        }
+    }
+
+    /// The provider that is meant when none is named: the one that was chosen, or the only one there is.
+    pub fn default_provider(&self) -> Option<&str> {
+        let only = || match self.providers.len() {
+            1 => self.providers.keys().next().map(String::as_str),
+            _ => None,
+        };
+        self.default_provider.as_deref().or_else(only)
+    }
+
+    /// The providers with their names, ordered by name.
+    pub fn providers(&self) -> impl Iterator<Item = (&str, &ProviderConfig)> {
+        self.providers
+            .iter()
+            .map(|(name, provider)| (name.as_str(), provider))
+    }
+
+    /// The same with one of its providers only.
+    #[cfg(feature = "cli")]
+    pub(crate) fn only(mut self, name: &str) -> Self {
+        self.providers.retain(|other, _| other == name);
+        self.default_provider = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+}
+
+#[cfg(test)]
+mod tests;

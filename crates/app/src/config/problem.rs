@@ -1,0 +1,147 @@
+//! What is wrong with a configuration, all of it at once.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::document::{Origin, Origins};
+
+/// One thing that is wrong, and where. Displays as one line: `repass.toml:7: providers.zoom.plan: …`.
+/// Never quotes a value, which might be a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    origin: Option<Origin>,
+    key: String,
+    message: String,
+}
+
+impl Problem {
+    pub(super) fn at(origin: Origin, message: impl Into<String>) -> Self {
+        Self {
+            origin: Some(origin),
+            key: String::new(),
+            message: message.into(),
+        }
+    }
+
+    /// The key's full path, for example `providers.zoom.plan`; empty where the whole file is meant.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What is wrong with it and, where that is known, what to do.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The line of the file, counted from 1; `None` for what came from a variable or from code.
+    pub fn line(&self) -> Option<usize> {
+        match self.origin {
+            Some(Origin::Line { number, .. }) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// A configuration that cannot be used, with every reason. Displays as one line for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(Vec<Problem>);
+
+impl ConfigError {
+    /// Every problem, in the order of the file. There is at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The list to which every step adds.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(RefCell<Vec<Problem>>);
+
+impl Problems {
+    /// Adds a problem of a key. Only the first of each key is kept: what follows is about the placeholder
+    /// that took its place.
+    pub(crate) fn add(&self, key: &str, message: impl Into<String>) {
+        let mut problems = self.0.borrow_mut();
+        if !problems.iter().any(|known| known.key == key) {
+            problems.push(Problem {
+                origin: None,
+                key: key.to_owned(),
+                message: message.into(),
+            });
+        }
+    }
+
+    /// The value, or `None` and a problem of the key.
+    pub(crate) fn keep<T>(&self, key: &str, result: Result<T, impl fmt::Display>) -> Option<T> {
+        result.map_err(|error| self.add(key, error.to_string())).ok()
+    }
+
+    /// Adds a problem that has its place already.
+    pub(super) fn push(&self, problem: Problem) {
+        self.0.borrow_mut().push(problem);
+    }
+
+    /// Whether there is one of this key or of a key below it.
+    pub(super) fn any_under(&self, path: &str) -> bool {
+        let below = |key: &str| {
+            key.strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.0.borrow().iter().any(|problem| below(&problem.key))
+    }
+
+    /// The value, if nothing is wrong; else everything that is, with its place.
+    pub(crate) fn into_result<T>(self, value: T, origins: impl Fn(&T) -> &Origins) -> Result<T, ConfigError> {
+        let mut problems = self.0.into_inner();
+        if problems.is_empty() {
+            return Ok(value);
+        }
+        for problem in &mut problems {
+            if problem.origin.is_none() {
+                problem.origin = origins(&value).of(&problem.key).cloned();
+            }
+        }
+        problems.sort_by(|a, b| (&a.origin, &a.key).cmp(&(&b.origin, &b.key)));
+        Err(ConfigError(problems))
+    }
+}
+
+/// The candidate that was probably meant, if one is close.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// The end of a message about a word that is not known.
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, candidates).map_or_else(String::new, |found| format!("; did you mean `{found}`?"))
+}

@@ -1,0 +1,266 @@
+//! What can be set about one provider, and which values are good.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use repass_transport::{BaseUrl, Timeouts};
+use serde::{Serialize, Serializer};
+use validator::{Validate, ValidationError, ValidationErrors};
+
+use super::duration;
+use super::problem::Problems;
+use crate::secret::SecretRef;
+
+/// One provider, by its kind.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProviderConfig {
+    /// Zoom.
+    #[cfg(feature = "zoom")]
+    Zoom(ZoomProvider),
+    /// A UiPath identity portal.
+    #[cfg(feature = "identity")]
+    Identity(IdentityProvider),
+}
+
+impl ProviderConfig {
+    /// The kind as the configuration spells it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(_) => "zoom",
+            #[cfg(feature = "identity")]
+            Self::Identity(_) => "identity",
+        }
+    }
+
+    /// How to reach it.
+    pub fn connection(&self) -> &Connection {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(zoom) => &zoom.connection,
+            #[cfg(feature = "identity")]
+            Self::Identity(identity) => &identity.connection,
+        }
+    }
+
+    pub(super) fn check(&self, path: &str, problems: &Problems) {
+        let connection = self.connection();
+        note(problems, path, connection.validate());
+        note(problems, &format!("{path}.auth"), connection.auth.validate());
+    }
+}
+
+/// A provider of kind `zoom`.
+#[cfg(feature = "zoom")]
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ZoomProvider {
+    /// Zoom's own settings: `plan` and `body`.
+    #[serde(flatten)]
+    pub zoom: repass_zoom::ZoomConfig,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub connection: Connection,
+}
+
+#[cfg(feature = "zoom")]
+impl ZoomProvider {
+    /// Zoom's public API, with defaults for everything else.
+    pub fn new(auth: Auth) -> Self {
+        let base_url = repass_zoom::ZoomConfig::BASE_URL;
+        Self {
+            zoom: repass_zoom::ZoomConfig::default(),
+            connection: Connection::new(base_url, auth),
+        }
+    }
+}
+
+#[cfg(feature = "zoom")]
+impl From<ZoomProvider> for ProviderConfig {
+    fn from(zoom: ZoomProvider) -> Self {
+        Self::Zoom(zoom)
+    }
+}
+
+/// A provider of kind `identity`.
+#[cfg(feature = "identity")]
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct IdentityProvider {
+    /// The portal's own settings.
+    #[serde(flatten)]
+    pub identity: repass_identity::IdentityConfig,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub connection: Connection,
+}
+
+#[cfg(feature = "identity")]
+impl IdentityProvider {
+    /// The portal whose whole identity URL (`https://host/…/identity_`) is `base_url`.
+    pub fn new(base_url: impl Into<String>, auth: Auth) -> Self {
+        let identity = repass_identity::IdentityConfig::default();
+        Self {
+            identity,
+            connection: Connection::new(base_url, auth),
+        }
+    }
+}
+
+#[cfg(feature = "identity")]
+impl From<IdentityProvider> for ProviderConfig {
+    fn from(identity: IdentityProvider) -> Self {
+        Self::Identity(identity)
+    }
+}
+
+/// How to reach a provider.
+#[derive(Debug, Clone, Validate, Serialize)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The root of the provider's API: https, or http to this machine.
+    #[validate(custom(function = is_base_url))]
+    pub base_url: String,
+    /// The service's own credentials there.
+    pub auth: Auth,
+    /// Certificates.
+    #[serde(skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
+    /// How long connecting may take, TLS included.
+    #[validate(custom(function = is_some_time))]
+    #[serde(serialize_with = "as_text")]
+    pub connect_timeout: Duration,
+    /// How long one attempt may take, from its start to the last byte of its answer.
+    #[validate(custom(function = is_some_time))]
+    #[serde(serialize_with = "as_text")]
+    pub attempt_timeout: Duration,
+}
+
+impl Connection {
+    /// A connection with the transport's default timeouts and the system's certificate authorities.
+    pub fn new(base_url: impl Into<String>, auth: Auth) -> Self {
+        let Timeouts { connect, attempt } = Timeouts::default();
+        Self {
+            base_url: base_url.into(),
+            auth,
+            tls: Tls::default(),
+            connect_timeout: connect,
+            attempt_timeout: attempt,
+        }
+    }
+}
+
+/// Certificates. Verification cannot be switched off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tls {
+    /// A PEM file of certificate authorities to trust besides the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Tls {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The service's own credentials at a provider.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Auth {
+    /// A token from elsewhere, sent as it is.
+    Bearer {
+        /// The token.
+        token: SecretRef,
+    },
+    /// Zoom's server-to-server OAuth. Can be configured, but not used yet.
+    ServerToServer(ServerToServer),
+    /// OAuth client credentials at a token URL of their own. Can be configured, but not used yet.
+    ClientCredentials(ClientCredentials),
+}
+
+impl Auth {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        match self {
+            Self::Bearer { .. } => Ok(()),
+            Self::ServerToServer(auth) => auth.validate(),
+            Self::ClientCredentials(auth) => auth.validate(),
+        }
+    }
+}
+
+/// Zoom's server-to-server OAuth.
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct ServerToServer {
+    /// The Zoom account.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub account_id: String,
+    /// The app's id.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub client_id: String,
+    /// The app's secret.
+    pub client_secret: SecretRef,
+    /// Where tokens are given out.
+    #[validate(custom(function = is_base_url))]
+    pub token_url: String,
+}
+
+impl ServerToServer {
+    /// Where Zoom gives out tokens.
+    pub const TOKEN_URL: &'static str = "https://zoom.us/oauth/token";
+}
+
+/// OAuth client credentials.
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct ClientCredentials {
+    /// Where tokens are given out.
+    #[validate(custom(function = is_base_url))]
+    pub token_url: String,
+    /// The client's id.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: SecretRef,
+    /// The scopes to ask for, separated by spaces.
+    #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
+    pub scope: String,
+}
+
+fn is_base_url(text: &str) -> Result<(), ValidationError> {
+    text.parse::<BaseUrl>()
+        .map(drop)
+        .map_err(|invalid| bad(invalid.to_string()))
+}
+
+fn is_some_time(duration: &Duration) -> Result<(), ValidationError> {
+    if duration.is_zero() {
+        Err(bad("must be longer than nothing"))
+    } else {
+        Ok(())
+    }
+}
+
+fn bad(message: impl Into<Cow<'static, str>>) -> ValidationError {
+    ValidationError::new("bad").with_message(message.into())
+}
+
+// Only the messages are taken: an error's parameters hold the value.
+fn note(problems: &Problems, path: &str, result: Result<(), ValidationErrors>) {
+    let Err(errors) = result else { return };
+    for (field, errors) in errors.field_errors() {
+        let messages: Vec<&str> = errors
+            .iter()
+            .filter_map(|error| error.message.as_deref())
+            .collect();
+        problems.add(&format!("{path}.{field}"), messages.join("; "));
+    }
+}
+
+fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&duration::show(*duration))
+}

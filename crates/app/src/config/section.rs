@@ -1,0 +1,199 @@
+//! One table of the tree, read key by key. What is missing, of the wrong type or unknown becomes a problem,
+//! never a panic or an early end, and no message quotes a value.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document::{Node, Table, Value, join};
+use super::duration;
+use super::problem::{Problems, did_you_mean};
+use crate::secret::SecretRef;
+
+/// The kinds of reference, of which exactly one is given.
+pub(super) const REFERENCE_KINDS: [&str; 3] = ["command", "env", "file"];
+
+pub(super) struct Section<'a> {
+    path: String,
+    table: &'a Table,
+    known: Vec<&'static str>,
+    // Not a table at all, so that nothing is missing in it.
+    broken: bool,
+    problems: &'a Problems,
+}
+
+impl<'a> Section<'a> {
+    /// The section that a node is; an empty one, with a problem, when it is no table.
+    pub(super) fn of(path: String, node: &'a Node, problems: &'a Problems) -> Self {
+        static EMPTY: Table = Table::new();
+
+        let (table, broken) = match &node.value {
+            Value::Table(table) => (table, false),
+            other => {
+                problems.add(&path, format!("must be a table, not {}", other.type_name()));
+                (&EMPTY, true)
+            }
+        };
+        Self {
+            path,
+            table,
+            known: Vec::new(),
+            broken,
+            problems,
+        }
+    }
+
+    pub(super) fn key(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
+    /// Every entry, for tables whose keys are names.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Node)> + use<'a> {
+        self.table.iter().map(|(key, node)| (key.as_str(), node))
+    }
+
+    fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    pub(super) fn is_missing(&self, key: &str, hint: &str) {
+        if !self.broken {
+            self.problems.add(&self.key(key), format!("is missing{hint}"));
+        }
+    }
+
+    fn is_wrong(&self, key: &str, expected: &str, found: &Value) {
+        self.problems.add(
+            &self.key(key),
+            format!("must be {expected}, not {}", found.type_name()),
+        );
+    }
+
+    pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'a>> {
+        let node = self.node(key)?;
+        Some(Self::of(self.key(key), node, self.problems))
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        match &self.node(key)?.value {
+            Value::Text(text) => Some(text.clone()),
+            other => {
+                self.is_wrong(key, "a string", other);
+                None
+            }
+        }
+    }
+
+    /// A text that must be there; empty when it is not.
+    pub(super) fn required_text(&mut self, key: &'static str) -> String {
+        if !self.table.contains_key(key) {
+            self.is_missing(key, "");
+        }
+        self.text(key).unwrap_or_default()
+    }
+
+    /// One of a short list of spellings, as what it stands for.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let names = || choices.iter().map(|(name, _)| *name);
+            let hint = did_you_mean(&text, names());
+            self.problems
+                .add(&self.key(key), format!("must be {}{hint}", spell(names())));
+        }
+        found
+    }
+
+    pub(super) fn required_choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        if !self.table.contains_key(key) {
+            let names = spell(choices.iter().map(|(name, _)| *name));
+            self.is_missing(key, &format!("; give {names}"));
+        }
+        self.choice(key, choices)
+    }
+
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let text = self.text(key)?;
+        self.problems.keep(&self.key(key), duration::parse(&text))
+    }
+
+    pub(super) fn path(&mut self, key: &'static str, folder: &Path) -> Option<PathBuf> {
+        self.text(key).map(|text| folder.join(text))
+    }
+
+    /// A reference to a secret, which must be there; one that leads nowhere when it is not.
+    pub(super) fn required_secret(&mut self, key: &'static str, folder: &Path) -> SecretRef {
+        let nowhere = || SecretRef::Env(String::new());
+        let Some(node) = self.node(key) else {
+            self.is_missing(key, "");
+            return nowhere();
+        };
+        if !matches!(node.value, Value::Table(_)) {
+            let forms = "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
+            let message = format!("must say where the secret is, never hold it: write {forms}");
+            self.problems.add(&self.key(key), message);
+            return nowhere();
+        }
+        let mut section = Self::of(self.key(key), node, self.problems);
+        let given = section
+            .table
+            .keys()
+            .filter(|key| REFERENCE_KINDS.contains(&key.as_str()))
+            .count();
+        let env = section.text("env").map(SecretRef::Env);
+        let file = section.path("file", folder).map(SecretRef::File);
+        let command = section.words("command").map(SecretRef::Command);
+        if given != 1 {
+            self.problems
+                .add(&section.path, "needs exactly one of `env`, `file` and `command`");
+        }
+        section.finish();
+        env.or(file).or(command).unwrap_or_else(nowhere)
+    }
+
+    fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let node = self.node(key)?;
+        let word = |item: &Node| match &item.value {
+            Value::Text(word) => Some(word.clone()),
+            _ => None,
+        };
+        let words = match &node.value {
+            Value::List(items) => items.iter().map(word).collect::<Option<Vec<String>>>(),
+            _ => None,
+        };
+        if words.as_ref().is_none_or(Vec::is_empty) {
+            let message = "must be an array of strings: a program and its arguments";
+            self.problems.add(&self.key(key), message);
+        }
+        words
+    }
+
+    /// Ends the reading: what was not asked for is not known.
+    pub(super) fn finish(self) {
+        for key in self
+            .table
+            .keys()
+            .filter(|key| !self.known.contains(&key.as_str()))
+        {
+            let hint = did_you_mean(key, self.known.iter().copied());
+            self.problems.add(&self.key(key), format!("unknown key{hint}"));
+        }
+    }
+}
+
+// `"a", "b" or "c"`
+fn spell(names: impl IntoIterator<Item = &'static str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("\"{name}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

@@ -1,0 +1,373 @@
+use std::fs;
+
+use super::*;
+use crate::secret::SecretRef;
+
+const ZOOM: &str =
+    "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { env = \"T\" } }\n";
+const PORTAL: &str = "[providers.portal]\nkind = \"identity\"\nbase_url = \"https://id.example.com/identity\"\n\
+                      auth = { kind = \"bearer\", token = { env = \"T\" } }\n";
+
+fn problems(toml: &str) -> Vec<String> {
+    match Config::from_toml(toml) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.problems().iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn variables<const N: usize>(pairs: [(&str, &str); N]) -> [(OsString, OsString); N] {
+    pairs.map(|(name, value)| (name.into(), value.into()))
+}
+
+fn load<const N: usize>(toml: &str, overrides: [(&str, &str); N]) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("repass.toml");
+    fs::write(&path, toml).unwrap();
+    Config::load(Some(&path), variables(overrides))
+}
+
+#[test]
+fn two_providers_are_read_with_their_defaults() {
+    let config = Config::from_toml(&format!("default_provider = \"zoom\"\n{ZOOM}{PORTAL}")).unwrap();
+    assert_eq!(config.default_provider(), Some("zoom"));
+    let kinds: Vec<_> = config
+        .providers()
+        .map(|(name, provider)| (name, provider.kind()))
+        .collect();
+    assert_eq!(kinds, [("portal", "identity"), ("zoom", "zoom")]);
+    let (_, ProviderConfig::Zoom(zoom)) = config.providers().nth(1).unwrap() else {
+        panic!()
+    };
+    assert_eq!(zoom.connection.base_url, "https://api.zoom.us/v2");
+    assert_eq!(zoom.zoom.plan, Plan::Pro);
+    assert_eq!(zoom.connection.connect_timeout.as_secs(), 10);
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = Config::from_toml(
+        r#"
+        [providers.z]
+        kind = "zoom"
+        plan = "business"
+        body = "form-data"
+        base_url = "https://zoom.example.com/v2"
+        connect_timeout = "2s"
+        attempt_timeout = "1500ms"
+        tls = { ca_file = "/ca.pem" }
+        [providers.z.auth]
+        kind = "server-to-server"
+        account_id = "a"
+        client_id = "c"
+        client_secret = { command = ["op", "read"] }
+        [providers.i]
+        kind = "identity"
+        base_url = "https://id.example.com/identity_"
+        [providers.i.auth]
+        kind = "client-credentials"
+        token_url = "https://id.example.com/identity_/connect/token"
+        client_id = "c"
+        client_secret = { file = "/run/secrets/portal" }
+        scope = "PM.User.Write"
+        "#,
+    )
+    .unwrap();
+    let shown = toml::to_string(&config).unwrap();
+    for line in [
+        "plan = \"business\"",
+        "body = \"form-data\"",
+        "base_url = \"https://zoom.example.com/v2\"",
+        "connect_timeout = \"2s\"",
+        "attempt_timeout = \"1500ms\"",
+        "ca_file = \"/ca.pem\"",
+        "kind = \"server-to-server\"",
+        "token_url = \"https://zoom.us/oauth/token\"",
+        "command = [\"op\", \"read\"]",
+        "kind = \"client-credentials\"",
+        "file = \"/run/secrets/portal\"",
+        "scope = \"PM.User.Write\"",
+    ] {
+        assert!(shown.contains(line), "{line} in:\n{shown}");
+    }
+    assert!(
+        Config::from_toml(&shown).is_ok(),
+        "what is shown reads back:\n{shown}"
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_each_with_its_line() {
+    let found = problems(
+        "default_provider = \"zom\"\n\
+         defualt = 1\n\
+         [providers.zoom]\n\
+         kind = \"zoom\"\n\
+         plan = \"busines\"\n\
+         base_ulr = \"x\"\n\
+         auth = { kind = \"bearer\" }\n\
+         connect_timeout = \"fast\"\n\
+         attempt_timeout = 30\n\
+         [providers.portal]\n\
+         kind = \"identity\"\n\
+         auth = { kind = \"server-to-server\" }\n\
+         [providers.third]\n\
+         kind = \"okta\"\n",
+    );
+    let expected = [
+        "config:1: default_provider: names no configured provider; did you mean `zoom`?",
+        "config:2: defualt: unknown key",
+        "config:5: providers.zoom.plan: must be \"free\", \"pro\" or \"business\"; did you mean `business`?",
+        "config:6: providers.zoom.base_ulr: unknown key; did you mean `base_url`?",
+        "config:7: providers.zoom.auth.token: is missing",
+        "config:8: providers.zoom.connect_timeout: must be a duration such as `500ms`, `30s` or `2m`",
+        "config:9: providers.zoom.attempt_timeout: must be a string, not a number",
+        "config:10: providers.portal.base_url: is missing",
+        "config:12: providers.portal.auth.kind: must be \"bearer\" or \"client-credentials\"",
+        "config:14: providers.third.kind: must be \"identity\" or \"zoom\"",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn bad_values_are_told() {
+    for (toml, expected) in [
+        (
+            "",
+            "config: providers: no provider is configured; add a section [providers.NAME]",
+        ),
+        (
+            "providers = 3",
+            "config:1: providers: must be a table, not a number",
+        ),
+        (
+            "[providers]\nzoom = []",
+            "config:2: providers.zoom: must be a table, not an array",
+        ),
+        (
+            "[providers.zoom]",
+            "config:1: providers.zoom.kind: is missing; give \"identity\" or \"zoom\"",
+        ),
+        (
+            &ZOOM.replace("providers.zoom", "providers.\"a b\""),
+            "config:1: providers.a b: a provider's name is 1 to 64 letters, digits, `-` and `_`",
+        ),
+        (
+            &format!("{ZOOM}base_url = \"http://example.com\""),
+            "config:4: providers.zoom.base_url: is plain http to another machine; passwords go over https only",
+        ),
+        (
+            &format!("{ZOOM}connect_timeout = \"0s\""),
+            "config:4: providers.zoom.connect_timeout: must be longer than nothing",
+        ),
+        (
+            &format!("{ZOOM}tls = {{ ca = \"x\" }}"),
+            "config:4: providers.zoom.tls.ca: unknown key",
+        ),
+    ] {
+        assert_eq!(problems(toml), [expected], "{toml}");
+    }
+}
+
+#[test]
+fn a_reference_is_exactly_one_of_its_kinds() {
+    let exactly = "needs exactly one of `env`, `file` and `command`";
+    let words = "must be an array of strings: a program and its arguments";
+    for (reference, expected) in [
+        ("{ }", vec![format!("auth.token: {exactly}")]),
+        (
+            "{ env = \"A\", file = \"b\" }",
+            vec![format!("auth.token: {exactly}")],
+        ),
+        (
+            "{ env = 1 }",
+            vec!["auth.token.env: must be a string, not a number".to_owned()],
+        ),
+        ("{ command = [] }", vec![format!("auth.token.command: {words}")]),
+        (
+            "{ command = \"op read\" }",
+            vec![format!("auth.token.command: {words}")],
+        ),
+        (
+            "{ command = [\"op\", 1] }",
+            vec![format!("auth.token.command: {words}")],
+        ),
+        (
+            "{ envv = \"A\" }",
+            vec![
+                format!("auth.token: {exactly}"),
+                "auth.token.envv: unknown key; did you mean `env`?".to_owned(),
+            ],
+        ),
+    ] {
+        let found = problems(&ZOOM.replace("{ env = \"T\" }", reference));
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|end| format!("config:3: providers.zoom.{end}"))
+            .collect();
+        assert_eq!(found, expected, "{reference}");
+    }
+}
+
+#[test]
+fn a_pasted_secret_is_refused_and_not_repeated() {
+    let quoted = "\"canary-9\"";
+    let places = [
+        ZOOM.replace("{ env = \"T\" }", quoted),
+        ZOOM.replace("{ env = \"T\" }", "canary-9"),
+        ZOOM.replace("{ env = \"T\" }", "\"canary-9"),
+        ZOOM.replace("{ env = \"T\" }", "{ command = \"canary-9\" }"),
+        ZOOM.replace("{ env = \"T\" }", "{ value = \"canary-9\" }"),
+        ZOOM.replace("\"bearer\"", quoted),
+        format!("{ZOOM}base_url = \"https://user:canary-9@example.com\""),
+        format!("{ZOOM}base_url = {quoted}"),
+        format!("{ZOOM}plan = {quoted}"),
+        format!("{ZOOM}connect_timeout = {quoted}"),
+        format!("{ZOOM}tls = {quoted}"),
+        format!("default_provider = {quoted}\n{ZOOM}"),
+        format!("{ZOOM}plan = canary-9"),
+        format!("{ZOOM}canary-9 canary-9"),
+    ];
+    for toml in &places {
+        let found = problems(toml);
+        assert!(!found.is_empty(), "{toml}");
+        assert!(!found.concat().contains("canary-9"), "{found:?}");
+        assert!(found.iter().all(|line| !line.contains('\n')), "{found:?}");
+    }
+    assert_eq!(
+        problems(&places[0]),
+        [
+            "config:3: providers.zoom.auth.token: must say where the secret is, never hold it: write \
+          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }"
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line() {
+    let found = problems("default_provider = \"a\"\nx =\ny = ]\n");
+    assert!(found[0].starts_with("config:2: not TOML: "), "{found:?}");
+    assert!(found[1].starts_with("config:3: not TOML: "), "{found:?}");
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("none.toml");
+    let text = Config::from_file(&missing).unwrap_err().to_string();
+    assert!(
+        text.starts_with(&format!("{}: cannot be read: ", missing.display())),
+        "{text}"
+    );
+    let binary = directory.path().join("binary.toml");
+    fs::write(&binary, b"a = \"\xff\"").unwrap();
+    assert!(
+        Config::from_file(&binary)
+            .unwrap_err()
+            .to_string()
+            .ends_with("is not valid UTF-8")
+    );
+}
+
+#[test]
+fn paths_start_from_the_file_s_folder() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("repass.toml");
+    let toml = ZOOM.replace("env = \"T\"", "file = \"token\"");
+    fs::write(&path, format!("{toml}tls = {{ ca_file = \"/abs/ca.pem\" }}")).unwrap();
+    let shown = toml::to_string(&Config::from_file(&path).unwrap()).unwrap();
+    assert!(
+        shown.contains(&format!(
+            "file = \"{}\"",
+            directory.path().join("token").display()
+        )),
+        "{shown}"
+    );
+    assert!(shown.contains("ca_file = \"/abs/ca.pem\""), "{shown}");
+}
+
+#[test]
+fn variables_win_over_the_file() {
+    let config = load(
+        &format!(
+            "default_provider = \"zoom\"\n{ZOOM}{}",
+            PORTAL.replace("portal", "my-Portal")
+        ),
+        [
+            ("REPASS__DEFAULT_PROVIDER", "my-Portal"),
+            (
+                "REPASS__PROVIDERS__MY_PORTAL__BASE_URL",
+                "https://other.example.com",
+            ),
+            ("REPASS__PROVIDERS__ZOOM__AUTH__TOKEN__FILE", "/t"),
+            ("REPASS_CONFIG", "ignored"),
+            ("PATH", "ignored"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.default_provider(), Some("my-Portal"));
+    let shown = toml::to_string(&config).unwrap();
+    assert!(
+        shown.contains("base_url = \"https://other.example.com\""),
+        "{shown}"
+    );
+    assert!(shown.contains("file = \"/t\""), "{shown}");
+}
+
+#[test]
+fn a_bad_variable_is_told_by_its_name() {
+    let error = load(
+        ZOOM,
+        [
+            ("REPASS__PROVIDERS__ZOOM__PLAM", "canary"),
+            ("REPASS__PROVIDERS__ZOOM__PLAN", "canary"),
+            ("REPASS__PROVIDERS__ZOOM__AUTH__TOKEN", "canary"),
+            ("REPASS____X", "canary"),
+        ],
+    )
+    .unwrap_err()
+    .to_string();
+    let starts = [
+        "REPASS__PROVIDERS__ZOOM__AUTH__TOKEN: providers.zoom.auth.token: must say where",
+        "REPASS__PROVIDERS__ZOOM__PLAM: providers.zoom.plam: unknown key; did you mean `plan`?",
+        "REPASS__PROVIDERS__ZOOM__PLAN: providers.zoom.plan: must be",
+        "REPASS____X: is not of the form",
+    ];
+    assert_eq!(error.lines().count(), starts.len(), "{error}");
+    for (line, start) in error.lines().zip(starts) {
+        assert!(line.starts_with(start) && !line.contains("canary"), "{line}");
+    }
+}
+
+#[test]
+fn without_a_choice_the_only_provider_is_meant() {
+    assert_eq!(Config::from_toml(ZOOM).unwrap().default_provider(), Some("zoom"));
+    assert_eq!(
+        Config::from_toml(&format!("{ZOOM}{PORTAL}"))
+            .unwrap()
+            .default_provider(),
+        None
+    );
+}
+
+#[test]
+fn a_configuration_made_in_code_is_checked_as_well() {
+    let auth = Auth::ServerToServer(ServerToServer {
+        account_id: String::new(),
+        client_id: "c".into(),
+        client_secret: SecretRef::Env("T".into()),
+        token_url: "ftp://x".into(),
+    });
+    let config = Config::new()
+        .with_provider("a b", ZoomProvider::new(auth))
+        .with_default_provider("c");
+    let text = crate::Services::from_config(config).unwrap_err().to_string();
+    for part in [
+        "default_provider: names",
+        "providers.a b: a",
+        "account_id: must be 1",
+        "token_url: is neither",
+    ] {
+        assert!(text.contains(part), "{part} in:\n{text}");
+    }
+}

@@ -1,0 +1,242 @@
+//! Where a secret comes from.
+
+use std::fmt;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use secrecy::SecretString;
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::bytes::{read_at_most, without_final_newline};
+use super::file::open_private;
+
+// Far above any token there is, so that a wrong file is told from a long secret.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Where a secret comes from. A configuration file holds this, never the secret.
+///
+/// ```
+/// use repass::secret::SecretRef;
+///
+/// let reference = SecretRef::Env("REPASS_EXAMPLE_UNSET".into());
+/// let error = reference.resolve().unwrap_err();
+/// assert_eq!(error.to_string(), "the environment variable REPASS_EXAMPLE_UNSET is not set");
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum SecretRef {
+    /// `{ env = "NAME" }`: an environment variable, as it is.
+    Env(String),
+    /// `{ file = "PATH" }`: a file that only its owner can read, without one newline at its end.
+    File(PathBuf),
+    /// `{ command = ["PROGRAM", "ARGUMENT", …] }`: what a program prints, without one newline at its end.
+    /// No shell is involved; the program gets no input, and what it says on its error output is dropped.
+    Command(Vec<String>),
+    /// The secret itself, for configuration made in code. A file cannot hold it.
+    Value(SecretString),
+}
+
+impl SecretRef {
+    /// Fetches the secret. May wait for the program of [`SecretRef::Command`].
+    ///
+    /// # Errors
+    /// Says what is wrong with the reference; never quotes anything that was read.
+    pub fn resolve(&self) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Env(name) => from_env(name),
+            Self::File(path) => {
+                let mut file = open_private(path).map_err(SecretError)?;
+                let bytes = read(&mut file, &path.display())?;
+                text(&bytes, &path.display())
+            }
+            Self::Command(argv) => from_command(argv),
+            Self::Value(secret) => Ok(secret.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "Env({name:?})"),
+            Self::File(path) => write!(f, "File({path:?})"),
+            // People do put secrets into arguments.
+            Self::Command(argv) => write!(f, "Command({:?}, …)", argv.first()),
+            Self::Value(_) => f.write_str("Value([REDACTED])"),
+        }
+    }
+}
+
+/// Shows the reference as a file would hold it; [`SecretRef::Value`] as `{ value = "[redacted]" }`.
+impl Serialize for SecretRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Env(name) => serializer.collect_map([("env", name)]),
+            Self::File(path) => serializer.collect_map([("file", path.display().to_string())]),
+            Self::Command(argv) => serializer.collect_map([("command", argv)]),
+            Self::Value(_) => serializer.collect_map([("value", "[redacted]")]),
+        }
+    }
+}
+
+/// Why a secret could not be fetched. Holds nothing of the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretError(String);
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SecretError {}
+
+fn from_env(name: &str) -> Result<SecretString, SecretError> {
+    let shown = format_args!("the environment variable {name}");
+    // `var_os` panics or misreads on names that cannot be; say so instead.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(SecretError(
+            "the name of the environment variable is not a name".to_owned(),
+        ));
+    }
+    match std::env::var_os(name).map(std::ffi::OsString::into_string) {
+        None => Err(SecretError(format!("{shown} is not set"))),
+        Some(Err(_)) => Err(SecretError(format!("{shown} is not valid UTF-8"))),
+        Some(Ok(value)) if value.is_empty() => Err(SecretError(format!("{shown} is empty"))),
+        Some(Ok(value)) => Ok(value.into()),
+    }
+}
+
+fn from_command(argv: &[String]) -> Result<SecretString, SecretError> {
+    let [program, arguments @ ..] = argv else {
+        return Err(SecretError(
+            "the command is empty; give at least a program".to_owned(),
+        ));
+    };
+    let shown = format_args!("the command `{program}`");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| SecretError(format!("{shown} cannot be run: {error}")))?;
+    let printed = child.stdout.take().map(|mut output| read(&mut output, &shown));
+    let status = child
+        .wait()
+        .map_err(|error| SecretError(format!("{shown} was lost: {error}")))?;
+    if !status.success() {
+        return Err(SecretError(format!(
+            "{shown} failed ({status}); run it by hand to see why"
+        )));
+    }
+    match printed {
+        Some(bytes) => text(&bytes?, &shown),
+        None => Err(SecretError(format!("{shown} printed nothing"))),
+    }
+}
+
+fn read(source: &mut impl Read, shown: &dyn fmt::Display) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    match read_at_most(source, MAX_BYTES) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(SecretError(format!(
+            "{shown} gives more than {MAX_BYTES} bytes; that is no secret"
+        ))),
+        Err(error) => Err(SecretError(format!("cannot read {shown}: {error}"))),
+    }
+}
+
+fn text(bytes: &[u8], shown: &dyn fmt::Display) -> Result<SecretString, SecretError> {
+    match std::str::from_utf8(without_final_newline(bytes)) {
+        Ok("") => Err(SecretError(format!("{shown} gives an empty secret"))),
+        Ok(secret) => Ok(secret.into()),
+        Err(_) => Err(SecretError(format!(
+            "{shown} gives something that is not valid UTF-8"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the test compares made-up secrets")]
+    fn resolved(reference: &SecretRef) -> String {
+        reference.resolve().unwrap().expose_secret().to_owned()
+    }
+
+    fn refusal(reference: &SecretRef) -> String {
+        reference.resolve().unwrap_err().to_string()
+    }
+
+    fn command(argv: &[&str]) -> SecretRef {
+        SecretRef::Command(argv.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    #[cfg(unix)]
+    fn file(directory: &tempfile::TempDir, content: &[u8], mode: u32) -> SecretRef {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let path = directory.path().join("secret");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        SecretRef::File(path)
+    }
+
+    #[test]
+    fn a_variable_is_taken_as_it_is() {
+        // Cargo sets it for every test.
+        assert_eq!(resolved(&SecretRef::Env("CARGO_PKG_NAME".into())), "repass");
+        assert!(refusal(&SecretRef::Env("REPASS_TEST_UNSET".into())).ends_with("is not set"));
+        assert!(refusal(&SecretRef::Env("A=B".into())).ends_with("is not a name"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_loses_one_newline_and_must_be_private() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(resolved(&file(&directory, b"canary\n\n", 0o600)), "canary\n");
+        assert_eq!(resolved(&file(&directory, b"canary", 0o400)), "canary");
+        for mode in [0o640, 0o604, 0o620, 0o602] {
+            let text = refusal(&file(&directory, b"canary", mode));
+            assert!(
+                text.contains(&format!("(mode {mode:o})")) && !text.contains("canary"),
+                "{text}"
+            );
+        }
+        assert!(refusal(&file(&directory, b"\n", 0o600)).ends_with("an empty secret"));
+        assert!(refusal(&file(&directory, b"\xff\xfe", 0o600)).ends_with("not valid UTF-8"));
+        assert!(refusal(&file(&directory, &vec![b'x'; MAX_BYTES + 1], 0o600)).contains("more than"));
+        assert!(refusal(&SecretRef::File(directory.path().into())).ends_with("is a directory, not a file"));
+        assert!(refusal(&SecretRef::File(directory.path().join("none"))).contains("cannot open"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_gives_its_output_and_never_shows_it() {
+        assert_eq!(resolved(&command(&["printf", "a b\\n"])), "a b");
+        let failed = refusal(&command(&["sh", "-c", "echo canary; echo canary >&2; exit 3"]));
+        assert!(
+            failed.contains("exit status: 3") && !failed.contains("canary"),
+            "{failed}"
+        );
+        assert!(refusal(&command(&["repass-no-such-program", "canary"])).contains("cannot be run"));
+        assert!(refusal(&command(&["true"])).ends_with("an empty secret"));
+        assert!(refusal(&command(&[])).contains("empty"));
+        // Without a shell nothing is expanded.
+        assert_eq!(resolved(&command(&["echo", "$HOME"])), "$HOME");
+    }
+
+    #[test]
+    fn a_value_is_never_shown() {
+        let value = SecretRef::Value("canary".into());
+        assert!(!format!("{value:?}").contains("canary"));
+        assert_eq!(resolved(&value), "canary");
+    }
+}

@@ -1,0 +1,271 @@
+//! From a configuration to services that are ready to be called.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use repass_domain::PasswordService;
+
+use crate::config::{Config, ConfigError, Problems};
+use crate::wiring;
+
+/// The configured providers, each ready to be called and shared under its name.
+///
+/// Building reads what the configuration refers to (secrets, certificate files) and connects to nothing;
+/// an HTTP client is made at its first request. Cloning is cheap.
+///
+/// ```
+/// # #[cfg(feature = "zoom")] {
+/// use repass::{PasswordService as _, Services};
+///
+/// let services = Services::from_toml(
+///     r#"
+///     [providers.zoom]
+///     kind = "zoom"
+///     auth = { kind = "bearer", token = { command = ["echo", "a-token"] } }
+///     "#,
+/// )?;
+/// assert_eq!(services.default_service()?.provider(), "zoom");
+/// assert_eq!(
+///     services.get("zom").unwrap_err().to_string(),
+///     "no provider is called `zom`; did you mean `zoom`? configured: zoom"
+/// );
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Services {
+    default: Option<String>,
+    services: BTreeMap<String, Arc<dyn PasswordService>>,
+}
+
+impl Services {
+    /// Reads a configuration file and builds its services.
+    ///
+    /// # Errors
+    /// Every problem of the file and of what it refers to, each with its line; none quotes a secret.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::load(Some(path.as_ref()), [])
+    }
+
+    /// Builds the services of a configuration in TOML.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let problems = Problems::default();
+        let config = Config::text_noting(text, &problems);
+        Self::build(config, problems)
+    }
+
+    /// Reads a file, if there is one, and builds the services with variables laid over it, as
+    /// [`Config::load`] explains. The command line passes [`std::env::vars_os`].
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn load(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let problems = Problems::default();
+        let config = Config::load_noting(path, variables, &problems);
+        Self::build(config, problems)
+    }
+
+    /// Builds the services of a configuration made in code.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn from_config(config: Config) -> Result<Self, ConfigError> {
+        let problems = Problems::default();
+        config.check(&problems);
+        Self::build(config, problems)
+    }
+
+    fn build(config: Config, problems: Problems) -> Result<Self, ConfigError> {
+        let mut services = BTreeMap::new();
+        for (name, provider) in config.providers() {
+            if let Some(service) = wiring::service(name, provider, &problems) {
+                services.insert(name.to_owned(), service);
+            }
+        }
+        let default = config.default_provider().map(str::to_owned);
+        problems
+            .into_result((Self { default, services }, config), |(_, config)| {
+                config.origins()
+            })
+            .map(|(it, _)| it)
+    }
+
+    /// The service of this name.
+    ///
+    /// # Errors
+    /// There is none; the error names those there are.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
+        self.services
+            .get(name)
+            .cloned()
+            .ok_or_else(|| self.unknown(Some(name)))
+    }
+
+    /// The service that is meant when none is named: `default_provider`, or the only one there is.
+    ///
+    /// # Errors
+    /// There are several, and none was chosen.
+    pub fn default_service(&self) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
+        let name = self.default.as_deref().ok_or_else(|| self.unknown(None))?;
+        self.get(name)
+    }
+
+    /// The names of all services, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.keys().map(String::as_str)
+    }
+
+    fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
+        UnknownProvider::new(asked, self.names())
+    }
+}
+
+/// A provider was asked for that is not configured, or none was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownProvider {
+    asked: Option<String>,
+    configured: Vec<String>,
+}
+
+impl UnknownProvider {
+    pub(crate) fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
+        Self {
+            asked: asked.map(str::to_owned),
+            configured: configured.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The names that there are.
+    pub fn configured(&self) -> &[String] {
+        &self.configured
+    }
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let configured = self.configured.join(", ");
+        let Some(asked) = &self.asked else {
+            return write!(
+                f,
+                "no provider was chosen and there is no `default_provider`; configured: {configured}"
+            );
+        };
+        let hint = crate::config::did_you_mean(asked, self.configured.iter().map(String::as_str));
+        let separator = if hint.is_empty() { ";" } else { "" };
+        write!(
+            f,
+            "no provider is called `{}`{hint}{separator} configured: {configured}",
+            asked.escape_debug()
+        )
+    }
+}
+
+impl std::error::Error for UnknownProvider {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"
+        default_provider = "portal"
+        [providers.zoom]
+        kind = "zoom"
+        auth = { kind = "bearer", token = { command = ["echo", "t"] } }
+        [providers.portal]
+        kind = "identity"
+        base_url = "https://id.example.com/identity"
+        auth = { kind = "bearer", token = { command = ["echo", "t"] } }
+    "#;
+
+    #[test]
+    fn each_provider_is_a_service_under_its_name() {
+        let services = Services::from_toml(TWO).unwrap();
+        assert_eq!(services.names().collect::<Vec<_>>(), ["portal", "zoom"]);
+        assert_eq!(services.default_service().unwrap().provider(), "portal");
+        assert_eq!(services.get("zoom").unwrap().provider(), "zoom");
+        assert!(services.get("zoom").unwrap().capabilities().administrator);
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_those_there_are() {
+        let services = Services::from_toml(TWO).unwrap();
+        let unknown = |name| services.get(name).unwrap_err().to_string();
+        assert_eq!(
+            unknown("portl"),
+            "no provider is called `portl`; did you mean `portal`? configured: portal, zoom"
+        );
+        assert_eq!(
+            unknown("x\n"),
+            "no provider is called `x\\n`; configured: portal, zoom"
+        );
+        let none = Services::from_toml(&TWO.replace("default_provider", "#")).unwrap();
+        assert_eq!(
+            none.default_service().unwrap_err().to_string(),
+            "no provider was chosen and there is no `default_provider`; configured: portal, zoom"
+        );
+    }
+
+    #[test]
+    fn what_is_referred_to_is_checked_together_with_the_rest() {
+        let broken = TWO
+            .replace(
+                "[\"echo\", \"t\"] } }\n        [",
+                "[\"false\"] } }\n        plan = \"canary\"\n        [",
+            )
+            .replace("[\"echo\", \"t\"]", "[\"echo\", \"canary 1\"]")
+            + "tls = { ca_file = \"/nowhere/ca.pem\" }";
+        let text = Services::from_toml(&broken).unwrap_err().to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(
+            lines[0].starts_with("config:5: providers.zoom.auth.token: the command `false` failed"),
+            "{text}"
+        );
+        assert!(
+            lines[1].starts_with("config:6: providers.zoom.plan: must be"),
+            "{text}"
+        );
+        assert!(
+            lines[2].starts_with("config:10: providers.portal.auth.token: is empty or holds"),
+            "{text}"
+        );
+        assert!(
+            lines[3].contains("providers.portal.tls.ca_file: cannot read /nowhere/ca.pem"),
+            "{text}"
+        );
+        assert!(!text.contains("canary"), "{text}");
+    }
+
+    #[test]
+    fn an_authority_file_must_hold_certificates() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        std::fs::write(&path, "no certificate").unwrap();
+        let toml = format!("{TWO}tls = {{ ca_file = \"{}\" }}", path.display());
+        let text = Services::from_toml(&toml).unwrap_err().to_string();
+        assert!(text.contains("holds no readable PEM certificate"), "{text}");
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_used_yet_are_refused() {
+        let toml = TWO.replacen(
+            "{ kind = \"bearer\", token = { command = [\"echo\", \"t\"] } }",
+            "{ kind = \"server-to-server\", account_id = \"a\", client_id = \"c\", client_secret = { env = \"S\" } }",
+            1,
+        );
+        let text = Services::from_toml(&toml).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "config:5: providers.zoom.auth.kind: this version can only use \"bearer\""
+        );
+    }
+}
