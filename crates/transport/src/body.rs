@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use rand::RngExt as _;
 use serde::Serialize;
+use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 /// A request body that is wiped when its last user drops it. It is encoded once into a buffer of
@@ -50,11 +51,22 @@ impl SecretBody {
             pieces.extend([*value, "\r\n"]);
         }
         pieces.extend(["--", &boundary, "--\r\n"]);
-        let mut buffer = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
-        for piece in pieces {
-            buffer.extend_from_slice(piece.as_bytes());
+        Self::exact(
+            format!("multipart/form-data; boundary={boundary}"),
+            joined(&pieces),
+        )
+    }
+
+    /// Named texts as `application/x-www-form-urlencoded`.
+    pub fn form(fields: &[(&str, &str)]) -> Self {
+        let mut pieces = Vec::with_capacity(fields.len() * 4);
+        for (name, value) in fields {
+            pieces.push(if pieces.is_empty() { "" } else { "&" });
+            pieces.extend(byte_serialize(name.as_bytes()));
+            pieces.push("=");
+            pieces.extend(byte_serialize(value.as_bytes()));
         }
-        Self::exact(format!("multipart/form-data; boundary={boundary}"), buffer)
+        Self::exact("application/x-www-form-urlencoded".to_owned(), joined(&pieces))
     }
 
     fn exact(content_type: String, buffer: Zeroizing<Vec<u8>>) -> Self {
@@ -80,6 +92,14 @@ impl fmt::Debug for SecretBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretBody([REDACTED] {} bytes)", self.bytes.len())
     }
+}
+
+fn joined(pieces: &[&str]) -> Zeroizing<Vec<u8>> {
+    let mut buffer = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
+    for piece in pieces {
+        buffer.extend_from_slice(piece.as_bytes());
+    }
+    buffer
 }
 
 fn random_boundary() -> String {
@@ -127,6 +147,17 @@ mod tests {
              --{boundary}\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--{boundary}--\r\n"
         );
         assert_eq!(body.bytes(), expected.as_bytes());
+    }
+
+    #[test]
+    fn a_form_reads_back() {
+        let fields = [("scope", "PM.User.Write x"), ("secret", "a&b=c+%é")];
+        let body = SecretBody::form(&fields);
+        let read: Vec<_> = url::form_urlencoded::parse(&body.bytes()).into_owned().collect();
+        assert_eq!(
+            read,
+            fields.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-use crate::Answer;
+use crate::{Answer, Replay};
 
 /// What was observed of one sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +82,17 @@ impl Observed {
             Self::EncodingRefused => (Acted::No, Resend::OnceInOtherEncoding),
             Self::RateLimited => (Acted::No, Resend::WhenServerSays),
             Self::Refused => (Acted::No, Resend::Never),
+        }
+    }
+
+    /// The row for a request that was declared like this. A second sending of a convergent request
+    /// leads to the same state, so it may follow whatever is not an answer.
+    pub const fn row_of(self, replay: Replay) -> (Acted, Resend) {
+        match (replay, self) {
+            (Replay::Convergent, Self::Lost | Self::SuccessCut | Self::Faulted) => {
+                (Acted::Maybe, Resend::AfterBackoff)
+            }
+            _ => self.row(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Acted;
+use crate::{Acted, Observed};
 
 /// Why there is no answer, and whether the provider may have acted all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,23 @@ impl Failure {
     /// Whether the provider may have acted: `No` or `Maybe`.
     pub fn acted(&self) -> Acted {
         self.acted
+    }
+
+    /// Its row in the delivery table.
+    pub fn observed(&self) -> Observed {
+        if self.acted == Acted::No {
+            Observed::NotSent
+        } else {
+            Observed::Lost
+        }
+    }
+
+    /// Whether the same request would fail in the same way at once.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(
+            self.cause,
+            Cause::InvalidRequest | Cause::BudgetExhausted | Cause::Tls | Cause::TokenRefused
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 //! answer means: whether the provider acted, and whether the request may be sent again.
 
 mod answer;
+mod backoff;
 mod base_url;
 mod body;
 mod delivery;
@@ -13,6 +14,7 @@ mod fuse;
 mod request;
 mod retry_after;
 mod tls;
+mod token;
 mod transport;
 mod wire;
 
@@ -21,11 +23,14 @@ pub use base_url::{BaseUrl, InvalidUrl};
 pub use body::SecretBody;
 pub use delivery::{Acted, Observed, Resend};
 pub use failure::{Cause, Failure};
-pub use http::{HeaderMap, Method, StatusCode};
+pub use http::{HeaderMap, HeaderValue, Method, StatusCode};
 pub use request::{Replay, Request};
 pub use retry_after::retry_after;
 pub use tls::{InvalidCa, TrustedRoots};
+pub use token::{Credentials, Denied, Granted, InvalidToken, Token, TokenGrant};
 #[cfg(feature = "mock")]
 pub use transport::MockTransport;
-pub use transport::{HttpTransport, InvalidToken, Timeouts, Transport};
+pub use transport::{HttpTransport, Timeouts, Transport};
+#[cfg(feature = "mock")]
+pub use wire::MockWire;
 pub use wire::{HttpWire, Wire};

@@ -1,22 +1,23 @@
-//! Delivery of a request: the token, the budget, the attempts.
+//! Delivery of a request: the token, the budget, the attempts. The workspace's one retry loop.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::HeaderValue;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::Instant;
+use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
 
-use crate::{Answer, Cause, Failure, Request, Wire};
+use crate::backoff::Backoff;
+use crate::{Answer, Cause, Credentials, Failure, InvalidToken, Request, Resend, Token, Wire, retry_after};
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
 /// `mock` there is a `MockTransport`, so that they are tested without a socket.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Delivers a request within its budget and returns the last answer, whatever its status.
+    /// Delivers a request within its budget and returns the last answer, whatever its status. It
+    /// is sent again only as the table behind [`Observed`](crate::Observed) allows.
     ///
     /// # Errors
     /// No answer came; [`Failure::acted`] says whether the provider may have acted.
@@ -49,11 +50,22 @@ impl Default for Timeouts {
 #[derive(Debug)]
 pub struct HttpTransport {
     wire: Arc<dyn Wire>,
-    token: HeaderValue,
+    credentials: Credentials,
     attempt_timeout: Duration,
+    backoff: Backoff,
 }
 
 impl HttpTransport {
+    /// A transport over this wire, with these credentials.
+    pub fn new(wire: impl Wire, credentials: Credentials, timeouts: Timeouts) -> Self {
+        Self {
+            wire: Arc::new(wire),
+            credentials,
+            attempt_timeout: timeouts.attempt,
+            backoff: Backoff::new(rand::random()),
+        }
+    }
+
     /// A transport that authenticates with a fixed bearer token.
     ///
     /// # Errors
@@ -63,53 +75,28 @@ impl HttpTransport {
         token: &SecretString,
         timeouts: Timeouts,
     ) -> Result<Self, InvalidToken> {
-        Ok(Self {
-            wire: Arc::new(wire),
-            token: bearer(token)?,
-            attempt_timeout: timeouts.attempt,
-        })
+        Ok(Self::new(
+            wire,
+            Credentials::Fixed(Token::bearer(token)?),
+            timeouts,
+        ))
     }
-}
 
-/// A token that no HTTP header can carry, or an empty one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidToken;
-
-impl fmt::Display for InvalidToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is empty or holds characters that no HTTP header can carry")
+    /// The same with a fixed source of randomness for its back-off, for tests and simulations.
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.backoff = Backoff::new(seed);
+        self
     }
-}
 
-impl std::error::Error for InvalidToken {}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the token goes into its header, marked sensitive"
-)]
-fn bearer(token: &SecretString) -> Result<HeaderValue, InvalidToken> {
-    let token = token.expose_secret();
-    if token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic()) {
-        return Err(InvalidToken);
-    }
-    let text = zeroize::Zeroizing::new(format!("Bearer {token}"));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| InvalidToken)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn attempt(
+        &self,
+        request: &Request,
+        token: Option<&Token>,
+        left: Duration,
+    ) -> Result<Answer, Failure> {
         let start = Instant::now();
-        let limit = request.time_budget().min(self.attempt_timeout);
-        if limit.is_zero() {
-            return Err(Failure::not_sent(
-                Cause::BudgetExhausted,
-                "no time was left to send the request",
-            ));
-        }
-        let result = self.wire.attempt(request, self.token.clone(), limit).await;
+        let limit = left.min(self.attempt_timeout);
+        let result = self.wire.attempt(request, token.map(Token::header), limit).await;
         let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let operation = request.operation;
         match &result {
@@ -118,9 +105,61 @@ impl Transport for HttpTransport {
                 tracing::debug!(operation, status, elapsed_ms, "answer");
             }
             Err(failure) => {
-                tracing::debug!(operation, cause = ?failure.cause(), acted = ?failure.acted(), elapsed_ms, "no answer");
+                let (cause, acted) = (failure.cause(), failure.acted());
+                tracing::debug!(operation, ?cause, ?acted, elapsed_ms, "no answer");
             }
         }
         result
+    }
+
+    // `None`: it is not to be sent again.
+    fn delay(&self, resend: Resend, resends: u32, result: &Result<Answer, Failure>) -> Option<Duration> {
+        match (resend, result) {
+            (Resend::WhenServerSays, Ok(answer)) => {
+                Some(self.backoff.as_told(retry_after(answer, SystemTime::now())))
+            }
+            (Resend::AfterBackoff, Err(failure)) if failure.is_lasting() => None,
+            (Resend::AfterBackoff | Resend::WhenServerSays, _) => self.backoff.delay(resends),
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+        let start = Instant::now();
+        let left = || request.budget.saturating_sub(start.elapsed());
+        let (mut resends, mut token_renewed) = (0, false);
+        loop {
+            if left().is_zero() {
+                let why = "no time was left to send the request";
+                return Err(Failure::not_sent(Cause::BudgetExhausted, why));
+            }
+            let token = self.credentials.token(left()).await?;
+            let result = self.attempt(request, token.as_ref(), left()).await;
+            if result.is_ok() {
+                self.backoff.refill();
+            }
+            let observed = result
+                .as_ref()
+                .map_or_else(Failure::observed, |answer| request.read(answer));
+            let resend = observed.row_of(request.replay).1;
+            if resend == Resend::OnceWithFreshToken
+                && !token_renewed
+                && self.credentials.reject(token.as_ref())
+            {
+                token_renewed = true;
+                continue;
+            }
+            match self.delay(resend, resends, &result) {
+                // A wait that passes the budget helps nobody: the caller hears of it at once.
+                Some(delay) if delay < left() => sleep(delay).await,
+                _ => return result,
+            }
+            resends += 1;
+            let operation = request.operation;
+            tracing::info!(operation, ?observed, resends, "sending again");
+        }
     }
 }

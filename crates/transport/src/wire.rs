@@ -16,6 +16,7 @@ use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
 /// Sends a request once. The seam at which a test or simulation can put its own network.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// Sends once and reads the answer, within `limit`. A body that is cut is still an answer.
@@ -25,7 +26,7 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     async fn attempt(
         &self,
         request: &Request,
-        authorization: HeaderValue,
+        authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Answer, Failure>;
 }
@@ -37,6 +38,7 @@ pub struct HttpWire {
     roots: TrustedRoots,
     connect_timeout: Duration,
     client: OnceLock<Result<Client, String>>,
+    keeps_connections: bool,
 }
 
 impl HttpWire {
@@ -47,7 +49,15 @@ impl HttpWire {
             roots,
             connect_timeout,
             client: OnceLock::new(),
+            keeps_connections: true,
         }
+    }
+
+    /// The same with a client of its own for each request, gone with its answer: a kept connection
+    /// keeps a copy of the credentials that went over it.
+    pub fn without_reuse(mut self) -> Self {
+        self.keeps_connections = false;
+        self
     }
 
     fn client(&self) -> Result<&Client, Failure> {
@@ -130,7 +140,7 @@ impl Wire for HttpWire {
     async fn attempt(
         &self,
         request: &Request,
-        authorization: HeaderValue,
+        authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Answer, Failure> {
         let fuse = Fuse::default();
@@ -138,8 +148,10 @@ impl Wire for HttpWire {
         let mut builder = self
             .client()?
             .request(request.method().clone(), url)
-            .header(AUTHORIZATION, authorization.clone())
             .timeout(limit);
+        if let Some(authorization) = &authorization {
+            builder = builder.header(AUTHORIZATION, authorization.clone());
+        }
         let has_body = request.secret_body().is_some();
         if let Some(body) = request.secret_body() {
             builder = builder
@@ -155,12 +167,12 @@ impl Wire for HttpWire {
                 Failure::lost(cause, message)
             }
         })?;
-        Ok(read(response, &authorization).await)
+        Ok(read(response, authorization.as_ref()).await)
     }
 }
 
 // The head is here, so from now on there is an answer, whole or cut.
-async fn read(mut response: Response, authorization: &HeaderValue) -> Answer {
+async fn read(mut response: Response, authorization: Option<&HeaderValue>) -> Answer {
     let head = Answer::new(response.status()).with_headers(std::mem::take(response.headers_mut()));
     let mut body = BytesMut::new();
     let complete = loop {
@@ -176,9 +188,9 @@ async fn read(mut response: Response, authorization: &HeaderValue) -> Answer {
 }
 
 // A peer that echoes the token must not carry it into an error's text.
-fn without_token(body: Bytes, authorization: &HeaderValue) -> Bytes {
-    let token = authorization.as_bytes();
-    let token = token.strip_prefix(b"Bearer ").unwrap_or(token);
+fn without_token(body: Bytes, authorization: Option<&HeaderValue>) -> Bytes {
+    let header = authorization.map_or(&[][..], HeaderValue::as_bytes);
+    let token = header.split(|byte| *byte == b' ').next_back().unwrap_or_default();
     if token.is_empty() || !body.windows(token.len()).any(|window| window == token) {
         return body;
     }

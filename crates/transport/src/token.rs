@@ -1,0 +1,265 @@
+//! The credentials that repass itself shows to a provider.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use rand::RngExt as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use crate::{Answer, Cause, Failure, Request, Transport};
+
+/// What goes into the `Authorization` header of every request.
+#[derive(Debug)]
+pub enum Credentials {
+    /// Nothing; for token endpoints that take the client's secret in the body.
+    None,
+    /// Always the same.
+    Fixed(Token),
+    /// A token that is fetched, kept until shortly before it expires, and fetched anew.
+    Granted(Box<TokenGrant>),
+}
+
+impl Credentials {
+    pub(crate) async fn token(&self, limit: Duration) -> Result<Option<Token>, Failure> {
+        match self {
+            Self::None => Ok(None),
+            Self::Fixed(token) => Ok(Some(token.clone())),
+            Self::Granted(grant) => grant.token(limit).await.map(Some),
+        }
+    }
+
+    /// Gives up a token that the gateway does not take; whether another can be had.
+    pub(crate) fn reject(&self, token: Option<&Token>) -> bool {
+        match (self, token) {
+            (Self::Granted(grant), Some(token)) => {
+                grant.reject(token);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A value of the `Authorization` header. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Token {
+    header: HeaderValue,
+    serial: u64,
+}
+
+impl Token {
+    /// `Bearer`, with a token from elsewhere.
+    ///
+    /// # Errors
+    /// The token is empty or holds characters that no header can carry.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the token goes into its header, marked sensitive"
+    )]
+    pub fn bearer(token: &SecretString) -> Result<Self, InvalidToken> {
+        let token = token.expose_secret();
+        if token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic()) {
+            return Err(InvalidToken);
+        }
+        Self::sensitive(&Zeroizing::new(format!("Bearer {token}")))
+    }
+
+    /// `Basic`, with a client's id and secret.
+    ///
+    /// # Errors
+    /// Never for UTF-8 text of usual length; the type is [`bearer`](Self::bearer)'s.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the secret goes into its header, marked sensitive"
+    )]
+    pub fn basic(id: &str, secret: &SecretString) -> Result<Self, InvalidToken> {
+        let pair = Zeroizing::new(format!("{id}:{}", secret.expose_secret()));
+        let encoded = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
+        Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)))
+    }
+
+    fn sensitive(text: &str) -> Result<Self, InvalidToken> {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let mut header = HeaderValue::from_str(text).map_err(|_| InvalidToken)?;
+        header.set_sensitive(true);
+        Ok(Self {
+            header,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+        })
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token([REDACTED])")
+    }
+}
+
+/// A token that no HTTP header can carry, or an empty one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidToken;
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is empty or holds characters that no HTTP header can carry")
+    }
+}
+
+impl std::error::Error for InvalidToken {}
+
+/// What a token endpoint gave.
+#[derive(Debug)]
+pub struct Granted {
+    /// The token.
+    pub token: SecretString,
+    /// How long it lives, counted from the request; an hour when nothing is said.
+    pub lifetime: Option<Duration>,
+}
+
+/// Why a token endpoint gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// [`Cause::TokenRefused`] when the credentials must be mended, [`Cause::Unreachable`] when
+    /// trying later may help.
+    pub cause: Cause,
+    /// A sentence for people that says what to do, free of secrets.
+    pub message: String,
+}
+
+/// Fetches tokens from a token endpoint: one request at a time however many callers wait, renewed
+/// before the end of their life, replaced when the gateway no longer takes them.
+pub struct TokenGrant {
+    endpoint: Arc<dyn Transport>,
+    request: Request,
+    reading: fn(&Answer) -> Result<Granted, Denied>,
+    kept: Mutex<Option<Kept>>,
+    // Held by whoever fetches; holds the last failure, for those who waited meanwhile.
+    fetching: tokio::sync::Mutex<Option<(Instant, Failure)>>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    token: Token,
+    renew: Instant,
+    expires: Instant,
+}
+
+impl TokenGrant {
+    /// Tokens that `request` gets at `endpoint`, and how the adapter reads its answers.
+    pub fn new(
+        endpoint: Arc<dyn Transport>,
+        request: Request,
+        reading: fn(&Answer) -> Result<Granted, Denied>,
+    ) -> Self {
+        Self {
+            endpoint,
+            request,
+            reading,
+            kept: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn token(&self, limit: Duration) -> Result<Token, Failure> {
+        let asked = Instant::now();
+        let kept = self.kept().clone();
+        let still_good = kept.filter(|kept| asked < kept.expires);
+        if let Some(kept) = still_good.as_ref().filter(|kept| asked < kept.renew) {
+            return Ok(kept.token.clone());
+        }
+        let mut last_failure = match &still_good {
+            // Renewing early: nobody waits for it but the one who does it.
+            Some(kept) => match self.fetching.try_lock() {
+                Ok(guard) => guard,
+                Err(_) => return Ok(kept.token.clone()),
+            },
+            None => timeout(limit, self.fetching.lock()).await.map_err(|_| {
+                Failure::not_sent(
+                    Cause::BudgetExhausted,
+                    "no token was granted within the time that was left",
+                )
+            })?,
+        };
+        // Somebody else may have fetched, or failed to, while this call waited.
+        if let Some(kept) = self.kept().as_ref().filter(|kept| Instant::now() < kept.renew) {
+            return Ok(kept.token.clone());
+        }
+        if let Some((_, failure)) = last_failure.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(failure.clone());
+        }
+        let fetched = self.fetch(limit.saturating_sub(asked.elapsed())).await;
+        if let (Err(_), Some(kept)) = (&fetched, still_good.filter(|kept| Instant::now() < kept.expires)) {
+            return Ok(kept.token);
+        }
+        *last_failure = fetched
+            .as_ref()
+            .err()
+            .map(|failure| (Instant::now(), failure.clone()));
+        fetched
+    }
+
+    async fn fetch(&self, limit: Duration) -> Result<Token, Failure> {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let asked = Instant::now();
+        let answer = self.endpoint.deliver(&self.request.clone().budget(limit)).await;
+        // Whatever became of the token request, the request that needs it has not left.
+        let answer = answer.map_err(|failure| {
+            Failure::not_sent(Cause::Unreachable, format!("no token was granted: {failure}"))
+        })?;
+        let granted =
+            (self.reading)(&answer).map_err(|denied| Failure::not_sent(denied.cause, denied.message))?;
+        let token = Token::bearer(&granted.token).map_err(|_| {
+            Failure::not_sent(Cause::TokenRefused, "the token endpoint gave an unusable token")
+        })?;
+        let lifetime = granted.lifetime.unwrap_or(HOUR);
+        let margin = (lifetime / 10).min(Duration::from_secs(60));
+        // Spread out, so that many processes do not renew at the same instant.
+        let renew = lifetime.saturating_sub(margin.mul_f64(rand::rng().random_range(1.0..2.0)));
+        let kept = Kept {
+            token: token.clone(),
+            renew: asked + renew,
+            expires: asked + lifetime,
+        };
+        *self.kept() = Some(kept);
+        tracing::debug!(
+            operation = self.request.operation,
+            lifetime_s = lifetime.as_secs(),
+            "token granted"
+        );
+        Ok(token)
+    }
+
+    fn reject(&self, token: &Token) {
+        let mut kept = self.kept();
+        // Another call may have replaced it already.
+        if kept
+            .as_ref()
+            .is_some_and(|kept| kept.token.serial == token.serial)
+        {
+            *kept = None;
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for TokenGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenGrant")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}

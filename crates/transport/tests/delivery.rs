@@ -1,0 +1,256 @@
+//! The delivery loop over a mocked wire, on a paused clock: what is sent again, when, and how
+//! often.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use repass_transport::{
+    Acted, Answer, Cause, Credentials, Denied, Failure, Granted, HttpTransport, Method, MockTransport,
+    MockWire, Replay, Request, SecretBody, StatusCode, Timeouts, TokenGrant, Transport,
+};
+use tokio::time::Instant;
+
+type Outcome = Result<Answer, Failure>;
+
+/// A wire that gives these outcomes in order, and the instants of its attempts.
+fn wire(outcomes: Vec<Outcome>) -> (MockWire, Arc<Mutex<Vec<Instant>>>) {
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let (seen, outcomes) = (Arc::clone(&attempts), Mutex::new(outcomes.into_iter()));
+    let mut wire = MockWire::new();
+    wire.expect_attempt().returning(move |_, _, _| {
+        seen.lock().unwrap().push(Instant::now());
+        outcomes
+            .lock()
+            .unwrap()
+            .next()
+            .expect("no more attempts than were planned")
+    });
+    (wire, attempts)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the tables below read better")]
+fn status(code: u16) -> Outcome {
+    Ok(Answer::new(StatusCode::from_u16(code).unwrap()))
+}
+
+fn lost() -> Outcome {
+    Err(Failure::lost(Cause::ConnectionLost, "lost"))
+}
+
+fn unreachable() -> Outcome {
+    Err(Failure::not_sent(Cause::Unreachable, "refused"))
+}
+
+fn request(replay: Replay) -> Request {
+    Request::new("test", Method::PUT, replay)
+        .segment("x")
+        .body(SecretBody::json(&1))
+        .budget(Duration::from_secs(30))
+}
+
+async fn deliver(replay: Replay, outcomes: Vec<Outcome>) -> (Outcome, usize) {
+    let (wire, attempts) = wire(outcomes);
+    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
+    let result = transport.deliver(&request(replay)).await;
+    let attempts = attempts.lock().unwrap().len();
+    (result, attempts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_acted_on_is_never_sent_again() {
+    for outcome in [lost(), status(500), status(503), status(408), status(418)] {
+        let expected = outcome.clone().map(|answer| answer.status());
+        let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![outcome]).await;
+        assert_eq!((result.map(|answer| answer.status()), attempts), (expected, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_converges_is_sent_again() {
+    for outcome in [lost(), status(500), status(503)] {
+        let (result, attempts) = deliver(Replay::Convergent, vec![outcome, status(200)]).await;
+        assert_eq!((result.unwrap().status(), attempts), (StatusCode::OK, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_is_tried_again_a_few_times() {
+    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![unreachable(), status(204)]).await;
+    assert_eq!((result.unwrap().status(), attempts), (StatusCode::NO_CONTENT, 2));
+    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![unreachable(); 5]).await;
+    assert_eq!((result.unwrap_err().cause(), attempts), (Cause::Unreachable, 5));
+    let distrusted = Err(Failure::not_sent(Cause::Tls, "unknown authority"));
+    let (_, attempts) = deliver(Replay::OnlyIfUnacted, vec![distrusted]).await;
+    assert_eq!(attempts, 1, "no second try would be trusted more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_request_comes_back_when_the_server_says() {
+    let told = Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
+    let (wire, attempts) = wire(vec![told, status(429), status(204)]);
+    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
+    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    let attempts = attempts.lock().unwrap();
+    let waits: Vec<_> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        waits[0] >= Duration::from_secs(7) && waits[0] < Duration::from_secs(8),
+        "{waits:?}"
+    );
+    assert!(
+        waits[1] >= Duration::from_secs(1) && waits[1] < Duration::from_secs(2),
+        "{waits:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_the_budget_returns_at_once() {
+    let start = Instant::now();
+    let told = Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
+    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![told]).await;
+    assert_eq!(
+        (result.unwrap().status().as_u16(), attempts, start.elapsed()),
+        (429, 1, Duration::ZERO)
+    );
+}
+
+fn granted(lifetime: u64) -> impl Fn(&Answer) -> Result<Granted, Denied> {
+    move |_| {
+        Ok(Granted {
+            token: "granted".into(),
+            lifetime: Some(Duration::from_secs(lifetime)),
+        })
+    }
+}
+
+/// Credentials from an endpoint that takes a second for each answer, and the number of requests to it.
+fn grant(
+    reading: fn(&Answer) -> Result<Granted, Denied>,
+    outcome: impl Fn(usize) -> Outcome + Send + Sync + 'static,
+) -> (Credentials, Arc<Mutex<usize>>) {
+    #[derive(Debug)]
+    struct Slow(MockTransport);
+    #[async_trait::async_trait]
+    impl Transport for Slow {
+        async fn deliver(&self, request: &Request) -> Outcome {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.0.deliver(request).await
+        }
+    }
+    let requests = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&requests);
+    let mut endpoint = MockTransport::new();
+    endpoint.expect_deliver().returning(move |_| {
+        let mut count = counter.lock().unwrap();
+        *count += 1;
+        outcome(*count)
+    });
+    let grant = TokenGrant::new(Arc::new(Slow(endpoint)), request(Replay::Convergent), reading);
+    (Credentials::Granted(Box::new(grant)), requests)
+}
+
+fn hour(answer: &Answer) -> Result<Granted, Denied> {
+    granted(3600)(answer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
+    let (credentials, requests) = grant(hour, |_| status(200));
+    let mut wire = MockWire::new();
+    wire.expect_attempt()
+        .withf(|_, header, _| header.as_ref().unwrap() == "Bearer granted")
+        .returning(|_, _, _| status(204));
+    let transport = Arc::new(HttpTransport::new(wire, credentials, Timeouts::default()));
+    let call = || {
+        let transport = Arc::clone(&transport);
+        tokio::spawn(async move { transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap() })
+    };
+    for call in (0..16).map(|_| call()).collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert_eq!(*requests.lock().unwrap(), 1);
+    tokio::time::advance(Duration::from_secs(3450)).await;
+    call().await.unwrap();
+    assert_eq!(*requests.lock().unwrap(), 1, "still good");
+    tokio::time::advance(Duration::from_secs(100)).await;
+    call().await.unwrap();
+    assert_eq!(*requests.lock().unwrap(), 2, "renewed early");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_a_token_share_its_failure() {
+    fn denied(_: &Answer) -> Result<Granted, Denied> {
+        Err(Denied {
+            cause: Cause::TokenRefused,
+            message: "wrong secret".into(),
+        })
+    }
+    let (credentials, requests) = grant(denied, |_| status(400));
+    let transport = Arc::new(HttpTransport::new(
+        MockWire::new(),
+        credentials,
+        Timeouts::default(),
+    ));
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let transport = Arc::clone(&transport);
+            tokio::spawn(async move {
+                transport
+                    .deliver(&request(Replay::OnlyIfUnacted))
+                    .await
+                    .unwrap_err()
+            })
+        })
+        .collect();
+    for call in calls {
+        let failure = call.await.unwrap();
+        assert_eq!(
+            (failure.cause(), failure.acted()),
+            (Cause::TokenRefused, Acted::No)
+        );
+    }
+    assert_eq!(*requests.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
+    let (credentials, _) = grant(hour, |count| if count == 1 { status(200) } else { lost() });
+    let (wire, _) = wire(vec![status(204), status(204)]);
+    let transport = HttpTransport::new(wire, credentials, Timeouts::default());
+    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    tokio::time::advance(Duration::from_secs(3550)).await;
+    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let failure = transport
+        .deliver(&request(Replay::OnlyIfUnacted))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::Unreachable, Acted::No)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_is_replaced_once() {
+    for (outcomes, fetched, end) in [
+        (vec![status(401), status(204)], 2, 204),
+        (vec![status(401), status(401)], 2, 401),
+        (vec![status(204)], 1, 204),
+    ] {
+        let (credentials, requests) = grant(hour, |_| status(200));
+        let (wire, attempts) = wire(outcomes.clone());
+        let transport = HttpTransport::new(wire, credentials, Timeouts::default());
+        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        let counted = (
+            answer.status().as_u16(),
+            attempts.lock().unwrap().len(),
+            *requests.lock().unwrap(),
+        );
+        assert_eq!(counted, (end, outcomes.len(), fetched));
+    }
+    let (_, attempts) = deliver(Replay::OnlyIfUnacted, vec![status(401)]).await;
+    assert_eq!(attempts, 1, "a fixed token has no successor");
+}

@@ -1,0 +1,161 @@
+//! Bad input: one line that says what and where, the right exit code, nothing sent.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use repass_sandbox::Options;
+use repass_tests::{Run, finish};
+
+use crate::world::{ALICE, World};
+
+fn refused(world: &World, run: &Run, code: i32, part: &str) {
+    assert_eq!(run.code, code, "{run:?}");
+    assert_eq!(run.stderr.trim_end().lines().count(), 1, "one line: {run:?}");
+    assert!(run.stderr.contains(part), "{part:?} in {run:?}");
+    assert!(
+        run.stderr.chars().all(|c| c == '\n' || !c.is_control()),
+        "{run:?}"
+    );
+    assert_eq!(run.stdout, "");
+    assert_eq!((world.changes(), world.requests()), (0, 0), "nothing is sent");
+}
+
+#[test]
+fn passwords_that_none_can_take() {
+    let world = World::new();
+    for (stdin, part) in [
+        (&b""[..], "empty"),
+        (b"\n", "empty"),
+        (b"\xff\xfe-bad", "UTF-8"),
+        (b"nul\0inside", "NUL"),
+        (&[b'x'; 5000], "too long"),
+        (&[b'x'; 5_000_000], "too long"),
+    ] {
+        refused(&world, &world.reset_alice(stdin), 2, part);
+    }
+}
+
+#[test]
+fn a_password_on_the_command_line_is_refused_and_not_repeated() {
+    let world = World::new();
+    let run = world.run(&["reset", ALICE, "Canary-Passw0rd-1"], "");
+    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+    assert!(!run.stderr.contains("Canary-Passw0rd-1"), "{run:?}");
+}
+
+#[test]
+fn secret_files_that_cannot_be_trusted() {
+    let world = World::new();
+    let reset = |file: &str| world.run(&["reset", ALICE, "--new-password-file", file], "");
+    refused(&world, &reset("missing.txt"), 2, "missing.txt");
+    fs::create_dir(world.path("folder")).unwrap();
+    refused(&world, &reset("folder"), 2, "folder");
+    let open = world.secret("open.txt", "New-Passw0rd-1");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&world, &reset("open.txt"), 2, "open.txt");
+    fs::set_permissions(world.path("token"), fs::Permissions::from_mode(0o640)).unwrap();
+    refused(&world, &world.reset_alice("New-Passw0rd-1\n"), 2, "token");
+}
+
+#[test]
+fn an_unset_variable_is_named() {
+    let world = World::new();
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let by_variable = config.replacen("{ file = \"token\" }", "{ env = \"NO_SUCH_TOKEN\" }", 1);
+    fs::write(world.path("repass.toml"), by_variable).unwrap();
+    refused(&world, &world.reset_alice("New-Passw0rd-1\n"), 2, "NO_SUCH_TOKEN");
+}
+
+#[test]
+fn user_ids_that_could_walk_the_path() {
+    let world = World::new();
+    let long = "x".repeat(10_240);
+    for user in [
+        "a/b",
+        "..",
+        ".",
+        "%2e%2e",
+        "a b",
+        "a?b",
+        "a#b",
+        "a\u{1b}[31mb",
+        "a\nb",
+        "",
+        "a\\b",
+        &long,
+    ] {
+        let run = world.run(&["reset", "--new-password-stdin", "--", user], "New-Passw0rd-1\n");
+        refused(&world, &run, 2, "user id");
+    }
+}
+
+#[test]
+fn addresses_over_which_no_password_may_go() {
+    let world = World::new();
+    for (url, part) in [
+        ("http://api.example.com/v2", "http"),
+        ("https://user:Canary-1@api.example.com/v2", "user information"),
+        ("ftp://127.0.0.1/v2", "https"),
+        ("zoom", "URL"),
+    ] {
+        world.configure(url, false);
+        let run = world.reset_alice("New-Passw0rd-1\n");
+        refused(&world, &run, 2, part);
+        assert!(
+            run.stderr.contains("repass.toml") && !run.stderr.contains("Canary"),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted() {
+    let world = World::with(Options {
+        tls: true,
+        ..Options::default()
+    });
+    world.configure(&world.sandbox.zoom_base_url().to_owned(), false);
+    let run = world.reset_alice("New-Passw0rd-1\n");
+    refused(&world, &run, 7, "certificate");
+    world.configure(&world.sandbox.zoom_base_url().to_owned(), true);
+    assert_eq!(world.reset_alice("New-Passw0rd-1\n").code, 0, "with its CA it is");
+}
+
+#[test]
+fn every_problem_of_a_config_is_told_at_once() {
+    let world = World::new();
+    let text = "default_provider = \"zom\"\n\
+                [providers.zoom]\nkind = \"zoom\"\nbase_ulr = \"x\"\nplan = \"platinum\"\n\
+                auth = { kind = \"bearer\", token = \"Canary-Token-1\" }\n";
+    fs::write(world.path("repass.toml"), text).unwrap();
+    let run = world.run(&["config", "check"], "");
+    assert_eq!(run.code, 2, "{run:?}");
+    for part in [
+        "repass.toml:1",
+        "zom",
+        "repass.toml:4",
+        "base_ulr",
+        "base_url",
+        "repass.toml:5",
+        "plan",
+        "repass.toml:6",
+    ] {
+        assert!(run.stderr.contains(part), "{part} in {run:?}");
+    }
+    assert!(!run.stderr.contains("Canary"), "{run:?}");
+}
+
+#[test]
+fn without_a_config_or_a_terminal_it_says_what_to_do() {
+    let world = World::new();
+    let prompt = world.run(&["reset", ALICE], "New-Passw0rd-1\n");
+    refused(&world, &prompt, 2, "--new-password-stdin");
+    fs::remove_file(world.path("repass.toml")).unwrap();
+    let run = world.reset_alice("New-Passw0rd-1\n");
+    refused(&world, &run, 2, "config");
+    let mut found_by_variable = repass_tests::command(world.folder());
+    found_by_variable
+        .env("REPASS_CONFIG", "nowhere.toml")
+        .args(["providers"]);
+    refused(&world, &finish(found_by_variable, b""), 2, "nowhere.toml");
+}

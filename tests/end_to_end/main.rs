@@ -1,0 +1,10 @@
+//! The real binary and library against the sandbox, over real HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod bad_input;
+mod bytes;
+mod exit_codes;
+mod sandbox_command;
+mod secrets;
+mod world;

@@ -1,0 +1,95 @@
+//! No password and no token in anything that the binary writes, every crate at TRACE.
+
+use repass_tests::{Run, finish};
+
+use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, World};
+
+const NEW: &str = "Canary-\"New\"-Passw0rd-4711";
+const WRONG: &str = "Canary-Wrong-Passw0rd-4712";
+
+fn traced(world: &World, arguments: &[&str], stdin: &str) -> Run {
+    let mut command = repass_tests::command(world.folder());
+    command.env("RUST_LOG", "trace").arg("-vvv").args(arguments);
+    finish(command, stdin.as_bytes())
+}
+
+fn assert_clean(run: &Run) {
+    for secret in [
+        NEW,
+        WRONG,
+        ALICE_PASSWORD,
+        TOKEN,
+        "Canary-\\\"New",
+        "Canary-%22New",
+    ] {
+        assert!(!run.stdout.contains(secret), "{secret} on stdout");
+        assert!(!run.stderr.contains(secret), "{secret} on stderr: {}", run.stderr);
+    }
+}
+
+#[test]
+fn in_success_and_failure() {
+    let world = World::new();
+    let reset = ["reset", ALICE, "--new-password-stdin"];
+    let change = [
+        "-p",
+        "portal",
+        "change",
+        ALICE_ID,
+        "--current-password-stdin",
+        "--new-password-stdin",
+    ];
+    let mut codes = Vec::new();
+    for json in [&[][..], &["--json"]] {
+        let with = |arguments: &[&'static str]| [json, arguments].concat();
+        for (arguments, stdin) in [
+            (with(&reset), format!("{NEW}\n")),
+            (with(&change), format!("{WRONG}\n{NEW}\n")),
+            (with(&change), format!("{ALICE_PASSWORD}\n{NEW}\n")),
+            (
+                with(&["reset", "nobody@example.com", "--new-password-stdin"]),
+                format!("{NEW}\n"),
+            ),
+        ] {
+            let run = traced(&world, &arguments, &stdin);
+            assert_clean(&run);
+            assert!(
+                run.stderr.contains("hyper") && run.stderr.contains("TRACE"),
+                "logs are on"
+            );
+            codes.push(run.code);
+        }
+    }
+    // The second time the password is the current one, so Zoom refuses it and the portal finds it wrong.
+    assert_eq!(codes, [0, 3, 0, 5, 3, 3, 3, 5]);
+}
+
+#[test]
+fn in_what_an_unreachable_or_distrusting_provider_leaves() {
+    let world = World::new();
+    world.configure("http://127.0.0.1:1/v2", false);
+    let run = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
+    assert_clean(&run);
+    world.secret("token", "canary-token-8151-other");
+    world.configure(&world.sandbox.zoom_base_url().to_owned(), false);
+    let refused = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
+    assert_clean(&refused);
+    assert_eq!((run.code, refused.code), (7, 4));
+}
+
+#[test]
+fn in_the_demo_and_the_shown_config() {
+    let world = World::new();
+    let shown = world.run(&["config", "show"], "");
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stdout.contains("token"), "{shown:?}");
+    assert_clean(&shown);
+    let demo = traced(&world, &["demo"], "");
+    assert_eq!(demo.code, 0, "{demo:?}");
+    for trace in ["Passw0rd", "-Start-7"] {
+        assert!(
+            !demo.stdout.contains(trace) && !demo.stderr.contains(trace),
+            "{trace}"
+        );
+    }
+}

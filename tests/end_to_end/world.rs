@@ -1,0 +1,119 @@
+//! A sandbox inside the test, and a folder with a config file that leads to it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use repass_sandbox::{Options, Provider, Sandbox};
+use repass_tests::Run;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The sandbox's token in every test: a canary that no output may hold.
+pub(crate) const TOKEN: &str = "canary-token-8151";
+/// Alice at Zoom, and her first password there.
+pub(crate) const ALICE: &str = "alice@example.com";
+/// Alice at the portal.
+pub(crate) const ALICE_ID: &str = "a11ce000-0000-4000-8000-000000000001";
+/// Alice's first password at both.
+pub(crate) const ALICE_PASSWORD: &str = "Alice-Start-7";
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    folder: TempDir,
+    // Carries the sandbox; dropped last.
+    _runtime: Runtime,
+}
+
+impl World {
+    /// A sandbox with these switches, and a config for it.
+    pub(crate) fn with(options: Options) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let options = Options {
+            token: Some(TOKEN.into()),
+            ..options
+        };
+        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self {
+            sandbox,
+            folder,
+            _runtime: runtime,
+        };
+        world.secret("token", TOKEN);
+        if let Some(pem) = world.sandbox.ca_pem() {
+            fs::write(world.path("ca.pem"), pem).unwrap();
+        }
+        world.configure(
+            &world.sandbox.zoom_base_url().to_owned(),
+            world.sandbox.ca_pem().is_some(),
+        );
+        world
+    }
+
+    pub(crate) fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// Writes the config anew, with this address for Zoom.
+    pub(crate) fn configure(&self, zoom_base_url: &str, ca: bool) {
+        let tls = if ca { "tls = { ca_file = \"ca.pem\" }" } else { "" };
+        let auth = "auth = { kind = \"bearer\", token = { file = \"token\" } }";
+        let identity_base_url = self.sandbox.identity_base_url();
+        let text = format!(
+            "default_provider = \"zoom\"\n\
+             [providers.zoom]\nkind = \"zoom\"\nbase_url = \"{zoom_base_url}\"\n{auth}\n{tls}\n\
+             [providers.portal]\nkind = \"identity\"\nbase_url = \"{identity_base_url}\"\n{auth}\n{tls}\n"
+        );
+        fs::write(self.path("repass.toml"), text).unwrap();
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(crate) fn secret(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// Runs the binary in the folder, where it finds `repass.toml` by itself.
+    pub(crate) fn run(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Run {
+        repass_tests::run(self.folder(), arguments, stdin.as_ref())
+    }
+
+    /// An administrator's reset of Alice at Zoom.
+    pub(crate) fn reset_alice(&self, new: impl AsRef<[u8]>) -> Run {
+        self.run(&["reset", ALICE, "--new-password-stdin"], new)
+    }
+
+    pub(crate) fn changes(&self) -> usize {
+        self.sandbox.changes()
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.sandbox.requests().total
+    }
+
+    pub(crate) fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
+        self.sandbox.accepts(provider, user, password)
+    }
+}
+
+/// The one JSON object that a `--json` run prints.
+pub(crate) fn json(run: &Run) -> Value {
+    assert_eq!(
+        run.stdout.trim_end().lines().count(),
+        1,
+        "one line of JSON: {run:?}"
+    );
+    serde_json::from_str(&run.stdout).unwrap()
+}

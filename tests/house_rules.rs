@@ -1,0 +1,173 @@
+//! The rules of the house, checked against what Cargo and the sources really say. ARCHITECTURE.md
+//! gives the reasons.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What each member of the workspace names in its own manifest, development aside.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
+    let named = |package: &Value| {
+        let entries = package["dependencies"].as_array().unwrap().iter();
+        let kept = entries.filter(|entry| entry["kind"].as_str() != Some("dev"));
+        kept.map(|entry| entry["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| (package["name"].as_str().unwrap().to_owned(), named(package)))
+        .collect()
+}
+
+fn assert_only(dependency: &str, allowed: &[&str]) {
+    for (package, names) in dependencies() {
+        if names.contains(dependency) {
+            assert!(
+                allowed.contains(&&*package),
+                "{package} must not depend on {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_domain_knows_no_network_and_no_runtime() {
+    let tree = cargo(&[
+        "tree",
+        "-p",
+        "repass-domain",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+        "--no-default-features",
+    ]);
+    for line in tree.lines() {
+        let name = line.split(' ').next().unwrap();
+        assert!(
+            !["reqwest", "hyper", "http", "url", "tokio", "rustls"].contains(&name),
+            "{line}"
+        );
+    }
+    assert!(tree.contains("secrecy"), "the tree was read");
+}
+
+#[test]
+fn each_outside_crate_has_its_room() {
+    assert_only("reqwest", &["repass-transport"]);
+    assert_only("hyper", &["repass-transport", "repass-sandbox", "repass"]);
+    assert_only("hyper-util", &["repass-transport", "repass-sandbox", "repass"]);
+    assert_only("rustls", &["repass-transport", "repass-sandbox"]);
+    assert_only("toml", &["repass"]);
+    assert_only("clap", &["repass"]);
+}
+
+#[test]
+fn the_arrows_between_our_crates_point_one_way() {
+    for (package, names) in dependencies() {
+        let ours: BTreeSet<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.starts_with("repass"))
+            .collect();
+        let allowed: &[&str] = match &*package {
+            "repass-domain" | "repass-transport" | "repass-sandbox" => &[],
+            "repass-adapter-kit" => &["repass-domain", "repass-transport"],
+            "repass-zoom" | "repass-identity" => &["repass-adapter-kit", "repass-domain", "repass-transport"],
+            "repass-conformance" => &["repass-domain"],
+            "repass" => &[
+                "repass-domain",
+                "repass-identity",
+                "repass-sandbox",
+                "repass-transport",
+                "repass-zoom",
+            ],
+            "repass-tests" => continue,
+            other => panic!("give {other} its place in this table"),
+        };
+        let forbidden: Vec<_> = ours.iter().filter(|name| !allowed.contains(name)).collect();
+        assert!(forbidden.is_empty(), "{package} must not depend on {forbidden:?}");
+    }
+}
+
+#[test]
+fn no_second_tls_stack_comes_in() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for name in ["openssl", "native-tls", "aws-lc-rs"] {
+        assert!(
+            !lock.contains(&format!("name = \"{name}\"\n")),
+            "{name} is in Cargo.lock"
+        );
+    }
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Lines of code: without blank lines, comments and the unit tests at the end.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+}
+
+#[test]
+fn a_file_is_one_room_and_only_the_app_touches_the_machine() {
+    let mut files = Vec::new();
+    for member in fs::read_dir(root().join("crates")).unwrap() {
+        sources(&member.unwrap().path().join("src"), &mut files);
+    }
+    assert!(files.len() > 30, "the sources were found");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = code(&text).count();
+        assert!(
+            lines <= 320,
+            "{} holds {lines} lines of code: split it by purpose",
+            file.display()
+        );
+        if !file.starts_with(root().join("crates/app")) {
+            for machine in ["std::fs", "std::env", "std::process"] {
+                assert!(
+                    !code(&text).any(|line| line.contains(machine)),
+                    "{} uses {machine}",
+                    file.display()
+                );
+            }
+        }
+    }
+}
