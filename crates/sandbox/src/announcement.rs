@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::options::Provider;
+use crate::options::{Options, Provider};
 use crate::people::{
-    ADMIN, ADMIN_PASSWORD, DIRECTORY, PARTITION, PEOPLE, SSO, numbered_guid, numbered_password,
-    numbered_zoom_id,
+    DIRECTORY, PARTITION, PEOPLE, ZOOM_ONLY, numbered_guid, numbered_password, numbered_zoom_id,
 };
 use crate::shared::{Shared, reveal};
 
@@ -42,6 +41,14 @@ pub struct Announcement {
 pub struct AnnouncedZoom {
     /// The base URL of its API.
     pub base_url: String,
+    /// Where tokens are asked for.
+    pub token_url: String,
+    /// The account which they are asked for with.
+    pub account_id: String,
+    /// The app which gets them.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
 }
 
 /// Where the identity portal is.
@@ -49,8 +56,14 @@ pub struct AnnouncedZoom {
 pub struct AnnouncedIdentity {
     /// The base URL, in its shortest form.
     pub base_url: String,
-    /// Every form of the base URL; all of them are alike.
+    /// Every form of the base URL that is served; all of them are alike.
     pub base_urls: Vec<String>,
+    /// Where tokens are asked for.
+    pub token_url: String,
+    /// The app which gets them.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
     /// The GUID of its one organisation.
     pub partition: String,
 }
@@ -67,6 +80,9 @@ pub struct AnnouncedUser {
     /// The first password; absent for one who has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// What is special about the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
 
 /// The rule behind the numbered users. `n` counts from 1 to `count`.
@@ -97,17 +113,30 @@ pub struct NumberedExample {
 
 impl Announcement {
     pub(crate) fn new(shared: &Shared, listen: SocketAddr, ca_pem: Option<String>) -> Self {
-        let origin = format!("{}://{listen}", if ca_pem.is_some() { "https" } else { "http" });
+        let origin = &shared.origin;
+        let Options { zoom, identity, .. } = &shared.options;
         let mounts = ["identity", "identity_", "acme/identity_", "acme/main/identity_"];
+        let mounts = if identity.standalone {
+            &mounts[..1]
+        } else {
+            &mounts
+        };
         Self {
             listen,
             token: reveal(&shared.token).to_owned(),
             zoom: AnnouncedZoom {
                 base_url: format!("{origin}/v2"),
+                token_url: format!("{origin}/oauth/token"),
+                account_id: zoom.account_id.clone(),
+                client_id: zoom.client.id.clone(),
+                client_secret: reveal(&zoom.client.secret).to_owned(),
             },
             identity: AnnouncedIdentity {
                 base_url: format!("{origin}/identity"),
                 base_urls: mounts.iter().map(|mount| format!("{origin}/{mount}")).collect(),
+                token_url: format!("{origin}/identity/connect/token"),
+                client_id: identity.client.id.clone(),
+                client_secret: reveal(&identity.client.secret).to_owned(),
                 partition: PARTITION.to_owned(),
             },
             users: users(shared),
@@ -136,19 +165,25 @@ fn users(shared: &Shared) -> Vec<AnnouncedUser> {
         id: id.to_owned(),
         email: email.to_owned(),
         password: password.map(str::to_owned),
+        note: None,
     };
     let mut users: Vec<_> = PEOPLE
         .iter()
         .map(|it| user(Provider::Zoom, it.email, it.email, Some(it.password)))
         .collect();
-    users.push(user(Provider::Zoom, ADMIN, ADMIN, Some(ADMIN_PASSWORD)));
-    users.push(user(Provider::Zoom, SSO, SSO, None));
     users.extend(
         PEOPLE
             .iter()
             .map(|it| user(Provider::Identity, it.guid, it.email, Some(it.password))),
     );
-    users.push(user(Provider::Identity, DIRECTORY.guid, DIRECTORY.email, None));
+    users.extend(ZOOM_ONLY.iter().map(|it| AnnouncedUser {
+        note: Some(it.note),
+        ..user(Provider::Zoom, it.email, it.email, it.password)
+    }));
+    users.push(AnnouncedUser {
+        note: Some("belongs to an outside directory: a change is refused with PasswordMismatch"),
+        ..user(Provider::Identity, DIRECTORY.guid, DIRECTORY.email, None)
+    });
     for seeded in &shared.options.seeded {
         users.retain(|known| known.provider != seeded.provider || !known.id.eq_ignore_ascii_case(&seeded.id));
         users.push(user(

@@ -24,6 +24,12 @@ struct Verified {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Revoke {
+    provider: Provider,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Advance {
     advance_seconds: u64,
 }
@@ -51,6 +57,11 @@ fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
             let current = shared.accepts(provider, &user, &password);
             Ok(reply::json(StatusCode::OK, &Verified { current }))
         }
+        (&Method::POST, ["revoke-tokens"]) => {
+            let Revoke { provider } = parsed(request)?;
+            shared.revoke_tokens(provider);
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
         (&Method::POST, ["clock"]) => {
             let Advance { advance_seconds } = parsed(request)?;
             shared.clock.advance(advance_seconds);
@@ -72,6 +83,15 @@ fn parsed<'r, T: Deserialize<'r>>(request: &'r Received) -> Result<T, String> {
 }
 
 impl Shared {
+    /// Ends every token that a provider has issued.
+    pub(crate) fn revoke_tokens(&self, provider: Provider) {
+        let mut world = self.world();
+        match provider {
+            Provider::Zoom => world.zoom.tokens.revoke_all(),
+            Provider::Identity => world.identity.tokens.revoke_all(),
+        }
+    }
+
     /// Whether this is the user's current password.
     pub(crate) fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
         let password = self.fingerprinter.of(password);

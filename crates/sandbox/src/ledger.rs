@@ -1,6 +1,6 @@
 //! What was really applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -71,17 +71,39 @@ impl Ledger {
     }
 }
 
-/// A user's current password. Only [`Book::apply`] can set another.
-#[derive(Debug)]
-pub(crate) struct Current(Fingerprint);
+/// How many earlier passwords are remembered: the providers look back at 12 at most.
+const REMEMBERED: usize = 24;
 
-impl Current {
+/// A user's password, and the ones before it. Only [`Book::apply`] can set another.
+#[derive(Debug)]
+pub(crate) struct Password {
+    current: Fingerprint,
+    /// Latest first.
+    earlier: VecDeque<Fingerprint>,
+}
+
+impl Password {
     pub(crate) fn initial(password: Fingerprint) -> Self {
-        Self(password)
+        Self {
+            current: password,
+            earlier: VecDeque::new(),
+        }
     }
 
     pub(crate) fn is(&self, password: Fingerprint) -> bool {
-        self.0 == password
+        self.current == password
+    }
+
+    /// Whether this is one of the last `n` passwords, the current one included.
+    pub(crate) fn is_among_last(&self, n: usize, password: Fingerprint) -> bool {
+        let all = std::iter::once(&self.current).chain(&self.earlier);
+        all.take(n).any(|known| *known == password)
+    }
+
+    fn set(&mut self, password: Fingerprint) {
+        self.earlier
+            .push_front(std::mem::replace(&mut self.current, password));
+        self.earlier.truncate(REMEMBERED);
     }
 }
 
@@ -103,8 +125,8 @@ pub(crate) struct Book {
 
 impl Book {
     /// Sets a password and appends its entry: one without the other cannot be had.
-    pub(crate) fn apply(&mut self, current: &mut Current, new: Fingerprint, entry: &Entry<'_>) {
-        current.0 = new;
+    pub(crate) fn apply(&mut self, password: &mut Password, new: Fingerprint, entry: &Entry<'_>) {
+        password.set(new);
         self.changes.push(Change {
             seq: self.changes.len() as u64 + 1,
             provider: entry.provider,

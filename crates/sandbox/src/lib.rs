@@ -28,6 +28,7 @@ mod control;
 mod fingerprint;
 mod identity;
 mod ledger;
+mod limits;
 mod message;
 mod options;
 mod people;
@@ -36,6 +37,7 @@ mod sandbox;
 mod server;
 mod shared;
 mod tls;
+mod tokens;
 mod traffic;
 mod zoom;
 
@@ -44,8 +46,9 @@ pub use announcement::{
 };
 pub use ledger::{Change, Ledger, Operation, Total};
 pub use options::{
-    FailureStatus, IdentityIds, IdentityOptions, IdentityRules, Options, Provider, SeedError, SeededUser,
-    ZoomBody, ZoomOptions, ZoomRules,
+    FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, LengthUnit, LicenseRefusal,
+    Lockout, MissingScope, OAuthClient, Options, Provider, RetryAfter, SeedError, SeededUser, SettingsShape,
+    UnknownPath, UnknownUser, ZoomBody, ZoomOptions, ZoomPlan, ZoomRules,
 };
 pub use people::numbered_password;
 pub use sandbox::{Sandbox, StartError};

@@ -25,11 +25,80 @@ pub(crate) const PEOPLE: [Person; 3] = [
     },
 ];
 
-/// Zoom's account owner, whose password the API does not set.
-pub(crate) const ADMIN: &str = "admin@example.com";
-pub(crate) const ADMIN_PASSWORD: &str = "Admin-Start-7";
-/// Signs in to Zoom by single sign-on only.
-pub(crate) const SSO: &str = "sso@example.com";
+/// Someone whom only Zoom knows, and what is special about them.
+pub(crate) struct ZoomOnly {
+    pub(crate) email: &'static str,
+    pub(crate) kind: ZoomKind,
+    pub(crate) password: Option<&'static str>,
+    pub(crate) note: &'static str,
+}
+
+/// What makes Zoom treat a user differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ZoomKind {
+    /// Licensed, with a work e-mail login.
+    Member,
+    /// The same without a licence.
+    Basic,
+    /// The same with a Zoom Events event ahead.
+    Host,
+    Owner,
+    Admin,
+    /// Signs in by single sign-on only.
+    Sso,
+    /// A device.
+    Room,
+    /// Invited, not yet here.
+    Pending,
+}
+
+pub(crate) const OWNER: &str = "owner@example.com";
+
+pub(crate) const ZOOM_ONLY: [ZoomOnly; 7] = [
+    ZoomOnly {
+        email: OWNER,
+        kind: ZoomKind::Owner,
+        password: Some("Owner-Start-7"),
+        note: "owns the Zoom account: a reset is refused with 1117",
+    },
+    ZoomOnly {
+        email: "admin@example.com",
+        kind: ZoomKind::Admin,
+        password: Some("Admin-Start-7"),
+        note: "administers the Zoom account: a reset is refused with 1117",
+    },
+    ZoomOnly {
+        email: "sso@example.com",
+        kind: ZoomKind::Sso,
+        password: None,
+        note: "signs in by single sign-on only: a reset is refused with 1123",
+    },
+    ZoomOnly {
+        email: "basic@example.com",
+        kind: ZoomKind::Basic,
+        password: Some("Basic-Start-7"),
+        note: "has no licence: an update of the PMI is refused with 1109, of the host key with 1108",
+    },
+    ZoomOnly {
+        email: "host@example.com",
+        kind: ZoomKind::Host,
+        password: Some("Host-Start-7"),
+        note: "has an event ahead: an update to type 1 is refused with 300",
+    },
+    ZoomOnly {
+        email: "room@example.com",
+        kind: ZoomKind::Room,
+        password: None,
+        note: "is a Zoom Room: an update to type 1 or 4 is refused with 200",
+    },
+    ZoomOnly {
+        email: "pending@example.com",
+        kind: ZoomKind::Pending,
+        password: None,
+        note: "has not accepted the invitation: an update is refused with 1120",
+    },
+];
+
 /// Known to the portal through an outside directory, so without a local password.
 pub(crate) const DIRECTORY: Person = Person {
     email: "directory@example.com",

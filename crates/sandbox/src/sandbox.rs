@@ -85,7 +85,8 @@ impl Sandbox {
         let addr = listener
             .local_addr()
             .map_err(|error| StartError::Listen(listen, error))?;
-        let shared = Arc::new(Shared::new(options));
+        let scheme = if options.tls { "https" } else { "http" };
+        let shared = Arc::new(Shared::new(options, format!("{scheme}://{addr}")));
         let announcement = Announcement::new(&shared, addr, ca_pem);
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(server::run(listener, acceptor, Arc::clone(&shared), stopped));
@@ -118,6 +119,16 @@ impl Sandbox {
     /// Zoom's base URL, `http://127.0.0.1:PORT/v2`.
     pub fn zoom_base_url(&self) -> &str {
         &self.announcement.zoom.base_url
+    }
+
+    /// Where Zoom issues tokens.
+    pub fn zoom_token_url(&self) -> &str {
+        &self.announcement.zoom.token_url
+    }
+
+    /// Where the portal issues tokens.
+    pub fn identity_token_url(&self) -> &str {
+        &self.announcement.identity.token_url
     }
 
     /// The portal's base URL, `http://127.0.0.1:PORT/identity`.
@@ -163,6 +174,11 @@ impl Sandbox {
     /// Back to the start: users, ledger and counters. The clock, the token and the key stay.
     pub fn reset(&self) {
         self.shared.reset();
+    }
+
+    /// Ends every token that a provider has issued; the static one stays good.
+    pub fn revoke_tokens(&self, provider: Provider) {
+        self.shared.revoke_tokens(provider);
     }
 
     /// Moves the sandbox's clock forward: token lifetimes, daily caps and lock-outs follow it.

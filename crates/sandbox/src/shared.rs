@@ -19,6 +19,8 @@ use crate::zoom::account::Account;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
+    /// Scheme, host and port under which the sandbox is reached.
+    pub(crate) origin: String,
     pub(crate) token: SecretString,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) clock: Clock,
@@ -45,7 +47,7 @@ impl World {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, origin: String) -> Self {
         let fingerprinter = Fingerprinter::with_random_key();
         let token = options.token.clone().unwrap_or_else(generated_token);
         Self {
@@ -53,6 +55,7 @@ impl Shared {
             clock: Clock::start(),
             traffic: Traffic::default(),
             options,
+            origin,
             token,
             fingerprinter,
         }

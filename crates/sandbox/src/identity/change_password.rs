@@ -12,8 +12,8 @@ use crate::shared::{Shared, World};
 
 const FIELDS: &[Field] = &[("oldPassword", Kind::Text), ("newPassword", Kind::Text)];
 
-/// Sets the password when the old one is right and the new one meets the rules: in this order, as the
-/// framework does. A new password that equals the old one is set, too.
+/// Sets the password when the user is not locked out, the old one is right and the new one meets the rules: in
+/// this order. A new password that equals the old one is set, too, unless reuse is limited.
 pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
     let (key, fields) = super::bind(shared, id, request, FIELDS)?;
     let mut missing = Problems::default();
@@ -27,24 +27,40 @@ pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Re
     };
     let options = &shared.options.identity;
     let (old, fingerprint) = (shared.fingerprinter.of(old), shared.fingerprinter.of(new));
-    let broken = Policy::of(options.rules).broken(new);
+    let broken = Policy::of(options).broken(new);
 
     let World { identity, ledger, .. } = &mut *shared.world();
     let user = identity.find(&key, &shared.fingerprinter);
-    let user = user.ok_or(Refusal::NoSuchUser)?;
-    let Some(current) = user.password.as_mut().filter(|current| current.is(old)) else {
+    let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
+    let elapsed = shared.clock.elapsed();
+    if user.locked_until.is_some_and(|until| elapsed < until) {
+        return Err(Failure::new(&options.lockout.code, &options.lockout.description).into());
+    }
+    user.locked_until = None;
+    let Some(password) = user.password.as_mut().filter(|password| password.is(old)) else {
+        user.failures += 1;
+        if user.failures == options.lockout.failures {
+            user.failures = 0;
+            user.locked_until = Some(elapsed.saturating_add(options.lockout.duration));
+        }
         return Err(Failure::mismatch().into());
     };
     if !broken.is_empty() {
         return Err(Refusal::Failed(broken));
     }
+    if password.is_among_last(options.previous_use_limit, fingerprint) {
+        return Err(Failure::reused(options).into());
+    }
+    let at = shared.clock.now();
     let entry = Entry {
         provider: Provider::Identity,
         user: &user.id,
-        at: shared.clock.now(),
+        at,
         operation: Operation::Change,
         tracking_id: None,
     };
-    ledger.apply(current, fingerprint, &entry);
+    ledger.apply(password, fingerprint, &entry);
+    user.failures = 0;
+    user.modified = Some(at);
     Ok(result::success())
 }

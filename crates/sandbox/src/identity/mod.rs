@@ -1,6 +1,8 @@
-//! The identity portal's user API.
+//! The identity portal: its user API, its settings, its token endpoint.
 
+mod access;
 mod change_password;
+mod connect;
 pub(crate) mod directory;
 mod json_net;
 mod problem;
@@ -8,12 +10,14 @@ mod refusal;
 mod result;
 pub(crate) mod route;
 mod rules;
+mod setting;
 mod update_user;
+mod user;
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::message::content_type::media_type;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::reply::{Received, Reply};
 use crate::shared::Shared;
 
 use json_net::Fields;
@@ -25,41 +29,54 @@ use route::Target;
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sandbox portal</title></head>\
                     <body><div id=\"app\"></div></body></html>\n";
 
-/// Answers a request. The order: route, method, token, then binding the arguments, then the user.
+/// Answers a request. The order: route, method, token, scope, rate limit, then binding the arguments, then the
+/// user.
 pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Reply {
-    handle(shared, target, request).unwrap_or_else(|refusal| refusal.reply(&shared.options.identity))
+    handle(shared, target, request).unwrap_or_else(|refusal| refusal.reply(shared))
 }
 
 fn handle(shared: &Shared, target: &Target, request: &Received) -> Result<Reply, Refusal> {
-    match target {
-        Target::ChangePassword(id) => {
-            method(request, &Method::POST)?;
-            authenticate(shared, request)?;
+    let pass = || access::pass(shared, target, request);
+    match (target, request.method()) {
+        (Target::Token, &Method::POST) => Ok(connect::token(shared, request)),
+        (Target::ChangePassword(id), &Method::POST) => {
+            pass()?;
             change_password::handle(shared, id, request)
         }
-        Target::User(id) => {
-            method(request, &Method::PUT)?;
-            authenticate(shared, request)?;
+        (Target::User(id), &Method::PUT) => {
+            pass()?;
             update_user::handle(shared, id, request)
         }
-        Target::Page => Ok(reply::with_body(StatusCode::OK, "text/html; charset=utf-8", PAGE)),
+        (Target::User(id), &Method::GET) => {
+            pass()?;
+            user::read(shared, id)
+        }
+        (Target::Search(partition), &Method::GET) => {
+            pass()?;
+            user::search(shared, partition, request)
+        }
+        (Target::Setting, &Method::GET) => {
+            pass()?;
+            Ok(setting::read(shared, request))
+        }
+        (Target::Token | Target::ChangePassword(_), _) => Err(Refusal::MethodNotAllowed("POST")),
+        (Target::User(_), _) => Err(Refusal::MethodNotAllowed("GET, PUT")),
+        (Target::Search(_) | Target::Setting, _) => Err(Refusal::MethodNotAllowed("GET")),
+        (Target::UnsupportedVersion, method) => Err(Refusal::UnsupportedVersion(
+            method.to_string(),
+            request.uri().path().to_owned(),
+        )),
+        (Target::Unknown, _) => Err(Refusal::UnknownPath),
     }
 }
 
-fn method(request: &Received, allowed: &'static Method) -> Result<(), Refusal> {
-    if request.method() == allowed {
-        Ok(())
-    } else {
-        Err(Refusal::MethodNotAllowed(allowed.as_str()))
+/// A path's id, as the directory looks it up.
+fn bind_id(shared: &Shared, id: &str, problems: &mut Problems) -> Option<String> {
+    let key = directory::key(shared.options.identity.ids, id);
+    if key.is_none() {
+        problems.add("userId", format!("The value '{id}' is not valid."));
     }
-}
-
-fn authenticate(shared: &Shared, request: &Received) -> Result<(), Refusal> {
-    match Shared::bearer(request.headers()) {
-        Some(token) if shared.is_static_token(token) => Ok(()),
-        Some(_) => Err(Refusal::Unauthorized("Bearer error=\"invalid_token\"")),
-        None => Err(Refusal::Unauthorized("Bearer")),
-    }
+    key
 }
 
 /// Binds the path's id and the body's fields as the framework does: every problem of both at once.
@@ -76,10 +93,7 @@ fn bind(
         return Err(Refusal::UnsupportedMediaType);
     }
     let mut problems = Problems::default();
-    let key = directory::key(shared.options.identity.ids, id);
-    if key.is_none() {
-        problems.add("userId", format!("The value '{id}' is not valid."));
-    }
+    let key = bind_id(shared, id, &mut problems);
     let body = json_net::object(&String::from_utf8_lossy(request.body()), fields)
         .map_err(|error| problems.add(&error.path, error.message));
     match (key, body) {

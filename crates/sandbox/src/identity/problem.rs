@@ -55,6 +55,10 @@ impl Problems {
         self.0.entry(field.to_owned()).or_default().push(message.into());
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The validation problem that names them all.
     pub(super) fn reply(&self) -> Reply {
         let status = StatusCode::BAD_REQUEST;

@@ -1,22 +1,36 @@
 //! The portal's refusals, and the shape each has on the wire.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
+use serde_json::json;
 
+use super::PAGE;
 use super::problem::{self, Problems};
 use super::result::{self, Failure};
+use crate::limits::put_retry_after;
 use crate::message::reply::{self, Reply};
-use crate::options::IdentityOptions;
+use crate::options::{UnknownPath, UnknownUser};
+use crate::shared::Shared;
 
 /// Why a request is not carried out.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// The route has this method only.
+    /// The path is no route.
+    UnknownPath,
+    /// A standalone portal was asked at `/identity_`, by this method and path.
+    UnsupportedVersion(String, String),
+    /// The route has these methods only.
     MethodNotAllowed(&'static str),
     /// What to say in `WWW-Authenticate`.
-    Unauthorized(&'static str),
+    Unauthorized(String),
+    /// What the token has, and what it should have one of.
+    MissingScope(Vec<String>, [&'static str; 2]),
+    /// How long until one more request is let in.
+    TooMany(Duration),
     UnsupportedMediaType,
-    NoSuchUser,
+    NoSuchUser(String),
     /// The arguments could not be bound.
     Invalid(Problems),
     /// The operation was tried and did not succeed.
@@ -24,8 +38,14 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn reply(&self, options: &IdentityOptions) -> Reply {
+    pub(super) fn reply(&self, shared: &Shared) -> Reply {
+        let options = &shared.options.identity;
         match self {
+            Self::UnknownPath => match options.unknown_path {
+                UnknownPath::Page => page(),
+                UnknownPath::NotFound => reply::empty(StatusCode::NOT_FOUND),
+            },
+            Self::UnsupportedVersion(method, path) => unsupported_version(shared, method, path),
             Self::MethodNotAllowed(allowed) => {
                 let mut reply = problem::plain(StatusCode::METHOD_NOT_ALLOWED);
                 reply
@@ -35,17 +55,53 @@ impl Refusal {
             }
             Self::Unauthorized(challenge) => {
                 let mut reply = reply::empty(StatusCode::UNAUTHORIZED);
+                if let Ok(challenge) = HeaderValue::from_str(challenge) {
+                    reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                }
                 reply
-                    .headers_mut()
-                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Self::MissingScope(has, [one, other]) => {
+                let has = has.join(",");
+                // The blank at the end is the provider's own.
+                let text = format!("Scope(s) '{has}' is(are) invalid. Expect to have '{one}' or '{other}'. ");
+                reply::json(StatusCode::FORBIDDEN, &json!({"errorMessage": text}))
+            }
+            Self::TooMany(wait) => {
+                let mut reply = reply::empty(StatusCode::TOO_MANY_REQUESTS);
+                put_retry_after(
+                    reply.headers_mut(),
+                    options.retry_after,
+                    shared.clock.now(),
+                    *wait,
+                );
                 reply
             }
             Self::UnsupportedMediaType => problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            Self::NoSuchUser => problem::plain(StatusCode::NOT_FOUND),
+            Self::NoSuchUser(id) => match options.unknown_user {
+                UnknownUser::NotFound => problem::plain(StatusCode::NOT_FOUND),
+                UnknownUser::Result => {
+                    let unknown = Failure::new("UserNotFound", format!("User {id} does not exist."));
+                    result::failure(options.failure_status, &[unknown])
+                }
+            },
             Self::Invalid(problems) => problems.reply(),
             Self::Failed(failures) => result::failure(options.failure_status, failures),
         }
     }
+}
+
+/// The portal's page, with the status of success: what a wrong base path gets.
+pub(super) fn page() -> Reply {
+    reply::with_body(StatusCode::OK, "text/html; charset=utf-8", PAGE)
+}
+
+fn unsupported_version(shared: &Shared, method: &str, path: &str) -> Reply {
+    let uri = format!("{}{path}", shared.origin);
+    let message = format!(
+        "The HTTP resource that matches the request URI '{uri}' does not support HTTP method '{method}'."
+    );
+    let error = json!({"code": "UnsupportedApiVersion", "message": message, "innerError": null});
+    reply::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": error}))
 }
 
 impl From<Failure> for Refusal {

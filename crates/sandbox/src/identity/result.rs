@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::message::reply::{self, Reply};
-use crate::options::FailureStatus;
+use crate::options::{FailureStatus, IdentityOptions};
 
 /// One reason, with the framework's code and its English text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +24,15 @@ impl Failure {
     /// The current password is wrong, or there is none.
     pub(super) fn mismatch() -> Self {
         Self::new("PasswordMismatch", "Incorrect password.")
+    }
+
+    /// The new password is among the last ones. Code and text are the sandbox's own.
+    pub(super) fn reused(options: &IdentityOptions) -> Self {
+        let text = format!(
+            "Passwords must differ from the last {}.",
+            options.previous_use_limit
+        );
+        Self::new(&options.reuse_code, text)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The portal's password rules.
 
 use super::result::Failure;
-use crate::options::IdentityRules;
+use crate::options::{IdentityOptions, IdentityRules};
 
 /// What a policy asks for besides at least one character of any kind.
 #[expect(
@@ -19,22 +19,18 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    pub(super) const fn of(rules: IdentityRules) -> Self {
-        match rules {
-            IdentityRules::Uipath => Self {
-                length: 8,
-                special: false,
-                digit: true,
-                lower: true,
-                upper: false,
-            },
-            IdentityRules::Aspnet => Self {
-                length: 6,
-                special: true,
-                digit: true,
-                lower: true,
-                upper: true,
-            },
+    pub(super) fn of(options: &IdentityOptions) -> Self {
+        let (length, strict) = match options.rules {
+            IdentityRules::Uipath => (8, false),
+            IdentityRules::Aspnet => (6, true),
+        };
+        let length = options.minimum_length.unwrap_or(length);
+        Self {
+            length,
+            special: strict,
+            digit: true,
+            lower: true,
+            upper: strict,
         }
     }
 
@@ -90,11 +86,14 @@ mod tests {
     use crate::people::numbered_password;
 
     fn codes(rules: IdentityRules, password: &str) -> Vec<String> {
-        Policy::of(rules)
-            .broken(password)
-            .into_iter()
-            .map(|failure| failure.code)
-            .collect()
+        Policy::of(&IdentityOptions {
+            rules,
+            ..IdentityOptions::default()
+        })
+        .broken(password)
+        .into_iter()
+        .map(|failure| failure.code)
+        .collect()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `PUT {base}/api/User/{id}`: an administrator's update, of which the password is a part.
 
-use super::json_net::{Field, Kind};
+use super::directory::User;
+use super::json_net::{Field, Fields, Kind};
 use super::refusal::Refusal;
 use super::result::{self, Failure};
 use super::rules::Policy;
@@ -20,31 +21,56 @@ const FIELDS: &[Field] = &[
     ("invitationAccepted", Kind::Flag),
 ];
 
-/// Sets the password when one is given; an update without one succeeds and leaves the ledger alone.
+/// Sets what is given, the password included, or nothing when the password is refused. A reset ends a
+/// lock-out.
 pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
     let (key, fields) = super::bind(shared, id, request, FIELDS)?;
     let options = &shared.options.identity;
 
     let World { identity, ledger, .. } = &mut *shared.world();
     let user = identity.find(&key, &shared.fingerprinter);
-    let user = user.ok_or(Refusal::NoSuchUser)?;
-    let Some(new) = fields.text("password") else {
-        return Ok(result::success());
-    };
-    let broken = Policy::of(options.rules).broken(new);
-    if !broken.is_empty() {
-        return Err(Refusal::Failed(broken));
+    let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
+    let at = shared.clock.now();
+    if let Some(new) = fields.text("password") {
+        let broken = Policy::of(options).broken(new);
+        if !broken.is_empty() {
+            return Err(Refusal::Failed(broken));
+        }
+        let Some(password) = user.password.as_mut() else {
+            return Err(Failure::new("DefaultError", "An unknown failure has occurred.").into());
+        };
+        let fingerprint = shared.fingerprinter.of(new);
+        if password.is_among_last(options.previous_use_limit, fingerprint) {
+            return Err(Failure::reused(options).into());
+        }
+        let entry = Entry {
+            provider: Provider::Identity,
+            user: &user.id,
+            at,
+            operation: Operation::Reset,
+            tracking_id: None,
+        };
+        ledger.apply(password, fingerprint, &entry);
+        (user.failures, user.locked_until) = (0, None);
     }
-    let Some(current) = user.password.as_mut() else {
-        return Err(Failure::new("DefaultError", "An unknown failure has occurred.").into());
-    };
-    let entry = Entry {
-        provider: Provider::Identity,
-        user: &user.id,
-        at: shared.clock.now(),
-        operation: Operation::Reset,
-        tracking_id: None,
-    };
-    ledger.apply(current, shared.fingerprinter.of(new), &entry);
+    update(user, &fields);
+    user.modified = Some(at);
     Ok(result::success())
+}
+
+fn update(user: &mut User, fields: &Fields) {
+    let set = |field: &mut String, name| {
+        if let Some(text) = fields.text(name) {
+            text.clone_into(field);
+        }
+    };
+    set(&mut user.name, "name");
+    set(&mut user.surname, "surname");
+    set(&mut user.email, "email");
+    if let Some(text) = fields.text("displayName") {
+        user.display_name = Some(text.to_owned());
+    }
+    if let Some(flag) = fields.text("isActive") {
+        user.is_active = flag.eq_ignore_ascii_case("true");
+    }
 }

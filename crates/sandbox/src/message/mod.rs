@@ -1,5 +1,6 @@
 //! HTTP messages: reading what any client sends, writing what a provider answers.
 
+pub(crate) mod basic;
 pub(crate) mod content_type;
 pub(crate) mod multipart;
 pub(crate) mod path;

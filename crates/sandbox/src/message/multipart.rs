@@ -11,19 +11,6 @@ use super::content_type::{boundary, parameter};
 #[derive(Debug)]
 pub(crate) struct Malformed;
 
-/// The first part of this name, byte for byte; `None` when the form has no such part.
-pub(crate) fn field<'b>(
-    headers: &HeaderMap,
-    body: &'b [u8],
-    name: &str,
-) -> Result<Option<&'b [u8]>, Malformed> {
-    let parts = parts(headers, body)?;
-    Ok(parts
-        .into_iter()
-        .find(|part| part.name == name.as_bytes())
-        .map(|part| part.value))
-}
-
 /// One part of a form.
 #[derive(Debug)]
 pub(crate) struct Part<'b> {

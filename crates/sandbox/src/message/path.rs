@@ -11,3 +11,21 @@ pub(crate) fn segments(path: &str) -> Vec<&str> {
 pub(crate) fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
+
+/// The pairs of a query or of an `application/x-www-form-urlencoded` body, decoded.
+pub(crate) fn form_pairs(text: &str) -> impl Iterator<Item = (String, String)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (
+            decoded(&name.replace('+', " ")),
+            decoded(&value.replace('+', " ")),
+        )
+    })
+}
+
+/// The first value of this name among such pairs.
+pub(crate) fn form_value(text: &str, name: &str) -> Option<String> {
+    form_pairs(text)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}

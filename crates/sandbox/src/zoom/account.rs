@@ -1,26 +1,38 @@
-//! The users of the emulated Zoom account.
+//! The emulated Zoom account: its users, its tokens, and how much it has been asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
 
 use crate::fingerprint::Fingerprinter;
-use crate::ledger::Current;
+use crate::ledger::Password;
+use crate::limits::{Days, Windows};
 use crate::options::{Options, Provider};
-use crate::people::{ADMIN, ADMIN_PASSWORD, PEOPLE, SSO, number_of_zoom_id, numbered_password};
+use crate::people::{OWNER, PEOPLE, ZOOM_ONLY, ZoomKind, number_of_zoom_id, numbered_password};
 use crate::shared::reveal;
+use crate::tokens::Tokens;
 
-/// One user. Who signs in by single sign-on only has no password.
+/// One user. Who has no work e-mail login has no password.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) id: String,
-    pub(crate) admin: bool,
-    pub(crate) password: Option<Current>,
+    pub(crate) kind: ZoomKind,
+    pub(crate) password: Option<Password>,
+    /// When the password was set during the last 24 hours, oldest first, by the sandbox's clock.
+    pub(crate) changed: VecDeque<Duration>,
+    /// What updates have set, by field.
+    pub(crate) profile: Map<String, Value>,
 }
 
-/// Everyone, by e-mail address in lower case. Numbered users come into being when first asked for.
+/// Users by e-mail address in lower case; numbered ones come into being when first asked for.
 #[derive(Debug)]
 pub(crate) struct Account {
     users: HashMap<String, User>,
     numbered: u32,
+    pub(crate) tokens: Tokens,
+    pub(crate) seconds: Windows,
+    pub(crate) days: Days,
 }
 
 impl Account {
@@ -28,22 +40,27 @@ impl Account {
         let mut account = Self {
             users: HashMap::new(),
             numbered: options.users,
+            tokens: Tokens::default(),
+            seconds: Windows::default(),
+            days: Days::default(),
         };
-        let current = |password| Some(Current::initial(fingerprinter.of(password)));
+        let initial = |password| Password::initial(fingerprinter.of(password));
         for person in &PEOPLE {
-            account.add(person.email, false, current(person.password));
+            account.add(person.email, ZoomKind::Member, Some(initial(person.password)));
         }
-        account.add(ADMIN, true, current(ADMIN_PASSWORD));
-        account.add(SSO, false, None);
+        for person in &ZOOM_ONLY {
+            account.add(person.email, person.kind, person.password.map(initial));
+        }
         for seeded in options
             .seeded
             .iter()
             .filter(|seeded| seeded.provider == Provider::Zoom)
         {
-            let admin = account
-                .find(&seeded.id, fingerprinter)
-                .is_some_and(|user| user.admin);
-            account.add(&seeded.id, admin, current(reveal(&seeded.password)));
+            let password = Some(initial(reveal(&seeded.password)));
+            match account.find(&seeded.id, fingerprinter) {
+                Some(user) => user.password = password,
+                None => account.add(&seeded.id, ZoomKind::Member, password),
+            }
         }
         account
     }
@@ -51,29 +68,33 @@ impl Account {
     /// The user of this e-mail address, whatever its case; `me` is the account's owner.
     pub(crate) fn find(&mut self, id: &str, fingerprinter: &Fingerprinter) -> Option<&mut User> {
         let key = if id == "me" {
-            ADMIN.to_owned()
+            OWNER.to_owned()
         } else {
             id.to_lowercase()
         };
         if !self.users.contains_key(&key) {
             let n = number_of_zoom_id(&key).filter(|n| *n <= self.numbered)?;
-            self.add(
-                &key,
-                false,
-                Some(Current::initial(fingerprinter.of(&numbered_password(n)))),
-            );
+            let password = Password::initial(fingerprinter.of(&numbered_password(n)));
+            self.add(&key, ZoomKind::Member, Some(password));
         }
         self.users.get_mut(&key)
     }
 
-    fn add(&mut self, id: &str, admin: bool, password: Option<Current>) {
-        self.users.insert(
-            id.to_lowercase(),
-            User {
-                id: id.to_owned(),
-                admin,
-                password,
-            },
-        );
+    /// Whether another user has this personal link name.
+    pub(crate) fn is_vanity_name_taken(&self, id: &str, name: &Value) -> bool {
+        self.users
+            .values()
+            .any(|user| user.id != id && user.profile.get("vanity_name") == Some(name))
+    }
+
+    fn add(&mut self, id: &str, kind: ZoomKind, password: Option<Password>) {
+        let user = User {
+            id: id.to_owned(),
+            kind,
+            password,
+            changed: VecDeque::new(),
+            profile: Map::new(),
+        };
+        self.users.insert(id.to_lowercase(), user);
     }
 }

@@ -1,10 +1,18 @@
 //! Zoom's REST API, version 2, as far as user passwords need it.
 
 pub(crate) mod account;
+mod body;
 mod error;
+mod gateway;
+mod oauth;
 mod password;
+mod profile;
+mod profile_checks;
+mod profile_fields;
 pub(crate) mod route;
 mod rules;
+mod settings;
+mod user;
 
 use http::header::{HeaderName, HeaderValue};
 
@@ -16,10 +24,11 @@ use route::Target;
 
 /// Answers a request, always with a tracking id.
 ///
-/// The order: unknown routes, then the token, then whatever the route looks at.
+/// The order: unknown routes, then the gateway (token, scope, rate limit), then whatever the route looks at.
 pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Reply {
     let tracking_id = format!("v=2.0;clid=us02;rid=WEB_{:032x}", rand::random::<u128>());
-    let mut reply = handle(shared, target, request, &tracking_id).unwrap_or_else(|refusal| refusal.reply());
+    let mut reply =
+        handle(shared, target, request, &tracking_id).unwrap_or_else(|refusal| refusal.reply(shared));
     let headers = reply.headers_mut();
     if let Some(category) = target.category() {
         headers.insert("x-ratelimit-category", HeaderValue::from_static(category));
@@ -31,18 +40,24 @@ pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Re
 }
 
 fn handle(shared: &Shared, target: &Target, request: &Received, tracking_id: &str) -> Result<Reply, Refusal> {
-    let Target::Password(user) = target else {
-        return Err(Refusal::UnknownRoute);
-    };
-    authenticate(shared, request)?;
-    password::update(shared, user, request, tracking_id)
-}
-
-fn authenticate(shared: &Shared, request: &Received) -> Result<(), Refusal> {
-    let token = Shared::bearer(request.headers()).ok_or(Refusal::InvalidToken)?;
-    if shared.is_static_token(token) {
-        Ok(())
-    } else {
-        Err(Refusal::InvalidToken)
+    match target {
+        Target::Unknown => Err(Refusal::UnknownRoute),
+        Target::Token => Ok(oauth::token(shared, request)),
+        Target::Password(user) => {
+            gateway::pass(shared, target, request)?;
+            password::update(shared, user, request, tracking_id)
+        }
+        Target::ReadUser(user) => {
+            gateway::pass(shared, target, request)?;
+            user::read(shared, user)
+        }
+        Target::UpdateUser(user) => {
+            gateway::pass(shared, target, request)?;
+            profile::update(shared, user, request)
+        }
+        Target::Settings(account) => {
+            gateway::pass(shared, target, request)?;
+            settings::read(shared, account, request)
+        }
     }
 }

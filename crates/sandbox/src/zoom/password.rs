@@ -1,19 +1,25 @@
 //! `PUT /v2/users/{id}/password`.
 
-use http::StatusCode;
+use std::time::Duration;
 
+use http::StatusCode;
+use serde_json::Value;
+
+use super::body::{self, Fields};
 use super::error::Refusal;
 use super::rules;
 use crate::ledger::{Entry, Operation};
-use crate::message::content_type::media_type;
-use crate::message::multipart;
 use crate::message::reply::{self, Received, Reply};
-use crate::options::{Provider, ZoomBody};
+use crate::options::Provider;
+use crate::people::ZoomKind;
 use crate::shared::{Shared, World};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Sets the password when nothing speaks against it.
 ///
-/// The order: content type, body, user (1001, 1117, 1123), the rules, the old password.
+/// The order: content type, body, user (1001, 1117, 1123), the changes of the last 24 hours, the rules, the
+/// current password, the ones before.
 pub(super) fn update(
     shared: &Shared,
     user: &str,
@@ -21,22 +27,42 @@ pub(super) fn update(
     tracking_id: &str,
 ) -> Result<Reply, Refusal> {
     let options = &shared.options.zoom;
-    let new = new_password(options.body, request)?;
+    let new = new_password(body::fields(options.body, request)?)?;
     let fingerprint = shared.fingerprinter.of(&new);
     let broken = rules::first_broken(options, &new);
 
     let World { zoom, ledger, .. } = &mut *shared.world();
     let found = zoom.find(user, &shared.fingerprinter);
     let found = found.ok_or_else(|| Refusal::NoSuchUser(user.to_owned()))?;
-    if found.admin {
+    if found.kind == ZoomKind::Admin || found.kind == ZoomKind::Owner && !options.owner_exempt {
         return Err(Refusal::AdminUser);
     }
-    let current = found.password.as_mut().ok_or(Refusal::NoWorkEmailLogin)?;
+    let password = found.password.as_mut().ok_or(Refusal::NoWorkEmailLogin)?;
+    let elapsed = shared.clock.elapsed();
+    while found
+        .changed
+        .front()
+        .is_some_and(|changed| *changed + DAY <= elapsed)
+    {
+        found.changed.pop_front();
+    }
+    if options
+        .changes_per_day
+        .is_some_and(|most| found.changed.len() >= most)
+    {
+        return Err(Refusal::TooManyChanges);
+    }
     if let Some(broken) = broken {
         return Err(broken);
     }
-    if current.is(fingerprint) {
+    if password.is(fingerprint) {
         return Err(Refusal::SameAsOld);
+    }
+    if password.is_among_last(options.history, fingerprint) {
+        return Err(Refusal::Reused(options.history));
+    }
+    if options.changes_per_day.is_some() {
+        found.changed.push_back(elapsed);
     }
     let entry = Entry {
         provider: Provider::Zoom,
@@ -45,28 +71,22 @@ pub(super) fn update(
         operation: Operation::Reset,
         tracking_id: Some(tracking_id),
     };
-    ledger.apply(current, fingerprint, &entry);
+    ledger.apply(password, fingerprint, &entry);
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn new_password(takes: ZoomBody, request: &Received) -> Result<String, Refusal> {
-    match (media_type(request.headers()).as_deref(), takes) {
-        (Some("multipart/form-data"), ZoomBody::Any | ZoomBody::FormData) => {
-            let invalid = Refusal::InvalidField("password");
-            let value = multipart::field(request.headers(), request.body(), "password");
-            let value = value.ok().flatten().ok_or_else(|| invalid.clone())?;
-            String::from_utf8(value.to_vec()).map_err(|_| invalid)
-        }
-        (Some("application/json"), ZoomBody::Any | ZoomBody::Json) => {
-            let body: serde_json::Value =
-                serde_json::from_slice(request.body()).map_err(|_| Refusal::NotJson)?;
-            match body.as_object().ok_or(Refusal::NotJson)?.get("password") {
-                Some(serde_json::Value::String(password)) => Ok(password.clone()),
-                None => Err(Refusal::InvalidField("password")),
-                // A value of the wrong type is answered as if the whole body were no JSON.
-                Some(_) => Err(Refusal::NotJson),
-            }
-        }
-        _ => Err(Refusal::UnsupportedContentType),
+fn new_password(fields: Fields) -> Result<String, Refusal> {
+    let invalid = || Refusal::invalid_field("password");
+    match fields {
+        Fields::Form(fields) => fields
+            .into_iter()
+            .find(|(name, _)| name == "password")
+            .map(|(_, text)| text)
+            .ok_or_else(invalid),
+        Fields::Json(mut members) => match members.remove("password").ok_or_else(invalid)? {
+            Value::String(password) => Ok(password),
+            // A value of the wrong type is answered as if the whole body were no JSON.
+            _ => Err(Refusal::NotJson),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Zoom's password rules.
 
 use super::error::Refusal;
-use crate::options::{ZoomOptions, ZoomRules};
+use crate::options::{LengthUnit, ZoomOptions, ZoomRules};
 
 /// Words no password may hold under the enhanced rules, in lower case.
 const WEAK: [&str; 12] = [
@@ -19,13 +19,20 @@ const KEYBOARD: [&str; 4] = ["qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890"]
 /// because such a password breaks other rules, too. Over-long passwords, for which no text is documented, are
 /// refused as an invalid field before all that.
 pub(super) fn first_broken(options: &ZoomOptions, password: &str) -> Option<Refusal> {
-    let length = password.chars().count();
+    let length = match options.length_unit {
+        LengthUnit::Characters => password.chars().count(),
+        LengthUnit::Utf16 => password.encode_utf16().count(),
+        LengthUnit::Bytes => password.len(),
+    };
     let enhanced = options.rules == ZoomRules::Enhanced;
     let basic = enhanced || options.rules == ZoomRules::Basic;
-    let run = options.run_length.unwrap_or(if enhanced { 4 } else { 6 });
+    let run = run_length(options);
     let has = |class: fn(char) -> bool| password.chars().any(class);
     let checks = [
-        (length > options.maximum_length, Refusal::InvalidField("password")),
+        (
+            length > options.maximum_length,
+            Refusal::invalid_field("password"),
+        ),
         (
             length < options.minimum_length,
             Refusal::TooShort(options.minimum_length),
@@ -50,6 +57,17 @@ pub(super) fn first_broken(options: &ZoomOptions, password: &str) -> Option<Refu
     checks
         .into_iter()
         .find_map(|(broken, refusal)| broken.then_some(refusal))
+}
+
+/// How many characters in sequence are refused; 0 for none.
+pub(super) fn run_length(options: &ZoomOptions) -> usize {
+    options
+        .run_length
+        .unwrap_or(if options.rules == ZoomRules::Enhanced {
+            4
+        } else {
+            6
+        })
 }
 
 fn is_one_character(password: &str) -> bool {
@@ -134,7 +152,7 @@ mod tests {
             ("Xabcde-12345", None),
             ("aaaaaaaa", Some(Refusal::OneCharacter)),
             ("11111111", Some(Refusal::OneCharacter)),
-            (&"Aa1".repeat(11), Some(Refusal::InvalidField("password"))),
+            (&"Aa1".repeat(11), Some(Refusal::invalid_field("password"))),
             ("if42!LfH@x", None),
             ("Pässwörter-42", None),
         ];

@@ -147,3 +147,11 @@ pub(crate) async fn identity_change(sandbox: &Sandbox, user: &str, old: &str, ne
     )
     .await
 }
+
+/// A request with another token than the sandbox's own.
+pub(crate) async fn send_as(sandbox: &Sandbox, token: &str, mut request: Request<Full<Bytes>>) -> Answer {
+    request
+        .headers_mut()
+        .insert("authorization", format!("Bearer {token}").parse().unwrap());
+    send(sandbox, request).await
+}

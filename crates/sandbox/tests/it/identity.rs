@@ -183,7 +183,7 @@ async fn route_method_token_and_content_type_come_first() {
     let answer = send(&sandbox, bare_request(Method::POST, &path, &wrong, b"")).await;
     assert_eq!(
         answer.header("www-authenticate"),
-        "Bearer error=\"invalid_token\""
+        "Bearer error=\"invalid_token\", error_description=\"The signature is invalid\""
     );
 
     let form = [("content-type", "application/x-www-form-urlencoded")];

@@ -4,7 +4,14 @@
 mod client;
 
 mod identity;
+mod identity_limits;
+mod identity_reads;
+mod identity_token;
 mod ledger;
 mod multipart;
 mod start;
 mod zoom;
+mod zoom_limits;
+mod zoom_profile;
+mod zoom_reads;
+mod zoom_token;

@@ -31,13 +31,15 @@ async fn the_announcement_says_all_that_a_client_needs() {
     assert_eq!(json["zoom"]["base_url"], sandbox.zoom_base_url());
     assert_eq!(json["identity"]["base_url"], format!("{origin}/identity"));
     assert_eq!(json["identity"]["base_urls"].as_array().unwrap().len(), 4);
+    assert_eq!(json["zoom"]["token_url"], sandbox.zoom_token_url());
+    assert_eq!(json["identity"]["token_url"], sandbox.identity_token_url());
     assert_eq!(json["token"], TOKEN);
     assert_eq!(json["ledger_url"], format!("{origin}/_sandbox/ledger"));
     assert_eq!(json["numbered_users"]["count"], 3);
     assert_eq!(json.get("ca_pem"), None);
     let users = json["users"].as_array().unwrap();
     let known = users.iter().filter(|user| user.get("password").is_some());
-    assert_eq!(known.clone().count(), 7);
+    assert_eq!(known.clone().count(), 10);
     for user in known {
         let provider: Provider = user["provider"].as_str().unwrap().parse().unwrap();
         let [id, password] = ["id", "password"].map(|key| user[key].as_str().unwrap());

@@ -1,5 +1,8 @@
 //! Every switch of the sandbox.
 
+mod identity;
+mod zoom;
+
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -7,6 +10,14 @@ use std::str::FromStr;
 use secrecy::SecretString;
 
 use crate::switch::switch;
+
+pub use identity::{
+    FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, Lockout, UnknownPath,
+    UnknownUser,
+};
+pub use zoom::{
+    LengthUnit, LicenseRefusal, MissingScope, SettingsShape, ZoomBody, ZoomOptions, ZoomPlan, ZoomRules,
+};
 
 switch! {
     /// One of the two emulated providers.
@@ -105,105 +116,27 @@ impl FromStr for SeededUser {
     }
 }
 
-switch! {
-    /// Which rules Zoom applies to a new password.
-    ZoomRules {
-        /// Minimum and maximum length only.
-        LengthOnly = "length-only",
-        /// Also a letter, a digit, both cases, not one character throughout, no long run.
-        Basic = "basic",
-        /// Also a special character, short runs and keyboard runs, and a list of weak passwords.
-        Enhanced = "enhanced",
-    }
-}
-
-switch! {
-    /// Which request bodies Zoom takes.
-    ZoomBody {
-        /// Both of them.
-        Any = "any",
-        /// `multipart/form-data` only.
-        FormData = "form-data",
-        /// `application/json` only.
-        Json = "json",
-    }
-}
-
-/// Zoom's switches.
+/// An app that gets tokens for itself.
 #[derive(Debug, Clone)]
-pub struct ZoomOptions {
-    /// The password rules.
-    pub rules: ZoomRules,
-    /// The request bodies it takes; others are answered 415.
-    pub body: ZoomBody,
-    /// The least number of characters in a password.
-    pub minimum_length: usize,
-    /// The greatest number of characters in a password: 31 by the reference, 32 by the help pages.
-    pub maximum_length: usize,
-    /// How many characters in sequence (`abcdef`, `123456`) are refused; 0 for none. When absent, 6 under
-    /// the basic rules and 4 under the enhanced ones.
-    pub run_length: Option<usize>,
-}
-
-impl Default for ZoomOptions {
-    fn default() -> Self {
-        Self {
-            rules: ZoomRules::Basic,
-            body: ZoomBody::Any,
-            minimum_length: 8,
-            maximum_length: 31,
-            run_length: None,
-        }
-    }
+pub struct OAuthClient {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: SecretString,
 }
 
 switch! {
-    /// Which ids the identity portal takes in a path.
-    IdentityIds {
-        /// GUIDs; others are answered with a validation problem.
-        Guid = "guid",
-        /// Any text, as the published guide's sample id has it; user names and e-mail addresses too.
-        Any = "any",
-    }
-}
-
-switch! {
-    /// Which rules the identity portal applies to a new password.
-    IdentityRules {
-        /// UiPath's defaults: 8 characters, a lower-case letter, a digit.
-        Uipath = "uipath",
-        /// The framework's defaults: 6 characters of all four classes.
-        Aspnet = "aspnet",
-    }
-}
-
-switch! {
-    /// The HTTP status of a result that says `succeeded: false`.
-    FailureStatus {
-        /// As the published schema has it.
-        BadRequest = "400",
-        /// As the provider's own clients have met it.
-        Ok = "200",
-    }
-}
-
-/// The identity portal's switches.
-#[derive(Debug, Clone)]
-pub struct IdentityOptions {
-    /// The ids it takes in a path.
-    pub ids: IdentityIds,
-    /// The password rules.
-    pub rules: IdentityRules,
-    /// The status of a refusal.
-    pub failure_status: FailureStatus,
-}
-
-impl Default for IdentityOptions {
-    fn default() -> Self {
-        Self {
-            ids: IdentityIds::Guid,
-            rules: IdentityRules::Uipath,
-            failure_status: FailureStatus::BadRequest,
-        }
+    /// How an answer 429 says when to come back.
+    RetryAfter {
+        /// Not at all.
+        None = "none",
+        /// `Retry-After` in seconds.
+        Seconds = "seconds",
+        /// `Retry-After` as an HTTP date.
+        HttpDate = "http-date",
+        /// `Retry-After` as an ISO 8601 instant, which no standard allows.
+        Iso = "iso",
+        /// `X-RateLimit-Reset` in Unix seconds.
+        XRatelimitReset = "x-ratelimit-reset",
     }
 }

@@ -1,0 +1,69 @@
+//! What every API request passes before its route sees it: token, scope, rate limit.
+
+use std::time::Duration;
+
+use http::Method;
+
+use super::refusal::Refusal;
+use super::route::Target;
+use crate::message::reply::Received;
+use crate::shared::Shared;
+use crate::tokens::Standing;
+
+pub(super) fn pass(shared: &Shared, target: &Target, request: &Received) -> Result<(), Refusal> {
+    let token =
+        Shared::bearer(request.headers()).ok_or_else(|| Refusal::Unauthorized("Bearer".to_owned()))?;
+    let has = if shared.is_static_token(token) {
+        shared.options.identity.scopes.clone()
+    } else {
+        match shared
+            .world()
+            .identity
+            .tokens
+            .standing(token, shared.clock.elapsed())
+        {
+            Standing::Good(scopes) => scopes,
+            Standing::Expired => return Err(invalid_token("The token is expired")),
+            Standing::Unknown => return Err(invalid_token("The signature is invalid")),
+        }
+    };
+    let needed = scopes(target, request.method());
+    if !has.iter().any(|scope| needed.contains(&scope.as_str())) {
+        return Err(Refusal::MissingScope(has, needed));
+    }
+    within_limits(shared, request.method())
+}
+
+fn invalid_token(why: &str) -> Refusal {
+    Refusal::Unauthorized(format!(
+        "Bearer error=\"invalid_token\", error_description=\"{why}\""
+    ))
+}
+
+/// One of two scopes is enough: the whole of a group, or its reading or writing half.
+fn scopes(target: &Target, method: &Method) -> [&'static str; 2] {
+    match (target, method) {
+        (Target::Setting, _) => ["PM.Setting", "PM.Setting.Read"],
+        (_, &Method::GET) => ["PM.User", "PM.User.Read"],
+        _ => ["PM.User", "PM.User.Write"],
+    }
+}
+
+fn within_limits(shared: &Shared, method: &Method) -> Result<(), Refusal> {
+    if !shared.options.identity.rate_limits {
+        return Ok(());
+    }
+    let (kind, limit) = match *method {
+        Method::GET => ("GET", 300),
+        Method::POST => ("POST", 24_000),
+        Method::PUT => ("PUT", 160),
+        _ => ("other", 160),
+    };
+    let mut world = shared.world();
+    let admitted =
+        world
+            .identity
+            .windows
+            .admit(kind, shared.clock.elapsed(), Duration::from_secs(300), limit);
+    admitted.map_err(Refusal::TooMany)
+}
