@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::time::Instant;
 
 /// What a provider answered. `Debug` shows no body: providers echo what they were sent.
 #[derive(Clone)]
@@ -12,6 +13,7 @@ pub struct Answer {
     headers: HeaderMap,
     body: Bytes,
     complete: bool,
+    left_at: Option<Instant>,
 }
 
 impl Answer {
@@ -25,6 +27,7 @@ impl Answer {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             complete: true,
+            left_at: None,
         }
     }
 
@@ -52,6 +55,17 @@ impl Answer {
     pub fn cut(mut self) -> Self {
         self.complete = false;
         self
+    }
+
+    /// The same with when its request left, for wires that know.
+    pub fn leaving(mut self, left_at: Option<Instant>) -> Self {
+        self.left_at = left_at;
+        self
+    }
+
+    /// When its request left, if the wire knows.
+    pub fn left_at(&self) -> Option<Instant> {
+        self.left_at
     }
 
     /// The HTTP status.

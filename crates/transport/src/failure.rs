@@ -1,6 +1,7 @@
 //! Why there is no answer.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::{Acted, Observed};
 
@@ -10,6 +11,7 @@ pub struct Failure {
     cause: Cause,
     acted: Acted,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 /// What stood in the way of an answer.
@@ -24,6 +26,8 @@ pub enum Cause {
     Unreachable,
     /// The peer's certificate is not trusted, or TLS failed otherwise.
     Tls,
+    /// The rate limit leaves no place within the budget.
+    RateLimited,
     /// The token endpoint refuses repass's own credentials.
     TokenRefused,
     /// The connection broke.
@@ -39,6 +43,7 @@ impl Failure {
             cause,
             acted: Acted::No,
             message: message.into(),
+            retry_after: None,
         }
     }
 
@@ -48,7 +53,19 @@ impl Failure {
             cause,
             acted: Acted::Maybe,
             message: message.into(),
+            retry_after: None,
         }
+    }
+
+    /// The same with how long it makes sense to wait.
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// How long it makes sense to wait, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// What stood in the way.
@@ -74,7 +91,11 @@ impl Failure {
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(
             self.cause,
-            Cause::InvalidRequest | Cause::BudgetExhausted | Cause::Tls | Cause::TokenRefused
+            Cause::InvalidRequest
+                | Cause::BudgetExhausted
+                | Cause::RateLimited
+                | Cause::Tls
+                | Cause::TokenRefused
         )
     }
 }

@@ -2,21 +2,22 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 /// Blows when the HTTP stack first asks for the body. Until then no provider can have acted: the
 /// head may have left, but not what it announces. This holds whatever the stack's errors say.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fuse(Arc<AtomicBool>);
+pub(crate) struct Fuse(Arc<OnceLock<Instant>>);
 
 impl Fuse {
-    pub(crate) fn is_blown(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// When that was.
+    pub(crate) fn blown_at(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 }
 
@@ -44,7 +45,7 @@ impl Body for FusedBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.fuse.0.store(true, Ordering::Release);
+        self.fuse.0.get_or_init(Instant::now);
         Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 

@@ -23,6 +23,7 @@ pub enum Replay {
 #[derive(Clone)]
 pub struct Request {
     pub(crate) operation: &'static str,
+    pub(crate) rate_label: Option<&'static str>,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) body: Option<SecretBody>,
@@ -49,6 +50,7 @@ impl Request {
     pub fn new(operation: &'static str, method: Method, replay: Replay) -> Self {
         Self {
             operation,
+            rate_label: None,
             method,
             path: String::new(),
             body: None,
@@ -74,6 +76,12 @@ impl Request {
         self
     }
 
+    /// Sets under which of the provider's rate limits it is counted.
+    pub fn counted_as(mut self, label: &'static str) -> Self {
+        self.rate_label = Some(label);
+        self
+    }
+
     /// Sets the body.
     pub fn body(mut self, body: SecretBody) -> Self {
         self.body = Some(body);
@@ -95,6 +103,11 @@ impl Request {
     /// The HTTP method.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// Under which of the provider's rate limits it is counted, if any.
+    pub fn rate_label(&self) -> Option<&'static str> {
+        self.rate_label
     }
 
     /// Path and query below the base URL, encoded.

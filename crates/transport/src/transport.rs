@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
-use crate::{Answer, Cause, Credentials, Failure, InvalidToken, Request, Resend, Token, Wire, retry_after};
+use crate::{
+    Answer, Cause, Credentials, Failure, Governor, InvalidToken, Observed, Request, Resend, Token, Wire,
+    retry_after,
+};
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
 /// `mock` there is a `MockTransport`, so that they are tested without a socket.
@@ -17,7 +20,7 @@ use crate::{Answer, Cause, Credentials, Failure, InvalidToken, Request, Resend, 
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Delivers a request within its budget and returns the last answer, whatever its status. It
-    /// is sent again only as the table behind [`Observed`](crate::Observed) allows.
+    /// is sent again only as the table behind [`Observed`] allows.
     ///
     /// # Errors
     /// No answer came; [`Failure::acted`] says whether the provider may have acted.
@@ -53,6 +56,7 @@ pub struct HttpTransport {
     credentials: Credentials,
     attempt_timeout: Duration,
     backoff: Backoff,
+    governor: Arc<Governor>,
 }
 
 impl HttpTransport {
@@ -63,6 +67,7 @@ impl HttpTransport {
             credentials,
             attempt_timeout: timeouts.attempt,
             backoff: Backoff::new(rand::random()),
+            governor: Arc::new(Governor::new([])),
         }
     }
 
@@ -85,6 +90,13 @@ impl HttpTransport {
     /// The same with a fixed source of randomness for its back-off, for tests and simulations.
     pub fn seeded(mut self, seed: u64) -> Self {
         self.backoff = Backoff::new(seed);
+        self
+    }
+
+    /// The same under an account's rate limits. Share the governor with every other transport
+    /// that uses the account.
+    pub fn governed(mut self, governor: Arc<Governor>) -> Self {
+        self.governor = governor;
         self
     }
 
@@ -112,14 +124,30 @@ impl HttpTransport {
         result
     }
 
+    // What was observed, and how long to wait if it was a rate limit.
+    fn read(&self, request: &Request, result: &Result<Answer, Failure>) -> (Observed, Option<Duration>) {
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(failure) => return (failure.observed(), None),
+        };
+        self.backoff.refill();
+        let observed = request.read(answer);
+        let told = || self.backoff.as_told(retry_after(answer, SystemTime::now()));
+        (observed, (observed == Observed::RateLimited).then(told))
+    }
+
     // `None`: it is not to be sent again.
-    fn delay(&self, resend: Resend, resends: u32, result: &Result<Answer, Failure>) -> Option<Duration> {
-        match (resend, result) {
-            (Resend::WhenServerSays, Ok(answer)) => {
-                Some(self.backoff.as_told(retry_after(answer, SystemTime::now())))
-            }
-            (Resend::AfterBackoff, Err(failure)) if failure.is_lasting() => None,
-            (Resend::AfterBackoff | Resend::WhenServerSays, _) => self.backoff.delay(resends),
+    fn delay(
+        &self,
+        resend: Resend,
+        resends: u32,
+        result: &Result<Answer, Failure>,
+        told: Option<Duration>,
+    ) -> Option<Duration> {
+        match resend {
+            Resend::WhenServerSays => told,
+            Resend::AfterBackoff if result.as_ref().is_err_and(Failure::is_lasting) => None,
+            Resend::AfterBackoff => self.backoff.delay(resends),
             _ => None,
         }
     }
@@ -132,18 +160,17 @@ impl Transport for HttpTransport {
         let left = || request.budget.saturating_sub(start.elapsed());
         let (mut resends, mut token_renewed) = (0, false);
         loop {
+            let token = self.credentials.token(left()).await?;
+            let place = self.governor.admit(request.rate_label, left()).await?;
             if left().is_zero() {
                 let why = "no time was left to send the request";
                 return Err(Failure::not_sent(Cause::BudgetExhausted, why));
             }
-            let token = self.credentials.token(left()).await?;
             let result = self.attempt(request, token.as_ref(), left()).await;
-            if result.is_ok() {
-                self.backoff.refill();
+            let (observed, told) = self.read(request, &result);
+            if let Some(place) = place {
+                place.ended(&result, told);
             }
-            let observed = result
-                .as_ref()
-                .map_or_else(Failure::observed, |answer| request.read(answer));
             let resend = observed.row_of(request.replay).1;
             if resend == Resend::OnceWithFreshToken
                 && !token_renewed
@@ -152,7 +179,7 @@ impl Transport for HttpTransport {
                 token_renewed = true;
                 continue;
             }
-            match self.delay(resend, resends, &result) {
+            match self.delay(resend, resends, &result, told) {
                 // A wait that passes the budget helps nobody: the caller hears of it at once.
                 Some(delay) if delay < left() => sleep(delay).await,
                 _ => return result,

@@ -160,14 +160,16 @@ impl Wire for HttpWire {
         }
         let response = builder.send().await.map_err(|error| {
             let (cause, message) = self.describe(&error);
-            let unsent = error.is_connect() || error.is_builder() || (has_body && !fuse.is_blown());
+            let unsent = error.is_connect() || error.is_builder() || (has_body && fuse.blown_at().is_none());
             if unsent {
                 Failure::not_sent(cause, message)
             } else {
                 Failure::lost(cause, message)
             }
         })?;
-        Ok(read(response, authorization.as_ref()).await)
+        Ok(read(response, authorization.as_ref())
+            .await
+            .leaving(fuse.blown_at()))
     }
 }
 
