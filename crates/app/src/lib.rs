@@ -29,6 +29,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "sandbox")]
+mod sandboxed;
 pub mod secret;
 mod services;
 mod wiring;

@@ -1,6 +1,67 @@
-//! The command line.
+//! The command line: `repass --help`.
+//!
+//! [`args`] says what can be typed and [`commands`] has a file for each command. A command ends well, with an
+//! [`exit`] code, or with a [`stop`], which says why not; [`output`] is the only place that prints.
 
-/// Runs it.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod call;
+mod commands;
+mod exit;
+mod logging;
+mod lookup;
+mod output;
+mod password;
+mod setup;
+mod signals;
+mod stop;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::Args;
+use exit::Exit;
+use output::Output;
+use signals::Signals;
+use stop::Stop;
+
+#[cfg(not(unix))]
+compile_error!("the command line needs Unix; the library builds without the feature `cli`");
+
+/// Runs the command line on the process's arguments, from start to exit code.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage::answer(&error).into(),
+    };
+    logging::start(args.global.verbose);
+    let output = Output::new(&args.global);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output
+                .stop(&Stop::internal(format!("cannot start: {error}")))
+                .into();
+        }
+    };
+    let exit = runtime.block_on(run(args, &output));
+    // A thread may still wait for a terminal or a program; the process does not wait for it.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(args: Args, output: &Output) -> Exit {
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return output.stop(&Stop::internal(format!("cannot listen for signals: {error}"))),
+    };
+    let ended = tokio::select! {
+        ended = commands::run(args, output, &signals) => ended,
+        () = signals.unclaimed() => {
+            password::restore_terminal();
+            Err(Stop::Interrupted)
+        }
+    };
+    ended.unwrap_or_else(|stop| output.stop(&stop))
 }

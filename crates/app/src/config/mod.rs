@@ -219,6 +219,19 @@ impl Config {
         self
     }
 
+    /// The same with nothing to fetch, for what can be told without calling anybody.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without_secrets(mut self) -> Self {
+        for provider in self.providers.values_mut() {
+            let connection = provider.connection_mut();
+            connection.auth = Auth::Bearer {
+                token: crate::secret::SecretRef::Value("none".into()),
+            };
+            connection.tls = Tls::default();
+        }
+        self
+    }
+
     pub(crate) fn origins(&self) -> &Origins {
         &self.origins
     }

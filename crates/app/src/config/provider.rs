@@ -46,6 +46,16 @@ impl ProviderConfig {
         }
     }
 
+    #[cfg(feature = "cli")]
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(zoom) => &mut zoom.connection,
+            #[cfg(feature = "identity")]
+            Self::Identity(identity) => &mut identity.connection,
+        }
+    }
+
     pub(super) fn check(&self, path: &str, problems: &Problems) {
         let connection = self.connection();
         note(problems, path, connection.validate());

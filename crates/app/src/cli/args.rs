@@ -1,0 +1,110 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use super::commands;
+use crate::CallContext;
+use crate::config::parse_duration;
+
+/// Change a user's password at any provider, and know for certain whether it happened.
+#[derive(Debug, Parser)]
+#[command(name = "repass", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 applied or done, 1 internal error, 2 usage or configuration, 3 refused, 4 not authenticated or
+not permitted, 5 no such user, 6 rate limited, 7 unavailable (not applied), 8 unknown outcome, 130 interrupted
+(nothing sent).
+
+Nothing set up yet? Try `repass demo`.";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The configuration file [else: $REPASS_CONFIG, ./repass.toml, the user's, /etc/repass/config.toml]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// The provider, by its configured name [else: `default_provider`]
+    #[arg(short, long, value_name = "NAME", global = true)]
+    pub(super) provider: Option<String>,
+
+    /// Run against emulated providers inside this process: `zoom` and `portal`
+    #[cfg(feature = "sandbox")]
+    #[arg(long, global = true, conflicts_with = "config")]
+    pub(super) sandbox: bool,
+
+    /// Print one JSON object on standard output
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Log to standard error: -v info, -vv debug, -vvv trace; never anything secret
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// How long the call may take in all [default: 30s]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = parse_duration)]
+    pub(super) timeout: Option<Duration>,
+
+    /// Never ask for anything
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
+
+    /// Answer yes to whatever would be asked
+    #[arg(long, global = true)]
+    pub(super) yes: bool,
+}
+
+impl Global {
+    pub(super) fn call_context(&self) -> CallContext {
+        self.timeout
+            .map_or_else(CallContext::default, CallContext::with_budget)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Change a password, proved by the current one
+    Change(commands::change::Args),
+    /// Set a new password, as an administrator
+    Reset(commands::reset::Args),
+    /// Find out whether a change with an unknown outcome took effect
+    Resolve(commands::resolve::Args),
+    /// List the configured providers and what they can do
+    Providers,
+    /// Start, check or show the configuration
+    #[command(subcommand)]
+    Config(commands::config::Command),
+    /// Serve both providers, emulated, until interrupted
+    #[cfg(feature = "sandbox")]
+    Sandbox(commands::sandbox::Args),
+    /// See it work from start to end, with nothing set up
+    #[cfg(feature = "sandbox")]
+    Demo,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,107 @@
+//! What every command that changes or settles a password does: see that everything is good, then call.
+
+use std::sync::Arc;
+
+use super::args::Global;
+use super::exit::Exit;
+use super::output::Output;
+use super::password::{self, Asking, CurrentPassword, NewPassword};
+use super::setup::Setup;
+use super::signals::Signals;
+use super::stop::{Report, Stop};
+use crate::{Capabilities, Error, ErrorKind, PasswordChange, PasswordService, UserId};
+
+/// A change that is ready to be sent.
+pub(super) struct Ready {
+    pub(super) service: Arc<dyn PasswordService>,
+    pub(super) change: PasswordChange,
+    // The sandbox behind the service lives in it.
+    _setup: Setup,
+}
+
+/// Makes a change ready. `authority` says from what the provider can do where the current password comes from,
+/// `None` standing for an administrator's reset.
+///
+/// # Errors
+/// All that is wrong with the user id, the configuration and the passwords, told together. A person is asked
+/// for passwords only when all else is good.
+pub(super) async fn prepare<'a>(
+    global: &Global,
+    user: &str,
+    new: &NewPassword,
+    authority: impl FnOnce(Capabilities) -> Result<Option<&'a CurrentPassword>, &'static str>,
+) -> Result<Ready, Stop> {
+    let mut stops = Vec::new();
+    let user = UserId::new(user)
+        .map_err(|invalid| stops.push(Stop::usage(invalid.to_string())))
+        .ok();
+    let setup = keep(&mut stops, Setup::load(global).await);
+    let service = match &setup {
+        Some(setup) => keep(&mut stops, setup.service(global).await),
+        None => None,
+    };
+    // Without a service the flags still tell which passwords are meant.
+    let anything = Capabilities::NONE.with_administrator().with_current_password();
+    let capabilities = service.as_ref().map_or(anything, PasswordService::capabilities);
+    let current = authority(capabilities).unwrap_or_else(|hint| {
+        let provider = service
+            .as_ref()
+            .map(|service| service.provider().to_owned())
+            .unwrap_or_default();
+        stops.push(Stop::Call {
+            provider,
+            error: Error::not_applied(ErrorKind::Unsupported, hint),
+        });
+        None
+    });
+    let asking = match (stops.is_empty(), global.no_input) {
+        (false, _) => Asking::NotNow,
+        (true, true) => Asking::Nobody,
+        (true, false) => Asking::Person,
+    };
+    let passwords = keep(&mut stops, password::gather(new, current, asking).await);
+    match (user, setup, service, passwords) {
+        (Some(user), Some(setup), Some(service), Some(passwords)) if stops.is_empty() => {
+            let change = match passwords.current {
+                Some(current) => PasswordChange::replace(user, current, passwords.new),
+                None => PasswordChange::reset(user, passwords.new),
+            };
+            Ok(Ready {
+                service,
+                change,
+                _setup: setup,
+            })
+        }
+        _ => Err(Stop::all(stops)),
+    }
+}
+
+/// Sends a change and tells what became of it.
+pub(super) async fn send(
+    ready: &Ready,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let provider = ready.service.provider();
+    let cx = global.call_context();
+    let call = ready.service.change_password(&cx, &ready.change);
+    match signals.see_through(provider, output, call).await? {
+        Ok(changed) => {
+            output.report(&Report {
+                provider: Some(provider.to_owned()),
+                tracking_id: changed.tracking_id().map(str::to_owned),
+                ..Report::new("applied", None, "the password is changed".to_owned())
+            });
+            Ok(Exit::Ok)
+        }
+        Err(error) => Err(Stop::Call {
+            provider: provider.to_owned(),
+            error,
+        }),
+    }
+}
+
+fn keep<T>(stops: &mut Vec<Stop>, result: Result<T, Stop>) -> Option<T> {
+    result.map_err(|stop| stops.push(stop)).ok()
+}

@@ -1,0 +1,37 @@
+//! `repass change`: by the user, who knows the current password.
+
+use crate::cli::args::Global;
+use crate::cli::call;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::password::{CurrentPassword, NewPassword};
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+
+/// A change that the current password proves.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The user, as the provider names them
+    user: String,
+    #[command(flatten)]
+    current: CurrentPassword,
+    #[command(flatten)]
+    new: NewPassword,
+}
+
+pub(super) async fn run(
+    args: &Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let ready = call::prepare(global, &args.user, &args.new, |capabilities| {
+        let hint = "this provider cannot check a current password; use `repass reset`";
+        if capabilities.current_password {
+            Ok(Some(&args.current))
+        } else {
+            Err(hint)
+        }
+    });
+    call::send(&ready.await?, global, output, signals).await
+}

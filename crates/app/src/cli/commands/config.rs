@@ -1,0 +1,124 @@
+//! `repass config`: start, check and show a configuration.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::providers;
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::setup::{self, Setup};
+use crate::cli::stop::Stop;
+
+const STARTER: &str = include_str!("starter.toml");
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Command {
+    /// Print a commented configuration to start from, or write it to a new file
+    Init {
+        /// The file to write; one that exists stays as it is
+        file: Option<PathBuf>,
+    },
+    /// Tell everything that is wrong with the configuration, its secrets' references included
+    Check,
+    /// Print the configuration in effect, with references where secrets stand
+    Show,
+}
+
+pub(super) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
+    match command {
+        Command::Init { file: None } => output::text(STARTER),
+        Command::Init { file: Some(file) } => init(file, output)?,
+        Command::Check => check(global, output).await?,
+        Command::Show => show(&Setup::load(global).await?, output)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn init(file: &Path, output: &Output) -> Result<(), Stop> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file)
+        .and_then(|mut open| open.write_all(STARTER.as_bytes()));
+    written.map_err(|error| Stop::usage(format!("cannot write {}: {error}", file.display())))?;
+    if output.json {
+        output::object(&serde_json::json!({ "file": file }));
+    } else {
+        output.note(&format!(
+            "wrote {}; edit it, then run `repass config check`",
+            file.display()
+        ));
+    }
+    Ok(())
+}
+
+async fn check(global: &Global, output: &Output) -> Result<(), Stop> {
+    let setup = Setup::load(global).await?;
+    setup::build(setup.config.clone()).await?;
+    let listed = providers::list(setup.config).await?;
+    if output.json {
+        output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
+    } else {
+        let file = setup
+            .file
+            .map_or_else(String::new, |file| format!(": {}", file.display()));
+        output::line(&format!("ok{file}"));
+        providers::print(&listed);
+    }
+    Ok(())
+}
+
+fn show(setup: &Setup, output: &Output) -> Result<(), Stop> {
+    if output.json {
+        output::object(&setup.config);
+        return Ok(());
+    }
+    let shown = toml::to_string(&setup.config).map_err(|error| Stop::internal(error.to_string()))?;
+    if let Some(file) = &setup.file {
+        output::line(&format!("# {}", file.display()));
+    }
+    output::text(&shown);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn the_starter_is_good_as_it_is_and_with_every_comment_taken_off() {
+        let config = Config::from_toml(STARTER).unwrap();
+        assert_eq!(config.default_provider(), Some("zoom"));
+        // What is prose does not look like `key = `.
+        let is_key = |rest: &str| {
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| !key.contains([' ', '{']))
+        };
+        let uncommented = |line: &'static str| {
+            line.strip_prefix("# ")
+                .filter(|rest| is_key(rest))
+                .unwrap_or(line)
+        };
+        let all: Vec<&str> = STARTER.lines().map(uncommented).collect();
+        assert_ne!(all.join("\n"), STARTER.trim_end());
+        Config::from_toml(&all.join("\n")).unwrap();
+    }
+
+    #[test]
+    fn an_existing_file_is_not_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("repass.toml");
+        std::fs::write(&file, "mine").unwrap();
+        let output = Output {
+            json: false,
+            quiet: true,
+        };
+        assert!(init(&file, &output).is_err());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
+}

@@ -1,0 +1,130 @@
+//! `repass demo`: the main job from start to end, for somebody who has nothing set up.
+//!
+//! Both providers are the sandbox's, over real loopback HTTP. Each step shows what went over the wire; at the
+//! end the sandbox's ledger stands next to what repass said, which is the whole point.
+
+mod show;
+mod story;
+mod tap;
+
+use std::sync::Arc;
+
+use repass_sandbox::{IdentityIds, Options, Provider, Sandbox};
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+use crate::{
+    CallContext, Changed, Config, Effect, Error, Password, PasswordChange, PasswordService, Services, UserId,
+};
+use story::{STORY, Step};
+use tap::{Message, Tap};
+
+/// What became of a step: repass's word, and the ledger's.
+#[derive(Debug, Serialize)]
+struct Told {
+    title: &'static str,
+    provider: &'static str,
+    /// `applied`, `not_applied` or `unknown`.
+    claim: &'static str,
+    kind: Option<&'static str>,
+    /// How many changes the provider really made, and whether each set this very password.
+    applied: usize,
+    equal: bool,
+    #[serde(skip)]
+    result: Result<Changed, Error>,
+    #[serde(skip)]
+    requests: Vec<Message>,
+    #[serde(skip)]
+    answers: Vec<Message>,
+}
+
+pub(super) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+    let mut options = Options::default();
+    options.identity.ids = IdentityIds::Any;
+    let sandbox = Sandbox::start(options)
+        .await
+        .map_err(|error| Stop::internal(error.to_string()))?;
+    let tap = Tap::start(sandbox.addr())
+        .await
+        .map_err(|error| Stop::internal(error.to_string()))?;
+    let config = Config::for_providers(
+        &format!("http://{}/v2", tap.addr()),
+        &format!("http://{}/identity", tap.addr()),
+        sandbox.token(),
+    );
+    if !output.json {
+        output::text(&show::introduction(sandbox.addr()));
+    }
+    let mut all = Vec::new();
+    for (index, step) in STORY.iter().enumerate() {
+        let told = signals
+            .see_through(step.provider, output, tell(step, &config, &sandbox, &tap))
+            .await??;
+        if !output.json {
+            output::text(&show::step(index + 1, step, &told, &sandbox));
+        }
+        all.push(told);
+    }
+    let equal = all.iter().all(|told| told.equal);
+    if output.json {
+        output::object(&serde_json::json!({ "steps": all, "equal": equal }));
+    } else {
+        output::text(&show::ledger(&all));
+    }
+    sandbox.shutdown().await;
+    Ok(if equal { Exit::Ok } else { Exit::Internal })
+}
+
+// Makes the call exactly as an embedder would, with the provider chosen by the configuration alone.
+async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Result<Told, Stop> {
+    let services = Services::from_config(config.clone().with_default_provider(step.provider))?;
+    let service: Arc<dyn PasswordService> = services.default_service()?;
+    let before = sandbox.changes();
+    let result = service
+        .change_password(&CallContext::default(), &change(step)?)
+        .await;
+    let changes = sandbox.ledger().changes.split_off(before);
+    let [requests, answers] = tap.take();
+    let (claim, kind) = match &result {
+        Ok(_) => ("applied", None),
+        Err(error) => (error.effect().as_str(), Some(error.kind().as_str())),
+    };
+    let provider = if step.provider == "zoom" {
+        Provider::Zoom
+    } else {
+        Provider::Identity
+    };
+    let right = |change: &repass_sandbox::Change| {
+        change.provider == provider && change.fingerprint == sandbox.fingerprint(step.new)
+    };
+    let allowed = match result.as_ref().map_err(Error::effect) {
+        Ok(_) => 1..=1,
+        Err(Effect::NotApplied) => 0..=0,
+        Err(Effect::Unknown) => 0..=1,
+    };
+    let equal = allowed.contains(&changes.len()) && changes.iter().all(right);
+    Ok(Told {
+        title: step.title,
+        provider: step.provider,
+        claim,
+        kind,
+        applied: changes.len(),
+        equal,
+        result,
+        requests,
+        answers,
+    })
+}
+
+fn change(step: &Step) -> Result<PasswordChange, Stop> {
+    let made_up =
+        |text| Password::new(text).map_err(|invalid| Stop::internal(format!("a password {invalid}")));
+    let user = UserId::new(step.user).map_err(|invalid| Stop::internal(invalid.to_string()))?;
+    Ok(match step.current {
+        Some(current) => PasswordChange::replace(user, made_up(current)?, made_up(step.new)?),
+        None => PasswordChange::reset(user, made_up(step.new)?),
+    })
+}

@@ -1,0 +1,33 @@
+//! One file for each command.
+
+pub(super) mod change;
+pub(super) mod config;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod providers;
+pub(super) mod reset;
+pub(super) mod resolve;
+#[cfg(feature = "sandbox")]
+pub(super) mod sandbox;
+
+use super::args::{Args, Command};
+use super::exit::Exit;
+use super::output::Output;
+use super::signals::Signals;
+use super::stop::Stop;
+
+/// Does what was asked for.
+pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+    let global = &args.global;
+    match args.command {
+        Command::Change(args) => change::run(&args, global, output, signals).await,
+        Command::Reset(args) => reset::run(&args, global, output, signals).await,
+        Command::Resolve(args) => resolve::run(&args, global, output, signals).await,
+        Command::Providers => providers::run(global, output).await,
+        Command::Config(command) => config::run(&command, global, output).await,
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(args, output, signals).await,
+        #[cfg(feature = "sandbox")]
+        Command::Demo => demo::run(output, signals).await,
+    }
+}

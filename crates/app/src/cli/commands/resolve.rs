@@ -1,0 +1,73 @@
+//! `repass resolve`: did a change with an unknown outcome take effect?
+
+use serde::Serialize;
+
+use crate::cli::args::Global;
+use crate::cli::call;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::password::{CurrentPassword, NewPassword};
+use crate::cli::signals::Signals;
+use crate::cli::stop::{Report, Stop};
+use crate::{Attempt, ErrorKind, Resolution};
+
+/// A question about a change that was made with these very passwords. Asking says that it was sent; it is
+/// answered by one probe, which may itself set the new password.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The user, as the provider names them
+    user: String,
+    #[command(flatten)]
+    current: CurrentPassword,
+    #[command(flatten)]
+    new: NewPassword,
+}
+
+#[derive(Debug, Serialize)]
+struct Settled {
+    #[serde(flatten)]
+    report: Report,
+    resolution: Resolution,
+}
+
+pub(super) async fn run(
+    args: &Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let ready = call::prepare(global, &args.user, &args.new, |capabilities| {
+        let by_user = args.current.is_given() || !capabilities.administrator;
+        Ok(by_user.then_some(&args.current))
+    });
+    let ready = ready.await?;
+    let provider = ready.service.provider().to_owned();
+    let (cx, attempt) = (global.call_context(), Attempt::new(&provider));
+    let probe = ready.service.resolve(&cx, &attempt, &ready.change);
+    match signals.see_through(&provider, output, probe).await? {
+        Ok(resolution) => {
+            let (outcome, exit) = match resolution {
+                Resolution::InPlace => ("applied", Exit::Ok),
+                // Certain, and the change may be made again.
+                Resolution::NotInPlace => ("not_applied", Exit::Unavailable),
+                Resolution::StillUnknown => ("unknown", Exit::Unknown),
+            };
+            let message = format!("the new password is {resolution}");
+            let report = Report {
+                provider: Some(provider),
+                ..Report::new(outcome, None, message)
+            };
+            if output.json {
+                output::object(&Settled { report, resolution });
+            } else {
+                output.report(&report);
+            }
+            Ok(exit)
+        }
+        // Nothing was asked of the provider, and what there is to mend is here.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidRequest) => {
+            Err(Stop::Call { provider, error })
+        }
+        Err(error) => Err(Stop::Unsettled { provider, error }),
+    }
+}

@@ -1,0 +1,96 @@
+//! Asking a person at the terminal, without echo.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use crate::Password;
+use crate::cli::stop::Stop;
+
+/// Asks for the password that is valid now.
+pub(super) fn current() -> Result<Password, Stop> {
+    password("Current password: ", "current")
+}
+
+/// Asks for a new password, twice.
+pub(super) fn new() -> Result<Password, Stop> {
+    let line = ask("New password: ").map_err(|error| failed(&error))?;
+    let again = ask("New password again: ").map_err(|error| failed(&error))?;
+    if *line != *again {
+        return Err(Stop::usage(
+            "the new password was not typed the same way twice; nothing was sent",
+        ));
+    }
+    checked(&line, "new")
+}
+
+/// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
+pub(in crate::cli) fn restore_terminal() {
+    if let Some((terminal, original)) = saved().take() {
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(&terminal, OptionalActions::Flush, &original);
+        let _ = writeln!(&terminal);
+    }
+}
+
+// How the terminal was, while a prompt has changed it.
+static SAVED: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+fn saved() -> std::sync::MutexGuard<'static, Option<(File, Termios)>> {
+    SAVED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn password(prompt: &str, which: &str) -> Result<Password, Stop> {
+    checked(&ask(prompt).map_err(|error| failed(&error))?, which)
+}
+
+fn checked(line: &[u8], which: &str) -> Result<Password, Stop> {
+    Password::from_utf8(line).map_err(|invalid| Stop::usage(format!("the {which} password {invalid}")))
+}
+
+fn failed(error: &io::Error) -> Stop {
+    Stop::usage(format!("cannot ask at the terminal: {error}"))
+}
+
+// One line, without its newline. The terminal edits the line itself, so nothing of it is ever elsewhere.
+fn ask(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let original = tcgetattr(&terminal)?;
+    let mut silent = original.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    silent.local_modes.insert(LocalModes::ECHONL);
+    *saved() = Some((terminal.try_clone()?, original));
+    let line = tcsetattr(&terminal, OptionalActions::Flush, &silent)
+        .map_err(io::Error::from)
+        .and_then(|()| terminal.write_all(prompt.as_bytes()))
+        .and_then(|()| read_line(&mut terminal));
+    if let Some((terminal, original)) = saved().take() {
+        tcsetattr(&terminal, OptionalActions::Flush, &original)?;
+    }
+    line
+}
+
+fn read_line(terminal: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
+    // More than a terminal's line can hold.
+    let mut buffer = Zeroizing::new(vec![0; 8192]);
+    let mut length = 0;
+    while length < buffer.len() {
+        let read = match terminal.read(&mut buffer[length..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        length += read;
+        if read == 0 || buffer[length - 1] == b'\n' {
+            break;
+        }
+    }
+    let end = buffer[..length]
+        .strip_suffix(b"\n")
+        .unwrap_or(&buffer[..length])
+        .len();
+    buffer.truncate(end);
+    Ok(buffer)
+}

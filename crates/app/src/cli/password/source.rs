@@ -1,0 +1,223 @@
+//! Reading a password from a stream or a file, without a buffer that is not wiped.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+
+use crate::secret::{open_private, read_at_most, without_final_newline};
+use crate::{InvalidPassword, Password};
+
+// With room for the newline that is not part of it.
+const LIMIT: usize = Password::MAX_BYTES + 2;
+
+/// Where a password is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Stdin,
+    File(PathBuf),
+    Descriptor(u32),
+}
+
+impl Source {
+    pub(super) fn chosen(stdin: bool, file: Option<&PathBuf>, descriptor: Option<u32>) -> Option<Self> {
+        let stdin = stdin.then_some(Self::Stdin);
+        stdin
+            .or(file.cloned().map(Self::File))
+            .or(descriptor.map(Self::Descriptor))
+    }
+
+    /// Whether what is read of it is gone for the next reader.
+    pub(super) fn is_stream(&self) -> bool {
+        !matches!(self, Self::File(_))
+    }
+
+    /// The whole of it as one password.
+    pub(super) fn read(&self) -> Result<Password, String> {
+        let bytes = read_at_most(&mut self.open()?, LIMIT).map_err(|error| unreadable(&error))?;
+        password(without_final_newline(&bytes.ok_or_else(too_long)?))
+    }
+
+    /// Its first line and all that follows, as the current and the new password.
+    pub(super) fn read_two(&self) -> (Result<Password, String>, Result<Password, String>) {
+        let bytes = self
+            .open()
+            .and_then(|mut file| read_at_most(&mut file, 2 * LIMIT).map_err(|error| unreadable(&error)))
+            .and_then(|bytes| bytes.ok_or_else(too_long));
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(why) => return (Err(why.clone()), Err(why)),
+        };
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            let why = "is missing: the first line is the current one, what follows is the new one";
+            return (password(&bytes), Err(why.to_owned()));
+        };
+        let (line, rest) = bytes.split_at(end + 1);
+        (
+            password(without_final_newline(line)),
+            password(without_final_newline(rest)),
+        )
+    }
+
+    // A file of its own, so that the standard library's buffer of standard input stays empty.
+    fn open(&self) -> Result<File, String> {
+        match self {
+            Self::Stdin => {
+                let descriptor = io::stdin().as_fd().try_clone_to_owned();
+                descriptor.map(File::from).map_err(|error| unreadable(&error))
+            }
+            Self::File(path) => open_private(path).map_err(|why| format!("cannot be used: {why}")),
+            Self::Descriptor(number) => File::open(format!("/dev/fd/{number}")).map_err(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    "cannot be read: no such descriptor is open".to_owned()
+                } else {
+                    unreadable(&error)
+                }
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Descriptor(number) => write!(f, "descriptor {number}"),
+        }
+    }
+}
+
+fn password(bytes: &[u8]) -> Result<Password, String> {
+    Password::from_utf8(bytes).map_err(|invalid| invalid.to_string())
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+fn too_long() -> String {
+    InvalidPassword::TooLong { bytes: LIMIT }.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the test compares made-up passwords")]
+    fn text(read: Result<Password, String>) -> Result<String, String> {
+        read.map(|password| password.expose_secret().to_owned())
+    }
+
+    // A descriptor that is really open, as the shell's `3<file` makes it.
+    fn descriptor(content: &[u8]) -> (File, Source) {
+        use std::os::fd::AsRawFd as _;
+
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        fs::write(&path, content).unwrap();
+        let file = File::open(&path).unwrap();
+        let number = u32::try_from(file.as_raw_fd()).unwrap();
+        (file, Source::Descriptor(number))
+    }
+
+    fn one(content: &[u8]) -> Result<String, String> {
+        let (_open, source) = descriptor(content);
+        text(source.read())
+    }
+
+    fn two(content: &[u8]) -> (Result<String, String>, Result<String, String>) {
+        let (_open, source) = descriptor(content);
+        let (first, rest) = source.read_two();
+        (text(first), text(rest))
+    }
+
+    #[test]
+    fn a_password_is_kept_byte_for_byte_but_for_one_newline() {
+        for (content, password) in [
+            ("Passw0rd\n", "Passw0rd"),
+            ("Passw0rd\r\n", "Passw0rd"),
+            ("Passw0rd", "Passw0rd"),
+            ("a\r\nb\n\n", "a\r\nb\n"),
+            (" @x;type=\"y\\ \n", " @x;type=\"y\\ "),
+            ("пароль\n", "пароль"),
+        ] {
+            assert_eq!(one(content.as_bytes()).unwrap(), password, "{content:?}");
+        }
+        assert_eq!(
+            one(&[b'x'; Password::MAX_BYTES]).unwrap().len(),
+            Password::MAX_BYTES
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_password_is_told() {
+        for (content, why) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"a\0b", "contains a NUL character"),
+            (b"\xff\xfe", "is not valid UTF-8"),
+            (&[b'x'; 1025], "is too long"),
+            (&[b'x'; 5000], "is too long"),
+        ] {
+            assert!(one(content).unwrap_err().starts_with(why), "{why}");
+        }
+    }
+
+    #[test]
+    fn of_two_the_first_line_is_the_current_one() {
+        let ok = |(current, new): (Result<String, String>, Result<String, String>)| {
+            (current.unwrap(), new.unwrap())
+        };
+        assert_eq!(ok(two(b"old\nnew\n")), ("old".into(), "new".into()));
+        assert_eq!(ok(two(b"old\r\nnew")), ("old".into(), "new".into()));
+        assert_eq!(ok(two(b"old\nn\new\n\n")), ("old".into(), "n\new\n".into()));
+        let (current, new) = two(b"old");
+        assert!(current.is_ok() && new.unwrap_err().starts_with("is missing"));
+        let (current, new) = two(b"\nnew");
+        assert_eq!(
+            (current.unwrap_err(), new.unwrap()),
+            ("is empty".into(), "new".into())
+        );
+        let (current, new) = two(b"old\n");
+        assert_eq!(
+            (current.unwrap(), new.unwrap_err()),
+            ("old".into(), "is empty".into())
+        );
+    }
+
+    #[test]
+    fn a_file_must_be_there_and_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        let read = |path: &std::path::Path| text(Source::File(path.to_owned()).read());
+        assert!(
+            read(&path)
+                .unwrap_err()
+                .starts_with("cannot be used: cannot open")
+        );
+        assert!(
+            read(directory.path())
+                .unwrap_err()
+                .ends_with("is a directory, not a file")
+        );
+        fs::write(&path, "Passw0rd\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(read(&path).unwrap_err().contains("open to others"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read(&path).unwrap(), "Passw0rd");
+    }
+
+    #[test]
+    fn a_closed_descriptor_is_told() {
+        assert_eq!(
+            Source::Descriptor(987_654).read().unwrap_err(),
+            "cannot be read: no such descriptor is open"
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! SIGINT and SIGTERM.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::output::Output;
+use super::stop::Stop;
+use crate::Attempt;
+
+/// Both signals, counted. Until a command claims them, the first one ends the process.
+#[derive(Debug, Clone)]
+pub(super) struct Signals {
+    count: watch::Receiver<u32>,
+    claimed: Arc<AtomicBool>,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (counter, count) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                counter.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Self {
+            count,
+            claimed: Arc::default(),
+        })
+    }
+
+    /// Ends with the first signal that no command has claimed.
+    pub(super) async fn unclaimed(&self) {
+        self.reach(1).await;
+        if self.claimed.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ends with the first signal. From now on no signal ends the process by itself.
+    pub(super) async fn claim(&self) {
+        self.claimed.store(true, Ordering::Relaxed);
+        self.reach(1).await;
+    }
+
+    /// Sees a call through that may change something. The first signal only says so, because a call that is
+    /// dropped cannot tell what it did; the second one drops it.
+    pub(super) async fn see_through<T>(
+        &self,
+        provider: &str,
+        output: &Output,
+        call: impl Future<Output = T>,
+    ) -> Result<T, Stop> {
+        if *self.count.borrow() > 0 {
+            return Err(Stop::Interrupted);
+        }
+        self.claimed.store(true, Ordering::Relaxed);
+        let attempt = Attempt::new(provider);
+        tokio::pin!(call);
+        tokio::select! {
+            biased;
+            result = &mut call => return Ok(result),
+            () = self.reach(1) => output.note("waiting for the provider's answer; interrupt again to abandon it"),
+        }
+        tokio::select! {
+            biased;
+            result = &mut call => Ok(result),
+            () = self.reach(2) => Err(Stop::Abandoned { attempt }),
+        }
+    }
+
+    async fn reach(&self, count: u32) {
+        let mut seen = self.count.clone();
+        if seen.wait_for(|seen| *seen >= count).await.is_err() {
+            // Nobody counts any more, so no signal will come.
+            std::future::pending::<()>().await;
+        }
+    }
+}
