@@ -77,10 +77,15 @@ impl Scrubber {
     /// The longest text that comes out, in characters.
     pub const MAX_CHARS: usize = 300;
 
+    /// Knows no secrets: for calls that carry none.
+    pub fn for_nothing() -> Self {
+        Self { needles: Vec::new() }
+    }
+
     /// Knows both passwords and the user of this change, in every encoding in which they may
     /// come back: as they are, as JSON, percent-encoded, base64.
     pub fn for_change(change: &PasswordChange) -> Self {
-        let mut scrubber = Self { needles: Vec::new() };
+        let mut scrubber = Self::for_nothing();
         #[expect(clippy::disallowed_methods, reason = "needles are wiped with the scrubber")]
         let (new, current) = (
             change.new_password().expose_secret(),

@@ -41,9 +41,12 @@ pub use fake::InMemoryPasswordService;
 pub use kind::ErrorKind;
 pub use outcome::{Attempt, Changed, Effect, Resolution};
 pub use password::{InvalidPassword, Password};
-pub use policy::PasswordPolicy;
+pub use policy::{
+    Blocklist, Counting, Explained, ImpossiblePolicy, MalformedHashes, PasswordPolicy, Policies,
+    PolicyBuilder, Preset, RangeQuery, UnknownPreset,
+};
 #[cfg(feature = "mock")]
 pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};
 pub use user_id::{InvalidUserId, UserId};
-pub use violation::{Layer, Rule, Violation};
+pub use violation::{Certainty, Layer, Rule, Violation};

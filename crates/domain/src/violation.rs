@@ -1,4 +1,4 @@
-//! One broken rule, and whose rule it is.
+//! One broken rule, whose rule it is, and how sure that is.
 
 use std::fmt;
 
@@ -6,8 +6,11 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// One rule about passwords, with its parameters. Lengths are counted as the policy that holds
-/// the rule counts them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// the rule counts them. The order of the variants is the order in which rules are told.
+///
+/// Serialises as `{"code", "limit", "provider_code", "message"}`, the second and third where
+/// there is one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
     /// At least this many characters.
@@ -30,7 +33,9 @@ pub enum Rule {
     DistinctCharacters(u32),
     /// Not the same character throughout.
     NotOneCharacter,
-    /// No run of consecutive characters (`abcdef`, `123456`) longer than this, where it is known.
+    /// No run of consecutive characters longer than this, where the length is known. A run goes
+    /// up or down through the alphabet (`abcdef`) or the digits (`654321`), or along a row of a
+    /// QWERTY keyboard (`qwert`, `7890`), in either case. One character alone is a run of 1.
     NoConsecutiveRun(Option<u32>),
     /// Not easy to guess, by somebody's dictionary.
     NotCommon,
@@ -121,7 +126,24 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Whose rule was broken.
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Rule", 4)?;
+        out.serialize_field("code", self.code())?;
+        match self.limit() {
+            Some(limit) => out.serialize_field("limit", &limit)?,
+            None => out.skip_field("limit")?,
+        }
+        match self.provider_code() {
+            Some(code) => out.serialize_field("provider_code", code)?,
+            None => out.skip_field("provider_code")?,
+        }
+        out.serialize_field("message", &self.to_string())?;
+        out.end()
+    }
+}
+
+/// Whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
@@ -140,30 +162,49 @@ impl fmt::Display for Layer {
     }
 }
 
+/// How far a rule can be judged here, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The rule is known to be just this, so its verdict holds.
+    Exact,
+    /// The rule is there, but not all of it is published: the verdict is the best guess. Tell it;
+    /// do not refuse on it alone.
+    Approximate,
+    /// Not judged here. Only the provider can, or a list or service that is not at hand.
+    ProviderOnly,
+}
+
 /// One rule that the new password breaks.
 ///
-/// Serialises as `{"code", "limit", "layer", "message"}`; never holds anything of the password.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Serialises as the [`Rule`] with `"layer"`, and `"certainty"` unless it is exact; never holds
+/// anything of the password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Violation {
+    #[serde(flatten)]
     rule: Rule,
     layer: Layer,
+    #[serde(skip_serializing_if = "is_exact")]
+    certainty: Certainty,
 }
 
 impl Violation {
-    /// A broken rule of the provider's.
-    pub fn of_provider(rule: Rule) -> Self {
+    pub(crate) fn new(rule: Rule, layer: Layer, certainty: Certainty) -> Self {
         Self {
             rule,
-            layer: Layer::Provider,
+            layer,
+            certainty,
         }
     }
 
-    /// A broken rule of the caller's own policy.
+    /// A broken rule of the provider's, for certain.
+    pub fn of_provider(rule: Rule) -> Self {
+        Self::new(rule, Layer::Provider, Certainty::Exact)
+    }
+
+    /// A broken rule of the caller's own policy, for certain.
     pub fn of_caller(rule: Rule) -> Self {
-        Self {
-            rule,
-            layer: Layer::Caller,
-        }
+        Self::new(rule, Layer::Caller, Certainty::Exact)
     }
 
     /// The rule, with its parameters.
@@ -175,6 +216,12 @@ impl Violation {
     pub fn layer(&self) -> Layer {
         self.layer
     }
+
+    /// Whether the rule is broken for certain ([`Certainty::Exact`]) or as far as can be told
+    /// ([`Certainty::Approximate`]). Only the first is a reason not to ask the provider.
+    pub fn certainty(&self) -> Certainty {
+        self.certainty
+    }
 }
 
 impl fmt::Display for Violation {
@@ -183,20 +230,7 @@ impl fmt::Display for Violation {
     }
 }
 
-impl Serialize for Violation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Violation", 5)?;
-        out.serialize_field("code", self.rule.code())?;
-        match self.rule.limit() {
-            Some(limit) => out.serialize_field("limit", &limit)?,
-            None => out.skip_field("limit")?,
-        }
-        match self.rule.provider_code() {
-            Some(code) => out.serialize_field("provider_code", code)?,
-            None => out.skip_field("provider_code")?,
-        }
-        out.serialize_field("layer", &self.layer)?;
-        out.serialize_field("message", &self.rule.to_string())?;
-        out.end()
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_exact(certainty: &Certainty) -> bool {
+    *certainty == Certainty::Exact
 }

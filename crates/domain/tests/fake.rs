@@ -40,7 +40,8 @@ async fn a_change_is_applied_once_and_remembered() {
 
 #[tokio::test]
 async fn every_refusal_says_why_and_changes_nothing() {
-    let policy = PasswordPolicy::new(vec![Rule::MinLength(8), Rule::Digit, Rule::MixedCase]);
+    let rules = [Rule::MinLength(8), Rule::Digit, Rule::MixedCase];
+    let policy = PasswordPolicy::builder().exact(rules).build().unwrap();
     let service = InMemoryPasswordService::new("memory")
         .with_user("alice", "old")
         .with_policy(policy);

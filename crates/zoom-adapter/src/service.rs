@@ -7,13 +7,13 @@ use std::time::Instant;
 use async_trait::async_trait;
 use repass_adapter_kit::{Reader, Verdict};
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, Rule, Violation,
+    Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
+    Preset, Resolution, Rule, Scrubber, Violation,
 };
 use repass_transport::{Answer, Observed, Transport};
 
 use crate::request::{self, Encoding};
-use crate::{BodyEncoding, ZoomConfig, verdict};
+use crate::{BodyEncoding, ZoomConfig, policy, verdict};
 
 const TRACKING_HEADER: &str = "x-zm-trackingid";
 
@@ -29,6 +29,7 @@ pub struct ZoomService {
     transport: Arc<dyn Transport>,
     // In `auto`: Zoom has refused form data before.
     json_only: AtomicBool,
+    basic_rules: PasswordPolicy,
 }
 
 impl ZoomService {
@@ -40,6 +41,7 @@ impl ZoomService {
             config,
             transport,
             json_only: AtomicBool::new(false),
+            basic_rules: Preset::ZoomDefault.into(),
         }
     }
 
@@ -51,35 +53,33 @@ impl ZoomService {
         }
     }
 
+    /// Sends a change, if need be in the other encoding too.
     async fn send(
         &self,
         cx: &CallContext,
         change: &PasswordChange,
         reader: &Reader<'_>,
-        encoding: Encoding,
     ) -> Result<(Answer, Verdict), Error> {
-        let request = request::password(change, encoding).budget(cx.budget());
-        match self.transport.deliver(&request).await {
-            Ok(answer) => {
-                let verdict = verdict::password(&answer);
-                Ok((answer, verdict))
+        let start = Instant::now();
+        let mut encoding = self.first_encoding();
+        loop {
+            let budget = cx.after(start.elapsed()).budget();
+            let request = request::password(change, encoding).budget(budget);
+            let answer = self.transport.deliver(&request).await;
+            let answer = answer.map_err(|failure| reader.failed(&failure))?;
+            let verdict = verdict::password(&answer);
+            let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
+            if !(other_way && verdict.observed == Observed::EncodingRefused) {
+                return Ok((answer, verdict));
             }
-            Err(failure) => Err(reader.failed(&failure)),
+            self.json_only.store(true, Ordering::Relaxed);
+            encoding = Encoding::Json;
         }
     }
-}
 
-/// The rules that Zoom documents for every account, as far as a password alone can break them.
-fn basic_rules() -> PasswordPolicy {
-    PasswordPolicy::new(vec![
-        Rule::MinLength(8),
-        // Documents say 31 for this call and 32 elsewhere: the safe side.
-        Rule::MaxLength(31),
-        Rule::Letter,
-        Rule::Digit,
-        Rule::MixedCase,
-        Rule::NotOneCharacter,
-    ])
+    fn reader(&self, change: &PasswordChange) -> Reader<'_> {
+        Reader::new(&self.provider, TRACKING_HEADER, Scrubber::for_change(change))
+    }
 }
 
 #[async_trait]
@@ -89,51 +89,55 @@ impl PasswordService for ZoomService {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_administrator()
+        Capabilities::NONE
+            .with_administrator()
+            .with_resolve()
+            .with_policy()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
         self.capabilities().require(change.authority())?;
-        let broken = basic_rules().check(change.new_password());
+        let broken = self.basic_rules.check(change.new_password());
+        let length =
+            |violation: &Violation| matches!(violation.rule(), Rule::MinLength(_) | Rule::MaxLength(_));
         // No account takes another length; the other rules are Zoom's to enforce or not.
-        if broken
-            .iter()
-            .any(|v| matches!(v.rule(), Rule::MinLength(_) | Rule::MaxLength(_)))
-        {
+        if broken.iter().any(length) {
             return Err(Error::refused(broken));
         }
-        let start = Instant::now();
-        let reader = Reader::new(&self.provider, TRACKING_HEADER, change);
-        let encoding = self.first_encoding();
-        let (mut answer, mut verdict) = self.send(cx, change, &reader, encoding).await?;
-        let refused = verdict.observed == Observed::EncodingRefused && encoding == Encoding::FormData;
-        if refused && self.config.body == BodyEncoding::Auto {
-            self.json_only.store(true, Ordering::Relaxed);
-            (answer, verdict) = self
-                .send(&cx.after(start.elapsed()), change, &reader, Encoding::Json)
-                .await?;
-        }
+        let reader = self.reader(change);
+        let (answer, mut verdict) = self.send(cx, change, &reader).await?;
         name_every_rule(&mut verdict, &broken);
         reader.conclude(&answer, verdict)
     }
 
+    /// Sends the same change once more. That Zoom takes it, or refuses it as the password that is
+    /// valid already, shows that it is in place. The attempt must have been sent: without it the
+    /// same refusal would only mean that the user chose the old password again.
     async fn resolve(
         &self,
-        _cx: &CallContext,
+        cx: &CallContext,
         _attempt: &Attempt,
-        _change: &PasswordChange,
+        change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        Err(Error::not_applied(
-            ErrorKind::Unsupported,
-            "Zoom's outcomes cannot be settled yet",
-        ))
+        self.capabilities().require(change.authority())?;
+        let reader = self.reader(change);
+        let (answer, verdict) = self.send(cx, change, &reader).await?;
+        match verdict.rules.first() {
+            Some(Rule::NotCurrent) => Ok(Resolution::InPlace),
+            // The original may have been the last one that was allowed.
+            Some(Rule::ChangesPerDay) => Ok(Resolution::StillUnknown),
+            _ => reader.conclude(&answer, verdict).map(|_| Resolution::InPlace),
+        }
     }
 
-    async fn policy(&self, _cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        Err(Error::not_applied(
-            ErrorKind::Unsupported,
-            "Zoom's policy cannot be read yet",
-        ))
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        let reader = Reader::new(&self.provider, TRACKING_HEADER, Scrubber::for_nothing());
+        let answer = self
+            .transport
+            .deliver(&policy::request().budget(cx.budget()))
+            .await;
+        let answer = answer.map_err(|failure| reader.unread(&failure))?;
+        policy::read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
     }
 }
 

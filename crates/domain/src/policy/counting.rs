@@ -1,0 +1,109 @@
+//! How a provider reads a password: what one character is, and which class it is of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+use zeroize::Zeroizing;
+
+/// What a policy counts as one character, and what it takes for a letter or digit.
+///
+/// Digits are `0` to `9` in all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Counting {
+    /// Unicode code points, with Unicode's letters and cases.
+    #[default]
+    CodePoints,
+    /// The same after normalisation to NFC, so that `é` is one however it was typed.
+    Nfc,
+    /// As ASP.NET Core's validator: UTF-16 units; only ASCII letters are letters, so `é` is a
+    /// special character; a password of nothing but white space is too short whatever its length.
+    AspNet,
+    /// The provider does not say. Code points are the guess, and whatever is found wrong with a
+    /// password beyond ASCII is [`Approximate`](crate::Certainty::Approximate).
+    Unpublished,
+}
+
+impl Counting {
+    /// The text as this reading sees it, if that is not the text itself.
+    pub(super) fn normalised(self, text: &str) -> Option<Zeroizing<String>> {
+        if self != Self::Nfc || is_nfc(text) {
+            return None;
+        }
+        // NFC at most triples UTF-8: the buffer never grows, so no unwiped copy is left behind.
+        let mut copy = Zeroizing::new(String::with_capacity(3 * text.len()));
+        text.nfc().for_each(|c| copy.push(c));
+        Some(copy)
+    }
+
+    pub(super) fn length(self, text: &str) -> usize {
+        match self {
+            Self::AspNet => text.encode_utf16().count(),
+            _ => text.chars().count(),
+        }
+    }
+
+    pub(super) fn is_too_short(self, text: &str, min: usize) -> bool {
+        let blank = self == Self::AspNet && text.chars().all(char::is_whitespace);
+        blank || self.length(text) < min
+    }
+
+    pub(super) fn distinct(self, text: &str) -> usize {
+        match self {
+            Self::AspNet => distinct(text.encode_utf16()),
+            _ => distinct(text.chars()),
+        }
+    }
+
+    pub(super) fn is_letter(self, c: char) -> bool {
+        match self {
+            Self::AspNet => c.is_ascii_alphabetic(),
+            _ => c.is_alphabetic(),
+        }
+    }
+
+    pub(super) fn is_uppercase(self, c: char) -> bool {
+        match self {
+            Self::AspNet => c.is_ascii_uppercase(),
+            _ => c.is_uppercase(),
+        }
+    }
+
+    pub(super) fn is_lowercase(self, c: char) -> bool {
+        match self {
+            Self::AspNet => c.is_ascii_lowercase(),
+            _ => c.is_lowercase(),
+        }
+    }
+
+    pub(super) fn is_special(self, c: char) -> bool {
+        match self {
+            Self::AspNet => !c.is_ascii_alphanumeric(),
+            _ => !c.is_alphanumeric(),
+        }
+    }
+}
+
+// Quadratic, because a set would be a copy of the password.
+fn distinct<T: PartialEq>(mut units: impl Iterator<Item = T> + Clone) -> usize {
+    let mut count = 0;
+    while let Some(unit) = units.next() {
+        if !units.clone().any(|later| later == unit) {
+            count += 1;
+        }
+    }
+    count
+}
+
+impl fmt::Display for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CodePoints => "Unicode code points",
+            Self::Nfc => "Unicode code points after normalisation to NFC",
+            Self::AspNet => "UTF-16 units; letters are those of ASCII",
+            Self::Unpublished => "characters; what the provider counts beyond ASCII is not published",
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! Which rules a text breaks. Everything that checks or generates asks here.
+
+use super::{Blocklist, Counting};
+use crate::Rule;
+
+/// Whether the text breaks the rule. Rules that a text alone cannot break are never broken.
+///
+/// `text` is as [`Counting::normalised`] gives it; the blocklist is not asked here, because it
+/// knows passwords as they are sent.
+pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
+    let lacks = |class: fn(Counting, char) -> bool| !text.chars().any(|c| class(counting, c));
+    match rule {
+        Rule::MinLength(min) => counting.is_too_short(text, size(*min)),
+        Rule::MaxLength(max) => counting.length(text) > size(*max),
+        Rule::Letter => lacks(Counting::is_letter),
+        Rule::Digit => !text.chars().any(|c| c.is_ascii_digit()),
+        Rule::Uppercase => lacks(Counting::is_uppercase),
+        Rule::Lowercase => lacks(Counting::is_lowercase),
+        Rule::MixedCase => lacks(Counting::is_uppercase) || lacks(Counting::is_lowercase),
+        Rule::Special => lacks(Counting::is_special),
+        Rule::DistinctCharacters(n) => counting.distinct(text) < size(*n),
+        Rule::NotOneCharacter => text.chars().min() == text.chars().max(),
+        Rule::NoConsecutiveRun(Some(n)) => {
+            longest_run(text, in_alphabet).max(longest_run(text, on_keyboard)) > size(*n)
+        }
+        Rule::NoConsecutiveRun(None)
+        | Rule::NotCommon
+        | Rule::NotBreached
+        | Rule::NotCurrent
+        | Rule::NotRecent(_)
+        | Rule::ChangesPerDay
+        | Rule::Other(_) => false,
+    }
+}
+
+/// Whether the list refuses the text.
+pub(super) fn is_listed(list: Option<&Blocklist>, text: &str) -> bool {
+    list.is_some_and(|list| list.contains_text(text))
+}
+
+fn size(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// The longest stretch in which each character stands next to the one before, all in one
+/// direction, in the order that `place` gives.
+fn longest_run(text: &str, place: fn(char) -> Option<usize>) -> usize {
+    let (mut longest, mut length) = (0, 0);
+    let (mut before, mut direction) = (None, None);
+    for c in text.chars() {
+        let here = place(c.to_ascii_lowercase());
+        let step = match (before, here) {
+            (Some(a), Some(b)) if b == a + 1 => Some(true),
+            (Some(a), Some(b)) if a == b + 1 => Some(false),
+            _ => None,
+        };
+        length = match step {
+            None => 1,
+            Some(_) if step == direction => length + 1,
+            Some(_) => 2,
+        };
+        longest = longest.max(length);
+        (before, direction) = (here, step);
+    }
+    longest
+}
+
+fn in_alphabet(c: char) -> Option<usize> {
+    c.is_ascii_alphanumeric().then_some(c as usize)
+}
+
+fn on_keyboard(c: char) -> Option<usize> {
+    // The blanks keep the ends of the rows apart.
+    const ROWS: &str = "1234567890 qwertyuiop asdfghjkl zxcvbnm";
+    c.is_ascii_alphanumeric().then(|| ROWS.find(c)).flatten()
+}

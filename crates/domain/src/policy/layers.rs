@@ -1,0 +1,83 @@
+//! The provider's rules and the caller's own, together.
+
+use super::space::Space;
+use super::{Explained, ImpossiblePolicy, PasswordPolicy, generate};
+use crate::{Error, Layer, Password, Violation};
+
+/// Two layers of rules: the provider's, and the caller's own on top. Each violation names its
+/// layer; a generated password meets both.
+///
+/// ```
+/// use repass_domain::{Layer, Password, PasswordPolicy, Preset, Rule};
+///
+/// let own = PasswordPolicy::builder().exact([Rule::MinLength(12)]).build()?;
+/// let both = PasswordPolicy::from(Preset::UipathDefault).and_own(own)?;
+/// let broken = both.check(&Password::new("patr0nu5")?);
+/// assert_eq!((broken.len(), broken[0].layer()), (1, Layer::Caller));
+/// assert!(both.check(&both.generate()?).is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    provider: PasswordPolicy,
+    own: PasswordPolicy,
+    space: Space,
+}
+
+impl Policies {
+    pub(super) fn new(provider: PasswordPolicy, own: PasswordPolicy) -> Result<Self, ImpossiblePolicy> {
+        let space = Space::of(&[&provider.parts, &own.parts])?;
+        Ok(Self { provider, own, space })
+    }
+
+    /// The provider's rules.
+    pub fn provider(&self) -> &PasswordPolicy {
+        &self.provider
+    }
+
+    /// The caller's own rules.
+    pub fn own(&self) -> &PasswordPolicy {
+        &self.own
+    }
+
+    /// Every rule of either layer that this password breaks: the provider's first, each layer in
+    /// the order of [`PasswordPolicy::rules`]. A rule that both have is told for both.
+    pub fn check(&self, password: &Password) -> Vec<Violation> {
+        let mut broken = self.provider.violations(password, Layer::Provider);
+        broken.extend(self.own.violations(password, Layer::Caller));
+        broken
+    }
+
+    /// As [`PasswordPolicy::generate`], for both layers: from the characters that both allow, of
+    /// the greater of both lengths where the policies name one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn generate(&self) -> Result<Password, Error> {
+        generate::from_system(&self.space, &[&self.provider.parts, &self.own.parts])
+    }
+
+    /// How many characters a generated password has.
+    pub fn generated_length(&self) -> usize {
+        self.space.length
+    }
+
+    /// Every rule in words, the provider's first.
+    pub fn explain(&self) -> Vec<Explained> {
+        let mut rules = self.provider.explained(Layer::Provider);
+        rules.extend(self.own.explained(Layer::Caller));
+        rules
+    }
+}
+
+/// The provider's rules with none of the caller's own.
+impl From<PasswordPolicy> for Policies {
+    fn from(provider: PasswordPolicy) -> Self {
+        let space = provider.space.clone();
+        Self {
+            provider,
+            own: PasswordPolicy::default(),
+            space,
+        }
+    }
+}

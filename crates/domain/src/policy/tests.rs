@@ -1,0 +1,90 @@
+//! That drawing is uniform, with fixed seeds.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use secrecy::ExposeSecret as _;
+
+use super::generate::draw;
+use super::{PasswordPolicy, PolicyBuilder};
+use crate::Rule;
+
+fn drawn(policy: PolicyBuilder, seed: u64, count: usize) -> BTreeMap<String, u32> {
+    let policy = policy.build().unwrap();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut found = BTreeMap::new();
+    for _ in 0..count {
+        let Ok(password) = draw(&policy.space, &[&policy.parts], &mut rng);
+        #[expect(clippy::disallowed_methods, reason = "made-up passwords are counted")]
+        let text = password.expose_secret().to_owned();
+        *found.entry(text).or_default() += 1;
+    }
+    found
+}
+
+/// How far the counts are from equal ones, in standard deviations of the chi-square statistic.
+fn unevenness(found: &BTreeMap<String, u32>, cells: u32) -> f64 {
+    let cells = f64::from(cells);
+    let total = f64::from(found.values().sum::<u32>());
+    let expected = total / cells;
+    let square = |n: &u32| (f64::from(*n) - expected).powi(2) / expected;
+    // Cells that never occurred count as well.
+    let missing = (cells - f64::from(u32::try_from(found.len()).unwrap())) * expected;
+    let statistic = found.values().map(square).sum::<f64>() + missing;
+    (statistic - (cells - 1.0)) / (2.0 * (cells - 1.0)).sqrt()
+}
+
+// Every text of three out of `aB1!c`, and how many of the 125 are allowed.
+fn small() -> PolicyBuilder {
+    PasswordPolicy::builder().alphabet("aB1!c").length(3)
+}
+
+#[test]
+fn every_allowed_password_is_equally_likely() {
+    for (policy, allowed) in [
+        (small(), 125),
+        (small().exact([Rule::Digit]), 125 - 64),
+        (small().exact([Rule::NotOneCharacter]), 120),
+        // All but those without upper case (64), without lower case (27), counting once those without both (8).
+        (small().exact([Rule::MixedCase]), 125 - 64 - 27 + 8),
+        (small().exact([Rule::DistinctCharacters(3)]), 60),
+        (small().exact([Rule::Letter, Rule::Digit, Rule::Special]), 3 * 6),
+        (
+            PasswordPolicy::builder()
+                .alphabet("abcd")
+                .length(3)
+                .exact([Rule::NoConsecutiveRun(Some(2))]),
+            64 - 4,
+        ),
+    ] {
+        let found = drawn(policy.clone(), 7, 20_000);
+        assert_eq!(u32::try_from(found.len()), Ok(allowed), "{policy:?}");
+        let unevenness = unevenness(&found, allowed);
+        assert!(unevenness.abs() < 4.0, "{unevenness}: {policy:?}");
+    }
+}
+
+#[test]
+fn each_character_of_the_alphabet_is_equally_likely() {
+    let found = drawn(PasswordPolicy::builder().length(1), 11, 77_000);
+    assert_eq!(found.len(), 77);
+    assert!(unevenness(&found, 77).abs() < 4.0);
+}
+
+#[test]
+fn a_character_named_twice_is_not_twice_as_likely() {
+    let found = drawn(PasswordPolicy::builder().alphabet("aaab").length(1), 13, 10_000);
+    assert!(unevenness(&found, 2).abs() < 4.0, "{found:?}");
+}
+
+#[test]
+fn the_measure_sees_what_is_not_even() {
+    let even: BTreeMap<_, _> = (0..64).map(|n| (n.to_string(), 160)).collect();
+    let mut uneven = even.clone();
+    for n in 0..16 {
+        uneven.insert(n.to_string(), 240);
+    }
+    assert!(unevenness(&even, 64) < 0.0);
+    assert!(unevenness(&uneven, 64) > 4.0);
+}

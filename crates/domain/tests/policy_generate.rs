@@ -1,0 +1,136 @@
+//! What is generated meets the rules it was generated for.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::disallowed_methods, reason = "made-up passwords are looked at")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use repass_domain::{Blocklist, PasswordPolicy, Policies, Preset, Rule};
+use secrecy::ExposeSecret as _;
+
+/// Generates so many, checks each, and tells which characters and lengths occurred.
+fn generated(count: usize, policies: &Policies) -> (BTreeSet<char>, BTreeSet<usize>) {
+    let (mut characters, mut lengths) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..count {
+        let password = policies.generate().unwrap();
+        assert_eq!(policies.check(&password), []);
+        let text = password.expose_secret();
+        characters.extend(text.chars());
+        lengths.insert(text.len());
+    }
+    (characters, lengths)
+}
+
+fn assert_whole_space(preset: Preset) {
+    let (characters, lengths) = generated(100_000, &PasswordPolicy::from(preset).into());
+    let count = |class: fn(&char) -> bool| characters.iter().copied().filter(class).count();
+    let kinds = [
+        count(char::is_ascii_lowercase),
+        count(char::is_ascii_uppercase),
+        count(char::is_ascii_digit),
+        count(char::is_ascii_punctuation),
+    ];
+    assert_eq!(kinds, [26, 26, 10, 15]);
+    assert_eq!(lengths, BTreeSet::from([20]));
+}
+
+#[test]
+fn many_for_zoom() {
+    assert_whole_space(Preset::ZoomDefault);
+}
+
+#[test]
+fn many_for_uipath() {
+    assert_whole_space(Preset::UipathDefault);
+}
+
+#[test]
+fn many_for_aspnet() {
+    assert_whole_space(Preset::AspnetDefault);
+}
+
+#[test]
+fn many_for_nist() {
+    assert_whole_space(Preset::Nist80063b4);
+}
+
+#[test]
+fn some_for_two_layers_with_every_rule() {
+    let own = [
+        Rule::MinLength(10),
+        Rule::MaxLength(10),
+        Rule::Uppercase,
+        Rule::Lowercase,
+        Rule::Special,
+        Rule::DistinctCharacters(9),
+        Rule::NoConsecutiveRun(Some(2)),
+    ];
+    let own = PasswordPolicy::builder().exact(own);
+    let common = Blocklist::from_plain_text("Passw0rd!x");
+    let own = own.alphabet("abcdefghABCDEFGH0123!").build().unwrap();
+    let own = own.with_blocklist(Arc::new(common)).unwrap();
+    let both = PasswordPolicy::from(Preset::ZoomDefault).and_own(own).unwrap();
+    let (characters, lengths) = generated(10_000, &both);
+    assert_eq!(characters.len(), 21);
+    assert_eq!(lengths, BTreeSet::from([10]));
+}
+
+#[test]
+fn every_length_that_is_allowed_can_be_had() {
+    for preset in Preset::ALL {
+        let builder = preset.builder().exact([Rule::MaxLength(31)]);
+        let least = if preset == Preset::AspnetDefault {
+            6
+        } else if preset == Preset::Nist80063b4 {
+            15
+        } else {
+            8
+        };
+        for length in least..=31 {
+            let policy = builder.clone().length(length).build().unwrap();
+            let password = policy.generate().unwrap();
+            assert_eq!(policy.check(&password), []);
+            assert_eq!(u32::try_from(password.expose_secret().len()), Ok(length));
+        }
+        assert!(builder.clone().length(least - 1).build().is_err());
+        assert!(builder.length(32).build().is_err());
+    }
+}
+
+#[test]
+fn the_length_is_20_or_as_near_as_the_rules_allow() {
+    let length = |rules: &[Rule]| {
+        let policy = PasswordPolicy::builder()
+            .exact(rules.iter().cloned())
+            .build()
+            .unwrap();
+        policy.generated_length()
+    };
+    assert_eq!(length(&[]), 20);
+    assert_eq!(length(&[Rule::MinLength(24)]), 24);
+    assert_eq!(length(&[Rule::MaxLength(14)]), 14);
+    assert_eq!(length(&[Rule::DistinctCharacters(24)]), 24);
+}
+
+#[test]
+fn two_lengths_give_the_greater() {
+    let named = |length| PasswordPolicy::builder().length(length).build().unwrap();
+    let both = named(12).and_own(named(24)).unwrap();
+    assert_eq!(both.generated_length(), 24);
+}
+
+#[test]
+fn a_listed_password_is_never_generated() {
+    let pairs = "aa\nab\nba";
+    let policy = PasswordPolicy::builder().alphabet("ab").length(2);
+    let policy = policy
+        .blocklist(Arc::new(Blocklist::from_plain_text(pairs)))
+        .build()
+        .unwrap();
+    for _ in 0..100 {
+        assert_eq!(policy.generate().unwrap().expose_secret(), "bb");
+    }
+    let all = Arc::new(Blocklist::from_plain_text("aa\nab\nba\nbb"));
+    assert!(policy.with_blocklist(all).is_err());
+}
