@@ -26,6 +26,12 @@ struct FieldError {
 
 /// Reads the answer to a password change.
 pub(crate) fn password(answer: &Answer) -> Verdict {
+    read(answer, password_row)
+}
+
+/// Reads the answer to any call: by the call's own rows, then by those that all calls share, then
+/// by its status.
+pub(crate) fn read(answer: &Answer, own_row: fn(i64, &str) -> Option<Verdict>) -> Verdict {
     let by_status = Verdict::by_status(answer);
     let success = answer.status().is_success();
     // A 204 has said all; a fault's body cannot tell how far Zoom came.
@@ -43,7 +49,12 @@ pub(crate) fn password(answer: &Answer) -> Verdict {
         // `code: 0` has been seen for success (observed).
         None | Some(0) => by_status,
         Some(_) if by_status.observed == Observed::RateLimited => by_status,
-        Some(code) => by_code(code, &text, by_status),
+        Some(code) => match own_row(code, &text).or_else(|| shared_row(code, &text)) {
+            Some(row) => row,
+            // A success status with an error code Zoom is not known to use here proves nothing.
+            None if by_status.observed == Observed::Done => unreadable(),
+            None => by_status,
+        },
     };
     let code = error.code.map(|code| code.to_string());
     verdict.quoting(code, Some(text).filter(|text| !text.is_empty()))
@@ -63,30 +74,18 @@ fn unreadable() -> Verdict {
     Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
 }
 
-// Each arm: *documented* unless it says otherwise.
-fn by_code(code: i64, text: &str, by_status: Verdict) -> Verdict {
-    let says = |part: &str| text.to_ascii_lowercase().contains(part);
-    match code {
-        300 if says("can not match the old password") => Verdict::breaks(Rule::NotCurrent),
-        300 if says("maximum number of times over the past 24 hours") => Verdict::breaks(Rule::ChangesPerDay),
-        // Observed with 415 and with 400.
-        300 if says("unsupported content type") || says("should be a valid json") => {
-            Verdict::new(Observed::EncodingRefused, ErrorKind::Misconfigured).advise(
-                "Zoom does not take this encoding of the body; set `body` to the other one, or to auto",
-            )
+/// Whether a text of Zoom's says this, which is given in lower case.
+pub(crate) fn says(text: &str, part: &str) -> bool {
+    text.to_ascii_lowercase().contains(part)
+}
+
+// Each arm, here and below: *documented* unless it says otherwise.
+fn password_row(code: i64, text: &str) -> Option<Verdict> {
+    Some(match code {
+        300 if says(text, "can not match the old password") => Verdict::breaks(Rule::NotCurrent),
+        300 if says(text, "maximum number of times over the past 24 hours") => {
+            Verdict::breaks(Rule::ChangesPerDay)
         }
-        300 => Verdict::refused(ErrorKind::InvalidRequest),
-        // Observed as 401 and as 400, for expired, invalid and revoked tokens alike.
-        124 => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
-        104 | 4700 | 4711 => missing_scope(),
-        _ if says("does not contain scopes") => missing_scope(),
-        200 if says("only available for paid accounts") => {
-            Verdict::refused(ErrorKind::PermissionDenied).advise("Zoom offers this to paid accounts only")
-        }
-        200 => Verdict::refused(ErrorKind::PermissionDenied)
-            .advise("the token's owner may not do this at Zoom; it takes the account's owner or an admin"),
-        429 => Verdict::new(Observed::RateLimited, ErrorKind::RateLimited),
-        1001 | 1010 => Verdict::refused(ErrorKind::UserNotFound),
         1117 => Verdict::refused(ErrorKind::NotEligible)
             .advise("Zoom does not let anyone set an administrator's password here"),
         1123 => Verdict::refused(ErrorKind::NotEligible).advise(
@@ -102,12 +101,35 @@ fn by_code(code: i64, text: &str, by_status: Verdict) -> Verdict {
         1130 => Verdict::breaks(Rule::NotOneCharacter),
         1131 => Verdict::breaks(Rule::NoConsecutiveRun(None)),
         1136 => Verdict::breaks(Rule::NotCommon),
+        _ => return None,
+    })
+}
+
+// The gateway's rows, and those about the user and the caller's rights.
+fn shared_row(code: i64, text: &str) -> Option<Verdict> {
+    Some(match code {
+        // Observed with 415 and with 400.
+        300 if says(text, "unsupported content type") || says(text, "should be a valid json") => {
+            Verdict::new(Observed::EncodingRefused, ErrorKind::Misconfigured).advise(
+                "Zoom does not take this encoding of the body; set `body` to the other one, or to auto",
+            )
+        }
+        300 => Verdict::refused(ErrorKind::InvalidRequest),
+        // Observed as 401 and as 400, for expired, invalid and revoked tokens alike.
+        124 => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
+        104 | 4700 | 4711 => missing_scope(),
+        _ if says(text, "does not contain scopes") => missing_scope(),
+        200 if says(text, "only available for paid accounts") => {
+            Verdict::refused(ErrorKind::PermissionDenied).advise("Zoom offers this to paid accounts only")
+        }
+        200 => Verdict::refused(ErrorKind::PermissionDenied)
+            .advise("the token's owner may not do this at Zoom; it takes the account's owner or an admin"),
+        429 => Verdict::new(Observed::RateLimited, ErrorKind::RateLimited),
+        1001 | 1010 => Verdict::refused(ErrorKind::UserNotFound),
         2300 => Verdict::refused(ErrorKind::Misconfigured)
             .advise("Zoom knows no such call at this address; the base URL ends in /v2"),
-        // A success status with an error code Zoom is not known to use here proves nothing.
-        _ if by_status.observed == Observed::Done => unreadable(),
-        _ => by_status,
-    }
+        _ => return None,
+    })
 }
 
 fn missing_scope() -> Verdict {
