@@ -2,14 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use repass_domain::{
-    Attempt, Changed, Error, ErrorKind, PasswordChange, ProviderDetail, Scrubber, Violation,
-};
+use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail, Scrubber, Violation};
 use repass_transport::{Acted, Answer, Cause, Failure, retry_after};
 
 use crate::Verdict;
 
-/// Reads the answers to one change.
+/// Reads the answers to one call.
 #[derive(Debug)]
 pub struct Reader<'a> {
     provider: &'a str,
@@ -18,13 +16,13 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// For answers to `change` from the provider configured as `provider`, which names its
-    /// exchanges in the header `tracking_header`.
-    pub fn new(provider: &'a str, tracking_header: &'static str, change: &PasswordChange) -> Self {
+    /// For answers of the provider configured as `provider`, which names its exchanges in the
+    /// header `tracking_header`. `scrubber` knows the secrets of the call.
+    pub fn new(provider: &'a str, tracking_header: &'static str, scrubber: Scrubber) -> Self {
         Self {
             provider,
             tracking_header,
-            scrubber: Scrubber::for_change(change),
+            scrubber,
         }
     }
 
@@ -48,9 +46,23 @@ impl<'a> Reader<'a> {
     pub fn failed(&self, failure: &Failure) -> Error {
         let kind = kind_of(failure.cause());
         match failure.acted() {
-            Acted::No => Error::not_applied(kind, failure.to_string()),
+            Acted::No => {
+                Error::not_applied(kind, failure.to_string()).with_retry_after(failure.retry_after())
+            }
             _ => self.unknown(kind, &failure.to_string()),
         }
+    }
+
+    /// Why a call that changes nothing was not answered.
+    pub fn unread(&self, failure: &Failure) -> Error {
+        Error::not_applied(kind_of(failure.cause()), failure.to_string())
+            .with_retry_after(failure.retry_after())
+    }
+
+    /// Why a call that changes nothing got no answer that can be used.
+    pub fn refused(&self, answer: &Answer, verdict: Verdict) -> Error {
+        let detail = self.detail(answer, &verdict);
+        refusal(answer, verdict).with_detail(detail)
     }
 
     fn unknown(&self, kind: ErrorKind, what: &str) -> Error {
@@ -86,6 +98,7 @@ fn kind_of(cause: Cause) -> ErrorKind {
         Cause::InvalidRequest => ErrorKind::Internal,
         Cause::BudgetExhausted => ErrorKind::BudgetExhausted,
         Cause::Unreachable | Cause::Tls => ErrorKind::Unreachable,
+        Cause::RateLimited => ErrorKind::RateLimited,
         Cause::TokenRefused => ErrorKind::Unauthenticated,
         Cause::TimedOut => ErrorKind::TimedOut,
         _ => ErrorKind::ConnectionLost,

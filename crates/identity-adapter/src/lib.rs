@@ -2,16 +2,21 @@
 //! by the user, `PUT {base}/api/User/{userId}` by an administrator.
 //!
 //! Every adapter has the same rooms: `config`, `request` (change → wire request, pure), `verdict`
-//! (answer → what it means, one table) and `service`.
+//! (answer → what it means, one table), `token` (the provider's way to grant them) and `service`.
 //!
 //! Facts about the portal are graded where they are used: *documented* (its guides or published
 //! schema), *observed* (by public clients of the real service), *framework* (the source of the
 //! framework it is built on), *inferred* (ours).
 
 mod config;
+mod json;
+mod lookup;
+mod policy;
 mod request;
 mod service;
+mod token;
 mod verdict;
 
-pub use config::IdentityConfig;
+pub use config::{Deployment, IdentityConfig};
 pub use service::IdentityService;
+pub use token::client_credentials;

@@ -1,6 +1,6 @@
 //! From a change to the portal's wire format.
 
-use repass_domain::{Authority, PasswordChange};
+use repass_domain::{Authority, Password, PasswordChange, UserId};
 use repass_transport::{Method, Replay, Request, SecretBody};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -20,50 +20,54 @@ struct UpdateUser<'a> {
 }
 
 /// `POST /api/User/{id}/changepassword` with both passwords, or `PUT /api/User/{id}` with the new
-/// one, the only documented way without the old.
-pub(crate) fn password(change: &PasswordChange) -> Request {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "encoded once, into the body that wipes itself"
-    )]
-    let new = change.new_password().expose_secret();
-    let request = match change.authority() {
-        Authority::CurrentPassword(current) => {
+/// one, the only documented way without the old. `user` is the change's user, by GUID.
+pub(crate) fn password(user: &UserId, change: &PasswordChange) -> Request {
+    match change.authority() {
+        Authority::CurrentPassword(current) => change_password(user, current, change.new_password()),
+        Authority::Administrator => {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "encoded once, into the body that wipes itself"
             )]
-            let old_password = current.expose_secret();
-            user(
-                Request::new("identity.change", Method::POST, Replay::OnlyIfUnacted),
-                change,
-            )
-            .segment("changepassword")
-            .body(SecretBody::json(&ChangePassword {
-                old_password,
-                new_password: new,
-            }))
+            let password = change.new_password().expose_secret();
+            at(user, "identity.reset", Method::PUT)
+                .counted_as("put")
+                .body(SecretBody::json(&UpdateUser { password }))
         }
-        Authority::Administrator => user(
-            Request::new("identity.reset", Method::PUT, Replay::OnlyIfUnacted),
-            change,
-        )
-        .body(SecretBody::json(&UpdateUser { password: new })),
-    };
-    request.reading(|answer| verdict::password(answer).observed)
+    }
 }
 
-fn user(request: Request, change: &PasswordChange) -> Request {
-    request
+/// The change from the new password to itself. The portal checks the old one first (framework), so
+/// its answer tells whether the new password is the valid one.
+pub(crate) fn probe(user: &UserId, change: &PasswordChange) -> Request {
+    change_password(user, change.new_password(), change.new_password())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "encoded once, into the body that wipes itself"
+)]
+fn change_password(user: &UserId, current: &Password, new: &Password) -> Request {
+    let body = ChangePassword {
+        old_password: current.expose_secret(),
+        new_password: new.expose_secret(),
+    };
+    at(user, "identity.change", Method::POST)
+        .segment("changepassword")
+        .counted_as("post")
+        .body(SecretBody::json(&body))
+}
+
+fn at(user: &UserId, operation: &'static str, method: Method) -> Request {
+    Request::new(operation, method, Replay::OnlyIfUnacted)
         .segment("api")
         .segment("User")
-        .segment(change.user().expose())
+        .segment(user.expose())
+        .reading(|answer| verdict::password(answer).observed)
 }
 
 #[cfg(test)]
 mod tests {
-    use repass_domain::Password;
-
     use super::*;
 
     const ID: &str = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01";
@@ -72,7 +76,7 @@ mod tests {
     fn a_change_carries_both_passwords() {
         let password_of = |text| Password::new(text).unwrap();
         let change = PasswordChange::replace(ID.parse().unwrap(), password_of("o\"ld"), password_of("né\\w"));
-        let request = password(&change);
+        let request = password(change.user(), &change);
         assert_eq!(request.method(), &Method::POST);
         assert_eq!(request.path(), format!("/api/User/{ID}/changepassword"));
         let body = request.secret_body().unwrap();
@@ -86,7 +90,7 @@ mod tests {
     #[test]
     fn a_reset_carries_the_new_one_alone() {
         let change = PasswordChange::reset(ID.parse().unwrap(), Password::new("new").unwrap());
-        let request = password(&change);
+        let request = password(change.user(), &change);
         assert_eq!(
             (request.method(), request.path()),
             (&Method::PUT, &*format!("/api/User/{ID}"))

@@ -1,38 +1,80 @@
 //! The identity portal as a [`PasswordService`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use repass_adapter_kit::Reader;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution,
+    PasswordService, Resolution, Scrubber, UserId,
 };
-use repass_transport::Transport;
+use repass_transport::{Answer, Request, Transport};
 
-use crate::{IdentityConfig, request, verdict};
+use crate::{IdentityConfig, lookup, policy, request, verdict};
 
 // The portal names its exchanges in the W3C way, if at all.
 const TRACKING_HEADER: &str = "traceparent";
 
-/// Changes and resets passwords at the identity portal. Users are named by their GUID there.
+/// Changes and resets passwords at the identity portal. Users are named by their GUID there, or by
+/// e-mail address where [`IdentityConfig::organization`] is set: that costs one more request.
 ///
 /// A wrong current password counts towards lock-out. A changed password does not end sessions or
 /// tokens that are already issued.
 #[derive(Debug)]
 pub struct IdentityService {
     provider: String,
+    config: IdentityConfig,
     transport: Arc<dyn Transport>,
 }
 
 impl IdentityService {
     /// The portal under the name it has in the configuration. `transport` must lead to the
     /// identity base URL. Sends nothing.
-    pub fn new(provider: impl Into<String>, _config: IdentityConfig, transport: Arc<dyn Transport>) -> Self {
+    pub fn new(provider: impl Into<String>, config: IdentityConfig, transport: Arc<dyn Transport>) -> Self {
         Self {
             provider: provider.into(),
+            config,
             transport,
         }
+    }
+
+    fn reader(&self, scrubber: Scrubber) -> Reader<'_> {
+        Reader::new(&self.provider, TRACKING_HEADER, scrubber)
+    }
+
+    /// Sends a request about the change's user, whose GUID is looked up first where need be.
+    async fn send(
+        &self,
+        cx: &CallContext,
+        reader: &Reader<'_>,
+        change: &PasswordChange,
+        request: fn(&UserId, &PasswordChange) -> Request,
+    ) -> Result<Answer, Error> {
+        let start = Instant::now();
+        let found = match &self.config.organization {
+            Some(organization) if change.user().expose().contains('@') => {
+                Some(self.look_up(cx, reader, organization, change.user()).await?)
+            }
+            _ => None,
+        };
+        let request = request(found.as_ref().unwrap_or(change.user()), change);
+        let budget = cx.after(start.elapsed()).budget();
+        let answer = self.transport.deliver(&request.budget(budget)).await;
+        answer.map_err(|failure| reader.failed(&failure))
+    }
+
+    async fn look_up(
+        &self,
+        cx: &CallContext,
+        reader: &Reader<'_>,
+        organization: &str,
+        user: &UserId,
+    ) -> Result<UserId, Error> {
+        let request = lookup::request(organization, user).budget(cx.budget());
+        let answer = self.transport.deliver(&request).await;
+        let answer = answer.map_err(|failure| reader.unread(&failure))?;
+        lookup::read(&answer, user).map_err(|verdict| reader.refused(&answer, verdict))
     }
 }
 
@@ -43,35 +85,44 @@ impl PasswordService for IdentityService {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_administrator().with_current_password()
+        Capabilities::NONE
+            .with_administrator()
+            .with_current_password()
+            .with_resolve()
+            .with_policy()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
         self.capabilities().require(change.authority())?;
-        let reader = Reader::new(&self.provider, TRACKING_HEADER, change);
-        let request = request::password(change).budget(cx.budget());
-        match self.transport.deliver(&request).await {
-            Ok(answer) => reader.conclude(&answer, verdict::password(&answer)),
-            Err(failure) => Err(reader.failed(&failure)),
+        let reader = self.reader(Scrubber::for_change(change));
+        let answer = self.send(cx, &reader, change, request::password).await?;
+        reader.conclude(&answer, verdict::password(&answer))
+    }
+
+    /// Changes the new password to itself. The old one is checked first, so whatever the portal
+    /// says then, except that it is wrong, shows that it is in place. If it is not, the probe
+    /// counts towards lock-out.
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        _attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let reader = self.reader(Scrubber::for_change(change));
+        let answer = self.send(cx, &reader, change, request::probe).await?;
+        let verdict = verdict::password(&answer);
+        match verdict.kind {
+            ErrorKind::WrongCurrentPassword => Ok(Resolution::NotInPlace),
+            ErrorKind::PasswordRefused | ErrorKind::Conflict => Ok(Resolution::InPlace),
+            _ => reader.conclude(&answer, verdict).map(|_| Resolution::InPlace),
         }
     }
 
-    async fn resolve(
-        &self,
-        _cx: &CallContext,
-        _attempt: &Attempt,
-        _change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        Err(Error::not_applied(
-            ErrorKind::Unsupported,
-            "the portal's outcomes cannot be settled yet",
-        ))
-    }
-
-    async fn policy(&self, _cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        Err(Error::not_applied(
-            ErrorKind::Unsupported,
-            "the portal's policy cannot be read yet",
-        ))
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        let reader = self.reader(Scrubber::for_nothing());
+        let request = policy::request(self.config.organization.as_deref()).budget(cx.budget());
+        let answer = self.transport.deliver(&request).await;
+        let answer = answer.map_err(|failure| reader.unread(&failure))?;
+        policy::read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
     }
 }

@@ -8,8 +8,23 @@ use repass_domain::{ErrorKind, Rule};
 use repass_transport::{Answer, Observed, StatusCode};
 use serde_json::Value;
 
+use crate::json::{field, plain, text_of};
+
 /// Reads the answer to a password change or reset.
 pub(crate) fn password(answer: &Answer) -> Verdict {
+    let around = read(answer);
+    if around.observed != Observed::Done {
+        return around;
+    }
+    let result = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
+    match field(nested(&result), "succeeded").and_then(Value::as_bool) {
+        Some(true) => Verdict::done(),
+        _ => unreadable(),
+    }
+}
+
+/// Reads the answer to any call: done means that its body is JSON and says nothing else.
+pub(crate) fn read(answer: &Answer) -> Verdict {
     let by_status = Verdict::by_status(answer);
     // How far a failing portal came, no body can tell.
     if matches!(by_status.observed, Observed::Faulted | Observed::SuccessCut) {
@@ -31,13 +46,17 @@ pub(crate) fn password(answer: &Answer) -> Verdict {
     }
 }
 
+// Some calls nest the same result (observed).
+fn nested(body: &Value) -> &Value {
+    let result = field(body, "result").filter(|result| field(result, "succeeded").is_some());
+    result.unwrap_or(body)
+}
+
 fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
-    // Some calls nest the same result (observed).
-    let result = field(body, "result")
-        .filter(|result| field(result, "succeeded").is_some())
-        .unwrap_or(body);
+    let success = answer.status().is_success();
+    let result = nested(body);
     match field(result, "succeeded").and_then(Value::as_bool) {
-        Some(true) if answer.status().is_success() => return Verdict::done(),
+        Some(true) if success => return Verdict::done(),
         Some(true) => return unreadable(),
         Some(false) => return by_codes(&identity_errors(result)),
         None => {}
@@ -47,7 +66,7 @@ fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
             .iter()
             .map(|(field, messages)| format!("{field}: {}", texts(messages)));
         let text = text.collect::<Vec<_>>().join("; ");
-        let verdict = if answer.status().is_success() {
+        let verdict = if success {
             unreadable()
         } else if fields.keys().any(|field| field.eq_ignore_ascii_case("userId")) {
             Verdict::refused(ErrorKind::InvalidRequest)
@@ -74,13 +93,13 @@ fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
                 observed: Observed::Refused,
                 ..by_status
             },
-            _ if answer.status().is_success() => unreadable(),
+            _ if success => unreadable(),
             _ => by_status,
         };
         return verdict.quoting(code, text_of(error, "message"));
     }
-    if answer.status().is_success() {
-        return unreadable();
+    if success {
+        return Verdict::done();
     }
     let code = field(body, "errorCode").map(plain);
     let text = ["message", "detail", "title"]
@@ -175,26 +194,6 @@ fn is_html(answer: &Answer) -> bool {
 // What a bearer refusal without a body says in its header.
 fn challenge(answer: &Answer) -> Option<String> {
     answer.header("www-authenticate").map(str::to_owned)
-}
-
-// Names come in camelCase and in PascalCase (observed).
-fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
-    let fields = object.as_object()?;
-    fields
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-}
-
-fn text_of(object: &Value, name: &str) -> Option<String> {
-    field(object, name)?
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn texts(value: &Value) -> String {

@@ -34,6 +34,7 @@ pub(crate) fn password(change: &PasswordChange, encoding: Encoding) -> Request {
         .segment(change.user().expose())
         .segment("password")
         .body(body)
+        .counted_as("medium")
         .reading(|answer| verdict::password(answer).observed)
 }
 

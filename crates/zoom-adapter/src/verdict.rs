@@ -24,7 +24,7 @@ struct FieldError {
     message: Option<String>,
 }
 
-/// Reads the answer to a password change.
+/// Reads the answer to a password change, or to any other call that breaks no rules.
 pub(crate) fn password(answer: &Answer) -> Verdict {
     read(answer, password_row)
 }
@@ -134,7 +134,8 @@ fn shared_row(code: i64, text: &str) -> Option<Verdict> {
 
 fn missing_scope() -> Verdict {
     Verdict::refused(ErrorKind::PermissionDenied)
-        .advise("the app lacks the scope; grant user:update:password:admin (or the classic user:write:admin)")
+        .advise("the app lacks a scope; add the one that Zoom names to it (for passwords user:update:password:admin, or the \
+         classic user:write:admin)",)
 }
 
 // The first number in a text of Zoom's: "Have at least 10 characters".

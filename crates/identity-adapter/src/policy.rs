@@ -1,0 +1,115 @@
+//! The portal's password rules, from its settings.
+//!
+//! `GET /api/Setting` gives texts, one of which holds JSON in turn (documented); the portal's
+//! numbers come as numbers and as texts.
+
+use repass_adapter_kit::Verdict;
+use repass_domain::{Counting, ErrorKind, ImpossiblePolicy, PasswordPolicy, Rule};
+use repass_transport::{Answer, Method, Observed, Replay, Request};
+use serde_json::Value;
+
+use crate::json::{field, plain, text_of};
+use crate::verdict;
+
+const COMPLEXITY: &str = "Auth.Password.PasswordComplexity";
+const HISTORY: &str = "Auth.Password.PreviousUseLimit";
+
+/// `GET /api/Setting`, for one organisation or for the host's own defaults.
+pub(crate) fn request(organization: Option<&str>) -> Request {
+    let request = Request::new("identity.policy", Method::GET, Replay::Convergent)
+        .segment("api")
+        .segment("Setting")
+        .query("key", COMPLEXITY)
+        .query("key", HISTORY)
+        .counted_as("get")
+        .reading(|answer| verdict::read(answer).observed);
+    match organization {
+        Some(organization) => request.query("partitionGlobalId", organization),
+        None => request,
+    }
+}
+
+/// The rules in an answer, or why there are none.
+pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
+    let verdict = verdict::read(answer);
+    if verdict.observed != Observed::Done {
+        return Err(verdict);
+    }
+    let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
+    let settings: Vec<Value> = serde_json::from_slice(answer.body()).map_err(|_| unclear())?;
+    let value = |key: &str| {
+        let setting = settings
+            .iter()
+            .find(|setting| text_of(setting, "key").as_deref() == Some(key));
+        setting.and_then(|setting| field(setting, "value")).map(plain)
+    };
+    let complexity = value(COMPLEXITY).ok_or_else(unclear)?;
+    let complexity: Value = serde_json::from_str(&complexity).map_err(|_| unclear())?;
+    let history = value(HISTORY).and_then(|value| value.parse().ok());
+    policy(&complexity, history).map_err(|_| unclear())
+}
+
+fn policy(complexity: &Value, history: Option<u32>) -> Result<PasswordPolicy, ImpossiblePolicy> {
+    let asks_for =
+        |name| field(complexity, name).is_some_and(|value| plain(value).eq_ignore_ascii_case("true"));
+    let length = field(complexity, "Length").and_then(|value| plain(value).parse().ok());
+    let mut rules = vec![Rule::MinLength(length.unwrap_or(8))];
+    for (name, rule) in [
+        ("hasSpecialCharacter", Rule::Special),
+        ("hasLowercase", Rule::Lowercase),
+        ("hasUppercase", Rule::Uppercase),
+        ("hasDigit", Rule::Digit),
+    ] {
+        if asks_for(name) {
+            rules.push(rule);
+        }
+    }
+    let policy = PasswordPolicy::builder().counting(Counting::AspNet).exact(rules);
+    match history {
+        // The guides contradict each other about 0: none refused, or no reuse ever.
+        Some(0) | None => policy.provider_only([Rule::NotRecent(None)]),
+        Some(last) => policy.provider_only([Rule::NotRecent(Some(last))]),
+    }
+    .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use repass_domain::Password;
+    use repass_transport::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn odd_casing_and_numbers_as_text_are_read() {
+        let body = r#"[{"id":1,"key":"Auth.Password.PasswordComplexity","value":
+            "{\"hasSpecialCharacter\":true,\"HasLowercase\":true,\"hasUppercase\":false,\"hasDigit\":\"True\",\"Length\":\"10\"}"},
+            {"Key":"Auth.Password.PreviousUseLimit","Value":"5"}]"#;
+        let policy = read(&Answer::new(StatusCode::OK).with_body(body)).unwrap();
+        let codes = |password| -> Vec<_> {
+            let violations = policy.check(&Password::new(password).unwrap());
+            violations
+                .iter()
+                .map(|violation| violation.rule().code())
+                .collect()
+        };
+        assert_eq!(codes("SHORT"), ["min_length", "digit", "lowercase", "special"]);
+        assert_eq!(codes("long-enough-1"), [""; 0]);
+        assert!(policy.rules().any(|(rule, _)| *rule == Rule::NotRecent(Some(5))));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        let kind = |status, body| {
+            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            read(&answer).unwrap_err().kind
+        };
+        assert_eq!(kind(200, "<!DOCTYPE html>"), ErrorKind::Misconfigured);
+        assert_eq!(kind(200, "[]"), ErrorKind::UnexpectedAnswer);
+        assert_eq!(kind(401, ""), ErrorKind::Unauthenticated);
+        assert_eq!(
+            kind(403, r#"{"errorMessage":"Scope(s) 'x' is(are) invalid."}"#),
+            ErrorKind::PermissionDenied
+        );
+    }
+}
