@@ -31,6 +31,8 @@ pub struct Announcement {
     pub verify_url: String,
     /// Where `GET` tells what has arrived.
     pub requests_url: String,
+    /// Where `POST` arms a fault, `GET` lists the armed ones and `DELETE` disarms them.
+    pub faults_url: String,
     /// The certificate authority to trust, when it speaks TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
@@ -153,6 +155,7 @@ impl Announcement {
             },
             ledger_url: format!("{origin}/_sandbox/ledger"),
             verify_url: format!("{origin}/_sandbox/verify"),
+            faults_url: format!("{origin}/_sandbox/faults"),
             requests_url: format!("{origin}/_sandbox/requests"),
             ca_pem,
         }

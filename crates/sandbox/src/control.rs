@@ -1,5 +1,7 @@
 //! The sandbox's own routes, under `/_sandbox`.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +22,13 @@ struct Verify {
 #[derive(Serialize)]
 struct Verified {
     current: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Connections {
+    close_next: u32,
+    refuse_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +65,27 @@ fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
             } = parsed(request)?;
             let current = shared.accepts(provider, &user, &password);
             Ok(reply::json(StatusCode::OK, &Verified { current }))
+        }
+        (&Method::GET, ["faults"]) => Ok(reply::json(StatusCode::OK, &shared.faults.snapshot())),
+        (&Method::POST, ["faults"]) => {
+            shared
+                .faults
+                .arm(parsed(request)?)
+                .map_err(|error| error.to_string())?;
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, ["faults"]) => {
+            shared.faults.disarm_all();
+            Ok(reply::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::POST, ["connections"]) => {
+            let Connections {
+                close_next,
+                refuse_ms,
+            } = parsed(request)?;
+            shared.gate.close_next(close_next);
+            shared.gate.refuse_for(Duration::from_millis(refuse_ms));
+            Ok(reply::empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, ["revoke-tokens"]) => {
             let Revoke { provider } = parsed(request)?;

@@ -25,7 +25,10 @@ mod switch;
 mod announcement;
 mod clock;
 mod control;
+mod exchange;
+mod faults;
 mod fingerprint;
+mod gate;
 mod identity;
 mod ledger;
 mod limits;
@@ -39,11 +42,13 @@ mod shared;
 mod tls;
 mod tokens;
 mod traffic;
+mod wire;
 mod zoom;
 
 pub use announcement::{
     AnnouncedIdentity, AnnouncedUser, AnnouncedZoom, Announcement, NumberedExample, NumberedUsers,
 };
+pub use faults::{Action, Cut, CutAt, CutHow, Drip, Fault, FaultError, Matching, Respond, When};
 pub use ledger::{Change, Ledger, Operation, Total};
 pub use options::{
     FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, LengthUnit, LicenseRefusal,

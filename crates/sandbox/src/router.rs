@@ -28,6 +28,15 @@ impl Destination {
         }
     }
 
+    /// The user whom the path names.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Control => None,
+            Self::Zoom(target) => target.user(),
+            Self::Identity(target) => target.user(),
+        }
+    }
+
     /// What the request counts as; nothing for the sandbox's own routes.
     pub(crate) fn label(&self, method: &Method) -> Option<Label> {
         match self {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::announcement::Announcement;
+use crate::faults::{Fault, FaultError};
 use crate::identity::directory::guid;
 use crate::ledger::Ledger;
 use crate::options::{IdentityIds, Options, Provider};
@@ -171,7 +172,32 @@ impl Sandbox {
         self.shared.fingerprinter.of(password).to_string()
     }
 
-    /// Back to the start: users, ledger and counters. The clock, the token and the key stay.
+    /// Arms a fault.
+    ///
+    /// # Errors
+    /// When it does nothing, contradicts itself, or has an answer that cannot be sent.
+    pub fn inject(&self, fault: Fault) -> Result<(), FaultError> {
+        self.shared.faults.arm(fault)
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.shared.faults.disarm_all();
+    }
+
+    /// The next `count` connections are closed as soon as they are accepted, before anything is read.
+    pub fn close_next_connections(&self, count: u32) {
+        self.shared.gate.close_next(count);
+    }
+
+    /// Stops or resumes listening; while stopped, the port stays taken and connecting to it is refused. Open
+    /// connections stay open. It is done when this returns.
+    pub async fn refuse_connections(&self, refuse: bool) {
+        self.shared.gate.refuse(refuse).await;
+    }
+
+    /// Back to the start: users, issued tokens, ledger and counters, and no faults. The clock, the static token
+    /// and the key stay.
     pub fn reset(&self) {
         self.shared.reset();
     }

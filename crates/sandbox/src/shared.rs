@@ -7,7 +7,9 @@ use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::fingerprint::Fingerprinter;
+use crate::gate::Gate;
 use crate::identity::directory::Directory;
 use crate::ledger::Book;
 use crate::options::Options;
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) clock: Clock,
     pub(crate) traffic: Traffic,
+    pub(crate) faults: Faults,
+    pub(crate) gate: Gate,
     world: Mutex<World>,
 }
 
@@ -54,6 +58,8 @@ impl Shared {
             world: Mutex::new(World::fresh(&options, &fingerprinter)),
             clock: Clock::start(),
             traffic: Traffic::default(),
+            faults: Faults::default(),
+            gate: Gate::default(),
             options,
             origin,
             token,
@@ -66,10 +72,12 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Back to the start: users, ledger, counters. The clock and the key stay.
+    /// Back to the start: users, tokens, ledger, counters, no faults. The clock and the key stay.
     pub(crate) fn reset(&self) {
         *self.world() = World::fresh(&self.options, &self.fingerprinter);
         self.traffic.clear();
+        self.faults.disarm_all();
+        self.gate.reset();
     }
 
     /// The bearer token of a request.

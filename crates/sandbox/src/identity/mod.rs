@@ -70,6 +70,19 @@ fn handle(shared: &Shared, target: &Target, request: &Received) -> Result<Reply,
     }
 }
 
+/// The new password in a request, whatever the route would make of it.
+pub(crate) fn sent_password(request: &Received) -> Option<String> {
+    const FIELDS: &[json_net::Field] = &[
+        ("newPassword", json_net::Kind::Text),
+        ("password", json_net::Kind::Text),
+    ];
+    let fields = json_net::object(&String::from_utf8_lossy(request.body()), FIELDS).ok()?;
+    FIELDS
+        .iter()
+        .find_map(|(name, _)| fields.text(name))
+        .map(str::to_owned)
+}
+
 /// A path's id, as the directory looks it up.
 fn bind_id(shared: &Shared, id: &str, problems: &mut Problems) -> Option<String> {
     let key = directory::key(shared.options.identity.ids, id);

@@ -69,4 +69,12 @@ impl Target {
             Self::UnsupportedVersion | Self::Unknown => "other",
         }
     }
+
+    /// The user whom the path names.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::ChangePassword(user) | Self::User(user) => Some(user),
+            _ => None,
+        }
+    }
 }

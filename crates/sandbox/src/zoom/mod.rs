@@ -17,6 +17,7 @@ mod user;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::message::reply::{Received, Reply};
+use crate::options::ZoomBody;
 use crate::shared::Shared;
 
 use error::Refusal;
@@ -60,4 +61,9 @@ fn handle(shared: &Shared, target: &Target, request: &Received, tracking_id: &st
             settings::read(shared, account, request)
         }
     }
+}
+
+/// The new password in a request, whatever the route would make of it.
+pub(crate) fn sent_password(request: &Received) -> Option<String> {
+    password::new_password(body::fields(ZoomBody::Any, request).ok()?).ok()
 }

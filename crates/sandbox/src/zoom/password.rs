@@ -75,7 +75,7 @@ pub(super) fn update(
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn new_password(fields: Fields) -> Result<String, Refusal> {
+pub(super) fn new_password(fields: Fields) -> Result<String, Refusal> {
     let invalid = || Refusal::invalid_field("password");
     match fields {
         Fields::Form(fields) => fields

@@ -92,4 +92,12 @@ impl Target {
             Self::Token | Self::Unknown => &[],
         }
     }
+
+    /// The user whom the path names.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Password(user) | Self::ReadUser(user) | Self::UpdateUser(user) => Some(user),
+            Self::Token | Self::Settings(_) | Self::Unknown => None,
+        }
+    }
 }

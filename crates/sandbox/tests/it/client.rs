@@ -1,12 +1,19 @@
 //! The smallest client that says exactly what a test wants said: one connection for each request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use repass_sandbox::{Options, Sandbox};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub(crate) const ALICE: &str = "alice@example.com";
 pub(crate) const ALICE_GUID: &str = "a11ce000-0000-4000-8000-000000000001";
@@ -154,4 +161,26 @@ pub(crate) async fn send_as(sandbox: &Sandbox, token: &str, mut request: Request
         .headers_mut()
         .insert("authorization", format!("Bearer {token}").parse().unwrap());
     send(sandbox, request).await
+}
+
+/// A TLS connection under this name and application protocol, trusting the sandbox's authority only.
+pub(crate) async fn tls(
+    sandbox: &Sandbox,
+    name: &'static str,
+    alpn: &[u8],
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(sandbox.ca_pem().unwrap().as_bytes()).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let socket = TcpStream::connect(sandbox.addr()).await.unwrap();
+    TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from(name).unwrap(), socket)
+        .await
 }

@@ -3,6 +3,8 @@
 
 mod client;
 
+mod faults;
+mod faults_answers;
 mod identity;
 mod identity_limits;
 mod identity_reads;

@@ -1,21 +1,14 @@
 //! Starting, announcing, TLS, stopping.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use repass_sandbox::{Options, Provider, Sandbox, SeedError, SeededUser, StartError};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use crate::client::{ALICE, TOKEN, request, start, zoom_reset};
+use crate::client::{ALICE, TOKEN, request, start, tls, zoom_reset};
 
 #[tokio::test]
 async fn the_announcement_says_all_that_a_client_needs() {
@@ -122,23 +115,6 @@ async fn contradictions_and_taken_ports_are_start_errors() {
     .await
     .unwrap_err();
     assert!(matches!(error, StartError::Listen(addr, _) if addr == sandbox.addr()));
-}
-
-async fn tls(sandbox: &Sandbox, name: &'static str, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(sandbox.ca_pem().unwrap().as_bytes()).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![alpn.to_vec()];
-    let socket = TcpStream::connect(sandbox.addr()).await.unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(ServerName::try_from(name).unwrap(), socket)
-        .await
 }
 
 #[tokio::test]

@@ -1,0 +1,327 @@
+//! Faults on demand: which request they strike, and what they do to it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::options::Provider;
+use crate::switch::switch;
+
+/// One fault, armed until it has struck as often as it should.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The requests it strikes. The sandbox's own routes are never struck.
+    #[serde(rename = "match", default)]
+    pub matching: Matching,
+    /// What it does to them.
+    pub action: Action,
+}
+
+/// Which requests a fault strikes: those of which everything given here holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Matching {
+    /// The provider.
+    pub provider: Option<Provider>,
+    /// The method, in capitals.
+    pub method: Option<String>,
+    /// A part of path and query, as they are on the wire.
+    pub path_contains: Option<String>,
+    /// The user whom the path names, decoded, in any case.
+    pub user: Option<String>,
+    /// The first matching request that is struck, counted from 1 since the fault was armed.
+    pub nth: u32,
+    /// How many are struck from there on.
+    pub times: u32,
+}
+
+impl Default for Matching {
+    fn default() -> Self {
+        Self {
+            provider: None,
+            method: None,
+            path_contains: None,
+            user: None,
+            nth: 1,
+            times: 1,
+        }
+    }
+}
+
+switch! {
+    /// Which side of the change a fault is on.
+    When {
+        /// The request is read, but the provider never sees it.
+        BeforeApply = "before-apply",
+        /// The provider has done what it was asked before the fault strikes.
+        AfterApply = "after-apply",
+    }
+}
+
+/// What a fault does. Its parts go together: an answer of one's own can be late, slow and cut.
+///
+/// Before the change, a fault that answers or cuts keeps the provider from seeing the request; one that only
+/// delays or drips does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Action {
+    /// Before or after the provider sees the request.
+    pub when: When,
+    /// An answer instead of the provider's.
+    pub respond: Option<Respond>,
+    /// How long to wait before the answer, in real milliseconds. Before the change, this is before the change.
+    pub delay_ms: u64,
+    /// Where the connection is cut, and how. Over HTTP/2 that ends every request of the connection.
+    pub cut: Option<Cut>,
+    /// The answer comes in drips.
+    pub drip: Option<Drip>,
+    /// The request's HTTP/2 stream is reset with `REFUSED_STREAM`; an HTTP/1 connection is closed. Before the
+    /// change only, for afterwards it would be a lie.
+    pub refuse_stream: bool,
+}
+
+impl Default for Action {
+    fn default() -> Self {
+        Self {
+            when: When::BeforeApply,
+            respond: None,
+            delay_ms: 0,
+            cut: None,
+            drip: None,
+            refuse_stream: false,
+        }
+    }
+}
+
+/// An answer instead of the provider's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Respond {
+    /// The status, from 200 to 999.
+    pub status: u16,
+    /// The headers; a length is added, nothing else.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body. `%PASSWORD%` in it stands for the new password that was sent.
+    #[serde(default)]
+    pub body: String,
+    /// Blanks are added to the body up to so many bytes.
+    #[serde(default)]
+    pub pad_to: usize,
+}
+
+/// Where a connection is cut, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// Where.
+    pub at: CutAt,
+    /// How.
+    pub how: CutHow,
+}
+
+switch! {
+    /// Where a connection is cut.
+    CutAt {
+        /// When the head of the request is read; before the change only.
+        RequestHead = "request-head",
+        /// When a part of its body is read; before the change only.
+        RequestBody = "request-body",
+        /// When the whole request is read and nothing answered.
+        Answer = "answer",
+        /// In the middle of the answer's status line (over HTTP/2: of its header frame).
+        StatusLine = "status-line",
+        /// When the head of the answer is sent.
+        Head = "head",
+        /// In the middle of the answer's body, or behind its head if it has none.
+        Body = "body",
+    }
+}
+
+switch! {
+    /// How a connection is cut.
+    CutHow {
+        /// It is closed in order.
+        Fin = "fin",
+        /// It is reset.
+        Rst = "rst",
+        /// It stays open and silent until the client leaves or the sandbox stops.
+        Stall = "stall",
+    }
+}
+
+/// A slow answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drip {
+    /// Bytes at a time, at least 1.
+    pub bytes: usize,
+    /// Real milliseconds from one time to the next.
+    pub every_ms: u64,
+}
+
+/// Why a fault cannot be armed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultError {
+    /// It does nothing.
+    Nothing,
+    /// It would cut or refuse before the provider sees the request, but is to strike afterwards.
+    NotAfterApply,
+    /// `nth`, `times` or a drip's `bytes` is 0.
+    Zero,
+    /// Its answer's status or one of its headers cannot be sent.
+    BadAnswer,
+}
+
+impl fmt::Display for FaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "the fault's action does nothing",
+            Self::NotAfterApply => "request-head, request-body and refuse_stream are before-apply only",
+            Self::Zero => "nth, times and a drip's bytes are at least 1",
+            Self::BadAnswer => "the answer's status or one of its headers is invalid",
+        })
+    }
+}
+
+impl std::error::Error for FaultError {}
+
+impl Fault {
+    fn check(&self) -> Result<(), FaultError> {
+        let Action {
+            when,
+            respond,
+            delay_ms,
+            cut,
+            drip,
+            refuse_stream,
+        } = &self.action;
+        if respond.is_none() && *delay_ms == 0 && cut.is_none() && drip.is_none() && !refuse_stream {
+            return Err(FaultError::Nothing);
+        }
+        let early = cut.is_some_and(|cut| matches!(cut.at, CutAt::RequestHead | CutAt::RequestBody));
+        if *when == When::AfterApply && (early || *refuse_stream) {
+            return Err(FaultError::NotAfterApply);
+        }
+        if self.matching.nth == 0 || self.matching.times == 0 || drip.is_some_and(|drip| drip.bytes == 0) {
+            return Err(FaultError::Zero);
+        }
+        let bad = |respond: &Respond| {
+            let header = |(name, value): (&String, &String)| {
+                HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value).is_err()
+            };
+            respond.status < 200
+                || StatusCode::from_u16(respond.status).is_err()
+                || respond.headers.iter().any(header)
+        };
+        if respond.as_ref().is_some_and(bad) {
+            Err(FaultError::BadAnswer)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What of a request decides whether a fault strikes it.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) provider: Provider,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) user: Option<&'a str>,
+}
+
+impl Matching {
+    fn holds(&self, subject: &Subject<'_>) -> bool {
+        let Self {
+            provider,
+            method,
+            path_contains,
+            user,
+            ..
+        } = self;
+        provider.is_none_or(|provider| provider == subject.provider)
+            && method
+                .as_deref()
+                .is_none_or(|method| method == subject.method.as_str())
+            && path_contains
+                .as_deref()
+                .is_none_or(|part| subject.path.contains(part))
+            && user.as_deref().is_none_or(|user| {
+                subject
+                    .user
+                    .is_some_and(|given| given.to_lowercase() == user.to_lowercase())
+            })
+    }
+}
+
+/// An armed fault and what has happened to it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Armed {
+    #[serde(flatten)]
+    fault: Fault,
+    /// Matching requests since it was armed.
+    seen: u32,
+    /// Those of them that it struck.
+    struck: u32,
+}
+
+/// Every armed fault. When two match a request, the one armed first strikes.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    armed: Mutex<Vec<Armed>>,
+    /// Spares the usual request the lock.
+    any: AtomicBool,
+}
+
+impl Faults {
+    pub(crate) fn arm(&self, fault: Fault) -> Result<(), FaultError> {
+        fault.check()?;
+        self.armed().push(Armed {
+            fault,
+            seen: 0,
+            struck: 0,
+        });
+        self.any.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn disarm_all(&self) {
+        self.armed().clear();
+        self.any.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn snapshot(&self) -> Vec<Armed> {
+        self.armed().clone()
+    }
+
+    /// The action that strikes this request, if any does. Each call counts as a request.
+    pub(crate) fn strike(&self, subject: &Subject<'_>) -> Option<Action> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut armed = self.armed();
+        let mut action = None;
+        for it in armed.iter_mut().filter(|it| it.fault.matching.holds(subject)) {
+            it.seen += 1;
+            if action.is_none() && it.seen >= it.fault.matching.nth {
+                it.struck += 1;
+                action = Some(it.fault.action.clone());
+            }
+        }
+        armed.retain(|it| it.struck < it.fault.matching.times);
+        self.any.store(!armed.is_empty(), Ordering::Release);
+        action
+    }
+
+    fn armed(&self) -> MutexGuard<'_, Vec<Armed>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,101 @@
+//! Faults of the listener itself: connections refused, or closed as soon as they are accepted.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+
+/// As many connections wait to be accepted as the standard library lets.
+const BACKLOG: u32 = 1024;
+
+/// What is wanted of the listener, and what it has come to.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    close_next: AtomicU32,
+    wanted: Arc<watch::Sender<bool>>,
+    closed: watch::Sender<bool>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            close_next: AtomicU32::new(0),
+            wanted: Arc::new(watch::Sender::new(false)),
+            closed: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Gate {
+    pub(crate) fn close_next(&self, count: u32) {
+        self.close_next.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Whether a connection just accepted is to be closed.
+    pub(crate) fn closes_this(&self) -> bool {
+        let one_less = |count: u32| count.checked_sub(1);
+        self.close_next
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_ok()
+    }
+
+    /// Stops or resumes listening, and waits until it is so.
+    pub(crate) async fn refuse(&self, refuse: bool) {
+        self.wanted.send_replace(refuse);
+        // Fails when the server is gone, which refuses anyway.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed == refuse).await;
+    }
+
+    /// Stops listening for a while.
+    pub(crate) fn refuse_for(&self, while_: Duration) {
+        if while_.is_zero() {
+            return;
+        }
+        self.wanted.send_replace(true);
+        let wanted = Arc::clone(&self.wanted);
+        tokio::spawn(async move {
+            tokio::time::sleep(while_).await;
+            wanted.send_replace(false);
+        });
+    }
+
+    pub(crate) fn reset(&self) {
+        self.close_next.store(0, Ordering::Relaxed);
+        self.wanted.send_replace(false);
+    }
+
+    /// Resolves when the listener is to stop.
+    pub(crate) async fn wants_refusal(&self) {
+        // Cannot fail: the sender lives as long as `self`.
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    }
+
+    /// Stops listening until that is no longer wanted. The port stays taken meanwhile, for connecting to a socket
+    /// that is bound but does not listen is refused.
+    pub(crate) async fn refuse_while_wanted(&self, listener: TcpListener) -> io::Result<TcpListener> {
+        let addr = listener.local_addr()?;
+        drop(listener);
+        let held = held(addr)?;
+        self.closed.send_replace(true);
+        let _ = self.wanted.subscribe().wait_for(|wanted| !*wanted).await;
+        let listener = held.listen(BACKLOG)?;
+        self.closed.send_replace(false);
+        Ok(listener)
+    }
+}
+
+fn held(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // Connections accepted before are still there, or on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
