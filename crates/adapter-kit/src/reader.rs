@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail, Scrubber, Violation};
+use repass_domain::{Attempt, Changed, Error, ErrorKind, FieldProblem, ProviderDetail, Scrubber, Violation};
 use repass_transport::{Acted, Answer, Cause, Failure, retry_after};
 
 use crate::Verdict;
@@ -13,6 +13,7 @@ pub struct Reader<'a> {
     provider: &'a str,
     tracking_header: &'static str,
     scrubber: Scrubber,
+    in_doubt: &'static str,
 }
 
 impl<'a> Reader<'a> {
@@ -23,7 +24,14 @@ impl<'a> Reader<'a> {
             provider,
             tracking_header,
             scrubber,
+            in_doubt: "whether the password was changed is not known: `resolve` can tell",
         }
+    }
+
+    /// The same for a profile update.
+    pub fn of_profile(mut self) -> Self {
+        self.in_doubt = "whether the profile was changed is not known: the same update can be made again";
+        self
     }
 
     /// The outcome of a change that was answered.
@@ -38,7 +46,11 @@ impl<'a> Reader<'a> {
                 let message = verdict.advice.unwrap_or(sentence(verdict.kind));
                 Err(self.unknown(verdict.kind, message).with_detail(detail))
             }
-            Acted::No => Err(refusal(answer, verdict).with_detail(detail)),
+            Acted::No if answer.is_in_doubt() => {
+                let what = "it was sent more than once, and the last answer is a refusal";
+                Err(self.unknown(verdict.kind, what).with_detail(detail))
+            }
+            Acted::No => Err(self.refusal(answer, verdict).with_detail(detail)),
         }
     }
 
@@ -62,12 +74,32 @@ impl<'a> Reader<'a> {
     /// Why a call that changes nothing got no answer that can be used.
     pub fn refused(&self, answer: &Answer, verdict: Verdict) -> Error {
         let detail = self.detail(answer, &verdict);
-        refusal(answer, verdict).with_detail(detail)
+        self.refusal(answer, verdict).with_detail(detail)
     }
 
     fn unknown(&self, kind: ErrorKind, what: &str) -> Error {
-        let message = format!("{what}; whether the password was changed is not known: `resolve` can tell");
+        let message = format!("{what}; {}", self.in_doubt);
         Error::unknown(kind, message, Attempt::new(self.provider))
+    }
+
+    fn refusal(&self, answer: &Answer, verdict: Verdict) -> Error {
+        if verdict.kind == ErrorKind::PasswordRefused && !verdict.rules.is_empty() {
+            return Error::refused(verdict.rules.into_iter().map(Violation::of_provider).collect());
+        }
+        if verdict.kind == ErrorKind::InvalidRequest && !verdict.fields.is_empty() {
+            let scrub = |text: &str| self.scrubber.scrub(text);
+            let scrubbed = |problem: &FieldProblem| {
+                FieldProblem::new(scrub(problem.field()), problem.code(), scrub(problem.message()))
+            };
+            return Error::invalid_fields(verdict.fields.iter().map(scrubbed).collect());
+        }
+        let delay = if verdict.kind == ErrorKind::RateLimited {
+            retry_after(answer, SystemTime::now()).or(Some(Duration::from_secs(1)))
+        } else {
+            None
+        };
+        let message = verdict.advice.unwrap_or(sentence(verdict.kind));
+        Error::not_applied(verdict.kind, message).with_retry_after(delay)
     }
 
     fn detail(&self, answer: &Answer, verdict: &Verdict) -> ProviderDetail {
@@ -79,18 +111,6 @@ impl<'a> Reader<'a> {
             tracking_id: answer.header(self.tracking_header).map(scrub),
         }
     }
-}
-
-fn refusal(answer: &Answer, verdict: Verdict) -> Error {
-    if verdict.kind == ErrorKind::PasswordRefused && !verdict.rules.is_empty() {
-        return Error::refused(verdict.rules.into_iter().map(Violation::of_provider).collect());
-    }
-    let delay = if verdict.kind == ErrorKind::RateLimited {
-        retry_after(answer, SystemTime::now()).or(Some(Duration::from_secs(1)))
-    } else {
-        None
-    };
-    Error::not_applied(verdict.kind, verdict.advice.unwrap_or(sentence(verdict.kind))).with_retry_after(delay)
 }
 
 fn kind_of(cause: Cause) -> ErrorKind {

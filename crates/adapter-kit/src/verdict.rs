@@ -1,6 +1,6 @@
 //! One row of a provider's error table.
 
-use repass_domain::{ErrorKind, Rule};
+use repass_domain::{ErrorKind, FieldProblem, Rule};
 use repass_transport::{Answer, Observed, StatusCode};
 
 /// What one answer means: what was observed, and, unless the provider did it, why it did not.
@@ -15,6 +15,8 @@ pub struct Verdict {
     pub advice: Option<&'static str>,
     /// The rules that the new password breaks, with [`ErrorKind::PasswordRefused`].
     pub rules: Vec<Rule>,
+    /// What is wrong with the fields of a profile, with [`ErrorKind::InvalidRequest`].
+    pub fields: Vec<FieldProblem>,
     /// The provider's own code.
     pub code: Option<String>,
     /// The provider's own words.
@@ -40,6 +42,14 @@ impl Verdict {
         }
     }
 
+    /// The provider said no, because these fields of a profile are wrong.
+    pub fn invalid(fields: Vec<FieldProblem>) -> Self {
+        Self {
+            fields,
+            ..Self::refused(ErrorKind::InvalidRequest)
+        }
+    }
+
     /// A row without texts.
     pub fn new(observed: Observed, kind: ErrorKind) -> Self {
         Self {
@@ -47,6 +57,7 @@ impl Verdict {
             kind,
             advice: None,
             rules: vec![],
+            fields: vec![],
             code: None,
             message: None,
         }

@@ -7,9 +7,10 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::{Authority, PasswordChange};
+use crate::{Authority, PasswordChange, ProfileUpdate, UserId};
 
 /// What the provider said, scrubbed and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -77,6 +78,9 @@ impl Scrubber {
     /// The longest text that comes out, in characters.
     pub const MAX_CHARS: usize = 300;
 
+    /// The shortest value of a profile that is taken out, in characters.
+    pub const MIN_VALUE_CHARS: usize = 4;
+
     /// Knows no secrets: for calls that carry none.
     pub fn for_nothing() -> Self {
         Self { needles: Vec::new() }
@@ -97,16 +101,49 @@ impl Scrubber {
         for secret in [Some(new), current].into_iter().flatten() {
             scrubber.add(secret, "[redacted]");
         }
-        scrubber.add(change.user().expose(), "[user]");
+        scrubber.with_user(change.user())
+    }
+
+    /// Knows the user and the new values of this update, in the same encodings. Values of less than
+    /// [`MIN_VALUE_CHARS`](Self::MIN_VALUE_CHARS) stay: they are everyday words and numbers, and
+    /// taking them out would leave no sentence readable.
+    pub fn for_profile(update: &ProfileUpdate) -> Self {
+        let mut scrubber = Self::for_nothing();
+        for value in update.fields().values() {
+            scrubber.add_value(value);
+        }
+        scrubber.with_user(update.user())
+    }
+
+    fn add_value(&mut self, value: &Value) {
+        let text = match value {
+            Value::String(text) => {
+                // A text may stand for the list or object that it spells.
+                if let Ok(spelled @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str(text) {
+                    self.add_value(&spelled);
+                }
+                text.clone()
+            }
+            Value::Number(number) => number.to_string(),
+            Value::Array(items) => return items.iter().for_each(|item| self.add_value(item)),
+            Value::Object(members) => return members.values().for_each(|member| self.add_value(member)),
+            Value::Null | Value::Bool(_) => return,
+        };
+        if text.chars().count() >= Self::MIN_VALUE_CHARS {
+            self.add(&text, "[value]");
+        }
+    }
+
+    fn with_user(mut self, user: &UserId) -> Self {
+        self.add(user.expose(), "[user]");
         // The longest first, so that a secret inside another leaves no rest of the longer one.
-        scrubber
-            .needles
+        self.needles
             .sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
-        scrubber
+        self
     }
 
     fn add(&mut self, secret: &str, mark: &'static str) {
-        let json = Zeroizing::new(serde_json::Value::from(secret).to_string());
+        let json = Zeroizing::new(Value::from(secret).to_string());
         let percent = Zeroizing::new(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
         let forms = [
             Zeroizing::new(secret.to_owned()),
@@ -189,6 +226,21 @@ mod tests {
         let scrubber = scrubber("old", "long-secret-9");
         let text = format!("{}long-secret-9", "x".repeat(Scrubber::MAX_CHARS - 4));
         assert!(!scrubber.scrub(&text).contains("long"));
+    }
+
+    #[test]
+    fn the_values_of_a_profile_are_taken_out_but_not_everyday_words() {
+        let update = ProfileUpdate::new("alice@example.com".parse().unwrap())
+            .set("first_name", "Annabel")
+            .set("pmi", 5_550_123_456_u64)
+            .set("language", "en")
+            .set("custom_attributes", serde_json::json!([{"value": "Team 7"}]))
+            .set("phone_numbers", r#"[{"number": "5550100"}]"#);
+        assert_eq!(
+            Scrubber::for_profile(&update)
+                .scrub("alice@example.com: Annabel, 5550123456 or 5550100 in \"Team 7\": taken"),
+            "[user]: [value], [value] or [value] in \"[value]\": taken"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Attempt, Effect, ErrorKind, ProviderDetail, Violation};
+use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Violation};
 
 /// What went wrong ([`kind`](Error::kind)), and whether the password may have been changed all the
 /// same ([`effect`](Error::effect)). Branch on these two; there is no `is_retryable`, because that
@@ -28,6 +28,7 @@ struct Inner {
     message: String,
     outcome: Outcome,
     violations: Vec<Violation>,
+    field_problems: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     detail: Option<ProviderDetail>,
 }
@@ -45,6 +46,7 @@ impl Error {
             message,
             outcome,
             violations: vec![],
+            field_problems: vec![],
             retry_after: None,
             detail: None,
         }))
@@ -68,6 +70,16 @@ impl Error {
         let message = format!("the new password is refused; it needs: {}", rules.join(", "));
         let mut error = Self::not_applied(ErrorKind::PasswordRefused, message);
         error.0.violations = violations;
+        error
+    }
+
+    /// These fields of a profile update are wrong: [`ErrorKind::InvalidRequest`], nothing was
+    /// changed.
+    pub fn invalid_fields(problems: Vec<FieldProblem>) -> Self {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let message = format!("the update is refused: {}", told.join("; "));
+        let mut error = Self::not_applied(ErrorKind::InvalidRequest, message);
+        error.0.field_problems = problems;
         error
     }
 
@@ -100,6 +112,12 @@ impl Error {
     /// [`ErrorKind::PasswordRefused`].
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
+    }
+
+    /// Everything that is wrong with the fields of a profile update, as far as it is known; empty
+    /// unless [`ErrorKind::InvalidRequest`].
+    pub fn field_problems(&self) -> &[FieldProblem] {
+        &self.0.field_problems
     }
 
     /// How long the provider asks to wait, counted from when the error was made.
@@ -142,6 +160,7 @@ impl fmt::Debug for Error {
             .field("effect", &self.effect())
             .field("message", &self.0.message)
             .field("violations", &self.0.violations)
+            .field("field_problems", &self.0.field_problems)
             .field("retry_after", &self.0.retry_after)
             .field("detail", &self.0.detail)
             .field("attempt", &self.attempt())
@@ -169,6 +188,23 @@ mod tests {
         assert_eq!(lost.attempt().map(Attempt::provider), Some("zoom"));
         let refused = Error::refused(vec![Violation::of_caller(Rule::Digit)]);
         assert_eq!((refused.effect(), refused.attempt()), (Effect::NotApplied, None));
+    }
+
+    #[test]
+    fn every_field_problem_is_named_at_once() {
+        let error = Error::invalid_fields(vec![
+            FieldProblem::new("pmi", "range", "takes 10 digits"),
+            FieldProblem::new("emial", "unknown_field", "is no field"),
+        ]);
+        assert_eq!(
+            error.to_string(),
+            "the update is refused: pmi takes 10 digits; emial is no field"
+        );
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (ErrorKind::InvalidRequest, Effect::NotApplied)
+        );
+        assert_eq!(error.field_problems()[1].code(), "unknown_field");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The call cannot be expressed at this provider (for example, the id is not a GUID).
-    /// Mend the call.
+    /// The call cannot be expressed at this provider (for example, the id is not a GUID), or
+    /// [`Error::field_problems`](crate::Error::field_problems) tells what is wrong with it. Mend
+    /// the call.
     InvalidRequest,
     /// The provider cannot do this at all. See [`Capabilities`](crate::Capabilities).
     Unsupported,
@@ -23,7 +24,8 @@ pub enum ErrorKind {
     /// The account is locked for now, after too many wrong passwords. Wait, or have it unlocked.
     LockedOut,
     /// This user's password cannot be set here: an administrator at Zoom, a single-sign-on or
-    /// directory user. Change it where it lives.
+    /// directory user. Change it where it lives. Of a profile: this user cannot be given that, such as
+    /// a licence of which the account has no more. Mend what the message names.
     NotEligible,
     /// The provider knows no such user.
     UserNotFound,

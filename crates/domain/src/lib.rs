@@ -27,6 +27,7 @@ mod kind;
 mod outcome;
 mod password;
 mod policy;
+mod profile;
 mod service;
 mod user_id;
 mod violation;
@@ -45,6 +46,9 @@ pub use policy::{
     Blocklist, Counting, Explained, ImpossiblePolicy, MalformedHashes, PasswordPolicy, Policies,
     PolicyBuilder, Preset, RangeQuery, UnknownPreset,
 };
+#[cfg(feature = "mock")]
+pub use profile::MockUserProfileService;
+pub use profile::{FieldProblem, ProfileUpdate, UserProfileService};
 #[cfg(feature = "mock")]
 pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};

@@ -11,10 +11,12 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// The old password is still the valid one, as far as this call is concerned. Never guessed.
+    /// The old password is still the valid one, the profile as it was, as far as this call is
+    /// concerned. Never guessed.
     NotApplied,
-    /// The provider may have set the new password; the answer that would tell was lost or makes
-    /// no sense. Settle it with [`PasswordService::resolve`](crate::PasswordService::resolve).
+    /// The provider may have made the change; the answer that would tell was lost or makes no
+    /// sense. Settle it with [`PasswordService::resolve`](crate::PasswordService::resolve), or by
+    /// making the same profile update once more.
     Unknown,
 }
 
@@ -28,7 +30,8 @@ impl Effect {
     }
 }
 
-/// The provider said that the new password is the valid one now.
+/// The provider said that it made the change: the new password is the valid one now, or the
+/// profile holds the new values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Changed {

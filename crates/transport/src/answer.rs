@@ -13,6 +13,7 @@ pub struct Answer {
     headers: HeaderMap,
     body: Bytes,
     complete: bool,
+    in_doubt: bool,
     left_at: Option<Instant>,
 }
 
@@ -27,6 +28,7 @@ impl Answer {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             complete: true,
+            in_doubt: false,
             left_at: None,
         }
     }
@@ -68,6 +70,13 @@ impl Answer {
         self.left_at
     }
 
+    /// The same, but it answers only the last of several sendings, and an earlier one may have been
+    /// acted on.
+    pub fn in_doubt(mut self) -> Self {
+        self.in_doubt = true;
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -87,6 +96,13 @@ impl Answer {
     pub fn is_complete(&self) -> bool {
         self.complete
     }
+
+    /// Whether an earlier sending of the same request may have been acted on, so that a refusal
+    /// speaks for the last one only. Never for a request that is sent again only if it was not
+    /// acted on.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -95,6 +111,7 @@ impl fmt::Debug for Answer {
             .field("status", &self.status)
             .field("body_bytes", &self.body.len())
             .field("complete", &self.complete)
+            .field("in_doubt", &self.in_doubt)
             .finish_non_exhaustive()
     }
 }

@@ -68,6 +68,12 @@ impl Failure {
         self.retry_after
     }
 
+    /// The same, but an earlier sending of the same request may have been acted on.
+    pub(crate) fn in_doubt(mut self) -> Self {
+        self.acted = Acted::Maybe;
+        self
+    }
+
     /// What stood in the way.
     pub fn cause(&self) -> Cause {
         self.cause

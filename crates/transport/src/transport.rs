@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::{
-    Answer, Cause, Credentials, Failure, Governor, InvalidToken, Observed, Request, Resend, Token, Wire,
-    retry_after,
+    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Observed, Request, Resend, Token,
+    Wire, retry_after,
 };
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
@@ -151,11 +151,10 @@ impl HttpTransport {
             _ => None,
         }
     }
-}
 
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+    // Sends a request until its answer is the last word; whether an earlier sending may have been
+    // acted on is left in `in_doubt`.
+    async fn attempts(&self, request: &Request, in_doubt: &mut bool) -> Result<Answer, Failure> {
         let start = Instant::now();
         let left = || request.budget.saturating_sub(start.elapsed());
         let (mut resends, mut token_renewed) = (0, false);
@@ -171,7 +170,7 @@ impl Transport for HttpTransport {
             if let Some(place) = place {
                 place.ended(&result, told);
             }
-            let resend = observed.row_of(request.replay).1;
+            let (acted, resend) = observed.row_of(request.replay);
             if resend == Resend::OnceWithFreshToken
                 && !token_renewed
                 && self.credentials.reject(token.as_ref())
@@ -185,8 +184,21 @@ impl Transport for HttpTransport {
                 _ => return result,
             }
             resends += 1;
+            *in_doubt |= acted == Acted::Maybe;
             let operation = request.operation;
             tracing::info!(operation, ?observed, resends, "sending again");
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+        let mut in_doubt = false;
+        match self.attempts(request, &mut in_doubt).await {
+            Ok(answer) if in_doubt => Ok(answer.in_doubt()),
+            Err(failure) if in_doubt => Err(failure.in_doubt()),
+            result => result,
         }
     }
 }

@@ -77,6 +77,17 @@ async fn what_converges_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_lost_sending_leaves_the_first_in_doubt() {
+    let (result, _) = deliver(Replay::Convergent, vec![lost(), status(404)]).await;
+    assert!(result.unwrap().is_in_doubt());
+    let (result, _) = deliver(Replay::Convergent, vec![unreachable(), status(404)]).await;
+    assert!(!result.unwrap().is_in_doubt());
+    let lost_then_unreachable = [vec![lost()], vec![unreachable(); 4]].concat();
+    let (result, _) = deliver(Replay::Convergent, lost_then_unreachable).await;
+    assert_eq!(result.unwrap_err().acted(), Acted::Maybe);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_sent_is_tried_again_a_few_times() {
     let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![unreachable(), status(204)]).await;
     assert_eq!((result.unwrap().status(), attempts), (StatusCode::NO_CONTENT, 2));
