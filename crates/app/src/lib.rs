@@ -26,6 +26,10 @@
 //! - `sandbox`: configuration for the emulated providers of `repass-sandbox`.
 //! - `cli`: the command line. An embedder wants `default-features = false` without it.
 
+#[cfg(not(any(feature = "identity", feature = "zoom")))]
+compile_error!("repass without a provider can do nothing: turn on the feature `identity` or `zoom`");
+
+mod accounts;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

@@ -1,14 +1,14 @@
 //! A configuration for the emulated providers.
 
 use repass_sandbox::Sandbox;
-use secrecy::SecretString;
 
 use crate::Config;
 use crate::config::{Auth, IdentityProvider, ZoomProvider};
 use crate::secret::SecretRef;
 
 impl Config {
-    /// Both providers of a running sandbox, as `zoom` (the default) and `portal`. For one that speaks TLS,
+    /// Both providers of a running sandbox, as `zoom` (the default) and `portal`, where users can be
+    /// named by e-mail address too. For one that speaks TLS,
     /// `tls.ca_file` is still to be set.
     ///
     /// ```
@@ -23,22 +23,20 @@ impl Config {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn for_sandbox(sandbox: &Sandbox) -> Self {
-        Self::for_providers(
-            sandbox.zoom_base_url(),
-            sandbox.identity_base_url(),
-            sandbox.token(),
-        )
+        Self::for_sandbox_at(sandbox, sandbox.zoom_base_url(), sandbox.identity_base_url())
     }
 
-    pub(crate) fn for_providers(zoom: &str, portal: &str, token: &SecretString) -> Self {
+    /// The same by way of other addresses.
+    pub(crate) fn for_sandbox_at(sandbox: &Sandbox, zoom_base_url: &str, identity_base_url: &str) -> Self {
         let auth = Auth::Bearer {
-            token: SecretRef::Value(token.clone()),
+            token: SecretRef::Value(sandbox.token().clone()),
         };
-        let portal = IdentityProvider::new(portal, auth.clone());
-        let mut zoom_provider = ZoomProvider::new(auth);
-        zoom.clone_into(&mut zoom_provider.connection.base_url);
+        let mut portal = IdentityProvider::new(identity_base_url, auth.clone());
+        portal.identity.organization = Some(sandbox.announcement().identity.partition.clone());
+        let mut zoom = ZoomProvider::new(auth);
+        zoom_base_url.clone_into(&mut zoom.connection.base_url);
         Self::new()
-            .with_provider("zoom", zoom_provider)
+            .with_provider("zoom", zoom)
             .with_provider("portal", portal)
             .with_default_provider("zoom")
     }

@@ -256,16 +256,26 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_cannot_be_used_yet_are_refused() {
-        let toml = TWO.replacen(
-            "{ kind = \"bearer\", token = { command = [\"echo\", \"t\"] } }",
-            "{ kind = \"server-to-server\", account_id = \"a\", client_id = \"c\", client_secret = { env = \"S\" } }",
-            1,
+    fn every_kind_of_credentials_is_built_and_its_secret_looked_for() {
+        let bearer = "{ kind = \"bearer\", token = { command = [\"echo\", \"t\"] } }";
+        let server = "{ kind = \"server-to-server\", account_id = \"a\", client_id = \"c\", \
+                      client_secret = { command = [\"echo\", \"s\"] } }";
+        let client = "{ kind = \"client-credentials\", token_url = \"https://id.example.com/connect/token\", \
+                      client_id = \"c\", client_secret = { command = [\"echo\", \"s\"] }, scope = \"PM.User\" }";
+        let toml = TWO.replacen(bearer, server, 1).replacen(bearer, client, 1);
+        assert!(Services::from_toml(&toml).is_ok());
+        let text = Services::from_toml(&toml.replace("\"echo\", \"s\"", "\"false\""))
+            .unwrap_err()
+            .to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(
+            lines[0].starts_with("config:5: providers.zoom.auth.client_secret: the command `false`"),
+            "{text}"
         );
-        let text = Services::from_toml(&toml).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "config:5: providers.zoom.auth.kind: this version can only use \"bearer\""
+        assert!(
+            lines[1].starts_with("config:9: providers.portal.auth.client_secret: the command"),
+            "{text}"
         );
     }
 }

@@ -1,11 +1,17 @@
 //! One provider's configuration, wired: secrets and certificates, then a transport, then its adapter.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use repass_domain::PasswordService;
-use repass_transport::{BaseUrl, HttpTransport, HttpWire, Timeouts, Transport, TrustedRoots};
+use repass_transport::{
+    BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Timeouts, Token, Transport, TrustedRoots,
+};
+use secrecy::SecretString;
 
+use crate::accounts;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
+use crate::secret::SecretRef;
 
 /// A service under its configured name; `None` with a problem noted for each reason.
 pub(crate) fn service(
@@ -13,58 +19,124 @@ pub(crate) fn service(
     provider: &ProviderConfig,
     problems: &Problems,
 ) -> Option<Arc<dyn PasswordService>> {
-    let transport = transport(provider.connection(), &format!("providers.{name}"), problems)?;
+    let path = format!("providers.{name}");
+    let way = Way::of(provider.connection(), &path, problems);
     Some(match provider {
         #[cfg(feature = "zoom")]
-        ProviderConfig::Zoom(zoom) => Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport)),
+        ProviderConfig::Zoom(zoom) => {
+            let transport = way.transport(&zoom.zoom.limits())?;
+            Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport))
+        }
         #[cfg(feature = "identity")]
-        ProviderConfig::Identity(portal) => Arc::new(repass_identity::IdentityService::new(
-            name,
-            portal.identity,
-            transport,
-        )),
+        ProviderConfig::Identity(portal) => {
+            let transport = way.transport(&portal.identity.limits())?;
+            Arc::new(repass_identity::IdentityService::new(
+                name,
+                portal.identity.clone(),
+                transport,
+            ))
+        }
     })
 }
 
-fn transport(connection: &Connection, path: &str, problems: &Problems) -> Option<Arc<dyn Transport>> {
-    let roots = roots(connection, path, problems);
-    let base_url = problems.keep(
-        &format!("{path}.base_url"),
-        connection.base_url.parse::<BaseUrl>(),
-    );
-    let token_key = format!("{path}.auth.token");
-    let token = match &connection.auth {
-        Auth::Bearer { token } => problems.keep(&token_key, token.resolve()),
-        Auth::ServerToServer(_) | Auth::ClientCredentials(_) => {
-            problems.add(
-                &format!("{path}.auth.kind"),
-                "this version can only use \"bearer\"",
-            );
-            None
-        }
-    };
-    let (base_url, token) = (base_url?, token?);
-    let timeouts = Timeouts {
-        connect: connection.connect_timeout,
-        attempt: connection.attempt_timeout,
-    };
-    let wire = HttpWire::new(base_url, roots, timeouts.connect);
-    let transport = problems.keep(&token_key, HttpTransport::with_bearer(wire, &token, timeouts))?;
-    Some(Arc::new(transport))
+// The way to a provider.
+struct Way<'a> {
+    connection: &'a Connection,
+    roots: TrustedRoots,
+    path: &'a str,
+    problems: &'a Problems,
 }
 
-fn roots(connection: &Connection, path: &str, problems: &Problems) -> TrustedRoots {
-    let Some(file) = &connection.tls.ca_file else {
-        return TrustedRoots::default();
-    };
+impl<'a> Way<'a> {
+    fn of(connection: &'a Connection, path: &'a str, problems: &'a Problems) -> Self {
+        let ca_file = connection.tls.ca_file.as_deref();
+        let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
+        Self {
+            connection,
+            roots: roots.unwrap_or_default(),
+            path,
+            problems,
+        }
+    }
+
+    fn transport(&self, limits: &[(&'static str, RateLimit)]) -> Option<Arc<dyn Transport>> {
+        let wire = self.wire("base_url", &self.connection.base_url);
+        let (credentials, account) = self.credentials()?;
+        let governor = accounts::governor(&format!("{} {account}", self.connection.base_url), limits);
+        Some(Arc::new(
+            HttpTransport::new(wire?, credentials, self.timeouts()).governed(governor),
+        ))
+    }
+
+    // With what tells this account from others at the same address.
+    fn credentials(&self) -> Option<(Credentials, String)> {
+        match &self.connection.auth {
+            Auth::Bearer { token } => {
+                let secret = self.secret("auth.token", token)?;
+                let token = self
+                    .problems
+                    .keep(&self.key("auth.token"), Token::bearer(&secret))?;
+                Some((Credentials::Fixed(token), accounts::fingerprint(&secret)))
+            }
+            #[cfg(feature = "zoom")]
+            Auth::ServerToServer(auth) => {
+                let wire = self.wire("auth.token_url", &auth.token_url);
+                let secret = self.secret("auth.client_secret", &auth.client_secret)?;
+                let basic = Token::basic(&auth.client_id, &secret);
+                let basic = self.problems.keep(&self.key("auth.client_secret"), basic)?;
+                let endpoint = self.token_endpoint(wire?, Credentials::Fixed(basic));
+                let credentials = repass_zoom::server_to_server(endpoint, &auth.account_id);
+                Some((credentials, auth.account_id.clone()))
+            }
+            #[cfg(feature = "identity")]
+            Auth::ClientCredentials(auth) => {
+                let wire = self.wire("auth.token_url", &auth.token_url);
+                let secret = self.secret("auth.client_secret", &auth.client_secret)?;
+                let endpoint = self.token_endpoint(wire?, Credentials::None);
+                let (id, scope) = (&auth.client_id, &auth.scope);
+                let credentials = repass_identity::client_credentials(endpoint, id, &secret, scope);
+                // The organisation is the account, and it is in the address.
+                Some((credentials, String::new()))
+            }
+        }
+    }
+
+    fn token_endpoint(&self, wire: HttpWire, credentials: Credentials) -> Arc<dyn Transport> {
+        Arc::new(HttpTransport::new(
+            wire.without_reuse(),
+            credentials,
+            self.timeouts(),
+        ))
+    }
+
+    fn wire(&self, key: &str, url: &str) -> Option<HttpWire> {
+        let url = self.problems.keep(&self.key(key), url.parse::<BaseUrl>())?;
+        Some(HttpWire::new(
+            url,
+            self.roots.clone(),
+            self.connection.connect_timeout,
+        ))
+    }
+
+    fn secret(&self, key: &str, reference: &SecretRef) -> Option<SecretString> {
+        self.problems.keep(&self.key(key), reference.resolve())
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            connect: self.connection.connect_timeout,
+            attempt: self.connection.attempt_timeout,
+        }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+}
+
+fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
     let shown = file.display();
-    let roots = std::fs::read(file)
-        .map_err(|error| format!("cannot read {shown}: {error}"))
-        .and_then(|pem| {
-            let roots = TrustedRoots::default().with_pem(&pem);
-            roots.map_err(|invalid| format!("{shown} {invalid}"))
-        });
-    problems
-        .keep(&format!("{path}.tls.ca_file"), roots)
-        .unwrap_or_default()
+    let pem = std::fs::read(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let roots = TrustedRoots::default().with_pem(&pem);
+    roots.map_err(|invalid| format!("{shown} {invalid}"))
 }

@@ -20,9 +20,17 @@ pub(super) struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 applied or done, 1 internal error, 2 usage or configuration, 3 refused, 4 not authenticated or
-not permitted, 5 no such user, 6 rate limited, 7 unavailable (not applied), 8 unknown outcome, 130 interrupted
-(nothing sent).
+Exit codes:
+    0  applied, or done
+    1  internal error
+    2  usage or configuration
+    3  refused by the provider
+    4  not authenticated or not permitted
+    5  no such user
+    6  rate limited
+    7  unavailable, not applied
+    8  unknown outcome: settle it with `repass resolve`
+  130  interrupted, nothing sent
 
 Nothing set up yet? Try `repass demo`.";
 
@@ -40,7 +48,6 @@ pub(super) struct Global {
     pub(super) provider: Option<String>,
 
     /// Run against emulated providers inside this process: `zoom` and `portal`
-    #[cfg(feature = "sandbox")]
     #[arg(long, global = true, conflicts_with = "config")]
     pub(super) sandbox: bool,
 
@@ -90,10 +97,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(commands::config::Command),
     /// Serve both providers, emulated, until interrupted
-    #[cfg(feature = "sandbox")]
     Sandbox(commands::sandbox::Args),
     /// See it work from start to end, with nothing set up
-    #[cfg(feature = "sandbox")]
     Demo,
 }
 

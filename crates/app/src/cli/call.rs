@@ -85,6 +85,7 @@ pub(super) async fn send(
 ) -> Result<Exit, Stop> {
     let provider = ready.service.provider();
     let cx = global.call_context();
+    tracing::info!(provider, budget = ?cx.budget(), "changing a password");
     let call = ready.service.change_password(&cx, &ready.change);
     match signals.see_through(provider, output, call).await? {
         Ok(changed) => {

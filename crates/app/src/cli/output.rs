@@ -28,7 +28,7 @@ impl Output {
 
     /// Something good to know, on standard error.
     pub(super) fn note(&self, text: &str) {
-        if !self.quiet && !self.json {
+        if !self.quiet {
             told(writeln!(anstream::stderr().lock(), "{text}"));
         }
     }

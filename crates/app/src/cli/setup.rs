@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-#[cfg(feature = "sandbox")]
 use repass_sandbox::Sandbox;
 
 use super::args::Global;
@@ -17,14 +16,12 @@ pub(super) struct Setup {
     pub(super) config: Config,
     /// The file it came from, if it came from one.
     pub(super) file: Option<PathBuf>,
-    #[cfg(feature = "sandbox")]
     _sandbox: Option<Sandbox>,
 }
 
 impl Setup {
     /// Reads the configuration, or starts the sandbox.
     pub(super) async fn load(global: &Global) -> Result<Self, Stop> {
-        #[cfg(feature = "sandbox")]
         if global.sandbox {
             let started = Sandbox::start_default().await;
             let sandbox = started.map_err(|error| Stop::internal(format!("no sandbox: {error}")))?;
@@ -53,10 +50,10 @@ impl Setup {
             )));
         }
         let config = Config::load(file.as_deref(), std::env::vars_os())?;
+        tracing::info!(file = ?file, "configuration read");
         Ok(Self {
             config,
             file,
-            #[cfg(feature = "sandbox")]
             _sandbox: None,
         })
     }

@@ -86,3 +86,66 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    fn signals(sent: u32) -> (watch::Sender<u32>, Signals) {
+        let (counter, count) = watch::channel(sent);
+        (
+            counter,
+            Signals {
+                count,
+                claimed: Arc::default(),
+            },
+        )
+    }
+
+    const OUTPUT: Output = Output {
+        json: false,
+        quiet: true,
+    };
+
+    #[tokio::test]
+    async fn a_call_is_not_begun_after_a_signal() {
+        let (_counter, signals) = signals(1);
+        let call = signals.see_through("zoom", &OUTPUT, async { panic!("it was begun") });
+        assert!(matches!(call.await, Err(Stop::Interrupted)));
+    }
+
+    #[tokio::test]
+    async fn one_signal_waits_and_two_abandon() {
+        let (counter, signals) = signals(0);
+        let slow = async {
+            counter.send_replace(1);
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            7
+        };
+        assert!(matches!(signals.see_through("zoom", &OUTPUT, slow).await, Ok(7)));
+
+        let (counter, signals) = self::signals(0);
+        let stuck = async {
+            counter.send_replace(2);
+            pending::<()>().await;
+        };
+        let stop = signals.see_through("zoom", &OUTPUT, stuck).await.unwrap_err();
+        assert!(matches!(stop, Stop::Abandoned { attempt } if attempt.provider() == "zoom"));
+    }
+
+    #[tokio::test]
+    async fn a_signal_ends_what_has_not_claimed_it() {
+        let (_counter, signals) = signals(1);
+        signals.unclaimed().await;
+        signals.claimed.store(true, Ordering::Relaxed);
+        let claimed = tokio::select! {
+            biased;
+            () = signals.unclaimed() => false,
+            () = ready(()) => true,
+        };
+        assert!(claimed);
+    }
+}

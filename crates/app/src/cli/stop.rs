@@ -79,13 +79,10 @@ impl Stop {
             Self::Mend { problems, .. } => problems.clone(),
             Self::Call { provider, error } => vec![match error.effect() {
                 Effect::NotApplied => format!("{provider}: {error}"),
-                Effect::Unknown => format!(
-                    "{provider}: the outcome is unknown: {error}; settle it with `repass resolve` and the same \
-                     passwords"
-                ),
+                Effect::Unknown => format!("{provider}: outcome unknown: {error}"),
             }],
             Self::Unsettled { provider, error } => {
-                vec![format!("{provider}: the outcome is still unknown: {error}")]
+                vec![format!("{provider}: outcome still unknown: {error}")]
             }
             Self::Interrupted => vec!["interrupted; nothing was sent".to_owned()],
             Self::Abandoned { attempt } => vec![format!(
@@ -105,10 +102,8 @@ impl Stop {
                 problems: problems.clone(),
                 ..Report::new("not_applied", Some(kind), message)
             },
-            Self::Call { provider, error } => {
-                Report::of_error(provider, error, error.effect().as_str(), message)
-            }
-            Self::Unsettled { provider, error } => Report::of_error(provider, error, "unknown", message),
+            Self::Call { provider, error } => Report::of_error(provider, error, error.effect().as_str()),
+            Self::Unsettled { provider, error } => Report::of_error(provider, error, "unknown"),
             Self::Interrupted => Report::new("not_applied", Some("interrupted"), message),
             Self::Abandoned { attempt } => Report {
                 provider: Some(attempt.provider().to_owned()),
@@ -165,7 +160,7 @@ impl Report {
         }
     }
 
-    fn of_error(provider: &str, error: &Error, outcome: &'static str, message: String) -> Self {
+    fn of_error(provider: &str, error: &Error, outcome: &'static str) -> Self {
         Self {
             provider: Some(provider.to_owned()),
             violations: error.violations().to_vec(),
@@ -177,7 +172,90 @@ impl Report {
                 .retry_after()
                 .map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
             attempt: error.attempt().cloned(),
-            ..Self::new(outcome, Some(error.kind().as_str()), message)
+            ..Self::new(outcome, Some(error.kind().as_str()), error.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, ProviderDetail};
+
+    fn json(stop: &Stop) -> serde_json::Value {
+        serde_json::to_value(stop.report()).unwrap()
+    }
+
+    fn call(error: Error) -> Stop {
+        Stop::Call {
+            provider: "zoom".into(),
+            error,
+        }
+    }
+
+    #[test]
+    fn everything_to_mend_is_told_together() {
+        let unsupported = Error::not_applied(ErrorKind::Unsupported, "it cannot");
+        let stop = Stop::all(vec![Stop::usage("a"), Stop::config("b"), call(unsupported)]);
+        assert_eq!(stop.lines(), ["a", "b", "zoom: it cannot"]);
+        assert_eq!(stop.exit(), Exit::Usage);
+        assert_eq!(json(&stop)["problems"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn an_answer_that_says_when_to_come_back_says_so_rounded_up() {
+        let error = Error::not_applied(ErrorKind::RateLimited, "slow down")
+            .with_retry_after(Some(std::time::Duration::from_millis(1200)))
+            .with_detail(ProviderDetail {
+                tracking_id: Some("t-1".into()),
+                ..ProviderDetail::default()
+            });
+        let stop = call(error);
+        let report = json(&stop);
+        assert_eq!(report["outcome"], "not_applied");
+        assert_eq!(report["kind"], "rate_limited");
+        assert_eq!(report["retry_after_seconds"], 2);
+        assert_eq!(report["tracking_id"], "t-1");
+        assert_eq!(stop.exit(), Exit::RateLimited);
+    }
+
+    #[test]
+    fn an_unknown_outcome_carries_its_attempt() {
+        let stop = call(Error::unknown(ErrorKind::TimedOut, "late", Attempt::new("zoom")));
+        assert_eq!(stop.exit(), Exit::Unknown);
+        let report = json(&stop);
+        assert_eq!(
+            (&report["outcome"], &report["attempt"]["provider"]),
+            (&"unknown".into(), &"zoom".into())
+        );
+    }
+
+    #[test]
+    fn a_failed_probe_settles_nothing_whatever_failed() {
+        let error = Error::not_applied(ErrorKind::Unreachable, "no connection");
+        let stop = Stop::Unsettled {
+            provider: "zoom".into(),
+            error,
+        };
+        assert_eq!(
+            (stop.exit(), &json(&stop)["outcome"]),
+            (Exit::Unknown, &"unknown".into())
+        );
+    }
+
+    #[test]
+    fn an_abandoned_call_is_unknown_and_an_early_interrupt_is_not() {
+        let stop = Stop::Abandoned {
+            attempt: Attempt::new("zoom"),
+        };
+        assert_eq!(
+            (stop.exit(), &json(&stop)["outcome"]),
+            (Exit::Unknown, &"unknown".into())
+        );
+        let stop = Stop::Interrupted;
+        assert_eq!(
+            (stop.exit() as u8, &json(&stop)["outcome"]),
+            (130, &"not_applied".into())
+        );
     }
 }

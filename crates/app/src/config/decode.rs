@@ -59,6 +59,7 @@ fn zoom(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
         ("free", Plan::Free),
         ("pro", Plan::Pro),
         ("business", Plan::Business),
+        ("unlimited", Plan::Unlimited),
     ];
     if let Some(plan) = section.choice("plan", &plans) {
         zoom.zoom.plan = plan;
@@ -80,9 +81,16 @@ fn zoom(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
 
 #[cfg(feature = "identity")]
 fn identity(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
+    use repass_identity::Deployment;
+
     let kinds: &[(_, ReadAuth)] = &[("bearer", bearer), ("client-credentials", client_credentials)];
     let auth = auth(section, folder, kinds);
     let mut identity = super::IdentityProvider::new(section.required_text("base_url"), auth);
+    identity.identity.organization = section.text("organization");
+    let deployments = [("own", Deployment::Own), ("cloud", Deployment::Cloud)];
+    if let Some(deployment) = section.choice("deployment", &deployments) {
+        identity.identity.deployment = deployment;
+    }
     connection(&mut identity.connection, section, folder);
     identity.into()
 }
@@ -132,7 +140,7 @@ fn server_to_server(auth: &mut Section<'_>, folder: &Path) -> Auth {
         client_secret: auth.required_secret("client_secret", folder),
         token_url: auth
             .text("token_url")
-            .unwrap_or_else(|| super::ServerToServer::TOKEN_URL.to_owned()),
+            .unwrap_or_else(|| repass_zoom::TOKEN_URL.to_owned()),
     })
 }
 

@@ -1,9 +1,9 @@
 //! Configuration: which providers there are, where each lives, and where its secrets come from.
 //!
-//! It is read in steps, each in a file of its own: a TOML [`document`] becomes a tree, [`variables`]
-//! (`REPASS__SECTION__KEY`) are laid over it, [`decode`] makes typed values of it with the help of
-//! [`section`], and [`provider`] says which values are good. Every step adds to one list of [`problem`]s, so
-//! that all of them are told at once.
+//! It is read in steps, each in a file of its own: a TOML document becomes a tree (`document`), variables
+//! named `REPASS__SECTION__KEY` are laid over it (`variables`), typed values are made of it (`decode`, with the
+//! help of `section`) and judged (`provider`). Every step adds to one list of problems (`problem`), so that all
+//! of them are told at once.
 
 mod decode;
 mod document;
@@ -23,11 +23,13 @@ use document::Origins;
 pub use duration::parse as parse_duration;
 pub use problem::{ConfigError, Problem};
 pub(crate) use problem::{Problems, did_you_mean};
+pub use provider::{Auth, Connection, ProviderConfig, Tls};
 #[cfg(feature = "identity")]
-pub use provider::IdentityProvider;
+pub use provider::{ClientCredentials, IdentityProvider};
 #[cfg(feature = "zoom")]
-pub use provider::ZoomProvider;
-pub use provider::{Auth, ClientCredentials, Connection, ProviderConfig, ServerToServer, Tls};
+pub use provider::{ServerToServer, ZoomProvider};
+#[cfg(feature = "identity")]
+pub use repass_identity::Deployment;
 #[cfg(feature = "zoom")]
 pub use repass_zoom::{BodyEncoding, Plan};
 

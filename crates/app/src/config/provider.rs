@@ -60,6 +60,17 @@ impl ProviderConfig {
         let connection = self.connection();
         note(problems, path, connection.validate());
         note(problems, &format!("{path}.auth"), connection.auth.validate());
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(_) => {}
+            #[cfg(feature = "identity")]
+            Self::Identity(portal) => {
+                let organization = portal.identity.organization.as_deref();
+                if organization.is_some_and(|organization| !is_guid(organization)) {
+                    problems.add(&format!("{path}.organization"), "must be the organization's GUID");
+                }
+            }
+        }
     }
 }
 
@@ -100,7 +111,7 @@ impl From<ZoomProvider> for ProviderConfig {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct IdentityProvider {
-    /// The portal's own settings.
+    /// The portal's own settings: `organization` and `deployment`.
     #[serde(flatten)]
     pub identity: repass_identity::IdentityConfig,
     /// How to reach it.
@@ -188,9 +199,11 @@ pub enum Auth {
         /// The token.
         token: SecretRef,
     },
-    /// Zoom's server-to-server OAuth. Can be configured, but not used yet.
+    /// Zoom's server-to-server OAuth.
+    #[cfg(feature = "zoom")]
     ServerToServer(ServerToServer),
-    /// OAuth client credentials at a token URL of their own. Can be configured, but not used yet.
+    /// OAuth client credentials at a token URL of their own, as identity portals have them.
+    #[cfg(feature = "identity")]
     ClientCredentials(ClientCredentials),
 }
 
@@ -198,13 +211,16 @@ impl Auth {
     fn validate(&self) -> Result<(), ValidationErrors> {
         match self {
             Self::Bearer { .. } => Ok(()),
+            #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => auth.validate(),
+            #[cfg(feature = "identity")]
             Self::ClientCredentials(auth) => auth.validate(),
         }
     }
 }
 
 /// Zoom's server-to-server OAuth.
+#[cfg(feature = "zoom")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ServerToServer {
     /// The Zoom account.
@@ -215,20 +231,16 @@ pub struct ServerToServer {
     pub client_id: String,
     /// The app's secret.
     pub client_secret: SecretRef,
-    /// Where tokens are given out.
+    /// Where tokens are granted; Zoom's own is [`repass_zoom::TOKEN_URL`].
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
 }
 
-impl ServerToServer {
-    /// Where Zoom gives out tokens.
-    pub const TOKEN_URL: &'static str = "https://zoom.us/oauth/token";
-}
-
 /// OAuth client credentials.
+#[cfg(feature = "identity")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ClientCredentials {
-    /// Where tokens are given out.
+    /// Where tokens are granted.
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
     /// The client's id.
@@ -245,6 +257,12 @@ fn is_base_url(text: &str) -> Result<(), ValidationError> {
     text.parse::<BaseUrl>()
         .map(drop)
         .map_err(|invalid| bad(invalid.to_string()))
+}
+
+#[cfg(feature = "identity")]
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 fn is_some_time(duration: &Duration) -> Result<(), ValidationError> {

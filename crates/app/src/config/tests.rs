@@ -63,6 +63,8 @@ fn every_key_is_read() {
         [providers.i]
         kind = "identity"
         base_url = "https://id.example.com/identity_"
+        organization = "0c6a0000-0000-4000-8000-00000000000a"
+        deployment = "cloud"
         [providers.i.auth]
         kind = "client-credentials"
         token_url = "https://id.example.com/identity_/connect/token"
@@ -86,6 +88,8 @@ fn every_key_is_read() {
         "kind = \"client-credentials\"",
         "file = \"/run/secrets/portal\"",
         "scope = \"PM.User.Write\"",
+        "organization = \"0c6a0000-0000-4000-8000-00000000000a\"",
+        "deployment = \"cloud\"",
     ] {
         assert!(shown.contains(line), "{line} in:\n{shown}");
     }
@@ -116,7 +120,7 @@ fn all_problems_are_told_at_once_each_with_its_line() {
     let expected = [
         "config:1: default_provider: names no configured provider; did you mean `zoom`?",
         "config:2: defualt: unknown key",
-        "config:5: providers.zoom.plan: must be \"free\", \"pro\" or \"business\"; did you mean `business`?",
+        "config:5: providers.zoom.plan: must be \"free\", \"pro\", \"business\" or \"unlimited\"; did you mean `business`?",
         "config:6: providers.zoom.base_ulr: unknown key; did you mean `base_url`?",
         "config:7: providers.zoom.auth.token: is missing",
         "config:8: providers.zoom.connect_timeout: must be a duration such as `500ms`, `30s` or `2m`",
@@ -158,6 +162,10 @@ fn bad_values_are_told() {
         (
             &format!("{ZOOM}connect_timeout = \"0s\""),
             "config:4: providers.zoom.connect_timeout: must be longer than nothing",
+        ),
+        (
+            &format!("{PORTAL}organization = \"acme\""),
+            "config:5: providers.portal.organization: must be the organization's GUID",
         ),
         (
             &format!("{ZOOM}tls = {{ ca = \"x\" }}"),

@@ -2,12 +2,10 @@
 
 pub(super) mod change;
 pub(super) mod config;
-#[cfg(feature = "sandbox")]
 mod demo;
 mod providers;
 pub(super) mod reset;
 pub(super) mod resolve;
-#[cfg(feature = "sandbox")]
 pub(super) mod sandbox;
 
 use super::args::{Args, Command};
@@ -25,9 +23,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Resolve(args) => resolve::run(&args, global, output, signals).await,
         Command::Providers => providers::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
-        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, output, signals).await,
-        #[cfg(feature = "sandbox")]
         Command::Demo => demo::run(output, signals).await,
     }
 }

@@ -9,7 +9,7 @@ mod tap;
 
 use std::sync::Arc;
 
-use repass_sandbox::{IdentityIds, Options, Provider, Sandbox};
+use repass_sandbox::{Provider, Sandbox};
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
@@ -42,19 +42,14 @@ struct Told {
 }
 
 pub(super) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
-    let mut options = Options::default();
-    options.identity.ids = IdentityIds::Any;
-    let sandbox = Sandbox::start(options)
+    let sandbox = Sandbox::start_default()
         .await
         .map_err(|error| Stop::internal(error.to_string()))?;
     let tap = Tap::start(sandbox.addr())
         .await
         .map_err(|error| Stop::internal(error.to_string()))?;
-    let config = Config::for_providers(
-        &format!("http://{}/v2", tap.addr()),
-        &format!("http://{}/identity", tap.addr()),
-        sandbox.token(),
-    );
+    let origin = format!("http://{}", tap.addr());
+    let config = Config::for_sandbox_at(&sandbox, &format!("{origin}/v2"), &format!("{origin}/identity"));
     if !output.json {
         output::text(&show::introduction(sandbox.addr()));
     }

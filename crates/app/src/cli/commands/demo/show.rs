@@ -36,6 +36,7 @@ pub(super) fn step(number: usize, step: &Step, told: &Told, sandbox: &Sandbox) -
             step.provider
         ));
     }
+    line(&format!("{NAME}{}{NAME:#}", call(step)));
     let hide = |text: &str| hide(text, step, sandbox);
     for (index, request) in told.requests.iter().enumerate() {
         wire(request, "→", &hide, &mut line);
@@ -100,6 +101,15 @@ pub(super) fn ledger(all: &[Told]) -> String {
     out
 }
 
+// As the code of an embedder has it; the provider is not part of it.
+fn call(step: &Step) -> String {
+    let user = step.user;
+    match step.current {
+        Some(_) => format!("service.replace(&cx, \"{user}\", current, new)"),
+        None => format!("service.reset(&cx, \"{user}\", new)"),
+    }
+}
+
 fn wire(message: &Message, arrow: &str, hide: &impl Fn(&str) -> String, line: &mut impl FnMut(&str)) {
     let start = message
         .start
@@ -112,7 +122,15 @@ fn wire(message: &Message, arrow: &str, hide: &impl Fn(&str) -> String, line: &m
         }
     }
     for body in message.body.lines().filter(|body| !body.is_empty()) {
-        line(&format!("  {}", hide(body)));
+        line(&format!("  {}", cut(&hide(body))));
+    }
+}
+
+// Long enough for every rule of a refusal.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(330) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -63,8 +63,9 @@ fn text(sandbox: &Sandbox, token: &Path, authority: Option<&Path>) -> String {
         "{MARK}; it leads nowhere when that has ended.\n\
          default_provider = \"zoom\"\n\n\
          [providers.zoom]\nkind = \"zoom\"\n{}\n\
-         [providers.portal]\nkind = \"identity\"\n{}",
+         [providers.portal]\nkind = \"identity\"\norganization = \"{}\"\n{}",
         common(sandbox.zoom_base_url()),
+        sandbox.announcement().identity.partition,
         common(sandbox.identity_base_url()),
     )
 }
