@@ -29,7 +29,7 @@ fn passwords_that_none_can_take() {
         (b"\xff\xfe-bad", "UTF-8"),
         (b"nul\0inside", "NUL"),
         (&[b'x'; 5000], "too long"),
-        (&[b'x'; 5_000_000], "too long"),
+        (&vec![b'x'; 5_000_000], "too long"),
     ] {
         refused(&world, &world.reset_alice(stdin), 2, part);
     }
@@ -114,10 +114,10 @@ fn a_certificate_that_is_not_trusted() {
         tls: true,
         ..Options::default()
     });
-    world.configure(&world.sandbox.zoom_base_url().to_owned(), false);
+    world.configure(world.sandbox.zoom_base_url(), false);
     let run = world.reset_alice("New-Passw0rd-1\n");
     refused(&world, &run, 7, "certificate");
-    world.configure(&world.sandbox.zoom_base_url().to_owned(), true);
+    world.configure(world.sandbox.zoom_base_url(), true);
     assert_eq!(world.reset_alice("New-Passw0rd-1\n").code, 0, "with its CA it is");
 }
 
@@ -132,7 +132,7 @@ fn every_problem_of_a_config_is_told_at_once() {
     assert_eq!(run.code, 2, "{run:?}");
     for part in [
         "repass.toml:1",
-        "zom",
+        "`zoom`",
         "repass.toml:4",
         "base_ulr",
         "base_url",

@@ -1,5 +1,9 @@
-//! No password and no token in anything that the binary writes, every crate at TRACE.
+//! No password and no token in anything that the binary writes, nor in any crate's logs at TRACE.
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use repass::{CallContext, Password, PasswordServiceExt as _, Services};
 use repass_tests::{Run, finish};
 
 use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, World};
@@ -54,8 +58,8 @@ fn in_success_and_failure() {
             let run = traced(&world, &arguments, &stdin);
             assert_clean(&run);
             assert!(
-                run.stderr.contains("hyper") && run.stderr.contains("TRACE"),
-                "logs are on"
+                run.stderr.contains("DEBUG repass_transport"),
+                "logs are on: {run:?}"
             );
             codes.push(run.code);
         }
@@ -71,7 +75,7 @@ fn in_what_an_unreachable_or_distrusting_provider_leaves() {
     let run = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
     assert_clean(&run);
     world.secret("token", "canary-token-8151-other");
-    world.configure(&world.sandbox.zoom_base_url().to_owned(), false);
+    world.configure(world.sandbox.zoom_base_url(), false);
     let refused = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
     assert_clean(&refused);
     assert_eq!((run.code, refused.code), (7, 4));
@@ -92,4 +96,62 @@ fn in_the_demo_and_the_shown_config() {
             "{trace}"
         );
     }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// The binary logs repass's own events only; an embedder may log every crate's.
+#[test]
+fn in_the_logs_of_every_crate_around_the_library() {
+    let world = World::new();
+    let log = Log::default();
+    let shared = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || shared.clone())
+        .finish();
+    let services = Services::from_file(world.path("repass.toml")).unwrap();
+    let password = |text| Password::new(text).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let printed = tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(async {
+            let (cx, zoom, portal) = (
+                CallContext::default(),
+                services.get("zoom").unwrap(),
+                services.get("portal").unwrap(),
+            );
+            let applied = zoom.reset(&cx, ALICE.parse().unwrap(), password(NEW)).await;
+            let wrong = portal
+                .replace(&cx, ALICE_ID.parse().unwrap(), password(WRONG), password(NEW))
+                .await;
+            format!(
+                "{applied:?} {wrong:?} {services:?} {zoom:?} {portal:?} {}",
+                wrong.as_ref().unwrap_err()
+            )
+        })
+    });
+    let stderr = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        stderr.contains("TRACE") && stderr.contains("hyper"),
+        "logs are on: {stderr}"
+    );
+    assert_clean(&Run {
+        code: 0,
+        stdout: printed,
+        stderr,
+    });
 }

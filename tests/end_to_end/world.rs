@@ -45,10 +45,7 @@ impl World {
         if let Some(pem) = world.sandbox.ca_pem() {
             fs::write(world.path("ca.pem"), pem).unwrap();
         }
-        world.configure(
-            &world.sandbox.zoom_base_url().to_owned(),
-            world.sandbox.ca_pem().is_some(),
-        );
+        world.configure(world.sandbox.zoom_base_url(), world.sandbox.ca_pem().is_some());
         world
     }
 

@@ -32,12 +32,12 @@ pub fn binary() -> &'static Path {
             .output();
         let build = build.unwrap_or_else(|error| panic!("cargo does not start: {error}"));
         let messages = String::from_utf8_lossy(&build.stdout);
-        let built = messages
+        let reports = messages
             .lines()
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let path = built
+        let path = reports
             .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .last();
+            .next_back();
         path.unwrap_or_else(|| panic!("the binary does not build"))
     })
 }

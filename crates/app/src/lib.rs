@@ -42,3 +42,8 @@ mod wiring;
 pub use config::{Config, ConfigError};
 pub use repass_domain::*;
 pub use services::{Services, UnknownProvider};
+
+// The README's Rust is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

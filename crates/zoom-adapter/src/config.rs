@@ -1,5 +1,6 @@
 //! What can be set about Zoom.
 
+use repass_transport::RateLimit;
 use serde::{Deserialize, Serialize};
 
 /// What can be set about Zoom, besides address and credentials, which are the transport's.
@@ -15,6 +16,21 @@ pub struct ZoomConfig {
 impl ZoomConfig {
     /// Where Zoom's API lives.
     pub const BASE_URL: &'static str = "https://api.zoom.us/v2";
+
+    /// The plan's rate limits, by Zoom's own labels (documented). They are counted for the whole
+    /// account, other apps included.
+    pub fn limits(&self) -> Vec<(&'static str, RateLimit)> {
+        let (light, medium) = match self.plan {
+            Plan::Free => (4, 2),
+            Plan::Pro => (30, 20),
+            Plan::Business => (80, 60),
+            Plan::Unlimited => return vec![],
+        };
+        vec![
+            ("light", RateLimit::per_second(light)),
+            ("medium", RateLimit::per_second(medium)),
+        ]
+    }
 }
 
 /// A Zoom account's plan.
@@ -28,6 +44,9 @@ pub enum Plan {
     Pro,
     /// Business, Education, Enterprise and Partner accounts.
     Business,
+    /// No limit on this side, for accounts with limits of their own; a refusal by Zoom's is
+    /// honoured all the same.
+    Unlimited,
 }
 
 /// How the body of a request is written.
