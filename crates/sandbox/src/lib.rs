@@ -7,6 +7,26 @@
 //! Whatever the providers do not document is a switch in [`Options`], with the likeliest answer as its
 //! default. Passwords in here are made up; the ledger still holds keyed fingerprints only.
 //!
+//! # Control routes
+//!
+//! Under `/_sandbox`, without a token, in JSON; they are never counted and never struck by a fault.
+//!
+//! | route | does |
+//! | --- | --- |
+//! | `GET ledger` | [`Ledger`]: every password really set, and how often whose |
+//! | `POST verify` | `{"provider","user","password"}` → `{"current":true}` when that is the current password |
+//! | `GET requests` | [`Requests`]: what has arrived, by route and status |
+//! | `POST faults` | arms a [`Fault`]; `GET` lists the armed ones, `DELETE` disarms them |
+//! | `POST connections` | `{"close_next":3}` closes connections when accepted, `{"refuse_ms":500}` stops listening |
+//! | `POST revoke-tokens` | `{"provider":"zoom"}` ends every issued token |
+//! | `POST clock` | `{"advance_seconds":60}` moves the clock that lifetimes, caps, lock-outs and limits follow |
+//! | `POST reset` | everything back to the start, but for the clock |
+//!
+//! A fault that applies a change and then loses the answer:
+//! `{"match":{"user":"alice@example.com","nth":2,"times":1},"action":{"when":"after-apply","cut":{"at":"answer","how":"rst"}}}`.
+//!
+//! # Example
+//!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use repass_sandbox::{Provider, Sandbox};
@@ -51,9 +71,10 @@ pub use announcement::{
 pub use faults::{Action, Cut, CutAt, CutHow, Drip, Fault, FaultError, Matching, Respond, When};
 pub use ledger::{Change, Ledger, Operation, Total};
 pub use options::{
-    FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, LengthUnit, LicenseRefusal,
-    Lockout, MissingScope, OAuthClient, Options, Provider, RetryAfter, SeedError, SeededUser, SettingsShape,
-    UnknownPath, UnknownUser, ZoomBody, ZoomOptions, ZoomPlan, ZoomRules,
+    BadId, FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, LengthUnit,
+    LicenseRefusal, Lockout, MissingScope, NullPassword, OAuthClient, Options, Provider, RetryAfter,
+    ScopeStatus, SeedError, SeededUser, SettingsShape, UnknownPath, UnknownUser, ZoomBody, ZoomOptions,
+    ZoomPlan, ZoomRules,
 };
 pub use people::numbered_password;
 pub use sandbox::{Sandbox, StartError};

@@ -7,7 +7,7 @@ use super::result::{self, Failure};
 use super::rules::Policy;
 use crate::ledger::{Entry, Operation};
 use crate::message::reply::{Received, Reply};
-use crate::options::Provider;
+use crate::options::{NullPassword, Provider};
 use crate::shared::{Shared, World};
 
 const FIELDS: &[Field] = &[("oldPassword", Kind::Text), ("newPassword", Kind::Text)];
@@ -16,6 +16,7 @@ const FIELDS: &[Field] = &[("oldPassword", Kind::Text), ("newPassword", Kind::Te
 /// this order. A new password that equals the old one is set, too, unless reuse is limited.
 pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
     let (key, fields) = super::bind(shared, id, request, FIELDS)?;
+    let options = &shared.options.identity;
     let mut missing = Problems::default();
     for (field, _) in FIELDS {
         if fields.text(field).is_none() {
@@ -23,9 +24,11 @@ pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Re
         }
     }
     let (Some(old), Some(new)) = (fields.text("oldPassword"), fields.text("newPassword")) else {
-        return Err(Refusal::Invalid(missing));
+        return Err(match options.null_password {
+            NullPassword::Problem => Refusal::Invalid(missing),
+            NullPassword::ServerError => Refusal::ServerError,
+        });
     };
-    let options = &shared.options.identity;
     let (old, fingerprint) = (shared.fingerprinter.of(old), shared.fingerprinter.of(new));
     let broken = Policy::of(options).broken(new);
 

@@ -18,6 +18,7 @@ use http::Method;
 
 use crate::message::content_type::media_type;
 use crate::message::reply::{Received, Reply};
+use crate::options::BadId;
 use crate::shared::Shared;
 
 use json_net::Fields;
@@ -36,6 +37,11 @@ pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Re
 }
 
 fn handle(shared: &Shared, target: &Target, request: &Received) -> Result<Reply, Refusal> {
+    let options = &shared.options.identity;
+    let is_bad = |id| directory::key(options.ids, id).is_none();
+    if options.bad_id == BadId::NotFound && target.user().is_some_and(is_bad) {
+        return Err(Refusal::NoSuchRoute);
+    }
     let pass = || access::pass(shared, target, request);
     match (target, request.method()) {
         (Target::Token, &Method::POST) => Ok(connect::token(shared, request)),

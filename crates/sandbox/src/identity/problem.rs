@@ -41,6 +41,10 @@ pub(super) fn plain(status: StatusCode) -> Reply {
         StatusCode::NOT_FOUND => ("rfc7231#section-6.5.4", "Not Found"),
         StatusCode::METHOD_NOT_ALLOWED => ("rfc7231#section-6.5.5", "Method Not Allowed"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("rfc7231#section-6.5.13", "Unsupported Media Type"),
+        StatusCode::INTERNAL_SERVER_ERROR => (
+            "rfc7231#section-6.6.1",
+            "An error occurred while processing your request.",
+        ),
         _ => ("rfc7231#section-6.5.1", "Bad Request"),
     };
     reply::json_as(status, CONTENT_TYPE, &body(status, section, title))

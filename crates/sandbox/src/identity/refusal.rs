@@ -11,7 +11,7 @@ use super::problem::{self, Problems};
 use super::result::{self, Failure};
 use crate::limits::put_retry_after;
 use crate::message::reply::{self, Reply};
-use crate::options::{UnknownPath, UnknownUser};
+use crate::options::{ScopeStatus, UnknownPath, UnknownUser};
 use crate::shared::Shared;
 
 /// Why a request is not carried out.
@@ -31,6 +31,10 @@ pub(super) enum Refusal {
     TooMany(Duration),
     UnsupportedMediaType,
     NoSuchUser(String),
+    /// The id is none, and the path therefore no route.
+    NoSuchRoute,
+    /// What the bare framework does with an argument it cannot take.
+    ServerError,
     /// The arguments could not be bound.
     Invalid(Problems),
     /// The operation was tried and did not succeed.
@@ -64,7 +68,12 @@ impl Refusal {
                 let has = has.join(",");
                 // The blank at the end is the provider's own.
                 let text = format!("Scope(s) '{has}' is(are) invalid. Expect to have '{one}' or '{other}'. ");
-                reply::json(StatusCode::FORBIDDEN, &json!({"errorMessage": text}))
+                let status = match options.scope_status {
+                    ScopeStatus::Forbidden => StatusCode::FORBIDDEN,
+                    ScopeStatus::Unauthorized => StatusCode::UNAUTHORIZED,
+                    ScopeStatus::BadRequest => StatusCode::BAD_REQUEST,
+                };
+                reply::json(status, &json!({"errorMessage": text}))
             }
             Self::TooMany(wait) => {
                 let mut reply = reply::empty(StatusCode::TOO_MANY_REQUESTS);
@@ -84,6 +93,8 @@ impl Refusal {
                     result::failure(options.failure_status, &[unknown])
                 }
             },
+            Self::NoSuchRoute => problem::plain(StatusCode::NOT_FOUND),
+            Self::ServerError => problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
             Self::Invalid(problems) => problems.reply(),
             Self::Failed(failures) => result::failure(options.failure_status, failures),
         }

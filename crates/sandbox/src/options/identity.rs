@@ -36,6 +36,38 @@ switch! {
 }
 
 switch! {
+    /// How an id that is no GUID is answered.
+    BadId {
+        /// 400 with a validation problem that names it.
+        Problem = "problem",
+        /// 404 with problem details, as if the path were no route.
+        NotFound = "404",
+    }
+}
+
+switch! {
+    /// How a missing or `null` password is answered.
+    NullPassword {
+        /// 400 with a validation problem that names it.
+        Problem = "problem",
+        /// 500 with problem details, as the bare framework would.
+        ServerError = "500",
+    }
+}
+
+switch! {
+    /// The HTTP status of a missing scope.
+    ScopeStatus {
+        /// Forbidden.
+        Forbidden = "403",
+        /// Unauthorized.
+        Unauthorized = "401",
+        /// Bad request.
+        BadRequest = "400",
+    }
+}
+
+switch! {
     /// How a GUID that is nobody's is answered.
     UnknownUser {
         /// 404 with problem details.
@@ -95,6 +127,10 @@ pub struct IdentityOptions {
     pub lockout: Lockout,
     /// The status of a refusal.
     pub failure_status: FailureStatus,
+    /// How an id that is no GUID is answered, where only GUIDs are taken.
+    pub bad_id: BadId,
+    /// How a missing or `null` password is answered.
+    pub null_password: NullPassword,
     /// How a GUID that is nobody's is answered.
     pub unknown_user: UnknownUser,
     /// How a path that is no route is answered.
@@ -108,6 +144,8 @@ pub struct IdentityOptions {
     pub token_lifetime: Duration,
     /// The scopes granted to the app, and those of the static token.
     pub scopes: Vec<String>,
+    /// The status of a missing scope.
+    pub scope_status: ScopeStatus,
     /// How a token request in JSON is answered.
     pub json_token_request: JsonTokenRequest,
     /// Whether the cloud's rate limits are enforced: in any 5 minutes of the sandbox's clock 300 GET, 24,000
@@ -132,6 +170,8 @@ impl Default for IdentityOptions {
                 description: "User is locked out.".to_owned(),
             },
             failure_status: FailureStatus::BadRequest,
+            bad_id: BadId::Problem,
+            null_password: NullPassword::Problem,
             unknown_user: UnknownUser::NotFound,
             unknown_path: UnknownPath::Page,
             standalone: false,
@@ -141,6 +181,7 @@ impl Default for IdentityOptions {
             },
             token_lifetime: Duration::from_secs(3600),
             scopes: ["PM.Setting", "PM.User"].map(str::to_owned).to_vec(),
+            scope_status: ScopeStatus::Forbidden,
             json_token_request: JsonTokenRequest::Page,
             rate_limits: false,
             retry_after: RetryAfter::None,

@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use crate::switch::switch;
 
 pub use identity::{
-    FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, Lockout, UnknownPath,
-    UnknownUser,
+    BadId, FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, Lockout,
+    NullPassword, ScopeStatus, UnknownPath, UnknownUser,
 };
 pub use zoom::{
     LengthUnit, LicenseRefusal, MissingScope, SettingsShape, ZoomBody, ZoomOptions, ZoomPlan, ZoomRules,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::Method;
 use repass_sandbox::{
-    IdentityOptions, Lockout, Options, Provider, RetryAfter, Sandbox, UnknownPath, UnknownUser,
+    BadId, IdentityOptions, Lockout, NullPassword, Options, Provider, RetryAfter, Sandbox, ScopeStatus,
+    UnknownPath, UnknownUser,
 };
 use serde_json::json;
 
-use crate::client::{ALICE_GUID, ALICE_PASSWORD, identity_change, put_json, request, send, start};
+use crate::client::{ALICE_GUID, ALICE_PASSWORD, identity_change, post_json, put_json, request, send, start};
 
 async fn identity(identity: IdentityOptions) -> Sandbox {
     start(Options {
@@ -202,6 +203,44 @@ async fn a_shape_that_is_unknown_is_a_switch() {
     .await;
     let answer = identity_change(&sandbox, nobody, "x", "y").await;
     assert_eq!(answer.result(), (400, false, vec!["UserNotFound".to_owned()]));
+
+    let sandbox = identity(IdentityOptions {
+        bad_id: BadId::NotFound,
+        ..IdentityOptions::default()
+    })
+    .await;
+    let answer = identity_change(&sandbox, "har-3107", "x", "y").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["title"]),
+        (404, &json!("Not Found"))
+    );
+
+    let null_password = NullPassword::ServerError;
+    let sandbox = identity(IdentityOptions {
+        null_password,
+        ..IdentityOptions::default()
+    })
+    .await;
+    let path = format!("/identity/api/User/{ALICE_GUID}/changepassword");
+    let answer = post_json(&sandbox, &path, &json!({"newPassword": "Brand-New-42"})).await;
+    assert_eq!((answer.status.as_u16(), answer.json().get("errors")), (500, None));
+
+    for (scope_status, status) in [
+        (ScopeStatus::Forbidden, 403),
+        (ScopeStatus::Unauthorized, 401),
+        (ScopeStatus::BadRequest, 400),
+    ] {
+        let scopes = Vec::new();
+        let sandbox = identity(IdentityOptions {
+            scopes,
+            scope_status,
+            ..IdentityOptions::default()
+        })
+        .await;
+        let answer = identity_change(&sandbox, ALICE_GUID, "x", "y").await;
+        assert_eq!(answer.status, status);
+        assert!(answer.json()["errorMessage"].is_string());
+    }
 
     let sandbox = identity(IdentityOptions {
         unknown_path: UnknownPath::NotFound,
