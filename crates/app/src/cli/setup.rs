@@ -1,6 +1,7 @@
 //! From the global options to a service.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use repass_sandbox::Sandbox;
@@ -8,7 +9,7 @@ use repass_sandbox::Sandbox;
 use super::args::Global;
 use super::lookup;
 use super::stop::Stop;
-use crate::{Config, PasswordService, Services, UnknownProvider};
+use crate::{Config, ConfigError, PasswordService, Services, UnknownProvider};
 
 /// The configuration that a command works with, and the sandbox behind it, which lives as long.
 #[derive(Debug)]
@@ -31,24 +32,7 @@ impl Setup {
                 _sandbox: Some(sandbox),
             });
         }
-        let file = lookup::find(
-            global.config.as_deref(),
-            |name| std::env::var_os(name),
-            std::path::Path::exists,
-        );
-        let (file, searched) = match file {
-            Ok(file) => (Some(file), Vec::new()),
-            Err(searched) => (None, searched),
-        };
-        let ours = |(name, _): &(std::ffi::OsString, _)| name.as_encoded_bytes().starts_with(b"REPASS__");
-        if file.is_none() && !std::env::vars_os().any(|variable| ours(&variable)) {
-            let places: Vec<_> = searched.iter().map(|path| path.display().to_string()).collect();
-            return Err(Stop::config(format!(
-                "there is no configuration (looked for {}); start one with `repass config init repass.toml`, or try \
-                 --sandbox",
-                places.join(", ")
-            )));
-        }
+        let file = file(global)?;
         let config = Config::load(file.as_deref(), std::env::vars_os())?;
         tracing::info!(file = ?file, "configuration read");
         Ok(Self {
@@ -69,8 +53,43 @@ impl Setup {
     }
 }
 
+/// Everything that is wrong with the configuration, its references included.
+pub(super) async fn check(global: &Global) -> Result<(), Stop> {
+    if global.sandbox {
+        return Ok(());
+    }
+    let file = file(global)?;
+    blocking(move || Services::load(file.as_deref(), std::env::vars_os()))
+        .await
+        .map(drop)
+}
+
 /// Builds services where the programs that give their secrets may take their time.
 pub(super) async fn build(config: Config) -> Result<Services, Stop> {
-    let built = tokio::task::spawn_blocking(move || Services::from_config(config)).await;
-    Ok(built.map_err(|error| Stop::internal(error.to_string()))??)
+    blocking(move || Services::from_config(config)).await
+}
+
+async fn blocking(
+    build: impl FnOnce() -> Result<Services, ConfigError> + Send + 'static,
+) -> Result<Services, Stop> {
+    let services = tokio::task::spawn_blocking(build).await;
+    Ok(services.map_err(|error| Stop::internal(error.to_string()))??)
+}
+
+// The file to read; `None` when there is none but variables say it all.
+fn file(global: &Global) -> Result<Option<PathBuf>, Stop> {
+    let variable = |name: &str| std::env::var_os(name);
+    let searched = match lookup::find(global.config.as_deref(), variable, Path::exists) {
+        Ok(file) => return Ok(Some(file)),
+        Err(searched) => searched,
+    };
+    let ours = |name: OsString| name.as_encoded_bytes().starts_with(b"REPASS__");
+    if std::env::vars_os().any(|(name, _)| ours(name)) {
+        return Ok(None);
+    }
+    let places: Vec<_> = searched.iter().map(|path| path.display().to_string()).collect();
+    Err(Stop::config(format!(
+        "there is no configuration (looked for {}); start one with `repass config init repass.toml`, or try --sandbox",
+        places.join(", ")
+    )))
 }

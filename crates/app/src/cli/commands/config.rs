@@ -30,6 +30,9 @@ pub(in crate::cli) enum Command {
 
 pub(super) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
     match command {
+        Command::Init { file: None } if output.json => {
+            output::object(&serde_json::json!({ "toml": STARTER }));
+        }
         Command::Init { file: None } => output::text(STARTER),
         Command::Init { file: Some(file) } => init(file, output)?,
         Command::Check => check(global, output).await?,
@@ -57,8 +60,8 @@ fn init(file: &Path, output: &Output) -> Result<(), Stop> {
 }
 
 async fn check(global: &Global, output: &Output) -> Result<(), Stop> {
+    setup::check(global).await?;
     let setup = Setup::load(global).await?;
-    setup::build(setup.config.clone()).await?;
     let listed = providers::list(setup.config).await?;
     if output.json {
         output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
@@ -63,6 +63,10 @@ impl Source {
     // A file of its own, so that the standard library's buffer of standard input stays empty.
     fn open(&self) -> Result<File, String> {
         match self {
+            Self::Stdin if io::stdin().is_terminal() => Err(
+                "cannot be read: it is a terminal, which would show it; leave the option out to be asked without echo"
+                    .to_owned(),
+            ),
             Self::Stdin => {
                 let descriptor = io::stdin().as_fd().try_clone_to_owned();
                 descriptor.map(File::from).map_err(|error| unreadable(&error))

@@ -123,3 +123,44 @@ fn change(step: &Step) -> Result<PasswordChange, Stop> {
         None => PasswordChange::reset(user, made_up(step.new)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_story_is_told_truthfully_and_without_a_secret() {
+        let sandbox = Sandbox::start_default().await.unwrap();
+        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let (zoom, portal) = (
+            format!("http://{}/v2", tap.addr()),
+            format!("http://{}/identity", tap.addr()),
+        );
+        let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
+        let mut ends = Vec::new();
+        for step in &STORY {
+            let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+            assert!(told.equal, "{told:?}");
+            let shown = show::step(1, step, &told, &sandbox);
+            for secret in [
+                step.new,
+                step.current.unwrap_or(step.new),
+                &sandbox.announcement().token,
+            ] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+            ends.push((told.claim, told.kind, told.requests.len()));
+        }
+        let refused = |kind, requests| ("not_applied", Some(kind), requests);
+        let expected = [
+            ("applied", None, 1),
+            ("applied", None, 2),
+            ("applied", None, 2),
+            refused("password_refused", 2),
+            refused("wrong_current_password", 2),
+            refused("user_not_found", 1),
+            refused("password_refused", 0),
+        ];
+        assert_eq!(ends, expected);
+    }
+}
