@@ -82,13 +82,13 @@ fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
             .quoting(None, Some(text));
     }
     if let Some(error) = field(body, "error").filter(|error| error.is_object()) {
-        let code = field(error, "code").map(plain);
+        let code = field(error, "code").map(plain).filter(|code| code != "0");
         let verdict = match code.as_deref() {
             Some("UnsupportedApiVersion") => Verdict::refused(ErrorKind::Misconfigured).advise(
                 "this address does not serve the identity API; a standalone server has it under /identity",
             ),
             // The older portal answers 200 to what it rejects (documented).
-            _ if field(body, "success").and_then(Value::as_bool) == Some(false) => Verdict {
+            _ if success && field(body, "success").and_then(Value::as_bool) == Some(false) => Verdict {
                 kind: ErrorKind::InvalidRequest,
                 observed: Observed::Refused,
                 ..by_status

@@ -1,0 +1,363 @@
+//! Every known answer to a password change at the portal, raw: one row for each. `fact` names the
+//! shape or code and its grade: *documented*, *schema* (the published OpenAPI file), *observed*,
+//! *framework*, *inferred*.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use repass_domain::{CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordServiceExt as _};
+use repass_identity::{IdentityConfig, IdentityService, client_credentials};
+use repass_transport::{
+    Answer, Credentials, HttpTransport, MockTransport, MockWire, StatusCode, Timeouts, Transport,
+};
+
+use ErrorKind::{
+    Conflict, InvalidRequest, LockedOut, Misconfigured, PasswordRefused, PermissionDenied, ProviderFault,
+    RateLimited, Unauthenticated, UnexpectedAnswer, UserNotFound, WrongCurrentPassword,
+};
+
+const JSON: &str = "application/json; charset=utf-8";
+const PROBLEM: &str = "application/problem+json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What goes in, and what comes out.
+struct Row {
+    fact: &'static str,
+    status: u16,
+    content_type: &'static str,
+    body: &'static str,
+    header: Option<(&'static str, &'static str)>,
+    kind: ErrorKind,
+    effect: Effect,
+    rules: &'static [(&'static str, Option<u32>)],
+    code: Option<&'static str>,
+    says: &'static str,
+}
+
+const fn row(fact: &'static str, status: u16, body: &'static str, kind: ErrorKind) -> Row {
+    Row {
+        fact,
+        status,
+        content_type: JSON,
+        body,
+        header: None,
+        kind,
+        effect: Effect::NotApplied,
+        rules: &[],
+        code: None,
+        says: "",
+    }
+}
+
+impl Row {
+    const fn rules(mut self, rules: &'static [(&'static str, Option<u32>)]) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    const fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    const fn says(mut self, part: &'static str) -> Self {
+        self.says = part;
+        self
+    }
+
+    const fn of_type(mut self, content_type: &'static str) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    const fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    const fn unknown(mut self) -> Self {
+        self.effect = Effect::Unknown;
+        self
+    }
+
+    fn answer(&self) -> Answer {
+        let status = StatusCode::from_u16(self.status).unwrap();
+        let answer = Answer::new(status)
+            .with_header("content-type", self.content_type)
+            .with_body(self.body);
+        match self.header {
+            Some((name, value)) => answer.with_header(name, value),
+            None => answer,
+        }
+    }
+}
+
+macro_rules! code {
+    ($code:literal, $text:literal) => {
+        concat!(
+            r#"{"succeeded":false,"errors":[{"code":""#,
+            $code,
+            r#"","description":""#,
+            $text,
+            r#""}]}"#
+        )
+    };
+}
+
+const TABLE: &[Row] = &[
+    // The framework's 22 describer codes, in the shape of the schema; 400 by it, 200 as observed.
+    row("framework DefaultError", 400, code!("DefaultError", "An unknown failure has occurred."), InvalidRequest).code("DefaultError").says("unknown failure"),
+    row("framework ConcurrencyFailure", 400, code!("ConcurrencyFailure", "Optimistic concurrency failure, object has been modified."), Conflict).code("ConcurrencyFailure"),
+    row("framework PasswordMismatch, 400", 400, code!("PasswordMismatch", "Incorrect password."), WrongCurrentPassword).code("PasswordMismatch").says("current password"),
+    row("observed PasswordMismatch, 200", 200, code!("PasswordMismatch", "Incorrect password."), WrongCurrentPassword).code("PasswordMismatch").says("current password"),
+    row("framework InvalidToken", 400, code!("InvalidToken", "Invalid token."), InvalidRequest).code("InvalidToken"),
+    row("framework RecoveryCodeRedemptionFailed", 400, code!("RecoveryCodeRedemptionFailed", "Recovery code redemption failed."), InvalidRequest).code("RecoveryCodeRedemptionFailed"),
+    row("framework LoginAlreadyAssociated", 400, code!("LoginAlreadyAssociated", "A user with this login already exists."), InvalidRequest).code("LoginAlreadyAssociated"),
+    row("framework InvalidUserName", 400, code!("InvalidUserName", "Username 'x y' is invalid, can only contain letters or digits."), InvalidRequest).code("InvalidUserName").says("Username"),
+    row("framework InvalidEmail", 400, code!("InvalidEmail", "Email 'x' is invalid."), InvalidRequest).code("InvalidEmail"),
+    row("observed DuplicateUserName", 400, code!("DuplicateUserName", "Username 'a@b' is already taken."), InvalidRequest).code("DuplicateUserName"),
+    row("observed DuplicateEmail", 400, code!("DuplicateEmail", "Email 'a@b' is already taken."), InvalidRequest).code("DuplicateEmail"),
+    row("framework InvalidRoleName", 400, code!("InvalidRoleName", "Role name 'x' is invalid."), InvalidRequest).code("InvalidRoleName"),
+    row("framework DuplicateRoleName", 400, code!("DuplicateRoleName", "Role name 'x' is already taken."), InvalidRequest).code("DuplicateRoleName"),
+    row("framework UserAlreadyHasPassword", 400, code!("UserAlreadyHasPassword", "User already has a password set."), InvalidRequest).code("UserAlreadyHasPassword"),
+    row("framework UserLockoutNotEnabled", 400, code!("UserLockoutNotEnabled", "Lockout is not enabled for this user."), InvalidRequest).code("UserLockoutNotEnabled"),
+    row("framework UserAlreadyInRole", 400, code!("UserAlreadyInRole", "User already in role 'x'."), InvalidRequest).code("UserAlreadyInRole"),
+    row("framework UserNotInRole", 400, code!("UserNotInRole", "User is not in role 'x'."), InvalidRequest).code("UserNotInRole"),
+    row("framework PasswordTooShort", 400, code!("PasswordTooShort", "Passwords must be at least 8 characters."), PasswordRefused).rules(&[("min_length", Some(8))]).code("PasswordTooShort"),
+    row("framework PasswordRequiresUniqueChars", 400, code!("PasswordRequiresUniqueChars", "Passwords must use at least 4 different characters."), PasswordRefused).rules(&[("distinct_characters", Some(4))]).code("PasswordRequiresUniqueChars"),
+    row("framework PasswordRequiresNonAlphanumeric", 400, code!("PasswordRequiresNonAlphanumeric", "Passwords must have at least one non alphanumeric character."), PasswordRefused).rules(&[("special", None)]).code("PasswordRequiresNonAlphanumeric"),
+    row("framework PasswordRequiresDigit", 200, code!("PasswordRequiresDigit", "Passwords must have at least one digit ('0'-'9')."), PasswordRefused).rules(&[("digit", None)]).code("PasswordRequiresDigit"),
+    row("framework PasswordRequiresLower", 400, code!("PasswordRequiresLower", "Passwords must have at least one lowercase ('a'-'z')."), PasswordRefused).rules(&[("lowercase", None)]).code("PasswordRequiresLower"),
+    row("framework PasswordRequiresUpper", 400, code!("PasswordRequiresUpper", "Passwords must have at least one uppercase ('A'-'Z')."), PasswordRefused).rules(&[("uppercase", None)]).code("PasswordRequiresUpper"),
+    row("framework, all failing rules at once", 200, r#"{"succeeded":false,"errors":[{"code":"PasswordTooShort","description":"Passwords must be at least 8 characters."},{"code":"PasswordRequiresDigit","description":"…"}]}"#, PasswordRefused).rules(&[("min_length", Some(8)), ("digit", None)]).code("PasswordTooShort+PasswordRequiresDigit"),
+    row("framework text in another language", 400, code!("PasswordTooShort", "Das Passwort braucht mindestens 10 Zeichen."), PasswordRefused).rules(&[("min_length", Some(10))]).code("PasswordTooShort"),
+    row("unknown code about passwords", 400, code!("PasswordWasUsedBefore", "…"), PasswordRefused).rules(&[("other", None)]).code("PasswordWasUsedBefore"),
+    row("unknown code", 400, code!("SomethingNew", "Something new about New-Passw0rd-1."), InvalidRequest).code("SomethingNew").says("about [redacted]."),
+    row("inferred lock-out code", 400, code!("UserLockedOut", "User is locked out."), LockedOut).code("UserLockedOut"),
+    row("framework lock-out text", 200, code!("X", "User is locked out."), LockedOut).code("X"),
+    row("schema, no errors told", 400, r#"{"succeeded":false,"errors":null}"#, InvalidRequest).says("refuses"),
+    // E2: the same nested.
+    row("observed, nested result", 200, r#"{"result":{"succeeded":false,"errors":[{"code":"DuplicateUserName","description":"Username 'a@b' is already taken."}]},"users":[]}"#, InvalidRequest).code("DuplicateUserName"),
+    // E3: validation problems.
+    row("documented validation problem", 400, r#"{"errors":{"newPassword":["The value is not valid."]},"type":"https://tools.ietf.org/html/rfc7231#section-6.5.1","title":"One or more validation errors occurred.","status":400,"traceId":"00-0-0-00"}"#, InvalidRequest).of_type(PROBLEM).says("newPassword: The value is not valid."),
+    row("observed, the same of a newer runtime", 400, r#"{"errors":{"":["A non-empty request body is required."]},"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("non-empty request body"),
+    row("framework, an id that is no GUID", 400, r#"{"errors":{"userId":["The value 'har-3107' is not valid."]},"title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("GUID"),
+    row("framework 404 problem", 404, r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404,"traceId":"00-0-0-00"}"#, UserNotFound).of_type(PROBLEM).says("Not Found"),
+    row("framework 409 problem", 409, r#"{"title":"Conflict","status":409}"#, Conflict).of_type(PROBLEM),
+    row("framework 415 problem", 415, r#"{"title":"Unsupported Media Type","status":415}"#, Misconfigured).of_type(PROBLEM).says("encoding"),
+    // E4: scopes.
+    row("observed, scopes", 403, r#"{"errorMessage":"Scope(s) 'OR.Folders.Read' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#, PermissionDenied).says("PM.User.Write"),
+    row("observed, no scope at all", 403, r#"{"errorMessage":"OAuth authorization failed. 'IdentityServerApi' scope not found."}"#, PermissionDenied).says("scope"),
+    // E5 to E7: neighbours behind the same host.
+    row("observed, Orchestrator's shape", 400, r#"{"message":"No such thing.","errorCode":1009,"traceId":"00-0-01"}"#, InvalidRequest).code("1009").says("No such thing."),
+    row("observed, PascalCase", 400, r#"{"StatusCode":400,"StatusDescription":"BadRequest","Message":"Invalid Entity Names. (Parameter 'entityIdentifiers')"}"#, InvalidRequest).says("Invalid Entity Names."),
+    row("observed, ABP envelope", 401, r#"{"message":"You are not authorized!","errorCode":0,"success":false,"error":{"code":0,"message":"You are not authorized!","details":null},"__abp":true}"#, Unauthenticated).says("not authorized"),
+    row("documented, ABP envelope with 200", 200, r#"{"result":null,"targetUrl":null,"success":false,"error":{"code":400,"message":"Incorrect password."},"unAuthorizedRequest":false,"__abp":true}"#, InvalidRequest).code("400").says("Incorrect password."),
+    // E8: web pages.
+    row("observed, start page", 200, "<!DOCTYPE html><html></html>", Misconfigured).of_type(HTML).says("identity base URL"),
+    row("observed, start page, mistyped", 200, "\r\n <html></html>", Misconfigured).says("identity base URL"),
+    row("a 404 page", 404, "<html></html>", Misconfigured).of_type(HTML),
+    // E9: bearer refusals without a body.
+    row("framework 401", 401, "", Unauthenticated).header("www-authenticate", "Bearer error=\"invalid_token\", error_description=\"The token expired\"").says("The token expired"),
+    row("framework 403", 403, "", PermissionDenied),
+    // E11: no such route on a standalone server.
+    row("observed, 405", 405, r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource does not support HTTP method 'POST'.","innerError":null}}"#, Misconfigured).code("UnsupportedApiVersion").says("/identity"),
+    // The gateway.
+    row("documented 429", 429, "", RateLimited).header("retry-after", "30").says("try again in 30 s"),
+    row("documented 429, no delay", 429, r#"{"message":"slow down"}"#, RateLimited).says("try again in 1 s"),
+    row("a redirect", 302, "", Misconfigured).says("redirects"),
+    // What proves nothing.
+    row("500 with a result", 500, r#"{"succeeded":false,"errors":[]}"#, ProviderFault).unknown(),
+    row("502 page", 502, "<html></html>", ProviderFault).of_type(HTML).unknown(),
+    row("503", 503, "", ProviderFault).unknown(),
+    row("504", 504, "", ProviderFault).unknown(),
+    row("200, empty", 200, "", UnexpectedAnswer).unknown(),
+    row("200, other JSON", 200, r#"{"id":"x"}"#, UnexpectedAnswer).unknown(),
+    row("200, broken JSON", 200, r#"{"succeeded":tr"#, UnexpectedAnswer).unknown(),
+    row("400 that says it succeeded", 400, r#"{"succeeded":true,"errors":[]}"#, UnexpectedAnswer).unknown(),
+];
+
+async fn change_over(transport: impl Transport) -> Result<Changed, Error> {
+    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+    let user = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01".parse().unwrap();
+    let password = |text| Password::new(text).unwrap();
+    service
+        .replace(
+            &CallContext::default(),
+            user,
+            password("Old-Passw0rd-1"),
+            password("New-Passw0rd-1"),
+        )
+        .await
+}
+
+async fn change(answer: Answer) -> Result<Changed, Error> {
+    let mut transport = MockTransport::new();
+    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    change_over(transport).await
+}
+
+#[tokio::test]
+async fn every_answer_has_its_kind_effect_and_detail() {
+    assert!(TABLE.len() >= 35);
+    for row in TABLE {
+        let fact = row.fact;
+        let error = change(row.answer()).await.expect_err(fact);
+        assert_eq!((error.kind(), error.effect()), (row.kind, row.effect), "{fact}");
+        let told: Vec<_> = error
+            .violations()
+            .iter()
+            .map(|told| (told.rule().code(), told.rule().limit()))
+            .collect();
+        assert_eq!(told, row.rules, "{fact}");
+        let detail = error.provider_detail().expect(fact);
+        assert_eq!(
+            (detail.status, detail.code.as_deref()),
+            (Some(row.status), row.code),
+            "{fact}"
+        );
+        let text = error.to_string();
+        assert!(text.contains(row.says), "{fact}: {text}");
+        assert!(!text.contains("Passw0rd-1"), "{fact}: {text}");
+        assert_eq!(error.attempt().is_some(), row.effect == Effect::Unknown, "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn every_success_is_one() {
+    for body in [
+        r#"{"succeeded":true,"errors":[]}"#,
+        r#"{"succeeded":true,"errors":null}"#,
+        r#"{"Succeeded":true}"#,
+        r#"{"result":{"succeeded":true,"errors":[]},"users":[]}"#,
+    ] {
+        assert!(
+            change(Answer::new(StatusCode::OK).with_body(body)).await.is_ok(),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_of_a_token_says_what_to_mend() {
+    for (fact, status, body, kind, says) in [
+        (
+            "framework invalid_client, 400",
+            400,
+            r#"{"error":"invalid_client"}"#,
+            Unauthenticated,
+            "`client_secret`",
+        ),
+        (
+            "RFC 6749 invalid_client, 401",
+            401,
+            r#"{"error":"invalid_client"}"#,
+            Unauthenticated,
+            "`client_secret`",
+        ),
+        (
+            "observed invalid_scope",
+            400,
+            r#"{"error":"invalid_scope"}"#,
+            Unauthenticated,
+            "exactly the names",
+        ),
+        (
+            "framework unauthorized_client",
+            400,
+            r#"{"error":"unauthorized_client"}"#,
+            Unauthenticated,
+            "confidential",
+        ),
+        (
+            "framework unsupported_grant_type",
+            400,
+            r#"{"error":"unsupported_grant_type"}"#,
+            Unauthenticated,
+            "confidential",
+        ),
+        (
+            "framework invalid_request",
+            400,
+            r#"{"error":"invalid_request"}"#,
+            Unauthenticated,
+            "`token_url`",
+        ),
+        (
+            "framework invalid_grant",
+            400,
+            r#"{"error":"invalid_grant"}"#,
+            Unauthenticated,
+            "`token_url`",
+        ),
+        (
+            "observed page",
+            200,
+            "<!DOCTYPE html>",
+            Unauthenticated,
+            "/identity/connect/token",
+        ),
+        (
+            "observed 405",
+            405,
+            r#"{"error":{"code":"UnsupportedApiVersion"}}"#,
+            Unauthenticated,
+            "/identity/connect/token",
+        ),
+        (
+            "a failing endpoint",
+            503,
+            "",
+            ErrorKind::Unreachable,
+            "cannot answer now",
+        ),
+    ] {
+        let mut endpoint = MockTransport::new();
+        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        endpoint.expect_deliver().returning(move |_| Ok(answer.clone()));
+        let credentials = client_credentials(Arc::new(endpoint), "id", &"secret".into(), "PM.User.Write");
+        let error = change_over(HttpTransport::new(
+            MockWire::new(),
+            credentials,
+            Timeouts::default(),
+        ))
+        .await;
+        let error = error.expect_err(fact);
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (kind, Effect::NotApplied),
+            "{fact}"
+        );
+        assert!(error.to_string().contains(says), "{fact}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_request_is_a_form_with_the_scope() {
+    let mut wire = MockWire::new();
+    wire.expect_attempt()
+        .withf(|request, authorization, _| {
+            let body = request.secret_body().unwrap();
+            body.content_type() == "application/x-www-form-urlencoded"
+                && body.bytes()
+                    == "grant_type=client_credentials&client_id=id&client_secret=s%26c&scope=PM.User.Write"
+                && authorization.is_none()
+        })
+        .times(1)
+        .returning(|_, _, _| {
+            Ok(Answer::new(StatusCode::OK).with_body(r#"{"access_token":"granted","expires_in":"3600"}"#))
+        });
+    let endpoint = HttpTransport::new(wire, Credentials::None, Timeouts::default());
+    let mut api = MockWire::new();
+    api.expect_attempt()
+        .withf(|_, authorization, _| authorization.as_ref().unwrap() == "Bearer granted")
+        .times(1)
+        .returning(|_, _, _| Ok(Answer::new(StatusCode::OK).with_body(r#"{"succeeded":true}"#)));
+    let credentials = client_credentials(Arc::new(endpoint), "id", &"s&c".into(), "PM.User.Write");
+    assert!(
+        change_over(HttpTransport::new(api, credentials, Timeouts::default()))
+            .await
+            .is_ok()
+    );
+}

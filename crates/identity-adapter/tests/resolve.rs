@@ -1,0 +1,145 @@
+//! Settling an unknown outcome, and looking users up.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use mockall::Sequence;
+use repass_domain::{
+    Attempt, CallContext, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
+    Resolution,
+};
+use repass_identity::{IdentityConfig, IdentityService};
+use repass_transport::{Answer, MockTransport, StatusCode};
+
+const GUID: &str = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01";
+
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
+fn change(user: &str) -> PasswordChange {
+    PasswordChange::replace(
+        user.parse().unwrap(),
+        password("Old-Passw0rd"),
+        password("New-Passw0rd"),
+    )
+}
+
+async fn resolve(change: &PasswordChange, answer: Answer) -> Result<Resolution, Error> {
+    let mut transport = MockTransport::new();
+    transport
+        .expect_deliver()
+        .withf(|request| {
+            request.secret_body().unwrap().bytes()
+                == r#"{"oldPassword":"New-Passw0rd","newPassword":"New-Passw0rd"}"#.as_bytes()
+        })
+        .times(1)
+        .return_once(|_| Ok(answer));
+    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+    service
+        .resolve(&CallContext::default(), &Attempt::new("portal"), change)
+        .await
+}
+
+fn result(body: &'static str) -> Answer {
+    Answer::new(StatusCode::OK).with_body(body)
+}
+
+#[tokio::test]
+async fn the_new_password_is_proved_by_changing_it_to_itself() {
+    let reset = PasswordChange::reset(GUID.parse().unwrap(), password("New-Passw0rd"));
+    for change in [change(GUID), reset] {
+        let done = resolve(&change, result(r#"{"succeeded":true}"#)).await.unwrap();
+        assert_eq!(done, Resolution::InPlace);
+        let wrong = r#"{"succeeded":false,"errors":[{"code":"PasswordMismatch"}]}"#;
+        assert_eq!(
+            resolve(&change, result(wrong)).await.unwrap(),
+            Resolution::NotInPlace
+        );
+        for passed in [
+            r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#,
+            r#"{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}"#,
+        ] {
+            assert_eq!(
+                resolve(&change, result(passed)).await.unwrap(),
+                Resolution::InPlace
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_says_nothing_about_the_password_settles_nothing() {
+    let locked = r#"{"succeeded":false,"errors":[{"code":"UserLockedOut"}]}"#;
+    for (answer, kind, effect) in [
+        (result(locked), ErrorKind::LockedOut, Effect::NotApplied),
+        (
+            Answer::new(StatusCode::UNAUTHORIZED),
+            ErrorKind::Unauthenticated,
+            Effect::NotApplied,
+        ),
+        (
+            Answer::new(StatusCode::BAD_GATEWAY),
+            ErrorKind::ProviderFault,
+            Effect::Unknown,
+        ),
+        (result("<html>"), ErrorKind::Misconfigured, Effect::NotApplied),
+    ] {
+        let error = resolve(&change(GUID), answer).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (kind, effect));
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_looked_up_where_the_organisation_is_known() {
+    let mut transport = MockTransport::new();
+    let mut order = Sequence::new();
+    transport
+        .expect_deliver()
+        .withf(|request| request.path() == "/api/User/users/org-1?searchTerm=ann%40example.com&top=100")
+        .times(1)
+        .in_sequence(&mut order)
+        .returning(|_| {
+            Ok(result(r#"{"totalCount":1,"results":[{"id":"7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01","email":"Ann@example.com"}]}"#))
+        });
+    transport
+        .expect_deliver()
+        .withf(|request| request.path() == format!("/api/User/{GUID}/changepassword"))
+        .times(1)
+        .in_sequence(&mut order)
+        .returning(|_| Ok(result(r#"{"succeeded":true}"#)));
+    let config = IdentityConfig {
+        organization: Some("org-1".to_owned()),
+        ..IdentityConfig::default()
+    };
+    let service = IdentityService::new("portal", config, Arc::new(transport));
+    assert!(
+        service
+            .change_password(&CallContext::default(), &change("ann@example.com"))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_failed_look_up_changes_nothing_for_certain() {
+    for (answer, kind) in [
+        (result(r#"{"results":[]}"#), ErrorKind::UserNotFound),
+        (Answer::new(StatusCode::BAD_GATEWAY), ErrorKind::ProviderFault),
+        (result(r#"{"results":"#).cut(), ErrorKind::ConnectionLost),
+    ] {
+        let mut transport = MockTransport::new();
+        transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+        let config = IdentityConfig {
+            organization: Some("org-1".to_owned()),
+            ..IdentityConfig::default()
+        };
+        let service = IdentityService::new("portal", config, Arc::new(transport));
+        let changed = service
+            .change_password(&CallContext::default(), &change("ann@example.com"))
+            .await;
+        let error = changed.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (kind, Effect::NotApplied));
+    }
+}
