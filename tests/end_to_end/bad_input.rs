@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::binary::{Run, finish};
 use repass_sandbox::Options;
-use repass_tests::{Run, finish};
 
 use crate::world::{ALICE, World};
 
@@ -153,7 +153,7 @@ fn without_a_config_or_a_terminal_it_says_what_to_do() {
     fs::remove_file(world.path("repass.toml")).unwrap();
     let run = world.reset_alice("New-Passw0rd-1\n");
     refused(&world, &run, 2, "config");
-    let mut found_by_variable = repass_tests::command(world.folder());
+    let mut found_by_variable = crate::binary::command(world.folder());
     found_by_variable
         .env("REPASS_CONFIG", "nowhere.toml")
         .args(["providers"]);

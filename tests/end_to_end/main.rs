@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod binary;
 mod bytes;
 mod exit_codes;
 mod sandbox_command;

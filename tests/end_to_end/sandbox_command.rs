@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use repass_tests::command;
+use crate::binary::command;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ fn its_first_line_and_its_config_are_enough_to_use_it() {
         let arguments = ["-c", "made/repass.toml", "-p", "portal", "change", id];
         let passwords = ["--current-password-stdin", "--new-password-stdin"];
         let stdin = format!("{password}\nNew-Passw0rd-1\n");
-        let run = repass_tests::run(
+        let run = crate::binary::run(
             folder.path(),
             &[&arguments[..], &passwords].concat(),
             stdin.as_bytes(),
@@ -63,7 +63,7 @@ fn its_first_line_and_its_config_are_enough_to_use_it() {
             "alice@example.com",
             "--new-password-stdin",
         ];
-        let run = repass_tests::run(folder.path(), &reset, b"New-Passw0rd-1\n");
+        let run = crate::binary::run(folder.path(), &reset, b"New-Passw0rd-1\n");
         assert_eq!(run.code, 0, "{run:?}");
     }
 }
@@ -82,7 +82,7 @@ fn numbered_and_seeded_users_are_there() {
         ("dora@example.com", 0),
     ] {
         let arguments = ["-c", "made/repass.toml", "reset", user, "--new-password-stdin"];
-        let run = repass_tests::run(folder.path(), &arguments, b"New-Passw0rd-1\n");
+        let run = crate::binary::run(folder.path(), &arguments, b"New-Passw0rd-1\n");
         assert_eq!(run.code, code, "{user}: {run:?}");
     }
 }
@@ -92,7 +92,7 @@ fn a_command_can_bring_its_own_sandbox() {
     let folder = tempfile::tempdir().unwrap();
     for provider in [&[][..], &["-p", "zoom"]] {
         let arguments = ["--sandbox", "reset", "alice@example.com", "--new-password-stdin"];
-        let run = repass_tests::run(
+        let run = crate::binary::run(
             folder.path(),
             &[provider, &arguments].concat(),
             b"New-Passw0rd-1\n",

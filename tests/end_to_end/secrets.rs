@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use crate::binary::{Run, finish};
 use repass::{CallContext, Password, PasswordServiceExt as _, Services};
-use repass_tests::{Run, finish};
 
 use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, World};
 
@@ -12,7 +12,7 @@ const NEW: &str = "Canary-\"New\"-Passw0rd-4711";
 const WRONG: &str = "Canary-Wrong-Passw0rd-4712";
 
 fn traced(world: &World, arguments: &[&str], stdin: &str) -> Run {
-    let mut command = repass_tests::command(world.folder());
+    let mut command = crate::binary::command(world.folder());
     command.env("RUST_LOG", "trace").arg("-vvv").args(arguments);
     finish(command, stdin.as_bytes())
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::binary::Run;
 use repass_sandbox::{Options, Provider, Sandbox};
-use repass_tests::Run;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -84,7 +84,7 @@ impl World {
 
     /// Runs the binary in the folder, where it finds `repass.toml` by itself.
     pub(crate) fn run(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Run {
-        repass_tests::run(self.folder(), arguments, stdin.as_ref())
+        crate::binary::run(self.folder(), arguments, stdin.as_ref())
     }
 
     /// An administrator's reset of Alice at Zoom.
