@@ -103,7 +103,10 @@ fn presets_survive_writing_and_reading() {
         zoom.contains("no_consecutive_run = 5") && zoom.contains("not_recent = true"),
         "{zoom}"
     );
-    assert_eq!(read("").unwrap(), PasswordPolicy::default());
+    let nothing = "min_length = 0\nmax_length = 0\ndigit = false";
+    for text in ["", nothing] {
+        assert_eq!(read(text).unwrap(), PasswordPolicy::default());
+    }
 }
 
 #[test]
@@ -212,11 +215,10 @@ fn a_run_of_nothing_is_refused_in_code_where_zero_is_not_off() {
 #[test]
 fn two_layers_that_exclude_each_other_are_refused() {
     let zoom = PasswordPolicy::from(Preset::ZoomDefault);
-    let own = read("min_length = 40\ngenerate = { alphabet = 'abcdefgh' }").unwrap();
+    let own = read("min_length = 40\ngenerate = { alphabet = 'abcdefgh1' }").unwrap();
     assert_eq!(
         zoom.and_own(own).unwrap_err().reasons(),
         [
-            "the alphabet to generate from cannot give what is asked for: at least one digit",
             "the alphabet to generate from cannot give what is asked for: both upper-case and lower-case letters",
             "at least 40 characters are asked for, but at most 31 are taken",
         ]
@@ -227,6 +229,22 @@ fn two_layers_that_exclude_each_other_are_refused() {
         letters.and_own(digits).unwrap_err().reasons(),
         ["the alphabet to generate from is empty"]
     );
+}
+
+#[test]
+fn what_both_layers_lack_is_told_once() {
+    let ones = read("digit = true\ngenerate = { alphabet = 'abc1' }").unwrap();
+    let twos = read("digit = true\ngenerate = { alphabet = 'abc2' }").unwrap();
+    assert_eq!(
+        ones.and_own(twos).unwrap_err().reasons(),
+        ["the alphabet to generate from cannot give what is asked for: at least one digit"]
+    );
+}
+
+#[test]
+fn an_upper_case_letter_is_the_letter_asked_for() {
+    let policy = read("max_length = 2\nletter = true\nuppercase = true\ndigit = true").unwrap();
+    assert_eq!(policy.generated_length(), 2);
 }
 
 #[test]

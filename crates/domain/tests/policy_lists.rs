@@ -103,12 +103,14 @@ fn a_range_tells_five_digits_and_compares_the_rest() {
         (format!("{other}:5"), 0),
         (format!("{suffix}:0"), 0),
         (format!("{suffix}:0\n{suffix}:2"), 2),
+        (format!("{suffix}:2\n{suffix}:0"), 2),
         (String::new(), 0),
     ] {
         assert_eq!(query.count_in(&answer), Ok(count), "{answer}");
     }
     for answer in [
         "<!doctype html>".to_owned(),
+        "<title>Sign in to continue</title>!".to_owned(),
         format!("{other}:5\n{suffix}:-1"),
         PASSWORD.to_owned(),
     ] {

@@ -135,6 +135,7 @@ fn folded_hash(text: &str) -> Zeroizing<Hash> {
     Zeroizing::new(hash.finalize().into())
 }
 
+// Both parts together are 40 digits: `entries` has counted.
 fn parse(prefix: &str, rest: &str) -> Option<Hash> {
     let mut hash = Hash::default();
     let mut digits = prefix.chars().chain(rest.chars()).map(|c| c.to_digit(16));
@@ -142,5 +143,5 @@ fn parse(prefix: &str, rest: &str) -> Option<Hash> {
         let (high, low) = (digits.next()??, digits.next()??);
         *byte = u8::try_from(high << 4 | low).ok()?;
     }
-    digits.next().is_none().then_some(hash)
+    Some(hash)
 }
