@@ -33,6 +33,7 @@ mod accounts;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+mod guards;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 pub mod secret;
@@ -40,6 +41,7 @@ mod services;
 mod wiring;
 
 pub use config::{Config, ConfigError};
+pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines};
 pub use repass_domain::*;
 pub use services::{Services, UnknownProvider};
 

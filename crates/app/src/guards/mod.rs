@@ -1,0 +1,73 @@
+//! What stands around an adapter: a record of every change, one change at a time per user, and a
+//! bound on how many are under way.
+//!
+//! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what
+//! waits for its turn is on record already, and a user's second change does not take a place while
+//! it waits for the first. There is no guard for time, retries or fail-over. A future that is
+//! dropped around a call destroys the evidence of what was sent, a second retry loop multiplies
+//! the first, and two providers would make two truths.
+
+mod at_most;
+mod audit;
+mod in_order;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use repass_domain::PasswordService;
+
+pub use audit::{AuditEvent, AuditRecord, AuditSink, JsonLines};
+
+use at_most::AtMost;
+use audit::Audited;
+use in_order::InOrder;
+
+/// Which guards stand around a service, from outside: audit, one change at a time per user, a
+/// bound on the changes under way, the adapter.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use std::sync::Arc;
+/// use repass::{CallContext, Guards, InMemoryPasswordService, JsonLines, Password, PasswordServiceExt as _};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let provider = InMemoryPasswordService::new("memory").with_user("alice", "old");
+/// let service = Guards::default()
+///     .audit(Arc::new(JsonLines::new(std::io::stderr())))
+///     .at_most(NonZeroUsize::new(64).unwrap())
+///     .around(Arc::new(provider));
+/// service.reset(&CallContext::default(), "alice".parse()?, Password::new("new")?).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Guards {
+    audit: Option<Arc<dyn AuditSink>>,
+    at_most: Option<NonZeroUsize>,
+}
+
+impl Guards {
+    /// Records every change, before it is sent and when it has ended.
+    pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.audit = Some(sink);
+        self
+    }
+
+    /// Lets at most so many changes be under way at once; others wait, within their budgets.
+    pub fn at_most(mut self, changes: NonZeroUsize) -> Self {
+        self.at_most = Some(changes);
+        self
+    }
+
+    /// Puts the guards around a service. One change at a time per user always is among them.
+    pub fn around(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
+        let bounded: Arc<dyn PasswordService> = match self.at_most {
+            Some(changes) => Arc::new(AtMost::new(service, changes)),
+            None => service,
+        };
+        let ordered: Arc<dyn PasswordService> = Arc::new(InOrder::new(bounded));
+        match &self.audit {
+            Some(sink) => Arc::new(Audited::new(ordered, Arc::clone(sink))),
+            None => ordered,
+        }
+    }
+}
