@@ -1,4 +1,5 @@
-//! Password changes at Zoom: `PUT /v2/users/{userId}/password`, by an administrator.
+//! Password changes at Zoom: `PUT /v2/users/{userId}/password`, by an administrator; and its
+//! neighbour, profile updates: `PATCH /v2/users/{userId}`.
 //!
 //! Every adapter has the same rooms: `config`, `request` (change → wire request, pure), `verdict`
 //! (answer → what it means, one table), `token` (the provider's way to grant them) and `service`.
@@ -8,6 +9,7 @@
 
 mod config;
 mod policy;
+mod profile;
 mod request;
 mod service;
 mod token;

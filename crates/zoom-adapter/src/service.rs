@@ -10,12 +10,12 @@ use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
     Preset, Resolution, Rule, Scrubber, Violation,
 };
-use repass_transport::{Answer, Observed, Transport};
+use repass_transport::{Answer, Observed, Request, Transport};
 
 use crate::request::{self, Encoding};
 use crate::{BodyEncoding, ZoomConfig, policy, verdict};
 
-const TRACKING_HEADER: &str = "x-zm-trackingid";
+pub(crate) const TRACKING_HEADER: &str = "x-zm-trackingid";
 
 /// Sets passwords at Zoom, by administrator authority. The user gets an e-mail from Zoom each
 /// time; nothing can suppress it.
@@ -53,21 +53,25 @@ impl ZoomService {
         }
     }
 
-    /// Sends a change, if need be in the other encoding too.
-    async fn send(
+    pub(crate) fn name(&self) -> &str {
+        &self.provider
+    }
+
+    /// Sends a request, if need be in the other encoding too.
+    pub(crate) async fn send(
         &self,
         cx: &CallContext,
-        change: &PasswordChange,
         reader: &Reader<'_>,
+        request: impl Fn(Encoding) -> Request + Send + Sync,
+        verdict: fn(&Answer) -> Verdict,
     ) -> Result<(Answer, Verdict), Error> {
         let start = Instant::now();
         let mut encoding = self.first_encoding();
         loop {
             let budget = cx.after(start.elapsed()).budget();
-            let request = request::password(change, encoding).budget(budget);
-            let answer = self.transport.deliver(&request).await;
+            let answer = self.transport.deliver(&request(encoding).budget(budget)).await;
             let answer = answer.map_err(|failure| reader.failed(&failure))?;
-            let verdict = verdict::password(&answer);
+            let verdict = verdict(&answer);
             let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
             if !(other_way && verdict.observed == Observed::EncodingRefused) {
                 return Ok((answer, verdict));
@@ -75,6 +79,16 @@ impl ZoomService {
             self.json_only.store(true, Ordering::Relaxed);
             encoding = Encoding::Json;
         }
+    }
+
+    async fn send_change(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+        reader: &Reader<'_>,
+    ) -> Result<(Answer, Verdict), Error> {
+        let request = |encoding| request::password(change, encoding);
+        self.send(cx, reader, request, verdict::password).await
     }
 
     fn reader(&self, change: &PasswordChange) -> Reader<'_> {
@@ -105,7 +119,7 @@ impl PasswordService for ZoomService {
             return Err(Error::refused(broken));
         }
         let reader = self.reader(change);
-        let (answer, mut verdict) = self.send(cx, change, &reader).await?;
+        let (answer, mut verdict) = self.send_change(cx, change, &reader).await?;
         name_every_rule(&mut verdict, &broken);
         reader.conclude(&answer, verdict)
     }
@@ -121,7 +135,7 @@ impl PasswordService for ZoomService {
     ) -> Result<Resolution, Error> {
         self.capabilities().require(change.authority())?;
         let reader = self.reader(change);
-        let (answer, verdict) = self.send(cx, change, &reader).await?;
+        let (answer, verdict) = self.send_change(cx, change, &reader).await?;
         match verdict.rules.first() {
             Some(Rule::NotCurrent) => Ok(Resolution::InPlace),
             // The original may have been the last one that was allowed.

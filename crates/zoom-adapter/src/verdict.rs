@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Zoom's error object. `message` may be missing or be called `error_message` (observed).
 #[derive(Debug, Deserialize)]
-struct ZoomError {
+pub(crate) struct ZoomError {
     code: Option<i64>,
     #[serde(alias = "error_message")]
     message: Option<String>,
@@ -24,6 +24,33 @@ struct FieldError {
     message: Option<String>,
 }
 
+impl ZoomError {
+    /// Whether its text says this, which is given in lower case.
+    pub(crate) fn says(&self, part: &str) -> bool {
+        self.text().to_ascii_lowercase().contains(part)
+    }
+
+    /// The fields that it names, each with what is wrong with it.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.errors.iter().map(|part| {
+            let field = part.field.as_deref().unwrap_or("?");
+            (field, part.message.as_deref().unwrap_or("invalid"))
+        })
+    }
+
+    fn text(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
+
+    fn full_text(&self) -> String {
+        let mut text = self.text().to_owned();
+        for (field, message) in self.fields() {
+            text.extend([" [", field, ": ", message, "]"]);
+        }
+        text.trim().to_owned()
+    }
+}
+
 /// Reads the answer to a password change, or to any other call that breaks no rules.
 pub(crate) fn password(answer: &Answer) -> Verdict {
     read(answer, password_row)
@@ -31,7 +58,7 @@ pub(crate) fn password(answer: &Answer) -> Verdict {
 
 /// Reads the answer to any call: by the call's own rows, then by those that all calls share, then
 /// by its status.
-pub(crate) fn read(answer: &Answer, own_row: fn(i64, &str) -> Option<Verdict>) -> Verdict {
+pub(crate) fn read(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
     let by_status = Verdict::by_status(answer);
     let success = answer.status().is_success();
     // A 204 has said all; a fault's body cannot tell how far Zoom came.
@@ -44,12 +71,11 @@ pub(crate) fn read(answer: &Answer, own_row: fn(i64, &str) -> Option<Verdict>) -
     let Ok(error) = serde_json::from_slice::<ZoomError>(answer.body()) else {
         return if success { unreadable() } else { by_status };
     };
-    let text = text(&error);
     let verdict = match error.code {
         // `code: 0` has been seen for success (observed).
         None | Some(0) => by_status,
         Some(_) if by_status.observed == Observed::RateLimited => by_status,
-        Some(code) => match own_row(code, &text).or_else(|| shared_row(code, &text)) {
+        Some(code) => match own_row(code, &error).or_else(|| shared_row(code, &error)) {
             Some(row) => row,
             // A success status with an error code Zoom is not known to use here proves nothing.
             None if by_status.observed == Observed::Done => unreadable(),
@@ -57,33 +83,19 @@ pub(crate) fn read(answer: &Answer, own_row: fn(i64, &str) -> Option<Verdict>) -
         },
     };
     let code = error.code.map(|code| code.to_string());
-    verdict.quoting(code, Some(text).filter(|text| !text.is_empty()))
-}
-
-fn text(error: &ZoomError) -> String {
-    let mut text = error.message.clone().unwrap_or_default();
-    for part in &error.errors {
-        let field = part.field.as_deref().unwrap_or("?");
-        let message = part.message.as_deref().unwrap_or("invalid");
-        text.extend([" [", field, ": ", message, "]"]);
-    }
-    text.trim().to_owned()
+    let text = Some(error.full_text()).filter(|text| !text.is_empty());
+    verdict.quoting(code, text)
 }
 
 fn unreadable() -> Verdict {
     Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
 }
 
-/// Whether a text of Zoom's says this, which is given in lower case.
-pub(crate) fn says(text: &str, part: &str) -> bool {
-    text.to_ascii_lowercase().contains(part)
-}
-
 // Each arm, here and below: *documented* unless it says otherwise.
-fn password_row(code: i64, text: &str) -> Option<Verdict> {
+fn password_row(code: i64, error: &ZoomError) -> Option<Verdict> {
     Some(match code {
-        300 if says(text, "can not match the old password") => Verdict::breaks(Rule::NotCurrent),
-        300 if says(text, "maximum number of times over the past 24 hours") => {
+        300 if error.says("can not match the old password") => Verdict::breaks(Rule::NotCurrent),
+        300 if error.says("maximum number of times over the past 24 hours") => {
             Verdict::breaks(Rule::ChangesPerDay)
         }
         1117 => Verdict::refused(ErrorKind::NotEligible)
@@ -92,12 +104,12 @@ fn password_row(code: i64, text: &str) -> Option<Verdict> {
             "this user has no Zoom password (single sign-on, Google, Facebook); change it where it lives",
         ),
         // The text says 6 where the basic rule is 8, so the number is taken from the text.
-        1124 => Verdict::breaks(Rule::MinLength(number(text).unwrap_or(8))),
+        1124 => Verdict::breaks(Rule::MinLength(number(error.text()).unwrap_or(8))),
         1125 => Verdict::breaks(Rule::Letter),
         1126 => Verdict::breaks(Rule::Digit),
         1127 => Verdict::breaks(Rule::Special),
         1128 => Verdict::breaks(Rule::MixedCase),
-        1129 => Verdict::breaks(Rule::NotRecent(number(text))),
+        1129 => Verdict::breaks(Rule::NotRecent(number(error.text()))),
         1130 => Verdict::breaks(Rule::NotOneCharacter),
         1131 => Verdict::breaks(Rule::NoConsecutiveRun(None)),
         1136 => Verdict::breaks(Rule::NotCommon),
@@ -106,10 +118,10 @@ fn password_row(code: i64, text: &str) -> Option<Verdict> {
 }
 
 // The gateway's rows, and those about the user and the caller's rights.
-fn shared_row(code: i64, text: &str) -> Option<Verdict> {
+fn shared_row(code: i64, error: &ZoomError) -> Option<Verdict> {
     Some(match code {
         // Observed with 415 and with 400.
-        300 if says(text, "unsupported content type") || says(text, "should be a valid json") => {
+        300 if error.says("unsupported content type") || error.says("should be a valid json") => {
             Verdict::new(Observed::EncodingRefused, ErrorKind::Misconfigured).advise(
                 "Zoom does not take this encoding of the body; set `body` to the other one, or to auto",
             )
@@ -118,8 +130,8 @@ fn shared_row(code: i64, text: &str) -> Option<Verdict> {
         // Observed as 401 and as 400, for expired, invalid and revoked tokens alike.
         124 => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
         104 | 4700 | 4711 => missing_scope(),
-        _ if says(text, "does not contain scopes") => missing_scope(),
-        200 if says(text, "only available for paid accounts") => {
+        _ if error.says("does not contain scopes") => missing_scope(),
+        200 if error.says("only available for paid accounts") => {
             Verdict::refused(ErrorKind::PermissionDenied).advise("Zoom offers this to paid accounts only")
         }
         200 => Verdict::refused(ErrorKind::PermissionDenied)

@@ -1,0 +1,49 @@
+//! Profile updates at Zoom: `PATCH /v2/users/{userId}`.
+//!
+//! In the order in which an update passes through: `given` (values become typed fields), `fields`
+//! (the list of them) with their `limits`, `checked` (all problems at once), `request`, `verdict`.
+
+mod checked;
+mod fields;
+mod given;
+mod limits;
+mod request;
+mod verdict;
+
+use async_trait::async_trait;
+use repass_adapter_kit::Reader;
+use repass_domain::{CallContext, Changed, Error, ProfileUpdate, Scrubber, UserProfileService};
+
+use crate::ZoomService;
+use crate::service::TRACKING_HEADER;
+
+/// Takes the fields of Zoom's *update a user*, by their names there, and in the same map the query
+/// parameters `login_type` (a number: which of the user's logins is meant) and
+/// `remove_tsp_credentials`.
+///
+/// A field is cleared by the empty text or list, which is also what `null` and
+/// [`ProfileUpdate::clear`] become (inferred: Zoom documents no way). Numbers, truth values and
+/// objects cannot be cleared. `plan_united_type` has the value `none`.
+///
+/// As form data, each field is one part; lists and objects are JSON text in it (inferred: the
+/// published collection shows plain values alone).
+///
+/// The codes of field problems: `unknown_field`, `type`, `length`, `range`, `format`, `one_of`,
+/// `email`, `chinese_characters`, `not_clearable`, `read_only`, `elsewhere` (changed by another
+/// call), `required` (by another field), `exclusive` (of another field); and by Zoom's answer
+/// `taken` and `refused`.
+#[async_trait]
+impl UserProfileService for ZoomService {
+    fn provider(&self) -> &str {
+        self.name()
+    }
+
+    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<Changed, Error> {
+        let checked = checked::check(update)?;
+        let scrubber = Scrubber::for_profile(update);
+        let reader = Reader::new(self.name(), TRACKING_HEADER, scrubber).of_profile();
+        let request = |encoding| request::update(update.user(), &checked, encoding);
+        let (answer, verdict) = self.send(cx, &reader, request, verdict::profile).await?;
+        reader.conclude(&answer, verdict)
+    }
+}
