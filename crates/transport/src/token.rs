@@ -8,7 +8,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
-use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
@@ -144,6 +145,7 @@ pub struct TokenGrant {
     request: Request,
     reading: fn(&Answer) -> Result<Granted, Denied>,
     kept: Mutex<Option<Kept>>,
+    random: Mutex<StdRng>,
     // Held by whoever fetches; holds the last failure, for those who waited meanwhile.
     fetching: tokio::sync::Mutex<Option<(Instant, Failure)>>,
 }
@@ -167,7 +169,16 @@ impl TokenGrant {
             request,
             reading,
             kept: Mutex::default(),
+            random: Mutex::new(StdRng::seed_from_u64(rand::random())),
             fetching: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The same with a fixed source of randomness, for tests and simulations.
+    pub fn seeded(self, seed: u64) -> Self {
+        Self {
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
+            ..self
         }
     }
 
@@ -225,7 +236,7 @@ impl TokenGrant {
         let lifetime = granted.lifetime.unwrap_or(HOUR);
         let margin = (lifetime / 10).min(Duration::from_secs(60));
         // Spread out, so that many processes do not renew at the same instant.
-        let renew = lifetime.saturating_sub(margin.mul_f64(rand::rng().random_range(1.0..2.0)));
+        let renew = lifetime.saturating_sub(margin.mul_f64(self.random().random_range(1.0..2.0)));
         let kept = Kept {
             token: token.clone(),
             renew: asked + renew,
@@ -249,6 +260,10 @@ impl TokenGrant {
         {
             *kept = None;
         }
+    }
+
+    fn random(&self) -> MutexGuard<'_, StdRng> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Kept>> {

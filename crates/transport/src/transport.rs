@@ -57,6 +57,7 @@ pub struct HttpTransport {
     attempt_timeout: Duration,
     backoff: Backoff,
     governor: Arc<Governor>,
+    wall_clock: fn() -> SystemTime,
 }
 
 impl HttpTransport {
@@ -68,6 +69,7 @@ impl HttpTransport {
             attempt_timeout: timeouts.attempt,
             backoff: Backoff::new(rand::random()),
             governor: Arc::new(Governor::new([])),
+            wall_clock: SystemTime::now,
         }
     }
 
@@ -90,6 +92,12 @@ impl HttpTransport {
     /// The same with a fixed source of randomness for its back-off, for tests and simulations.
     pub fn seeded(mut self, seed: u64) -> Self {
         self.backoff = Backoff::new(seed);
+        self
+    }
+
+    /// The same with another clock for the instants that servers name, for tests and simulations.
+    pub fn clocked(mut self, wall_clock: fn() -> SystemTime) -> Self {
+        self.wall_clock = wall_clock;
         self
     }
 
@@ -132,7 +140,7 @@ impl HttpTransport {
         };
         self.backoff.refill();
         let observed = request.read(answer);
-        let told = || self.backoff.as_told(retry_after(answer, SystemTime::now()));
+        let told = || self.backoff.as_told(retry_after(answer, (self.wall_clock)()));
         (observed, (observed == Observed::RateLimited).then(told))
     }
 
