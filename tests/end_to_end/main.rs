@@ -8,4 +8,5 @@ mod bytes;
 mod exit_codes;
 mod sandbox_command;
 mod secrets;
+mod user_update;
 mod world;

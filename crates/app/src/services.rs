@@ -6,10 +6,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use repass_domain::PasswordService;
+use repass_domain::{PasswordService, UserProfileService};
 
 use crate::config::{Config, ConfigError, Problems};
-use crate::wiring;
+use crate::wiring::{self, Wired};
 
 /// The configured providers, each ready to be called and shared under its name.
 ///
@@ -38,7 +38,7 @@ use crate::wiring;
 #[derive(Debug, Clone)]
 pub struct Services {
     default: Option<String>,
-    services: BTreeMap<String, Arc<dyn PasswordService>>,
+    providers: BTreeMap<String, Wired>,
 }
 
 impl Services {
@@ -85,15 +85,15 @@ impl Services {
     }
 
     fn build(config: Config, problems: Problems) -> Result<Self, ConfigError> {
-        let mut services = BTreeMap::new();
+        let mut providers = BTreeMap::new();
         for (name, provider) in config.providers() {
-            if let Some(service) = wiring::service(name, provider, &problems) {
-                services.insert(name.to_owned(), service);
+            if let Some(wired) = wiring::provider(name, provider, &problems) {
+                providers.insert(name.to_owned(), wired);
             }
         }
         let default = config.default_provider().map(str::to_owned);
         problems
-            .into_result((Self { default, services }, config), |(_, config)| {
+            .into_result((Self { default, providers }, config), |(_, config)| {
                 config.origins()
             })
             .map(|(it, _)| it)
@@ -104,10 +104,15 @@ impl Services {
     /// # Errors
     /// There is none; the error names those there are.
     pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
-        self.services
-            .get(name)
-            .cloned()
-            .ok_or_else(|| self.unknown(Some(name)))
+        Ok(Arc::clone(&self.wired(name)?.passwords))
+    }
+
+    /// What updates users' profiles at the provider of this name; `None` where repass does not.
+    ///
+    /// # Errors
+    /// There is no such provider; the error names those there are.
+    pub fn profile(&self, name: &str) -> Result<Option<Arc<dyn UserProfileService>>, UnknownProvider> {
+        Ok(self.wired(name)?.profiles.clone())
     }
 
     /// The service that is meant when none is named: `default_provider`, or the only one there is.
@@ -121,7 +126,11 @@ impl Services {
 
     /// The names of all services, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.services.keys().map(String::as_str)
+        self.providers.keys().map(String::as_str)
+    }
+
+    fn wired(&self, name: &str) -> Result<&Wired, UnknownProvider> {
+        self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
     }
 
     fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
@@ -193,6 +202,9 @@ mod tests {
         assert_eq!(services.default_service().unwrap().provider(), "portal");
         assert_eq!(services.get("zoom").unwrap().provider(), "zoom");
         assert!(services.get("zoom").unwrap().capabilities().administrator);
+        assert_eq!(services.profile("zoom").unwrap().unwrap().provider(), "zoom");
+        assert!(services.profile("portal").unwrap().is_none());
+        assert!(services.profile("zom").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use repass_domain::PasswordService;
+use repass_domain::{PasswordService, UserProfileService};
 use repass_transport::{
     BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Timeouts, Token, Transport, TrustedRoots,
 };
@@ -13,28 +13,36 @@ use crate::accounts;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
 use crate::secret::SecretRef;
 
-/// A service under its configured name; `None` with a problem noted for each reason.
-pub(crate) fn service(
-    name: &str,
-    provider: &ProviderConfig,
-    problems: &Problems,
-) -> Option<Arc<dyn PasswordService>> {
+/// What one provider offers, ready to be called.
+#[derive(Debug, Clone)]
+pub(crate) struct Wired {
+    pub(crate) passwords: Arc<dyn PasswordService>,
+    pub(crate) profiles: Option<Arc<dyn UserProfileService>>,
+}
+
+/// A provider under its configured name; `None` with a problem noted for each reason.
+pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Wired> {
     let path = format!("providers.{name}");
-    let way = Way::of(provider.connection(), &path, problems);
-    Some(match provider {
+    let way = Way::of(config.connection(), &path, problems);
+    Some(match config {
         #[cfg(feature = "zoom")]
         ProviderConfig::Zoom(zoom) => {
             let transport = way.transport(&zoom.zoom.limits())?;
-            Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport))
+            let zoom = Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport));
+            let profiles: Arc<dyn UserProfileService> = Arc::<repass_zoom::ZoomService>::clone(&zoom);
+            Wired {
+                passwords: zoom,
+                profiles: Some(profiles),
+            }
         }
         #[cfg(feature = "identity")]
         ProviderConfig::Identity(portal) => {
             let transport = way.transport(&portal.identity.limits())?;
-            Arc::new(repass_identity::IdentityService::new(
-                name,
-                portal.identity.clone(),
-                transport,
-            ))
+            let portal = repass_identity::IdentityService::new(name, portal.identity.clone(), transport);
+            Wired {
+                passwords: Arc::new(portal),
+                profiles: None,
+            }
         }
     })
 }

@@ -127,9 +127,8 @@ impl fmt::Display for FieldProblem {
 ///
 /// - `Ok` means that the provider has taken the update; an error whose [`effect`](Error::effect) is
 ///   `NotApplied` means that it has not. Neither is ever a guess; all else is `Unknown`.
-/// - Whatever can be judged without the provider (names, types, limits) is judged before anything
-///   is sent, and [`Error::field_problems`] tells all that is wrong at once. A field that the
-///   provider would ignore in silence is refused.
+/// - What [`check`](Self::check) finds wrong is never sent. A field that the provider would ignore in
+///   silence is wrong.
 /// - A call returns within its budget, and a budget of zero sends nothing.
 /// - No value of the profile is in any error, log or `Debug` output.
 ///
@@ -146,6 +145,13 @@ impl fmt::Display for FieldProblem {
 pub trait UserProfileService: fmt::Debug + Send + Sync + 'static {
     /// The provider's configured name. It is of low cardinality: fit for a label in metrics.
     fn provider(&self) -> &str;
+
+    /// Judges an update as far as that is possible without the provider, and sends nothing.
+    /// [`update_profile`](Self::update_profile) does so by itself.
+    ///
+    /// # Errors
+    /// [`Error::field_problems`] tells all that is wrong at once.
+    fn check(&self, update: &ProfileUpdate) -> Result<(), Error>;
 
     /// Makes one update.
     ///
@@ -165,6 +171,10 @@ macro_rules! forward {
         impl<S: UserProfileService + ?Sized> UserProfileService for $pointer<S> {
             fn provider(&self) -> &str {
                 (**self).provider()
+            }
+
+            fn check(&self, update: &ProfileUpdate) -> Result<(), Error> {
+                (**self).check(update)
             }
 
             async fn update_profile(
@@ -210,12 +220,14 @@ mod tests {
     async fn pointers_forward_to_the_service() {
         let mut mock = MockUserProfileService::new();
         mock.expect_provider().return_const("mock".to_owned());
+        mock.expect_check().times(1).returning(|_| Ok(()));
         mock.expect_update_profile()
             .times(1)
             .returning(|_, _| Ok(Changed::new()));
         let service: Arc<dyn UserProfileService> = Arc::new(Box::new(mock));
         let update = ProfileUpdate::new("alice".parse().unwrap());
         assert_eq!(service.provider(), "mock");
+        assert!(service.check(&update).is_ok());
         assert!(
             service
                 .update_profile(&CallContext::default(), &update)

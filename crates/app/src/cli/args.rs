@@ -91,6 +91,9 @@ pub(super) enum Command {
     Reset(commands::reset::Args),
     /// Find out whether a change with an unknown outcome took effect
     Resolve(commands::resolve::Args),
+    /// Change what a provider knows of a user besides the password
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// List the configured providers and what they can do
     Providers,
     /// Start, check or show the configuration

@@ -103,6 +103,6 @@ pub(super) async fn send(
     }
 }
 
-fn keep<T>(stops: &mut Vec<Stop>, result: Result<T, Stop>) -> Option<T> {
+pub(super) fn keep<T>(stops: &mut Vec<Stop>, result: Result<T, Stop>) -> Option<T> {
     result.map_err(|stop| stops.push(stop)).ok()
 }

@@ -9,7 +9,9 @@ use repass_sandbox::Sandbox;
 use super::args::Global;
 use super::lookup;
 use super::stop::Stop;
-use crate::{Config, ConfigError, PasswordService, Services, UnknownProvider};
+use crate::{
+    Config, ConfigError, Error, ErrorKind, PasswordService, Services, UnknownProvider, UserProfileService,
+};
 
 /// The configuration that a command works with, and the sandbox behind it, which lives as long.
 #[derive(Debug)]
@@ -44,12 +46,29 @@ impl Setup {
 
     /// The service that the user means. Only its own secrets are read.
     pub(super) async fn service(&self, global: &Global) -> Result<Arc<dyn PasswordService>, Stop> {
+        let (name, services) = self.meant(global).await?;
+        Ok(services.get(name)?)
+    }
+
+    /// The same for profiles.
+    pub(super) async fn profiles(&self, global: &Global) -> Result<Arc<dyn UserProfileService>, Stop> {
+        let (name, services) = self.meant(global).await?;
+        services.profile(name)?.ok_or_else(|| Stop::Call {
+            provider: name.to_owned(),
+            error: Error::not_applied(
+                ErrorKind::Unsupported,
+                "repass updates no profiles at this kind of provider",
+            ),
+        })
+    }
+
+    async fn meant<'a>(&'a self, global: &'a Global) -> Result<(&'a str, Services), Stop> {
         let names = || self.config.providers().map(|(name, _)| name);
         let asked = global.provider.as_deref();
         let name = asked.or_else(|| self.config.default_provider());
         let name = name.filter(|name| names().any(|known| known == *name));
         let name = name.ok_or_else(|| UnknownProvider::new(asked, names()))?;
-        Ok(build(self.config.clone().only(name)).await?.default_service()?)
+        Ok((name, build(self.config.clone().only(name)).await?))
     }
 }
 

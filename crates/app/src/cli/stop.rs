@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::{Attempt, ConfigError, Effect, Error, UnknownProvider, Violation};
+use crate::{Attempt, ConfigError, Effect, Error, FieldProblem, UnknownProvider, Violation};
 
 /// Why a command did not do what it is for.
 #[derive(Debug)]
@@ -77,6 +77,14 @@ impl Stop {
     pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Mend { problems, .. } => problems.clone(),
+            Self::Call { provider, error } if !error.field_problems().is_empty() => {
+                let problems = error.field_problems().iter();
+                let mut lines: Vec<_> = problems.map(|problem| format!("{provider}: {problem}")).collect();
+                if let Some(detail) = error.provider_detail() {
+                    lines.push(format!("{provider}: the provider refuses the update ({detail})"));
+                }
+                lines
+            }
             Self::Call { provider, error } => vec![match error.effect() {
                 Effect::NotApplied => format!("{provider}: {error}"),
                 Effect::Unknown => format!("{provider}: outcome unknown: {error}"),
@@ -87,7 +95,7 @@ impl Stop {
             Self::Interrupted => vec!["interrupted; nothing was sent".to_owned()],
             Self::Abandoned { attempt } => vec![format!(
                 "{}: abandoned while the change was under way, so its outcome is unknown; settle it with `repass \
-                 resolve` and the same passwords",
+                 resolve` and the same passwords, or by the same profile update once more",
                 attempt.provider()
             )],
             Self::Internal(problem) => vec![problem.clone()],
@@ -141,6 +149,8 @@ pub(super) struct Report {
     pub(super) provider: Option<String>,
     pub(super) message: String,
     pub(super) violations: Vec<Violation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) field_problems: Vec<FieldProblem>,
     pub(super) tracking_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after_seconds: Option<u64>,
@@ -164,6 +174,7 @@ impl Report {
         Self {
             provider: Some(provider.to_owned()),
             violations: error.violations().to_vec(),
+            field_problems: error.field_problems().to_vec(),
             tracking_id: error
                 .provider_detail()
                 .and_then(|detail| detail.tracking_id.clone()),

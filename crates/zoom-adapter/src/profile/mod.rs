@@ -38,6 +38,10 @@ impl UserProfileService for ZoomService {
         self.name()
     }
 
+    fn check(&self, update: &ProfileUpdate) -> Result<(), Error> {
+        checked::check(update).map(drop)
+    }
+
     async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<Changed, Error> {
         let checked = checked::check(update)?;
         let scrubber = Scrubber::for_profile(update);

@@ -7,6 +7,7 @@ mod providers;
 pub(super) mod reset;
 pub(super) mod resolve;
 pub(super) mod sandbox;
+pub(super) mod user;
 
 use super::args::{Args, Command};
 use super::exit::Exit;
@@ -21,6 +22,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Change(args) => change::run(&args, global, output, signals).await,
         Command::Reset(args) => reset::run(&args, global, output, signals).await,
         Command::Resolve(args) => resolve::run(&args, global, output, signals).await,
+        Command::User(command) => user::run(&command, global, output, signals).await,
         Command::Providers => providers::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
         Command::Sandbox(args) => sandbox::run(args, output, signals).await,

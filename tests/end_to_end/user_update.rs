@@ -1,0 +1,196 @@
+//! `repass user update` against the sandbox's Zoom.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use repass_sandbox::{
+    Action, Cut, CutAt, CutHow, Fault, Matching, Options, Respond, When, ZoomBody, ZoomOptions,
+};
+use serde_json::{Value, json};
+
+use crate::world::{ALICE, TOKEN, World, json};
+
+/// Alice as the sandbox's Zoom knows her.
+fn profile(world: &World) -> Value {
+    let mut stream = TcpStream::connect(world.sandbox.addr()).unwrap();
+    let request = format!(
+        "GET /v2/users/{ALICE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn everything_wrong_is_told_line_by_line_and_nothing_is_sent() {
+    let world = World::new();
+    let arguments = [
+        "user",
+        "update",
+        ALICE,
+        "--first-name",
+        "Ann",
+        "--set",
+        "first_name=Anna",
+        "--set",
+        "pmi=123",
+        "--set",
+        "fist_name=Ann",
+        "--set",
+        "nothing",
+        "--clear",
+        "use_pmi",
+    ];
+    let run = world.run(&arguments, "");
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error: --set takes FIELD=VALUE",
+            "error: first_name is given twice",
+            "error: zoom: fist_name is no field of a profile at Zoom; did you mean `first_name`?",
+            "error: zoom: pmi takes exactly 10 digits",
+            "error: zoom: use_pmi cannot be cleared; give it another value",
+        ]
+    );
+    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+}
+
+#[test]
+fn programs_get_each_field_with_its_code() {
+    let world = World::new();
+    let run = world.run(
+        &[
+            "--json", "user", "update", ALICE, "--set", "pmi=123", "--type", "7",
+        ],
+        "",
+    );
+    let object = json(&run);
+    assert_eq!(
+        object["field_problems"],
+        json!([
+            {"field": "pmi", "code": "range", "message": "takes exactly 10 digits"},
+            {
+                "field": "type",
+                "code": "one_of",
+                "message": "takes 1 (Basic), 2 (Licensed), 3 (On-prem), 4 (no meetings licence) or 99 (none)",
+            },
+        ])
+    );
+    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+}
+
+#[test]
+fn an_update_arrives_in_either_encoding() {
+    for body in [ZoomBody::Any, ZoomBody::Json, ZoomBody::FormData] {
+        let world = World::with(Options {
+            zoom: ZoomOptions {
+                body,
+                ..ZoomOptions::default()
+            },
+            ..Options::default()
+        });
+        let numbers = r#"phone_numbers=[{"country":"US","label":"Fax","number":"5550100"}]"#;
+        let run = world.run(
+            &[
+                "--json",
+                "user",
+                "update",
+                ALICE,
+                "--first-name",
+                "Ann",
+                "--job-title",
+                "Lead",
+                "--set",
+                "use_pmi=true",
+                "--set",
+                numbers,
+                "--clear",
+                "company",
+                "--login-type",
+                "100",
+                "--remove-tsp-credentials",
+            ],
+            "",
+        );
+        assert_eq!(
+            (run.code, &json(&run)["outcome"]),
+            (0, &json!("applied")),
+            "{run:?}"
+        );
+        let profile = profile(&world);
+        for (field, value) in [
+            ("first_name", json!("Ann")),
+            ("job_title", json!("Lead")),
+            ("use_pmi", json!(true)),
+            (
+                "phone_numbers",
+                json!([{"country": "US", "label": "Fax", "number": "5550100"}]),
+            ),
+            ("company", json!("")),
+        ] {
+            assert_eq!(profile[field], value, "{body:?}: {field}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_user_exits_5_and_a_provider_without_profiles_2() {
+    let world = World::new();
+    let run = world.run(&["user", "update", "nobody@example.com", "--dept", "R&D"], "");
+    assert_eq!(run.code, 5, "{run:?}");
+    let run = world.run(&["-p", "portal", "user", "update", ALICE, "--dept", "R&D"], "");
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+fn lose_the_first_answer(world: &World) {
+    let cut = Some(Cut {
+        at: CutAt::Answer,
+        how: CutHow::Fin,
+    });
+    let action = Action {
+        when: When::AfterApply,
+        cut,
+        ..Action::default()
+    };
+    let matching = Matching::default();
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+}
+
+#[test]
+fn a_lost_answer_is_made_up_for_by_sending_again() {
+    let world = World::new();
+    lose_the_first_answer(&world);
+    let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");
+    assert_eq!((run.code, world.requests()), (0, 2), "{run:?}");
+}
+
+#[test]
+fn a_refusal_after_a_lost_answer_is_unknown() {
+    let world = World::new();
+    lose_the_first_answer(&world);
+    let respond = Some(Respond {
+        status: 404,
+        headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+        body: r#"{"code":1001,"message":"User does not exist."}"#.to_owned(),
+        pad_to: 0,
+    });
+    let action = Action {
+        respond,
+        ..Action::default()
+    };
+    let matching = Matching {
+        nth: 2,
+        ..Matching::default()
+    };
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+    let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");
+    assert_eq!(run.code, 8, "{run:?}");
+    assert!(
+        run.stderr.contains("the same update can be made again"),
+        "{run:?}"
+    );
+    assert_eq!(profile(&world)["dept"], "R&D");
+}
