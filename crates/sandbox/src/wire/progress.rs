@@ -263,4 +263,16 @@ mod tests {
             26 + 13
         );
     }
+
+    #[test]
+    fn the_body_of_another_stream_does_not_count() {
+        let mut other = HTTP2[31..].to_vec();
+        other[8] = 3;
+        let mut progress = Progress::Fresh;
+        progress.feed(&HTTP2[..31]);
+        assert_eq!(
+            progress.allowed(&[&other, &HTTP2[31..]].concat(), Until::Body(3)),
+            15 + 12
+        );
+    }
 }

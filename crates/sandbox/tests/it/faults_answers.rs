@@ -93,6 +93,41 @@ async fn a_fault_strikes_what_it_matches_from_the_nth_on_so_many_times() {
 }
 
 #[tokio::test]
+async fn each_condition_of_a_match_counts_by_itself() {
+    let rows = [
+        json!({"provider": "identity"}),
+        json!({"method": "PATCH"}),
+        json!({"path_contains": "/User/"}),
+        json!({"user": "bob@example.com"}),
+        json!({"nth": 2}),
+    ];
+    for matching in rows {
+        let sandbox = start(Options::default()).await;
+        arm(
+            &sandbox,
+            json!({"match": matching, "action": {"respond": {"status": 500}}}),
+        )
+        .await;
+        assert_eq!(zoom_reset(&sandbox, ALICE, NEW).await.status, 204, "{matching}");
+    }
+    for matching in [
+        json!({"provider": "zoom"}),
+        json!({"method": "PUT"}),
+        json!({"path_contains": "/users/"}),
+        json!({"user": ALICE}),
+        json!({}),
+    ] {
+        let sandbox = start(Options::default()).await;
+        arm(
+            &sandbox,
+            json!({"match": matching, "action": {"respond": {"status": 500}}}),
+        )
+        .await;
+        assert_eq!(zoom_reset(&sandbox, ALICE, NEW).await.status, 500, "{matching}");
+    }
+}
+
+#[tokio::test]
 async fn of_two_faults_the_one_armed_first_strikes_first() {
     let sandbox = start(Options::default()).await;
     for status in [500, 502] {

@@ -66,6 +66,7 @@ async fn a_wrong_old_password_is_the_only_thing_said() {
             answer.result(),
             (status, false, vec!["PasswordMismatch".to_owned()])
         );
+        assert_eq!(answer.json()["errors"][0]["description"], "Incorrect password.");
         let directory = "d17ec704-0000-4000-8000-000000000004";
         let answer = identity_change(&sandbox, directory, "", "Brand-New-42").await;
         assert_eq!(
