@@ -34,6 +34,7 @@ mod accounts;
 pub mod cli;
 pub mod config;
 mod guards;
+mod rules;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 pub mod secret;
@@ -41,7 +42,7 @@ mod services;
 mod wiring;
 
 pub use config::{Config, ConfigError};
-pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines};
+pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules};
 pub use repass_domain::*;
 pub use services::{Services, UnknownProvider};
 

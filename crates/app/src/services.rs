@@ -9,6 +9,8 @@ use std::sync::Arc;
 use repass_domain::{PasswordService, UserProfileService};
 
 use crate::config::{Config, ConfigError, Problems};
+use crate::guards::{Guards, OwnRules};
+use crate::rules;
 use crate::wiring::{self, Wired};
 
 /// The configured providers, each ready to be called and shared under its name.
@@ -39,6 +41,7 @@ use crate::wiring::{self, Wired};
 pub struct Services {
     default: Option<String>,
     providers: BTreeMap<String, Wired>,
+    own_rules: BTreeMap<String, OwnRules>,
 }
 
 impl Services {
@@ -85,18 +88,24 @@ impl Services {
     }
 
     fn build(config: Config, problems: Problems) -> Result<Self, ConfigError> {
-        let mut providers = BTreeMap::new();
+        let mut it = Self {
+            default: config.default_provider().map(str::to_owned),
+            providers: BTreeMap::new(),
+            own_rules: BTreeMap::new(),
+        };
         for (name, provider) in config.providers() {
-            if let Some(wired) = wiring::provider(name, provider, &problems) {
-                providers.insert(name.to_owned(), wired);
+            let mut guards = Guards::default();
+            if let Some(rules) = rules::wired(name, provider, &problems) {
+                guards = guards.own_rules(rules.clone());
+                it.own_rules.insert(name.to_owned(), rules);
+            }
+            if let Some(mut wired) = wiring::provider(name, provider, &problems) {
+                wired.passwords = guards.around(wired.passwords);
+                it.providers.insert(name.to_owned(), wired);
             }
         }
-        let default = config.default_provider().map(str::to_owned);
-        problems
-            .into_result((Self { default, providers }, config), |(_, config)| {
-                config.origins()
-            })
-            .map(|(it, _)| it)
+        let built = problems.into_result((it, config), |(_, config)| config.origins());
+        built.map(|(it, _)| it)
     }
 
     /// The service of this name.
@@ -122,6 +131,12 @@ impl Services {
     pub fn default_service(&self) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
         let name = self.default.as_deref().ok_or_else(|| self.unknown(None))?;
         self.get(name)
+    }
+
+    /// The caller's own rules for new passwords at a provider, if it has any. Its service applies them
+    /// already; they are here to be shown, and to generate passwords by.
+    pub fn own_rules(&self, name: &str) -> Option<&OwnRules> {
+        self.own_rules.get(name)
     }
 
     /// The names of all services, in alphabetical order.

@@ -142,7 +142,8 @@ impl<'a> Way<'a> {
     }
 }
 
-fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
+/// The authorities to trust, by a configuration's file.
+pub(crate) fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
     let shown = file.display();
     let pem = std::fs::read(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let roots = TrustedRoots::default().with_pem(&pem);

@@ -224,9 +224,16 @@ impl Violation {
     }
 }
 
+/// The rule, marked unless it is the provider's for certain: `at least 12 characters (own policy)`.
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rule.fmt(f)
+        self.rule.fmt(f)?;
+        f.write_str(match (self.layer, self.certainty) {
+            (Layer::Provider, Certainty::Exact) => "",
+            (Layer::Provider, _) => " (approximate)",
+            (Layer::Caller, Certainty::Exact) => " (own policy)",
+            (Layer::Caller, _) => " (own policy, approximate)",
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::Method;
+use http::{HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{Answer, Observed, SecretBody};
@@ -26,6 +26,7 @@ pub struct Request {
     pub(crate) rate_label: Option<&'static str>,
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
     pub(crate) body: Option<SecretBody>,
     pub(crate) replay: Replay,
     pub(crate) budget: Duration,
@@ -53,6 +54,7 @@ impl Request {
             rate_label: None,
             method,
             path: String::new(),
+            headers: Vec::new(),
             body: None,
             replay,
             budget: Duration::MAX,
@@ -79,6 +81,12 @@ impl Request {
     /// Sets under which of the provider's rate limits it is counted.
     pub fn counted_as(mut self, label: &'static str) -> Self {
         self.rate_label = Some(label);
+        self
+    }
+
+    /// Adds a header. `Authorization` and `Content-Type` come by themselves.
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 
@@ -113,6 +121,11 @@ impl Request {
     /// Path and query below the base URL, encoded.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Its own headers.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
+        self.headers.iter().map(|(name, value)| (*name, value))
     }
 
     /// The body, if there is one.

@@ -152,6 +152,9 @@ impl Wire for HttpWire {
         if let Some(authorization) = &authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
+        for (name, value) in request.headers() {
+            builder = builder.header(name, value);
+        }
         let has_body = request.secret_body().is_some();
         if let Some(body) = request.secret_body() {
             builder = builder

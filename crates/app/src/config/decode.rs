@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Config;
 use super::document::Node;
+use super::own;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, ProviderConfig, Tls};
 use super::section::Section;
@@ -18,7 +19,7 @@ pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config 
     if let Some(section) = root.section("providers") {
         for (name, node) in section.entries() {
             let section = Section::of(section.key(name), node, problems);
-            if let Some(provider) = provider(section, folder) {
+            if let Some(provider) = provider(section, folder, problems) {
                 providers.insert(name.to_owned(), provider);
             }
         }
@@ -42,9 +43,10 @@ const KINDS: &[(&str, ReadProvider)] = &[
 ];
 
 // `None` without a known kind: which keys are right cannot be told then.
-fn provider(mut section: Section<'_>, folder: &Path) -> Option<ProviderConfig> {
+fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
     let read = section.required_choice("kind", KINDS)?;
-    let provider = read(&mut section, folder);
+    let mut provider = read(&mut section, folder);
+    *provider.own_mut() = own::read(&mut section, folder, problems);
     section.finish();
     Some(provider)
 }
@@ -98,7 +100,7 @@ fn identity(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
 fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &Path) {
     if let Some(mut tls) = section.section("tls") {
         connection.tls = Tls {
-            ca_file: tls.path("ca_file", folder),
+            ca_file: tls.file("ca_file", folder),
         };
         tls.finish();
     }

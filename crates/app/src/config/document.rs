@@ -37,6 +37,8 @@ pub(super) enum Value {
     Table(Table),
     Text(String),
     List(Vec<Node>),
+    Flag(bool),
+    Number(u32),
     /// Of a type that no key has.
     Other(&'static str),
 }
@@ -49,6 +51,8 @@ impl Value {
             Self::Table(_) => "a table",
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
+            Self::Flag(_) => "a boolean",
+            Self::Number(_) => "a number",
             Self::Other(name) => name,
         }
     }
@@ -155,8 +159,12 @@ fn value(value: DeValue<'_>, line: &impl Fn(usize) -> Origin) -> Value {
                 })
                 .collect(),
         ),
-        DeValue::Boolean(_) => Value::Other("a boolean"),
-        DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
+        DeValue::Boolean(flag) => Value::Flag(flag),
+        DeValue::Integer(digits) => match u32::from_str_radix(digits.as_str(), digits.radix()) {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Other("a number below 0 or above 4,294,967,295"),
+        },
+        DeValue::Float(_) => Value::Other("a fraction"),
         DeValue::Datetime(_) => Value::Other("a date"),
     }
 }

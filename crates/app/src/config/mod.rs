@@ -8,6 +8,7 @@
 mod decode;
 mod document;
 mod duration;
+mod own;
 mod problem;
 mod provider;
 mod section;
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use document::Origins;
 pub use duration::parse as parse_duration;
+pub use own::{BlocklistFile, BlocklistFormat, Breach, OnFailure, Own, OwnPolicy};
 pub use problem::{ConfigError, Problem};
 pub(crate) use problem::{Problems, did_you_mean};
 pub use provider::{Auth, Connection, ProviderConfig, Tls};
@@ -230,6 +232,7 @@ impl Config {
                 token: crate::secret::SecretRef::Value("none".into()),
             };
             connection.tls = Tls::default();
+            *provider.own_mut() = Own::default();
         }
         self
     }

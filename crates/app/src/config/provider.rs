@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use repass_domain::Preset;
 use repass_transport::{BaseUrl, Timeouts};
 use serde::{Serialize, Serializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::duration;
+use super::own::Own;
 use super::problem::Problems;
 use crate::secret::SecretRef;
 
@@ -56,7 +58,37 @@ impl ProviderConfig {
         }
     }
 
+    /// The caller's own rules there.
+    pub fn own(&self) -> &Own {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(zoom) => &zoom.own,
+            #[cfg(feature = "identity")]
+            Self::Identity(identity) => &identity.own,
+        }
+    }
+
+    pub(super) fn own_mut(&mut self) -> &mut Own {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(zoom) => &mut zoom.own,
+            #[cfg(feature = "identity")]
+            Self::Identity(identity) => &mut identity.own,
+        }
+    }
+
+    /// The published rules of this kind of provider.
+    pub fn preset(&self) -> Preset {
+        match self {
+            #[cfg(feature = "zoom")]
+            Self::Zoom(_) => Preset::ZoomDefault,
+            #[cfg(feature = "identity")]
+            Self::Identity(_) => Preset::UipathDefault,
+        }
+    }
+
     pub(super) fn check(&self, path: &str, problems: &Problems) {
+        self.own().check(path, problems);
         let connection = self.connection();
         note(problems, path, connection.validate());
         note(problems, &format!("{path}.auth"), connection.auth.validate());
@@ -85,6 +117,9 @@ pub struct ZoomProvider {
     /// How to reach it.
     #[serde(flatten)]
     pub connection: Connection,
+    /// The caller's own rules.
+    #[serde(flatten)]
+    pub own: Own,
 }
 
 #[cfg(feature = "zoom")]
@@ -95,6 +130,7 @@ impl ZoomProvider {
         Self {
             zoom: repass_zoom::ZoomConfig::default(),
             connection: Connection::new(base_url, auth),
+            own: Own::default(),
         }
     }
 }
@@ -117,6 +153,9 @@ pub struct IdentityProvider {
     /// How to reach it.
     #[serde(flatten)]
     pub connection: Connection,
+    /// The caller's own rules.
+    #[serde(flatten)]
+    pub own: Own,
 }
 
 #[cfg(feature = "identity")]
@@ -127,6 +166,7 @@ impl IdentityProvider {
         Self {
             identity,
             connection: Connection::new(base_url, auth),
+            own: Own::default(),
         }
     }
 }
@@ -253,7 +293,7 @@ pub struct ClientCredentials {
     pub scope: String,
 }
 
-fn is_base_url(text: &str) -> Result<(), ValidationError> {
+pub(super) fn is_base_url(text: &str) -> Result<(), ValidationError> {
     text.parse::<BaseUrl>()
         .map(drop)
         .map_err(|invalid| bad(invalid.to_string()))
@@ -265,7 +305,7 @@ fn is_guid(text: &str) -> bool {
     groups == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
-fn is_some_time(duration: &Duration) -> Result<(), ValidationError> {
+pub(super) fn is_some_time(duration: &Duration) -> Result<(), ValidationError> {
     if duration.is_zero() {
         Err(bad("must be longer than nothing"))
     } else {
@@ -278,7 +318,7 @@ fn bad(message: impl Into<Cow<'static, str>>) -> ValidationError {
 }
 
 // Only the messages are taken: an error's parameters hold the value.
-fn note(problems: &Problems, path: &str, result: Result<(), ValidationErrors>) {
+pub(super) fn note(problems: &Problems, path: &str, result: Result<(), ValidationErrors>) {
     let Err(errors) = result else { return };
     for (field, errors) in errors.field_errors() {
         let messages: Vec<&str> = errors
@@ -289,6 +329,6 @@ fn note(problems: &Problems, path: &str, result: Result<(), ValidationErrors>) {
     }
 }
 
-fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&duration::show(*duration))
 }

@@ -4,13 +4,50 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::document::{Node, Table, Value, join};
+use super::document::{Node, Origin, Table, Value, join};
 use super::duration;
 use super::problem::{Problems, did_you_mean};
 use crate::secret::SecretRef;
 
 /// The kinds of reference, of which exactly one is given.
 pub(super) const REFERENCE_KINDS: [&str; 3] = ["command", "env", "file"];
+
+/// What the value of a key may be.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Flag,
+    Number,
+    NumberOrFlag,
+    Text,
+    Texts,
+}
+
+impl Shape {
+    fn spelled(self) -> &'static str {
+        match self {
+            Self::Flag => "true or false",
+            Self::Number => "a number",
+            Self::NumberOrFlag => "a number, true or false",
+            Self::Text => "a string",
+            Self::Texts => "an array of strings",
+        }
+    }
+
+    fn read(self, node: &Node) -> Option<serde_json::Value> {
+        let is_variable = matches!(node.origin, Some(Origin::Variable(_)));
+        match (self, &node.value) {
+            (Self::Flag | Self::NumberOrFlag, Value::Flag(flag)) => Some((*flag).into()),
+            (Self::Number | Self::NumberOrFlag, Value::Number(number)) => Some((*number).into()),
+            (Self::Text, Value::Text(text)) => Some(text.as_str().into()),
+            (Self::Texts, Value::List(items)) => items.iter().map(|item| Self::Text.read(item)).collect(),
+            // A variable has nothing but text.
+            (Self::Flag, Value::Text(text)) if is_variable => text.parse::<bool>().ok().map(Into::into),
+            (Self::Number, Value::Text(text)) if is_variable => text.parse::<u32>().ok().map(Into::into),
+            (Self::NumberOrFlag, Value::Text(_)) => Self::Flag.read(node).or_else(|| Self::Number.read(node)),
+            _ => None,
+        }
+    }
+}
 
 pub(super) struct Section<'a> {
     path: String,
@@ -44,6 +81,10 @@ impl<'a> Section<'a> {
 
     pub(super) fn key(&self, key: &str) -> String {
         join(&self.path, key)
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Every entry, for tables whose keys are names.
@@ -125,8 +166,25 @@ impl<'a> Section<'a> {
         self.problems.keep(&self.key(key), duration::parse(&text))
     }
 
-    pub(super) fn path(&mut self, key: &'static str, folder: &Path) -> Option<PathBuf> {
+    pub(super) fn file(&mut self, key: &'static str, folder: &Path) -> Option<PathBuf> {
         self.text(key).map(|text| folder.join(text))
+    }
+
+    /// Puts what is there of these keys into a document, for a reader of its own.
+    pub(super) fn take(
+        &mut self,
+        keys: &[(&'static str, Shape)],
+        document: &mut serde_json::Map<String, serde_json::Value>,
+    ) {
+        for (key, shape) in keys {
+            let Some(node) = self.node(key) else { continue };
+            match shape.read(node) {
+                Some(value) => {
+                    document.insert((*key).to_owned(), value);
+                }
+                None => self.is_wrong(key, shape.spelled(), &node.value),
+            }
+        }
     }
 
     /// A reference to a secret, which must be there; one that leads nowhere when it is not.
@@ -149,7 +207,7 @@ impl<'a> Section<'a> {
             .filter(|key| REFERENCE_KINDS.contains(&key.as_str()))
             .count();
         let env = section.text("env").map(SecretRef::Env);
-        let file = section.path("file", folder).map(SecretRef::File);
+        let file = section.file("file", folder).map(SecretRef::File);
         let command = section.words("command").map(SecretRef::Command);
         if given != 1 {
             self.problems

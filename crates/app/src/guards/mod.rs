@@ -1,15 +1,17 @@
-//! What stands around an adapter: a record of every change, one change at a time per user, and a
-//! bound on how many are under way.
+//! What stands around an adapter: a record of every change, the caller's own rules, one change at a
+//! time per user, and a bound on how many are under way.
 //!
-//! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what
-//! waits for its turn is on record already, and a user's second change does not take a place while
-//! it waits for the first. There is no guard for time, retries or fail-over. A future that is
+//! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what is
+//! refused or waits for its turn is on record already, a password that breaks the caller's rules
+//! waits for nobody, and a user's second change does not take a place while it waits for the first. There is no guard for time, retries or fail-over. A future that is
 //! dropped around a call destroys the evidence of what was sent, a second retry loop multiplies
 //! the first, and two providers would make two truths.
 
 mod at_most;
 mod audit;
+mod breach;
 mod in_order;
+mod own_rules;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,13 +19,16 @@ use std::sync::Arc;
 use repass_domain::PasswordService;
 
 pub use audit::{AuditEvent, AuditRecord, AuditSink, JsonLines};
+pub(crate) use breach::BreachCheck;
+pub use own_rules::OwnRules;
 
 use at_most::AtMost;
 use audit::Audited;
 use in_order::InOrder;
+use own_rules::Ruled;
 
-/// Which guards stand around a service, from outside: audit, one change at a time per user, a
-/// bound on the changes under way, the adapter.
+/// Which guards stand around a service, from outside: audit, the caller's own rules, one change at a
+/// time per user, a bound on the changes under way, the adapter.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -42,6 +47,7 @@ use in_order::InOrder;
 #[derive(Debug, Clone, Default)]
 pub struct Guards {
     audit: Option<Arc<dyn AuditSink>>,
+    own_rules: Option<OwnRules>,
     at_most: Option<NonZeroUsize>,
 }
 
@@ -49,6 +55,12 @@ impl Guards {
     /// Records every change, before it is sent and when it has ended.
     pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.audit = Some(sink);
+        self
+    }
+
+    /// Refuses new passwords that break the caller's own rules, before anything is sent.
+    pub fn own_rules(mut self, rules: OwnRules) -> Self {
+        self.own_rules = Some(rules);
         self
     }
 
@@ -65,9 +77,13 @@ impl Guards {
             None => service,
         };
         let ordered: Arc<dyn PasswordService> = Arc::new(InOrder::new(bounded));
-        match &self.audit {
-            Some(sink) => Arc::new(Audited::new(ordered, Arc::clone(sink))),
+        let ruled: Arc<dyn PasswordService> = match &self.own_rules {
+            Some(rules) => Arc::new(Ruled::new(ordered, rules.clone())),
             None => ordered,
+        };
+        match &self.audit {
+            Some(sink) => Arc::new(Audited::new(ruled, Arc::clone(sink))),
+            None => ruled,
         }
     }
 }

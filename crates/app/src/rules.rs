@@ -1,0 +1,89 @@
+//! The caller's own rules at one provider, wired: the policy with its list, and the service of breached
+//! passwords.
+
+use std::sync::Arc;
+
+use repass_domain::{Blocklist, ImpossiblePolicy, PasswordPolicy, Policies, Rule};
+
+use crate::config::{BlocklistFile, BlocklistFormat, Breach, OwnPolicy, Problems, ProviderConfig};
+use crate::guards::{BreachCheck, OwnRules};
+use crate::wiring::read_roots;
+
+/// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
+pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<OwnRules> {
+    let path = format!("providers.{name}");
+    let own = provider.own();
+    let breach = own
+        .breach
+        .as_ref()
+        .and_then(|breach| breach_check(breach, provider));
+    let policy = match &own.policy {
+        Some(policy) => own_policy(policy, &path, problems)?,
+        None if breach.is_some() => PasswordPolicy::default(),
+        None => return None,
+    };
+    // Shown with the others, though it takes the service to judge it.
+    let policy = match &breach {
+        Some(_) => policy.to_builder().exact([Rule::NotBreached]).build(),
+        None => Ok(policy),
+    };
+    let policies = policy.and_then(|policy| on_published(provider, policy));
+    let rules = OwnRules::new(problems.keep(&format!("{path}.policy"), policies)?);
+    Some(match breach {
+        Some(check) => rules.with_breach_check(check),
+        None => rules,
+    })
+}
+
+// On top of what is known of the provider's rules without asking it.
+fn on_published(provider: &ProviderConfig, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
+    let preset = provider.preset();
+    match provider {
+        // They hold for every account.
+        #[cfg(feature = "zoom")]
+        ProviderConfig::Zoom(_) => PasswordPolicy::from(preset).and_own(own),
+        // A portal's are its own to set. What they are at first is a guess, and no reason to refuse others.
+        #[cfg(feature = "identity")]
+        ProviderConfig::Identity(_) => {
+            let first = PasswordPolicy::from(preset);
+            let judged = first
+                .rules()
+                .filter(|(_, certainty)| *certainty != repass_domain::Certainty::ProviderOnly);
+            let judged: Vec<Rule> = judged.map(|(rule, _)| rule.clone()).collect();
+            let guess = preset.builder().approximate(judged).build()?;
+            let both = guess.and_own(own.clone());
+            both.or_else(|_| PasswordPolicy::default().and_own(own))
+        }
+    }
+}
+
+fn own_policy(policy: &OwnPolicy, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
+    let Some(list) = &policy.blocklist else {
+        return Some(policy.rules.clone());
+    };
+    let key = format!("{path}.policy.blocklist");
+    let list = problems.keep(&key, read_blocklist(list))?;
+    problems.keep(&key, policy.rules.clone().with_blocklist(Arc::new(list)))
+}
+
+fn breach_check(breach: &Breach, provider: &ProviderConfig) -> Option<BreachCheck> {
+    // A bad one is noted by the configuration's own check.
+    let url = breach.url.parse().ok()?;
+    // A service of one's own most likely has its certificate from the same authority. A bad file is noted by
+    // the way to the provider.
+    let ca_file = provider.connection().tls.ca_file.as_deref();
+    let roots = ca_file.and_then(|file| read_roots(file).ok()).unwrap_or_default();
+    Some(BreachCheck::new(url, roots, breach.timeout, breach.on_failure))
+}
+
+fn read_blocklist(list: &BlocklistFile) -> Result<Blocklist, String> {
+    let shown = list.file.display();
+    let text = std::fs::read(&list.file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("{shown} is not valid UTF-8"))?;
+    match list.format {
+        BlocklistFormat::Plain => Ok(Blocklist::from_plain_text(&text)),
+        BlocklistFormat::Sha1 => {
+            Blocklist::from_sha1("", &text).map_err(|malformed| format!("{shown}: {malformed}"))
+        }
+    }
+}
