@@ -1,6 +1,13 @@
-//! The workspace as a whole under test. `house_rules.rs` holds what ARCHITECTURE.md says;
-//! `end_to_end` runs the real binary and library against the sandbox and is compiled as a test of
-//! the package `repass`, the only one to which Cargo hands its binary.
+//! The workspace as a whole under test.
+//!
+//! - `house_rules.rs` holds what ARCHITECTURE.md says.
+//! - `end_to_end` runs the real binary and library against the sandbox. It is compiled as a test of
+//!   the package `repass`, the only one to which Cargo hands its binary.
+//! - [`simulation`] and [`sockets`] make random calls under random faults and compare every outcome
+//!   with what really happened: `cargo run --release -p repass-tests`.
+
+pub mod simulation;
+pub mod sockets;
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! The identity portal as a [`PasswordService`].
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use repass_adapter_kit::Reader;
@@ -9,7 +8,7 @@ use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
     PasswordService, Resolution, Scrubber, UserId,
 };
-use repass_transport::{Answer, Request, Transport};
+use repass_transport::{Answer, Instant, Request, Transport};
 
 use crate::{IdentityConfig, lookup, policy, request, verdict};
 

@@ -31,6 +31,8 @@ pub use request::{Replay, Request};
 pub use retry_after::retry_after;
 pub use tls::{InvalidCa, TrustedRoots};
 pub use token::{Credentials, Denied, Granted, InvalidToken, Token, TokenGrant};
+/// The clock by which everything here waits: a test can pause it.
+pub use tokio::time::Instant;
 #[cfg(feature = "mock")]
 pub use transport::MockTransport;
 pub use transport::{HttpTransport, Timeouts, Transport};

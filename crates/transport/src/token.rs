@@ -28,6 +28,14 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// The same with a fixed source of randomness, for tests and simulations.
+    pub fn seeded(self, seed: u64) -> Self {
+        match self {
+            Self::Granted(grant) => Self::Granted(Box::new(grant.seeded(seed))),
+            other => other,
+        }
+    }
+
     pub(crate) async fn token(&self, limit: Duration) -> Result<Option<Token>, Failure> {
         match self {
             Self::None => Ok(None),
@@ -174,8 +182,7 @@ impl TokenGrant {
         }
     }
 
-    /// The same with a fixed source of randomness, for tests and simulations.
-    pub fn seeded(self, seed: u64) -> Self {
+    fn seeded(self, seed: u64) -> Self {
         Self {
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ..self

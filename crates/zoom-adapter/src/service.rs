@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use async_trait::async_trait;
 use repass_adapter_kit::{Reader, Verdict};
@@ -10,7 +9,7 @@ use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
     Preset, Resolution, Rule, Scrubber, Violation,
 };
-use repass_transport::{Answer, Observed, Request, Transport};
+use repass_transport::{Answer, Instant, Request, Resend, Transport};
 
 use crate::request::{self, Encoding};
 use crate::{BodyEncoding, ZoomConfig, policy, verdict};
@@ -73,7 +72,7 @@ impl ZoomService {
             let answer = answer.map_err(|failure| reader.failed(&failure))?;
             let verdict = verdict(&answer);
             let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
-            if !(other_way && verdict.observed == Observed::EncodingRefused) {
+            if !(other_way && verdict.observed.row().1 == Resend::OnceInOtherEncoding) {
                 return Ok((answer, verdict));
             }
             self.json_only.store(true, Ordering::Relaxed);

@@ -1,0 +1,134 @@
+//! What must hold of every call, whatever happened to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repass::{Effect, Error, ErrorKind, Resolution};
+
+use super::provider::{Attempt, Provider, Seen};
+use super::{Call, Outcome, Summary};
+
+/// Timers fire on whole milliseconds.
+const TICK: Duration = Duration::from_millis(2);
+
+pub(crate) fn judge(seed: u64, providers: &[Arc<Provider>], calls: &[Call]) -> Summary {
+    let mut summary = Summary::default();
+    let states: Vec<_> = providers.iter().map(|provider| provider.state()).collect();
+    let applied: Vec<HashMap<&str, usize>> = states
+        .iter()
+        .map(|state| {
+            let mut counts = HashMap::new();
+            for (_, password) in &state.ledger {
+                *counts.entry(password.as_str()).or_default() += 1;
+            }
+            counts
+        })
+        .collect();
+    for call in calls {
+        let attempts = states[call.provider].attempts.get(&call.password);
+        let attempts = attempts.map_or(&[][..], Vec::as_slice);
+        let count = applied[call.provider]
+            .get(call.password.as_str())
+            .copied()
+            .unwrap_or(0);
+        summary.calls += 1;
+        summary.attempts += attempts.len();
+        for told in told(call) {
+            *summary.outcomes.entry(told).or_default() += 1;
+        }
+        for law in broken(call, attempts, count) {
+            summary.broken.push(format!(
+                "seed {seed}: {law}: {call:?}, applied {count} times, {attempts:?}"
+            ));
+        }
+    }
+    summary
+}
+
+fn told(call: &Call) -> Vec<&'static str> {
+    let outcome = match &call.outcome {
+        Outcome::Applied => "applied",
+        Outcome::Dropped => "dropped",
+        Outcome::Failed(error) => error.effect().as_str(),
+    };
+    let resolution = match &call.resolution {
+        None => return vec![outcome],
+        Some(Ok(Resolution::InPlace)) => "resolved: in place",
+        Some(Ok(Resolution::NotInPlace)) => "resolved: not in place",
+        Some(Ok(Resolution::StillUnknown)) => "resolved: still unknown",
+        Some(Err(_)) => "resolved: the probe failed",
+    };
+    vec![outcome, resolution]
+}
+
+fn broken(call: &Call, attempts: &[Attempt], count: usize) -> Vec<&'static str> {
+    let mut broken = Vec::new();
+    let mut law = |holds: bool, text| {
+        if !holds {
+            broken.push(text);
+        }
+    };
+    let ambiguous = |attempt: &Attempt| attempt.seen == Seen::Ambiguous;
+    let final_word = |attempt: &Attempt| matches!(attempt.seen, Seen::Answered | Seen::Ambiguous);
+    let probed = call.resolution.is_some();
+    law(
+        call.elapsed <= call.budget + TICK,
+        "a call returns within its budget",
+    );
+    law(
+        !call.budget.is_zero() || attempts.is_empty(),
+        "without budget nothing is sent",
+    );
+    if !probed {
+        law(count <= 1, "never twice");
+        let before_last = attempts.len().saturating_sub(1);
+        law(
+            !attempts[..before_last].iter().any(final_word),
+            "what was answered, or may have been acted on, is not resent",
+        );
+    }
+    match &call.outcome {
+        Outcome::Applied => law(count == 1, "applied means exactly once"),
+        Outcome::Dropped => {}
+        Outcome::Failed(error) if error.effect() == Effect::NotApplied => {
+            law(count == 0, "not applied means never");
+            law(!attempts.iter().any(ambiguous), "in doubt is not certain");
+            law(resent(call, error, attempts), "what helps is sent again");
+        }
+        Outcome::Failed(_) => {
+            law(
+                attempts.iter().any(ambiguous),
+                "unknown only where it is ambiguous",
+            );
+        }
+    }
+    let seen = |truth| attempts.iter().any(|attempt| attempt.in_place == Some(truth));
+    match &call.resolution {
+        Some(Ok(Resolution::InPlace)) => law(count >= 1 && seen(true), "in place was true at the probe"),
+        Some(Ok(Resolution::NotInPlace)) => law(seen(false), "not in place was true at the probe"),
+        _ => {}
+    }
+    broken
+}
+
+/// Whether the table's resends were made: a call must not give up where another sending could help
+/// and its budget allows it.
+fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
+    let Some(last) = attempts.last() else { return true };
+    let kind = error.kind();
+    let left = call.budget.saturating_sub(call.elapsed);
+    // Others may have been told to wait longer than this call can.
+    if kind == ErrorKind::BudgetExhausted || error.retry_after().is_some_and(|delay| delay >= left) {
+        return true;
+    }
+    let count = |seen| attempts.iter().filter(|attempt| attempt.seen == seen).count();
+    match last.seen {
+        Seen::Refused => count(Seen::Refused) >= 5 || left < Duration::from_secs(4),
+        Seen::Limited(told) => told.unwrap_or(Duration::from_secs(1)) + Duration::from_millis(250) >= left,
+        // Without an answer of its own the call had no other token to try.
+        Seen::TokenRejected => count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated,
+        Seen::EncodingRefused => count(Seen::EncodingRefused) >= 2 || left < Duration::from_secs(1),
+        Seen::Answered | Seen::Ambiguous => true,
+    }
+}
