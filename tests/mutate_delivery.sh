@@ -10,7 +10,7 @@ table=crates/transport/src/delivery.rs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$copy/target}
 survivors=0
 
-campaign() { (cd "$copy" && cargo run --release --quiet -p repass-tests -- --seeds 10 --sockets 200); }
+campaign() { (cd "$copy" && cargo run --quiet -p repass-tests -- --seeds 10 --sockets 200); }
 
 campaign >"$copy/log" 2>&1 || { cat "$copy/log"; echo "the campaign fails without a mutation"; exit 2; }
 
