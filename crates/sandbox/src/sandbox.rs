@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::announcement::Announcement;
 use crate::faults::{Fault, FaultError};
-use crate::identity::directory::guid;
+use crate::identity::{self, directory::guid};
 use crate::ledger::Ledger;
 use crate::options::{IdentityIds, Options, Provider};
 use crate::people::MOST_NUMBERED;
@@ -20,6 +20,7 @@ use crate::server;
 use crate::shared::Shared;
 use crate::tls;
 use crate::traffic::Requests;
+use crate::zoom;
 
 /// Why a sandbox did not start.
 #[derive(Debug)]
@@ -165,6 +166,14 @@ impl Sandbox {
     /// Whether this is the user's current password; `false` too for a user who does not exist or has none.
     pub fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
         self.shared.accepts(provider, user, password)
+    }
+
+    /// Whether a provider's rules let this be a new password, whoever's: the check that every change passes.
+    pub fn permits(&self, provider: Provider, password: &str) -> bool {
+        match provider {
+            Provider::Zoom => zoom::permits(&self.shared.options.zoom, password),
+            Provider::Identity => identity::permits(&self.shared.options.identity, password),
+        }
     }
 
     /// The fingerprint which the ledger of this run has for a password.

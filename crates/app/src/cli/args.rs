@@ -94,6 +94,11 @@ pub(super) enum Command {
     /// Change what a provider knows of a user besides the password
     #[command(subcommand)]
     User(commands::user::Command),
+    /// Tell the rules for new passwords, or check one against them
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
+    /// Print new passwords that meet the rules
+    Generate(commands::generate::Args),
     /// List the configured providers and what they can do
     Providers,
     /// Start, check or show the configuration

@@ -6,10 +6,11 @@ use super::args::Global;
 use super::exit::Exit;
 use super::output::Output;
 use super::password::{self, Asking, CurrentPassword, NewPassword};
-use super::setup::Setup;
+use super::rules::Rules;
+use super::setup::{Meant, Setup};
 use super::signals::Signals;
 use super::stop::{Report, Stop};
-use crate::{Capabilities, Error, ErrorKind, PasswordChange, PasswordService, UserId};
+use crate::{Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, UserId};
 
 /// A change that is ready to be sent.
 pub(super) struct Ready {
@@ -19,7 +20,7 @@ pub(super) struct Ready {
     _setup: Setup,
 }
 
-/// Makes a change ready. `authority` says from what the provider can do where the current password comes from,
+/// Makes a change ready. Without a place where the new password is, one is made. `authority` says from what the provider can do where the current password comes from,
 /// `None` standing for an administrator's reset.
 ///
 /// # Errors
@@ -27,8 +28,9 @@ pub(super) struct Ready {
 /// for passwords only when all else is good.
 pub(super) async fn prepare<'a>(
     global: &Global,
+    output: &Output,
     user: &str,
-    new: &NewPassword,
+    new: Option<&NewPassword>,
     authority: impl FnOnce(Capabilities) -> Result<Option<&'a CurrentPassword>, &'static str>,
 ) -> Result<Ready, Stop> {
     let mut stops = Vec::new();
@@ -36,18 +38,17 @@ pub(super) async fn prepare<'a>(
         .map_err(|invalid| stops.push(Stop::usage(invalid.to_string())))
         .ok();
     let setup = keep(&mut stops, Setup::load(global).await);
-    let service = match &setup {
-        Some(setup) => keep(&mut stops, setup.service(global).await),
+    let meant = match &setup {
+        Some(setup) => keep(&mut stops, setup.provider(global).await),
         None => None,
     };
+    let service = meant.as_ref().map(|meant| &meant.service);
     // Without a service the flags still tell which passwords are meant.
     let anything = Capabilities::NONE.with_administrator().with_current_password();
-    let capabilities = service.as_ref().map_or(anything, PasswordService::capabilities);
+    let capabilities = service.map_or(anything, PasswordService::capabilities);
     let current = authority(capabilities).unwrap_or_else(|hint| {
-        let provider = service
-            .as_ref()
-            .map(|service| service.provider().to_owned())
-            .unwrap_or_default();
+        let provider = service.map(|service| service.provider().to_owned());
+        let provider = provider.unwrap_or_default();
         stops.push(Stop::Call {
             provider,
             error: Error::not_applied(ErrorKind::Unsupported, hint),
@@ -60,20 +61,28 @@ pub(super) async fn prepare<'a>(
         (true, false) => Asking::Person,
     };
     let passwords = keep(&mut stops, password::gather(new, current, asking).await);
-    match (user, setup, service, passwords) {
-        (Some(user), Some(setup), Some(service), Some(passwords)) if stops.is_empty() => {
+    match (user, setup, meant, passwords) {
+        (Some(user), Some(setup), Some(meant), Some(passwords)) if stops.is_empty() => {
+            let new = match passwords.new {
+                Some(new) => new,
+                None => generated(&meant, global, output).await?,
+            };
             let change = match passwords.current {
-                Some(current) => PasswordChange::replace(user, current, passwords.new),
-                None => PasswordChange::reset(user, passwords.new),
+                Some(current) => PasswordChange::replace(user, current, new),
+                None => PasswordChange::reset(user, new),
             };
             Ok(Ready {
-                service,
+                service: meant.service,
                 change,
                 _setup: setup,
             })
         }
         _ => Err(Stop::all(stops)),
     }
+}
+
+async fn generated(meant: &Meant, global: &Global, output: &Output) -> Result<Password, Stop> {
+    Rules::of(meant, global, output).await?.generate()
 }
 
 /// Sends a change and tells what became of it.

@@ -11,6 +11,7 @@ mod logging;
 mod lookup;
 mod output;
 mod password;
+mod rules;
 mod setup;
 mod signals;
 mod stop;

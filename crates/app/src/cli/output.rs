@@ -1,6 +1,12 @@
 //! The only place that prints: results on standard output, all else on standard error.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
+
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -8,6 +14,7 @@ use serde::Serialize;
 use super::args::Global;
 use super::exit::Exit;
 use super::stop::{Report, Stop};
+use crate::Password;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -70,6 +77,40 @@ pub(super) fn line(line: &str) {
 /// Several lines of a result, on standard output.
 pub(super) fn text(text: &str) {
     told(write!(anstream::stdout().lock(), "{text}"));
+}
+
+/// A password that was asked for, on a line of its own.
+///
+/// # Errors
+/// It was not printed whole; then it is better not used.
+pub(super) fn password(password: &Password) -> Result<(), Stop> {
+    let mut line = Zeroizing::new(Vec::with_capacity(Password::MAX_BYTES + 1));
+    #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+    line.extend_from_slice(password.expose_secret().as_bytes());
+    line.push(b'\n');
+    unbuffered(&line)
+}
+
+/// Passwords that were asked for, as one JSON object.
+///
+/// # Errors
+/// They were not printed whole.
+pub(super) fn passwords(passwords: &[Password]) -> Result<(), Stop> {
+    #[expect(clippy::disallowed_methods, reason = "the user has asked to see them")]
+    let texts: Vec<&str> = passwords.iter().map(ExposeSecret::expose_secret).collect();
+    let room: usize = texts.iter().map(|text| 6 * text.len() + 3).sum();
+    let mut line = Zeroizing::new(Vec::with_capacity(room + 32));
+    let written = serde_json::to_writer(&mut *line, &BTreeMap::from([("passwords", texts)]));
+    written.map_err(|error| Stop::internal(error.to_string()))?;
+    line.push(b'\n');
+    unbuffered(&line)
+}
+
+// Past the standard library's buffer, which is not wiped.
+fn unbuffered(line: &[u8]) -> Result<(), Stop> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let printed = stdout.and_then(|stdout| File::from(stdout).write_all(line));
+    printed.map_err(|error| Stop::usage(format!("cannot print the password, so nothing was sent: {error}")))
 }
 
 /// One line about what is wrong.

@@ -10,7 +10,8 @@ use super::args::Global;
 use super::lookup;
 use super::stop::Stop;
 use crate::{
-    Config, ConfigError, Error, ErrorKind, PasswordService, Services, UnknownProvider, UserProfileService,
+    Config, ConfigError, Error, ErrorKind, OwnRules, PasswordService, Preset, Services, UnknownProvider,
+    UserProfileService,
 };
 
 /// The configuration that a command works with, and the sandbox behind it, which lives as long.
@@ -20,6 +21,14 @@ pub(super) struct Setup {
     /// The file it came from, if it came from one.
     pub(super) file: Option<PathBuf>,
     _sandbox: Option<Sandbox>,
+}
+
+/// The provider that the user means.
+pub(super) struct Meant {
+    pub(super) service: Arc<dyn PasswordService>,
+    pub(super) own_rules: Option<OwnRules>,
+    /// The published rules of its kind.
+    pub(super) preset: Preset,
 }
 
 impl Setup {
@@ -44,15 +53,19 @@ impl Setup {
         })
     }
 
-    /// The service that the user means. Only its own secrets are read.
-    pub(super) async fn service(&self, global: &Global) -> Result<Arc<dyn PasswordService>, Stop> {
-        let (name, services) = self.meant(global).await?;
-        Ok(services.get(name)?)
+    /// The provider that the user means. Only its own secrets are read.
+    pub(super) async fn provider(&self, global: &Global) -> Result<Meant, Stop> {
+        let (name, preset, services) = self.meant(global).await?;
+        Ok(Meant {
+            service: services.get(name)?,
+            own_rules: services.own_rules(name).cloned(),
+            preset,
+        })
     }
 
     /// The same for profiles.
     pub(super) async fn profiles(&self, global: &Global) -> Result<Arc<dyn UserProfileService>, Stop> {
-        let (name, services) = self.meant(global).await?;
+        let (name, _, services) = self.meant(global).await?;
         services.profile(name)?.ok_or_else(|| Stop::Call {
             provider: name.to_owned(),
             error: Error::not_applied(
@@ -62,13 +75,15 @@ impl Setup {
         })
     }
 
-    async fn meant<'a>(&'a self, global: &'a Global) -> Result<(&'a str, Services), Stop> {
-        let names = || self.config.providers().map(|(name, _)| name);
+    async fn meant<'a>(&'a self, global: &'a Global) -> Result<(&'a str, Preset, Services), Stop> {
         let asked = global.provider.as_deref();
         let name = asked.or_else(|| self.config.default_provider());
-        let name = name.filter(|name| names().any(|known| known == *name));
-        let name = name.ok_or_else(|| UnknownProvider::new(asked, names()))?;
-        Ok((name, build(self.config.clone().only(name)).await?))
+        let mut known = self.config.providers();
+        let found = known.find(|(known, _)| Some(*known) == name);
+        let (name, provider) = found
+            .ok_or_else(|| UnknownProvider::new(asked, self.config.providers().map(|(name, _)| name)))?;
+        let services = build(self.config.clone().only(name)).await?;
+        Ok((name, provider.preset(), services))
     }
 }
 

@@ -32,24 +32,18 @@ impl BreachCheck {
         }
     }
 
-    /// Whether the service knows the password. When it cannot be asked, `false` if such changes are made.
+    /// Whether a change is made when the service cannot be asked.
+    pub(super) fn may_fail(&self) -> bool {
+        self.on_failure == OnFailure::Allow
+    }
+
+    /// Whether the service knows the password.
     pub(super) async fn is_known(&self, cx: &CallContext, password: &Password) -> Result<bool, Error> {
-        match (self.ask(cx, password).await, self.on_failure) {
-            (Ok(count), _) => Ok(count > 0),
-            (Err(why), OnFailure::Allow) => {
-                tracing::warn!(
-                    why,
-                    "whether the password is known from a breach could not be asked"
-                );
-                Ok(false)
-            }
-            (Err(why), OnFailure::Refuse) => {
-                let why = format!(
-                    "whether the new password is known from a breach could not be asked, so nothing was sent: {why}"
-                );
-                Err(Error::not_applied(ErrorKind::Unreachable, why))
-            }
-        }
+        let asked = self.ask(cx, password).await;
+        asked.map(|count| count > 0).map_err(|why| {
+            let why = format!("whether the new password is known from a breach could not be asked: {why}");
+            Error::not_applied(ErrorKind::Unreachable, why)
+        })
     }
 
     async fn ask(&self, cx: &CallContext, password: &Password) -> Result<u64, String> {

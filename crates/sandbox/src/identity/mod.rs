@@ -18,7 +18,7 @@ use http::Method;
 
 use crate::message::content_type::media_type;
 use crate::message::reply::{Received, Reply};
-use crate::options::BadId;
+use crate::options::{BadId, IdentityOptions};
 use crate::shared::Shared;
 
 use json_net::Fields;
@@ -29,6 +29,11 @@ use route::Target;
 /// What a path outside every API serves: the shell of a single-page application.
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sandbox portal</title></head>\
                     <body><div id=\"app\"></div></body></html>\n";
+
+/// Whether the rules let this be a new password.
+pub(crate) fn permits(options: &IdentityOptions, password: &str) -> bool {
+    rules::Policy::of(options).broken(password).is_empty()
+}
 
 /// Answers a request. The order: route, method, token, scope, rate limit, then binding the arguments, then the
 /// user.

@@ -17,7 +17,7 @@ mod user;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::message::reply::{Received, Reply};
-use crate::options::ZoomBody;
+use crate::options::{ZoomBody, ZoomOptions};
 use crate::shared::Shared;
 
 use error::Refusal;
@@ -61,6 +61,11 @@ fn handle(shared: &Shared, target: &Target, request: &Received, tracking_id: &st
             settings::read(shared, account, request)
         }
     }
+}
+
+/// Whether the rules let this be a new password.
+pub(crate) fn permits(options: &ZoomOptions, password: &str) -> bool {
+    rules::first_broken(options, password).is_none()
 }
 
 /// The new password in a request, whatever the route would make of it.

@@ -3,8 +3,8 @@
 use crate::cli::args::Global;
 use crate::cli::call;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
-use crate::cli::password::{CurrentPassword, NewPassword};
+use crate::cli::output::{self, Output};
+use crate::cli::password::{ChosenPassword, CurrentPassword};
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     current: CurrentPassword,
     #[command(flatten)]
-    new: NewPassword,
+    new: ChosenPassword,
 }
 
 pub(super) async fn run(
@@ -25,7 +25,8 @@ pub(super) async fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
-    let ready = call::prepare(global, &args.user, &args.new, |capabilities| {
+    let given = args.new.given(global.yes)?;
+    let ready = call::prepare(global, output, &args.user, given, |capabilities| {
         let hint = "this provider cannot check a current password; use `repass reset`";
         if capabilities.current_password {
             Ok(Some(&args.current))
@@ -33,5 +34,9 @@ pub(super) async fn run(
             Err(hint)
         }
     });
-    call::send(&ready.await?, global, output, signals).await
+    let ready = ready.await?;
+    if args.new.print {
+        output::password(ready.change.new_password())?;
+    }
+    call::send(&ready, global, output, signals).await
 }

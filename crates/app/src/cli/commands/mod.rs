@@ -3,6 +3,8 @@
 pub(super) mod change;
 pub(super) mod config;
 mod demo;
+pub(super) mod generate;
+pub(super) mod policy;
 mod providers;
 pub(super) mod reset;
 pub(super) mod resolve;
@@ -23,6 +25,8 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Reset(args) => reset::run(&args, global, output, signals).await,
         Command::Resolve(args) => resolve::run(&args, global, output, signals).await,
         Command::User(command) => user::run(&command, global, output, signals).await,
+        Command::Policy(command) => policy::run(&command, global, output).await,
+        Command::Generate(args) => generate::run(&args, global, output).await,
         Command::Providers => providers::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
         Command::Sandbox(args) => sandbox::run(args, output, signals).await,

@@ -3,8 +3,8 @@
 use crate::cli::args::Global;
 use crate::cli::call;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
-use crate::cli::password::NewPassword;
+use crate::cli::output::{self, Output};
+use crate::cli::password::ChosenPassword;
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct Args {
     /// The user, as the provider names them
     user: String,
     #[command(flatten)]
-    new: NewPassword,
+    new: ChosenPassword,
 }
 
 pub(super) async fn run(
@@ -23,7 +23,8 @@ pub(super) async fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
-    let ready = call::prepare(global, &args.user, &args.new, |capabilities| {
+    let given = args.new.given(global.yes)?;
+    let ready = call::prepare(global, output, &args.user, given, |capabilities| {
         let hint = "this provider takes no administrator's reset; use `repass change`";
         if capabilities.administrator {
             Ok(None)
@@ -31,5 +32,9 @@ pub(super) async fn run(
             Err(hint)
         }
     });
-    call::send(&ready.await?, global, output, signals).await
+    let ready = ready.await?;
+    if args.new.print {
+        output::password(ready.change.new_password())?;
+    }
+    call::send(&ready, global, output, signals).await
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
-    let ready = call::prepare(global, &args.user, &args.new, |capabilities| {
+    let ready = call::prepare(global, output, &args.user, Some(&args.new), |capabilities| {
         let by_user = args.current.is_given() || !capabilities.administrator;
         Ok(by_user.then_some(&args.current))
     });

@@ -53,6 +53,37 @@ pub(super) struct CurrentPassword {
     fd: Option<u32>,
 }
 
+/// Where the new password comes from, or that one is to be made.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ChosenPassword {
+    #[command(flatten)]
+    given: NewPassword,
+    /// Make the new password: one that meets the provider's rules and your own. Without --print nobody knows
+    /// it, which locks the user out until it is reset or recovered; --yes says that just that is meant
+    #[arg(long, group = "NewPassword")]
+    generate: bool,
+    /// Print the generated password, alone on standard output, before it is sent; the exit code tells whether
+    /// it holds
+    #[arg(long, requires = "generate", conflicts_with = "json")]
+    pub(super) print: bool,
+}
+
+impl ChosenPassword {
+    /// Where to read it; `None` if one is to be made.
+    ///
+    /// # Errors
+    /// One that nobody would know is to be made, and it is not said that this is meant.
+    pub(super) fn given(&self, yes: bool) -> Result<Option<&NewPassword>, Stop> {
+        if self.generate && !self.print && !yes {
+            return Err(Stop::usage(
+                "nobody would know the generated password, which locks the user out; give --print to be told it, or \
+                 --yes to mean just that",
+            ));
+        }
+        Ok((!self.generate).then_some(&self.given))
+    }
+}
+
 impl NewPassword {
     fn source(&self) -> Option<Source> {
         Source::chosen(self.stdin, self.file.as_ref(), self.fd)
@@ -85,18 +116,19 @@ pub(super) enum Asking {
 #[derive(Debug)]
 pub(super) struct Passwords {
     pub(super) current: Option<Password>,
-    pub(super) new: Password,
+    pub(super) new: Option<Password>,
 }
 
-/// Gathers the new password and, unless `current` is `None`, the current one. Everything that is wrong with
+/// Gathers those of the new and the current password that are not `None`. Everything that is wrong with
 /// either is told together. Nobody is asked anything as long as something is wrong.
 pub(super) async fn gather(
-    new: &NewPassword,
+    new: Option<&NewPassword>,
     current: Option<&CurrentPassword>,
     asking: Asking,
 ) -> Result<Passwords, Stop> {
     let wanted = Wanted {
-        new: new.source(),
+        new: new.and_then(NewPassword::source),
+        new_is_needed: new.is_some(),
         current: current.and_then(CurrentPassword::source),
         current_is_needed: current.is_some(),
     };
@@ -107,6 +139,7 @@ pub(super) async fn gather(
 // What the flags say.
 struct Wanted {
     new: Option<Source>,
+    new_is_needed: bool,
     current: Option<Source>,
     current_is_needed: bool,
 }
@@ -116,7 +149,7 @@ impl Wanted {
         let mut problems = Vec::new();
         let (mut current, mut new) = self.read(&mut problems);
         let ask_current = self.current_is_needed && self.current.is_none();
-        let ask_new = self.new.is_none();
+        let ask_new = self.new_is_needed && self.new.is_none();
         let person = || asking == Asking::Person && problems.is_empty() && std::io::stdin().is_terminal();
         if (ask_current || ask_new) && person() {
             if ask_current {
@@ -139,15 +172,14 @@ impl Wanted {
                     }),
             );
         }
-        match new {
-            Some(new) if problems.is_empty() && current.is_some() == self.current_is_needed => {
-                Ok(Passwords { current, new })
-            }
-            _ => Err(Stop::Mend {
-                kind: "usage",
-                problems,
-            }),
+        let gathered = (current.is_some(), new.is_some()) == (self.current_is_needed, self.new_is_needed);
+        if gathered && problems.is_empty() {
+            return Ok(Passwords { current, new });
         }
+        Err(Stop::Mend {
+            kind: "usage",
+            problems,
+        })
     }
 
     // The current and the new one, as far as flags say where they are.

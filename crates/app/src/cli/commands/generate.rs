@@ -1,0 +1,34 @@
+//! `repass generate`: passwords that meet the rules.
+
+use clap::value_parser;
+
+use super::policy::Asked;
+use crate::Password;
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::rules::Rules;
+use crate::cli::stop::Stop;
+
+/// Passwords that meet the provider's rules and your own, one a line, with nothing else on standard output.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100_000))]
+    count: u32,
+    #[command(flatten)]
+    rules: Asked,
+}
+
+pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
+    let rules = Rules::asked(args.rules.preset, global, output).await?;
+    if output.json {
+        let passwords: Result<Vec<Password>, Stop> = (0..args.count).map(|_| rules.generate()).collect();
+        output::passwords(&passwords?)?;
+        return Ok(Exit::Ok);
+    }
+    for _ in 0..args.count {
+        output::password(&rules.generate()?)?;
+    }
+    Ok(Exit::Ok)
+}
