@@ -6,6 +6,7 @@ mod bad_input;
 mod binary;
 mod bytes;
 mod exit_codes;
+mod policy;
 mod sandbox_command;
 mod secrets;
 mod user_update;
