@@ -7,6 +7,7 @@ mod binary;
 mod bytes;
 mod exit_codes;
 mod policy;
+mod policy_breach;
 mod sandbox_command;
 mod secrets;
 mod user_update;

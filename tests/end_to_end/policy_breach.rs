@@ -1,0 +1,131 @@
+//! The breach check: what it tells the service, and what becomes of a change with and without its answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::policy::add;
+use crate::world::World;
+
+const BREACHED: &str = "Breached-Passw0rd-1";
+// Its SHA-1 hash, as the range protocol cuts it.
+const PREFIX: &str = "3F1BD";
+const SUFFIX: &str = "45934B5AAF579223D074F653ED0DC4E9CAF";
+
+/// A service of breached passwords that gives every question the same answer.
+struct Service {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    fn answering(status: &'static str, body: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heads = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                    head.push(byte[0]);
+                }
+                heads.lock().unwrap().push(String::from_utf8(head).unwrap());
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn configure(&self, world: &World, on_failure: &str) {
+        let url = format!("http://{}/api", self.address);
+        add(
+            world,
+            &format!("[providers.zoom.breach]\nurl = \"{url}\"\non_failure = \"{on_failure}\"\n"),
+        );
+    }
+}
+
+#[test]
+fn a_breached_password_is_refused_and_only_five_digits_are_told() {
+    let world = World::new();
+    // Some hundred kilobytes, as the largest ranges have with padding.
+    let padding = format!("{}:0\r\n", "0".repeat(35)).repeat(2500);
+    let service = Service::answering("200 OK", format!("{padding}{SUFFIX}:7\r\n"));
+    service.configure(&world, "refuse");
+    let run = world.reset_alice(BREACHED);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(
+        run.stderr.contains("not known from a breach (own policy)"),
+        "{run:?}"
+    );
+    assert_eq!((world.requests(), world.changes()), (0, 0));
+    let checked = world.run(&["policy", "check", "--new-password-stdin"], BREACHED);
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert!(checked.stdout.starts_with("not_breached"), "{checked:?}");
+
+    let asked = service.asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    for head in asked.iter() {
+        let lower = head.to_lowercase();
+        assert!(
+            head.starts_with(&format!("GET /api/range/{PREFIX} HTTP/1.1\r\n")),
+            "{head}"
+        );
+        assert!(lower.contains("add-padding: true"), "{head}");
+        assert!(
+            !lower.contains("authorization") && !lower.contains(&SUFFIX.to_lowercase()),
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn padding_is_no_breach() {
+    let world = World::new();
+    Service::answering("200 OK", format!("{SUFFIX}:0\r\n")).configure(&world, "refuse");
+    let run = world.reset_alice(BREACHED);
+    assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
+}
+
+#[test]
+fn a_service_that_cannot_be_asked_stops_the_change_or_does_not_as_configured() {
+    for (status, body, why) in [
+        ("404 Not Found", "", "no whole answer (status 404)"),
+        ("200 OK", "<html>", "no list of hashes"),
+    ] {
+        for (on_failure, code, changes) in [("refuse", 7, 0), ("allow", 0, 1)] {
+            let world = World::new();
+            Service::answering(status, body.to_owned()).configure(&world, on_failure);
+            let run = world.run(
+                &["-v", "reset", "alice@example.com", "--new-password-stdin"],
+                BREACHED,
+            );
+            assert_eq!((run.code, world.changes()), (code, changes), "{run:?}");
+            assert!(run.stderr.contains(why), "{why}: {run:?}");
+            assert!(!run.stderr.contains(BREACHED));
+        }
+    }
+    let world = World::new();
+    add(
+        &world,
+        "[providers.zoom.breach]\nurl = \"http://127.0.0.1:1\"\ntimeout = \"300ms\"\n",
+    );
+    let run = world.reset_alice(BREACHED);
+    assert_eq!((run.code, world.requests()), (7, 0), "{run:?}");
+    assert!(run.stderr.contains("cannot connect to 127.0.0.1:1"), "{run:?}");
+    // What is wrong anyway is told without its answer.
+    add(&world, "[providers.zoom.policy]\nmin_length = 30\n");
+    let run = world.reset_alice(BREACHED);
+    assert!(
+        run.code == 3 && run.stderr.contains("at least 30 characters (own policy)"),
+        "{run:?}"
+    );
+}
