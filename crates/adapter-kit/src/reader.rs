@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
     /// The outcome of a change that was not answered.
     pub fn failed(&self, failure: &Failure) -> Error {
         let kind = kind_of(failure.cause());
-        match failure.acted() {
+        match failure.observed().row().0 {
             Acted::No => {
                 Error::not_applied(kind, failure.to_string()).with_retry_after(failure.retry_after())
             }

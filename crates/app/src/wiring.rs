@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use repass_domain::{PasswordService, UserProfileService};
 use repass_transport::{
-    BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Timeouts, Token, Transport, TrustedRoots,
+    BaseUrl, Credentials, HttpTransport, HttpWire, OneShotWire, RateLimit, Timeouts, Token, Transport,
+    TrustedRoots,
 };
 use secrecy::SecretString;
 
@@ -68,11 +69,12 @@ impl<'a> Way<'a> {
     }
 
     fn transport(&self, limits: &[(&'static str, RateLimit)]) -> Option<Arc<dyn Transport>> {
-        let wire = self.wire("base_url", &self.connection.base_url);
+        let url = self.url("base_url", &self.connection.base_url);
         let (credentials, account) = self.credentials()?;
         let governor = accounts::governor(&format!("{} {account}", self.connection.base_url), limits);
+        let wire = HttpWire::new(url?, self.roots.clone(), self.connection.connect_timeout);
         Some(Arc::new(
-            HttpTransport::new(wire?, credentials, self.timeouts()).governed(governor),
+            HttpTransport::new(wire, credentials, self.timeouts()).governed(governor),
         ))
     }
 
@@ -88,19 +90,19 @@ impl<'a> Way<'a> {
             }
             #[cfg(feature = "zoom")]
             Auth::ServerToServer(auth) => {
-                let wire = self.wire("auth.token_url", &auth.token_url);
+                let url = self.url("auth.token_url", &auth.token_url);
                 let secret = self.secret("auth.client_secret", &auth.client_secret)?;
                 let basic = Token::basic(&auth.client_id, &secret);
                 let basic = self.problems.keep(&self.key("auth.client_secret"), basic)?;
-                let endpoint = self.token_endpoint(wire?, Credentials::Fixed(basic));
+                let endpoint = self.token_endpoint(url?, Credentials::Fixed(basic));
                 let credentials = repass_zoom::server_to_server(endpoint, &auth.account_id);
                 Some((credentials, auth.account_id.clone()))
             }
             #[cfg(feature = "identity")]
             Auth::ClientCredentials(auth) => {
-                let wire = self.wire("auth.token_url", &auth.token_url);
+                let url = self.url("auth.token_url", &auth.token_url);
                 let secret = self.secret("auth.client_secret", &auth.client_secret)?;
-                let endpoint = self.token_endpoint(wire?, Credentials::None);
+                let endpoint = self.token_endpoint(url?, Credentials::None);
                 let (id, scope) = (&auth.client_id, &auth.scope);
                 let credentials = repass_identity::client_credentials(endpoint, id, &secret, scope);
                 // The organisation is the account, and it is in the address.
@@ -109,21 +111,14 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn token_endpoint(&self, wire: HttpWire, credentials: Credentials) -> Arc<dyn Transport> {
-        Arc::new(HttpTransport::new(
-            wire.without_reuse(),
-            credentials,
-            self.timeouts(),
-        ))
+    // A connection of its own for each token: kept connections keep what went over them.
+    fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
+        let wire = OneShotWire::new(url, self.roots.clone(), self.connection.connect_timeout);
+        Arc::new(HttpTransport::new(wire, credentials, self.timeouts()))
     }
 
-    fn wire(&self, key: &str, url: &str) -> Option<HttpWire> {
-        let url = self.problems.keep(&self.key(key), url.parse::<BaseUrl>())?;
-        Some(HttpWire::new(
-            url,
-            self.roots.clone(),
-            self.connection.connect_timeout,
-        ))
+    fn url(&self, key: &str, url: &str) -> Option<BaseUrl> {
+        self.problems.keep(&self.key(key), url.parse::<BaseUrl>())
     }
 
     fn secret(&self, key: &str, reference: &SecretRef) -> Option<SecretString> {

@@ -38,4 +38,4 @@ pub use transport::MockTransport;
 pub use transport::{HttpTransport, Timeouts, Transport};
 #[cfg(feature = "mock")]
 pub use wire::MockWire;
-pub use wire::{HttpWire, Wire};
+pub use wire::{HttpWire, OneShotWire, Wire};

@@ -7,6 +7,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::BaseUrl;
+
 /// The authorities whose certificates are trusted: the operating system's, and any added ones.
 #[derive(Clone, Default)]
 pub struct TrustedRoots {
@@ -31,8 +33,12 @@ impl TrustedRoots {
     }
 
     // Reads the system's store, so it is done for the first https request only.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, String> {
+    pub(crate) fn client_config(&self, base_url: &BaseUrl) -> Result<ClientConfig, String> {
         let mut roots = RootCertStore::empty();
+        if !base_url.is_https() {
+            // Plain http to this machine: nothing is verified because nothing is encrypted.
+            return config(roots);
+        }
         let system = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(system.certs);
         roots.add_parsable_certificates(self.extra.iter().cloned());
@@ -44,11 +50,6 @@ impl TrustedRoots {
             );
         }
         config(roots)
-    }
-
-    // For plain loopback http, where nothing is verified because nothing is encrypted.
-    pub(crate) fn none() -> Result<ClientConfig, String> {
-        config(RootCertStore::empty())
     }
 }
 

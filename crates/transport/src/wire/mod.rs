@@ -1,0 +1,35 @@
+//! One attempt over HTTP.
+
+mod echo;
+mod explain;
+mod one_shot;
+mod pooled;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderValue;
+
+pub use one_shot::OneShotWire;
+pub use pooled::HttpWire;
+
+use crate::{Answer, Failure, Request};
+
+/// Sends a request once. The seam at which a test or simulation can put its own network.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Wire: fmt::Debug + Send + Sync + 'static {
+    /// Sends once and reads the answer, within `limit`. A body that is cut is still an answer.
+    ///
+    /// # Errors
+    /// Says whether anything may have been sent.
+    async fn attempt(
+        &self,
+        request: &Request,
+        authorization: Option<HeaderValue>,
+        limit: Duration,
+    ) -> Result<Answer, Failure>;
+}
+
+const USER_AGENT: &str = concat!("repass/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,111 @@
+//! A connection for one request, gone with its answer: for token endpoints, whose credentials a
+//! kept connection would keep a copy of.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Client, Response};
+
+use super::{USER_AGENT, Wire, echo, explain};
+use crate::fuse::{Fuse, FusedBody};
+use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
+
+/// HTTP/1.1 over reqwest, with a client of its own for each request: no redirects, no cookies, no
+/// implicit proxy, no retries. Not the fast way, and not meant for many requests.
+#[derive(Debug, Clone)]
+pub struct OneShotWire {
+    base_url: BaseUrl,
+    roots: TrustedRoots,
+    connect_timeout: Duration,
+}
+
+impl OneShotWire {
+    /// For requests to one base URL.
+    pub fn new(base_url: BaseUrl, roots: TrustedRoots, connect_timeout: Duration) -> Self {
+        Self {
+            base_url,
+            roots,
+            connect_timeout,
+        }
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        let impossible = |why: String| Failure::not_sent(Cause::Tls, why);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that builds such a client"
+        )]
+        let builder = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(self.connect_timeout)
+            .pool_max_idle_per_host(0)
+            .user_agent(USER_AGENT)
+            .https_only(self.base_url.is_https())
+            .tls_backend_preconfigured(self.roots.client_config(&self.base_url).map_err(impossible)?);
+        builder
+            .build()
+            .map_err(|_| impossible("the HTTP client cannot be set up".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Wire for OneShotWire {
+    async fn attempt(
+        &self,
+        request: &Request,
+        authorization: Option<HeaderValue>,
+        limit: Duration,
+    ) -> Result<Answer, Failure> {
+        let fuse = Fuse::default();
+        let url = format!("{}{}", self.base_url, request.path());
+        let mut builder = self
+            .client()?
+            .request(request.method().clone(), url)
+            .timeout(limit);
+        if let Some(authorization) = &authorization {
+            builder = builder.header(AUTHORIZATION, authorization.clone());
+        }
+        for (name, value) in request.headers() {
+            builder = builder.header(name, value);
+        }
+        if let Some(body) = request.secret_body() {
+            builder = builder
+                .header(CONTENT_TYPE, body.content_type())
+                .body(reqwest::Body::wrap(FusedBody::new(body.bytes(), fuse.clone())));
+        }
+        let response = builder.send().await.map_err(|error| {
+            let unsent = request.secret_body().is_some() && fuse.blown_at().is_none();
+            let signs = explain::Signs {
+                connecting: error.is_connect(),
+                timed_out: error.is_timeout(),
+                unsent: unsent || error.is_builder(),
+            };
+            explain::failure(self.base_url.host(), &error, &signs)
+        })?;
+        let answer = read(response, authorization.as_ref()).await;
+        Ok(answer.leaving(fuse.blown_at()))
+    }
+}
+
+// The head is here, so from now on there is an answer, whole or cut.
+async fn read(mut response: Response, authorization: Option<&HeaderValue>) -> Answer {
+    let head = Answer::new(response.status()).with_headers(std::mem::take(response.headers_mut()));
+    let mut body = BytesMut::new();
+    let complete = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > Answer::MAX_BODY => break false,
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+    };
+    let answer = head.with_body(echo::without_token(body.freeze(), authorization));
+    if complete { answer } else { answer.cut() }
+}
