@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod bytes;
+mod doctor;
 mod exit_codes;
 mod policy;
 mod policy_breach;

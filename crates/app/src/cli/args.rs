@@ -101,6 +101,9 @@ pub(super) enum Command {
     Generate(commands::generate::Args),
     /// List the configured providers and what they can do
     Providers,
+    /// See whether everything that a change takes is there, at all providers or at -p, and what to mend.
+    /// Changes nothing: whether resets are permitted is tried with a user who cannot exist
+    Doctor,
     /// Start, check or show the configuration
     #[command(subcommand)]
     Config(commands::config::Command),

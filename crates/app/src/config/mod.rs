@@ -223,6 +223,15 @@ impl Config {
         self
     }
 
+    /// The same with its providers at another address.
+    #[cfg(feature = "cli")]
+    pub(crate) fn at(mut self, base_url: &str) -> Self {
+        for provider in self.providers.values_mut() {
+            base_url.clone_into(&mut provider.connection_mut().base_url);
+        }
+        self
+    }
+
     /// The same with nothing to fetch, for what can be told without calling anybody.
     #[cfg(feature = "cli")]
     pub(crate) fn without_secrets(mut self) -> Self {

@@ -3,6 +3,7 @@
 pub(super) mod change;
 pub(super) mod config;
 mod demo;
+mod doctor;
 pub(super) mod generate;
 pub(super) mod policy;
 mod providers;
@@ -28,6 +29,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Policy(command) => policy::run(&command, global, output).await,
         Command::Generate(args) => generate::run(&args, global, output).await,
         Command::Providers => providers::run(global, output).await,
+        Command::Doctor => doctor::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
         Command::Sandbox(args) => sandbox::run(args, output, signals).await,
         Command::Demo => demo::run(output, signals).await,

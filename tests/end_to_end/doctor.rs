@@ -1,0 +1,356 @@
+//! `repass doctor` against set-ups that are broken in one place each: it names the cause and the fix.
+
+use std::fs;
+
+use repass_sandbox::{Options, Sandbox};
+
+use crate::binary::Run;
+use crate::world::{World, json};
+
+const SCOPE: &str = "PM.User PM.Setting";
+
+/// A whole set-up for both providers, with credentials that get tokens.
+struct Setup {
+    account: &'static str,
+    secret: &'static str,
+    scope: &'static str,
+    zoom: Option<String>,
+    portal: Option<String>,
+    ca: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            account: "sandbox-account",
+            secret: "{ file = \"secret\" }",
+            scope: SCOPE,
+            zoom: None,
+            portal: None,
+            ca: true,
+        }
+    }
+}
+
+impl Setup {
+    fn write(&self, world: &World) {
+        world.secret("secret", "sandbox-secret");
+        world.secret("other", "canary-secret-2718");
+        let ca = if self.ca && world.sandbox.ca_pem().is_some() {
+            "tls = { ca_file = \"ca.pem\" }"
+        } else {
+            ""
+        };
+        let sandbox: &Sandbox = &world.sandbox;
+        let (zoom, portal) = (sandbox.zoom_base_url(), sandbox.identity_base_url());
+        let zoom = self.zoom.as_deref().unwrap_or(zoom);
+        let portal = self.portal.as_deref().unwrap_or(portal);
+        let (zoom_tokens, portal_tokens) = (sandbox.zoom_token_url(), sandbox.identity_token_url());
+        let Self {
+            account,
+            secret,
+            scope,
+            ..
+        } = self;
+        let text = format!(
+            "[providers.zoom]\nkind = \"zoom\"\nbase_url = \"{zoom}\"\n{ca}\n\
+             [providers.zoom.auth]\nkind = \"server-to-server\"\naccount_id = \"{account}\"\n\
+             client_id = \"sandbox-client\"\nclient_secret = {secret}\ntoken_url = \"{zoom_tokens}\"\n\
+             [providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{ca}\n\
+             [providers.portal.auth]\nkind = \"client-credentials\"\nclient_id = \"sandbox-client\"\n\
+             client_secret = {secret}\ntoken_url = \"{portal_tokens}\"\nscope = \"{scope}\"\n"
+        );
+        fs::write(world.path("repass.toml"), text).unwrap();
+    }
+
+    fn doctor(&self, options: Options, provider: &str) -> (World, Run) {
+        let world = World::with(options);
+        self.write(&world);
+        let run = world.run(&["-p", provider, "doctor"], "");
+        assert_eq!(world.changes(), 0, "it changes nothing");
+        assert!(!run.stdout.contains("canary"), "{run:?}");
+        (world, run)
+    }
+}
+
+/// Exactly one problem, in this check, with this cause and this fix.
+#[track_caller]
+fn names(run: &Run, code: i32, check: &str, cause: &str, fix: &str) {
+    assert_eq!(run.code, code, "{run:?}");
+    let mut lines = run.stdout.lines();
+    let problem = format!("  problem  {check:<10}  ");
+    let found = lines.by_ref().find(|line| line.starts_with("  problem"));
+    let found = found.unwrap_or_else(|| panic!("no problem: {}", run.stdout));
+    assert!(found.starts_with(&problem), "{check}: {found}");
+    assert!(found.contains(cause), "{cause}: {found}");
+    let told = lines.next().unwrap();
+    assert!(
+        told.trim_start().starts_with("to fix it: ") && told.contains(fix),
+        "{fix}: {told}"
+    );
+    assert!(!lines.any(|line| line.starts_with("  problem")), "{}", run.stdout);
+}
+
+#[test]
+fn a_good_set_up_has_no_problem_and_nothing_is_changed() {
+    let world = World::new();
+    Setup::default().write(&world);
+    let run = world.run(&["doctor"], "");
+    assert_eq!((run.code, world.changes()), (0, 0), "{run:?}");
+    assert!(
+        run.stdout.contains("portal (http") && run.stdout.contains("zoom (http"),
+        "{run:?}"
+    );
+    assert!(!run.stdout.contains("problem"), "{run:?}");
+    let report = json(&world.run(&["--json", "doctor"], ""));
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["providers"].as_array().unwrap().len(), 2);
+    assert_eq!(world.run(&["-p", "zom", "doctor"], "").code, 2);
+}
+
+#[test]
+fn a_wrong_secret() {
+    let wrong = Setup {
+        secret: "{ file = \"other\" }",
+        ..Setup::default()
+    };
+    for (provider, who) in [("zoom", "Zoom"), ("portal", "the portal")] {
+        let (_, run) = wrong.doctor(Options::default(), provider);
+        let cause = format!(
+            "no token was granted: {who} does not know this client id with this secret; check `client_id` and \
+             `client_secret`"
+        );
+        names(
+            &run,
+            4,
+            "token",
+            &cause,
+            &format!("mend `providers.{provider}.auth`"),
+        );
+    }
+}
+
+#[test]
+fn a_wrong_scope() {
+    // Asked for, but not granted.
+    let wrong = Setup {
+        scope: "PM.User.Write",
+        ..Setup::default()
+    };
+    let (_, run) = wrong.doctor(Options::default(), "portal");
+    let cause =
+        "the external application was not granted this scope; set `scope` to exactly the names granted to it";
+    names(&run, 4, "token", cause, "mend `providers.portal.auth`");
+    // Granted, but not enough to set passwords.
+    let mut options = Options::default();
+    options.zoom.scopes = vec!["account:read:admin".to_owned()];
+    options.identity.scopes = vec!["PM.Setting".to_owned()];
+    let enough = Setup {
+        scope: "PM.Setting",
+        ..Setup::default()
+    };
+    let (_, run) = enough.doctor(options.clone(), "zoom");
+    names(
+        &run,
+        4,
+        "reset",
+        "the app lacks a scope",
+        "add the scope user:update:password:admin",
+    );
+    let (_, run) = enough.doctor(options, "portal");
+    names(
+        &run,
+        4,
+        "reset",
+        "the token lacks the scope",
+        "grant PM.User.Write (or PM.User)",
+    );
+}
+
+#[test]
+fn a_wrong_base_path() {
+    let mut standalone = Options::default();
+    standalone.identity.standalone = true;
+    let world = World::with(standalone);
+    let right = world.sandbox.identity_base_url().to_owned();
+    let wrong = Setup {
+        portal: Some(format!("{right}_")),
+        ..Setup::default()
+    };
+    wrong.write(&world);
+    let run = world.run(&["-p", "portal", "doctor"], "");
+    let cause = "this address does not serve the identity API; a standalone server has it under /identity";
+    let fix = format!("this is not the identity base URL; set `providers.portal.base_url` to {right}, where");
+    names(&run, 2, "address", cause, &fix);
+
+    let right = world.sandbox.zoom_base_url().to_owned();
+    let wrong = Setup {
+        zoom: Some(format!("{right}/users")),
+        ..Setup::default()
+    };
+    wrong.write(&world);
+    let run = world.run(&["-p", "zoom", "doctor"], "");
+    let fix = format!("set `providers.zoom.base_url` to {right}, where the API answers");
+    names(
+        &run,
+        2,
+        "address",
+        "Zoom knows no such call at this address",
+        &fix,
+    );
+}
+
+#[test]
+fn a_web_page_instead_of_the_api() {
+    let world = World::new();
+    let origin = world
+        .sandbox
+        .identity_base_url()
+        .strip_suffix("/identity")
+        .unwrap()
+        .to_owned();
+    let wrong = Setup {
+        portal: Some(format!("{origin}/acme/portal")),
+        ..Setup::default()
+    };
+    wrong.write(&world);
+    let run = world.run(&["-p", "portal", "doctor"], "");
+    let fix =
+        format!("this is not the identity base URL; set `providers.portal.base_url` to {origin}/identity");
+    names(&run, 2, "address", "a web page answered", &fix);
+    // Where no candidate can be asked all of them are named.
+    world.secret("secret", TOKENLESS);
+    let bearer = format!(
+        "[providers.portal]\nkind = \"identity\"\nbase_url = \"{origin}/acme/portal\"\n\
+         auth = {{ kind = \"bearer\", token = {{ file = \"secret\" }} }}\n"
+    );
+    fs::write(world.path("repass.toml"), bearer).unwrap();
+    let run = world.run(&["doctor"], "");
+    let fix = format!(
+        "try {origin}/identity_, {origin}/identity, {origin}/acme/identity_ or {origin}/acme/portal/identity_ in"
+    );
+    names(&run, 2, "address", "a web page answered", &fix);
+}
+
+const TOKENLESS: &str = "canary-token-nobody-takes";
+
+#[test]
+fn an_expired_certificate() {
+    let options = Options {
+        tls: true,
+        tls_expired: true,
+        ..Options::default()
+    };
+    for provider in ["zoom", "portal"] {
+        let (_, run) = Setup::default().doctor(options.clone(), provider);
+        names(
+            &run,
+            7,
+            "connection",
+            "its certificate has expired",
+            "have the certificate mended there",
+        );
+    }
+}
+
+#[test]
+fn an_unknown_authority() {
+    let options = Options {
+        tls: true,
+        ..Options::default()
+    };
+    let unknown = Setup {
+        ca: false,
+        ..Setup::default()
+    };
+    let (_, run) = unknown.doctor(options.clone(), "zoom");
+    let (cause, fix) = ("authority", "set `providers.zoom.tls.ca_file`");
+    names(&run, 7, "connection", cause, fix);
+    let (_, run) = Setup::default().doctor(options, "zoom");
+    assert!(
+        run.code == 0 && run.stdout.contains("its certificate is trusted"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_closed_port() {
+    let closed = Setup {
+        portal: Some("http://127.0.0.1:1/identity".to_owned()),
+        ..Setup::default()
+    };
+    let (_, run) = closed.doctor(Options::default(), "portal");
+    let cause = "cannot connect to 127.0.0.1:1: connection refused";
+    names(
+        &run,
+        7,
+        "connection",
+        cause,
+        "check host and port in `providers.portal.base_url`",
+    );
+}
+
+#[test]
+fn a_wrong_account_id() {
+    let wrong = Setup {
+        account: "another-account",
+        ..Setup::default()
+    };
+    let (_, run) = wrong.doctor(Options::default(), "zoom");
+    let cause = "Zoom does not grant a token for this account; check `account_id`";
+    names(&run, 4, "token", cause, "mend `providers.zoom.auth`");
+}
+
+#[test]
+fn a_disabled_app() {
+    let mut options = Options::default();
+    options.zoom.app_disabled = true;
+    let (_, run) = Setup::default().doctor(options, "zoom");
+    let cause = "the app is disabled or deactivated; activate it in Zoom's App Marketplace";
+    names(&run, 4, "token", cause, "mend `providers.zoom.auth`");
+}
+
+#[test]
+fn settings_that_only_paid_accounts_are_told() {
+    let mut options = Options::default();
+    options.zoom.paid = false;
+    let (_, run) = Setup::default().doctor(options, "zoom");
+    let fix = "have a paid account, and add the scope account:read:settings:admin to the app; until then zoom-default";
+    names(&run, 4, "policy", "Zoom offers this to paid accounts only", fix);
+    assert!(run.stdout.contains("  ok       reset "), "the rest is looked at");
+}
+
+#[test]
+fn a_variable_that_is_not_set() {
+    let unset = Setup {
+        secret: "{ env = \"REPASS_TEST_UNSET\" }",
+        ..Setup::default()
+    };
+    let (world, run) = unset.doctor(Options::default(), "zoom");
+    let cause = "repass.toml:9: providers.zoom.auth.client_secret: the environment variable REPASS_TEST_UNSET is not set";
+    let fix = "make `providers.zoom.auth.client_secret` lead to the secret: { env = \"NAME\" } of a variable that is set";
+    names(&run, 2, "secrets", cause, fix);
+    assert_eq!(world.requests(), 0);
+    // The other provider is looked at all the same, and the first problem decides the exit code.
+    let report = json(&world.run(&["--json", "doctor"], ""));
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["providers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_own_policy_that_the_provider_cannot_meet() {
+    let mut options = Options::default();
+    options.identity.minimum_length = Some(16);
+    let world = World::with(options);
+    Setup::default().write(&world);
+    crate::policy::add(&world, "[providers.portal.policy]\nmax_length = 12\n");
+    let run = world.run(&["-p", "portal", "doctor"], "");
+    let cause = "at least 16 characters are asked for, but at most 12 are taken";
+    names(
+        &run,
+        2,
+        "policy",
+        cause,
+        "ask for less in `providers.portal.policy`",
+    );
+}
