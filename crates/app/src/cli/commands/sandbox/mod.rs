@@ -1,24 +1,29 @@
 //! `repass sandbox`: both providers, emulated, until interrupted.
 
-mod handover;
-
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use repass_sandbox::{IdentityIds, IdentityRules, Options, Sandbox, SeededUser, ZoomBody, ZoomRules};
-
-use crate::cli::exit::Exit;
-use crate::cli::output::{self, Output};
-use crate::cli::signals::Signals;
-use crate::cli::stop::Stop;
-
 // A list of the switch's words, for `--help` and for refusals.
 macro_rules! words {
     ($switch:ty) => {
         PossibleValuesParser::new(<$switch>::NAMES).try_map(|word| word.parse::<$switch>())
     };
 }
+
+mod handover;
+mod portal;
+mod zoom;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use repass_sandbox::{OAuthClient, Options, Sandbox, SeededUser};
+
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+use crate::config::parse_duration;
+use portal::Portal;
+use zoom::Zoom;
 
 /// Serves both providers, emulated, until interrupted. The first line on standard output is a JSON object with
 /// base URLs, token and users; by then everything is ready.
@@ -30,47 +35,69 @@ pub(in crate::cli) struct Args {
     /// Speak HTTPS, under a certificate authority made for this run
     #[arg(long)]
     tls: bool,
-    /// The bearer token to take, made up for the sandbox [else: a new one]
-    #[arg(long)]
-    token: Option<String>,
+    /// Have a certificate whose time is over
+    #[arg(long, requires = "tls")]
+    tls_expired: bool,
     /// How many numbered users there are besides the named ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: u32,
     /// One more user (PROVIDER is `zoom` or `identity`), with a password made up for the sandbox
     #[arg(long = "user", value_name = "PROVIDER:ID=PASSWORD")]
     seeded: Vec<SeededUser>,
-    /// Zoom's password rules
-    #[arg(long, value_name = "RULES", default_value = "basic", value_parser = words!(ZoomRules))]
-    zoom_rules: ZoomRules,
-    /// The request bodies that Zoom takes
-    #[arg(long, value_name = "BODY", default_value = "any", value_parser = words!(ZoomBody))]
-    zoom_body: ZoomBody,
-    /// The user ids that the portal takes
-    #[arg(long, value_name = "IDS", default_value = "guid", value_parser = words!(IdentityIds))]
-    identity_ids: IdentityIds,
-    /// The portal's password rules
-    #[arg(long, value_name = "RULES", default_value = "uipath", value_parser = words!(IdentityRules))]
-    identity_rules: IdentityRules,
     /// Write a configuration that leads here, with its token beside it
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
+    #[command(flatten)]
+    tokens: Tokens,
+    #[command(flatten)]
+    zoom: Zoom,
+    #[command(flatten)]
+    portal: Portal,
+}
+
+/// Tokens, at both providers.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tokens, at both providers")]
+struct Tokens {
+    /// The bearer token to take, made up for the sandbox [else: a new one]
+    #[arg(long)]
+    token: Option<String>,
+    /// The id of the app that gets tokens
+    #[arg(long, value_name = "ID", default_value = "sandbox-client")]
+    client_id: String,
+    /// The secret of that app, made up for the sandbox
+    #[arg(long, value_name = "SECRET", default_value = "sandbox-secret")]
+    client_secret: String,
+    /// How long an issued token is good
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+    token_lifetime: Duration,
+}
+
+impl Tokens {
+    fn client(&self) -> OAuthClient {
+        OAuthClient {
+            id: self.client_id.clone(),
+            secret: self.client_secret.clone().into(),
+        }
+    }
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split_whitespace().map(str::to_owned).collect()
 }
 
 impl Args {
     fn options(self) -> Options {
-        let mut options = Options {
+        Options {
             listen: self.listen,
             tls: self.tls,
-            token: self.token.map(Into::into),
+            tls_expired: self.tls_expired,
+            zoom: self.zoom.options(&self.tokens),
+            identity: self.portal.options(&self.tokens),
+            token: self.tokens.token.map(Into::into),
             users: self.users,
             seeded: self.seeded,
-            ..Options::default()
-        };
-        options.zoom.rules = self.zoom_rules;
-        options.zoom.body = self.zoom_body;
-        options.identity.ids = self.identity_ids;
-        options.identity.rules = self.identity_rules;
-        options
+        }
     }
 }
 
@@ -91,4 +118,62 @@ pub(super) async fn run(mut args: Args, output: &Output, signals: &Signals) -> R
     signals.claim().await;
     sandbox.shutdown().await;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn options(words: &[&str]) -> Options {
+        let line = ["sandbox"].iter().chain(words);
+        Line::try_parse_from(line).unwrap().args.options()
+    }
+
+    #[test]
+    fn the_defaults_are_the_sandbox_s_own() {
+        assert_eq!(format!("{:?}", options(&[])), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn every_switch_can_be_thrown() {
+        let own = [
+            "--tls --tls-expired --users 3 --user zoom:a=b --token t --client-id i --token-lifetime 2s",
+            "--zoom-rules enhanced --zoom-body json --zoom-minimum-length 9 --zoom-maximum-length 30",
+            "--zoom-length-unit bytes --zoom-run-length 5 --zoom-history 2 --zoom-changes-per-day 4",
+            "--zoom-owner-exempt --zoom-account-id a --zoom-app-disabled --zoom-one-token-only --zoom-scopes user:x",
+            "--zoom-missing-scope 104 --zoom-api-url http://x --zoom-unpaid --zoom-settings-shape flat",
+            "--zoom-caller-no-admin --zoom-license-refusal 2033 --zoom-rate-limits free --zoom-daily-limit 7",
+            "--zoom-retry-after iso",
+            "--identity-ids any --identity-rules aspnet --identity-minimum-length 9 --identity-previous-use-limit 3",
+            "--identity-reuse-code R --identity-lockout-failures 2 --identity-lockout-duration 1m",
+            "--identity-lockout-code L --identity-lockout-description D --identity-failure-status 200",
+            "--identity-bad-id 404 --identity-null-password 500 --identity-unknown-user result",
+            "--identity-unknown-path 404 --identity-standalone --identity-scopes PM.X --identity-scope-status 401",
+            "--identity-json-token-request invalid-request --identity-rate-limits --identity-retry-after seconds",
+        ];
+        let words: Vec<&str> = own.iter().flat_map(|line| line.split(' ')).collect();
+        let (thrown, rest) = (options(&words), Options::default());
+        // The fields' debug output, one line each: those that are alike were not thrown.
+        let (thrown, rest) = (format!("{thrown:#?}"), format!("{rest:#?}"));
+        let of = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(|line| line.trim().to_owned());
+            lines
+                .filter(|line| line.contains(": ") && line.ends_with(','))
+                .collect()
+        };
+        let same: Vec<String> = of(&thrown)
+            .into_iter()
+            .filter(|line| of(&rest).contains(line))
+            .collect();
+        let secret = "secret: SecretBox<str>([REDACTED]),";
+        assert_eq!(same, ["listen: 127.0.0.1:0,", secret, secret]);
+    }
 }
