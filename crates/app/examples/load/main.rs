@@ -1,0 +1,144 @@
+//! A bounded load of password changes against one base URL, through the full stack or through a
+//! baseline doing the same work: `cargo run --release -p repass --example load -- --help`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+
+mod stacks;
+
+use stacks::{Row, Stack, Target};
+
+#[derive(Parser)]
+#[command(about = "Makes password changes at a bounded concurrency and tells what they cost")]
+struct Args {
+    /// The provider's wire format.
+    #[arg(long)]
+    provider: Provider,
+    /// As in a configuration: Zoom's ends in /v2, the portal's in /identity or the like.
+    #[arg(long)]
+    base_url: String,
+    /// The bearer token.
+    #[arg(long)]
+    token: String,
+    /// A PEM file of certificate authorities to trust besides the system's.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// A CSV file of `id,old_password,new_password`, with or without that header.
+    #[arg(long)]
+    users: PathBuf,
+    /// How many changes are under way at once.
+    #[arg(long, default_value_t = 16)]
+    concurrency: usize,
+    /// Which client does the work.
+    #[arg(long, default_value = "repass")]
+    stack: Stack,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    Zoom,
+    Identity,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let rows = match std::fs::read_to_string(&args.users) {
+        Ok(text) => rows(&text),
+        Err(error) => {
+            eprintln!("cannot read {}: {error}", args.users.display());
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let applied = runtime.block_on(run(&args, rows));
+    ExitCode::from(u8::from(!applied))
+}
+
+fn rows(text: &str) -> Vec<Row> {
+    let lines = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("id,"));
+    lines
+        .filter_map(|line| {
+            let mut parts = line.splitn(3, ',').map(str::to_owned);
+            Some(Row {
+                id: parts.next()?,
+                old: parts.next()?,
+                new: parts.next()?,
+            })
+        })
+        .collect()
+}
+
+async fn run(args: &Args, rows: Vec<Row>) -> bool {
+    let target = Target {
+        zoom: args.provider == Provider::Zoom,
+        base_url: args.base_url.clone(),
+        token: args.token.clone(),
+        ca: args
+            .ca
+            .as_ref()
+            .map(|ca| std::fs::read(ca).unwrap_or_else(|error| panic!("{error}"))),
+    };
+    let client = stacks::client(args.stack, &target);
+    let (rows, next) = (Arc::new(rows), Arc::new(AtomicUsize::new(0)));
+    let (cpu, start) = (cpu(), Instant::now());
+    let workers: Vec<_> = (0..args.concurrency.max(1))
+        .map(|_| {
+            let (client, rows, next) = (Arc::clone(&client), Arc::clone(&rows), Arc::clone(&next));
+            tokio::spawn(async move {
+                let mut applied = 0;
+                while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match client.change(row).await {
+                        Ok(()) => applied += 1,
+                        Err(error) => eprintln!("{}: {error}", row.id),
+                    }
+                }
+                applied
+            })
+        })
+        .collect();
+    let mut applied = 0;
+    for worker in workers {
+        applied += worker.await.unwrap_or(0);
+    }
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), self::cpu().saturating_sub(cpu));
+    report(args, rows.len(), applied, seconds, cpu);
+    applied == rows.len()
+}
+
+fn report(args: &Args, all: usize, applied: usize, seconds: f64, cpu: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark")]
+    let (count, rate) = (all as f64, applied as f64 / seconds);
+    let each = cpu.as_secs_f64() * 1e6 / count.max(1.0);
+    let stack = args
+        .stack
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned());
+    if args.json {
+        println!(
+            r#"{{"stack":"{stack}","concurrency":{},"changes":{all},"applied":{applied},"seconds":{seconds:.3},"rate":{rate:.0},"cpu_us_per_change":{each:.1}}}"#,
+            args.concurrency
+        );
+    } else {
+        println!(
+            "{stack}: {applied} of {all} applied in {seconds:.2} s, {rate:.0}/s, {each:.1} µs of CPU each"
+        );
+    }
+}
+
+/// The processor time of this process so far.
+fn cpu() -> Duration {
+    let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let nanoseconds = u32::try_from(usage.tv_nsec).unwrap_or(0);
+    Duration::new(u64::try_from(usage.tv_sec).unwrap_or(0), nanoseconds)
+}
