@@ -1,0 +1,118 @@
+//! A world with what every trial does in it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repass_domain::{Authority, Password, PasswordChange, PasswordService};
+use tokio::time::sleep;
+
+use crate::{By, Fault, Seen, Skip, Subject, World};
+
+/// How long stragglers of a call have to arrive at the oracle. Too short, and a fault of the service may go
+/// unseen; nothing else.
+const STRAGGLING: Duration = Duration::from_millis(20);
+
+pub(crate) struct Bench {
+    world: Box<dyn World>,
+    by: By,
+    pub(crate) service: Arc<dyn PasswordService>,
+}
+
+impl Bench {
+    pub(crate) async fn new(subject: &dyn Subject) -> Self {
+        let world = subject.world().await;
+        let (by, service) = (subject.by(), world.service());
+        Self { world, by, service }
+    }
+
+    pub(crate) fn world(&self) -> &dyn World {
+        &*self.world
+    }
+
+    pub(crate) async fn inject(&self, fault: Fault) -> Result<(), Skip> {
+        match fault {
+            Fault::None => Ok(()),
+            _ => self.world.inject(fault).await,
+        }
+    }
+
+    /// What is seen when the stragglers are in.
+    pub(crate) async fn seen_late(&self) -> Seen {
+        sleep(STRAGGLING).await;
+        self.world.seen().await
+    }
+
+    /// From password `n - 1` to password `n`, where 0 is the one at the start.
+    pub(crate) fn change(&self, n: usize) -> PasswordChange {
+        let new = password(&self.world.password(n));
+        match self.by {
+            By::Administrator => PasswordChange::reset(self.world.user(), new),
+            By::CurrentPassword => {
+                let before = if n == 1 {
+                    self.world.current()
+                } else {
+                    self.world.password(n - 1)
+                };
+                PasswordChange::replace(self.world.user(), password(&before), new)
+            }
+        }
+    }
+
+    /// One change for each authority that is not taken.
+    pub(crate) fn unsupported(&self) -> Vec<PasswordChange> {
+        let (user, new) = (self.world.user(), password(&self.world.password(1)));
+        let reset = PasswordChange::reset(user.clone(), new.clone());
+        let replace = PasswordChange::replace(user, password(&self.world.current()), new);
+        let taken = self.service.capabilities();
+        let mut changes = vec![reset, replace];
+        changes.retain(|change| taken.require(change.authority()).is_err());
+        changes
+    }
+
+    /// Looks for secrets in whatever can be read of the service and of an error.
+    pub(crate) fn no_secret_in(&self, error: Option<&(dyn StdError + 'static)>) -> Result<(), String> {
+        let mut texts = vec![
+            ("the service's Debug", shown(&self.service)),
+            ("captured output", self.world.output()),
+        ];
+        if let Some(error) = error {
+            texts.push(("the error's Display", error.to_string()));
+            texts.push(("the error's Debug", shown(error)));
+            let mut next = error.source();
+            while let Some(source) = next {
+                texts.push(("the Display of the error's source", source.to_string()));
+                texts.push(("the Debug of the error's source", shown(source)));
+                next = source.source();
+            }
+        }
+        let passwords = (1..=2).map(|n| self.world.password(n));
+        let secrets = passwords
+            .chain([self.world.current()])
+            .chain(self.world.secrets());
+        for secret in secrets {
+            if let Some((place, _)) = texts.iter().find(|(_, text)| text.contains(&secret)) {
+                return Err(format!("a secret is in {place}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown(value: impl fmt::Debug) -> String {
+    format!("{value:?} {value:#?}")
+}
+
+/// A tester's own text as a password.
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap_or_else(|error| panic!("a tester's password {error}"))
+}
+
+/// Which authority this is, for messages.
+pub(crate) fn name_of(authority: &Authority) -> &'static str {
+    match authority {
+        Authority::Administrator => "an administrator's reset",
+        Authority::CurrentPassword(_) => "a change by the current password",
+    }
+}

@@ -1,0 +1,98 @@
+//! All laws under all faults.
+
+use std::time::Duration;
+
+use crate::report::Row;
+use crate::{Fault, Law, Report, Subject, call, dropped, order, still};
+
+/// Judges a subject by every law, under every fault.
+///
+/// It takes a Tokio runtime with its time driver on, and some seconds: most of them pass in silence, under
+/// faults that last as long as a call may.
+pub async fn check(subject: &dyn Subject) -> Report {
+    Suite::default().check(subject).await
+}
+
+/// How subjects are judged.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    faults: Vec<Fault>,
+    pub(crate) budget: Duration,
+    endless_budget: Duration,
+    pub(crate) grace: Duration,
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Self {
+            faults: Fault::ALL.to_vec(),
+            budget: Duration::from_secs(15),
+            endless_budget: Duration::from_millis(400),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Suite {
+    /// The same under these faults only.
+    pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults = faults.into_iter().collect();
+        self
+    }
+
+    /// The same with another budget for the calls, 15 seconds by default. It should be far more than a call
+    /// takes; and `endless`, 400 milliseconds by default, somewhat more: it is what calls have that would
+    /// [never end](Fault::is_endless).
+    pub fn budgets(mut self, usual: Duration, endless: Duration) -> Self {
+        (self.budget, self.endless_budget) = (usual, endless);
+        self
+    }
+
+    /// The same with another time, 5 seconds by default, by which a call may pass its budget on a busy
+    /// machine.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    pub(crate) fn budget_under(&self, fault: Fault) -> Duration {
+        if fault.is_endless() {
+            self.endless_budget
+        } else {
+            self.budget
+        }
+    }
+
+    /// Judges a subject.
+    pub async fn check(&self, subject: &dyn Subject) -> Report {
+        let mut rows = Vec::new();
+        for fault in &self.faults {
+            rows.push(call::row(self, subject, *fault).await);
+        }
+        for row in &mut rows {
+            if row.fault == Fault::None {
+                self.without_fault(subject, row).await;
+            }
+        }
+        // At the end, because what a dropped call has sent may reach the provider late.
+        for row in &mut rows {
+            let verdict = dropped::verdict(self, subject, row.fault).await;
+            row.verdicts.push((Law::Dropped, verdict));
+        }
+        Report {
+            subject: subject.name().to_owned(),
+            rows,
+        }
+    }
+
+    async fn without_fault(&self, subject: &dyn Subject, row: &mut Row) {
+        let unsupported = still::unsupported(self, subject).await;
+        let no_budget = still::no_budget(subject).await;
+        let order = order::verdict(self, subject).await;
+        row.verdicts.extend([
+            (Law::Unsupported, unsupported),
+            (Law::NoBudget, no_budget),
+            (Law::Order, order),
+        ]);
+    }
+}

@@ -1,0 +1,263 @@
+//! What can go wrong between a service and its provider.
+
+use std::fmt;
+
+/// Which side of the change a fault is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    /// The provider never sees the request.
+    Unseen,
+    /// The provider has done what it was asked.
+    Applied,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It is closed in order.
+    Fin,
+    /// It is reset.
+    Rst,
+    /// It stays open, and nothing more comes.
+    Silence,
+}
+
+/// How much of a request is read before its connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestPart {
+    /// The head.
+    Head,
+    /// The head and a piece of the body.
+    PartOfBody,
+}
+
+/// How much of an answer is sent before its connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AnswerPart {
+    /// Nothing.
+    Nothing,
+    /// Half of the status line.
+    PartOfStatusLine,
+    /// The head.
+    Head,
+    /// The head and half of the body.
+    PartOfBody,
+}
+
+/// How an answer says when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delay {
+    /// Not at all.
+    Unsaid,
+    /// `Retry-After` in seconds.
+    Seconds,
+    /// `Retry-After` as an HTTP date.
+    HttpDate,
+    /// `Retry-After` as an ISO 8601 instant.
+    Instant,
+    /// `X-RateLimit-Reset` in Unix seconds.
+    Reset,
+}
+
+/// What goes wrong, once, with the next request that changes the password. Where a delay is told,
+/// it is longer than any budget, such as an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// Connections are refused.
+    Refused,
+    /// The next connection is closed as soon as it is accepted.
+    ClosedOnAccept,
+    /// The connection ends while the request is read.
+    RequestCut(RequestPart, Ending),
+    /// The connection ends before its answer does.
+    AnswerCut(When, AnswerPart, Ending),
+    /// The answer is this status, and says no more.
+    Fails(When, u16),
+    /// The answer is 503.
+    Unavailable(When, Delay),
+    /// The gateway answers 429.
+    RateLimited(Delay),
+    /// The gateway answers that the token has expired; it would take another one.
+    TokenExpired,
+    /// The answer is 307, to another origin.
+    Redirected,
+    /// The answer comes in drips, but in time.
+    Slow,
+    /// The answer comes in drips, and not in time.
+    TooSlow(When),
+    /// The answer is a success with a body of some megabytes.
+    Oversized(When),
+    /// The answer is a success with a body that cannot be read.
+    Garbled(When),
+    /// The answer is a success with a web page: something else answers at this address.
+    WebPage,
+    /// The provider refuses the change inside an answer whose status is a success.
+    RefusedWithin,
+    /// The provider refuses the change, and quotes the password.
+    Echoed,
+}
+
+use Fault::{AnswerCut, Fails, Garbled, Oversized, RateLimited, RequestCut, TooSlow, Unavailable};
+use When::{Applied, Unseen};
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: &'static [Self] = &[
+        Self::None,
+        Self::Refused,
+        Self::ClosedOnAccept,
+        RequestCut(RequestPart::Head, Ending::Fin),
+        RequestCut(RequestPart::Head, Ending::Rst),
+        RequestCut(RequestPart::Head, Ending::Silence),
+        RequestCut(RequestPart::PartOfBody, Ending::Fin),
+        RequestCut(RequestPart::PartOfBody, Ending::Rst),
+        RequestCut(RequestPart::PartOfBody, Ending::Silence),
+        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Fin),
+        AnswerCut(Applied, AnswerPart::Nothing, Ending::Fin),
+        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Rst),
+        AnswerCut(Applied, AnswerPart::Nothing, Ending::Rst),
+        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Silence),
+        AnswerCut(Applied, AnswerPart::Nothing, Ending::Silence),
+        AnswerCut(Unseen, AnswerPart::PartOfStatusLine, Ending::Fin),
+        AnswerCut(Applied, AnswerPart::PartOfStatusLine, Ending::Fin),
+        AnswerCut(Unseen, AnswerPart::Head, Ending::Fin),
+        AnswerCut(Applied, AnswerPart::Head, Ending::Fin),
+        AnswerCut(Unseen, AnswerPart::PartOfBody, Ending::Fin),
+        AnswerCut(Applied, AnswerPart::PartOfBody, Ending::Fin),
+        AnswerCut(Applied, AnswerPart::PartOfBody, Ending::Rst),
+        Fails(Unseen, 408),
+        Fails(Applied, 408),
+        Fails(Unseen, 500),
+        Fails(Applied, 500),
+        Fails(Unseen, 502),
+        Fails(Applied, 502),
+        Fails(Unseen, 504),
+        Fails(Applied, 504),
+        Unavailable(Unseen, Delay::Unsaid),
+        Unavailable(Applied, Delay::Unsaid),
+        Unavailable(Unseen, Delay::Seconds),
+        Unavailable(Applied, Delay::Seconds),
+        RateLimited(Delay::Unsaid),
+        RateLimited(Delay::Seconds),
+        RateLimited(Delay::HttpDate),
+        RateLimited(Delay::Instant),
+        RateLimited(Delay::Reset),
+        Self::TokenExpired,
+        Self::Redirected,
+        Self::Slow,
+        TooSlow(Unseen),
+        TooSlow(Applied),
+        Oversized(Unseen),
+        Oversized(Applied),
+        Garbled(Unseen),
+        Garbled(Applied),
+        Self::WebPage,
+        Self::RefusedWithin,
+        Self::Echoed,
+    ];
+
+    /// Whether a careful service may be left in doubt by it. Otherwise it must know the outcome.
+    pub const fn can_leave_doubt(self) -> bool {
+        match self {
+            Self::None
+            | Self::Refused
+            | RateLimited(_)
+            | Self::TokenExpired
+            | Self::Redirected
+            | Self::Slow
+            | Self::RefusedWithin
+            | Self::Echoed => false,
+            // What is closed on accept may have been written to before that is noticed; and whether a
+            // web page can come from the provider itself depends on the provider.
+            Self::ClosedOnAccept
+            | RequestCut(..)
+            | AnswerCut(..)
+            | Fails(..)
+            | Unavailable(..)
+            | TooSlow(_)
+            | Oversized(_)
+            | Garbled(_)
+            | Self::WebPage => true,
+        }
+    }
+
+    /// Whether the provider had the whole request and did not refuse it, so that it must not be sent again.
+    pub const fn follows_a_whole_request(self) -> bool {
+        matches!(
+            self,
+            AnswerCut(..) | Fails(..) | Unavailable(..) | TooSlow(_) | Oversized(_) | Garbled(_)
+        )
+    }
+
+    /// Whether it lasts as long as the call's budget.
+    pub const fn is_endless(self) -> bool {
+        matches!(
+            self,
+            RequestCut(_, Ending::Silence) | AnswerCut(_, _, Ending::Silence) | TooSlow(_)
+        )
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unseen => "unseen",
+            Self::Applied => "applied",
+        })
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fin => "FIN",
+            Self::Rst => "RST",
+            Self::Silence => "silence",
+        })
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsaid => "no delay",
+            Self::Seconds => "a delay in seconds",
+            Self::HttpDate => "an HTTP date",
+            Self::Instant => "an ISO instant",
+            Self::Reset => "an X-RateLimit-Reset",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Refused => f.write_str("connection refused"),
+            Self::ClosedOnAccept => f.write_str("connection closed when accepted"),
+            RequestCut(RequestPart::Head, ending) => write!(f, "{ending} after the request's head"),
+            RequestCut(RequestPart::PartOfBody, ending) => write!(f, "{ending} in the request's body"),
+            AnswerCut(when, AnswerPart::Nothing, ending) => write!(f, "{when}, {ending} for an answer"),
+            AnswerCut(when, AnswerPart::PartOfStatusLine, ending) => {
+                write!(f, "{when}, {ending} in the status line")
+            }
+            AnswerCut(when, AnswerPart::Head, ending) => write!(f, "{when}, {ending} after the head"),
+            AnswerCut(when, AnswerPart::PartOfBody, ending) => write!(f, "{when}, {ending} in the body"),
+            Fails(when, status) => write!(f, "{when}, {status}"),
+            Unavailable(when, delay) => write!(f, "{when}, 503 with {delay}"),
+            RateLimited(delay) => write!(f, "429 with {delay}"),
+            Self::TokenExpired => f.write_str("401, the token has expired"),
+            Self::Redirected => f.write_str("307 to another origin"),
+            Self::Slow => f.write_str("applied, answer in drips"),
+            TooSlow(when) => write!(f, "{when}, answer in drips for too long"),
+            Oversized(when) => write!(f, "{when}, 200 with megabytes"),
+            Garbled(when) => write!(f, "{when}, 200 with invalid JSON"),
+            Self::WebPage => f.write_str("200 with a web page"),
+            Self::RefusedWithin => f.write_str("200 with an error in it"),
+            Self::Echoed => f.write_str("400 that quotes the password"),
+        }
+    }
+}

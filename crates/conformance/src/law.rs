@@ -1,0 +1,89 @@
+//! The laws.
+
+use std::fmt;
+
+use crate::Fault;
+
+/// A law that every [`PasswordService`](repass_domain::PasswordService) obeys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Law {
+    /// What the call says is what the provider did. Applied: the password was set once, to the new one;
+    /// not applied: it was not set; unknown: it was set at most once.
+    Truth,
+    /// The password was set at most once, and what the provider may have acted on was not sent again.
+    Once,
+    /// The outcome is unknown only where the fault can leave doubt.
+    Doubt,
+    /// The call returned within its budget.
+    Budget,
+    /// No password or other secret is in an error, in what it was caused by, in the service's `Debug` or in
+    /// captured output.
+    Secrets,
+    /// Once the provider is back, `resolve` settles an unknown outcome rightly, with at most one probe.
+    Settled,
+    /// A call that is dropped in the middle sets the password at most once, and leaves a record that it was
+    /// abandoned where there are records.
+    Dropped,
+    /// No other origin heard anything.
+    Astray,
+    /// Without a fault the change is made.
+    Works,
+    /// An authority that the service does not take sends nothing.
+    Unsupported,
+    /// A budget of zero sends nothing.
+    NoBudget,
+    /// Of changes called for one user at once, the last one called is the one that stays.
+    Order,
+}
+
+impl Law {
+    /// Every law.
+    pub const ALL: &'static [Self] = &[
+        Self::Truth,
+        Self::Once,
+        Self::Doubt,
+        Self::Budget,
+        Self::Secrets,
+        Self::Settled,
+        Self::Dropped,
+        Self::Astray,
+        Self::Works,
+        Self::Unsupported,
+        Self::NoBudget,
+        Self::Order,
+    ];
+
+    /// Whether the law is asked about under this fault: most are under each, some are no question of faults.
+    pub fn concerns(self, fault: Fault) -> bool {
+        match self {
+            Self::Astray => fault == Fault::Redirected,
+            Self::Works | Self::Unsupported | Self::NoBudget | Self::Order => fault == Fault::None,
+            _ => true,
+        }
+    }
+
+    /// Its name, in one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truth => "truth",
+            Self::Once => "once",
+            Self::Doubt => "doubt",
+            Self::Budget => "budget",
+            Self::Secrets => "secrets",
+            Self::Settled => "settled",
+            Self::Dropped => "dropped",
+            Self::Astray => "astray",
+            Self::Works => "works",
+            Self::Unsupported => "unsupported",
+            Self::NoBudget => "no-budget",
+            Self::Order => "order",
+        }
+    }
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,170 @@
+//! What was found.
+
+use std::fmt;
+
+use repass_domain::{Changed, Effect, Error, ErrorKind};
+
+use crate::{Fault, Law};
+
+/// Whether a law was obeyed under a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was.
+    Held,
+    /// It was not, and how.
+    Broken(String),
+    /// It could not be judged, and why.
+    Skipped(String),
+}
+
+impl From<Result<(), String>> for Verdict {
+    fn from(judged: Result<(), String>) -> Self {
+        judged.map_or_else(Self::Broken, |()| Self::Held)
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// In success.
+    Applied,
+    /// In an error that says that nothing was changed.
+    NotApplied(ErrorKind),
+    /// In an error that says that it is not known.
+    Unknown(ErrorKind),
+    /// Not at all, in the time it had.
+    Late,
+}
+
+impl Outcome {
+    pub(crate) fn of(result: &Result<Changed, Error>) -> Self {
+        match result {
+            Ok(_) => Self::Applied,
+            Err(error) if error.effect() == Effect::NotApplied => Self::NotApplied(error.kind()),
+            Err(error) => Self::Unknown(error.kind()),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::NotApplied(_) => "not applied",
+            Self::Unknown(_) => "unknown",
+            Self::Late => "late",
+        })
+    }
+}
+
+/// All that was found under one fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The fault.
+    pub fault: Fault,
+    /// How the call ended; absent if the fault cannot happen in the subject's worlds.
+    pub outcome: Option<Outcome>,
+    /// One verdict for each law that [concerns](Law::concerns) the fault.
+    pub verdicts: Vec<(Law, Verdict)>,
+}
+
+impl Row {
+    /// The verdict on a law; absent if the law does not concern the fault.
+    pub fn verdict(&self, law: Law) -> Option<&Verdict> {
+        let found = self.verdicts.iter().find(|(judged, _)| *judged == law);
+        found.map(|(_, verdict)| verdict)
+    }
+}
+
+/// How many verdicts of each kind there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Laws that were obeyed.
+    pub held: usize,
+    /// Laws that were broken.
+    pub broken: usize,
+    /// Laws that could not be judged.
+    pub skipped: usize,
+}
+
+impl Counts {
+    pub(crate) fn count<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+        let mut counts = Self::default();
+        for verdict in verdicts {
+            *match verdict {
+                Verdict::Held => &mut counts.held,
+                Verdict::Broken(_) => &mut counts.broken,
+                Verdict::Skipped(_) => &mut counts.skipped,
+            } += 1;
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            held,
+            broken,
+            skipped,
+        } = self;
+        write!(f, "{held} held, {broken} broken, {skipped} skipped")
+    }
+}
+
+/// All that was found about one subject: law by fault. `Display` is a table, with the reason for whatever was
+/// skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub(crate) subject: String,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Report {
+    /// What the subject is called.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// One row for each fault, in the order of the catalogue.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The verdicts, counted.
+    pub fn counts(&self) -> Counts {
+        Counts::count(self.cells().map(|(_, _, verdict)| verdict))
+    }
+
+    /// Every law that was broken, under which fault, and how.
+    pub fn broken(&self) -> Vec<(Law, Fault, &str)> {
+        self.cells()
+            .filter_map(|(fault, law, verdict)| match verdict {
+                Verdict::Broken(how) => Some((law, fault, how.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Fails the test that calls it if any law was broken.
+    ///
+    /// # Panics
+    /// Any law was broken. The message names each one.
+    #[track_caller]
+    pub fn assert(&self) {
+        use std::fmt::Write as _;
+        let mut told = String::new();
+        for (law, fault, how) in self.broken() {
+            // Writing to a string cannot fail.
+            let _ = write!(told, "\n  {law} ({fault}): {how}");
+        }
+        assert!(told.is_empty(), "{} breaks the law:{told}", self.subject);
+    }
+
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Fault, Law, &Verdict)> {
+        self.rows.iter().flat_map(|row| {
+            let cells = row.verdicts.iter();
+            cells.map(|(law, verdict)| (row.fault, *law, verdict))
+        })
+    }
+}

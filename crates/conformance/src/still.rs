@@ -1,0 +1,52 @@
+//! Calls that must not send anything.
+
+use std::time::Duration;
+
+use repass_domain::{Attempt, CallContext, Effect, Error, ErrorKind};
+
+use crate::bench::{Bench, name_of};
+use crate::report::Verdict;
+use crate::{Seen, Subject, Suite};
+
+pub(crate) async fn unsupported(suite: &Suite, subject: &dyn Subject) -> Verdict {
+    let bench = Bench::new(subject).await;
+    let changes = bench.unsupported();
+    if changes.is_empty() {
+        return Verdict::Skipped("it takes both authorities".to_owned());
+    }
+    let (cx, before) = (CallContext::with_budget(suite.budget), bench.world().seen().await);
+    for change in changes {
+        let result = bench.service.change_password(&cx, &change).await;
+        let is_refused =
+            |error: &Error| error.kind() == ErrorKind::Unsupported && error.effect() == Effect::NotApplied;
+        if !result.as_ref().is_err_and(is_refused) {
+            let name = name_of(change.authority());
+            return Verdict::Broken(format!("it says that it takes no {name}, and does"));
+        }
+    }
+    silent(&before, &bench.seen_late().await).into()
+}
+
+pub(crate) async fn no_budget(subject: &dyn Subject) -> Verdict {
+    let bench = Bench::new(subject).await;
+    let (cx, change) = (CallContext::with_budget(Duration::ZERO), bench.change(1));
+    let before = bench.world().seen().await;
+    match bench.service.change_password(&cx, &change).await {
+        Err(error) if error.effect() == Effect::NotApplied => {}
+        Err(_) => return Verdict::Broken("it says unknown".to_owned()),
+        Ok(_) => return Verdict::Broken("it says applied".to_owned()),
+    }
+    let attempt = Attempt::new(bench.service.provider());
+    if bench.service.resolve(&cx, &attempt, &change).await.is_ok() {
+        return Verdict::Broken("it resolves all the same".to_owned());
+    }
+    silent(&before, &bench.seen_late().await).into()
+}
+
+fn silent(before: &Seen, after: &Seen) -> Result<(), String> {
+    if before.set == after.set && before.contacts == after.contacts {
+        Ok(())
+    } else {
+        Err("it sent something all the same".to_owned())
+    }
+}

@@ -1,0 +1,362 @@
+//! Services that break a law, each of which the suite must catch.
+
+use std::fmt;
+use std::future::Future;
+use std::net::TcpStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repass::config::BodyEncoding::Json;
+use repass::{
+    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange, PasswordPolicy,
+    PasswordService, Resolution,
+};
+use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Law, Report, Suite, When};
+use repass_sandbox::ZoomBody;
+use tokio::time::sleep;
+
+use crate::services::{ENOUGH, identity, zoom};
+use crate::worlds::OverSandbox;
+
+const LOST_APPLIED: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Fin);
+const LOST_UNSEEN: Fault = Fault::AnswerCut(When::Unseen, AnswerPart::Nothing, Ending::Fin);
+const SILENCE: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Silence);
+const LIMITED: Fault = Fault::RateLimited(Delay::Seconds);
+
+type Ended = Pin<Box<dyn Future<Output = Result<Changed, Error>> + Send>>;
+type Call = dyn Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync;
+
+/// A service whose calls, claims or resolutions are bent.
+struct Bent {
+    inner: Arc<dyn PasswordService>,
+    call: Arc<Call>,
+    capabilities: Option<Capabilities>,
+    resolution: Option<Resolution>,
+}
+
+impl Bent {
+    fn new(inner: Arc<dyn PasswordService>) -> Self {
+        Self {
+            inner,
+            call: Arc::new(straight),
+            capabilities: None,
+            resolution: None,
+        }
+    }
+}
+
+impl fmt::Debug for Bent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bent")
+    }
+}
+
+#[async_trait]
+impl PasswordService for Bent {
+    fn provider(&self) -> &str {
+        self.inner.provider()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.unwrap_or_else(|| self.inner.capabilities())
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        (self.call)(Arc::clone(&self.inner), cx.clone(), change.clone()).await
+    }
+
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let right = self.inner.resolve(cx, attempt, change).await?;
+        Ok(self.resolution.unwrap_or(right))
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.inner.policy(cx).await
+    }
+}
+
+/// A service that resolves each time twice.
+#[derive(Debug)]
+struct ProbesTwice(Arc<dyn PasswordService>);
+
+#[async_trait]
+impl PasswordService for ProbesTwice {
+    fn provider(&self) -> &str {
+        self.0.provider()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        self.0.change_password(cx, change).await
+    }
+
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        self.0.resolve(cx, attempt, change).await?;
+        self.0.resolve(cx, attempt, change).await
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.0.policy(cx).await
+    }
+}
+
+fn straight(inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange) -> Ended {
+    Box::pin(async move { inner.change_password(&cx, &change).await })
+}
+
+fn bent(
+    subject: OverSandbox,
+    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
+) -> OverSandbox {
+    let call: Arc<Call> = Arc::new(call);
+    subject.bent(move |_, inner| {
+        let call = Arc::clone(&call);
+        Arc::new(Bent {
+            call,
+            ..Bent::new(inner)
+        })
+    })
+}
+
+async fn zoom_as_it_is() -> OverSandbox {
+    zoom("bent", Json, ZoomBody::Json, false).await
+}
+
+async fn zoom_bent(
+    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
+) -> OverSandbox {
+    bent(zoom_as_it_is().await, call)
+}
+
+async fn judged(subject: &OverSandbox, faults: &[Fault]) -> Report {
+    let suite = Suite::default()
+        .faults(faults.iter().copied())
+        .grace(Duration::from_millis(500));
+    let report = suite.check(subject).await;
+    println!("{report}");
+    report
+}
+
+fn assert_broken(report: &Report, expected: &[(Law, Fault)]) {
+    let broken: Vec<_> = report
+        .broken()
+        .into_iter()
+        .map(|(law, fault, _)| (law, fault))
+        .collect();
+    assert_eq!(broken, expected, "{report}");
+}
+
+#[tokio::test]
+async fn the_bench_itself_is_straight() {
+    let faults = [Fault::None, LOST_APPLIED, LOST_UNSEEN, LIMITED];
+    judged(&zoom_bent(straight).await, &faults).await.assert();
+}
+
+#[tokio::test]
+#[should_panic(expected = "bent breaks the law:\n  works (none): it is not applied")]
+async fn a_broken_law_fails_the_test_that_asserts_the_report() {
+    let never =
+        zoom_bent(|_, _, _| Box::pin(async { Err(Error::not_applied(ErrorKind::Unreachable, "never")) }));
+    judged(&never.await, &[Fault::None]).await.assert();
+}
+
+#[tokio::test]
+async fn always_unknown() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            let kind = result
+                .as_ref()
+                .err()
+                .map_or(ErrorKind::ConnectionLost, Error::kind);
+            Err(Error::unknown(kind, "who knows", Attempt::new(inner.provider())))
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, LOST_APPLIED, LIMITED]).await;
+    let broken = report.broken();
+    for fault in [Fault::None, LIMITED] {
+        assert!(
+            broken.iter().any(|it| (it.0, it.1) == (Law::Doubt, fault)),
+            "{report}"
+        );
+    }
+    assert!(broken.iter().all(|it| it.1 != LOST_APPLIED), "{report}");
+}
+
+#[tokio::test]
+async fn never_unknown_but_not_applied() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            result.map_err(|error| Error::not_applied(error.kind(), "it surely failed"))
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, LOST_APPLIED, LOST_UNSEEN]).await;
+    assert_broken(&report, &[(Law::Truth, LOST_APPLIED)]);
+}
+
+#[tokio::test]
+async fn never_unknown_but_applied() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            match inner.change_password(&cx, &change).await {
+                Err(error) if error.effect() == Effect::Unknown => Ok(Changed::new()),
+                result => result,
+            }
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, LOST_APPLIED, LOST_UNSEEN]).await;
+    assert_broken(&report, &[(Law::Truth, LOST_UNSEEN)]);
+}
+
+#[tokio::test]
+async fn applied_twice() {
+    let twice = |inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange| -> Ended {
+        Box::pin(async move {
+            let first = inner.change_password(&cx, &change).await;
+            inner.change_password(&cx, &change).await.and(first)
+        })
+    };
+    let portal = identity("bent", By::Administrator).await;
+    let report = judged(&bent(portal, twice), &[Fault::None]).await;
+    let laws: Vec<Law> = report.broken().into_iter().map(|(law, ..)| law).collect();
+    assert!(laws.starts_with(&[Law::Truth, Law::Once]), "{report}");
+}
+
+#[tokio::test]
+async fn what_was_lost_is_sent_again() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            match inner.change_password(&cx, &change).await {
+                Err(error) if error.effect() == Effect::Unknown => {
+                    let _ = inner.change_password(&cx, &change).await;
+                    Err(error)
+                }
+                result => result,
+            }
+        })
+    });
+    // Zoom does not set the same password twice, so that the ledger by itself does not show it.
+    let report = judged(&subject.await, &[Fault::None, LOST_APPLIED]).await;
+    assert_broken(&report, &[(Law::Once, LOST_APPLIED)]);
+}
+
+#[tokio::test]
+async fn the_budget_is_ignored() {
+    let subject = zoom_bent(|inner, _, change| {
+        Box::pin(async move {
+            inner
+                .change_password(&CallContext::with_budget(ENOUGH), &change)
+                .await
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, SILENCE]).await;
+    assert_broken(&report, &[(Law::NoBudget, Fault::None), (Law::Budget, SILENCE)]);
+}
+
+#[tokio::test]
+async fn the_password_is_in_an_error() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            result.map_err(|error| {
+                #[expect(clippy::disallowed_methods, reason = "the leak that is to be found")]
+                let text = secrecy::ExposeSecret::expose_secret(change.new_password()).to_owned();
+                Error::not_applied(error.kind(), format!("{text} is refused"))
+            })
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, Fault::Echoed]).await;
+    assert_broken(&report, &[(Law::Secrets, Fault::Echoed)]);
+}
+
+#[tokio::test]
+async fn a_resolution_is_made_up() {
+    for (resolution, fault) in [
+        (Resolution::NotInPlace, LOST_APPLIED),
+        (Resolution::StillUnknown, LOST_APPLIED),
+        (Resolution::InPlace, LOST_UNSEEN),
+    ] {
+        let portal = identity("bent", By::CurrentPassword).await.bent(move |_, inner| {
+            Arc::new(Bent {
+                resolution: Some(resolution),
+                ..Bent::new(inner)
+            })
+        });
+        let report = judged(&portal, &[fault]).await;
+        assert_broken(&report, &[(Law::Settled, fault)]);
+    }
+}
+
+#[tokio::test]
+async fn a_probe_is_repeated() {
+    let subject = zoom_as_it_is()
+        .await
+        .bent(|_, inner| Arc::new(ProbesTwice(inner)));
+    let report = judged(&subject, &[LOST_APPLIED]).await;
+    assert_broken(&report, &[(Law::Settled, LOST_APPLIED)]);
+}
+
+#[tokio::test]
+async fn an_abandoned_call_leaves_no_record() {
+    let subject = zoom_bent(straight).await.audited();
+    let report = judged(&subject, &[Fault::None, SILENCE]).await;
+    assert_broken(&report, &[(Law::Dropped, Fault::None), (Law::Dropped, SILENCE)]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed() {
+    let portal = identity("bent", By::Administrator).await;
+    let origin = portal.place.elsewhere();
+    let subject = bent(portal, move |inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            TcpStream::connect(origin).unwrap();
+            result
+        })
+    });
+    let report = judged(&subject, &[Fault::Redirected]).await;
+    assert_broken(&report, &[(Law::Astray, Fault::Redirected)]);
+}
+
+#[tokio::test]
+async fn more_is_sent_than_is_taken() {
+    let subject = identity("bent", By::Administrator).await.bent(|_, inner| {
+        Arc::new(Bent {
+            capabilities: Some(Capabilities::NONE.with_administrator().with_resolve()),
+            ..Bent::new(inner)
+        })
+    });
+    let report = judged(&subject, &[Fault::None]).await;
+    assert_broken(&report, &[(Law::Unsupported, Fault::None)]);
+}
+
+#[tokio::test]
+async fn callers_are_served_last_come_first() {
+    let subject = zoom_bent(|inner, cx, change| {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            sleep(Duration::from_millis(400 - 20 * call.min(20))).await;
+            inner.change_password(&cx, &change).await
+        })
+    });
+    let report = judged(&subject.await.in_order(), &[Fault::None]).await;
+    assert_broken(&report, &[(Law::Order, Fault::None)]);
+}
