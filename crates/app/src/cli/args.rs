@@ -108,7 +108,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(commands::config::Command),
     /// Serve both providers, emulated, until interrupted
-    Sandbox(commands::sandbox::Args),
+    Sandbox(Box<commands::sandbox::Args>),
     /// See it work from start to end, with nothing set up
     Demo,
 }

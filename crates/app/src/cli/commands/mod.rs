@@ -31,7 +31,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Providers => providers::run(global, output).await,
         Command::Doctor => doctor::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
-        Command::Sandbox(args) => sandbox::run(args, output, signals).await,
+        Command::Sandbox(args) => sandbox::run(*args, output, signals).await,
         Command::Demo => demo::run(output, signals).await,
     }
 }

@@ -14,6 +14,10 @@ use crate::config::parse_duration;
 /// What the portal does not document, or an organisation decides.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Identity portal")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the options' names, and unique among them"
+)]
 pub(super) struct Portal {
     /// The user ids that it takes
     #[arg(long, value_name = "IDS", default_value = "guid", value_parser = words!(IdentityIds))]

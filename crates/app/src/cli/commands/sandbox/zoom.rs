@@ -12,6 +12,10 @@ use super::{Tokens, names};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Zoom")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the options' names, and unique among them"
+)]
 pub(super) struct Zoom {
     /// The password rules
     #[arg(long, value_name = "RULES", default_value = "basic", value_parser = words!(ZoomRules))]

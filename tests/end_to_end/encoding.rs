@@ -1,0 +1,66 @@
+//! `body = "auto"`: the encoding that Zoom takes is found out once, at the price of one refusal.
+
+use repass::{CallContext, Config, Password, PasswordServiceExt as _, Services};
+use repass_sandbox::{Options, Sandbox, ZoomBody};
+
+use crate::world::{ALICE, World};
+
+/// How often each status was answered to password changes.
+fn answers(sandbox: &Sandbox) -> Vec<(u16, u64)> {
+    let routes = sandbox.requests().routes;
+    let changes = routes
+        .into_iter()
+        .filter(|route| route.route == "/v2/users/{id}/password");
+    changes.flat_map(|route| route.statuses).collect()
+}
+
+async fn sandbox(body: ZoomBody) -> (Sandbox, Services) {
+    let mut options = Options::default();
+    options.zoom.body = body;
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let services = Services::from_config(Config::for_sandbox(&sandbox)).unwrap();
+    (sandbox, services)
+}
+
+async fn change(services: &Services, new: &str) {
+    let service = services.get("zoom").unwrap();
+    let new = Password::new(new).unwrap();
+    let changed = service
+        .reset(&CallContext::default(), ALICE.parse().unwrap(), new)
+        .await;
+    changed.unwrap();
+}
+
+#[tokio::test]
+async fn where_only_json_is_taken_the_first_change_finds_out_and_the_next_knows() {
+    let (sandbox, services) = sandbox(ZoomBody::Json).await;
+    change(&services, "New-Passw0rd-1").await;
+    assert_eq!(answers(&sandbox), [(204, 1), (415, 1)]);
+    assert_eq!(sandbox.changes(), 1);
+    change(&services, "New-Passw0rd-2").await;
+    assert_eq!(
+        answers(&sandbox),
+        [(204, 2), (415, 1)],
+        "straight to what is taken"
+    );
+    assert_eq!(sandbox.changes(), 2);
+}
+
+#[tokio::test]
+async fn where_only_form_data_is_taken_nothing_else_is_tried() {
+    let (sandbox, services) = sandbox(ZoomBody::FormData).await;
+    for new in ["New-Passw0rd-1", "New-Passw0rd-2"] {
+        change(&services, new).await;
+    }
+    assert_eq!((answers(&sandbox), sandbox.changes()), (vec![(204, 2)], 2));
+}
+
+#[test]
+fn the_binary_finds_out_too() {
+    let mut options = Options::default();
+    options.zoom.body = ZoomBody::Json;
+    let world = World::with(options);
+    let run = world.reset_alice("New-Passw0rd-1\n");
+    assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
+    assert_eq!(answers(&world.sandbox), [(204, 1), (415, 1)]);
+}
