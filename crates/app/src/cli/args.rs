@@ -24,7 +24,7 @@ Exit codes:
     0  applied, or done
     1  internal error
     2  usage or configuration
-    3  refused by the provider
+    3  refused by the provider or your own rules
     4  not authenticated or not permitted
     5  no such user
     6  rate limited

@@ -97,10 +97,10 @@ mod tests {
     fn the_starter_is_good_as_it_is_and_with_every_comment_taken_off() {
         let config = Config::from_toml(STARTER).unwrap();
         assert_eq!(config.default_provider(), Some("zoom"));
-        // What is prose does not look like `key = `.
+        // What is prose looks neither like `key = ` nor like a section.
         let is_key = |rest: &str| {
-            rest.split_once(" = ")
-                .is_some_and(|(key, _)| !key.contains([' ', '{']))
+            let key = rest.split_once(" = ").map(|(key, _)| key);
+            rest.starts_with('[') || key.is_some_and(|key| !key.contains([' ', '{']))
         };
         let uncommented = |line: &'static str| {
             line.strip_prefix("# ")
