@@ -17,6 +17,7 @@ struct Setup {
     zoom: Option<String>,
     portal: Option<String>,
     ca: bool,
+    organization: bool,
 }
 
 impl Default for Setup {
@@ -28,6 +29,7 @@ impl Default for Setup {
             zoom: None,
             portal: None,
             ca: true,
+            organization: false,
         }
     }
 }
@@ -46,6 +48,11 @@ impl Setup {
         let zoom = self.zoom.as_deref().unwrap_or(zoom);
         let portal = self.portal.as_deref().unwrap_or(portal);
         let (zoom_tokens, portal_tokens) = (sandbox.zoom_token_url(), sandbox.identity_token_url());
+        let organization = if self.organization {
+            format!("organization = \"{}\"", sandbox.announcement().identity.partition)
+        } else {
+            String::new()
+        };
         let Self {
             account,
             secret,
@@ -56,7 +63,7 @@ impl Setup {
             "[providers.zoom]\nkind = \"zoom\"\nbase_url = \"{zoom}\"\n{ca}\n\
              [providers.zoom.auth]\nkind = \"server-to-server\"\naccount_id = \"{account}\"\n\
              client_id = \"sandbox-client\"\nclient_secret = {secret}\ntoken_url = \"{zoom_tokens}\"\n\
-             [providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{ca}\n\
+             [providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{ca}\n{organization}\n\
              [providers.portal.auth]\nkind = \"client-credentials\"\nclient_id = \"sandbox-client\"\n\
              client_secret = {secret}\ntoken_url = \"{portal_tokens}\"\nscope = \"{scope}\"\n"
         );
@@ -165,6 +172,25 @@ fn a_wrong_scope() {
         "the token lacks the scope",
         "grant PM.User.Write (or PM.User)",
     );
+}
+
+#[test]
+fn a_look_up_that_is_not_permitted() {
+    let mut options = Options::default();
+    options.identity.scopes = ["PM.Setting", "PM.User.Write"].map(str::to_owned).to_vec();
+    let enough = Setup {
+        scope: "PM.Setting PM.User.Write",
+        ..Setup::default()
+    };
+    let (_, run) = enough.doctor(options.clone(), "portal");
+    assert_eq!(run.code, 0, "{run:?}");
+    let not_enough = Setup {
+        organization: true,
+        ..enough
+    };
+    let (_, run) = not_enough.doctor(options, "portal");
+    let fix = "grant PM.User.Read (or PM.User)";
+    names(&run, 4, "look-up", "the token lacks the scope", fix);
 }
 
 #[test]

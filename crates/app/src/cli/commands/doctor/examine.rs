@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use repass_transport::{BaseUrl, Cause, HttpWire, Method, Replay, Request, Wire as _};
-use uuid::Uuid;
-
-use super::{Check, address};
+use super::{Check, address, reach, rights};
 use crate::cli::args::Global;
 use crate::cli::exit::Exit;
 use crate::cli::stop::Stop;
 use crate::config::{Auth, Problems, ProviderConfig};
 use crate::{
-    Config, ConfigError, Effect, Error, ErrorKind, OwnRules, PasswordChange, PasswordPolicy, PasswordService,
-    UserId, rules, wiring,
+    Config, ConfigError, Error, ErrorKind, OwnRules, PasswordPolicy, PasswordService, rules, wiring,
 };
 
 pub(super) async fn provider(
@@ -35,18 +31,14 @@ pub(super) async fn provider(
         }
     };
     checks.push(Check::good("secrets", "everything referred to can be read"));
-    for url in examiner.urls() {
-        checks.push(examiner.connection(&url).await);
-    }
+    checks.extend(reach::checks(&examiner.key, provider, global).await);
     if checks.iter().all(|check| check.ok) {
         let told = service.policy(&global.call_context()).await;
         let goes_on = examiner
             .answer(name, config, told, own_rules.as_ref(), &mut checks)
             .await?;
         if goes_on {
-            for user in examiner.nobodies() {
-                checks.push(examiner.right(&*service, user?).await);
-            }
+            checks.extend(rights::checks(provider, &*service, global).await?);
         }
     }
     Ok(checks)
@@ -71,7 +63,8 @@ async fn wired(name: &str, config: Config) -> Result<Result<Wired, ConfigError>,
     let wired = wired.await.map_err(|error| Stop::internal(error.to_string()))?;
     match wired {
         Ok(Some(wired)) => Ok(Ok(wired)),
-        Ok(None) => Err(Stop::internal("a provider that is configured was not found")),
+        // Whatever keeps it from being wired is noted.
+        Ok(None) => Err(Stop::internal("a provider cannot be wired, for no reason")),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -95,64 +88,6 @@ impl Examiner<'_> {
             format!("mend `{}`", problem.key())
         };
         Check::bad("secrets", Exit::Usage, problem.to_string(), fix)
-    }
-
-    /// Where repass connects to, each host once.
-    fn urls(&self) -> Vec<BaseUrl> {
-        let connection = self.provider.connection();
-        let token_url = match &connection.auth {
-            Auth::Bearer { .. } => None,
-            #[cfg(feature = "zoom")]
-            Auth::ServerToServer(auth) => Some(&auth.token_url),
-            #[cfg(feature = "identity")]
-            Auth::ClientCredentials(auth) => Some(&auth.token_url),
-        };
-        let mut urls: Vec<BaseUrl> = Vec::new();
-        for url in [Some(&connection.base_url), token_url].into_iter().flatten() {
-            if let Ok(url) = url.parse::<BaseUrl>()
-                && urls.iter().all(|known| known.host() != url.host())
-            {
-                urls.push(url);
-            }
-        }
-        urls
-    }
-
-    /// Connects, and asks for nothing in particular: whatever is answered, somebody is there.
-    async fn connection(&self, url: &BaseUrl) -> Check {
-        let connection = self.provider.connection();
-        let roots = connection
-            .tls
-            .ca_file
-            .as_deref()
-            .and_then(|file| wiring::read_roots(file).ok());
-        let wire = HttpWire::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout);
-        let request = Request::new("doctor.connection", Method::GET, Replay::Convergent);
-        let limit = self
-            .global
-            .call_context()
-            .budget()
-            .min(connection.attempt_timeout);
-        let Err(failure) = wire.attempt(&request, None, limit).await else {
-            let how = if url.is_https() {
-                "answers, and its certificate is trusted"
-            } else {
-                "answers, unencrypted on this machine"
-            };
-            return Check::good("connection", format!("{} {how}", url.host()));
-        };
-        let key = &self.key;
-        let fix = match failure.cause() {
-            Cause::Tls => format!(
-                "have the certificate mended there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
-                 authority's certificate. Verification cannot be switched off"
-            ),
-            _ => format!(
-                "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
-                 firewall is in between"
-            ),
-        };
-        Check::bad("connection", Exit::Unavailable, failure.to_string(), fix)
     }
 
     /// What the answer to the question for the rules shows; whether it makes sense to go on.
@@ -194,7 +129,6 @@ impl Examiner<'_> {
             ErrorKind::Unauthenticated => {
                 let fix = match self.provider.connection().auth {
                     Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
-                    #[cfg(any(feature = "zoom", feature = "identity"))]
                     _ => format!("mend `{key}.auth`: the message says which key"),
                 };
                 checks.push(Check::bad("token", exit, message, fix));
@@ -223,78 +157,6 @@ impl Examiner<'_> {
                 format!("ask for less in `{}.policy`", self.key),
             ),
             _ => Check::good("policy", format!("the provider tells {told} rules")),
-        }
-    }
-
-    /// Users who cannot exist: one for each way in which users are named.
-    fn nobodies(&self) -> Vec<Result<UserId, Stop>> {
-        let id = Uuid::new_v4();
-        // The domain is reserved, so that nobody can ever have the address.
-        let address = format!("repass-doctor-{id}@doctor.invalid");
-        let ids = match self.provider {
-            #[cfg(feature = "zoom")]
-            ProviderConfig::Zoom(_) => vec![address],
-            #[cfg(feature = "identity")]
-            ProviderConfig::Identity(portal) if portal.identity.organization.is_some() => {
-                vec![id.to_string(), address]
-            }
-            #[cfg(feature = "identity")]
-            ProviderConfig::Identity(_) => vec![id.to_string()],
-        };
-        let ids = ids.into_iter();
-        ids.map(|id| UserId::new(&id).map_err(|invalid| Stop::internal(invalid.to_string())))
-            .collect()
-    }
-
-    /// Whether a reset would be permitted: one for nobody must fail for that reason and no other.
-    async fn right(&self, service: &dyn PasswordService, nobody: UserId) -> Check {
-        let (check, what) = if nobody.expose().starts_with("repass-doctor-") && self.provider.kind() != "zoom"
-        {
-            ("look-up", "users can be looked up by e-mail address")
-        } else {
-            (
-                "reset",
-                "passwords can be reset: only that the user does not exist was in the way",
-            )
-        };
-        let password = PasswordPolicy::from(self.provider.preset()).generate();
-        let result = match password {
-            Ok(password) => {
-                let change = PasswordChange::reset(nobody, password);
-                service
-                    .change_password(&self.global.call_context(), &change)
-                    .await
-            }
-            Err(error) => Err(error),
-        };
-        let fix = match self.provider.kind() {
-            "zoom" => {
-                "add the scope user:update:password:admin (classic: user:write:admin) to the app, and have it owned by \
-                 somebody who may edit users"
-            }
-            _ if check == "look-up" => "grant PM.User.Read (or PM.User) to the external application",
-            _ => "grant PM.User.Write (or PM.User) to the external application",
-        };
-        match result {
-            Err(error) if error.effect() == Effect::NotApplied => match error.kind() {
-                // They are judgements of the request itself, so it was let in.
-                ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible => {
-                    Check::good(check, what)
-                }
-                _ => Check::bad(check, Exit::of(&error), error.to_string(), fix),
-            },
-            Err(error) => Check::bad(
-                check,
-                Exit::of(&error),
-                error.to_string(),
-                "try again later; if it stays so, ask the provider",
-            ),
-            Ok(_) => Check::bad(
-                check,
-                Exit::Usage,
-                "a reset for a user who cannot exist was accepted, so what answers is not the provider",
-                format!("check `{}.base_url`", self.key),
-            ),
         }
     }
 }

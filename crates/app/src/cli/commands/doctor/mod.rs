@@ -4,6 +4,8 @@
 
 mod address;
 mod examine;
+mod reach;
+mod rights;
 
 use serde::Serialize;
 

@@ -1,0 +1,62 @@
+//! Whether there is anybody at the configured addresses, and whom to trust there.
+
+use repass_transport::{BaseUrl, Cause, HttpWire, Method, Replay, Request, Wire as _};
+
+use super::Check;
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::config::{Auth, Connection, ProviderConfig};
+use crate::wiring;
+
+/// Connects to each host once, and asks for nothing in particular: whatever is answered, somebody is there.
+pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &Global) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for url in urls(provider.connection()) {
+        checks.push(check(key, provider.connection(), &url, global).await);
+    }
+    checks
+}
+
+fn urls(connection: &Connection) -> Vec<BaseUrl> {
+    let token_url = match &connection.auth {
+        Auth::Bearer { .. } => None,
+        Auth::ServerToServer(auth) => Some(&auth.token_url),
+        Auth::ClientCredentials(auth) => Some(&auth.token_url),
+    };
+    let mut urls: Vec<BaseUrl> = Vec::new();
+    for url in [Some(&connection.base_url), token_url].into_iter().flatten() {
+        if let Ok(url) = url.parse::<BaseUrl>()
+            && urls.iter().all(|known| known.host() != url.host())
+        {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Global) -> Check {
+    let ca_file = connection.tls.ca_file.as_deref();
+    let roots = ca_file.and_then(|file| wiring::read_roots(file).ok());
+    let wire = HttpWire::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout);
+    let request = Request::new("doctor.connection", Method::GET, Replay::Convergent);
+    let limit = global.call_context().budget().min(connection.attempt_timeout);
+    let Err(failure) = wire.attempt(&request, None, limit).await else {
+        let how = if url.is_https() {
+            "answers, and its certificate is trusted"
+        } else {
+            "answers, unencrypted on this machine"
+        };
+        return Check::good("connection", format!("{} {how}", url.host()));
+    };
+    let fix = match failure.cause() {
+        Cause::Tls => format!(
+            "have the certificate mended there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
+             authority's certificate. Verification cannot be switched off"
+        ),
+        _ => format!(
+            "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
+             firewall is in between"
+        ),
+    };
+    Check::bad("connection", Exit::Unavailable, failure.to_string(), fix)
+}
