@@ -12,14 +12,14 @@ use crate::Verdict;
 pub struct Reader<'a> {
     provider: &'a str,
     tracking_header: &'static str,
-    scrubber: Scrubber,
+    scrubber: Scrubber<'a>,
     in_doubt: &'static str,
 }
 
 impl<'a> Reader<'a> {
     /// For answers of the provider configured as `provider`, which names its exchanges in the
     /// header `tracking_header`. `scrubber` knows the secrets of the call.
-    pub fn new(provider: &'a str, tracking_header: &'static str, scrubber: Scrubber) -> Self {
+    pub fn new(provider: &'a str, tracking_header: &'static str, scrubber: Scrubber<'a>) -> Self {
         Self {
             provider,
             tracking_header,

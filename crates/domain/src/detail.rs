@@ -1,8 +1,10 @@
 //! What the provider said, made fit to be shown.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
+use base64::engine::GeneralPurpose;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
@@ -10,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::{Authority, PasswordChange, ProfileUpdate, UserId};
+use crate::{Authority, PasswordChange, ProfileUpdate};
 
 /// What the provider said, scrubbed and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -70,11 +72,20 @@ impl fmt::Display for ProviderDetail {
 /// assert_eq!(scrubber.scrub("'S3cret!' is bad\u{1b}[31m"), "'[redacted]' is bad [31m");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Scrubber {
-    needles: Vec<(Zeroizing<String>, &'static str)>,
+pub struct Scrubber<'a> {
+    call: Call<'a>,
+    // Made when a text first needs them: most calls end without one.
+    needles: OnceLock<Needles>,
 }
 
-impl Scrubber {
+#[derive(Clone, Copy)]
+enum Call<'a> {
+    Nothing,
+    Change(&'a PasswordChange),
+    Profile(&'a ProfileUpdate),
+}
+
+impl<'a> Scrubber<'a> {
     /// The longest text that comes out, in characters.
     pub const MAX_CHARS: usize = 300;
 
@@ -83,88 +94,40 @@ impl Scrubber {
 
     /// Knows no secrets: for calls that carry none.
     pub fn for_nothing() -> Self {
-        Self { needles: Vec::new() }
+        Self::of(Call::Nothing)
     }
 
     /// Knows both passwords and the user of this change, in every encoding in which they may
     /// come back: as they are, as JSON, percent-encoded, base64.
-    pub fn for_change(change: &PasswordChange) -> Self {
-        let mut scrubber = Self::for_nothing();
-        #[expect(clippy::disallowed_methods, reason = "needles are wiped with the scrubber")]
-        let (new, current) = (
-            change.new_password().expose_secret(),
-            match change.authority() {
-                Authority::CurrentPassword(current) => Some(current.expose_secret()),
-                Authority::Administrator => None,
-            },
-        );
-        for secret in [Some(new), current].into_iter().flatten() {
-            scrubber.add(secret, "[redacted]");
-        }
-        scrubber.with_user(change.user())
+    pub fn for_change(change: &'a PasswordChange) -> Self {
+        Self::of(Call::Change(change))
     }
 
     /// Knows the user and the new values of this update, in the same encodings. Values of less than
     /// [`MIN_VALUE_CHARS`](Self::MIN_VALUE_CHARS) stay: they are everyday words and numbers, and
     /// taking them out would leave no sentence readable.
-    pub fn for_profile(update: &ProfileUpdate) -> Self {
-        let mut scrubber = Self::for_nothing();
-        for value in update.fields().values() {
-            scrubber.add_value(value);
-        }
-        scrubber.with_user(update.user())
+    pub fn for_profile(update: &'a ProfileUpdate) -> Self {
+        Self::of(Call::Profile(update))
     }
 
-    fn add_value(&mut self, value: &Value) {
-        let text = match value {
-            Value::String(text) => {
-                // A text may stand for the list or object that it spells.
-                if let Ok(spelled @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str(text) {
-                    self.add_value(&spelled);
-                }
-                text.clone()
-            }
-            Value::Number(number) => number.to_string(),
-            Value::Array(items) => return items.iter().for_each(|item| self.add_value(item)),
-            Value::Object(members) => return members.values().for_each(|member| self.add_value(member)),
-            Value::Null | Value::Bool(_) => return,
-        };
-        if text.chars().count() >= Self::MIN_VALUE_CHARS {
-            self.add(&text, "[value]");
-        }
-    }
-
-    fn with_user(mut self, user: &UserId) -> Self {
-        self.add(user.expose(), "[user]");
-        // The longest first, so that a secret inside another leaves no rest of the longer one.
-        self.needles
-            .sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
-        self
-    }
-
-    fn add(&mut self, secret: &str, mark: &'static str) {
-        let json = Zeroizing::new(Value::from(secret).to_string());
-        let percent = Zeroizing::new(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
-        let forms = [
-            Zeroizing::new(secret.to_owned()),
-            Zeroizing::new(json.trim_matches('"').to_owned()),
-            Zeroizing::new(percent.to_lowercase()),
-            percent,
-            Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(secret)),
-            Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(secret)),
-        ];
-        for form in forms {
-            if !form.is_empty() && !self.needles.iter().any(|(known, _)| *known == form) {
-                self.needles.push((form, mark));
-            }
+    fn of(call: Call<'a>) -> Self {
+        Self {
+            call,
+            needles: OnceLock::new(),
         }
     }
 
     /// The text without secrets, then without control characters, then cut to
     /// [`MAX_CHARS`](Self::MAX_CHARS): in this order, so that no cut secret stays.
     pub fn scrub(&self, text: &str) -> String {
+        if let Call::Change(change) = self.call
+            && is_identifier(text)
+            && !secrets(change).any(|secret| stands_in(secret, text))
+        {
+            return text.to_owned();
+        }
         let mut text = text.to_owned();
-        for (needle, mark) in &self.needles {
+        for (needle, mark) in &self.needles.get_or_init(|| Needles::of(self.call)).0 {
             if text.contains(needle.as_str()) {
                 text = text.replace(needle.as_str(), mark);
             }
@@ -181,7 +144,117 @@ impl Scrubber {
     }
 }
 
-impl fmt::Debug for Scrubber {
+/// The change's passwords, and whose they are.
+#[expect(clippy::disallowed_methods, reason = "looked for in place")]
+fn secrets(change: &PasswordChange) -> impl Iterator<Item = &str> {
+    let current = match change.authority() {
+        Authority::CurrentPassword(current) => Some(current.expose_secret()),
+        Authority::Administrator => None,
+    };
+    [
+        Some(change.new_password().expose_secret()),
+        current,
+        Some(change.user().expose()),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+// Tracking ids come with every answer, so they have a way of their own that makes no needles. Of a
+// secret's other forms, those with `%` or a backslash cannot stand in such a text.
+fn is_identifier(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:;=-/+".contains(&byte);
+    text.len() <= 128 && text.bytes().all(plain)
+}
+
+fn stands_in(secret: &str, text: &str) -> bool {
+    // In base64 it only gets longer.
+    if secret.len() > text.len() {
+        return false;
+    }
+    let mut buffer = Zeroizing::new([0; 256]);
+    let mut encoded = |engine: &GeneralPurpose| {
+        let length = engine.encode_slice(secret, &mut *buffer);
+        length.is_ok_and(|length| {
+            text.as_bytes()
+                .windows(length)
+                .any(|window| window == &buffer[..length])
+        })
+    };
+    text.contains(secret) || encoded(&BASE64_STANDARD_NO_PAD) || encoded(&BASE64_URL_SAFE_NO_PAD)
+}
+
+/// What is looked for, and what stands in its place.
+struct Needles(Vec<(Zeroizing<String>, &'static str)>);
+
+impl Needles {
+    fn of(call: Call<'_>) -> Self {
+        let mut needles = Self(Vec::new());
+        match call {
+            Call::Nothing => {}
+            Call::Change(change) => {
+                for secret in secrets(change) {
+                    let mark = if secret == change.user().expose() {
+                        "[user]"
+                    } else {
+                        "[redacted]"
+                    };
+                    needles.add(secret, mark);
+                }
+            }
+            Call::Profile(update) => {
+                for value in update.fields().values() {
+                    needles.add_value(value);
+                }
+                needles.add(update.user().expose(), "[user]");
+            }
+        }
+        // The longest first, so that a secret inside another leaves no rest of the longer one.
+        needles
+            .0
+            .sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
+        needles
+    }
+
+    fn add_value(&mut self, value: &Value) {
+        let text = match value {
+            Value::String(text) => {
+                // A text may stand for the list or object that it spells.
+                if let Ok(spelled @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str(text) {
+                    self.add_value(&spelled);
+                }
+                text.clone()
+            }
+            Value::Number(number) => number.to_string(),
+            Value::Array(items) => return items.iter().for_each(|item| self.add_value(item)),
+            Value::Object(members) => return members.values().for_each(|member| self.add_value(member)),
+            Value::Null | Value::Bool(_) => return,
+        };
+        if text.chars().count() >= Scrubber::MIN_VALUE_CHARS {
+            self.add(&text, "[value]");
+        }
+    }
+
+    fn add(&mut self, secret: &str, mark: &'static str) {
+        let json = Zeroizing::new(Value::from(secret).to_string());
+        let percent = Zeroizing::new(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
+        let forms = [
+            Zeroizing::new(secret.to_owned()),
+            Zeroizing::new(json.trim_matches('"').to_owned()),
+            Zeroizing::new(percent.to_lowercase()),
+            percent,
+            Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(secret)),
+            Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(secret)),
+        ];
+        for form in forms {
+            if !form.is_empty() && !self.0.iter().any(|(known, _)| *known == form) {
+                self.0.push((form, mark));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Scrubber<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Scrubber([REDACTED])")
     }
@@ -192,13 +265,22 @@ mod tests {
     use super::*;
     use crate::Password;
 
-    fn scrubber(current: &str, new: &str) -> Scrubber {
+    fn scrubber(current: &str, new: &str) -> Scrubber<'static> {
         let password = |text| Password::new(text).unwrap();
-        Scrubber::for_change(&PasswordChange::replace(
-            "alice@example.com".parse().unwrap(),
-            password(current),
-            password(new),
-        ))
+        let user = "alice@example.com".parse().unwrap();
+        let change = PasswordChange::replace(user, password(current), password(new));
+        Scrubber::for_change(Box::leak(Box::new(change)))
+    }
+
+    #[test]
+    fn an_identifier_passes_unless_a_secret_stands_in_it() {
+        let scrubber = scrubber("Old-Passw0rd", "New-Passw0rd");
+        let tracking = "v=2.0;clid=us02;rid=WEB_0123456789abcdef";
+        assert_eq!(scrubber.scrub(tracking), tracking);
+        let encoded = BASE64_STANDARD_NO_PAD.encode("Old-Passw0rd");
+        for echo in ["id=New-Passw0rd", &format!("id={encoded}")] {
+            assert_eq!(scrubber.scrub(echo), "id=[redacted]");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl IdentityService {
         }
     }
 
-    fn reader(&self, scrubber: Scrubber) -> Reader<'_> {
+    fn reader<'a>(&'a self, scrubber: Scrubber<'a>) -> Reader<'a> {
         Reader::new(&self.provider, TRACKING_HEADER, scrubber)
     }
 

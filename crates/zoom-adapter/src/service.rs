@@ -29,6 +29,8 @@ pub struct ZoomService {
     // In `auto`: Zoom has refused form data before.
     json_only: AtomicBool,
     basic_rules: PasswordPolicy,
+    // The same without the rest.
+    basic_lengths: PasswordPolicy,
 }
 
 impl ZoomService {
@@ -41,6 +43,7 @@ impl ZoomService {
             transport,
             json_only: AtomicBool::new(false),
             basic_rules: Preset::ZoomDefault.into(),
+            basic_lengths: basic_lengths(),
         }
     }
 
@@ -90,7 +93,7 @@ impl ZoomService {
         self.send(cx, reader, request, verdict::password).await
     }
 
-    fn reader(&self, change: &PasswordChange) -> Reader<'_> {
+    fn reader<'a>(&'a self, change: &'a PasswordChange) -> Reader<'a> {
         Reader::new(&self.provider, TRACKING_HEADER, Scrubber::for_change(change))
     }
 }
@@ -110,16 +113,14 @@ impl PasswordService for ZoomService {
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
         self.capabilities().require(change.authority())?;
-        let broken = self.basic_rules.check(change.new_password());
-        let length =
-            |violation: &Violation| matches!(violation.rule(), Rule::MinLength(_) | Rule::MaxLength(_));
+        let broken = || self.basic_rules.check(change.new_password());
         // No account takes another length; the other rules are Zoom's to enforce or not.
-        if broken.iter().any(length) {
-            return Err(Error::refused(broken));
+        if !self.basic_lengths.check(change.new_password()).is_empty() {
+            return Err(Error::refused(broken()));
         }
         let reader = self.reader(change);
         let (answer, mut verdict) = self.send_change(cx, change, &reader).await?;
-        name_every_rule(&mut verdict, &broken);
+        name_every_rule(&mut verdict, broken);
         reader.conclude(&answer, verdict)
     }
 
@@ -154,16 +155,23 @@ impl PasswordService for ZoomService {
     }
 }
 
+fn basic_lengths() -> PasswordPolicy {
+    let lengths = PasswordPolicy::builder().exact([Rule::MinLength(8), Rule::MaxLength(31)]);
+    lengths
+        .build()
+        .expect("a password can be 8 to 31 characters long")
+}
+
 // Zoom tells one broken rule at a time. Once it has, its other documented rules that the password
 // breaks are told as well, so that the next try can be the last.
-fn name_every_rule(verdict: &mut Verdict, broken: &[Violation]) {
+fn name_every_rule(verdict: &mut Verdict, broken: impl FnOnce() -> Vec<Violation>) {
     let Some(first) = verdict.rules.first() else {
         return;
     };
     if matches!(first, Rule::NotCurrent | Rule::ChangesPerDay) {
         return;
     }
-    for violation in broken {
+    for violation in broken() {
         if verdict
             .rules
             .iter()

@@ -136,9 +136,15 @@ fn report(args: &Args, all: usize, applied: usize, seconds: f64, cpu: Duration) 
     }
 }
 
-/// The processor time of this process so far.
+/// The processor time of this process's threads so far.
 fn cpu() -> Duration {
-    let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let nanoseconds = u32::try_from(usage.tv_nsec).unwrap_or(0);
-    Duration::new(u64::try_from(usage.tv_sec).unwrap_or(0), nanoseconds)
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let nanoseconds = tasks.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanoseconds.sum())
 }
