@@ -108,9 +108,9 @@ impl Call {
             Outcome::NotApplied(_) => set == 0 && world.accepts(&world.current()).await,
             Outcome::Unknown(_) | Outcome::Late => set <= 1,
         };
-        let holds = if is_new { "the new" } else { "not the new" };
+        let is = if is_new { "is" } else { "is not" };
         is_true.then_some(()).ok_or_else(|| {
-            format!("it says {said}; the password was set {set} times, and {holds} one is valid")
+            format!("it says {said}; the password was set {set} times, and the new one {is} valid")
         })
     }
 

@@ -61,6 +61,9 @@ pub enum Delay {
 
 /// What goes wrong, once, with the next request that changes the password. Where a delay is told,
 /// it is longer than any budget, such as an hour.
+///
+/// Most faults are there on both sides of the change, because a service cannot tell which it is. A plain
+/// refusal is there before the change only: afterwards it would be a lie, and nobody can see through that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {

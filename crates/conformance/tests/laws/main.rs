@@ -1,6 +1,6 @@
 //! The laws over all that there is in this workspace, and over services that break them.
 //!
-//! `cargo test -p repass-conformance -- matrix --nocapture` prints the table.
+//! `cargo test -p repass-conformance --test laws matrix -- --nocapture` prints the table.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
