@@ -1,148 +1,25 @@
 //! Services that break a law, each of which the suite must catch.
 
-use std::fmt;
-use std::future::Future;
 use std::net::TcpStream;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use repass::config::BodyEncoding::Json;
 use repass::{
-    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution,
+    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange, PasswordService,
+    Resolution,
 };
 use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Law, Report, Suite, When};
-use repass_sandbox::ZoomBody;
 use tokio::time::sleep;
 
-use crate::services::{ENOUGH, identity, zoom};
+use crate::bent::{Bent, Ended, ProbesTwice, bent, straight, zoom_as_it_is, zoom_bent};
+use crate::services::{ENOUGH, identity};
 use crate::worlds::OverSandbox;
 
 const LOST_APPLIED: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Fin);
 const LOST_UNSEEN: Fault = Fault::AnswerCut(When::Unseen, AnswerPart::Nothing, Ending::Fin);
 const SILENCE: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Silence);
 const LIMITED: Fault = Fault::RateLimited(Delay::Seconds);
-
-type Ended = Pin<Box<dyn Future<Output = Result<Changed, Error>> + Send>>;
-type Call = dyn Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync;
-
-/// A service whose calls, claims or resolutions are bent.
-struct Bent {
-    inner: Arc<dyn PasswordService>,
-    call: Arc<Call>,
-    capabilities: Option<Capabilities>,
-    resolution: Option<Resolution>,
-}
-
-impl Bent {
-    fn new(inner: Arc<dyn PasswordService>) -> Self {
-        Self {
-            inner,
-            call: Arc::new(straight),
-            capabilities: None,
-            resolution: None,
-        }
-    }
-}
-
-impl fmt::Debug for Bent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bent")
-    }
-}
-
-#[async_trait]
-impl PasswordService for Bent {
-    fn provider(&self) -> &str {
-        self.inner.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities.unwrap_or_else(|| self.inner.capabilities())
-    }
-
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
-        (self.call)(Arc::clone(&self.inner), cx.clone(), change.clone()).await
-    }
-
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &Attempt,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        let right = self.inner.resolve(cx, attempt, change).await?;
-        Ok(self.resolution.unwrap_or(right))
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.inner.policy(cx).await
-    }
-}
-
-/// A service that resolves each time twice.
-#[derive(Debug)]
-struct ProbesTwice(Arc<dyn PasswordService>);
-
-#[async_trait]
-impl PasswordService for ProbesTwice {
-    fn provider(&self) -> &str {
-        self.0.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
-        self.0.change_password(cx, change).await
-    }
-
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &Attempt,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        self.0.resolve(cx, attempt, change).await?;
-        self.0.resolve(cx, attempt, change).await
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.0.policy(cx).await
-    }
-}
-
-fn straight(inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange) -> Ended {
-    Box::pin(async move { inner.change_password(&cx, &change).await })
-}
-
-fn bent(
-    subject: OverSandbox,
-    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
-) -> OverSandbox {
-    let call: Arc<Call> = Arc::new(call);
-    subject.bent(move |_, inner| {
-        let call = Arc::clone(&call);
-        Arc::new(Bent {
-            call,
-            ..Bent::new(inner)
-        })
-    })
-}
-
-async fn zoom_as_it_is() -> OverSandbox {
-    zoom("bent", Json, ZoomBody::Json, false).await
-}
-
-async fn zoom_bent(
-    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
-) -> OverSandbox {
-    bent(zoom_as_it_is().await, call)
-}
 
 async fn judged(subject: &OverSandbox, faults: &[Fault]) -> Report {
     let suite = Suite::default()

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod bent;
 mod controls;
 mod every_await;
 mod faults;

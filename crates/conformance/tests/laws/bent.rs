@@ -1,0 +1,135 @@
+//! Services that are bent.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use repass::config::BodyEncoding::Json;
+use repass::{
+    Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
+    Resolution,
+};
+use repass_sandbox::ZoomBody;
+
+use crate::services::zoom;
+use crate::worlds::OverSandbox;
+
+pub(crate) type Ended = Pin<Box<dyn Future<Output = Result<Changed, Error>> + Send>>;
+pub(crate) type Call = dyn Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync;
+
+/// A service whose calls, claims or resolutions are bent.
+pub(crate) struct Bent {
+    pub(crate) inner: Arc<dyn PasswordService>,
+    pub(crate) call: Arc<Call>,
+    pub(crate) capabilities: Option<Capabilities>,
+    pub(crate) resolution: Option<Resolution>,
+}
+
+impl Bent {
+    pub(crate) fn new(inner: Arc<dyn PasswordService>) -> Self {
+        Self {
+            inner,
+            call: Arc::new(straight),
+            capabilities: None,
+            resolution: None,
+        }
+    }
+}
+
+impl fmt::Debug for Bent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bent")
+    }
+}
+
+#[async_trait]
+impl PasswordService for Bent {
+    fn provider(&self) -> &str {
+        self.inner.provider()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.unwrap_or_else(|| self.inner.capabilities())
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        (self.call)(Arc::clone(&self.inner), cx.clone(), change.clone()).await
+    }
+
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let right = self.inner.resolve(cx, attempt, change).await?;
+        Ok(self.resolution.unwrap_or(right))
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.inner.policy(cx).await
+    }
+}
+
+/// A service that resolves each time twice.
+#[derive(Debug)]
+pub(crate) struct ProbesTwice(pub(crate) Arc<dyn PasswordService>);
+
+#[async_trait]
+impl PasswordService for ProbesTwice {
+    fn provider(&self) -> &str {
+        self.0.provider()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        self.0.change_password(cx, change).await
+    }
+
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        self.0.resolve(cx, attempt, change).await?;
+        self.0.resolve(cx, attempt, change).await
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.0.policy(cx).await
+    }
+}
+
+pub(crate) fn straight(inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange) -> Ended {
+    Box::pin(async move { inner.change_password(&cx, &change).await })
+}
+
+pub(crate) fn bent(
+    subject: OverSandbox,
+    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
+) -> OverSandbox {
+    let call: Arc<Call> = Arc::new(call);
+    subject.bent(move |_, inner| {
+        let call = Arc::clone(&call);
+        Arc::new(Bent {
+            call,
+            ..Bent::new(inner)
+        })
+    })
+}
+
+pub(crate) async fn zoom_as_it_is() -> OverSandbox {
+    zoom("bent", Json, ZoomBody::Json, false).await
+}
+
+pub(crate) async fn zoom_bent(
+    call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
+) -> OverSandbox {
+    bent(zoom_as_it_is().await, call)
+}
