@@ -13,5 +13,6 @@ mod policy_breach;
 mod sandbox_command;
 mod secrets;
 mod tokens;
+mod unknown;
 mod user_update;
 mod world;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use repass_domain::{PasswordService, UserProfileService};
 
 use crate::config::{Config, ConfigError, Problems};
-use crate::guards::{Guards, OwnRules};
+use crate::guards::{AuditSink, Guards, JsonLines, OwnRules};
 use crate::rules;
 use crate::wiring::{self, Wired};
 
@@ -93,8 +93,17 @@ impl Services {
             providers: BTreeMap::new(),
             own_rules: BTreeMap::new(),
         };
+        let audit = config
+            .audit()
+            .and_then(|file| problems.keep("audit.file", audit_file(file)));
         for (name, provider) in config.providers() {
             let mut guards = Guards::default();
+            if let Some(audit) = &audit {
+                guards = guards.audit(Arc::clone(audit));
+            }
+            if let Some(changes) = provider.connection().max_in_flight {
+                guards = guards.at_most(changes);
+            }
             if let Some(rules) = rules::wired(name, provider, &problems) {
                 guards = guards.own_rules(rules.clone());
                 it.own_rules.insert(name.to_owned(), rules);
@@ -151,6 +160,17 @@ impl Services {
     fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
         UnknownProvider::new(asked, self.names())
     }
+}
+
+// Opened for appending, and made for nobody else to read: it names users.
+fn audit_file(file: &Path) -> Result<Arc<dyn AuditSink>, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(file);
+    let opened = opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    Ok(Arc::new(JsonLines::new(opened)))
 }
 
 /// A provider was asked for that is not configured, or none was chosen.

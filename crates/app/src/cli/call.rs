@@ -10,12 +10,14 @@ use super::rules::Rules;
 use super::setup::{Meant, Setup};
 use super::signals::Signals;
 use super::stop::{Report, Stop};
-use crate::{Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, UserId};
+use crate::config::OnUnknown;
+use crate::{Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, Resolution, UserId};
 
 /// A change that is ready to be sent.
 pub(super) struct Ready {
     pub(super) service: Arc<dyn PasswordService>,
     pub(super) change: PasswordChange,
+    on_unknown: OnUnknown,
     // The sandbox behind the service lives in it.
     _setup: Setup,
 }
@@ -74,6 +76,7 @@ pub(super) async fn prepare<'a>(
             Ok(Ready {
                 service: meant.service,
                 change,
+                on_unknown: setup.config.on_unknown(),
                 _setup: setup,
             })
         }
@@ -105,10 +108,32 @@ pub(super) async fn send(
             });
             Ok(Exit::Ok)
         }
-        Err(error) => Err(Stop::Call {
-            provider: provider.to_owned(),
-            error,
-        }),
+        Err(error) => {
+            let settled = match (error.attempt(), ready.on_unknown) {
+                (Some(attempt), OnUnknown::Resolve) => {
+                    let probe = ready.service.resolve(&cx, attempt, &ready.change);
+                    signals.see_through(provider, output, probe).await?.ok()
+                }
+                _ => None,
+            };
+            let provider = provider.to_owned();
+            match settled {
+                Some(Resolution::InPlace) => {
+                    let message = "the answer was lost; a probe found the new password in place".to_owned();
+                    output.report(&Report {
+                        provider: Some(provider),
+                        ..Report::new("applied", None, message)
+                    });
+                    Ok(Exit::Ok)
+                }
+                Some(Resolution::NotInPlace) => {
+                    let message = "the answer was lost; a probe found that the new password is not in place";
+                    let error = Error::not_applied(error.kind(), message);
+                    Err(Stop::Call { provider, error })
+                }
+                _ => Err(Stop::Call { provider, error }),
+            }
+        }
     }
 }
 

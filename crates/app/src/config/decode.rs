@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Config;
 use super::document::Node;
 use super::own;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, ProviderConfig, Tls};
 use super::section::Section;
+use super::{Config, OnUnknown};
 use crate::secret::SecretRef;
 
 pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config {
@@ -24,9 +24,21 @@ pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config 
             }
         }
     }
+    let audit = root.section("audit").and_then(|mut audit| {
+        let file = audit.file("file", folder);
+        if file.is_none() {
+            audit.is_missing("file", "");
+        }
+        audit.finish();
+        file
+    });
+    let choices = [("report", OnUnknown::Report), ("resolve", OnUnknown::Resolve)];
+    let on_unknown = root.choice("on_unknown", &choices).unwrap_or_default();
     root.finish();
     Config {
         default_provider,
+        audit,
+        on_unknown,
         providers,
         ..Config::default()
     }
@@ -104,6 +116,7 @@ fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &P
         };
         tls.finish();
     }
+    connection.max_in_flight = section.count("max_in_flight");
     if let Some(timeout) = section.duration("connect_timeout") {
         connection.connect_timeout = timeout;
     }

@@ -16,7 +16,7 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -53,9 +53,36 @@ pub use repass_zoom::{BodyEncoding, Plan};
 pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     default_provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_section")]
+    audit: Option<PathBuf>,
+    #[serde(skip_serializing_if = "OnUnknown::is_default")]
+    on_unknown: OnUnknown,
     providers: BTreeMap<String, ProviderConfig>,
     #[serde(skip)]
     origins: Origins,
+}
+
+/// What the command line does about a change whose outcome is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUnknown {
+    /// Says so, and leaves it to the caller to settle it.
+    #[default]
+    Report,
+    /// Settles it at once, with one probe.
+    Resolve,
+}
+
+impl OnUnknown {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn as_section<S: serde::Serializer>(file: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    BTreeMap::from([("file", file)]).serialize(serializer)
 }
 
 impl Config {
@@ -68,6 +95,23 @@ impl Config {
     pub fn with_provider(mut self, name: impl Into<String>, provider: impl Into<ProviderConfig>) -> Self {
         self.providers.insert(name.into(), provider.into());
         self
+    }
+
+    /// The same with a record of every change in this file, as lines of JSON.
+    pub fn with_audit(mut self, file: impl Into<PathBuf>) -> Self {
+        self.audit = Some(file.into());
+        self
+    }
+
+    /// The file in which every change is put on record, if there is one.
+    pub fn audit(&self) -> Option<&Path> {
+        self.audit.as_deref()
+    }
+
+    /// What the command line does about a change whose outcome is unknown. The library never
+    /// settles one by itself.
+    pub fn on_unknown(&self) -> OnUnknown {
+        self.on_unknown
     }
 
     /// The same with this provider as the one that is meant when none is named.

@@ -1,6 +1,7 @@
 //! What can be set about one provider, and which values are good.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -198,6 +199,10 @@ pub struct Connection {
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub attempt_timeout: Duration,
+    /// How many changes may be under way at once; others wait, within their budgets. No bound when
+    /// nothing is said: the provider's rate limit is kept anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<NonZeroUsize>,
 }
 
 impl Connection {
@@ -210,6 +215,7 @@ impl Connection {
             tls: Tls::default(),
             connect_timeout: connect,
             attempt_timeout: attempt,
+            max_in_flight: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One table of the tree, read key by key. What is missing, of the wrong type or unknown becomes a problem,
 //! never a panic or an early end, and no message quotes a value.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -164,6 +165,19 @@ impl<'a> Section<'a> {
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let text = self.text(key)?;
         self.problems.keep(&self.key(key), duration::parse(&text))
+    }
+
+    /// A number of at least 1.
+    pub(super) fn count(&mut self, key: &'static str) -> Option<NonZeroUsize> {
+        let node = self.node(key)?;
+        let count = match node.value {
+            Value::Number(number) => usize::try_from(number).ok().and_then(NonZeroUsize::new),
+            _ => None,
+        };
+        if count.is_none() {
+            self.is_wrong(key, "a number of at least 1", &node.value);
+        }
+        count
     }
 
     pub(super) fn file(&mut self, key: &'static str, folder: &Path) -> Option<PathBuf> {

@@ -91,7 +91,7 @@ impl OwnRules {
         let start = Instant::now();
         let broken = match self.check(cx, password).await {
             Err(error) if self.breach.as_ref().is_some_and(|breach| breach.may_fail()) => {
-                tracing::warn!(%error, "a change goes ahead");
+                tracing::warn!(%error, "a change goes ahead without the breach check");
                 return Ok(cx.after(start.elapsed()));
             }
             checked => checked?,

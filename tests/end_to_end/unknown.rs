@@ -1,0 +1,126 @@
+//! An unknown outcome on the command line: told, settled when told to, and on record.
+
+use std::fs;
+
+use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, When};
+use serde_json::{Value, json};
+
+use crate::world::{ALICE, World, json};
+
+/// The next change of Alice's is lost, after or before Zoom has made it.
+fn lose_the_answer(world: &World, when: When) {
+    let matching = Matching {
+        user: Some(ALICE.to_owned()),
+        ..Matching::default()
+    };
+    let cut = Some(Cut {
+        at: CutAt::Answer,
+        how: CutHow::Fin,
+    });
+    let action = Action {
+        when,
+        cut,
+        ..Action::default()
+    };
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+}
+
+fn configure(world: &World, line: &str) {
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    fs::write(world.path("repass.toml"), format!("{line}\n{config}")).unwrap();
+}
+
+fn reset(world: &World) -> (i32, Value) {
+    let run = world.run(
+        &["--json", "reset", ALICE, "--new-password-stdin"],
+        "New-Passw0rd-1\n",
+    );
+    (run.code, json(&run))
+}
+
+#[test]
+fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
+    for when in [When::AfterApply, When::BeforeApply] {
+        let world = World::new();
+        lose_the_answer(&world, when);
+        let (exit, object) = reset(&world);
+        assert_eq!((exit, &object["outcome"]), (8, &json!("unknown")));
+        assert!(object["attempt"]["id"].is_string(), "{object}");
+        // At Zoom the probe is the same change again, so it is in place afterwards either way.
+        let run = world.run(
+            &["--json", "resolve", ALICE, "--new-password-stdin"],
+            "New-Passw0rd-1\n",
+        );
+        assert_eq!(
+            (run.code, &json(&run)["resolution"]),
+            (0, &json!("in_place")),
+            "{run:?}"
+        );
+        assert_eq!(world.changes(), 1);
+    }
+}
+
+#[test]
+fn it_is_settled_at_once_where_the_config_says_so() {
+    let world = World::new();
+    configure(&world, "on_unknown = \"resolve\"");
+    lose_the_answer(&world, When::AfterApply);
+    let (exit, object) = reset(&world);
+    assert_eq!((exit, &object["outcome"]), (0, &json!("applied")), "{object}");
+    assert_eq!(world.changes(), 1);
+}
+
+#[test]
+fn every_change_is_on_record() {
+    let world = World::new();
+    configure(&world, "audit = { file = \"audit.jsonl\" }");
+    lose_the_answer(&world, When::AfterApply);
+    assert_eq!(reset(&world).0, 8);
+    assert_eq!(
+        world
+            .run(
+                &["reset", "nobody@example.com", "--new-password-stdin"],
+                "New-Passw0rd-1\n"
+            )
+            .code,
+        5
+    );
+    let text = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    assert!(!text.contains("Passw0rd"), "{text}");
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (&record["event"], &record["outcome"]))
+        .collect();
+    let (intent, result) = (json!("intent"), json!("result"));
+    let (none, unknown, refused) = (Value::Null, json!("unknown"), json!("not_applied"));
+    assert_eq!(
+        told,
+        [
+            (&intent, &none),
+            (&result, &unknown),
+            (&intent, &none),
+            (&result, &refused)
+        ]
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(world.path("audit.jsonl"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "nobody else reads it");
+    }
+}
+
+#[test]
+fn without_its_record_nothing_is_sent() {
+    let world = World::new();
+    configure(&world, "audit = { file = \"no-such-folder/audit.jsonl\" }");
+    let (exit, _) = reset(&world);
+    assert_eq!((exit, world.requests()), (2, 0));
+}
