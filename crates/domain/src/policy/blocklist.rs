@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use super::breach::{MalformedHashes, entries};
+use super::counting;
 use crate::Password;
 
 type Hash = [u8; 20];
@@ -127,7 +128,7 @@ fn folded_hash(text: &str) -> Zeroizing<Hash> {
     let mut hash = Sha1::new();
     let mut feed = |c: char| hash.update(c.encode_utf8(&mut Zeroizing::new([0; 4])[..]).as_bytes());
     let lower = text.chars().flat_map(char::to_lowercase);
-    if text.is_ascii() {
+    if counting::is_ascii(text) {
         lower.for_each(&mut feed);
     } else {
         lower.nfc().for_each(&mut feed);

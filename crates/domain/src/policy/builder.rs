@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::space::Space;
-use super::{Blocklist, Counting, PasswordPolicy, judge};
+use super::{Blocklist, Counting, PasswordPolicy, counting, judge};
 use crate::{Certainty, Rule};
 
 /// A policy in the making. A rule that is given again replaces the earlier one of its code.
@@ -141,7 +141,7 @@ impl PolicyBuilder {
 
     /// The rules that can be judged here and that the text breaks, each with how sure that is.
     pub(super) fn broken<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (&'a Rule, Certainty)> {
-        let guessed = self.counting == Counting::Unpublished && !text.is_ascii();
+        let guessed = self.counting == Counting::Unpublished && !counting::is_ascii(text);
         let least = if guessed {
             Certainty::Approximate
         } else {

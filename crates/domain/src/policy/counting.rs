@@ -86,6 +86,12 @@ impl Counting {
     }
 }
 
+/// Whether all of it is ASCII, byte by byte: the standard library looks at eight at once, in a register
+/// whose content ends up on the stack and stays there.
+pub(super) fn is_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii())
+}
+
 // Quadratic, because a set would be a copy of the password.
 fn distinct<T: PartialEq>(mut units: impl Iterator<Item = T> + Clone) -> usize {
     let mut count = 0;
