@@ -88,53 +88,50 @@ async fn generated(meant: &Meant, global: &Global, output: &Output) -> Result<Pa
     Rules::of(meant, global, output).await?.generate()
 }
 
-/// Sends a change and tells what became of it.
+/// Sends a change and tells what became of it. The passwords are gone before anything is told: that takes
+/// as long as its reader likes.
 pub(super) async fn send(
-    ready: &Ready,
+    ready: Ready,
     global: &Global,
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
-    let provider = ready.service.provider();
+    let provider = ready.service.provider().to_owned();
     let cx = global.call_context();
     tracing::info!(provider, budget = ?cx.budget(), "changing a password");
     let call = ready.service.change_password(&cx, &ready.change);
-    match signals.see_through(provider, output, call).await? {
-        Ok(changed) => {
-            output.report(&Report {
-                provider: Some(provider.to_owned()),
-                tracking_id: changed.tracking_id().map(str::to_owned),
-                ..Report::new("applied", None, "the password is changed".to_owned())
-            });
-            Ok(Exit::Ok)
+    let made = signals.see_through(&provider, output, call).await?;
+    let attempt = made.as_ref().err().and_then(Error::attempt);
+    let settled = match (attempt, ready.on_unknown) {
+        (Some(attempt), OnUnknown::Resolve) => {
+            let probe = ready.service.resolve(&cx, attempt, &ready.change);
+            signals.see_through(&provider, output, probe).await?.ok()
         }
-        Err(error) => {
-            let settled = match (error.attempt(), ready.on_unknown) {
-                (Some(attempt), OnUnknown::Resolve) => {
-                    let probe = ready.service.resolve(&cx, attempt, &ready.change);
-                    signals.see_through(provider, output, probe).await?.ok()
-                }
-                _ => None,
-            };
-            let provider = provider.to_owned();
-            match settled {
-                Some(Resolution::InPlace) => {
-                    let message = "the answer was lost; a probe found the new password in place".to_owned();
-                    output.report(&Report {
-                        provider: Some(provider),
-                        ..Report::new("applied", None, message)
-                    });
-                    Ok(Exit::Ok)
-                }
-                Some(Resolution::NotInPlace) => {
-                    let message = "the answer was lost; a probe found that the new password is not in place";
-                    let error = Error::not_applied(error.kind(), message);
-                    Err(Stop::Call { provider, error })
-                }
-                _ => Err(Stop::Call { provider, error }),
-            }
+        _ => None,
+    };
+    drop(ready);
+    let (tracking_id, message) = match (made, settled) {
+        (Ok(changed), _) => (
+            changed.tracking_id().map(str::to_owned),
+            "the password is changed",
+        ),
+        (Err(_), Some(Resolution::InPlace)) => (
+            None,
+            "the answer was lost; a probe found the new password in place",
+        ),
+        (Err(error), Some(Resolution::NotInPlace)) => {
+            let message = "the answer was lost; a probe found that the new password is not in place";
+            let error = Error::not_applied(error.kind(), message);
+            return Err(Stop::Call { provider, error });
         }
-    }
+        (Err(error), _) => return Err(Stop::Call { provider, error }),
+    };
+    output.report(&Report {
+        provider: Some(provider),
+        tracking_id,
+        ..Report::new("applied", None, message.to_owned())
+    });
+    Ok(Exit::Ok)
 }
 
 pub(super) fn keep<T>(stops: &mut Vec<Stop>, result: Result<T, Stop>) -> Option<T> {

@@ -7,6 +7,7 @@ mod args;
 mod call;
 mod commands;
 mod exit;
+mod hardening;
 mod logging;
 mod lookup;
 mod output;
@@ -32,6 +33,10 @@ compile_error!("the command line needs Unix; the library builds without the feat
 
 /// Runs the command line on the process's arguments, from start to exit code.
 pub fn main() -> ExitCode {
+    if let Err(error) = hardening::apply() {
+        output::error(&format!("cannot keep this process's memory to itself: {error}"));
+        return Exit::Internal.into();
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage::answer(&error).into(),

@@ -38,5 +38,5 @@ pub(super) async fn run(
     if args.new.print {
         output::password(ready.change.new_password())?;
     }
-    call::send(&ready, global, output, signals).await
+    call::send(ready, global, output, signals).await
 }

@@ -44,7 +44,9 @@ pub(super) async fn run(
     let provider = ready.service.provider().to_owned();
     let (cx, attempt) = (global.call_context(), Attempt::new(&provider));
     let probe = ready.service.resolve(&cx, &attempt, &ready.change);
-    match signals.see_through(&provider, output, probe).await? {
+    let resolved = signals.see_through(&provider, output, probe).await?;
+    drop(ready);
+    match resolved {
         Ok(resolution) => {
             let (outcome, exit) = match resolution {
                 Resolution::InPlace => ("applied", Exit::Ok),

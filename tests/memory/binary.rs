@@ -1,0 +1,190 @@
+//! The real binary, searched between a call's end and its own.
+
+use std::fs;
+use std::io::{ErrorKind, PipeReader, Read as _, Write as _, pipe};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use repass_sandbox::{Cut, CutAt, CutHow};
+use rustix::process::geteuid;
+
+use crate::calls::assert_clean;
+use crate::needles::Needles;
+use crate::scan::{self, Finding};
+use crate::secrets::{Which, password};
+use crate::subject::{portal_user, zoom_user};
+use crate::world::{SEED, TOKEN, World};
+
+// More than a pipe holds.
+const FILLING: usize = 2 << 20;
+
+/// A run that cannot end, because it cannot print: its standard output is full.
+struct Held {
+    child: Child,
+    stdout: PipeReader,
+    needles: Needles,
+}
+
+impl Held {
+    fn start(world: &World, number: u32, arguments: &[&str], stdin: &[u8]) -> Self {
+        let (stdout, writer) = pipe().unwrap();
+        let mut filler = writer.try_clone().unwrap();
+        spawn(move || filler.write_all(&vec![b'.'; FILLING]));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_repass"));
+        command
+            .env_clear()
+            .current_dir(world.folder.path())
+            .arg("--json")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(writer);
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        let mut needles = Needles::default();
+        for which in [Which::Old, Which::New] {
+            needles.add(&format!("{which:?}"), &password(SEED, number, which));
+        }
+        Self {
+            child,
+            stdout,
+            needles,
+        }
+    }
+
+    fn search(&self) -> Vec<Finding> {
+        match scan::process(self.child.id(), &self.needles) {
+            // Nobody but root may look into it, its parent not either; the rest is tested all the same.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
+                eprintln!("not searched: it takes root to look into the binary");
+                Vec::new()
+            }
+            found => found.unwrap(),
+        }
+    }
+
+    /// Searches until nothing is found any more, and returns what is found then.
+    fn search_when_settled(&self) -> Vec<Finding> {
+        let start = Instant::now();
+        loop {
+            let findings = self.search();
+            if findings.is_empty() || start.elapsed() > Duration::from_secs(5) {
+                return findings;
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn core_limit(&self) -> String {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size"));
+        line.unwrap()
+            .split_whitespace()
+            .skip(4)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Lets it end, and returns its exit code and what it printed.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        let code = self.child.wait().unwrap().code();
+        (code, printed.replace('.', ""))
+    }
+}
+
+fn world(tls: bool) -> World {
+    let world = World::new(tls, 2);
+    let path = |name: &str| world.folder.path().join(name);
+    fs::write(path("repass.toml"), world.config()).unwrap();
+    fs::write(path("token"), TOKEN).unwrap();
+    fs::set_permissions(path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    world
+}
+
+fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what} never came");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+fn leaves_nothing(tls: bool, number: u32, arguments: &[&str], stdin: &[u8]) {
+    let world = world(tls);
+    let held = Held::start(&world, number, arguments, stdin);
+    wait_for("the change", || world.sandbox.changes() == 1);
+    assert_clean(&held.search_when_settled(), &arguments.join(" "));
+    assert_eq!(held.core_limit(), "0 0 bytes");
+    let (code, printed) = held.finish();
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("\"outcome\":\"applied\""), "{printed}");
+}
+
+fn lines(number: u32, which: &[Which]) -> Vec<u8> {
+    let lines = which
+        .iter()
+        .map(|which| format!("{}\n", *password(SEED, number, *which)));
+    lines.collect::<String>().into_bytes()
+}
+
+#[test]
+fn a_reset_leaves_nothing() {
+    for tls in [true, false] {
+        for provider in ["form-data", "json"] {
+            let arguments = ["-p", provider, "reset", &zoom_user(1), "--new-password-stdin"];
+            leaves_nothing(tls, 1, &arguments, &lines(1, &[Which::New]));
+        }
+        let arguments = ["-p", "portal", "reset", &portal_user(1), "--new-password-stdin"];
+        leaves_nothing(tls, 1, &arguments, &lines(1, &[Which::New]));
+    }
+}
+
+#[test]
+fn a_change_leaves_nothing() {
+    for tls in [true, false] {
+        let user = portal_user(2);
+        let arguments = [
+            "-p",
+            "portal",
+            "change",
+            &user,
+            "--current-password-stdin",
+            "--new-password-stdin",
+        ];
+        leaves_nothing(tls, 2, &arguments, &lines(2, &[Which::Old, Which::New]));
+    }
+}
+
+// The control: what is in use is found, in the same process by the same search.
+#[test]
+fn a_password_in_use_is_found() {
+    let world = world(false);
+    let silence = Cut {
+        at: CutAt::Answer,
+        how: CutHow::Stall,
+    };
+    world.fail(None, Some(silence));
+    let arguments = [
+        "-p",
+        "portal",
+        "reset",
+        &portal_user(1),
+        "--timeout",
+        "2s",
+        "--new-password-stdin",
+    ];
+    let held = Held::start(&world, 1, &arguments, &lines(1, &[Which::New]));
+    wait_for("the request", || world.sandbox.requests().total == 1);
+    let found = held.search();
+    assert!(
+        !geteuid().is_root() || found.iter().any(|it| it.whole && it.encoding == "raw"),
+        "{found:?}"
+    );
+    // The same process, when the call has ended without an answer.
+    assert_clean(&held.search_when_settled(), "silence");
+    let (code, printed) = held.finish();
+    assert_eq!(code, Some(8), "{printed}");
+}

@@ -1,0 +1,18 @@
+//! The same with the allocator that wipes what is freed, as the binary has it and as an embedder can:
+//! then not even what a server sends back stays.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![cfg(target_os = "linux")]
+
+mod baseline;
+mod calls;
+mod echoes;
+mod needles;
+mod scan;
+mod secrets;
+mod subject;
+mod world;
+
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

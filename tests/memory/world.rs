@@ -1,0 +1,200 @@
+//! The sandbox, inside the test's own process, and the process that works against it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use repass_sandbox::{
+    Action, Cut, Fault, IdentityOptions, Lockout, Matching, Options, Provider, Respond, Sandbox, SeededUser,
+    ZoomOptions, ZoomRules,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::baseline::Naive;
+use crate::needles::Needles;
+use crate::scan::{self, Finding};
+use crate::secrets::{Which, password};
+use crate::subject::{Phase, READY, Summary, Task, VARIABLE, portal_user};
+
+pub(crate) const SEED: u64 = 4711;
+pub(crate) const TOKEN: &str = "sandbox-token-of-the-memory-test";
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: TempDir,
+    // Carries the sandbox; dropped last.
+    _runtime: Runtime,
+}
+
+impl World {
+    /// A sandbox in which the calls with numbers up to this one can be made.
+    pub(crate) fn new(tls: bool, calls: u32) -> Self {
+        let seeded = (1..=calls).map(|number| SeededUser {
+            provider: Provider::Identity,
+            id: portal_user(number),
+            password: SecretString::from(password(SEED, number, Which::Old).as_str()),
+        });
+        let options = Options {
+            tls,
+            token: Some(TOKEN.into()),
+            users: calls,
+            seeded: seeded.collect(),
+            zoom: ZoomOptions {
+                rules: ZoomRules::LengthOnly,
+                ..ZoomOptions::default()
+            },
+            identity: IdentityOptions {
+                lockout: Lockout {
+                    failures: 0,
+                    ..IdentityOptions::default().lockout
+                },
+                ..IdentityOptions::default()
+            },
+            ..Options::default()
+        };
+        let runtime = Runtime::new().unwrap();
+        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(pem) = sandbox.ca_pem() {
+            fs::write(folder.path().join("ca.pem"), pem).unwrap();
+        }
+        Self {
+            sandbox,
+            folder,
+            _runtime: runtime,
+        }
+    }
+
+    /// Zoom with either encoding, and the portal.
+    pub(crate) fn config(&self) -> String {
+        let tls = match self.sandbox.ca_pem() {
+            Some(_) => format!("tls = {{ ca_file = '{}/ca.pem' }}", self.folder.path().display()),
+            None => String::new(),
+        };
+        let auth =
+            format!("auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"{TOKEN}\"] }} }}");
+        let (zoom, portal) = (self.sandbox.zoom_base_url(), self.sandbox.identity_base_url());
+        let zoom = |body: &str| {
+            format!(
+                "[providers.{body}]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"{body}\"\n\
+                 base_url = \"{zoom}\"\n{auth}\n{tls}\n"
+            )
+        };
+        format!(
+            "{}{}[providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{auth}\n{tls}\n",
+            zoom("form-data"),
+            zoom("json"),
+        )
+    }
+
+    /// From now on every request ends like this, and nothing is applied.
+    pub(crate) fn fail(&self, respond: Option<Respond>, cut: Option<Cut>) {
+        let action = Action {
+            respond,
+            cut,
+            ..Action::default()
+        };
+        let matching = Matching {
+            times: u32::MAX,
+            ..Matching::default()
+        };
+        self.sandbox.clear_faults();
+        self.sandbox.inject(Fault { matching, action }).unwrap();
+    }
+
+    /// A process that is told what to do.
+    pub(crate) fn subject(&self) -> Subject {
+        let task = Task {
+            seed: SEED,
+            config: self.config(),
+            naive: Naive::new(self.sandbox.zoom_base_url(), TOKEN),
+        };
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .args(["--exact", "subject::as_a_process_of_its_own", "--nocapture"])
+            .env(VARIABLE, serde_json::to_string(&task).unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Subject {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            needles: Needles::default(),
+        }
+    }
+}
+
+pub(crate) fn respond(status: u16, body: &str) -> Respond {
+    Respond {
+        status,
+        headers: BTreeMap::new(),
+        body: body.to_owned(),
+        pad_to: 0,
+    }
+}
+
+/// The process that is searched.
+pub(crate) struct Subject {
+    pub(crate) child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    needles: Needles,
+}
+
+impl Subject {
+    /// Lets it make these calls, and waits for the last of them to end.
+    pub(crate) fn run(&mut self, phase: &Phase) -> Summary {
+        for number in phase.numbers() {
+            for which in [Which::Old, Which::New] {
+                let name = format!("{which:?} {number} ({:?})", phase.call(number));
+                self.needles.add(&name, &password(SEED, number, which));
+            }
+        }
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{}", serde_json::to_string(phase).unwrap()).unwrap();
+        loop {
+            let mut line = String::new();
+            assert_ne!(
+                self.stdout.read_line(&mut line).unwrap(),
+                0,
+                "the subject has died"
+            );
+            if let Some((_, summary)) = line.split_once(READY) {
+                return serde_json::from_str(summary).unwrap();
+            }
+        }
+    }
+
+    /// What is left in it of every password of every call so far.
+    pub(crate) fn search(&self) -> Vec<Finding> {
+        scan::process(self.child.id(), &self.needles).unwrap()
+    }
+
+    /// The same when the connections that its calls have given up are closed, which they are by tasks
+    /// of their own.
+    pub(crate) fn search_when_settled(&self) -> Vec<Finding> {
+        let start = Instant::now();
+        loop {
+            let findings = self.search();
+            if findings.is_empty() || start.elapsed() > Duration::from_secs(3) {
+                return findings;
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // It ends by itself when its input does.
+        let _ = self.child.wait();
+    }
+}
