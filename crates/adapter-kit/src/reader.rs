@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use repass_domain::{Attempt, Changed, Error, ErrorKind, FieldProblem, ProviderDetail, Scrubber, Violation};
+use repass_domain::{
+    Attempt, Changed, Error, ErrorKind, FieldProblem, ProviderDetail, Rule, Scrubber, Violation,
+};
 use repass_transport::{Acted, Answer, Cause, Failure, retry_after};
 
 use crate::Verdict;
@@ -84,7 +86,12 @@ impl<'a> Reader<'a> {
 
     fn refusal(&self, answer: &Answer, verdict: Verdict) -> Error {
         if verdict.kind == ErrorKind::PasswordRefused && !verdict.rules.is_empty() {
-            return Error::refused(verdict.rules.into_iter().map(Violation::of_provider).collect());
+            let fit = |rule| match rule {
+                Rule::Other(code) => Rule::Other(self.scrubber.scrub(&code)),
+                rule => rule,
+            };
+            let rules = verdict.rules.into_iter().map(fit);
+            return Error::refused(rules.map(Violation::of_provider).collect());
         }
         if verdict.kind == ErrorKind::InvalidRequest && !verdict.fields.is_empty() {
             let scrub = |text: &str| self.scrubber.scrub(text);

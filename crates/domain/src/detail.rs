@@ -242,6 +242,8 @@ impl Needles {
             percent(secret, str::make_ascii_uppercase),
             percent(secret, str::make_ascii_lowercase),
             form(secret),
+            component(secret),
+            html(secret),
             Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(secret)),
             Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(secret)),
         ];
@@ -292,6 +294,37 @@ fn form(secret: &str) -> Zeroizing<String> {
     let pieces = utf8_percent_encode(secret, KEPT);
     let pieces = pieces.map(|piece| if piece == "%20" { "+" } else { piece });
     joined(pieces, 3 * secret.len())
+}
+
+// As scripts encode a part of a URL.
+fn component(secret: &str) -> Zeroizing<String> {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'!')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')')
+        .remove(b'*')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    joined(utf8_percent_encode(secret, KEPT), 3 * secret.len())
+}
+
+// As pages show it.
+fn html(secret: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(6 * secret.len()));
+    for character in secret.chars() {
+        match character {
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            '"' => text.push_str("&quot;"),
+            '\'' => text.push_str("&#39;"),
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 impl fmt::Debug for Scrubber<'_> {

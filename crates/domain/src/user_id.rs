@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// A user as the provider names them: an e-mail address, a GUID, an opaque id.
 ///
 /// It always stands for exactly one URL path segment. What could leave the segment or be read
-/// twice on the way (`/`, `\`, `%`, `?`, `#`, `.` and `..`, white space, control characters) is
+/// twice on the way (`/`, `\`, `%`, `?`, `#`, `;`, `.` and `..`, white space, control characters) is
 /// refused rather than encoded, because proxies and servers disagree about decoding it again.
 /// Everything else, non-ASCII included, is percent-encoded by the transport.
 ///
@@ -47,7 +47,9 @@ impl UserId {
             return Err(InvalidUserId::DotSegment);
         }
         let unsafe_in_a_path = |c: char| {
-            c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | '%' | '?' | '#' | '\u{feff}')
+            c.is_control()
+                || c.is_whitespace()
+                || matches!(c, '/' | '\\' | '%' | '?' | '#' | ';' | '\u{feff}')
         };
         if let Some((index, character)) = id.chars().enumerate().find(|(_, c)| unsafe_in_a_path(*c)) {
             return Err(InvalidUserId::Character {
@@ -156,6 +158,7 @@ mod tests {
             ("a b", 2),
             ("a?x=1", 2),
             ("a#f", 2),
+            ("..;", 3),
             ("é\u{7}", 2),
             ("a\u{2028}b", 2),
             ("a\nb", 2),

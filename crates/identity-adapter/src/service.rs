@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_adapter_kit::Reader;
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, Scrubber, UserId,
+    Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
+    Resolution, Scrubber, UserId,
 };
 use repass_transport::{Answer, Instant, Request, Transport};
 
@@ -98,8 +98,8 @@ impl PasswordService for IdentityService {
         reader.conclude(&answer, verdict::password(&answer))
     }
 
-    /// Changes the new password to itself. The old one is checked first, so whatever the portal
-    /// says then, except that it is wrong, shows that it is in place. If it is not, the probe
+    /// Changes the new password to itself. The old one is checked first, so success, or any refusal
+    /// that comes after that check, shows that it is in place. If it is not, the probe
     /// counts towards lock-out.
     async fn resolve(
         &self,
@@ -109,11 +109,11 @@ impl PasswordService for IdentityService {
     ) -> Result<Resolution, Error> {
         let reader = self.reader(Scrubber::for_change(change));
         let answer = self.send(cx, &reader, change, request::probe).await?;
-        let verdict = verdict::password(&answer);
-        match verdict.kind {
-            ErrorKind::WrongCurrentPassword => Ok(Resolution::NotInPlace),
-            ErrorKind::PasswordRefused | ErrorKind::Conflict => Ok(Resolution::InPlace),
-            _ => reader.conclude(&answer, verdict).map(|_| Resolution::InPlace),
+        match verdict::probe(&answer) {
+            Some(resolution) => Ok(resolution),
+            None => reader
+                .conclude(&answer, verdict::password(&answer))
+                .map(|_| Resolution::StillUnknown),
         }
     }
 

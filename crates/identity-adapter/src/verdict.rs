@@ -4,7 +4,7 @@
 //! an answer is judged by `succeeded`. Other shapes come from the layers around the portal.
 
 use repass_adapter_kit::Verdict;
-use repass_domain::{ErrorKind, Rule};
+use repass_domain::{ErrorKind, Resolution, Rule};
 use repass_transport::{Answer, Observed, StatusCode};
 use serde_json::Value;
 
@@ -30,7 +30,12 @@ pub(crate) fn read(answer: &Answer) -> Verdict {
     if matches!(by_status.observed, Observed::Faulted | Observed::SuccessCut) {
         return by_status;
     }
-    if is_html(answer) {
+    let elsewhere = answer.status().is_success()
+        || matches!(
+            answer.status(),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+        );
+    if elsewhere && is_html(answer) {
         // A wrong base path falls through to the web application's start page (observed).
         return Verdict::refused(ErrorKind::Misconfigured).advise(
             "a web page answered: this is not the identity base URL; it ends in /identity or /identity_",
@@ -44,6 +49,38 @@ pub(crate) fn read(answer: &Answer) -> Verdict {
         Err(_) if answer.status().is_success() => unreadable(),
         Err(_) => by_status.quoting(None, challenge(answer)),
     }
+}
+
+/// What the answer to a probe, the change of the new password to itself, tells about it. The old
+/// password is checked first (framework), so these codes come only after it was found right; of
+/// other answers nobody knows.
+pub(crate) fn probe(answer: &Answer) -> Option<Resolution> {
+    const AFTER_THE_OLD_PASSWORD: [&str; 11] = [
+        "ConcurrencyFailure",
+        "DuplicateEmail",
+        "DuplicateUserName",
+        "InvalidEmail",
+        "InvalidUserName",
+        "PasswordRequiresDigit",
+        "PasswordRequiresLower",
+        "PasswordRequiresNonAlphanumeric",
+        "PasswordRequiresUniqueChars",
+        "PasswordRequiresUpper",
+        "PasswordTooShort",
+    ];
+    let verdict = password(answer);
+    match (verdict.observed, verdict.kind) {
+        (Observed::Done, _) => return Some(Resolution::InPlace),
+        (Observed::Refused, ErrorKind::WrongCurrentPassword) => return Some(Resolution::NotInPlace),
+        (Observed::Refused, kind) if kind != ErrorKind::LockedOut => {}
+        _ => return None,
+    }
+    let body: Value = serde_json::from_slice(answer.body()).ok()?;
+    let errors = identity_errors(nested(&body));
+    let passed = errors
+        .iter()
+        .any(|(code, _)| AFTER_THE_OLD_PASSWORD.contains(&code.as_str()));
+    passed.then_some(Resolution::InPlace)
 }
 
 // Some calls nest the same result (observed).

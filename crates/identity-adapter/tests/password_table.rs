@@ -133,6 +133,7 @@ const TABLE: &[Row] = &[
     row("framework, all failing rules at once", 200, r#"{"succeeded":false,"errors":[{"code":"PasswordTooShort","description":"Passwords must be at least 8 characters."},{"code":"PasswordRequiresDigit","description":"…"}]}"#, PasswordRefused).rules(&[("min_length", Some(8)), ("digit", None)]).code("PasswordTooShort+PasswordRequiresDigit"),
     row("framework text in another language", 400, code!("PasswordTooShort", "Das Passwort braucht mindestens 10 Zeichen."), PasswordRefused).rules(&[("min_length", Some(10))]).code("PasswordTooShort"),
     row("unknown code about passwords", 400, code!("PasswordWasUsedBefore", "…"), PasswordRefused).rules(&[("other", None)]).code("PasswordWasUsedBefore"),
+    row("an echo in a code", 400, code!("PasswordNew-Passw0rd-1", "…"), PasswordRefused).rules(&[("other", None)]).code("Password[redacted]"),
     row("unknown code", 400, code!("SomethingNew", "Something new about New-Passw0rd-1."), InvalidRequest).code("SomethingNew").says("about [redacted]."),
     row("inferred lock-out code", 400, code!("UserLockedOut", "User is locked out."), LockedOut).code("UserLockedOut"),
     row("framework lock-out text", 200, code!("X", "User is locked out."), LockedOut).code("X"),
@@ -166,6 +167,9 @@ const TABLE: &[Row] = &[
     // The gateway.
     row("documented 429", 429, "", RateLimited).header("retry-after", "30").says("try again in 30 s"),
     row("documented 429, no delay", 429, r#"{"message":"slow down"}"#, RateLimited).says("try again in 1 s"),
+    row("a page with 429", 429, "<html></html>", RateLimited).of_type(HTML).header("retry-after", "3").says("try again in 3 s"),
+    row("a page with 401", 401, "<html></html>", Unauthenticated).of_type(HTML),
+    row("a page with 403", 403, "<html></html>", PermissionDenied).of_type(HTML),
     row("a redirect", 302, "", Misconfigured).says("redirects"),
     // What proves nothing.
     row("500 with a result", 500, r#"{"succeeded":false,"errors":[]}"#, ProviderFault).unknown(),

@@ -60,6 +60,7 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
         for passed in [
             r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#,
             r#"{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}"#,
+            r#"{"succeeded":false,"errors":[{"code":"InvalidUserName"}]}"#,
         ] {
             assert_eq!(
                 resolve(&change, result(passed)).await.unwrap(),

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{Answer, Granted};
 
+/// No token is believed to live longer, in seconds.
+const MONTH: u64 = 31 * 86_400;
+
 /// Reads a grant (RFC 6749, section 5.1). `None` if the answer is none: another status, a cut
 /// body, no JSON, no token. `expires_in` may be a number or, as some endpoints have it, a text.
 pub fn granted(answer: &Answer) -> Option<Granted> {
@@ -26,7 +29,7 @@ pub fn granted(answer: &Answer) -> Option<Granted> {
     });
     Some(Granted {
         token: body.access_token,
-        lifetime: seconds.map(Duration::from_secs),
+        lifetime: seconds.map(|seconds| Duration::from_secs(seconds.min(MONTH))),
     })
 }
 

@@ -133,6 +133,11 @@ impl Request {
         self.body.as_ref()
     }
 
+    // An empty one is never asked for, so it tells nothing.
+    pub(crate) fn has_body(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| !body.bytes().is_empty())
+    }
+
     /// Whether it may be sent again.
     pub fn replay(&self) -> Replay {
         self.replay

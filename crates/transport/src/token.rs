@@ -146,6 +146,10 @@ pub struct Denied {
     pub message: String,
 }
 
+// How long a caller with a good token spends on the next one, and when it is tried again after that.
+const RENEWAL: Duration = Duration::from_secs(2);
+const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+
 /// Fetches tokens from a token endpoint: one request at a time however many callers wait, renewed
 /// before the end of their life, replaced when the gateway no longer takes them.
 pub struct TokenGrant {
@@ -216,15 +220,32 @@ impl TokenGrant {
         if let Some((_, failure)) = last_failure.as_ref().filter(|(at, _)| *at >= asked) {
             return Err(failure.clone());
         }
+        // A caller who has a good token does not give up its own time for the next one.
+        let limit = if still_good.is_some() {
+            limit.min(RENEWAL)
+        } else {
+            limit
+        };
         let fetched = self.fetch(limit.saturating_sub(asked.elapsed())).await;
         if let (Err(_), Some(kept)) = (&fetched, still_good.filter(|kept| Instant::now() < kept.expires)) {
+            self.renew_later(&kept.token);
             return Ok(kept.token);
         }
-        *last_failure = fetched
+        // Only what every caller would hear: another one's time may not be as short.
+        let lasting = fetched
             .as_ref()
             .err()
-            .map(|failure| (Instant::now(), failure.clone()));
+            .filter(|failure| failure.cause() == Cause::TokenRefused);
+        *last_failure = lasting.map(|failure| (Instant::now(), failure.clone()));
         fetched
+    }
+
+    fn renew_later(&self, token: &Token) {
+        let later = Instant::now() + RENEWAL_PAUSE;
+        let mut kept = self.kept();
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.token.serial == token.serial) {
+            kept.renew = later.min(kept.expires);
+        }
     }
 
     async fn fetch(&self, limit: Duration) -> Result<Token, Failure> {

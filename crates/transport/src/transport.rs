@@ -33,7 +33,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 /// How long the steps of a call may take. The call's own budget stands above both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection, TLS included.
+    /// For a TCP connection; TLS comes on top, within the attempt.
     pub connect: Duration,
     /// For one attempt, from its start to the last byte of its answer.
     pub attempt: Duration,
@@ -171,7 +171,11 @@ impl HttpTransport {
             let place = self.governor.admit(request.rate_label, left()).await?;
             if left().is_zero() {
                 let why = "no time was left to send the request";
-                return Err(Failure::not_sent(Cause::BudgetExhausted, why));
+                let result = Err(Failure::not_sent(Cause::BudgetExhausted, why));
+                if let Some(place) = place {
+                    place.ended(&result, None);
+                }
+                return result;
             }
             let result = self.attempt(request, token.as_ref(), left()).await;
             let (observed, told) = self.read(request, &result);

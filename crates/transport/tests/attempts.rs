@@ -216,6 +216,13 @@ async fn the_token_does_not_come_back_in_a_body() {
 }
 
 #[tokio::test]
+async fn the_token_does_not_come_back_in_a_header() {
+    let head = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer bad=canary-token-5150!\r\ncontent-length: 0\r\n\r\n";
+    let answer = attempt(Peer::Says(head)).await.0.unwrap();
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer bad=[token]!"));
+}
+
+#[tokio::test]
 async fn a_port_without_tls_is_told_and_not_sent_to() {
     let listening = listen(Peer::Stalls).await;
     let https = listening.base_url.replace("http:", "https:");

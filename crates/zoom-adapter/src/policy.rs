@@ -18,7 +18,7 @@ pub(crate) fn request() -> Request {
         .segment("settings")
         .query("option", "security")
         .counted_as("medium")
-        .reading(|answer| verdict::password(answer).observed)
+        .reading(|answer| verdict::reading(answer).observed)
 }
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ enum Settings {
 /// The rules in an answer, or why there are none.
 pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
     let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let verdict = verdict::password(answer);
+    let verdict = verdict::reading(answer);
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }

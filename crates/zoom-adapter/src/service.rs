@@ -75,10 +75,14 @@ impl ZoomService {
             let answer = answer.map_err(|failure| reader.failed(&failure))?;
             let verdict = verdict(&answer);
             let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
-            if !(other_way && verdict.observed.row().1 == Resend::OnceInOtherEncoding) {
+            let refused = verdict.observed.row().1 == Resend::OnceInOtherEncoding;
+            if !(other_way && refused) {
+                // Only an encoding that was taken is remembered.
+                if encoding == Encoding::Json && !refused {
+                    self.json_only.store(true, Ordering::Relaxed);
+                }
                 return Ok((answer, verdict));
             }
-            self.json_only.store(true, Ordering::Relaxed);
             encoding = Encoding::Json;
         }
     }

@@ -53,7 +53,19 @@ impl ZoomError {
 
 /// Reads the answer to a password change, or to any other call that breaks no rules.
 pub(crate) fn password(answer: &Answer) -> Verdict {
-    read(answer, password_row)
+    let verdict = read(answer, password_row);
+    // The contract is 204. Any other success must say that it is one: a gateway's own page of JSON
+    // would look the same.
+    let said = answer.status() == StatusCode::NO_CONTENT || verdict.code.as_deref() == Some("0");
+    if verdict.observed == Observed::Done && !said {
+        return unreadable();
+    }
+    verdict
+}
+
+/// Reads the answer to a call that changes nothing.
+pub(crate) fn reading(answer: &Answer) -> Verdict {
+    read(answer, |_, _| None)
 }
 
 /// Reads the answer to any call: by the call's own rows, then by those that all calls share, then

@@ -105,7 +105,9 @@ pub(super) async fn send(
     let settled = match (attempt, ready.on_unknown) {
         (Some(attempt), OnUnknown::Resolve) => {
             let probe = ready.service.resolve(&cx, attempt, &ready.change);
-            signals.see_through(&provider, output, probe).await?.ok()
+            // Whatever becomes of the probe, the change itself was sent.
+            let probed = signals.see_through(&provider, output, probe).await;
+            probed.ok().and_then(Result::ok)
         }
         _ => None,
     };
@@ -119,11 +121,7 @@ pub(super) async fn send(
             None,
             "the answer was lost; a probe found the new password in place",
         ),
-        (Err(error), Some(Resolution::NotInPlace)) => {
-            let message = "the answer was lost; a probe found that the new password is not in place";
-            let error = Error::not_applied(error.kind(), message);
-            return Err(Stop::Call { provider, error });
-        }
+        // Not in place was true at the probe; the original may still be on its way.
         (Err(error), _) => return Err(Stop::Call { provider, error }),
     };
     output.report(&Report {

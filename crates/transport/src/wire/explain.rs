@@ -25,7 +25,8 @@ pub(super) fn failure(host: &str, error: &(dyn StdError + 'static), signs: &Sign
 }
 
 fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cause, String) {
-    if let Some(tls) = find::<rustls::Error>(error) {
+    let before = signs.connecting || signs.unsent;
+    if let Some(tls) = find::<rustls::Error>(error).filter(|_| before) {
         let why = explain_tls(tls);
         return (Cause::Tls, format!("no trusted connection to {host}: {why}"));
     }

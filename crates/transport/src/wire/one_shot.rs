@@ -81,7 +81,7 @@ impl Wire for OneShotWire {
                 .body(reqwest::Body::wrap(FusedBody::new(body.bytes(), fuse.clone())));
         }
         let response = builder.send().await.map_err(|error| {
-            let unsent = request.secret_body().is_some() && fuse.blown_at().is_none();
+            let unsent = request.has_body() && fuse.pull();
             let signs = explain::Signs {
                 connecting: error.is_connect(),
                 timed_out: error.is_timeout(),
@@ -96,7 +96,8 @@ impl Wire for OneShotWire {
 
 // The head is here, so from now on there is an answer, whole or cut.
 async fn read(mut response: Response, authorization: Option<&HeaderValue>) -> Answer {
-    let head = Answer::new(response.status()).with_headers(std::mem::take(response.headers_mut()));
+    let headers = echo::headers_without_token(std::mem::take(response.headers_mut()), authorization);
+    let head = Answer::new(response.status()).with_headers(headers);
     let mut body = BytesMut::new();
     let complete = loop {
         match response.chunk().await {

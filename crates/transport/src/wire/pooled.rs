@@ -75,6 +75,8 @@ impl HttpWire {
             // Shorter than servers keep idle connections, so that few are closed under a request.
             .pool_idle_timeout(Duration::from_secs(15))
             .pool_timer(TokioTimer::new())
+            // Whatever is sent again is sent by the one loop that says so.
+            .retry_canceled_requests(false)
             .build(connector);
         let uri: Uri = self
             .base_url
@@ -140,16 +142,17 @@ impl Wire for HttpWire {
         let mut built =
             built.map_err(|_| Failure::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
         let connection = capture_connection(&mut built);
-        let unsent = || request.secret_body().is_some() && fuse.blown_at().is_none();
+        let unsent = || request.has_body() && fuse.pull();
         let response = match timeout_at(deadline, ready.client.request(built)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(failure(host, &error, unsent())),
             Err(_) => return Err(explain::out_of_time(host, unsent())),
         };
-        let answer = read(response, authorization.as_ref(), deadline).await;
-        if !answer.status().is_success() || !answer.is_complete() {
+        // Before its body is read, for then the connection may be kept at once.
+        if !response.status().is_success() {
             close(&connection);
         }
+        let answer = read(response, authorization.as_ref(), deadline).await;
         Ok(answer.leaving(fuse.blown_at()))
     }
 }
@@ -176,7 +179,8 @@ async fn read(
     deadline: Instant,
 ) -> Answer {
     let (head, mut body) = response.into_parts();
-    let answer = Answer::new(head.status).with_headers(head.headers);
+    let headers = echo::headers_without_token(head.headers, authorization);
+    let answer = Answer::new(head.status).with_headers(headers);
     if body.is_end_stream() {
         return answer;
     }

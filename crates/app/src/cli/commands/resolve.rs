@@ -50,11 +50,11 @@ pub(super) async fn run(
         Ok(resolution) => {
             let (outcome, exit) = match resolution {
                 Resolution::InPlace => ("applied", Exit::Ok),
-                // Certain, and the change may be made again.
+                // True at the probe: the change may be made again, unless the first is still on its way.
                 Resolution::NotInPlace => ("not_applied", Exit::Unavailable),
                 Resolution::StillUnknown => ("unknown", Exit::Unknown),
             };
-            let message = format!("the new password is {resolution}");
+            let message = format!("when probed, the new password was {resolution}");
             let report = Report {
                 provider: Some(provider),
                 ..Report::new(outcome, None, message)
@@ -66,10 +66,8 @@ pub(super) async fn run(
             }
             Ok(exit)
         }
-        // Nothing was asked of the provider, and what there is to mend is here.
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidRequest) => {
-            Err(Stop::Call { provider, error })
-        }
+        // Nothing was asked of the provider.
+        Err(error) if error.kind() == ErrorKind::Unsupported => Err(Stop::Call { provider, error }),
         Err(error) => Err(Stop::Unsettled { provider, error }),
     }
 }
