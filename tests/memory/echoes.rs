@@ -29,16 +29,13 @@ fn leave_nothing(tls: bool) {
 }
 
 #[test]
-#[ignore = "needs connections that are really closed after a refusal"]
 fn over_https_leave_nothing() {
     leave_nothing(true);
 }
 
+// Without optimisation, parsers spill what they read on the stack.
+#[cfg(not(debug_assertions))]
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "without optimisation, parsers spill what they read on the stack"
-)]
 fn over_plain_http_leave_nothing() {
     leave_nothing(false);
 }

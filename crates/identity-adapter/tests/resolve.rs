@@ -31,7 +31,7 @@ async fn resolve(change: &PasswordChange, answer: Answer) -> Result<Resolution, 
     transport
         .expect_deliver()
         .withf(|request| {
-            request.secret_body().unwrap().bytes()
+            request.secret_body().unwrap().bytes().trim_ascii_end()
                 == r#"{"oldPassword":"New-Passw0rd","newPassword":"New-Passw0rd"}"#.as_bytes()
         })
         .times(1)

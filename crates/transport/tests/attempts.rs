@@ -54,7 +54,7 @@ async fn serve(mut socket: TcpStream, peer: Peer, requests: Arc<AtomicUsize>) {
     }
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
-    while !seen.ends_with(b"\"end\"") {
+    while !seen.ends_with(b"\"end\"                                                                ") {
         match socket.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
             Ok(n) => seen.extend_from_slice(&buffer[..n]),

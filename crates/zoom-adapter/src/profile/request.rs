@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn text(request: &Request) -> String {
-        String::from_utf8(request.secret_body().unwrap().bytes().to_vec()).unwrap()
+        String::from_utf8(request.secret_body().unwrap().bytes().trim_ascii_end().to_vec()).unwrap()
     }
 
     fn alice() -> ProfileUpdate {
