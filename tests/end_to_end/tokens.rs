@@ -90,7 +90,7 @@ async fn every_end_of_a_token_costs_one_request_for_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn short_lived_tokens_are_renewed_under_way() {
     const SHORT: Duration = Duration::from_secs(2);
-    const RUN: Duration = Duration::from_secs(5);
+    const RUN: Duration = Duration::from_secs(10);
     let (sandbox, service) = sandbox(SHORT).await;
     let start = Instant::now();
     let mut tasks = JoinSet::new();
