@@ -1,4 +1,6 @@
-//! Servers that send back what they were sent.
+//! Servers that send back what they were sent, over plain HTTP. Over TLS it does not hold yet: of a
+//! small answer the whole body is there with the head, so the pool has the connection back before it
+//! can be told to close it, and its buffers live until the pool looks through its idle connections.
 
 use crate::calls::{EVERY, assert_clean, row};
 use crate::world::{World, respond};
@@ -6,8 +8,8 @@ use crate::world::{World, respond};
 // Calls under each answer.
 const EACH: u32 = 48;
 
-fn leave_nothing(tls: bool) {
-    let world = World::new(tls, EACH * 5);
+fn leave_nothing() {
+    let world = World::new(false, EACH * 5);
     let mut subject = world.subject();
     let mut first = 1;
     for (status, body) in [
@@ -28,20 +30,7 @@ fn leave_nothing(tls: bool) {
     }
 }
 
-// Of a small answer the whole body is there with the head, so hyper-util's pool has the connection back
-// before `Client::request` returns. To poison it then comes too late: nobody takes it out, and it stays
-// open, with what was echoed in the TLS buffers, until the pool looks through its idle connections.
 #[test]
-#[ignore = "a refused connection is closed 15 to 30 s later: the pool must get it back after the answer is judged"]
-fn over_https_leave_nothing() {
-    leave_nothing(true);
-}
-
-#[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "without optimisation, parsers spill what they read on the stack"
-)]
 fn over_plain_http_leave_nothing() {
-    leave_nothing(false);
+    leave_nothing();
 }

@@ -83,7 +83,17 @@ struct State {
     closed_until: Option<Instant>,
     /// Places that are not used for a while, because somebody else uses the account too.
     withheld: f64,
+    withheld_at: Option<Instant>,
     recovered_at: Option<Instant>,
+}
+
+/// What a refusal for the rate's sake means for the others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limited {
+    /// The server said when to come back.
+    Until(Duration),
+    /// It did not.
+    ForNow,
 }
 
 impl Lane {
@@ -171,16 +181,20 @@ impl State {
         places
     }
 
-    // Somebody else took places: leave them a third, and win it back within about ten windows.
-    fn withhold(&mut self) {
-        self.withheld = (self.withheld + (1.0 - self.withheld) / 3.0).min(0.9);
-        self.recovered_at = Some(Instant::now());
+    // Somebody else uses the account too: leave them a little more, and try for it back by and by.
+    // Many requests hear the same refusal; the first one in a window has said it for all.
+    fn withhold(&mut self, now: Instant, window: Duration) {
+        if self.withheld_at.is_none_or(|at| now >= at + window) {
+            self.withheld = (self.withheld + 0.08).min(0.9);
+            self.withheld_at = Some(now);
+            self.recovered_at = Some(now);
+        }
     }
 
     fn recover(&mut self, now: Instant, limit: RateLimit) {
         let Some(since) = self.recovered_at else { return };
         let windows = now.saturating_duration_since(since).as_secs_f64() / limit.window.as_secs_f64();
-        self.withheld = (self.withheld - windows * 0.05).max(0.0);
+        self.withheld = (self.withheld - windows * 0.02).max(0.0);
         self.recovered_at = (self.withheld > 0.0).then_some(now);
     }
 }
@@ -200,8 +214,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The request came to an end, now. `told` is what the server said with a 429.
-    pub(crate) fn ended(self, result: &Result<Answer, Failure>, told: Option<Duration>) {
+    /// The request came to an end, now; `limited` if it was refused for the rate's sake.
+    pub(crate) fn ended(self, result: &Result<Answer, Failure>, limited: Option<Limited>) {
         let now = Instant::now();
         let mut state = self.lane.state();
         state.taken.remove(&self.key);
@@ -218,12 +232,15 @@ impl Place<'_> {
                 .taken
                 .insert((counted_at + self.lane.limit.window, self.key.1));
         }
-        if let Some(told) = told {
-            let until = now + told;
-            // Many requests hear the same refusal; the first one has said it for all.
-            if state.closed_until.is_none_or(|known| known <= now) {
-                state.withhold();
-            }
+        if let Some(limited) = limited {
+            let window = self.lane.limit.window;
+            let pause = match limited {
+                Limited::Until(told) => told,
+                // Somebody else took the places; they are free again before the window is over.
+                Limited::ForNow => window / 10,
+            };
+            state.withhold(now, window);
+            let until = now + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |known| known.max(until)));
         }
         drop(state);
@@ -315,7 +332,7 @@ mod tests {
             .unwrap();
         place.ended(
             &Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS)),
-            Some(Duration::from_secs(3600)),
+            Some(Limited::Until(Duration::from_secs(3600))),
         );
         let start = Instant::now();
         let failure = governor

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
+use crate::governor::Limited;
 use crate::{
     Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Observed, Request, Resend, Token,
     Wire, retry_after,
@@ -132,16 +133,19 @@ impl HttpTransport {
         result
     }
 
-    // What was observed, and how long to wait if it was a rate limit.
-    fn read(&self, request: &Request, result: &Result<Answer, Failure>) -> (Observed, Option<Duration>) {
+    // What was observed, and what was said if it was a rate limit.
+    fn read(&self, request: &Request, result: &Result<Answer, Failure>) -> (Observed, Option<Limited>) {
         let answer = match result {
             Ok(answer) => answer,
             Err(failure) => return (failure.observed(), None),
         };
         self.backoff.refill();
         let observed = request.read(answer);
-        let told = || self.backoff.as_told(retry_after(answer, (self.wall_clock)()));
-        (observed, (observed == Observed::RateLimited).then(told))
+        let limited = || match retry_after(answer, (self.wall_clock)()) {
+            Some(told) => Limited::Until(told),
+            None => Limited::ForNow,
+        };
+        (observed, (observed == Observed::RateLimited).then(limited))
     }
 
     // `None`: it is not to be sent again.
@@ -150,10 +154,16 @@ impl HttpTransport {
         resend: Resend,
         resends: u32,
         result: &Result<Answer, Failure>,
-        told: Option<Duration>,
+        limited: Option<Limited>,
     ) -> Option<Duration> {
         match resend {
-            Resend::WhenServerSays => told,
+            Resend::WhenServerSays => {
+                let told = match limited? {
+                    Limited::Until(told) => Some(told),
+                    Limited::ForNow => None,
+                };
+                Some(self.backoff.as_told(told))
+            }
             Resend::AfterBackoff if result.as_ref().is_err_and(Failure::is_lasting) => None,
             Resend::AfterBackoff => self.backoff.delay(resends),
             _ => None,
@@ -178,9 +188,9 @@ impl HttpTransport {
                 return result;
             }
             let result = self.attempt(request, token.as_ref(), left()).await;
-            let (observed, told) = self.read(request, &result);
+            let (observed, limited) = self.read(request, &result);
             if let Some(place) = place {
-                place.ended(&result, told);
+                place.ended(&result, limited);
             }
             let (acted, resend) = observed.row_of(request.replay);
             if resend == Resend::OnceWithFreshToken
@@ -190,7 +200,7 @@ impl HttpTransport {
                 token_renewed = true;
                 continue;
             }
-            match self.delay(resend, resends, &result, told) {
+            match self.delay(resend, resends, &result, limited) {
                 // A wait that passes the budget helps nobody: the caller hears of it at once.
                 Some(delay) if delay < left() => sleep(delay).await,
                 _ => return result,
