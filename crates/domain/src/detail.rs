@@ -117,7 +117,7 @@ impl<'a> Scrubber<'a> {
         }
     }
 
-    /// The text without secrets, then without control characters, then cut to
+    /// The text without secrets, then without characters that control a terminal, then cut to
     /// [`MAX_CHARS`](Self::MAX_CHARS): in this order, so that no cut secret stays.
     pub fn scrub(&self, text: &str) -> String {
         if let Call::Change(change) = self.call
@@ -132,16 +132,20 @@ impl<'a> Scrubber<'a> {
                 text = text.replace(needle.as_str(), mark);
             }
         }
-        let one_line: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let one_line: String = text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
         let one_line = one_line.trim();
         match one_line.char_indices().nth(Self::MAX_CHARS) {
             Some((end, _)) => format!("{}…", &one_line[..end]),
             None => one_line.to_owned(),
         }
     }
+}
+
+// What moves a terminal's cursor, or turns the order in which its text is read.
+fn misleads(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control()
 }
 
 /// The change's passwords, and whose they are.
