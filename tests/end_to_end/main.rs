@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod bytes;
+mod canaries;
 mod doctor;
 mod encoding;
 mod exit_codes;

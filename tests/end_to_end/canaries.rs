@@ -1,0 +1,236 @@
+//! Every secret that there is, through every way that the binary has, and none of them anywhere but at its
+//! provider: not on its outputs, in its audit, in its folder, nor in what it starts.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use repass_sandbox::{
+    Action, IdentityOptions, Matching, OAuthClient, Options, Respond, ZoomOptions, ZoomRules,
+};
+
+use crate::binary::{Run, command, finish};
+use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World};
+
+const NEW: &str = "Nöw-\"Canary\"\\4711%/";
+const WRONG: &str = "Wr0ng-&Canary+;4712'";
+const CLIENT_SECRET: &str = "client-Canary%\"4713\\";
+const WRONG_SECRET: &str = "client-Canary-4714";
+const TOKEN: &str = "bearer-Canary-4715";
+const SECRETS: [&str; 6] = [NEW, WRONG, CLIENT_SECRET, WRONG_SECRET, TOKEN, ALICE_PASSWORD];
+
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).unwrap();
+    vec![
+        secret.to_owned(),
+        json.trim_matches('"').to_owned(),
+        secret.escape_debug().to_string(),
+        secret.escape_default().to_string(),
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        BASE64_STANDARD_NO_PAD.encode(secret),
+        BASE64_STANDARD.encode(format!("sandbox-client:{secret}")),
+        BASE64_STANDARD.encode(format!(":{secret}"))[4..].to_owned(),
+    ]
+}
+
+fn assert_none_in(text: &str, place: &str) {
+    for secret in SECRETS {
+        for form in forms(secret) {
+            assert!(!text.contains(&form), "{form} in {place}: {text}");
+        }
+    }
+}
+
+fn world() -> World {
+    let client = OAuthClient {
+        id: "sandbox-client".into(),
+        secret: CLIENT_SECRET.into(),
+    };
+    let world = World::with(Options {
+        zoom: ZoomOptions {
+            rules: ZoomRules::LengthOnly,
+            client: client.clone(),
+            ..ZoomOptions::default()
+        },
+        identity: IdentityOptions {
+            client,
+            ..IdentityOptions::default()
+        },
+        ..Options::default()
+    });
+    world.secret("secret", CLIENT_SECRET);
+    world.secret("wrong-secret", WRONG_SECRET);
+    world.secret("bearer", TOKEN);
+    let at = &world.sandbox.announcement();
+    let section = |name: &str, kind: &str, base_url: &str, auth: &str| {
+        format!("[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nauth = {{ {auth} }}\n")
+    };
+    let server = |file: &str| {
+        let (account, client, url) = (&at.zoom.account_id, &at.zoom.client_id, &at.zoom.token_url);
+        format!(
+            "kind = \"server-to-server\", account_id = \"{account}\", client_id = \"{client}\", \
+             token_url = \"{url}\", client_secret = {{ file = \"{file}\" }}"
+        )
+    };
+    let client = |file: &str| {
+        let (client, url) = (&at.identity.client_id, &at.identity.token_url);
+        format!(
+            "kind = \"client-credentials\", client_id = \"{client}\", token_url = \"{url}\", scope = \"PM.User\", \
+             client_secret = {{ file = \"{file}\" }}"
+        )
+    };
+    let bearer = "kind = \"bearer\", token = { file = \"bearer\" }";
+    let (zoom, portal) = (&*at.zoom.base_url, &*at.identity.base_url);
+    let text = [
+        "audit = { file = \"audit.jsonl\" }\n".to_owned(),
+        section("zoom", "zoom", zoom, &server("secret")),
+        section("zoom-wrong", "zoom", zoom, &server("wrong-secret")),
+        section("zoom-bearer", "zoom", zoom, bearer),
+        section("portal", "identity", portal, &client("secret")),
+        section("portal-wrong", "identity", portal, &client("wrong-secret")),
+        section("portal-bearer", "identity", portal, bearer),
+    ];
+    fs::write(world.path("repass.toml"), text.concat()).unwrap();
+    world
+}
+
+fn run(world: &World, provider: &str, json: bool, change: bool, stdin: &str) -> Run {
+    let mut command = command(world.folder());
+    command.env("RUST_LOG", "trace").args(["-vvv", "-p", provider]);
+    if json {
+        command.arg("--json");
+    }
+    let user = if provider.starts_with("zoom") {
+        ALICE
+    } else {
+        ALICE_ID
+    };
+    if change {
+        command.args(["change", user, "--current-password-stdin"]);
+    } else {
+        command.args(["reset", user]);
+    }
+    command.arg("--new-password-stdin");
+    finish(command, stdin.as_bytes())
+}
+
+fn names(world: &World) -> Vec<String> {
+    let entries = fs::read_dir(world.folder()).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn nothing_of_any_secret_is_anywhere() {
+    let world = world();
+    let before = names(&world);
+    let mut codes = Vec::new();
+    for json in [false, true] {
+        for provider in [
+            "zoom",
+            "zoom-wrong",
+            "zoom-bearer",
+            "portal",
+            "portal-wrong",
+            "portal-bearer",
+        ] {
+            let mut runs = vec![run(&world, provider, json, false, &format!("{NEW}\n"))];
+            if provider.starts_with("portal") {
+                runs.push(run(&world, provider, json, true, &format!("{WRONG}\n{NEW}\n")));
+            }
+            for run in runs {
+                assert_none_in(&run.stdout, "stdout");
+                assert_none_in(&run.stderr, "stderr");
+                assert!(run.stderr.contains("repass"), "logs are on: {run:?}");
+                codes.push(run.code);
+            }
+        }
+    }
+    // The second reset at Zoom is to the password that is valid already.
+    assert_eq!(codes, [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4, 4, 0, 3, 4, 4, 4, 4]);
+    let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    assert!(audit.lines().count() >= codes.len(), "{audit}");
+    assert_none_in(&audit, "the audit");
+    let mode = fs::metadata(world.path("audit.jsonl"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut after = names(&world);
+    after.retain(|name| !before.contains(name));
+    assert_eq!(after, ["audit.jsonl"], "no other file was left");
+}
+
+#[test]
+fn nothing_of_an_echo_is_shown_or_kept() {
+    let world = world();
+    let body = "{\"code\":9999,\"message\":\"%PASSWORD%\",\"succeeded\":false,\"errors\":[{\"code\":\"%PASSWORD%\",\"description\":\"<%PASSWORD%>\"}]}";
+    for status in [400, 200, 500] {
+        let respond = Some(Respond {
+            status,
+            headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+            body: body.to_owned(),
+            pad_to: 0,
+        });
+        let action = Action {
+            respond,
+            ..Action::default()
+        };
+        for path in ["/password", "/api/User/"] {
+            let matching = Matching {
+                path_contains: Some(path.to_owned()),
+                times: 2,
+                ..Matching::default()
+            };
+            let fault = repass_sandbox::Fault {
+                matching,
+                action: action.clone(),
+            };
+            world.sandbox.inject(fault).unwrap();
+        }
+        for provider in ["zoom", "portal"] {
+            for json in [false, true] {
+                let run = run(&world, provider, json, false, &format!("{NEW}\n"));
+                assert!([3, 7, 8, 2].contains(&run.code), "{run:?}");
+                assert_none_in(&run.stdout, "stdout");
+                assert_none_in(&run.stderr, "stderr");
+            }
+        }
+    }
+    assert_none_in(
+        &fs::read_to_string(world.path("audit.jsonl")).unwrap(),
+        "the audit",
+    );
+}
+
+// A program that gives a secret may look around; the password is not there yet.
+#[test]
+fn what_it_starts_sees_no_password_and_no_secret_of_another() {
+    let world = world();
+    let script = "tr '\\0' '\\n' < /proc/$$/environ > seen; tr '\\0' ' ' < /proc/$$/cmdline >> seen; \
+                  tr '\\0' ' ' < /proc/$PPID/cmdline >> seen; cat >> seen; printf '%s' 'made-up-token'";
+    fs::write(world.path("look.sh"), script).unwrap();
+    let text = format!(
+        "[providers.zoom]\nkind = \"zoom\"\nbase_url = \"{}\"\nauth = {{ kind = \"bearer\", token = {{ command = \
+         [\"sh\", \"look.sh\"] }} }}\n",
+        world.sandbox.zoom_base_url()
+    );
+    fs::write(world.path("repass.toml"), text).unwrap();
+    let mut command = command(world.folder());
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command.args(["reset", ALICE, "--new-password-stdin"]);
+    let run = finish(command, format!("{NEW}\n").as_bytes());
+    assert_eq!(run.code, 4, "{run:?}");
+    let seen = fs::read_to_string(world.path("seen")).unwrap();
+    assert!(
+        seen.contains("look.sh") && seen.contains("--new-password-stdin"),
+        "{seen}"
+    );
+    assert_none_in(&seen, "what a started program sees");
+}
