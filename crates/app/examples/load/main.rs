@@ -48,7 +48,7 @@ enum Provider {
     Identity,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     let rows = match std::fs::read_to_string(&args.users) {
         Ok(text) => rows(&text),
