@@ -18,9 +18,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The most that is read of a body; what lies beyond counts as cut. The longest that anybody
-    /// here waits for is a range of breached passwords, of some 60 KiB.
-    pub const MAX_BODY: usize = 256 * 1024;
+    /// The most that is read of a body, in bytes, unless its [`Request`](crate::Request) says
+    /// otherwise; what lies beyond counts as cut.
+    pub const MAX_BODY: usize = 64 * 1024;
 
     /// A complete answer without headers or body.
     pub fn new(status: StatusCode) -> Self {

@@ -31,6 +31,7 @@ pub struct Request {
     pub(crate) replay: Replay,
     pub(crate) budget: Duration,
     pub(crate) reading: fn(&Answer) -> Observed,
+    pub(crate) answer_limit: usize,
 }
 
 // RFC 3986's unreserved characters, and `@`, which every path segment may hold.
@@ -59,6 +60,7 @@ impl Request {
             replay,
             budget: Duration::MAX,
             reading: Observed::of_answer,
+            answer_limit: Answer::MAX_BODY,
         }
     }
 
@@ -108,6 +110,12 @@ impl Request {
         self
     }
 
+    /// Sets how much of an answer's body is read, in bytes, where [`Answer::MAX_BODY`] is too little.
+    pub fn answer_up_to(mut self, bytes: usize) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
     /// The HTTP method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -146,6 +154,11 @@ impl Request {
     /// How long delivery may take in all.
     pub fn time_budget(&self) -> Duration {
         self.budget
+    }
+
+    /// How much of an answer's body is read, in bytes; what lies beyond counts as cut.
+    pub fn answer_limit(&self) -> usize {
+        self.answer_limit
     }
 
     /// Reads an answer to this request.

@@ -17,6 +17,9 @@ pub(crate) struct BreachCheck {
     on_failure: OnFailure,
 }
 
+// Padded ranges pass 60 KiB.
+const RANGE_LIMIT: usize = 256 * 1024;
+
 impl BreachCheck {
     /// Connects to nothing before it is asked.
     pub(crate) fn new(url: BaseUrl, roots: TrustedRoots, timeout: Duration, on_failure: OnFailure) -> Self {
@@ -53,6 +56,7 @@ impl BreachCheck {
             .segment(query.prefix())
             // Answers of the same size, so that an observer cannot tell the ranges apart.
             .header("add-padding", "true")
+            .answer_up_to(RANGE_LIMIT)
             .budget(cx.budget().min(self.timeout));
         let answer = self.service.deliver(&request).await;
         let answer = answer.map_err(|failure| failure.to_string())?;

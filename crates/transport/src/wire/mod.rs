@@ -1,8 +1,10 @@
 //! One attempt over HTTP.
 
+mod connection;
 mod echo;
 mod explain;
 mod one_shot;
+mod pool;
 mod pooled;
 
 use std::fmt;

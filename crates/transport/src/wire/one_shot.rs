@@ -10,7 +10,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response};
 
 use super::{USER_AGENT, Wire, echo, explain};
-use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
 /// HTTP/1.1 over reqwest, with a client of its own for each request: no redirects, no cookies, no
@@ -63,7 +62,6 @@ impl Wire for OneShotWire {
         authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Answer, Failure> {
-        let fuse = Fuse::default();
         let url = format!("{}{}", self.base_url, request.path());
         let mut builder = self
             .client()?
@@ -78,30 +76,28 @@ impl Wire for OneShotWire {
         if let Some(body) = request.secret_body() {
             builder = builder
                 .header(CONTENT_TYPE, body.content_type())
-                .body(reqwest::Body::wrap(FusedBody::new(body.bytes(), fuse.clone())));
+                .body(body.bytes());
         }
         let response = builder.send().await.map_err(|error| {
-            let unsent = request.has_body() && fuse.pull();
             let signs = explain::Signs {
                 connecting: error.is_connect(),
                 timed_out: error.is_timeout(),
-                unsent: unsent || error.is_builder(),
+                unsent: error.is_builder(),
             };
             explain::failure(self.base_url.host(), &error, &signs)
         })?;
-        let answer = read(response, authorization.as_ref()).await;
-        Ok(answer.leaving(fuse.blown_at()))
+        Ok(read(response, request.answer_limit(), authorization.as_ref()).await)
     }
 }
 
 // The head is here, so from now on there is an answer, whole or cut.
-async fn read(mut response: Response, authorization: Option<&HeaderValue>) -> Answer {
+async fn read(mut response: Response, limit: usize, authorization: Option<&HeaderValue>) -> Answer {
     let headers = echo::headers_without_token(std::mem::take(response.headers_mut()), authorization);
     let head = Answer::new(response.status()).with_headers(headers);
     let mut body = BytesMut::new();
     let complete = loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > Answer::MAX_BODY => break false,
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => break false,
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break true,
             Err(_) => break false,

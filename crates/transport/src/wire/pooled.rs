@@ -6,26 +6,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Instant, timeout_at};
+use tower_service::Service as _;
 
+use super::connection::Connection;
+use super::pool::Pool;
 use super::{Wire, echo, explain};
 use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, FusedBody>;
-
 /// HTTP/1.1 over hyper and rustls, with kept connections: no redirects, no cookies, no proxy, and
-/// nothing is sent again. A connection whose answer is not a success is closed, because a body that
-/// echoes what was sent stays in its buffers as long as it lives.
+/// nothing is sent again. A connection is kept after a success only, because a body that echoes
+/// what was sent stays in its buffers as long as it lives.
 ///
 /// HTTP/1.1 only: over HTTP/2 small bodies are copied into the connection's buffers and stay there.
 pub struct HttpWire {
@@ -35,11 +34,12 @@ pub struct HttpWire {
     ready: OnceLock<Result<Ready, String>>,
 }
 
-/// What is prepared once: the client, and the parts of every URL.
+/// What is prepared once: the way to a connection, those kept, and the parts of every request.
 struct Ready {
-    client: HttpClient,
-    scheme: Scheme,
-    authority: Authority,
+    connector: HttpsConnector<HttpConnector>,
+    pool: Pool,
+    peer: Uri,
+    host: HeaderValue,
     prefix: String,
 }
 
@@ -71,28 +71,36 @@ impl HttpWire {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            // Shorter than servers keep idle connections, so that few are closed under a request.
-            .pool_idle_timeout(Duration::from_secs(15))
-            .pool_timer(TokioTimer::new())
-            // Whatever is sent again is sent by the one loop that says so.
-            .retry_canceled_requests(false)
-            .build(connector);
-        let uri: Uri = self
-            .base_url
-            .as_str()
-            .parse()
-            .map_err(|_| "the base URL cannot be used")?;
-        let parts = uri.into_parts();
-        let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path);
+        let unusable = || "the base URL cannot be used".to_owned();
+        let peer: Uri = self.base_url.as_str().parse().map_err(|_| unusable())?;
         Ok(Ready {
-            client,
-            scheme: parts.scheme.ok_or("the base URL has no scheme")?,
-            authority: parts.authority.ok_or("the base URL has no host")?,
-            prefix: path.trim_end_matches('/').to_owned(),
+            connector,
+            pool: Pool::default(),
+            host: HeaderValue::from_str(self.base_url.host()).map_err(|_| unusable())?,
+            prefix: peer.path().trim_end_matches('/').to_owned(),
+            peer,
         })
     }
+
+    async fn connect(&self, ready: &Ready, deadline: Instant) -> Result<Connection, Failure> {
+        let host = self.base_url.host();
+        let stream = ready.connector.clone().call(ready.peer.clone());
+        match timeout_at(deadline, stream).await {
+            Ok(Ok(stream)) => {
+                let connection = Connection::new(stream).await;
+                connection.map_err(|error| explain::failure(host, &error, &CONNECTING))
+            }
+            Ok(Err(error)) => Err(explain::failure(host, &*error, &CONNECTING)),
+            Err(_) => Err(explain::out_of_time(host, true)),
+        }
+    }
 }
+
+const CONNECTING: explain::Signs = explain::Signs {
+    connecting: true,
+    timed_out: false,
+    unsent: true,
+};
 
 impl Ready {
     fn request(
@@ -102,14 +110,10 @@ impl Ready {
         fuse: &Fuse,
     ) -> Result<http::Request<FusedBody>, http::Error> {
         let path = Bytes::from([&self.prefix, request.path()].concat());
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(PathAndQuery::from_maybe_shared(path)?)
-            .build()?;
         let mut head = http::Request::builder()
             .method(request.method().clone())
-            .uri(uri)
+            .uri(PathAndQuery::from_maybe_shared(path)?)
+            .header(HOST, self.host.clone())
             .header(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
         if let Some(authorization) = authorization {
             head = head.header(AUTHORIZATION, authorization.clone());
@@ -139,42 +143,39 @@ impl Wire for HttpWire {
         let deadline = Instant::now() + limit;
         let (fuse, ready, host) = (Fuse::default(), self.ready()?, self.base_url.host());
         let built = ready.request(request, authorization.as_ref(), &fuse);
-        let mut built =
+        let built =
             built.map_err(|_| Failure::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
-        let connection = capture_connection(&mut built);
-        let unsent = || request.has_body() && fuse.pull();
-        let response = match timeout_at(deadline, ready.client.request(built)).await {
+        let mut connection = match ready.pool.take().await {
+            Some(kept) => kept,
+            None => self.connect(ready, deadline).await?,
+        };
+        let unsent = || request.has_body() && fuse.blown_at().is_none();
+        let response = match timeout_at(deadline, connection.send(built)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(failure(host, &error, unsent())),
+            Ok(Err(error)) => {
+                let signs = explain::Signs {
+                    connecting: false,
+                    timed_out: false,
+                    unsent: unsent(),
+                };
+                return Err(explain::failure(host, &error, &signs));
+            }
             Err(_) => return Err(explain::out_of_time(host, unsent())),
         };
-        // Before its body is read, for then the connection may be kept at once.
-        if !response.status().is_success() {
-            close(&connection);
+        let authorization = authorization.as_ref();
+        let answer = read(&mut connection, response, request, authorization, deadline).await;
+        if answer.status().is_success() && answer.is_complete() {
+            ready.pool.put(connection);
         }
-        let answer = read(response, authorization.as_ref(), deadline).await;
         Ok(answer.leaving(fuse.blown_at()))
-    }
-}
-
-fn failure(host: &str, error: &Error, unsent: bool) -> Failure {
-    let signs = explain::Signs {
-        connecting: error.is_connect(),
-        timed_out: false,
-        unsent,
-    };
-    explain::failure(host, error, &signs)
-}
-
-fn close(connection: &CaptureConnection) {
-    if let Some(connected) = connection.connection_metadata().as_ref() {
-        connected.poison();
     }
 }
 
 // The head is here, so from now on there is an answer, whole or cut.
 async fn read(
+    connection: &mut Connection,
     response: Response<Incoming>,
+    request: &Request,
     authorization: Option<&HeaderValue>,
     deadline: Instant,
 ) -> Answer {
@@ -187,11 +188,11 @@ async fn read(
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     let complete = loop {
-        match timeout_at(deadline, body.frame()).await {
+        match timeout_at(deadline, connection.drive(body.frame())).await {
             Ok(Some(Ok(frame))) => {
                 let Ok(chunk) = frame.into_data() else { continue };
                 let length = first.len() + more.len();
-                if length + chunk.len() > Answer::MAX_BODY {
+                if length + chunk.len() > request.answer_limit() {
                     // What was read of it already may tell what this is.
                     break false;
                 }
