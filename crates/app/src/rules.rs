@@ -38,7 +38,7 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
 // On top of what is known of the provider's rules without asking it.
 fn on_published(provider: &ProviderConfig, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
     let preset = provider.preset();
-    match provider {
+    match *provider {
         // They hold for every account.
         #[cfg(feature = "zoom")]
         ProviderConfig::Zoom(_) => PasswordPolicy::from(preset).and_own(own),

@@ -25,9 +25,9 @@ pub(crate) struct Wired {
 pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Wired> {
     let path = format!("providers.{name}");
     let way = Way::of(config.connection(), &path, problems);
-    Some(match config {
+    Some(match *config {
         #[cfg(feature = "zoom")]
-        ProviderConfig::Zoom(zoom) => {
+        ProviderConfig::Zoom(ref zoom) => {
             let transport = way.transport(&zoom.zoom.limits())?;
             let zoom = Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport));
             let profiles: Arc<dyn UserProfileService> = Arc::<repass_zoom::ZoomService>::clone(&zoom);
@@ -37,7 +37,7 @@ pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems)
             }
         }
         #[cfg(feature = "identity")]
-        ProviderConfig::Identity(portal) => {
+        ProviderConfig::Identity(ref portal) => {
             let transport = way.transport(&portal.identity.limits())?;
             let portal = repass_identity::IdentityService::new(name, portal.identity.clone(), transport);
             Wired {

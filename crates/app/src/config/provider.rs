@@ -31,7 +31,7 @@ pub enum ProviderConfig {
 impl ProviderConfig {
     /// The kind as the configuration spells it.
     pub fn kind(&self) -> &'static str {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
             Self::Zoom(_) => "zoom",
             #[cfg(feature = "identity")]
@@ -41,46 +41,46 @@ impl ProviderConfig {
 
     /// How to reach it.
     pub fn connection(&self) -> &Connection {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
-            Self::Zoom(zoom) => &zoom.connection,
+            Self::Zoom(ref zoom) => &zoom.connection,
             #[cfg(feature = "identity")]
-            Self::Identity(identity) => &identity.connection,
+            Self::Identity(ref identity) => &identity.connection,
         }
     }
 
     #[cfg(feature = "cli")]
     pub(super) fn connection_mut(&mut self) -> &mut Connection {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
-            Self::Zoom(zoom) => &mut zoom.connection,
+            Self::Zoom(ref mut zoom) => &mut zoom.connection,
             #[cfg(feature = "identity")]
-            Self::Identity(identity) => &mut identity.connection,
+            Self::Identity(ref mut identity) => &mut identity.connection,
         }
     }
 
     /// The caller's own rules there.
     pub fn own(&self) -> &Own {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
-            Self::Zoom(zoom) => &zoom.own,
+            Self::Zoom(ref zoom) => &zoom.own,
             #[cfg(feature = "identity")]
-            Self::Identity(identity) => &identity.own,
+            Self::Identity(ref identity) => &identity.own,
         }
     }
 
     pub(super) fn own_mut(&mut self) -> &mut Own {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
-            Self::Zoom(zoom) => &mut zoom.own,
+            Self::Zoom(ref mut zoom) => &mut zoom.own,
             #[cfg(feature = "identity")]
-            Self::Identity(identity) => &mut identity.own,
+            Self::Identity(ref mut identity) => &mut identity.own,
         }
     }
 
     /// The published rules of this kind of provider.
     pub fn preset(&self) -> Preset {
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
             Self::Zoom(_) => Preset::ZoomDefault,
             #[cfg(feature = "identity")]
@@ -93,11 +93,11 @@ impl ProviderConfig {
         let connection = self.connection();
         note(problems, path, connection.validate());
         note(problems, &format!("{path}.auth"), connection.auth.validate());
-        match self {
+        match *self {
             #[cfg(feature = "zoom")]
             Self::Zoom(_) => {}
             #[cfg(feature = "identity")]
-            Self::Identity(portal) => {
+            Self::Identity(ref portal) => {
                 let organization = portal.identity.organization.as_deref();
                 if organization.is_some_and(|organization| !is_guid(organization)) {
                     problems.add(&format!("{path}.organization"), "must be the organization's GUID");
