@@ -1,7 +1,7 @@
 //! No copy of a password is left in the process: all writable memory of a process that made changes
 //! is searched for the passwords, while its connections are still open.
 //!
-//! `REPASS_MEMORY_CHANGES=1000` makes 1,000 changes of each kind instead of the usual number.
+//! 1,000 changes, 250 of each kind; `REPASS_MEMORY_CHANGES=1000` makes 1,000 of each.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(target_os = "linux")]

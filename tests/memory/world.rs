@@ -5,8 +5,6 @@ use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use repass_sandbox::{
     Action, Cut, Fault, IdentityOptions, Lockout, Matching, Options, Provider, Respond, Sandbox, SeededUser,
@@ -175,19 +173,6 @@ impl Subject {
     /// What is left in it of every password of every call so far.
     pub(crate) fn search(&self) -> Vec<Finding> {
         scan::process(self.child.id(), &self.needles).unwrap()
-    }
-
-    /// The same when the connections that its calls have given up are closed, which they are by tasks
-    /// of their own.
-    pub(crate) fn search_when_settled(&self) -> Vec<Finding> {
-        let start = Instant::now();
-        loop {
-            let findings = self.search();
-            if findings.is_empty() || start.elapsed() > Duration::from_secs(3) {
-                return findings;
-            }
-            sleep(Duration::from_millis(50));
-        }
     }
 }
 
