@@ -57,7 +57,7 @@ mod wiring;
 pub use config::{Config, ConfigError};
 pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules};
 pub use repass_domain::*;
-pub use services::{Services, UnknownProvider};
+pub use services::{Services, ServicesBuilder, UnknownProvider};
 
 // The README's Rust is compiled with the documentation's tests.
 #[cfg(doctest)]

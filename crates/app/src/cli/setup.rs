@@ -58,7 +58,7 @@ impl Setup {
         let (name, preset, services) = self.meant(global).await?;
         Ok(Meant {
             service: services.get(name)?,
-            own_rules: services.own_rules(name).cloned(),
+            own_rules: services.own_rules(name),
             preset,
         })
     }

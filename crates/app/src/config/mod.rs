@@ -34,6 +34,7 @@ pub use provider::{ServerToServer, ZoomProvider};
 pub use repass_identity::Deployment;
 #[cfg(feature = "zoom")]
 pub use repass_zoom::{BodyEncoding, Plan};
+pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.
 ///
@@ -143,7 +144,7 @@ impl Config {
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let problems = Problems::default();
-        let config = Self::text_noting(text, &problems);
+        let config = Self::text_noting(text, &[], &problems);
         problems.into_result(config, |config| &config.origins)
     }
 
@@ -173,23 +174,26 @@ impl Config {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let problems = Problems::default();
-        let config = Self::load_noting(path, variables, &problems);
+        let config = Self::load_noting(path, variables, &[], &problems);
         problems.into_result(config, |config| &config.origins)
     }
 
-    pub(crate) fn text_noting(text: &str, problems: &Problems) -> Self {
-        Self::read(Some(document::Source::text(text)), [], problems)
+    /// As [`from_toml`](Self::from_toml), for the caller of [`load_noting`](Self::load_noting).
+    pub(crate) fn text_noting(text: &str, others: &[&str], problems: &Problems) -> Self {
+        Self::read(Some(document::Source::text(text)), [], others, problems)
     }
 
     /// As [`load`](Self::load), but for a caller who has more to check: whatever is bad stands in `problems`
-    /// and has a placeholder in the result.
+    /// and has a placeholder in the result. `others` are the names of providers that are not configured but
+    /// made in code.
     pub(crate) fn load_noting(
         path: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
+        others: &[&str],
         problems: &Problems,
     ) -> Self {
         match path.map(document::Source::file).transpose() {
-            Ok(source) => Self::read(source, variables, problems),
+            Ok(source) => Self::read(source, variables, others, problems),
             Err(problem) => {
                 problems.push(problem);
                 Self::default()
@@ -200,6 +204,7 @@ impl Config {
     fn read(
         source: Option<document::Source>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
+        others: &[&str],
         problems: &Problems,
     ) -> Self {
         let folder = source
@@ -212,44 +217,54 @@ impl Config {
         variables::lay_over(&mut tree, variables, problems);
         let mut config = decode::config(&tree, &folder, problems);
         config.origins = Origins::collect(&tree);
-        config.check(problems);
+        config.check(others, problems);
         config
     }
 
-    /// Judges every value, however the configuration was made.
-    pub(crate) fn check(&self, problems: &Problems) {
+    /// Judges every value, however the configuration was made. `others` as for
+    /// [`load_noting`](Self::load_noting).
+    pub(crate) fn check(&self, others: &[&str], problems: &Problems) {
         // A section that could not be read at all is not here, but its problem is.
-        if self.providers.is_empty() && !problems.any_under("providers") {
+        if self.providers.is_empty() && others.is_empty() && !problems.any_under("providers") {
             problems.add(
                 "providers",
                 "no provider is configured; add a section [providers.NAME]",
             );
         }
+        for name in others {
+            check_name(name, name, problems);
+            if self.providers.contains_key(*name) {
+                let key = format!("providers.{name}");
+                problems.add(&key, "is made in code too; give one of the two another name");
+            }
+        }
         for (name, provider) in &self.providers {
             let key = format!("providers.{name}");
-            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
-                problems.add(&key, "a provider's name is 1 to 64 letters, digits, `-` and `_`");
-            }
+            check_name(name, &key, problems);
             provider.check(&key, problems);
         }
         if let Some(default) = self.default_provider.as_deref()
             && !self.providers.contains_key(default)
+            && !others.contains(&default)
             && !problems.any_under(&format!("providers.{default}"))
         {
             let names = self.providers.keys().map(String::as_str);
-            let hint = did_you_mean(default, names);
+            let hint = did_you_mean(default, names.chain(others.iter().copied()));
             problems.add("default_provider", format!("names no configured provider{hint}"));
         }
     }
 
     /// The provider that is meant when none is named: the one that was chosen, or the only one there is.
     pub fn default_provider(&self) -> Option<&str> {
-        let only = || match self.providers.len() {
-            1 => self.providers.keys().next().map(String::as_str),
-            _ => None,
-        };
-        self.default_provider.as_deref().or_else(only)
+        self.default_among(&[])
+    }
+
+    /// The same when there are others, made in code.
+    pub(crate) fn default_among<'a>(&'a self, others: &[&'a str]) -> Option<&'a str> {
+        let names = self.providers.keys().map(String::as_str);
+        let mut names = names.chain(others.iter().copied());
+        let only = names.next().filter(|_| names.next().is_none());
+        self.default_provider.as_deref().or(only)
     }
 
     /// The providers with their names, ordered by name.
@@ -292,6 +307,13 @@ impl Config {
 
     pub(crate) fn origins(&self) -> &Origins {
         &self.origins
+    }
+}
+
+fn check_name(name: &str, key: &str, problems: &Problems) {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+        problems.add(key, "a provider's name is 1 to 64 letters, digits, `-` and `_`");
     }
 }
 

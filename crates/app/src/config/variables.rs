@@ -6,7 +6,8 @@ use super::document::{Node, Origin, Table, Value};
 use super::problem::{Problem, Problems};
 use super::section::REFERENCE_KINDS;
 
-const PREFIX: &str = "REPASS__";
+/// How the names of all that count begin.
+pub(crate) const PREFIX: &str = "REPASS__";
 
 /// Sets what the variables say; the rest of the tree stays.
 pub(super) fn lay_over(

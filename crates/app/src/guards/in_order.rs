@@ -11,23 +11,16 @@ use repass_domain::{
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
-#[derive(Debug)]
-pub(super) struct InOrder {
-    inner: Arc<dyn PasswordService>,
+/// Whose turn it is. Services that change the same users' passwords share it.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(
     // A user is in it as long as somebody has or awaits a turn.
-    turns: Mutex<HashMap<UserId, Weak<Turn<()>>>>,
-}
+    Mutex<HashMap<UserId, Weak<Turn<()>>>>,
+);
 
-impl InOrder {
-    pub(super) fn new(inner: Arc<dyn PasswordService>) -> Self {
-        Self {
-            inner,
-            turns: Mutex::default(),
-        }
-    }
-
-    fn turn_of(&self, user: &UserId) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+impl Turns {
+    fn of(&self, user: &UserId) -> Arc<Turn<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(user).and_then(Weak::upgrade) {
             return turn;
         }
@@ -39,6 +32,18 @@ impl InOrder {
         turns.insert(user.clone(), Arc::downgrade(&turn));
         turn
     }
+}
+
+#[derive(Debug)]
+pub(super) struct InOrder {
+    inner: Arc<dyn PasswordService>,
+    turns: Arc<Turns>,
+}
+
+impl InOrder {
+    pub(super) fn new(inner: Arc<dyn PasswordService>, turns: Arc<Turns>) -> Self {
+        Self { inner, turns }
+    }
 
     /// The user's turn, in order of arrival, and what is left of the call after waiting for it.
     async fn turn(
@@ -47,7 +52,7 @@ impl InOrder {
         user: &UserId,
     ) -> Result<(OwnedMutexGuard<()>, CallContext), Error> {
         let start = Instant::now();
-        let turn = self.turn_of(user).lock_owned();
+        let turn = self.turns.of(user).lock_owned();
         let turn = timeout(cx.budget(), turn).await.map_err(|_| {
             Error::not_applied(
                 ErrorKind::BudgetExhausted,

@@ -20,6 +20,7 @@ use repass_domain::PasswordService;
 
 pub use audit::{AuditEvent, AuditRecord, AuditSink, JsonLines};
 pub(crate) use breach::BreachCheck;
+pub(crate) use in_order::Turns;
 pub use own_rules::OwnRules;
 
 use at_most::AtMost;
@@ -49,6 +50,7 @@ pub struct Guards {
     audit: Option<Arc<dyn AuditSink>>,
     own_rules: Option<OwnRules>,
     at_most: Option<NonZeroUsize>,
+    turns: Option<Arc<Turns>>,
 }
 
 impl Guards {
@@ -70,13 +72,20 @@ impl Guards {
         self
     }
 
+    /// Takes turns with other services that change the same users' passwords.
+    pub(crate) fn in_turn(mut self, turns: Arc<Turns>) -> Self {
+        self.turns = Some(turns);
+        self
+    }
+
     /// Puts the guards around a service. One change at a time per user always is among them.
     pub fn around(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
         let bounded: Arc<dyn PasswordService> = match self.at_most {
             Some(changes) => Arc::new(AtMost::new(service, changes)),
             None => service,
         };
-        let ordered: Arc<dyn PasswordService> = Arc::new(InOrder::new(bounded));
+        let ordered: Arc<dyn PasswordService> =
+            Arc::new(InOrder::new(bounded, self.turns.clone().unwrap_or_default()));
         let ruled: Arc<dyn PasswordService> = match &self.own_rules {
             Some(rules) => Arc::new(Ruled::new(ordered, rules.clone())),
             None => ordered,

@@ -112,7 +112,7 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         let services = Services::from_file(&file).unwrap();
-        assert_eq!(services.names().collect::<Vec<_>>(), ["portal", "zoom"]);
+        assert_eq!(services.names(), ["portal", "zoom"]);
         let service = services.default_service().unwrap();
         let new = Password::new("New-Passw0rd-1").unwrap();
         service

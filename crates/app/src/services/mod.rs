@@ -1,22 +1,31 @@
 //! From a configuration to services that are ready to be called.
 
-use std::collections::BTreeMap;
+mod builder;
+mod built;
+mod following;
+mod unknown;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use repass_domain::{PasswordService, UserProfileService};
 
-use crate::config::{Config, ConfigError, Problems};
-use crate::guards::{AuditSink, Guards, JsonLines, OwnRules};
-use crate::rules;
-use crate::wiring::{self, Wired};
+use crate::config::{Config, ConfigError};
+use crate::guards::OwnRules;
 
-/// The configured providers, each ready to be called and shared under its name.
+pub use builder::ServicesBuilder;
+pub use unknown::UnknownProvider;
+
+use built::{Built, Parts, Source};
+use following::Following;
+
+/// The providers, each ready to be called and shared under its name: those that are configured, and those
+/// that were [made in code](ServicesBuilder::with).
 ///
 /// Building reads what the configuration refers to (secrets, certificate files) and connects to nothing;
-/// an HTTP client is made at its first request. Cloning is cheap.
+/// an HTTP client is made at its first request. Cloning is cheap, and a clone is the same services.
 ///
 /// ```
 /// # #[cfg(feature = "zoom")] {
@@ -37,11 +46,25 @@ use crate::wiring::{self, Wired};
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
-pub struct Services {
-    default: Option<String>,
-    providers: BTreeMap<String, Wired>,
-    own_rules: BTreeMap<String, OwnRules>,
+///
+/// # Reloading
+///
+/// [`reload`](Self::reload) takes up what has changed since: the file, and every secret and certificate that
+/// it refers to. A service that was handed out before follows: its next call is made under the new
+/// configuration, while the calls under way come to their end under the old one. A service whose provider is
+/// no longer there refuses every call with
+/// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) and sends nothing, until the provider is back.
+///
+/// One change at a time per user holds across a reload, and so do the rate limits of accounts that stay the
+/// same. A bound on the changes under way (`max_in_flight`) counts those of the new configuration only.
+#[derive(Clone)]
+pub struct Services(Arc<Shared>);
+
+struct Shared {
+    parts: Parts,
+    // Held during a reload: there is one at a time.
+    source: Mutex<Source>,
+    built: RwLock<Arc<Built>>,
 }
 
 impl Services {
@@ -50,7 +73,7 @@ impl Services {
     /// # Errors
     /// Every problem of the file and of what it refers to, each with its line; none quotes a secret.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        Self::load(Some(path.as_ref()), [])
+        Self::builder().file(path).build()
     }
 
     /// Builds the services of a configuration in TOML.
@@ -58,9 +81,7 @@ impl Services {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let problems = Problems::default();
-        let config = Config::text_noting(text, &problems);
-        Self::build(config, problems)
+        Self::builder().toml(text).build()
     }
 
     /// Reads a file, if there is one, and builds the services with variables laid over it, as
@@ -72,9 +93,7 @@ impl Services {
         path: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let problems = Problems::default();
-        let config = Config::load_noting(path, variables, &problems);
-        Self::build(config, problems)
+        Self::builder().load(path, variables).build()
     }
 
     /// Builds the services of a configuration made in code.
@@ -82,39 +101,66 @@ impl Services {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn from_config(config: Config) -> Result<Self, ConfigError> {
-        let problems = Problems::default();
-        config.check(&problems);
-        Self::build(config, problems)
+        Self::builder().config(config).build()
     }
 
-    fn build(config: Config, problems: Problems) -> Result<Self, ConfigError> {
-        let mut it = Self {
-            default: config.default_provider().map(str::to_owned),
-            providers: BTreeMap::new(),
-            own_rules: BTreeMap::new(),
-        };
-        let audit = config
-            .audit()
-            .and_then(|file| problems.keep("audit.file", audit_file(file)));
-        for (name, provider) in config.providers() {
-            let mut guards = Guards::default();
-            if let Some(audit) = &audit {
-                guards = guards.audit(Arc::clone(audit));
-            }
-            if let Some(changes) = provider.connection().max_in_flight {
-                guards = guards.at_most(changes);
-            }
-            if let Some(rules) = rules::wired(name, provider, &problems) {
-                guards = guards.own_rules(rules.clone());
-                it.own_rules.insert(name.to_owned(), rules);
-            }
-            if let Some(mut wired) = wiring::provider(name, provider, &problems) {
-                wired.passwords = guards.around(wired.passwords);
-                it.providers.insert(name.to_owned(), wired);
-            }
-        }
-        let built = problems.into_result((it, config), |(_, config)| config.origins());
-        built.map(|(it, _)| it)
+    /// Services from more than a configuration: adapters of your own, an audit into your own sink.
+    pub fn builder() -> ServicesBuilder {
+        ServicesBuilder::default()
+    }
+
+    fn build(source: Source, parts: Parts) -> Result<Self, ConfigError> {
+        let built = parts.build(&source)?;
+        Ok(Self(Arc::new(Shared {
+            parts,
+            source: Mutex::new(source),
+            built: RwLock::new(Arc::new(built)),
+        })))
+    }
+
+    /// Reads anew what the services were built from, the file and all that it refers to, and swaps them, as
+    /// told [above](Self#reloading). It blocks on files and on programs that give secrets: call it by way of
+    /// `tokio::task::spawn_blocking`, when you are told to (a signal, an endpoint) or from time to time.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file); the services stay what they were.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zoom")] {
+    /// use repass::Services;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("repass.toml");
+    /// let zoom = "kind = \"zoom\"\nauth = { kind = \"bearer\", token = { command = [\"echo\", \"a-token\"] } }\n";
+    /// std::fs::write(&file, format!("[providers.zoom]\n{zoom}"))?;
+    /// let services = Services::from_file(&file)?;
+    ///
+    /// std::fs::write(&file, format!("[providers.zoom]\n{zoom}[providers.second]\n{zoom}"))?;
+    /// services.reload()?;
+    /// assert_eq!(services.names(), ["second", "zoom"]);
+    ///
+    /// std::fs::write(&file, "[providers.zoom]\nkind = \"zom\"")?;
+    /// assert!(services.reload().is_err());
+    /// assert_eq!(services.names(), ["second", "zoom"]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let source = self.0.source.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.swap(self.0.parts.build(&source)?);
+        Ok(())
+    }
+
+    /// The same with another configuration, which further [reloads](Self::reload) read anew.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload).
+    pub fn reload_with(&self, config: Config) -> Result<(), ConfigError> {
+        let mut source = self.0.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = Source::Config(config);
+        self.0.swap(self.0.parts.build(&changed)?);
+        *source = changed;
+        Ok(())
     }
 
     /// The service of this name.
@@ -122,7 +168,8 @@ impl Services {
     /// # Errors
     /// There is none; the error names those there are.
     pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
-        Ok(Arc::clone(&self.wired(name)?.passwords))
+        self.0.now().wired(name)?;
+        Ok(self.following(name))
     }
 
     /// What updates users' profiles at the provider of this name; `None` where repass does not.
@@ -130,90 +177,54 @@ impl Services {
     /// # Errors
     /// There is no such provider; the error names those there are.
     pub fn profile(&self, name: &str) -> Result<Option<Arc<dyn UserProfileService>>, UnknownProvider> {
-        Ok(self.wired(name)?.profiles.clone())
+        let has_profiles = self.0.now().wired(name)?.profiles.is_some();
+        Ok(has_profiles.then(|| self.following(name) as _))
     }
 
-    /// The service that is meant when none is named: `default_provider`, or the only one there is.
+    /// The service that is meant when none is named: `default_provider`, or the only one there is. After a
+    /// reload it is still the one of the same name.
     ///
     /// # Errors
     /// There are several, and none was chosen.
     pub fn default_service(&self) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
-        let name = self.default.as_deref().ok_or_else(|| self.unknown(None))?;
+        let now = self.0.now();
+        let name = now.default.as_deref().ok_or_else(|| now.unknown(None))?;
         self.get(name)
     }
 
     /// The caller's own rules for new passwords at a provider, if it has any. Its service applies them
     /// already; they are here to be shown, and to generate passwords by.
-    pub fn own_rules(&self, name: &str) -> Option<&OwnRules> {
-        self.own_rules.get(name)
+    pub fn own_rules(&self, name: &str) -> Option<OwnRules> {
+        self.0.now().own_rules.get(name).cloned()
     }
 
     /// The names of all services, in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.providers.keys().map(String::as_str)
+    pub fn names(&self) -> Vec<String> {
+        self.0.now().providers.keys().cloned().collect()
     }
 
-    fn wired(&self, name: &str) -> Result<&Wired, UnknownProvider> {
-        self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
-    }
-
-    fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
-        UnknownProvider::new(asked, self.names())
+    fn following(&self, name: &str) -> Arc<Following> {
+        Arc::new(Following::new(Arc::clone(&self.0), name))
     }
 }
 
-// Opened for appending, and made for nobody else to read: it names users.
-fn audit_file(file: &Path) -> Result<Arc<dyn AuditSink>, String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(file);
-    let opened = opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    Ok(Arc::new(JsonLines::new(opened)))
-}
-
-/// A provider was asked for that is not configured, or none was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownProvider {
-    asked: Option<String>,
-    configured: Vec<String>,
-}
-
-impl UnknownProvider {
-    pub(crate) fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
-        Self {
-            asked: asked.map(str::to_owned),
-            configured: configured.map(str::to_owned).collect(),
-        }
-    }
-
-    /// The names that there are.
-    pub fn configured(&self) -> &[String] {
-        &self.configured
-    }
-}
-
-impl fmt::Display for UnknownProvider {
+impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let configured = self.configured.join(", ");
-        let Some(asked) = &self.asked else {
-            return write!(
-                f,
-                "no provider was chosen and there is no `default_provider`; configured: {configured}"
-            );
-        };
-        let hint = crate::config::did_you_mean(asked, self.configured.iter().map(String::as_str));
-        let separator = if hint.is_empty() { ";" } else { "" };
-        write!(
-            f,
-            "no provider is called `{}`{hint}{separator} configured: {configured}",
-            asked.escape_debug()
-        )
+        f.debug_tuple("Services").field(&self.names()).finish()
     }
 }
 
-impl std::error::Error for UnknownProvider {}
+impl Shared {
+    /// What holds now; a call that has begun keeps it to its end.
+    fn now(&self) -> Arc<Built> {
+        Arc::clone(&self.built.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn swap(&self, built: Built) {
+        let built = Arc::new(built);
+        *self.built.write().unwrap_or_else(PoisonError::into_inner) = built;
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -233,7 +244,7 @@ mod tests {
     #[test]
     fn each_provider_is_a_service_under_its_name() {
         let services = Services::from_toml(TWO).unwrap();
-        assert_eq!(services.names().collect::<Vec<_>>(), ["portal", "zoom"]);
+        assert_eq!(services.names(), ["portal", "zoom"]);
         assert_eq!(services.default_service().unwrap().provider(), "portal");
         assert_eq!(services.get("zoom").unwrap().provider(), "zoom");
         assert!(services.get("zoom").unwrap().capabilities().administrator);

@@ -1,0 +1,159 @@
+//! What one reading of the configuration gives.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use repass_domain::PasswordService;
+
+use super::UnknownProvider;
+use crate::config::{Config, ConfigError, Problems};
+use crate::guards::{AuditRecord, AuditSink, Guards, JsonLines, OwnRules, Turns};
+use crate::rules;
+use crate::wiring::{self, Wired};
+
+/// Where the configuration is, as often as it is read.
+pub(super) enum Source {
+    Config(Config),
+    Text(String),
+    File(Option<PathBuf>, Vec<(OsString, OsString)>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Config(Config::new())
+    }
+}
+
+/// What stays the same whenever the configuration changes.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) made: Vec<(String, Arc<dyn PasswordService>)>,
+    pub(super) sink: Option<Arc<dyn AuditSink>>,
+    // By provider. Calls that began before a reload still have theirs.
+    turns: Mutex<BTreeMap<String, Arc<Turns>>>,
+}
+
+/// Ready services.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) default: Option<String>,
+    pub(super) providers: BTreeMap<String, Wired>,
+    pub(super) own_rules: BTreeMap<String, OwnRules>,
+}
+
+impl Parts {
+    /// Reads the configuration and wires it.
+    pub(super) fn build(&self, source: &Source) -> Result<Built, ConfigError> {
+        let problems = Problems::default();
+        let made: Vec<&str> = self.made.iter().map(|(name, _)| name.as_str()).collect();
+        let config = match source {
+            Source::Config(config) => {
+                config.check(&made, &problems);
+                config.clone()
+            }
+            Source::Text(text) => Config::text_noting(text, &made, &problems),
+            Source::File(path, variables) => {
+                Config::load_noting(path.as_deref(), variables.iter().cloned(), &made, &problems)
+            }
+        };
+        let mut built = Built {
+            default: config.default_among(&made).map(str::to_owned),
+            providers: BTreeMap::new(),
+            own_rules: BTreeMap::new(),
+        };
+        let guards = self.guards(&config, &problems);
+        self.add_made(&mut built, &guards, &problems);
+        self.add_configured(&mut built, &config, &guards, &problems);
+        let built = problems.into_result((built, config), |(_, config)| config.origins());
+        built.map(|(built, _)| built)
+    }
+
+    // What stands around every service.
+    fn guards(&self, config: &Config, problems: &Problems) -> Guards {
+        let file = config
+            .audit()
+            .and_then(|file| problems.keep("audit.file", audit_file(file)));
+        let sink = match (self.sink.clone(), file) {
+            (Some(sink), Some(file)) => Some(Arc::new(Both(sink, file)) as Arc<dyn AuditSink>),
+            (sink, file) => sink.or(file),
+        };
+        sink.map_or_else(Guards::default, |sink| Guards::default().audit(sink))
+    }
+
+    fn add_made(&self, built: &mut Built, guards: &Guards, problems: &Problems) {
+        for (name, service) in &self.made {
+            if service.provider() != name {
+                let message = "the service made in code calls itself otherwise; give it this name";
+                problems.add(name, message);
+            }
+            let guards = guards.clone().in_turn(self.turns(name));
+            let wired = Wired {
+                passwords: guards.around(Arc::clone(service)),
+                profiles: None,
+            };
+            if built.providers.insert(name.clone(), wired).is_some() {
+                problems.add(
+                    name,
+                    "two services made in code have this name; give one of them another",
+                );
+            }
+        }
+    }
+
+    fn add_configured(&self, built: &mut Built, config: &Config, guards: &Guards, problems: &Problems) {
+        for (name, provider) in config.providers() {
+            let mut guards = guards.clone().in_turn(self.turns(name));
+            if let Some(changes) = provider.connection().max_in_flight {
+                guards = guards.at_most(changes);
+            }
+            if let Some(rules) = rules::wired(name, provider, problems) {
+                guards = guards.own_rules(rules.clone());
+                built.own_rules.insert(name.to_owned(), rules);
+            }
+            if let Some(mut wired) = wiring::provider(name, provider, problems) {
+                wired.passwords = guards.around(wired.passwords);
+                built.providers.insert(name.to_owned(), wired);
+            }
+        }
+    }
+
+    fn turns(&self, name: &str) -> Arc<Turns> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(name.to_owned()).or_default())
+    }
+}
+
+impl Built {
+    pub(super) fn wired(&self, name: &str) -> Result<&Wired, UnknownProvider> {
+        self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
+    }
+
+    pub(super) fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
+        UnknownProvider::new(asked, self.providers.keys().map(String::as_str))
+    }
+}
+
+// Opened for appending, and made for nobody else to read: it names users.
+fn audit_file(file: &Path) -> Result<Arc<dyn AuditSink>, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(file);
+    let opened = opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    Ok(Arc::new(JsonLines::new(opened)))
+}
+
+/// Two sinks that must both keep every record.
+#[derive(Debug)]
+struct Both(Arc<dyn AuditSink>, Arc<dyn AuditSink>);
+
+impl AuditSink for Both {
+    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+        // A record that one of them cannot keep may still be kept by the other.
+        let first = self.0.keep(record);
+        self.1.keep(record).and(first)
+    }
+}

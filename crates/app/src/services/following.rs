@@ -1,0 +1,98 @@
+//! A service that follows reloads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use repass_domain::{
+    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
+    PasswordService, ProfileUpdate, Resolution, UserProfileService,
+};
+
+use super::Shared;
+
+/// Whatever has this name when a call begins.
+pub(super) struct Following {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl Following {
+    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        let name = name.to_owned();
+        Self { shared, name }
+    }
+
+    fn passwords(&self) -> Result<Arc<dyn PasswordService>, Error> {
+        let now = self.shared.now();
+        let wired = now.providers.get(&self.name);
+        wired.map(|it| Arc::clone(&it.passwords)).ok_or_else(gone)
+    }
+
+    fn profiles(&self) -> Result<Arc<dyn UserProfileService>, Error> {
+        let now = self.shared.now();
+        let wired = now.providers.get(&self.name);
+        wired.and_then(|it| it.profiles.clone()).ok_or_else(gone)
+    }
+}
+
+fn gone() -> Error {
+    Error::not_applied(
+        ErrorKind::Misconfigured,
+        "the provider is no longer in the configuration; put it back, or ask for another one",
+    )
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl PasswordService for Following {
+    fn provider(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.passwords()
+            .map_or(Capabilities::NONE, |it| it.capabilities())
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        self.passwords()?.change_password(cx, change).await
+    }
+
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        self.passwords()?.resolve(cx, attempt, change).await
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.passwords()?.policy(cx).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl UserProfileService for Following {
+    fn provider(&self) -> &str {
+        &self.name
+    }
+
+    fn check(&self, update: &ProfileUpdate) -> Result<(), Error> {
+        self.profiles()?.check(update)
+    }
+
+    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<Changed, Error> {
+        self.profiles()?.update_profile(cx, update).await
+    }
+}
+
+impl fmt::Debug for Following {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Following")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

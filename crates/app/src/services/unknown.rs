@@ -1,0 +1,45 @@
+//! A name that stands for no service.
+
+use std::fmt;
+
+/// A provider was asked for that is not configured, or none was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownProvider {
+    asked: Option<String>,
+    configured: Vec<String>,
+}
+
+impl UnknownProvider {
+    pub(crate) fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
+        Self {
+            asked: asked.map(str::to_owned),
+            configured: configured.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The names that there are.
+    pub fn configured(&self) -> &[String] {
+        &self.configured
+    }
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let configured = self.configured.join(", ");
+        let Some(asked) = &self.asked else {
+            return write!(
+                f,
+                "no provider was chosen and there is no `default_provider`; configured: {configured}"
+            );
+        };
+        let hint = crate::config::did_you_mean(asked, self.configured.iter().map(String::as_str));
+        let separator = if hint.is_empty() { ";" } else { "" };
+        write!(
+            f,
+            "no provider is called `{}`{hint}{separator} configured: {configured}",
+            asked.escape_debug()
+        )
+    }
+}
+
+impl std::error::Error for UnknownProvider {}
