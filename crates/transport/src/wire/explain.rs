@@ -103,6 +103,10 @@ fn explain_tls(error: &rustls::Error) -> &'static str {
         Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "its certificate is for another name; check the base URL"
         }
+        // The verifier's own: there is nobody who could vouch for any server.
+        Error::InvalidCertificate(Bad::Other(_)) => {
+            "this system has no certificate authorities; install its CA certificates or set `tls.ca_file`"
+        }
         Error::InvalidCertificate(_) => "its certificate is not valid",
         Error::InvalidMessage(_) => "it does not speak TLS; check the port in the base URL",
         _ => "the TLS handshake failed",

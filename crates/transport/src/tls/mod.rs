@@ -1,13 +1,17 @@
 //! Whom to trust. Verification cannot be switched off.
 
-use std::fmt;
-use std::sync::Arc;
+mod verifier;
 
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::BaseUrl;
+use verifier::Verifier;
 
 /// The authorities whose certificates are trusted: the operating system's, and any added ones.
 #[derive(Clone, Default)]
@@ -32,34 +36,30 @@ impl TrustedRoots {
         Ok(self)
     }
 
-    // Reads the system's store, so it is done for the first https request only.
     pub(crate) fn client_config(&self, base_url: &BaseUrl) -> Result<ClientConfig, String> {
-        let mut roots = RootCertStore::empty();
+        let impossible = |error: rustls::Error| format!("TLS cannot be set up: {error}");
+        let builder = ClientConfig::builder_with_provider(crypto())
+            .with_safe_default_protocol_versions()
+            .map_err(impossible)?;
         if !base_url.is_https() {
             // Plain http to this machine: nothing is verified because nothing is encrypted.
-            return config(roots);
+            let none = builder.with_root_certificates(RootCertStore::empty());
+            return Ok(none.with_no_client_auth());
         }
-        let system = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(system.certs);
-        roots.add_parsable_certificates(self.extra.iter().cloned());
-        if roots.is_empty() {
-            return Err(
-                "no trusted certificate authority was found on this system; install its CA \
-                        certificates or set `tls.ca_file`"
-                    .to_owned(),
-            );
-        }
-        config(roots)
+        let verifier =
+            Verifier::new(self.extra.clone()).map_err(|why| format!("TLS cannot be set up: {why}"))?;
+        let config = builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        Ok(config.with_no_client_auth())
     }
 }
 
-fn config(roots: RootCertStore) -> Result<ClientConfig, String> {
-    // Named here because aws-lc-rs spends some 20 ms on entropy at its first use.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+// Named here because aws-lc-rs spends some 20 ms on entropy at its first use.
+pub(crate) fn crypto() -> Arc<CryptoProvider> {
+    static RING: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+    Arc::clone(&RING)
 }
 
 impl fmt::Debug for TrustedRoots {
