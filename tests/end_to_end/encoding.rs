@@ -17,7 +17,7 @@ fn answers(sandbox: &Sandbox) -> Vec<(u16, u64)> {
 async fn sandbox(body: ZoomBody) -> (Sandbox, Services) {
     let mut options = Options::default();
     options.zoom.body = body;
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = Sandbox::start_with(options).await.unwrap();
     let services = Services::from_config(Config::for_sandbox(&sandbox)).unwrap();
     (sandbox, services)
 }

@@ -288,7 +288,9 @@ fn generated_passwords_come_alone_and_each_is_another() {
 async fn discovered(options: Options) -> Vec<(Provider, repass_sandbox::Sandbox, PasswordPolicy)> {
     let mut all = Vec::new();
     for (provider, name) in [(Provider::Zoom, "zoom"), (Provider::Identity, "portal")] {
-        let sandbox = repass_sandbox::Sandbox::start(options.clone()).await.unwrap();
+        let sandbox = repass_sandbox::Sandbox::start_with(options.clone())
+            .await
+            .unwrap();
         let services = Services::from_config(repass::Config::for_sandbox(&sandbox)).unwrap();
         let policy = services
             .get(name)

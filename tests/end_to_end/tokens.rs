@@ -18,7 +18,7 @@ async fn sandbox(lifetime: Duration) -> (Sandbox, Arc<dyn PasswordService>) {
         ..Options::default()
     };
     options.zoom.token_lifetime = lifetime;
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = Sandbox::start_with(options).await.unwrap();
     let mut zoom = ZoomProvider::new(Auth::ServerToServer(ServerToServer {
         account_id: "sandbox-account".to_owned(),
         client_id: "sandbox-client".to_owned(),

@@ -34,7 +34,7 @@ impl World {
             token: Some(TOKEN.into()),
             ..options
         };
-        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let sandbox = runtime.block_on(Sandbox::start_with(options)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let world = Self {
             sandbox,

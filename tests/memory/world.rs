@@ -57,7 +57,7 @@ impl World {
             ..Options::default()
         };
         let runtime = Runtime::new().unwrap();
-        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let sandbox = runtime.block_on(Sandbox::start_with(options)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         if let Some(pem) = sandbox.ca_pem() {
             fs::write(folder.path().join("ca.pem"), pem).unwrap();

@@ -48,7 +48,7 @@ async fn against_one(seed: u64, calls: u32, tls: bool) -> Summary {
         },
         ..Options::default()
     };
-    let sandbox = Sandbox::start(options)
+    let sandbox = Sandbox::start_with(options)
         .await
         .unwrap_or_else(|error| panic!("no sandbox: {error}"));
     let (services, _ca) = services(&sandbox);

@@ -8,7 +8,7 @@ use repass_sandbox::Sandbox;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sandbox = Sandbox::start_default().await?;
+    let sandbox = Sandbox::start().await?;
     let config = format!(
         r#"
         default_provider = "zoom"

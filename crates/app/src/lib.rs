@@ -49,7 +49,7 @@ pub mod config;
 mod guards;
 mod rules;
 #[cfg(feature = "sandbox")]
-mod sandboxed;
+pub mod sandbox;
 pub mod secret;
 mod services;
 mod wiring;

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use repass::config::{Auth, ZoomProvider};
+use repass::sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
 use repass::secret::SecretRef;
 use repass::{
     CallContext, Changed, Config, Effect, Error, ErrorKind, Password, PasswordService,
     PasswordServiceExt as _, ProfileUpdate, Services,
 };
-use repass_sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -82,10 +82,7 @@ async fn until_a_request_is_in(sandbox: &Sandbox) {
 
 #[tokio::test]
 async fn calls_under_way_end_where_they_began_and_the_next_go_to_the_new_place() {
-    let (before, after) = (
-        Sandbox::start_default().await.unwrap(),
-        Sandbox::start_default().await.unwrap(),
-    );
+    let (before, after) = (Sandbox::start().await.unwrap(), Sandbox::start().await.unwrap());
     let folder = Folder::new();
     let services = Services::from_file(folder.zoom_at(&before)).unwrap();
     let service = services.default_service().unwrap();
@@ -108,7 +105,7 @@ async fn calls_under_way_end_where_they_began_and_the_next_go_to_the_new_place()
 
 #[tokio::test]
 async fn a_user_s_changes_keep_their_order_across_a_reload() {
-    let sandbox = Sandbox::start_default().await.unwrap();
+    let sandbox = Sandbox::start().await.unwrap();
     let folder = Folder::new();
     let services = Services::from_file(folder.zoom_at(&sandbox)).unwrap();
     let service = services.get("zoom").unwrap();
@@ -124,7 +121,7 @@ async fn a_user_s_changes_keep_their_order_across_a_reload() {
 
 #[tokio::test]
 async fn a_broken_configuration_is_told_whole_and_changes_nothing() {
-    let sandbox = Sandbox::start_default().await.unwrap();
+    let sandbox = Sandbox::start().await.unwrap();
     let folder = Folder::new();
     let services = Services::from_file(folder.zoom_at(&sandbox)).unwrap();
     let service = services.default_service().unwrap();
@@ -154,7 +151,7 @@ async fn a_rotated_client_secret_is_taken_up() {
         id: "client".to_owned(),
         secret: "canary-new".into(),
     };
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = Sandbox::start_with(options).await.unwrap();
     let folder = Folder::new();
     folder.write("secret", "canary-old");
     let file = folder.write(
@@ -183,8 +180,8 @@ async fn a_rotated_client_secret_is_taken_up() {
 
 #[tokio::test]
 async fn who_is_gone_sends_nothing_until_they_are_back() {
-    let sandbox = Sandbox::start_default().await.unwrap();
-    let services = Services::from_config(Config::for_sandbox(&sandbox)).unwrap();
+    let sandbox = Sandbox::start().await.unwrap();
+    let services = Services::for_sandbox(&sandbox).unwrap();
     let (service, profiles) = (
         services.get("zoom").unwrap(),
         services.profile("zoom").unwrap().unwrap(),

@@ -31,7 +31,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use repass_sandbox::{Provider, Sandbox};
 //!
-//! let sandbox = Sandbox::start_default().await?;
+//! let sandbox = Sandbox::start().await?;
 //! assert!(sandbox.zoom_base_url().ends_with("/v2"));
 //! assert!(sandbox.accepts(Provider::Zoom, "alice@example.com", "Alice-Start-7"));
 //! assert!(sandbox.ledger().changes.is_empty());

@@ -67,12 +67,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on the current Tokio runtime. It is listening when this returns.
+    /// Starts a sandbox with [`Options::default`] on the current Tokio runtime. It is listening when this
+    /// returns.
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::start_with(Options::default()).await
+    }
+
+    /// The same with other options.
     ///
     /// # Errors
     /// When the address is taken or not this machine's, when certificates cannot be made, and when the options
     /// contradict themselves; nothing is left running then.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start_with(options: Options) -> Result<Self, StartError> {
         check(&options)?;
         let identity = if options.tls {
             Some(tls::identity(options.tls_expired).map_err(StartError::Tls)?)
@@ -98,14 +107,6 @@ impl Sandbox {
             stop,
             server: Some(server),
         })
-    }
-
-    /// Starts a sandbox with [`Options::default`].
-    ///
-    /// # Errors
-    /// When no port can be listened on.
-    pub async fn start_default() -> Result<Self, StartError> {
-        Self::start(Options::default()).await
     }
 
     /// All that a client has to know, as one JSON object when serialized.

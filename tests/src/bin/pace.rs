@@ -47,7 +47,7 @@ async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool
         ..Options::default()
     };
     let sandbox = Arc::new(
-        Sandbox::start(options)
+        Sandbox::start_with(options)
             .await
             .unwrap_or_else(|error| panic!("no sandbox: {error}")),
     );

@@ -35,7 +35,7 @@ impl Setup {
     /// Reads the configuration, or starts the sandbox.
     pub(super) async fn load(global: &Global) -> Result<Self, Stop> {
         if global.sandbox {
-            let started = Sandbox::start_default().await;
+            let started = Sandbox::start().await;
             let sandbox = started.map_err(|error| Stop::internal(format!("no sandbox: {error}")))?;
             return Ok(Self {
                 config: Config::for_sandbox(&sandbox),

@@ -50,7 +50,7 @@ impl Place {
         let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
         elsewhere.set_nonblocking(true).unwrap();
         Self {
-            sandbox: Sandbox::start(options).await.unwrap(),
+            sandbox: Sandbox::start_with(options).await.unwrap(),
             provider,
             audit: Arc::default(),
             elsewhere,

@@ -60,7 +60,7 @@ impl Answer {
 }
 
 pub(crate) async fn start(options: Options) -> Sandbox {
-    Sandbox::start(Options {
+    Sandbox::start_with(Options {
         token: Some(TOKEN.into()),
         ..options
     })

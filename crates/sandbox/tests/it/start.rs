@@ -42,10 +42,7 @@ async fn the_announcement_says_all_that_a_client_needs() {
 
 #[tokio::test]
 async fn a_token_is_generated_for_who_gives_none() {
-    let (one, other) = (
-        Sandbox::start_default().await.unwrap(),
-        Sandbox::start_default().await.unwrap(),
-    );
+    let (one, other) = (Sandbox::start().await.unwrap(), Sandbox::start().await.unwrap());
     assert_ne!(one.announcement().token, other.announcement().token);
     assert_ne!(one.announcement().token, "");
 }
@@ -93,22 +90,22 @@ fn seeds_that_are_none_are_refused_without_quoting_the_password() {
 #[tokio::test]
 async fn contradictions_and_taken_ports_are_start_errors() {
     let seeded = vec!["identity:har-3107=x".parse().unwrap()];
-    let error = Sandbox::start(Options {
+    let error = Sandbox::start_with(Options {
         seeded,
         ..Options::default()
     })
     .await
     .unwrap_err();
     assert!(matches!(error, StartError::NotAGuid(id) if id == "har-3107"));
-    let error = Sandbox::start(Options {
+    let error = Sandbox::start_with(Options {
         users: 1_000_000,
         ..Options::default()
     })
     .await
     .unwrap_err();
     assert!(matches!(error, StartError::TooManyUsers(1_000_000)));
-    let sandbox = Sandbox::start_default().await.unwrap();
-    let error = Sandbox::start(Options {
+    let sandbox = Sandbox::start().await.unwrap();
+    let error = Sandbox::start_with(Options {
         listen: sandbox.addr(),
         ..Options::default()
     })

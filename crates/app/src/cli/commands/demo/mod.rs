@@ -42,7 +42,7 @@ struct Told {
 }
 
 pub(super) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
-    let sandbox = Sandbox::start_default()
+    let sandbox = Sandbox::start()
         .await
         .map_err(|error| Stop::internal(error.to_string()))?;
     let tap = Tap::start(sandbox.addr())
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_story_is_told_truthfully_and_without_a_secret() {
-        let sandbox = Sandbox::start_default().await.unwrap();
+        let sandbox = Sandbox::start().await.unwrap();
         let tap = Tap::start(sandbox.addr()).await.unwrap();
         let (zoom, portal) = (
             format!("http://{}/v2", tap.addr()),

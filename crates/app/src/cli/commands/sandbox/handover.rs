@@ -97,7 +97,7 @@ mod tests {
     async fn works(tls: bool) {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("new \"folder\"/repass.toml");
-        let sandbox = Sandbox::start(Options {
+        let sandbox = Sandbox::start_with(Options {
             tls,
             ..Options::default()
         })
@@ -137,7 +137,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("repass.toml");
         fs::write(&file, "default_provider = \"mine\"").unwrap();
-        let sandbox = Sandbox::start_default().await.unwrap();
+        let sandbox = Sandbox::start().await.unwrap();
         let refusal = write(&file, &sandbox).unwrap_err().lines().concat();
         assert!(refusal.contains("is not a sandbox's"), "{refusal}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "default_provider = \"mine\"");

@@ -1,0 +1,69 @@
+//! Both providers, emulated over real HTTP in this process, for tests of whatever calls repass.
+//!
+//! [`Sandbox::start`] is all there is to set up. Then faults are armed with [`Sandbox::inject`], and
+//! [`Sandbox::ledger`] and [`Sandbox::accepts`] tell what was really done, whatever the caller believes:
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
+//! use repass::{CallContext, Effect, Password, PasswordServiceExt as _, Services};
+//!
+//! let sandbox = Sandbox::start().await?;
+//! let service = Services::for_sandbox(&sandbox)?.get("zoom")?;
+//!
+//! // The provider makes alice's next change, and the connection breaks before it says so.
+//! let cut = Cut { at: CutAt::Answer, how: CutHow::Rst };
+//! sandbox.inject(Fault {
+//!     matching: Matching { user: Some("alice@example.com".into()), ..Matching::default() },
+//!     action: Action { when: When::AfterApply, cut: Some(cut), ..Action::default() },
+//! })?;
+//! let new = Password::new("New-Passw0rd-1")?;
+//! let error = service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await.unwrap_err();
+//!
+//! assert_eq!(error.effect(), Effect::Unknown);
+//! assert!(sandbox.accepts(Provider::Zoom, "alice@example.com", "New-Passw0rd-1"));
+//! assert_eq!(sandbox.ledger().count(Provider::Zoom, "alice@example.com"), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! The users there are, with their passwords, are in [`Sandbox::announcement`]; [`Options::seeded`] adds
+//! others. Each test can have a sandbox of its own.
+
+pub use repass_sandbox::*;
+
+use crate::config::{Auth, IdentityProvider, ZoomProvider};
+use crate::secret::SecretRef;
+use crate::{Config, ConfigError, Services};
+
+impl Services {
+    /// Both providers of a running sandbox, ready to be called, as [`Config::for_sandbox`] names them.
+    ///
+    /// # Errors
+    /// Never for a sandbox in plain HTTP; the type is [`from_config`](Self::from_config)'s.
+    pub fn for_sandbox(sandbox: &Sandbox) -> Result<Self, ConfigError> {
+        Self::from_config(Config::for_sandbox(sandbox))
+    }
+}
+
+impl Config {
+    /// Both providers of a running sandbox, as `zoom` (the default) and `portal`, where users can be
+    /// named by e-mail address too. For one that speaks TLS, `tls.ca_file` is still to be set.
+    pub fn for_sandbox(sandbox: &Sandbox) -> Self {
+        Self::for_sandbox_at(sandbox, sandbox.zoom_base_url(), sandbox.identity_base_url())
+    }
+
+    /// The same by way of other addresses.
+    pub(crate) fn for_sandbox_at(sandbox: &Sandbox, zoom_base_url: &str, identity_base_url: &str) -> Self {
+        let auth = Auth::Bearer {
+            token: SecretRef::Value(sandbox.token().clone()),
+        };
+        let mut portal = IdentityProvider::new(identity_base_url, auth.clone());
+        portal.identity.organization = Some(sandbox.announcement().identity.partition.clone());
+        let mut zoom = ZoomProvider::new(auth);
+        zoom_base_url.clone_into(&mut zoom.connection.base_url);
+        Self::new()
+            .with_provider("zoom", zoom)
+            .with_provider("portal", portal)
+            .with_default_provider("zoom")
+    }
+}
