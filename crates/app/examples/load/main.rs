@@ -126,14 +126,23 @@ fn report(args: &Args, all: usize, applied: usize, seconds: f64, cpu: Duration) 
         .map_or_else(String::new, |value| value.get_name().to_owned());
     if args.json {
         println!(
-            r#"{{"stack":"{stack}","concurrency":{},"changes":{all},"applied":{applied},"seconds":{seconds:.3},"rate":{rate:.0},"cpu_us_per_change":{each:.1}}}"#,
-            args.concurrency
+            r#"{{"stack":"{stack}","concurrency":{},"changes":{all},"applied":{applied},"seconds":{seconds:.3},"rate":{rate:.0},"cpu_us_per_change":{each:.1},"peak_kib":{}}}"#,
+            args.concurrency,
+            peak_kib(),
         );
     } else {
         println!(
             "{stack}: {applied} of {all} applied in {seconds:.2} s, {rate:.0}/s, {each:.1} µs of CPU each"
         );
     }
+}
+
+/// The most memory that this process ever held.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The processor time of this process's threads so far.
