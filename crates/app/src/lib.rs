@@ -55,7 +55,7 @@ mod services;
 mod wiring;
 
 pub use config::{Config, ConfigError};
-pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules};
+pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules, describe_metrics};
 pub use repass_domain::*;
 pub use services::{Services, ServicesBuilder, UnknownProvider};
 

@@ -24,7 +24,7 @@ pub(crate) struct Wired {
 /// A provider under its configured name; `None` with a problem noted for each reason.
 pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Wired> {
     let path = format!("providers.{name}");
-    let way = Way::of(config.connection(), &path, problems);
+    let way = Way::of(name, config.connection(), &path, problems);
     Some(match *config {
         #[cfg(feature = "zoom")]
         ProviderConfig::Zoom(ref zoom) => {
@@ -50,6 +50,7 @@ pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems)
 
 // The way to a provider.
 struct Way<'a> {
+    name: &'a str,
     connection: &'a Connection,
     roots: TrustedRoots,
     path: &'a str,
@@ -57,10 +58,11 @@ struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    fn of(connection: &'a Connection, path: &'a str, problems: &'a Problems) -> Self {
+    fn of(name: &'a str, connection: &'a Connection, path: &'a str, problems: &'a Problems) -> Self {
         let ca_file = connection.tls.ca_file.as_deref();
         let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
         Self {
+            name,
             connection,
             roots: roots.unwrap_or_default(),
             path,
@@ -73,9 +75,8 @@ impl<'a> Way<'a> {
         let (credentials, account) = self.credentials()?;
         let governor = accounts::governor(&format!("{} {account}", self.connection.base_url), limits);
         let wire = HttpWire::new(url?, self.roots.clone(), self.connection.connect_timeout);
-        Some(Arc::new(
-            HttpTransport::new(wire, credentials, self.timeouts()).governed(governor),
-        ))
+        let transport = HttpTransport::new(wire, credentials, self.timeouts());
+        Some(Arc::new(transport.governed(governor).named(self.name)))
     }
 
     // With what tells this account from others at the same address.
@@ -114,7 +115,7 @@ impl<'a> Way<'a> {
     // A connection of its own for each token: kept connections keep what went over them.
     fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
         let wire = OneShotWire::new(url, self.roots.clone(), self.connection.connect_timeout);
-        Arc::new(HttpTransport::new(wire, credentials, self.timeouts()))
+        Arc::new(HttpTransport::new(wire, credentials, self.timeouts()).named(self.name))
     }
 
     fn url(&self, key: &str, url: &str) -> Option<BaseUrl> {

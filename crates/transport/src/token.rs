@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use crate::{Answer, Cause, Failure, Request, Transport};
+use crate::{Answer, Cause, Failure, Meter, Request, Transport};
 
 /// What goes into the `Authorization` header of every request.
 #[derive(Debug)]
@@ -36,11 +36,15 @@ impl Credentials {
         }
     }
 
-    pub(crate) async fn token(&self, limit: Duration) -> Result<Option<Token>, Failure> {
+    pub(crate) async fn token(
+        &self,
+        limit: Duration,
+        meter: Option<&Meter>,
+    ) -> Result<Option<Token>, Failure> {
         match self {
             Self::None => Ok(None),
             Self::Fixed(token) => Ok(Some(token.clone())),
-            Self::Granted(grant) => grant.token(limit).await.map(Some),
+            Self::Granted(grant) => grant.token(limit, meter).await.map(Some),
         }
     }
 
@@ -193,7 +197,7 @@ impl TokenGrant {
         }
     }
 
-    async fn token(&self, limit: Duration) -> Result<Token, Failure> {
+    async fn token(&self, limit: Duration, meter: Option<&Meter>) -> Result<Token, Failure> {
         let asked = Instant::now();
         let kept = self.kept().clone();
         let still_good = kept.filter(|kept| asked < kept.expires);
@@ -227,6 +231,13 @@ impl TokenGrant {
             limit
         };
         let fetched = self.fetch(limit.saturating_sub(asked.elapsed())).await;
+        if let Some(meter) = meter {
+            meter.token_refresh(match &fetched {
+                Ok(_) => "granted",
+                Err(failure) if failure.cause() == Cause::TokenRefused => "refused",
+                Err(_) => "failed",
+            });
+        }
         if let (Err(_), Some(kept)) = (&fetched, still_good.filter(|kept| Instant::now() < kept.expires)) {
             self.renew_later(&kept.token);
             return Ok(kept.token);

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::Backoff;
 use crate::governor::Limited;
 use crate::{
-    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Observed, Request, Resend, Token,
-    Wire, retry_after,
+    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Meter, Observed, Request, Resend,
+    Token, Wire, retry_after,
 };
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
@@ -59,6 +59,7 @@ pub struct HttpTransport {
     backoff: Backoff,
     governor: Arc<Governor>,
     wall_clock: fn() -> SystemTime,
+    meter: Option<Meter>,
 }
 
 impl HttpTransport {
@@ -71,6 +72,7 @@ impl HttpTransport {
             backoff: Backoff::new(rand::random()),
             governor: Arc::new(Governor::new([])),
             wall_clock: SystemTime::now,
+            meter: None,
         }
     }
 
@@ -109,6 +111,12 @@ impl HttpTransport {
         self
     }
 
+    /// The same with metrics, under this name of the provider. See [`describe_metrics`](crate::describe_metrics).
+    pub fn named(mut self, provider: impl Into<String>) -> Self {
+        self.meter = Some(Meter::new(provider));
+        self
+    }
+
     async fn attempt(
         &self,
         request: &Request,
@@ -118,8 +126,11 @@ impl HttpTransport {
         let start = Instant::now();
         let limit = left.min(self.attempt_timeout);
         let result = self.wire.attempt(request, token.map(Token::header), limit).await;
-        let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let operation = request.operation;
+        let (operation, elapsed) = (request.operation, start.elapsed());
+        if let Some(meter) = &self.meter {
+            meter.request_took(operation, elapsed);
+        }
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(answer) => {
                 let status = answer.status().as_u16();
@@ -145,7 +156,17 @@ impl HttpTransport {
             Some(told) => Limited::Until(told),
             None => Limited::ForNow,
         };
-        (observed, (observed == Observed::RateLimited).then(limited))
+        let limited = (observed == Observed::RateLimited).then(limited);
+        if limited.is_some() {
+            self.rate_limited("refused");
+        }
+        (observed, limited)
+    }
+
+    fn rate_limited(&self, kind: &'static str) {
+        if let Some(meter) = &self.meter {
+            meter.rate_limited(kind);
+        }
     }
 
     // `None`: it is not to be sent again.
@@ -177,8 +198,10 @@ impl HttpTransport {
         let left = || request.budget.saturating_sub(start.elapsed());
         let (mut resends, mut token_renewed) = (0, false);
         loop {
-            let token = self.credentials.token(left()).await?;
-            let place = self.governor.admit(request.rate_label, left()).await?;
+            let meter = self.meter.as_ref();
+            let token = self.credentials.token(left(), meter).await?;
+            let place = self.governor.admit(request.rate_label, left()).await;
+            let place = place.inspect_err(|_| self.rate_limited("no_place"))?;
             if left().is_zero() {
                 let why = "no time was left to send the request";
                 let result = Err(Failure::not_sent(Cause::BudgetExhausted, why));

@@ -1,9 +1,10 @@
-//! What stands around an adapter: a record of every change, the caller's own rules, one change at a
-//! time per user, and a bound on how many are under way.
+//! What stands around an adapter: metrics and a span for every call, a record of every change, the caller's
+//! own rules, one change at a time per user, and a bound on how many are under way.
 //!
-//! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what is
-//! refused or waits for its turn is on record already, a password that breaks the caller's rules
-//! waits for nobody, and a user's second change does not take a place while it waits for the first. There is no guard for time, retries or fail-over. A future that is
+//! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what cannot be put on
+//! record counts as well, what is refused or waits for its turn is on record already, a password that breaks the
+//! caller's rules waits for nobody, and a user's second change does not take a place while it waits for the first.
+//! There is no guard for time, retries or fail-over. A future that is
 //! dropped around a call destroys the evidence of what was sent, a second retry loop multiplies
 //! the first, and two providers would make two truths.
 
@@ -11,6 +12,7 @@ mod at_most;
 mod audit;
 mod breach;
 mod in_order;
+mod measured;
 mod own_rules;
 
 use std::num::NonZeroUsize;
@@ -21,15 +23,17 @@ use repass_domain::PasswordService;
 pub use audit::{AuditEvent, AuditRecord, AuditSink, JsonLines};
 pub(crate) use breach::BreachCheck;
 pub(crate) use in_order::Turns;
+pub use measured::describe_metrics;
 pub use own_rules::OwnRules;
 
 use at_most::AtMost;
 use audit::Audited;
 use in_order::InOrder;
+use measured::Measured;
 use own_rules::Ruled;
 
-/// Which guards stand around a service, from outside: audit, the caller's own rules, one change at a
-/// time per user, a bound on the changes under way, the adapter.
+/// Which guards stand around a service, from outside: metrics and spans, audit, the caller's own rules, one
+/// change at a time per user, a bound on the changes under way, the adapter.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -78,7 +82,8 @@ impl Guards {
         self
     }
 
-    /// Puts the guards around a service. One change at a time per user always is among them.
+    /// Puts the guards around a service. Metrics with spans, and one change at a time per user, always are among
+    /// them.
     pub fn around(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
         let bounded: Arc<dyn PasswordService> = match self.at_most {
             Some(changes) => Arc::new(AtMost::new(service, changes)),
@@ -90,9 +95,10 @@ impl Guards {
             Some(rules) => Arc::new(Ruled::new(ordered, rules.clone())),
             None => ordered,
         };
-        match &self.audit {
+        let audited: Arc<dyn PasswordService> = match &self.audit {
             Some(sink) => Arc::new(Audited::new(ruled, Arc::clone(sink))),
             None => ruled,
-        }
+        };
+        Arc::new(Measured::new(audited))
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use repass_domain::{PasswordService, UserProfileService};
 
 use crate::config::{Config, ConfigError};
-use crate::guards::OwnRules;
+use crate::guards::{OwnRules, describe_metrics};
 
 pub use builder::ServicesBuilder;
 pub use unknown::UnknownProvider;
@@ -111,6 +111,7 @@ impl Services {
 
     fn build(source: Source, parts: Parts) -> Result<Self, ConfigError> {
         let built = parts.build(&source)?;
+        describe_metrics();
         Ok(Self(Arc::new(Shared {
             parts,
             source: Mutex::new(source),

@@ -1,0 +1,275 @@
+//! What the metrics tell of calls, and what they never tell.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use metrics_util::debugging::DebugValue::{Counter, Gauge, Histogram};
+use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
+use repass::sandbox::{
+    Action, Cut, CutAt, CutHow, Fault, Matching, OAuthClient, Options, Respond, Sandbox, When,
+};
+use repass::{
+    CallContext, Changed, Effect, Error, ErrorKind, InMemoryPasswordService, Password, PasswordChange,
+    PasswordService, PasswordServiceExt as _, Resolution, Services,
+};
+use tokio::task::yield_now;
+
+const ALICE: &str = "alice@example.com";
+
+/// Runs some work with a recorder of its own.
+fn recorded<W: Future<Output = ()>>(work: impl FnOnce(Snapshotter) -> W) {
+    let recorder = DebuggingRecorder::new();
+    let work = work(recorder.snapshotter());
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(work));
+}
+
+/// Each metric with its labels, and its number or how many values it has, since the last look.
+fn look(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let told = snapshotter.snapshot().into_vec().into_iter();
+    let told = told.map(|(key, unit, description, value)| {
+        let (name, labels) = key.key().clone().into_parts();
+        assert!(
+            unit.is_some() && description.is_some(),
+            "{name:?} is not described"
+        );
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|it| format!("{}={}", it.key(), it.value()))
+            .collect();
+        let value = match value {
+            #[expect(clippy::cast_precision_loss, reason = "a few")]
+            Counter(count) => count as f64,
+            Gauge(level) => level.into_inner(),
+            #[expect(clippy::cast_precision_loss, reason = "a few")]
+            Histogram(values) => {
+                let plausible = |seconds: f64| (0.0..60.0).contains(&seconds);
+                assert!(values.iter().all(|it| plausible(it.into_inner())), "{values:?}");
+                values.len() as f64
+            }
+        };
+        (format!("{}{{{}}}", name.as_str(), labels.join(",")), value)
+    });
+    told.filter(|(_, value)| *value != 0.0).collect()
+}
+
+fn metrics(expected: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    expected
+        .iter()
+        .map(|(metric, value)| ((*metric).to_owned(), *value))
+        .collect()
+}
+
+async fn reset(service: &dyn PasswordService, new: &str) -> Result<Changed, Error> {
+    let new = Password::new(new).unwrap();
+    let cx = CallContext::with_budget(Duration::from_secs(10));
+    service.reset(&cx, ALICE.parse().unwrap(), new).await
+}
+
+fn strike(sandbox: &Sandbox, action: Action) {
+    let matching = Matching {
+        path_contains: Some("password".to_owned()),
+        ..Matching::default()
+    };
+    sandbox.inject(Fault { matching, action }).unwrap();
+}
+
+#[test]
+fn every_outcome_is_counted_once_and_nobody_is_named() {
+    recorded(|snapshotter| async move {
+        let sandbox = Sandbox::start().await.unwrap();
+        let services = Services::for_sandbox(&sandbox).unwrap();
+        let (zoom, portal) = (services.get("zoom").unwrap(), services.get("portal").unwrap());
+        reset(&*zoom, "New-Passw0rd-1").await.unwrap();
+        // Refused before anything is sent.
+        reset(&*zoom, "weak").await.unwrap_err();
+        let cx = CallContext::default();
+        let wrong = portal.replace(
+            &cx,
+            ALICE.parse().unwrap(),
+            Password::new("canary-wrong").unwrap(),
+            Password::new("New-Passw0rd-1").unwrap(),
+        );
+        assert_eq!(wrong.await.unwrap_err().kind(), ErrorKind::WrongCurrentPassword);
+
+        // Dropped while the provider takes its time.
+        let slow = Action {
+            delay_ms: 60_000,
+            ..Action::default()
+        };
+        strike(&sandbox, slow);
+        let before = sandbox.requests();
+        let arrived = async {
+            while sandbox.requests() == before {
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = reset(&*zoom, "New-Passw0rd-2") => panic!("{ended:?}"),
+            () = arrived => {}
+        }
+        sandbox.clear_faults();
+
+        assert_eq!(
+            look(&snapshotter),
+            metrics(&[
+                (
+                    "repass_password_operations_total{provider=portal,operation=change,outcome=not_applied}",
+                    1.0
+                ),
+                (
+                    "repass_password_operations_total{provider=zoom,operation=reset,outcome=abandoned}",
+                    1.0
+                ),
+                (
+                    "repass_password_operations_total{provider=zoom,operation=reset,outcome=applied}",
+                    1.0
+                ),
+                (
+                    "repass_password_operations_total{provider=zoom,operation=reset,outcome=not_applied}",
+                    1.0
+                ),
+                ("repass_policy_violations_total{code=digit}", 1.0),
+                ("repass_policy_violations_total{code=min_length}", 1.0),
+                ("repass_policy_violations_total{code=mixed_case}", 1.0),
+                (
+                    "repass_provider_request_duration_seconds{provider=portal,operation=identity.change}",
+                    1.0
+                ),
+                (
+                    "repass_provider_request_duration_seconds{provider=portal,operation=identity.lookup}",
+                    1.0
+                ),
+                (
+                    "repass_provider_request_duration_seconds{provider=zoom,operation=zoom.password}",
+                    1.0
+                ),
+            ])
+        );
+    });
+}
+
+#[test]
+fn unknown_outcomes_count_until_they_are_settled() {
+    recorded(|snapshotter| async move {
+        const UNKNOWN: &str = "repass_unknown_outcomes{provider=ledger}";
+        let service = InMemoryPasswordService::new("ledger").with_user(ALICE, "old");
+        let service = std::sync::Arc::new(service);
+        let services = Services::builder().with("ledger", std::sync::Arc::clone(&service));
+        let services = services.build().unwrap();
+        let guarded = services.default_service().unwrap();
+        let mut attempts = Vec::new();
+        for new in ["one", "two"] {
+            service.lose_next_answer();
+            let error = reset(&*guarded, new).await.unwrap_err();
+            assert_eq!(error.effect(), Effect::Unknown);
+            attempts.push(error.attempt().unwrap().clone());
+        }
+        assert_eq!(look(&snapshotter)[UNKNOWN], 2.0);
+        // It lasts as long as the process, not as long as a configuration.
+        services.reload().unwrap();
+        let change = PasswordChange::reset(ALICE.parse().unwrap(), Password::new("two").unwrap());
+        for (attempt, left) in attempts.iter().chain(&attempts).zip([1.0, 0.0, 0.0, 0.0]) {
+            let settled = guarded.resolve(&CallContext::default(), attempt, &change).await;
+            assert_eq!(settled.unwrap(), Resolution::InPlace);
+            assert_eq!(look(&snapshotter).get(UNKNOWN).copied().unwrap_or(0.0), left);
+        }
+    });
+}
+
+#[test]
+fn tokens_and_rate_limits_are_counted_and_no_secret_is_told() {
+    recorded(|snapshotter| async move {
+        let mut options = Options {
+            token: Some("canary-token".into()),
+            ..Options::default()
+        };
+        options.zoom.client = OAuthClient {
+            id: "canary-client".to_owned(),
+            secret: "canary-secret".into(),
+        };
+        let sandbox = Sandbox::start_with(options).await.unwrap();
+        let config = |secret| {
+            format!(
+                "[providers.zoom]\nkind = \"zoom\"\nbase_url = \"{}\"\n[providers.zoom.auth]\n\
+                 kind = \"server-to-server\"\naccount_id = \"{}\"\nclient_id = \"canary-client\"\n\
+                 client_secret = {{ command = [\"echo\", \"{secret}\"] }}\ntoken_url = \"{}\"\n",
+                sandbox.zoom_base_url(),
+                sandbox.announcement().zoom.account_id,
+                sandbox.zoom_token_url(),
+            )
+        };
+        let wrong = Services::from_toml(&config("canary-wrong")).unwrap();
+        reset(&*wrong.default_service().unwrap(), "New-Passw0rd-1")
+            .await
+            .unwrap_err();
+        let services = Services::from_toml(&config("canary-secret")).unwrap();
+        let zoom = services.default_service().unwrap();
+        let lost = Action {
+            when: When::AfterApply,
+            cut: Some(Cut {
+                at: CutAt::Answer,
+                how: CutHow::Rst,
+            }),
+            ..Action::default()
+        };
+        strike(&sandbox, lost);
+        reset(&*zoom, "New-Passw0rd-1").await.unwrap_err();
+        let limited = Respond {
+            status: 429,
+            headers: [("retry-after".to_owned(), "3600".to_owned())].into(),
+            body: "canary %PASSWORD%".to_owned(),
+            pad_to: 0,
+        };
+        let limited = Action {
+            respond: Some(limited),
+            ..Action::default()
+        };
+        strike(&sandbox, limited);
+        for _ in 0..2 {
+            let error = reset(&*zoom, "New-Passw0rd-2").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::RateLimited);
+        }
+        let told = look(&snapshotter);
+        assert_eq!(
+            told,
+            metrics(&[
+                (
+                    "repass_password_operations_total{provider=zoom,operation=reset,outcome=not_applied}",
+                    3.0
+                ),
+                (
+                    "repass_password_operations_total{provider=zoom,operation=reset,outcome=unknown}",
+                    1.0
+                ),
+                (
+                    "repass_provider_rate_limited_total{provider=zoom,kind=no_place}",
+                    1.0
+                ),
+                (
+                    "repass_provider_rate_limited_total{provider=zoom,kind=refused}",
+                    1.0
+                ),
+                (
+                    "repass_provider_request_duration_seconds{provider=zoom,operation=zoom.password}",
+                    2.0
+                ),
+                (
+                    "repass_provider_request_duration_seconds{provider=zoom,operation=zoom.token}",
+                    2.0
+                ),
+                ("repass_token_refresh_total{provider=zoom,result=granted}", 1.0),
+                ("repass_token_refresh_total{provider=zoom,result=refused}", 1.0),
+                ("repass_unknown_outcomes{provider=zoom}", 1.0),
+            ])
+        );
+        let text = format!("{told:?}");
+        for secret in ["canary", "alice", "Passw0rd"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    });
+}
