@@ -1,0 +1,199 @@
+//! The rows that are asked for: CSV or JSON lines, streamed, each one judged by itself.
+
+mod bytes;
+mod csv;
+mod json;
+mod record;
+mod seen;
+
+use std::fmt;
+use std::io::Read;
+
+use repass_domain::{Password, UserId};
+
+use self::bytes::Bytes;
+use self::csv::Csv;
+use self::json::Json;
+use self::seen::Seen;
+use crate::{Names, Problem};
+
+/// The longest row that is read, in bytes. A longer one is refused without being kept.
+pub const LONGEST_ROW: usize = 64 * 1024;
+
+/// Where the new passwords come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passwords {
+    /// The input gives one for each row.
+    Given,
+    /// One is made for each row; the input gives none.
+    Generated,
+}
+
+/// A row that can be sent.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) line: u64,
+    pub(crate) user: UserId,
+    pub(crate) provider: usize,
+    pub(crate) new: Option<Password>,
+    pub(crate) current: Option<Password>,
+}
+
+/// A row that cannot, and why. Holds nothing of its text but a user that is one.
+#[derive(Debug)]
+pub(crate) struct BadRow {
+    pub(crate) line: u64,
+    pub(crate) user: Option<UserId>,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: String,
+}
+
+/// What stands on one line, or on several where quotes hold them together.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Row(Row),
+    Bad(BadRow),
+}
+
+/// Rows, read one by one. Passwords are only in memory that is wiped, and only while their row is looked at.
+///
+/// CSV has a header that names the columns, in any order: `user`, and where it applies `new_password`,
+/// `current_password`, `provider`; it is separated by commas, semicolons or tabs. JSON lines have an object with
+/// the same keys on each line. Which of the two it is shows in the first byte. A byte order mark and CR LF are
+/// taken; passwords are taken byte for byte, blanks included. A `current_password` makes it a change by the user,
+/// otherwise it is an administrator's reset.
+pub struct Input {
+    format: Format,
+    shown: String,
+    names: Names,
+    passwords: Passwords,
+    seen: Seen,
+}
+
+enum Format {
+    Csv(Box<Csv<Box<dyn Read + Send>>>),
+    Json(Json<Box<dyn Read + Send>>),
+    Nothing,
+}
+
+impl Input {
+    /// Reads the beginning of `source`, which should not buffer. `shown` is what messages call it.
+    ///
+    /// # Errors
+    /// It cannot be read, or its header names no users or unknown columns.
+    pub fn new(
+        source: Box<dyn Read + Send>,
+        shown: impl Into<String>,
+        names: Names,
+        passwords: Passwords,
+    ) -> Result<Self, Problem> {
+        let shown = shown.into();
+        let wrong = |what: String| Problem::usage(format!("{shown}: {what}"));
+        let mut bytes = Bytes::new(source);
+        let start = bytes
+            .peek(|start| start.len() >= 3)
+            .map_err(|error| unreadable(&shown, &error))?;
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+            return Err(wrong("is UTF-16; save it as UTF-8".to_owned()));
+        }
+        if start.starts_with(b"\xef\xbb\xbf") {
+            bytes.consume(3);
+        }
+        let first = first_visible(&mut bytes).map_err(|error| unreadable(&shown, &error))?;
+        let format = match first {
+            None => Format::Nothing,
+            Some(b'[') => {
+                return Err(wrong(
+                    "is a JSON array; give JSON lines: one object a line, without brackets around them"
+                        .to_owned(),
+                ));
+            }
+            Some(b'{') => Format::Json(Json::new(bytes)),
+            Some(_) => {
+                let read = Csv::new(bytes, passwords).map_err(|error| unreadable(&shown, &error))?;
+                Format::Csv(Box::new(read.map_err(wrong)?))
+            }
+        };
+        Ok(Self {
+            format,
+            shown,
+            names,
+            passwords,
+            seen: Seen::new(),
+        })
+    }
+
+    /// Whether rows may name their providers. In JSON lines they always may.
+    pub fn may_name_providers(&self) -> bool {
+        match &self.format {
+            Format::Csv(csv) => csv.names_providers(),
+            Format::Json(_) => true,
+            Format::Nothing => false,
+        }
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The next row, good or bad; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Item>, Problem> {
+        let (line, read) = match &mut self.format {
+            Format::Csv(csv) => csv.next(),
+            Format::Json(json) => json.next(),
+            Format::Nothing => return Ok(None),
+        }
+        .map_err(|error| unreadable(&self.shown, &error))?;
+        let Some(record) = read else { return Ok(None) };
+        let item = match record {
+            Ok(record) => record.judge(line, &self.names, self.passwords),
+            Err(reason) => Item::Bad(BadRow::new(line, None, reason)),
+        };
+        Ok(Some(match item {
+            Item::Row(row) => self.unless_seen(row),
+            bad @ Item::Bad(_) => bad,
+        }))
+    }
+
+    fn unless_seen(&mut self, row: Row) -> Item {
+        let provider = self.names.name(row.provider);
+        match self.seen.first_line(provider, &row.user, row.line) {
+            None => Item::Row(row),
+            Some(first) => Item::Bad(BadRow {
+                line: row.line,
+                user: Some(row.user),
+                kind: "duplicate_row",
+                reason: format!("duplicate of line {first}: the same user at the same provider"),
+            }),
+        }
+    }
+}
+
+impl BadRow {
+    fn new(line: u64, user: Option<UserId>, reason: String) -> Self {
+        Self {
+            line,
+            user,
+            kind: "invalid_row",
+            reason,
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("shown", &self.shown)
+            .finish_non_exhaustive()
+    }
+}
+
+fn first_visible<R: Read>(bytes: &mut Bytes<R>) -> std::io::Result<Option<u8>> {
+    let visible = |byte: &u8| !byte.is_ascii_whitespace();
+    let start = bytes.peek(|start| start.iter().any(visible))?;
+    Ok(start.iter().copied().find(visible))
+}
+
+fn unreadable(shown: &str, error: &std::io::Error) -> Problem {
+    Problem::usage(format!("cannot read {shown}: {error}"))
+}

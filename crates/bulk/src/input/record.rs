@@ -1,0 +1,84 @@
+//! One row as it was read, and whether it can be sent.
+
+use repass_domain::{InvalidPassword, Password, UserId};
+
+use super::{BadRow, Item, Passwords, Row};
+use crate::Names;
+
+/// The columns that there are.
+pub(super) const COLUMNS: &str = "user, new_password, current_password, provider";
+
+/// The fields of one row, where they lie in the reader's buffer.
+#[derive(Default)]
+pub(super) struct Record<'a> {
+    pub(super) user: &'a [u8],
+    pub(super) provider: &'a [u8],
+    pub(super) new: Option<&'a [u8]>,
+    pub(super) current: Option<&'a [u8]>,
+}
+
+impl Record<'_> {
+    /// A row, or everything that is wrong with it.
+    pub(super) fn judge(&self, line: u64, names: &Names, passwords: Passwords) -> Item {
+        let mut reasons = Vec::new();
+        let user = match std::str::from_utf8(self.user).map(UserId::new) {
+            Ok(Ok(user)) => Some(user),
+            Ok(Err(invalid)) => {
+                reasons.push(invalid.to_string());
+                None
+            }
+            Err(_) => {
+                reasons.push("the user id is not valid UTF-8; save the file as UTF-8".to_owned());
+                None
+            }
+        };
+        let provider = std::str::from_utf8(self.provider).unwrap_or("?");
+        let provider = keep(&mut reasons, names.meant(provider));
+        let new = match (passwords, self.new) {
+            (Passwords::Generated, None) => Some(None),
+            (Passwords::Generated, Some(_)) => {
+                reasons.push("gives a new_password, although they are to be made".to_owned());
+                None
+            }
+            (Passwords::Given, None) => {
+                reasons.push("gives no new_password".to_owned());
+                None
+            }
+            (Passwords::Given, Some(new)) => keep(&mut reasons, password("new", new)).map(Some),
+        };
+        let current = match self.current {
+            None | Some([]) => Some(None),
+            Some(_) if passwords == Passwords::Generated => {
+                reasons.push(
+                    "gives a current_password, but only an administrator's reset takes one that is made"
+                        .to_owned(),
+                );
+                None
+            }
+            Some(current) => keep(&mut reasons, password("current", current)).map(Some),
+        };
+        match (user, provider, new, current) {
+            (Some(user), Some(provider), Some(new), Some(current)) => Item::Row(Row {
+                line,
+                user,
+                provider,
+                new,
+                current,
+            }),
+            (user, ..) => Item::Bad(BadRow::new(line, user, reasons.join("; "))),
+        }
+    }
+}
+
+fn password(which: &str, bytes: &[u8]) -> Result<Password, String> {
+    Password::from_utf8(bytes).map_err(|invalid| match invalid {
+        InvalidPassword::NotUtf8 => {
+            format!("the {which} password is not valid UTF-8; save the file as UTF-8")
+        }
+        invalid => format!("the {which} password {invalid}"),
+    })
+}
+
+fn keep<T>(reasons: &mut Vec<String>, result: Result<T, String>) -> Option<T> {
+    result.map_err(|reason| reasons.push(reason)).ok()
+}

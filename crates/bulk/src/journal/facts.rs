@@ -1,0 +1,169 @@
+//! What a journal tells.
+
+use serde::Serialize;
+
+/// Where a row stands in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending = 0,
+    Sending = 1,
+    Applied = 2,
+    NotApplied = 3,
+    Unknown = 4,
+    /// It cannot be sent at all: not applied, for ever.
+    Invalid = 5,
+}
+
+impl State {
+    pub(crate) fn of(number: i64) -> Self {
+        match number {
+            0 => Self::Pending,
+            2 => Self::Applied,
+            3 => Self::NotApplied,
+            5 => Self::Invalid,
+            // What cannot be read is no certainty.
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What is known of one row's change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The provider said that it set the new password.
+    Applied,
+    /// The old password still holds, for certain.
+    NotApplied,
+    /// It was sent, and nobody knows what became of it.
+    Unknown,
+    /// It was not sent yet.
+    Pending,
+}
+
+impl Outcome {
+    /// As in every output: `applied`, `not_applied`, `unknown`, `pending`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not_applied",
+            Self::Unknown => "unknown",
+            Self::Pending => "pending",
+        }
+    }
+
+    pub(crate) fn of(state: State, unsettled: bool) -> Self {
+        match state {
+            State::Applied => Self::Applied,
+            _ if unsettled => Self::Unknown,
+            State::Sending | State::Unknown => Self::Unknown,
+            State::NotApplied | State::Invalid => Self::NotApplied,
+            State::Pending => Self::Pending,
+        }
+    }
+}
+
+/// How many rows have which outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// All rows that were read.
+    pub rows: u64,
+    /// Applied.
+    pub applied: u64,
+    /// Not applied, rows that cannot be sent included.
+    pub not_applied: u64,
+    /// Unknown.
+    pub unknown: u64,
+    /// Not sent yet.
+    pub pending: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, outcome: Outcome, count: u64) {
+        self.rows += count;
+        *match outcome {
+            Outcome::Applied => &mut self.applied,
+            Outcome::NotApplied => &mut self.not_applied,
+            Outcome::Unknown => &mut self.unknown,
+            Outcome::Pending => &mut self.pending,
+        } += count;
+    }
+}
+
+/// One row, as reports tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it starts in the input, counted from 1.
+    pub line: u64,
+    /// Whose password; absent where the row names nobody that can be.
+    pub user: Option<String>,
+    /// Where.
+    pub provider: Option<String>,
+    /// What is known of it.
+    pub outcome: Outcome,
+    /// Why it is not applied: an error's kind, `invalid_row` or `duplicate_row`.
+    pub kind: Option<String>,
+    /// The provider's own code, or those of the broken rules.
+    pub code: Option<String>,
+    /// A sentence for people.
+    pub message: Option<String>,
+    /// How often it was sent.
+    pub attempts: u64,
+    /// When it was sent last, in milliseconds since 1970.
+    pub started: Option<i64>,
+    /// When its outcome was known.
+    pub finished: Option<i64>,
+    /// The provider's id of the exchange.
+    pub tracking_id: Option<String>,
+}
+
+/// Rows of one outcome that have the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Their outcome.
+    pub outcome: Outcome,
+    /// Their kind.
+    pub kind: Option<String>,
+    /// Their code.
+    pub code: Option<String>,
+    /// What one of them says.
+    pub message: Option<String>,
+    /// How many.
+    pub count: u64,
+}
+
+/// One start of the run, until it ended or was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// When, in milliseconds since 1970.
+    pub started: i64,
+    /// When it, or the last row of it, ended.
+    pub ended: i64,
+    /// Whether it came to an end by itself.
+    pub clean: bool,
+}
+
+/// What the journal says of the run as a whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Whether the whole input was read.
+    pub read_whole: bool,
+    /// The outcomes.
+    pub tally: Tally,
+    /// The rates that are allowed, by provider, where they are known.
+    pub allowed: Vec<(String, Option<f64>)>,
+    /// Every start of it.
+    pub sessions: Vec<SessionFacts>,
+}
+
+/// Where a row stands, for whoever goes on with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) line: u64,
+    pub(crate) user: String,
+    pub(crate) provider: u64,
+    pub(crate) state: State,
+    pub(crate) unsettled: bool,
+    pub(crate) batch: u64,
+    pub(crate) attempts: u64,
+}

@@ -1,0 +1,81 @@
+//! The journal: what is meant for each row, before it is done, and what became of it.
+//!
+//! An SQLite database without a secret in it. A row's life is `pending` → `sending` → `applied`, `not applied` or
+//! `unknown`. `sending` is durable before the request is made, so a row that is found `sending` after a crash is
+//! `unknown`, and a row that is found `pending` was never sent.
+
+mod facts;
+mod read;
+mod schema;
+mod write;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
+pub(crate) use facts::{Standing, State};
+pub(crate) use write::{Ended, PASSING, Sending, Started};
+
+use crate::Problem;
+
+/// The journal of one run, open for writing. There is one at a time; others may read.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    connection: Connection,
+}
+
+/// The same, read beside whoever writes it.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    connection: Connection,
+}
+
+impl Journal {
+    /// Makes a journal that is not there yet.
+    pub(crate) fn create(path: &Path) -> Result<Self, Problem> {
+        let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        journal
+            .connection
+            .execute_batch(schema::TABLES)
+            .map_err(unwritable)?;
+        Ok(journal)
+    }
+
+    /// Opens one that is.
+    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+        let journal = Self::connect(path, OpenFlags::empty())?;
+        schema::check(&journal.connection)?;
+        Ok(journal)
+    }
+
+    fn connect(path: &Path, more: OpenFlags) -> Result<Self, Problem> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+        connection.execute_batch(schema::DURABLE).map_err(unwritable)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self { connection })
+    }
+}
+
+impl Reader {
+    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(30))
+            .map_err(unreadable)?;
+        schema::check(&connection)?;
+        Ok(Self { connection })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+pub(crate) fn unwritable(error: rusqlite::Error) -> Problem {
+    Problem::machine(format!("cannot write the journal: {error}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+pub(crate) fn unreadable(error: rusqlite::Error) -> Problem {
+    Problem::machine(format!("cannot read the journal: {error}"))
+}

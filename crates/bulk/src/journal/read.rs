@@ -1,0 +1,164 @@
+//! What is read.
+
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::{Facts, Outcome, Reader, Reason, Record, SessionFacts, Standing, State, Tally, unreadable};
+use crate::Problem;
+
+const STANDING: &str = "line, user, provider, state, unsettled, batch, attempts";
+
+impl Reader {
+    /// A fact of the run.
+    pub(crate) fn fact(&self, name: &str) -> Result<Option<String>, Problem> {
+        let found = self
+            .connection
+            .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
+                row.get(0)
+            });
+        found.optional().map_err(unreadable)
+    }
+
+    /// The names of the providers that rows were sent or are to be sent to, with their numbers.
+    pub(crate) fn providers(&self) -> Result<Vec<(u64, String)>, Problem> {
+        self.all("SELECT id, name FROM providers ORDER BY id", |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+    }
+
+    /// The next rows in a state behind a line, at most so many.
+    pub(crate) fn in_state(&self, state: State, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
+        let sql =
+            format!("SELECT {STANDING} FROM rows WHERE state = ?1 AND line > ?2 ORDER BY line LIMIT ?3");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
+        let rows = statement.query_map(params![state as i64, behind, most], standing);
+        rows.and_then(Iterator::collect).map_err(unreadable)
+    }
+
+    /// Where a row stands; `None` for one that is not in the journal.
+    pub(crate) fn standing(&self, line: u64) -> Result<Option<Standing>, Problem> {
+        let sql = format!("SELECT {STANDING} FROM rows WHERE line = ?1");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
+        statement
+            .query_row([line], standing)
+            .optional()
+            .map_err(unreadable)
+    }
+
+    /// What became of an earlier sending; `None` if there was none with this batch.
+    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<State>, Problem> {
+        let sql = "SELECT state FROM earlier WHERE line = ?1 AND batch = ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let state = statement.query_row([line, batch], |row| row.get(0));
+        Ok(state.optional().map_err(unreadable)?.map(State::of))
+    }
+
+    /// The run as a whole.
+    pub(crate) fn facts(&self) -> Result<Facts, Problem> {
+        let mut tally = Tally::default();
+        let counted = self.all(
+            "SELECT state, unsettled, count(*) FROM rows GROUP BY state, unsettled",
+            |row| Ok((State::of(row.get(0)?), row.get(1)?, row.get(2)?)),
+        )?;
+        for (state, unsettled, count) in counted {
+            tally.add(Outcome::of(state, unsettled), count);
+        }
+        let allowed = self.all("SELECT name, allowed FROM providers ORDER BY id", |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let sessions = self.all(
+            "SELECT s.started, coalesce(s.ended, r.last, s.started), s.ended IS NOT NULL FROM sessions s LEFT JOIN
+                 (SELECT session, max(CASE kind WHEN 'interrupted' THEN started ELSE finished END) AS last
+                  FROM rows GROUP BY session) r ON r.session = s.id ORDER BY s.id",
+            |row| {
+                Ok(SessionFacts {
+                    started: row.get(0)?,
+                    ended: row.get(1)?,
+                    clean: row.get(2)?,
+                })
+            },
+        )?;
+        Ok(Facts {
+            read_whole: self.fact(crate::run::READ_WHOLE)?.is_some(),
+            tally,
+            allowed,
+            sessions,
+        })
+    }
+
+    /// Why rows are not applied or unknown, the most frequent reason first.
+    pub(crate) fn reasons(&self) -> Result<Vec<Reason>, Problem> {
+        self.all(
+            "SELECT state, unsettled, kind, code, min(message), count(*) FROM rows WHERE state NOT IN (0, 2) OR unsettled
+             GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
+            |row| {
+                Ok(Reason {
+                    outcome: Outcome::of(State::of(row.get(0)?), row.get(1)?),
+                    kind: row.get(2)?,
+                    code: row.get(3)?,
+                    message: row.get(4)?,
+                    count: row.get(5)?,
+                })
+            },
+        )
+    }
+
+    /// Hands over every row, in the order of the input, or only those of one outcome.
+    pub(crate) fn each(
+        &self,
+        only: Option<Outcome>,
+        mut take: impl FnMut(Record) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let sql = "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider), state, unsettled, kind,
+                       code, message, attempts, started, finished, tracking_id FROM rows r ORDER BY line";
+        let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
+        let mut rows = statement.query([]).map_err(unreadable)?;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            let record = record(row).map_err(unreadable)?;
+            if only.is_none_or(|only| only == record.outcome) {
+                take(record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
+        let rows = statement.query_map([], read);
+        rows.and_then(Iterator::collect).map_err(unreadable)
+    }
+}
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    Ok(Standing {
+        line: row.get(0)?,
+        user: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+        provider: row.get::<_, Option<u64>>(2)?.unwrap_or_default(),
+        state: State::of(row.get(3)?),
+        unsettled: row.get(4)?,
+        batch: row.get(5)?,
+        attempts: row.get(6)?,
+    })
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
+    let outcome = Outcome::of(State::of(row.get(3)?), row.get(4)?);
+    let applied = outcome == Outcome::Applied;
+    Ok(Record {
+        line: row.get(0)?,
+        user: row.get(1)?,
+        provider: row.get(2)?,
+        outcome,
+        kind: row.get::<_, Option<String>>(5)?.filter(|_| !applied),
+        code: row.get(6)?,
+        message: row.get(7)?,
+        attempts: row.get(8)?,
+        started: time(row.get(9)?),
+        finished: time(row.get(10)?),
+        tracking_id: row.get(11)?,
+    })
+}

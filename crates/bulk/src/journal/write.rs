@@ -1,0 +1,265 @@
+//! What is written.
+
+use repass_domain::{ErrorKind, UserId};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::{Journal, State, unwritable};
+use crate::Problem;
+use crate::input::{BadRow, Item, Row};
+
+/// A row that is about to be sent.
+#[derive(Debug)]
+pub(crate) struct Started<'a> {
+    pub(crate) line: u64,
+    /// Of a row that is not in the journal yet: whose it is, and where.
+    pub(crate) fresh: Option<(&'a UserId, u64)>,
+    /// It was sent before in this session, with an unknown outcome.
+    pub(crate) again: bool,
+}
+
+/// What became of a sending, or of a probe.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub(crate) line: u64,
+    pub(crate) state: State,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) tracking_id: Option<String>,
+    pub(crate) at: i64,
+}
+
+/// Why a row was not applied that has nothing to do with its user or password: it may be tried again.
+pub(crate) const PASSING: [ErrorKind; 11] = [
+    ErrorKind::Unauthenticated,
+    ErrorKind::PermissionDenied,
+    ErrorKind::RateLimited,
+    ErrorKind::Conflict,
+    ErrorKind::Misconfigured,
+    ErrorKind::Unreachable,
+    ErrorKind::BudgetExhausted,
+    ErrorKind::ConnectionLost,
+    ErrorKind::TimedOut,
+    ErrorKind::ProviderFault,
+    ErrorKind::Internal,
+];
+
+const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM rows";
+
+/// What all rows of one batch have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    pub(crate) session: u64,
+    pub(crate) batch: u64,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
+impl Journal {
+    /// Notes a fact of the run.
+    pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), Problem> {
+        let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+        self.connection
+            .execute(sql, [name, value])
+            .map(drop)
+            .map_err(unwritable)
+    }
+
+    /// The number by which rows name a provider.
+    pub(crate) fn provider(&self, name: &str) -> Result<u64, Problem> {
+        let known = self
+            .connection
+            .query_row("SELECT id FROM providers WHERE name = ?1", [name], |row| {
+                row.get(0)
+            });
+        if let Some(id) = known.optional().map_err(unwritable)? {
+            return Ok(id);
+        }
+        self.connection
+            .execute("INSERT INTO providers (name) VALUES (?1)", [name])
+            .map_err(unwritable)?;
+        u64::try_from(self.connection.last_insert_rowid())
+            .map_err(|error| Problem::machine(error.to_string()))
+    }
+
+    /// Notes the rate that a provider allows.
+    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>) -> Result<(), Problem> {
+        let sql = "UPDATE providers SET allowed = ?2 WHERE id = ?1";
+        self.connection
+            .execute(sql, params![provider, rate])
+            .map(drop)
+            .map_err(unwritable)
+    }
+
+    /// Begins a session. What an earlier one left `sending` is unknown from now on.
+    pub(crate) fn begin_session(&mut self, at: i64) -> Result<u64, Problem> {
+        let work = |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "UPDATE rows SET state = ?1, kind = 'interrupted', code = NULL, message = ?2, finished = ?3
+                 WHERE state = ?4",
+                params![
+                    State::Unknown as i64,
+                    "repass was stopped while the change was under way, so nobody knows whether it was made",
+                    at,
+                    State::Sending as i64
+                ],
+            )?;
+            transaction.execute("INSERT INTO sessions (started) VALUES (?1)", [at])?;
+            Ok(transaction.last_insert_rowid())
+        };
+        let id = self.transaction(work)?;
+        u64::try_from(id).map_err(|error| Problem::machine(error.to_string()))
+    }
+
+    /// The session has come to its end by itself.
+    pub(crate) fn end_session(&self, session: u64, at: i64) -> Result<(), Problem> {
+        let sql = "UPDATE sessions SET ended = ?2 WHERE id = ?1";
+        self.connection
+            .execute(sql, params![session, at])
+            .map(drop)
+            .map_err(unwritable)
+    }
+
+    /// Rows that were not applied for a passing reason are pending again. How many.
+    pub(crate) fn try_again(&mut self) -> Result<usize, Problem> {
+        let kinds: Vec<String> = PASSING.iter().map(|kind| format!("'{kind}'")).collect();
+        let which = format!(
+            "state = {} AND kind IN ({})",
+            State::NotApplied as i64,
+            kinds.join(", ")
+        );
+        self.send_again(&which)
+    }
+
+    /// Rows whose outcome is unknown are pending again, and stay unsettled until they are applied. How many.
+    pub(crate) fn reissue(&mut self) -> Result<usize, Problem> {
+        let (unknown, refused) = (State::Unknown as i64, State::NotApplied as i64);
+        self.send_again(&format!(
+            "state = {unknown} OR (state = {refused} AND unsettled = 1)"
+        ))
+    }
+
+    fn send_again(&mut self, which: &str) -> Result<usize, Problem> {
+        self.transaction(|transaction| {
+            transaction.execute(&format!("{KEEP_EARLIER} WHERE {which}"), [])?;
+            transaction.execute(
+                &format!("UPDATE rows SET state = 0, unsettled = unsettled OR state = ?1 WHERE {which}"),
+                [State::Unknown as i64],
+            )
+        })
+    }
+
+    /// Takes rows in, those that are there already left alone.
+    pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<(), Problem> {
+        self.transaction(|transaction| {
+            for item in items {
+                match item {
+                    Item::Row(row) => insert_row(transaction, row, providers)?,
+                    Item::Bad(bad) => insert_bad(transaction, bad, at)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// In one commit: bad rows, what became of rows, and which rows are about to be sent. Durable when it returns.
+    pub(crate) fn commit(
+        &mut self,
+        bad: &[BadRow],
+        ended: &[Ended],
+        started: &[Started<'_>],
+        sending: Sending,
+    ) -> Result<(), Problem> {
+        self.transaction(|transaction| {
+            for bad in bad {
+                insert_bad(transaction, bad, sending.at)?;
+            }
+            for ended in ended {
+                end(transaction, ended)?;
+            }
+            for started in started {
+                start(transaction, started, sending)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Problem> {
+        let done = self.connection.transaction().and_then(|transaction| {
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        done.map_err(unwritable)
+    }
+}
+
+fn insert_row(transaction: &Transaction<'_>, row: &Row, providers: &[u64]) -> rusqlite::Result<()> {
+    let provider = providers.get(row.provider);
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO rows (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
+         VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, 0, 0)",
+    )?;
+    statement.execute(params![row.line, row.user.expose(), provider])?;
+    Ok(())
+}
+
+fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO rows
+             (line, user, state, unsettled, session, batch, attempts, started, finished, kind, message)
+         VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, ?4, ?5, ?6)",
+    )?;
+    let user = bad.user.as_ref().map(UserId::expose);
+    statement.execute(params![
+        bad.line,
+        user,
+        State::Invalid as i64,
+        at,
+        bad.kind,
+        bad.reason
+    ])?;
+    Ok(())
+}
+
+fn start(transaction: &Transaction<'_>, row: &Started<'_>, sending: Sending) -> rusqlite::Result<()> {
+    let Sending { session, batch, at } = sending;
+    if let Some((user, provider)) = row.fresh {
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO rows
+                 (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
+             VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0)",
+        )?;
+        statement.execute(params![row.line, user.expose(), provider, session, batch, at])?;
+        return Ok(());
+    }
+    if row.again {
+        transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [row.line])?;
+        transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [row.line])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "UPDATE rows SET state = 1, session = ?2, batch = ?3, attempts = attempts + 1, started = ?4 WHERE line = ?1",
+    )?;
+    statement.execute(params![row.line, session, batch, at])?;
+    Ok(())
+}
+
+fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
+             message = ?6, tracking_id = ?7 WHERE line = ?1",
+    )?;
+    statement.execute(params![
+        ended.line,
+        ended.state as i64,
+        ended.at,
+        ended.kind,
+        ended.code,
+        ended.message,
+        ended.tracking_id
+    ])?;
+    Ok(())
+}

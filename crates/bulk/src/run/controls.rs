@@ -1,0 +1,124 @@
+//! How a session goes about it, how it is steered, and why it ends.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::watch::{Event, Progress};
+use crate::{Problem, Tally};
+
+/// What to do about a change whose outcome is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// Tell it.
+    #[default]
+    Leave,
+    /// Settle it with one probe, which may itself set the new password.
+    Resolve,
+    /// Send the row once more, with a fresh password. Only where passwords are made.
+    Reissue,
+}
+
+/// How a session goes about it.
+pub struct Controls {
+    /// How many changes are under way at once, at most. Fewer are, where a provider's allowed rate is so low that
+    /// they would only wait for it.
+    pub concurrency: usize,
+    /// How long each call may take in all, waiting for the provider's rate included.
+    pub budget: Duration,
+    /// Stop after so many rows that were not applied in this session.
+    pub max_failures: Option<u64>,
+    /// Stop after so many unknown ones.
+    pub max_unknown: Option<u64>,
+    /// What to do about unknown ones.
+    pub on_unknown: OnUnknown,
+    /// After so many rows, wait for what they have become, and go on only if the answer is yes.
+    pub canary: Option<Canary>,
+}
+
+/// So many rows first, and a question about them.
+pub struct Canary {
+    /// How many.
+    pub rows: u64,
+    /// Asks whether to go on, when they have ended.
+    pub ask: Ask,
+}
+
+/// A question about the outcomes until now.
+pub type Ask = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
+
+/// How much of a hurry its operator is in to end a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Haste {
+    /// Go on.
+    #[default]
+    None,
+    /// Begin nothing more, and wait for what is under way.
+    Drain,
+    /// Wait for nothing: what is under way is unknown.
+    Stop,
+}
+
+/// Why a session came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// There was nothing left to do.
+    Done,
+    /// The operator asked for it.
+    Drained,
+    /// The operator did not wait for what was under way.
+    Abandoned,
+    /// The canary's question was answered with no.
+    Canary,
+    /// As many rows were not applied as were allowed.
+    Failures(u64),
+    /// As many are unknown as were allowed.
+    Unknown(u64),
+    /// Nothing came through for so many rows in a row; the last one's message.
+    Stuck(u32, String),
+    /// The input, the journal or the file of secrets.
+    Problem(Problem),
+}
+
+/// The ways between a session and its operator.
+pub struct Operator<'a> {
+    /// Kept up to date by the session.
+    pub progress: Arc<Progress>,
+    /// Obeyed by the session.
+    pub haste: watch::Receiver<Haste>,
+    /// Told each row's outcome as soon as it is known.
+    pub observe: &'a mut (dyn FnMut(&Event<'_>) + Send),
+}
+
+impl fmt::Debug for Canary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canary")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Controls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controls")
+            .field("concurrency", &self.concurrency)
+            .field("budget", &self.budget)
+            .field("max_failures", &self.max_failures)
+            .field("max_unknown", &self.max_unknown)
+            .field("on_unknown", &self.on_unknown)
+            .field("canary", &self.canary)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Operator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator")
+            .field("haste", &*self.haste.borrow())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,236 @@
+//! The folder of a run.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::terms::Terms;
+use super::{READ_WHOLE, now};
+use crate::input::{Input, Item};
+use crate::journal::{Facts, Journal, Reader, Reason, Record};
+use crate::{Outcome, Problem};
+
+const JOURNAL: &str = "journal.sqlite";
+const LOCK: &str = "lock";
+// So many rows are taken in with one commit.
+const TAKEN_AT_ONCE: usize = 4096;
+
+/// A run that this process, and no other, goes on with. Its folder is its owner's alone and holds users, but no
+/// password.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) folder: PathBuf,
+    pub(super) journal: Journal,
+    // Given back by the system when the process ends, however it ends.
+    pub(super) lock: File,
+}
+
+impl Run {
+    /// Makes the folder, which must not be there yet, and notes the terms.
+    ///
+    /// # Errors
+    /// It is there, or cannot be made.
+    pub fn create(folder: &Path, terms: &Terms) -> Result<Self, Problem> {
+        let shown = folder.display();
+        DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
+            Problem::usage(match error.kind() {
+                io::ErrorKind::AlreadyExists => format!(
+                    "{shown} exists already; go on with that run by `repass bulk resume {shown}`, or name another folder"
+                ),
+                _ => format!("cannot make the folder {shown}: {error}"),
+            })
+        })?;
+        let lock = locked(folder)?;
+        let path = folder.join(JOURNAL);
+        // SQLite would make it for all to read.
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        made.map_err(|error| {
+            Problem::machine(format!("cannot write the journal {}: {error}", path.display()))
+        })?;
+        let journal = Journal::create(&path)?;
+        terms.note(&journal)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            journal,
+            lock,
+        })
+    }
+
+    /// Opens a run to go on with it.
+    ///
+    /// # Errors
+    /// There is none, or another process is at it.
+    pub fn open(folder: &Path) -> Result<(Self, Terms), Problem> {
+        let terms = Terms::noted(&reader(folder)?)?;
+        let lock = locked(folder)?;
+        let journal = Journal::open(&folder.join(JOURNAL))?;
+        let run = Self {
+            folder: folder.to_owned(),
+            journal,
+            lock,
+        };
+        Ok((run, terms))
+    }
+
+    /// What the journal says of a run, which may be under way.
+    ///
+    /// # Errors
+    /// There is no such run, or it cannot be read.
+    pub fn facts_of(folder: &Path) -> Result<Facts, Problem> {
+        reader(folder)?.facts()
+    }
+
+    /// Whether a process is at it.
+    pub fn is_under_way(folder: &Path) -> bool {
+        File::open(folder.join(LOCK))
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+    }
+
+    /// Why rows of a run are not applied or unknown, the most frequent reason first.
+    ///
+    /// # Errors
+    /// As [`facts_of`](Self::facts_of).
+    pub fn reasons_of(folder: &Path) -> Result<Vec<Reason>, Problem> {
+        reader(folder)?.reasons()
+    }
+
+    /// Hands over the rows of a run in the order of the input: all, or those of one outcome.
+    ///
+    /// # Errors
+    /// As [`facts_of`](Self::facts_of), or what `take` fails with.
+    pub fn each_of(
+        folder: &Path,
+        only: Option<Outcome>,
+        take: impl FnMut(Record) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        reader(folder)?.each(only, take)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the journal says.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn facts(&self) -> Result<Facts, Problem> {
+        self.reader()?.facts()
+    }
+
+    /// The names of the providers that its rows are for.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn providers(&self) -> Result<Vec<String>, Problem> {
+        Ok(self
+            .reader()?
+            .providers()?
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect())
+    }
+
+    /// Takes in the whole input, so that it is not needed again but for passwords that it gives. Rows that are
+    /// there already stay as they are.
+    ///
+    /// # Errors
+    /// The input cannot be read to its end, or the journal not written. What was read until then is kept.
+    pub fn take_in(&mut self, mut input: Input) -> Result<(), Problem> {
+        let mut ids: Vec<Option<u64>> = Vec::new();
+        let mut items = Vec::with_capacity(TAKEN_AT_ONCE);
+        loop {
+            let read = input.next();
+            let ended = matches!(read, Ok(None));
+            match read {
+                Ok(Some(Item::Row(mut row))) => {
+                    (row.new, row.current) = (None, None);
+                    ids.resize(ids.len().max(row.provider + 1), None);
+                    if ids[row.provider].is_none() {
+                        ids[row.provider] = Some(self.journal.provider(input.names().name(row.provider))?);
+                    }
+                    items.push(Item::Row(row));
+                }
+                Ok(Some(bad)) => items.push(bad),
+                Ok(None) => {}
+                Err(problem) => {
+                    self.take(&mut items, &ids)?;
+                    return Err(problem);
+                }
+            }
+            if ended || items.len() == TAKEN_AT_ONCE {
+                self.take(&mut items, &ids)?;
+            }
+            if ended {
+                return self.journal.note(READ_WHOLE, "yes");
+            }
+        }
+    }
+
+    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<(), Problem> {
+        let ids: Vec<u64> = ids.iter().map(|id| id.unwrap_or_default()).collect();
+        self.journal.take_in(items, &ids, now())?;
+        items.clear();
+        Ok(())
+    }
+
+    /// Rows that were not applied for a reason that has nothing to do with them, such as a provider that was not
+    /// there, are to be sent again. How many.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn try_again(&mut self) -> Result<usize, Problem> {
+        self.journal.try_again()
+    }
+
+    /// Rows whose outcome is unknown are to be sent again with a fresh password. How many.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn reissue(&mut self) -> Result<usize, Problem> {
+        self.journal.reissue()
+    }
+
+    pub(super) fn reader(&self) -> Result<Reader, Problem> {
+        reader(&self.folder)
+    }
+}
+
+pub(crate) fn reader(folder: &Path) -> Result<Reader, Problem> {
+    let path = folder.join(JOURNAL);
+    if let Err(error) = fs::metadata(&path) {
+        let shown = folder.display();
+        return Err(Problem::usage(format!(
+            "{shown} is not the folder of a run: {JOURNAL}: {error}"
+        )));
+    }
+    Reader::open(&path)
+}
+
+fn locked(folder: &Path) -> Result<File, Problem> {
+    let path = folder.join(LOCK);
+    let mut options = OpenOptions::new();
+    let opened = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
+    let lock = opened.map_err(|error| Problem::usage(format!("cannot use {}: {error}", path.display())))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Problem::usage(format!(
+            "another process is at this run; watch it by `repass bulk status {}`",
+            folder.display()
+        ))),
+        Err(error) => Err(Problem::usage(format!("cannot lock {}: {error}", path.display()))),
+    }
+}

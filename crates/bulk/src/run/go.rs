@@ -1,0 +1,115 @@
+//! One session of a run, from its threads' start to their end.
+
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use super::controls::{Controls, Operator, Stopped};
+use super::folder::Run;
+use super::now;
+use super::pump::Pump;
+use super::session::{Session, Under};
+use super::source::{Places, Source, feed};
+use super::terms::Terms;
+use crate::secrets::SecretsFile;
+use crate::{Problem, Provider};
+
+impl Run {
+    /// Goes on with the run until its sources are exhausted or something stops it. Every row's intent is on the
+    /// disk before it is sent, and its password before that; what became of it follows at once.
+    ///
+    /// The run is given back with the reason for the end; every outcome that could be written is.
+    ///
+    /// # Errors
+    /// The session could not begin; nothing was sent.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves rows as a crash would: what is under way is unknown, nothing is lost. Send
+    /// [`Haste`](crate::Haste) instead.
+    pub async fn go(
+        mut self,
+        terms: &Terms,
+        providers: Vec<Provider>,
+        sources: Vec<Source>,
+        controls: Controls,
+        operator: Operator<'_>,
+    ) -> Result<(Self, Stopped), Problem> {
+        let secrets = match &terms.secrets {
+            Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
+            None => None,
+        };
+        let session = self.journal.begin_session(now())?;
+        let mut numbered = Vec::new();
+        for provider in &providers {
+            let number = self.journal.provider(provider.name())?;
+            self.journal.allow(number, provider.allowed)?;
+            numbered.push((provider.clone(), number));
+        }
+        operator.progress.begin(self.facts()?.tally);
+        let places = Places {
+            providers: numbered
+                .iter()
+                .map(|(provider, number)| (provider.name().to_owned(), *number))
+                .collect(),
+        };
+        let (feeds, fed) = mpsc::channel(4);
+        let reader = self.reader()?;
+        let source = thread::spawn(move || feed(sources, &reader, &places, &feeds));
+        let (orders, ordered) = std_mpsc::channel();
+        let Self {
+            folder,
+            journal,
+            lock,
+        } = self;
+        let pump = Pump {
+            journal,
+            secrets,
+            providers: numbered,
+            session,
+            owed: Vec::new(),
+        };
+        let pump = thread::spawn(move || pump.run(&ordered));
+        let stopped = Session {
+            providers,
+            passwords: terms.passwords,
+            controls,
+            operator,
+            feeds: fed,
+            orders,
+            state: Under::default(),
+        }
+        .run()
+        .await;
+        // The session is gone, so both threads end, unless a source waits for input that nobody stops.
+        drop(source);
+        let ended = tokio::task::spawn_blocking(move || pump.join()).await;
+        let Ok(Ok((journal, unwritten))) = ended else {
+            return Err(Problem::machine(
+                "the journal's thread broke; what was under way is unknown",
+            ));
+        };
+        let run = Self {
+            folder,
+            journal,
+            lock,
+        };
+        let noted = run.journal.end_session(session, now());
+        let stopped = match (stopped, noted) {
+            (stopped, _) if unwritten > 0 => Stopped::Problem(Problem::machine(format!(
+                "{}; the outcomes of {unwritten} rows could not be written, so they count as unknown",
+                told(&stopped)
+            ))),
+            (stopped @ Stopped::Problem(_), _) | (stopped, Ok(())) => stopped,
+            (_, Err(problem)) => Stopped::Problem(problem),
+        };
+        Ok((run, stopped))
+    }
+}
+
+fn told(stopped: &Stopped) -> String {
+    match stopped {
+        Stopped::Problem(problem) => problem.to_string(),
+        _ => "the journal cannot be written".to_owned(),
+    }
+}

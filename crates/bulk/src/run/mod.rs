@@ -1,0 +1,29 @@
+//! One run: its folder, what it was begun with, and going on with it.
+
+mod call;
+mod controls;
+mod folder;
+mod go;
+mod pump;
+mod session;
+mod source;
+mod stuck;
+mod terms;
+mod watch;
+mod work;
+
+pub use controls::{Ask, Canary, Controls, Haste, OnUnknown, Operator, Stopped};
+pub use folder::Run;
+pub(crate) use folder::reader;
+pub use source::Source;
+pub use terms::{SecretsTo, Terms};
+pub use watch::{Event, Progress};
+
+/// The fact that the whole input is in the journal.
+pub(crate) const READ_WHOLE: &str = "read_whole";
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

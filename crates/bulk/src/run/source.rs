@@ -1,0 +1,234 @@
+//! Where the rows to send or to probe come from. Each source reads on a thread of its own.
+
+use std::path::PathBuf;
+
+use repass_domain::{Password, UserId};
+use secrecy::SecretString;
+use tokio::sync::mpsc::Sender;
+
+use super::work::{Feed, Task, Work};
+use crate::input::{Input, Item, Row};
+use crate::journal::{Reader, Standing, State};
+use crate::secrets::{Key, Opened, open};
+use crate::{Outcome, Problem};
+
+const AT_ONCE: usize = 64;
+
+/// Where the rows of a session come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The journal: rows that are still to be sent, for which passwords are made.
+    Journal,
+    /// The input, which gives passwords: rows that are still to be sent, and those that the journal does not have
+    /// yet. With `settle`, unknown rows are probed with the password that it gives.
+    Input {
+        /// The same input as before.
+        input: Box<Input>,
+        /// Whether unknown rows are probed.
+        settle: bool,
+    },
+    /// The file of secrets: unknown rows are probed with the password that was sent.
+    Secrets {
+        /// The file.
+        path: PathBuf,
+        /// What opens it.
+        key: Key,
+    },
+}
+
+/// A session's providers, as sources need them.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    /// By place: the configured name, and the number in the journal.
+    pub(super) providers: Vec<(String, u64)>,
+}
+
+pub(super) type Fed = Result<Vec<Feed>, Problem>;
+
+/// Feeds all sources, one after the other, until they are exhausted or nobody takes any more.
+pub(super) fn feed(sources: Vec<Source>, journal: &Reader, places: &Places, sender: &Sender<Fed>) {
+    let mut out = Out {
+        sender,
+        feeds: Vec::new(),
+    };
+    let fed = sources.into_iter().try_for_each(|source| match source {
+        Source::Journal => from_journal(journal, places, &mut out),
+        Source::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
+        Source::Secrets { path, key } => open(&path, &key, |opened| {
+            let probe = probe(opened, journal, places)?;
+            probe.map_or(Ok(()), |work| out.push(Feed::Work(work)))
+        })
+        .map(drop),
+    });
+    let fed = fed.and_then(|()| out.flush());
+    // Nobody listens to the end of a session that has stopped.
+    if let Err(problem) = fed {
+        let _ = sender.blocking_send(Err(problem));
+    }
+}
+
+struct Out<'a> {
+    sender: &'a Sender<Fed>,
+    feeds: Vec<Feed>,
+}
+
+impl Out<'_> {
+    fn push(&mut self, feed: Feed) -> Result<(), Problem> {
+        self.feeds.push(feed);
+        if self.feeds.len() == AT_ONCE {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Problem> {
+        if self.feeds.is_empty() {
+            return Ok(());
+        }
+        let sent = self.sender.blocking_send(Ok(std::mem::take(&mut self.feeds)));
+        sent.map_err(|_| Problem::machine("the session has stopped"))
+    }
+}
+
+impl Places {
+    fn of_number(&self, number: u64) -> Result<usize, Problem> {
+        let place = self.providers.iter().position(|(_, known)| *known == number);
+        place
+            .ok_or_else(|| Problem::usage("the journal has rows for a provider that is no longer configured"))
+    }
+
+    fn of_name(&self, name: &str) -> Result<usize, Problem> {
+        let place = self.providers.iter().position(|(known, _)| known == name);
+        place.ok_or_else(|| Problem::usage(format!("the provider {name} is not configured")))
+    }
+}
+
+fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), Problem> {
+    let mut behind = 0;
+    loop {
+        let rows = journal.in_state(State::Pending, behind, 256)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        behind = last.line;
+        for row in rows {
+            let provider = places.of_number(row.provider)?;
+            let user = user(&row.user)?;
+            out.push(Feed::Work(work(&row, user, provider, None, None, Task::Send)))?;
+        }
+    }
+}
+
+fn from_input(
+    mut input: Input,
+    settle: bool,
+    journal: &Reader,
+    places: &Places,
+    out: &mut Out<'_>,
+) -> Result<(), Problem> {
+    let whole = journal.fact(super::READ_WHOLE)?.is_some();
+    while let Some(item) = input.next()? {
+        let row = match item {
+            Item::Row(row) => row,
+            Item::Bad(bad) => {
+                if journal.standing(bad.line)?.is_none() {
+                    out.push(Feed::Bad(bad))?;
+                }
+                continue;
+            }
+        };
+        let provider = places.of_name(input.names().name(row.provider))?;
+        match journal.standing(row.line)? {
+            None if whole => return Err(not_the_same(row.line)),
+            None => out.push(Feed::Work(fresh(row, provider)))?,
+            Some(known)
+                if known.user != row.user.expose() || known.provider != places.providers[provider].1 =>
+            {
+                return Err(not_the_same(row.line));
+            }
+            Some(known) => {
+                let task = match known.state {
+                    State::Pending => Task::Send,
+                    State::Unknown if settle => Task::Probe,
+                    _ => continue,
+                };
+                out.push(Feed::Work(work(
+                    &known,
+                    row.user,
+                    provider,
+                    row.new,
+                    row.current,
+                    task,
+                )))?;
+            }
+        }
+    }
+    if whole { Ok(()) } else { out.push(Feed::Whole) }
+}
+
+fn not_the_same(line: u64) -> Problem {
+    Problem::usage(format!(
+        "line {line} of the input is not what it was when the run was begun; give the same input"
+    ))
+}
+
+fn fresh(row: Row, provider: usize) -> Work {
+    Work {
+        line: row.line,
+        user: row.user,
+        provider,
+        new: row.new,
+        current: row.current,
+        attempts: 0,
+        before: Outcome::Pending,
+        task: Task::SendFresh,
+    }
+}
+
+fn work(
+    row: &Standing,
+    user: UserId,
+    provider: usize,
+    new: Option<Password>,
+    current: Option<Password>,
+    task: Task,
+) -> Work {
+    Work {
+        line: row.line,
+        user,
+        provider,
+        new,
+        current,
+        attempts: row.attempts,
+        before: Outcome::of(row.state, row.unsettled),
+        task,
+    }
+}
+
+// Only the password that was sent last, and only if nobody knows what became of it.
+fn probe(opened: Opened, journal: &Reader, places: &Places) -> Result<Option<Work>, Problem> {
+    let Some(row) = journal.standing(opened.line)? else {
+        return Ok(None);
+    };
+    if row.state != State::Unknown || row.batch != opened.batch {
+        return Ok(None);
+    }
+    let provider = places.of_number(row.provider)?;
+    let new = password(opened.new_password)?;
+    Ok(Some(work(
+        &row,
+        user(&row.user)?,
+        provider,
+        Some(new),
+        None,
+        Task::Probe,
+    )))
+}
+
+fn password(secret: SecretString) -> Result<Password, Problem> {
+    Password::new(secret)
+        .map_err(|invalid| Problem::usage(format!("a password in the file of secrets {invalid}")))
+}
+
+fn user(text: &str) -> Result<UserId, Problem> {
+    UserId::new(text).map_err(|invalid| Problem::machine(format!("the journal was changed: {invalid}")))
+}

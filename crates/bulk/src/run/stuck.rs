@@ -1,0 +1,34 @@
+//! Noticing that nothing comes through any more.
+
+use repass_domain::ErrorKind;
+
+use super::controls::Stopped;
+use crate::Outcome;
+use crate::journal::PASSING;
+
+/// How many rows in a row have failed for a reason that is not theirs.
+#[derive(Default)]
+pub(super) struct Stuck {
+    in_a_row: u32,
+}
+
+impl Stuck {
+    /// Counts one more row. Why to stop, when it was one too many: a provider that is down or a token that is
+    /// no good would otherwise fail every row there is.
+    pub(super) fn after(
+        &mut self,
+        outcome: Outcome,
+        kind: Option<ErrorKind>,
+        message: Option<&str>,
+        most: usize,
+    ) -> Option<Stopped> {
+        let passing = kind.is_some_and(|kind| PASSING.contains(&kind));
+        if outcome == Outcome::Applied || !(passing || outcome == Outcome::Unknown) {
+            self.in_a_row = 0;
+            return None;
+        }
+        self.in_a_row += 1;
+        let reached = usize::try_from(self.in_a_row).is_ok_and(|count| count >= most);
+        reached.then(|| Stopped::Stuck(self.in_a_row, message.unwrap_or_default().to_owned()))
+    }
+}

@@ -1,0 +1,94 @@
+//! What a run was begun with, kept so that going on with it needs little.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::journal::{Journal, Reader};
+use crate::secrets::{Recipients, SecretsFile};
+use crate::{Passwords, Problem};
+
+/// What a run is begun with.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Where the new passwords come from.
+    pub passwords: Passwords,
+    /// The file that the rows came from; `None` for standard input.
+    pub input: Option<PathBuf>,
+    /// The provider of rows that name none, if one was said.
+    pub provider: Option<String>,
+    /// The file of secrets, and to whom it is sealed.
+    pub secrets: Option<(PathBuf, Recipients)>,
+}
+
+/// For whom a new file of secrets is made.
+#[derive(Debug)]
+pub enum SecretsTo {
+    /// Whoever has a secret key to one of these.
+    Recipients(Recipients),
+    /// Whoever knows this passphrase.
+    Passphrase(SecretString),
+}
+
+impl Terms {
+    /// Makes the file of secrets of these terms, if they have one.
+    ///
+    /// # Errors
+    /// It is there already, or cannot be made.
+    pub fn with_secrets(mut self, path: PathBuf, to: SecretsTo) -> Result<Self, Problem> {
+        // Named so that it is found from anywhere.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let recipients = match to {
+            SecretsTo::Recipients(recipients) => {
+                SecretsFile::create(&path, recipients.clone())?;
+                recipients
+            }
+            SecretsTo::Passphrase(passphrase) => SecretsFile::create_with_passphrase(&path, &passphrase)?.1,
+        };
+        self.secrets = Some((path, recipients));
+        Ok(self)
+    }
+
+    pub(super) fn note(&self, journal: &Journal) -> Result<(), Problem> {
+        let passwords = match self.passwords {
+            Passwords::Given => "given",
+            Passwords::Generated => "generated",
+        };
+        journal.note("passwords", passwords)?;
+        if let Some(input) = &self.input {
+            let input = std::path::absolute(input).unwrap_or_else(|_| input.clone());
+            journal.note("input", &utf8(&input)?)?;
+        }
+        if let Some(provider) = &self.provider {
+            journal.note("provider", provider)?;
+        }
+        if let Some((path, recipients)) = &self.secrets {
+            journal.note("secrets", &utf8(path)?)?;
+            journal.note("recipients", &recipients.texts().join(" "))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn noted(journal: &Reader) -> Result<Self, Problem> {
+        let secrets = match (journal.fact("secrets")?, journal.fact("recipients")?) {
+            (Some(path), Some(recipients)) => Some((path.into(), Recipients::new(recipients.split(' '))?)),
+            _ => None,
+        };
+        let generated = journal.fact("passwords")?.as_deref() == Some("generated");
+        Ok(Self {
+            passwords: if generated {
+                Passwords::Generated
+            } else {
+                Passwords::Given
+            },
+            input: journal.fact("input")?.map(PathBuf::from),
+            provider: journal.fact("provider")?,
+            secrets,
+        })
+    }
+}
+
+fn utf8(path: &std::path::Path) -> Result<String, Problem> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Problem::usage(format!("{} is not valid UTF-8; use another name", path.display())))
+}

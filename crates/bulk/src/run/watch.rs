@@ -1,0 +1,108 @@
+//! What can be watched while a run is under way.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::{Outcome, Tally};
+
+/// Counters of a session under way. Reading them costs nothing.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+    applied: AtomicU64,
+    not_applied: AtomicU64,
+    unknown: AtomicU64,
+    ended: AtomicU64,
+    in_flight: AtomicU64,
+}
+
+impl Progress {
+    /// The outcomes until now. `rows` are those that were read, which are not all as long as input comes.
+    pub fn tally(&self) -> Tally {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (rows, applied) = (get(&self.rows), get(&self.applied));
+        let (not_applied, unknown) = (get(&self.not_applied), get(&self.unknown));
+        Tally {
+            rows,
+            applied,
+            not_applied,
+            unknown,
+            pending: rows.saturating_sub(applied + not_applied + unknown),
+        }
+    }
+
+    /// How many sendings have ended in this session.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// How many changes are under way, or wait for their turn at the provider.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin(&self, tally: Tally) {
+        for (counter, count) in [
+            (&self.rows, tally.rows),
+            (&self.applied, tally.applied),
+            (&self.not_applied, tally.not_applied),
+            (&self.unknown, tally.unknown),
+            (&self.ended, 0),
+        ] {
+            counter.store(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn came(&self) {
+        self.rows.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn moved(&self, before: Outcome, after: Outcome) {
+        if let Some(counter) = self.of(before) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(counter) = self.of(after) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn one_ended(&self) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn flying(&self, count: usize) {
+        self.in_flight
+            .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    fn of(&self, outcome: Outcome) -> Option<&AtomicU64> {
+        match outcome {
+            Outcome::Applied => Some(&self.applied),
+            Outcome::NotApplied => Some(&self.not_applied),
+            Outcome::Unknown => Some(&self.unknown),
+            Outcome::Pending => None,
+        }
+    }
+}
+
+/// What became of one row, when it is known.
+#[derive(Debug, Serialize)]
+pub struct Event<'a> {
+    /// Where the row starts in the input.
+    pub line: u64,
+    /// Whose password; absent where the row names nobody.
+    pub user: Option<&'a str>,
+    /// Where.
+    pub provider: Option<&'a str>,
+    /// What is known of it.
+    pub outcome: Outcome,
+    /// Why it is not applied.
+    pub kind: Option<&'a str>,
+    /// The provider's own code, or those of the broken rules.
+    pub code: Option<&'a str>,
+    /// A sentence for people.
+    pub message: Option<&'a str>,
+    /// How often it was sent.
+    pub attempts: u64,
+}

@@ -1,0 +1,155 @@
+//! To whom passwords are sealed, and with what they are opened.
+
+use std::fmt;
+use std::iter;
+
+use age::x25519;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Problem;
+
+const SECRET_PREFIX: &str = "AGE-SECRET-KEY-";
+
+/// Those who can read the passwords: public keys of age, `age1…`.
+#[derive(Clone)]
+pub struct Recipients(pub(super) Vec<x25519::Recipient>);
+
+impl Recipients {
+    /// Every recipient in these texts.
+    ///
+    /// # Errors
+    /// Names each that is none, or says that there is none.
+    pub fn new<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, Problem> {
+        let mut recipients = Vec::new();
+        let mut problems = Vec::new();
+        for text in texts {
+            match one(text.as_ref().trim()) {
+                Ok(recipient) => recipients.push(recipient),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if recipients.is_empty() && problems.is_empty() {
+            problems.push(
+                "no recipient is given: a recipient is a public key such as `age-keygen` prints, age1…"
+                    .to_owned(),
+            );
+        }
+        if problems.is_empty() {
+            return Ok(Self(recipients));
+        }
+        Err(Problem::usage(problems.join("; ")))
+    }
+
+    /// Those of a recipients file: one a line, blank lines and lines with `#` left out.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn in_file(text: &str) -> Result<Self, Problem> {
+        let lines = text.lines().map(str::trim);
+        Self::new(lines.filter(|line| !line.is_empty() && !line.starts_with('#')))
+    }
+
+    /// These and those.
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn dynamic(&self) -> impl Iterator<Item = &dyn age::Recipient> {
+        self.0.iter().map(|recipient| recipient as &dyn age::Recipient)
+    }
+}
+
+impl fmt::Debug for Recipients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recipients").field(&self.texts()).finish()
+    }
+}
+
+fn one(text: &str) -> Result<x25519::Recipient, String> {
+    if text.to_ascii_uppercase().starts_with(SECRET_PREFIX) {
+        return Err(
+            "a recipient is a secret key, which is not for sealing and better not shown; give its public key, which \
+             `age-keygen -y` prints"
+                .to_owned(),
+        );
+    }
+    text.parse().map_err(|_| {
+        format!(
+            "`{}` is no age recipient: it starts with age1 and has a check sum, so a typing error shows",
+            shown(text)
+        )
+    })
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+/// What opens a file of secrets.
+pub enum Key {
+    /// Secret keys of age.
+    Identities(Identities),
+    /// The passphrase that it was made with.
+    Passphrase(SecretString),
+}
+
+/// Secret keys.
+pub struct Identities(pub(super) Vec<x25519::Identity>);
+
+impl Key {
+    /// The secret keys in the text of an identity file, as `age-keygen` makes it.
+    ///
+    /// # Errors
+    /// There is none in it, or a line is none. Quotes nothing of it.
+    pub fn in_file(text: &str) -> Result<Self, Problem> {
+        let lines = text.lines().map(str::trim).enumerate();
+        let kept = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let keys: Result<Vec<_>, Problem> = kept
+            .map(|(index, line)| {
+                line.parse::<x25519::Identity>()
+                    .map_err(|_| Problem::usage(format!("line {} is no secret key of age", index + 1)))
+            })
+            .collect();
+        let keys = keys?;
+        if keys.is_empty() {
+            return Err(Problem::usage("holds no secret key of age (AGE-SECRET-KEY-1…)"));
+        }
+        Ok(Self::Identities(Identities(keys)))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Identities(_) => "Identities([REDACTED])",
+            Self::Passphrase(_) => "Passphrase([REDACTED])",
+        })
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identities([REDACTED])")
+    }
+}
+
+/// A key for one file, as the text to seal and the recipient that it opens.
+pub(super) fn of_the_file() -> (SecretString, Recipients) {
+    let identity = x25519::Identity::generate();
+    (identity.to_string(), Recipients(vec![identity.to_public()]))
+}
+
+/// The key that a text, sealed by [`of_the_file`]'s passphrase, holds.
+#[expect(clippy::disallowed_methods, reason = "the key is read where it is used")]
+pub(super) fn read(text: &SecretString) -> Option<x25519::Identity> {
+    text.expose_secret().trim().parse().ok()
+}
+
+pub(super) fn scrypt(passphrase: &SecretString) -> impl Iterator<Item = age::scrypt::Recipient> + use<> {
+    iter::once(age::scrypt::Recipient::new(passphrase.clone()))
+}

@@ -1,0 +1,21 @@
+//! The new passwords, where only their reader can read them.
+//!
+//! The file is a sequence of complete age files in ASCII armor, one for each batch of rows, each on the disk
+//! before any of its rows is sent. Inside is one JSON object a line. With a passphrase, the first age file is
+//! sealed with it and holds a key made for this file, to which all others are sealed: a passphrase is made slow
+//! to guess, which would be slow for every batch too.
+//!
+//! Plain `age` reads it one by one:
+//!
+//! ```sh
+//! csplit -sz -f part- secrets.age '/^-----BEGIN AGE/' '{*}'
+//! for part in part-*; do age -d -i key.txt "$part"; done
+//! ```
+
+mod key;
+mod open;
+mod seal;
+
+pub use key::{Key, Recipients};
+pub use open::{Opened, SecretState, States, open};
+pub(crate) use seal::{Entry, SecretsFile};

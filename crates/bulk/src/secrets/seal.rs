@@ -1,0 +1,182 @@
+//! Sealing.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use age::Encryptor;
+use age::armor::{ArmoredWriter, Format};
+use repass_domain::Password;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::key::{self, Recipients};
+use crate::Problem;
+
+/// A file of secrets, open at its end.
+#[derive(Debug)]
+pub(crate) struct SecretsFile {
+    file: File,
+    length: u64,
+    recipients: Recipients,
+}
+
+/// One password of a batch.
+pub(crate) struct Entry<'a> {
+    pub(crate) line: u64,
+    pub(crate) user: &'a str,
+    pub(crate) provider: &'a str,
+    pub(crate) attempt: u64,
+    pub(crate) new: &'a Password,
+}
+
+// As it is written. The order of the keys is the documented one.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the row's line is called so everywhere")]
+struct Line<'a> {
+    line: u64,
+    user: &'a str,
+    provider: &'a str,
+    attempt: u64,
+    batch: u64,
+    new_password: &'a str,
+}
+
+// More than all of a line but its texts.
+const FRAME: usize = 192;
+
+impl SecretsFile {
+    /// Makes a file that is not there yet, for these recipients.
+    pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, Problem> {
+        let mut options = OpenOptions::new();
+        let made = options.append(true).create_new(true).mode(0o600).open(path);
+        let file = made.map_err(|error| {
+            let shown = path.display();
+            Problem::usage(match error.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    format!(
+                        "{shown} exists already, and what is in it stays; name another file for the secrets"
+                    )
+                }
+                _ => format!("cannot make {shown} for the secrets: {error}"),
+            })
+        })?;
+        let secrets = Self {
+            file,
+            length: 0,
+            recipients,
+        };
+        // What the recipients are is found out now, not when a password is about to be sent.
+        let tried = secrets.sealed(&[]).and_then(|_| sync_folder(path));
+        tried.map_err(|error| Problem::usage(format!("cannot use {}: {error}", path.display())))?;
+        Ok(secrets)
+    }
+
+    /// The same behind a passphrase. Also the recipient of all that follows.
+    pub(crate) fn create_with_passphrase(
+        path: &Path,
+        passphrase: &SecretString,
+    ) -> Result<(Self, Recipients), Problem> {
+        let (text, recipients) = key::of_the_file();
+        let mut secrets = Self::create(path, recipients.clone())?;
+        let first = key::scrypt(passphrase).next();
+        let outer = first.iter().map(|recipient| recipient as &dyn age::Recipient);
+        #[expect(clippy::disallowed_methods, reason = "the file's own key, into its seal")]
+        let sealed = armored(outer, text.expose_secret().as_bytes());
+        let written = sealed.and_then(|sealed| secrets.append(&sealed));
+        written.map_err(|error| full(path, &error))?;
+        Ok((secrets, recipients))
+    }
+
+    /// Opens one that is there, to add to it.
+    pub(crate) fn open(path: &Path, recipients: Recipients) -> Result<Self, Problem> {
+        let opened = OpenOptions::new().append(true).open(path);
+        let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, file) = opened.map_err(|error| {
+            Problem::usage(format!(
+                "cannot open the file of secrets {}, to which this run adds: {error}",
+                path.display()
+            ))
+        })?;
+        let mut secrets = Self {
+            file,
+            length,
+            recipients,
+        };
+        // What follows is not to be on the last line of a batch that a crash has cut.
+        secrets.append(b"\n").map_err(|error| full(path, &error))?;
+        Ok(secrets)
+    }
+
+    /// A number that no other batch of this file has.
+    pub(crate) fn next_batch(&self) -> u64 {
+        self.length + 1
+    }
+
+    /// Seals a batch. It is on the disk when this returns.
+    pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), Problem> {
+        let sealed = self.sealed(entries).and_then(|sealed| self.append(&sealed));
+        sealed.map_err(|error| Problem::machine(format!("cannot write the file of secrets: {error}")))
+    }
+
+    fn sealed(&self, entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
+        let batch = self.next_batch();
+        let room: usize = entries.iter().map(Entry::room).sum();
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        for entry in entries {
+            serde_json::to_writer(&mut *text, &entry.line(batch))?;
+            text.push(b'\n');
+        }
+        armored(self.recipients.dynamic(), &text)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Counted first: a number that is used in vain is no harm.
+        self.length += u64::try_from(bytes.len()).unwrap_or_default();
+        self.file.write_all(bytes)?;
+        self.file.sync_data()
+    }
+}
+
+impl<'a> Entry<'a> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "into a buffer that is wiped, on its way to be sealed"
+    )]
+    fn line(&self, batch: u64) -> Line<'a> {
+        Line {
+            line: self.line,
+            user: self.user,
+            provider: self.provider,
+            attempt: self.attempt,
+            batch,
+            new_password: self.new.expose_secret(),
+        }
+    }
+
+    // The longest that JSON makes of a byte is `\u0000`.
+    fn room(&self) -> usize {
+        let new_password = self.line(0).new_password;
+        6 * (self.user.len() + self.provider.len() + new_password.len()) + FRAME
+    }
+}
+
+fn armored<'a>(recipients: impl Iterator<Item = &'a dyn age::Recipient>, text: &[u8]) -> io::Result<Vec<u8>> {
+    let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+    let out = Vec::with_capacity(2 * text.len() + 1024);
+    let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(out, Format::AsciiArmor)?)?;
+    writer.write_all(text)?;
+    writer.finish()?.finish()
+}
+
+fn full(path: &Path, error: &io::Error) -> Problem {
+    Problem::machine(format!("cannot write {}: {error}", path.display()))
+}
+
+// A new file is only there after a crash when its folder says so.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,80 @@
+//! Passwords that the input gives.
+
+use repass_bulk::{Outcome, Passwords, Run, Source, Stopped, Terms};
+
+use crate::world::{World, controls};
+
+const TEXT: &str =
+    "user,new_password,current_password\nann, New one ,\nbob,New-2,Old-Passw0rd-1\ncarol,New-3,wrong\n,x,\n";
+
+fn terms() -> Terms {
+    Terms {
+        passwords: Passwords::Given,
+        input: None,
+        provider: None,
+        secrets: None,
+    }
+}
+
+fn source(text: &str) -> Source {
+    Source::Input {
+        input: Box::new(World::input(text, Passwords::Given).unwrap()),
+        settle: false,
+    }
+}
+
+fn told(world: &World) -> Vec<(u64, Outcome, Option<String>)> {
+    let rows = world.records().into_iter();
+    rows.map(|row| (row.line, row.outcome, row.kind)).collect()
+}
+
+fn expected() -> Vec<(u64, Outcome, Option<String>)> {
+    vec![
+        (2, Outcome::Applied, None),
+        (3, Outcome::Applied, None),
+        (4, Outcome::NotApplied, Some("wrong_current_password".to_owned())),
+        (5, Outcome::NotApplied, Some("invalid_row".to_owned())),
+    ]
+}
+
+#[tokio::test]
+async fn are_sent_as_they_stream_in_blanks_included() {
+    let world = World::new(&["ann", "bob", "carol"]);
+    let run = Run::create(&world.run(), &terms()).unwrap();
+    let (run, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
+    assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
+    assert!(run.facts().unwrap().read_whole);
+    // Once more: nothing is done twice.
+    let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 3));
+}
+
+#[tokio::test]
+async fn are_read_again_for_rows_that_were_taken_in() {
+    let world = World::new(&["ann", "bob", "carol"]);
+    let mut run = Run::create(&world.run(), &terms()).unwrap();
+    run.take_in(World::input(TEXT, Passwords::Given).unwrap())
+        .unwrap();
+    assert_eq!(run.facts().unwrap().tally.pending, 3);
+    let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
+}
+
+#[tokio::test]
+async fn another_input_than_before_is_noticed() {
+    for text in [
+        "user,new_password\nbob,New-1\n",
+        "user,new_password\nann,New-1\nbob,New-2\ncarol,New-3\nx,y\n\ndora,New-4\n",
+    ] {
+        let world = World::new(&["ann", "bob", "carol"]);
+        let mut run = Run::create(&world.run(), &terms()).unwrap();
+        run.take_in(World::input(TEXT, Passwords::Given).unwrap())
+            .unwrap();
+        let (_, stopped) = world.feed(run, &terms(), vec![source(text)], controls()).await;
+        let Stopped::Problem(problem) = stopped else {
+            panic!("{stopped:?}")
+        };
+        assert!(problem.to_string().ends_with("give the same input"), "{problem}");
+    }
+}

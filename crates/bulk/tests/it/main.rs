@@ -1,0 +1,12 @@
+//! Whole runs against providers in memory.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod again;
+mod given;
+mod input;
+mod runs;
+mod secrets;
+mod service;
+mod stops;
+mod world;

@@ -1,0 +1,82 @@
+//! Runs from their beginning to their end.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use repass_bulk::{Outcome, Stopped};
+
+use crate::world::{World, controls};
+
+#[tokio::test]
+async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
+    let users = ["ann", "bob", "nobody", "ann", "a/b", "carol"];
+    let world = World::new(&["ann", "bob", "carol"]);
+    let (run, terms) = world.begin(&users);
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Done);
+    let told: Vec<_> = world
+        .records()
+        .into_iter()
+        .map(|row| (row.line, row.outcome, row.kind, row.attempts))
+        .collect();
+    let not = |line, kind: &str, attempts| (line, Outcome::NotApplied, Some(kind.to_owned()), attempts);
+    assert_eq!(
+        told,
+        [
+            (2, Outcome::Applied, None, 1),
+            (3, Outcome::Applied, None, 1),
+            not(4, "user_not_found", 1),
+            not(5, "duplicate_row", 0),
+            not(6, "invalid_row", 0),
+            (7, Outcome::Applied, None, 1),
+        ]
+    );
+    assert!(
+        world.records()[3]
+            .message
+            .as_deref()
+            .unwrap()
+            .starts_with("duplicate of line 2")
+    );
+    world.assert_current();
+    world.assert_nothing_in_clear();
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(world.run()), 0o700);
+    assert_eq!(mode(world.run().join("journal.sqlite")), 0o600);
+    assert_eq!(mode(world.secrets_file()), 0o600);
+}
+
+#[tokio::test]
+async fn many_rows_share_their_batches() {
+    let users: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let (run, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Done);
+    let facts = run.facts().unwrap();
+    assert_eq!((facts.tally.rows, facts.tally.applied), (500, 500));
+    assert!(facts.sessions[0].clean && facts.read_whole);
+    world.assert_current();
+    let text = std::fs::read_to_string(world.secrets_file()).unwrap();
+    let batches = text.matches("BEGIN AGE").count();
+    assert!((63..500).contains(&batches), "{batches}");
+}
+
+#[tokio::test]
+async fn a_run_belongs_to_one_process_and_one_folder() {
+    let world = World::new(&["ann"]);
+    let (run, terms) = world.begin(&["ann"]);
+    assert!(repass_bulk::Run::is_under_way(&world.run()));
+    let second = repass_bulk::Run::open(&world.run()).unwrap_err().to_string();
+    assert!(second.contains("another process is at this run"), "{second}");
+    drop(run);
+    assert!(!repass_bulk::Run::is_under_way(&world.run()));
+    let again = repass_bulk::Run::create(&world.run(), &terms)
+        .unwrap_err()
+        .to_string();
+    assert!(again.contains("repass bulk resume"), "{again}");
+    let none = repass_bulk::Run::open(world.folder.path())
+        .unwrap_err()
+        .to_string();
+    assert!(none.contains("is not the folder of a run"), "{none}");
+}

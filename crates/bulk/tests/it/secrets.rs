@@ -1,0 +1,123 @@
+//! The file of secrets.
+
+use std::fs;
+
+use repass_bulk::{Key, Passwords, Recipients, Run, SecretState, SecretsTo, Stopped, Terms};
+
+use crate::world::{World, controls};
+
+#[tokio::test]
+async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
+    let world = World::new(&["ann", "down"]);
+    let terms = Terms {
+        passwords: Passwords::Generated,
+        input: None,
+        provider: None,
+        secrets: None,
+    };
+    let to = SecretsTo::Passphrase("correct horse".into());
+    let terms = terms.with_secrets(world.secrets_file(), to).unwrap();
+    let mut run = Run::create(&world.run(), &terms).unwrap();
+    let input = World::input("user\nann\ndown\n", Passwords::Generated).unwrap();
+    run.take_in(input).unwrap();
+    let (run, _) = world.go(run, &terms, controls()).await;
+    drop(run);
+    world.service.up();
+    let (mut run, terms) = Run::open(&world.run()).unwrap();
+    run.try_again().unwrap();
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Done);
+    let mut users = Vec::new();
+    let key = Key::Passphrase("correct horse".into());
+    repass_bulk::open(&world.secrets_file(), &key, |opened| {
+        users.push(opened.user);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(users, ["ann", "down", "down"]);
+    let wrong = Key::Passphrase("wrong horse".into());
+    let refused = repass_bulk::open(&world.secrets_file(), &wrong, |_| Ok(())).unwrap_err();
+    assert!(refused.to_string().contains("the passphrase is not"), "{refused}");
+    let other = repass_bulk::open(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
+    assert!(other.to_string().contains("sealed to another key"), "{other}");
+}
+
+#[tokio::test]
+async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
+    let world = World::new(&["ann", "down"]);
+    let (run, terms) = world.begin(&["ann", "down"]);
+    let (run, _) = world.go(run, &terms, controls()).await;
+    drop(run);
+    let whole = fs::read(world.secrets_file()).unwrap();
+    // As when the disk was full in the middle of the next batch.
+    let mut cut = whole.clone();
+    cut.extend_from_slice(&whole[1..whole.len() / 2]);
+    fs::write(world.secrets_file(), cut).unwrap();
+    world.service.up();
+    let (mut run, terms) = Run::open(&world.run()).unwrap();
+    run.try_again().unwrap();
+    world.go(run, &terms, controls()).await;
+    let mut states = Vec::new();
+    let cut = repass_bulk::open(&world.secrets_file(), &world.key(), |opened| {
+        states.push(opened.attempt);
+        Ok(())
+    });
+    assert_eq!((cut.unwrap(), states), (1, vec![1, 1, 2]));
+    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
+    assert_eq!(
+        states,
+        [SecretState::Current, SecretState::Refused, SecretState::Current]
+    );
+}
+
+#[tokio::test]
+async fn what_was_changed_is_not_taken_for_what_was_sealed() {
+    let world = World::new(&["ann"]);
+    let (run, terms) = world.begin(&["ann"]);
+    world.go(run, &terms, controls()).await;
+    let text = fs::read_to_string(world.secrets_file()).unwrap();
+    let at = text.rfind("-----END").unwrap() - 12;
+    let mut bytes = text.into_bytes();
+    bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    fs::write(world.secrets_file(), bytes).unwrap();
+    let problem = repass_bulk::open(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
+    assert!(problem.to_string().contains("changed"), "{problem}");
+}
+
+#[test]
+fn a_typing_error_in_a_recipient_shows_and_a_secret_key_is_not_repeated() {
+    let public = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    assert!(Recipients::new([public]).is_ok());
+    let typo = public.replace("ql3z7", "ql3z6");
+    let problem = Recipients::new([public, &typo]).unwrap_err().to_string();
+    assert!(
+        problem.contains(&typo) && problem.contains("check sum"),
+        "{problem}"
+    );
+    let problem = Recipients::new(["AGE-SECRET-KEY-1CANARY"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        !problem.contains("CANARY") && problem.contains("public key"),
+        "{problem}"
+    );
+    assert!(Recipients::in_file("# nobody\n\n").is_err());
+    assert!(Recipients::in_file(&format!("# me\n{public}\n")).is_ok());
+    assert!(Key::in_file("# nothing\n").is_err());
+    assert!(!Key::in_file("canary").unwrap_err().to_string().contains("canary"));
+}
+
+#[test]
+fn a_file_that_is_there_stays_as_it_is() {
+    let world = World::new(&[]);
+    fs::write(world.secrets_file(), "precious").unwrap();
+    let terms = Terms {
+        passwords: Passwords::Generated,
+        input: None,
+        provider: None,
+        secrets: None,
+    };
+    let problem = terms.with_secrets(world.secrets_file(), world.to()).unwrap_err();
+    assert!(problem.to_string().contains("exists already"), "{problem}");
+    assert_eq!(fs::read_to_string(world.secrets_file()).unwrap(), "precious");
+}

@@ -1,0 +1,134 @@
+//! What stops a session before its end.
+
+use std::sync::Arc;
+
+use repass_bulk::{Canary, Controls, Haste, Operator, Outcome, Source, Stopped};
+use tokio::sync::watch;
+
+use crate::world::{World, controls};
+
+fn one_at_a_time() -> Controls {
+    Controls {
+        concurrency: 1,
+        ..controls()
+    }
+}
+
+fn pending(world: &World) -> usize {
+    world
+        .outcomes()
+        .iter()
+        .filter(|(_, outcome)| *outcome == Outcome::Pending)
+        .count()
+}
+
+#[tokio::test]
+async fn failures_and_unknowns_are_counted() {
+    let users = ["nobody1", "nobody2", "lost1", "lost2", "ann"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let (run, stopped) = world
+        .go(
+            run,
+            &terms,
+            Controls {
+                max_failures: Some(2),
+                ..one_at_a_time()
+            },
+        )
+        .await;
+    assert_eq!((stopped, pending(&world)), (Stopped::Failures(2), 3));
+    let (run, stopped) = world
+        .go(
+            run,
+            &terms,
+            Controls {
+                max_unknown: Some(1),
+                ..one_at_a_time()
+            },
+        )
+        .await;
+    assert_eq!((stopped, pending(&world)), (Stopped::Unknown(1), 2));
+    let (_, stopped) = world.go(run, &terms, one_at_a_time()).await;
+    assert_eq!((stopped, pending(&world)), (Stopped::Done, 0));
+}
+
+#[tokio::test]
+async fn a_canary_asks_when_its_rows_have_ended() {
+    let users = ["ann", "bob", "carol", "dora"];
+    for (answer, expected) in [(true, Stopped::Done), (false, Stopped::Canary)] {
+        let world = World::new(&users);
+        let (run, terms) = world.begin(&users);
+        let canary = Canary {
+            rows: 2,
+            ask: Box::new(move |tally| {
+                assert_eq!((tally.applied, tally.pending), (2, 2));
+                Box::pin(async move { answer })
+            }),
+        };
+        let (_, stopped) = world
+            .go(
+                run,
+                &terms,
+                Controls {
+                    canary: Some(canary),
+                    ..controls()
+                },
+            )
+            .await;
+        assert_eq!((stopped, pending(&world)), (expected, if answer { 0 } else { 2 }));
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_does_not_fail_every_row() {
+    let users: Vec<String> = (0..100).map(|number| format!("down{number}")).collect();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Stuck(20, "no connection".to_owned()));
+    assert!(pending(&world) > 60);
+}
+
+#[tokio::test]
+async fn the_first_signal_drains_and_the_second_stops() {
+    let users = ["ann", "hang", "bob"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let (haste, listen) = watch::channel(Haste::None);
+    let mut seen = 0;
+    let mut observe = |_: &repass_bulk::Event<'_>| seen += 1;
+    let going = run.go(
+        &terms,
+        vec![world.service.provider()],
+        vec![Source::Journal],
+        one_at_a_time(),
+        Operator {
+            progress: Arc::default(),
+            haste: listen,
+            observe: &mut observe,
+        },
+    );
+    let signals = async {
+        while world.service.calls() < 2 {
+            tokio::task::yield_now().await;
+        }
+        haste.send_replace(Haste::Drain);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        haste.send_replace(Haste::Stop);
+    };
+    let (gone, ()) = tokio::join!(going, signals);
+    assert_eq!(gone.unwrap().1, Stopped::Abandoned);
+    assert_eq!(
+        world.outcomes(),
+        [
+            (2, Outcome::Applied),
+            (3, Outcome::Unknown),
+            (4, Outcome::Pending)
+        ]
+    );
+    assert_eq!(seen, 1);
+}

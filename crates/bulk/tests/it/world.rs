@@ -1,0 +1,209 @@
+//! A folder for runs, and everyday ways to make them.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repass_bulk::{
+    Controls, Event, Haste, Input, Key, Names, OnUnknown, Operator, Outcome, Passwords, Problem, Progress,
+    Recipients, Record, Run, SecretState, SecretsTo, Source, States, Stopped, Terms,
+};
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::service::Service;
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) service: Arc<Service>,
+    key: String,
+    recipient: String,
+}
+
+/// A password of the file of secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secret {
+    pub(crate) line: u64,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) state: SecretState,
+}
+
+impl World {
+    pub(crate) fn new(users: &[&str]) -> Self {
+        let identity = age::x25519::Identity::generate();
+        #[expect(clippy::disallowed_methods, reason = "made up for the test")]
+        let key = identity.to_string().expose_secret().to_owned();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            service: Service::new(users),
+            key,
+            recipient: identity.to_public().to_string(),
+        }
+    }
+
+    pub(crate) fn run(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    pub(crate) fn secrets_file(&self) -> PathBuf {
+        self.folder.path().join("secrets.age")
+    }
+
+    pub(crate) fn to(&self) -> SecretsTo {
+        SecretsTo::Recipients(Recipients::new([&self.recipient]).unwrap())
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        Key::in_file(&self.key).unwrap()
+    }
+
+    pub(crate) fn input(text: &str, passwords: Passwords) -> Result<Input, Problem> {
+        let source = Box::new(Cursor::new(text.as_bytes().to_vec()));
+        Input::new(source, "input", Names::new(["zoom"], Some("zoom")), passwords)
+    }
+
+    /// Begins a run that makes passwords for these users.
+    pub(crate) fn begin(&self, users: &[&str]) -> (Run, Terms) {
+        let terms = Terms {
+            passwords: Passwords::Generated,
+            input: None,
+            provider: None,
+            secrets: None,
+        };
+        let terms = terms.with_secrets(self.secrets_file(), self.to()).unwrap();
+        let mut run = Run::create(&self.run(), &terms).unwrap();
+        let text = format!("user\n{}\n", users.join("\n"));
+        run.take_in(Self::input(&text, Passwords::Generated).unwrap())
+            .unwrap();
+        (run, terms)
+    }
+
+    /// Goes on until it ends by itself.
+    pub(crate) async fn go(&self, run: Run, terms: &Terms, controls: Controls) -> (Run, Stopped) {
+        self.feed(run, terms, vec![Source::Journal], controls).await
+    }
+
+    pub(crate) async fn feed(
+        &self,
+        run: Run,
+        terms: &Terms,
+        sources: Vec<Source>,
+        controls: Controls,
+    ) -> (Run, Stopped) {
+        let (_haste, listen) = watch::channel(Haste::None);
+        let mut events = |event: &Event<'_>| {
+            assert!(event.line > 0);
+        };
+        let progress = Arc::new(Progress::default());
+        let gone = run.go(
+            terms,
+            vec![self.service.provider()],
+            sources,
+            controls,
+            Operator {
+                progress: Arc::clone(&progress),
+                haste: listen,
+                observe: &mut events,
+            },
+        );
+        let (run, stopped) = gone.await.unwrap();
+        if !matches!(stopped, Stopped::Problem(_)) {
+            assert_eq!(
+                progress.tally(),
+                run.facts().unwrap().tally,
+                "what is watched is what is journalled"
+            );
+        }
+        (run, stopped)
+    }
+
+    pub(crate) fn outcomes(&self) -> Vec<(u64, Outcome)> {
+        self.records().iter().map(|row| (row.line, row.outcome)).collect()
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        let take = |record| {
+            records.push(record);
+            Ok(())
+        };
+        Run::each_of(&self.run(), None, take).unwrap();
+        records
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "made up for the test")]
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let states = States::of(&self.run()).unwrap();
+        let mut secrets = Vec::new();
+        repass_bulk::open(&self.secrets_file(), &self.key(), |opened| {
+            secrets.push(Secret {
+                line: opened.line,
+                user: opened.user.clone(),
+                password: opened.new_password.expose_secret().to_owned(),
+                state: states.state(&opened)?,
+            });
+            Ok(())
+        })
+        .unwrap();
+        secrets
+    }
+
+    /// Every current password is accepted, and every user whose row is applied has exactly one.
+    pub(crate) fn assert_current(&self) {
+        let secrets = self.secrets();
+        for secret in secrets
+            .iter()
+            .filter(|secret| secret.state == SecretState::Current)
+        {
+            assert!(
+                self.service.accepts(&secret.user, &secret.password),
+                "{}",
+                secret.user
+            );
+        }
+        for row in self
+            .records()
+            .iter()
+            .filter(|row| row.outcome == Outcome::Applied)
+        {
+            let of_row = secrets.iter().filter(|secret| secret.line == row.line);
+            let current = of_row
+                .filter(|secret| secret.state == SecretState::Current)
+                .count();
+            assert_eq!(current, 1, "line {}", row.line);
+        }
+    }
+
+    /// No password is in any file of the run, in clear.
+    pub(crate) fn assert_nothing_in_clear(&self) {
+        let passwords: Vec<String> = self.secrets().into_iter().map(|secret| secret.password).collect();
+        assert!(!passwords.is_empty(), "there is something to look for");
+        let in_run = fs::read_dir(self.run())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        for file in in_run.chain([self.secrets_file()]) {
+            let bytes = fs::read(&file).unwrap();
+            for password in &passwords {
+                let found = bytes
+                    .windows(password.len())
+                    .any(|window| window == password.as_bytes());
+                assert!(!found, "{}", file.display());
+            }
+        }
+    }
+}
+
+pub(crate) fn controls() -> Controls {
+    Controls {
+        concurrency: 8,
+        budget: Duration::from_secs(30),
+        max_failures: None,
+        max_unknown: None,
+        on_unknown: OnUnknown::Leave,
+        canary: None,
+    }
+}
