@@ -1,4 +1,4 @@
-//! What each layer adds to a change, without a network: `cargo bench`. What a whole change costs beside other
+//! What each layer adds to a change, without a network: `cargo bench -p repass-tests --bench layers`. What a whole change costs beside other
 //! clients is measured by `cargo run --release -p repass-tests --bin performance`.
 
 use std::sync::Arc;

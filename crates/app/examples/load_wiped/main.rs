@@ -1,4 +1,4 @@
-//! The example `load` with the allocator that wipes what is freed: `tests/wiping_cost.sh` compares the two.
+//! The example `load` with the allocator that wipes what is freed: the bin `performance` compares the two.
 
 use std::process::ExitCode;
 
