@@ -1,5 +1,5 @@
-//! What each layer adds to a change, without a network: `cargo bench -p repass-tests --bench layers`. What a whole change costs beside other
-//! clients is measured by `cargo run --release -p repass-tests --bin performance`.
+//! What each layer adds to a change, without a network: `cargo bench -p repass-tests --bench layers`.
+//! What a whole change costs beside other clients: `cargo run --release -p repass-tests --bin performance`.
 
 use std::sync::Arc;
 use std::time::Duration;
