@@ -1,5 +1,6 @@
 //! Bulk.
 
+mod dry;
 mod input;
 mod journal;
 mod problem;
@@ -7,6 +8,7 @@ mod provider;
 mod run;
 mod secrets;
 
+pub use dry::dry_run;
 pub use input::{Input, LONGEST_ROW, Passwords};
 pub use journal::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub use problem::Problem;

@@ -30,8 +30,14 @@ impl Provider {
         self
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// The name.
+    pub fn name(&self) -> &str {
         self.service.provider()
+    }
+
+    /// The allowed rate, where it is known.
+    pub fn allowed_rate(&self) -> Option<f64> {
+        self.allowed
     }
 }
 

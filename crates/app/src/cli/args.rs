@@ -30,6 +30,7 @@ Exit codes:
     6  rate limited
     7  unavailable, not applied
     8  unknown outcome: settle it with `repass resolve`
+    9  partly done: some rows of a bulk run were not applied
   130  interrupted, nothing sent
 
 Nothing set up yet? Try `repass demo`.";
@@ -99,6 +100,9 @@ pub(super) enum Command {
     Policy(commands::policy::Command),
     /// Print new passwords that meet the rules
     Generate(commands::generate::Args),
+    /// Change the passwords of many users, and go on with it after any interruption
+    #[command(subcommand)]
+    Bulk(commands::bulk::Command),
     /// List the configured providers and what they can do
     Providers,
     /// See whether everything that a change takes is there, at all providers or at -p, and what to mend.

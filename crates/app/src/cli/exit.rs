@@ -25,6 +25,8 @@ pub(super) enum Exit {
     Unavailable = 7,
     /// It cannot be told whether the change was applied.
     Unknown = 8,
+    /// Some of many rows were applied, and none is unknown.
+    Partly = 9,
     /// Interrupted before anything was sent.
     Interrupted = 130,
 }

@@ -36,7 +36,7 @@ impl Output {
     /// Something good to know, on standard error.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            told(writeln!(anstream::stderr().lock(), "{text}"));
+            aside(text);
         }
     }
 
@@ -88,7 +88,7 @@ pub(super) fn password(password: &Password) -> Result<(), Stop> {
     #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
     line.extend_from_slice(password.expose_secret().as_bytes());
     line.push(b'\n');
-    unbuffered(&line)
+    whole(&line)
 }
 
 /// Passwords that were asked for, as one JSON object.
@@ -103,14 +103,26 @@ pub(super) fn passwords(passwords: &[Password]) -> Result<(), Stop> {
     let written = serde_json::to_writer(&mut *line, &BTreeMap::from([("passwords", texts)]));
     written.map_err(|error| Stop::internal(error.to_string()))?;
     line.push(b'\n');
-    unbuffered(&line)
+    whole(&line)
 }
 
-// Past the standard library's buffer, which is not wiped.
-fn unbuffered(line: &[u8]) -> Result<(), Stop> {
-    let stdout = io::stdout().as_fd().try_clone_to_owned();
-    let printed = stdout.and_then(|stdout| File::from(stdout).write_all(line));
+fn whole(line: &[u8]) -> Result<(), Stop> {
+    let printed = unbuffered(line);
     printed.map_err(|error| Stop::usage(format!("cannot print the password, so nothing was sent: {error}")))
+}
+
+/// Bytes of a result, past the standard library's buffer, which is not wiped.
+///
+/// # Errors
+/// They were not printed whole.
+pub(super) fn unbuffered(bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    stdout.and_then(|stdout| File::from(stdout).write_all(bytes))
+}
+
+/// One line that is no result, on standard error.
+pub(super) fn aside(line: &str) {
+    told(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
 /// One line about what is wrong.

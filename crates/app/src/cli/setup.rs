@@ -55,7 +55,16 @@ impl Setup {
 
     /// The provider that the user means. Only its own secrets are read.
     pub(super) async fn provider(&self, global: &Global) -> Result<Meant, Stop> {
-        let (name, preset, services) = self.meant(global).await?;
+        self.meant_by(global.provider.as_deref()).await
+    }
+
+    /// The provider of this name. Only its own secrets are read.
+    pub(super) async fn provider_called(&self, name: &str) -> Result<Meant, Stop> {
+        self.meant_by(Some(name)).await
+    }
+
+    async fn meant_by(&self, asked: Option<&str>) -> Result<Meant, Stop> {
+        let (name, preset, services) = self.built(asked).await?;
         Ok(Meant {
             service: services.get(name)?,
             own_rules: services.own_rules(name),
@@ -65,7 +74,7 @@ impl Setup {
 
     /// The same for profiles.
     pub(super) async fn profiles(&self, global: &Global) -> Result<Arc<dyn UserProfileService>, Stop> {
-        let (name, _, services) = self.meant(global).await?;
+        let (name, _, services) = self.built(global.provider.as_deref()).await?;
         services.profile(name)?.ok_or_else(|| Stop::Call {
             provider: name.to_owned(),
             error: Error::not_applied(
@@ -75,8 +84,7 @@ impl Setup {
         })
     }
 
-    async fn meant<'a>(&'a self, global: &'a Global) -> Result<(&'a str, Preset, Services), Stop> {
-        let asked = global.provider.as_deref();
+    async fn built<'a>(&'a self, asked: Option<&'a str>) -> Result<(&'a str, Preset, Services), Stop> {
         let name = asked.or_else(|| self.config.default_provider());
         let mut known = self.config.providers();
         let found = known.find(|(known, _)| Some(*known) == name);

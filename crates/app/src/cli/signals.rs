@@ -52,6 +52,11 @@ impl Signals {
         self.reach(1).await;
     }
 
+    /// Ends with the second signal.
+    pub(super) async fn insist(&self) {
+        self.reach(2).await;
+    }
+
     /// Sees a call through that may change something. The first signal only says so, because a call that is
     /// dropped cannot tell what it did; the second one drops it.
     pub(super) async fn see_through<T>(

@@ -283,16 +283,7 @@ impl Session<'_> {
         self.operator
             .progress
             .moved(Outcome::Pending, Outcome::NotApplied);
-        (self.operator.observe)(&Event {
-            line: bad.line,
-            user: bad.user.as_ref().map(repass_domain::UserId::expose),
-            provider: None,
-            outcome: Outcome::NotApplied,
-            kind: Some(bad.kind),
-            code: None,
-            message: Some(&bad.reason),
-            attempts: 0,
-        });
+        (self.operator.observe)(&Event::of_bad(&bad));
         self.state.bad.push(bad);
     }
 

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(super) mod bulk;
 pub(super) mod change;
 pub(super) mod config;
 mod demo;
@@ -28,6 +29,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::User(command) => user::run(&command, global, output, signals).await,
         Command::Policy(command) => policy::run(&command, global, output).await,
         Command::Generate(args) => generate::run(&args, global, output).await,
+        Command::Bulk(command) => bulk::run(command, global, output, signals).await,
         Command::Providers => providers::run(global, output).await,
         Command::Doctor => doctor::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,

@@ -5,6 +5,7 @@
 //! included. When both passwords come from the same stream, its first line is the current one and all that
 //! follows is the new one.
 
+mod passphrase;
 mod prompt;
 mod source;
 
@@ -13,8 +14,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub(super) use passphrase::Passphrase;
 pub(super) use prompt::restore_terminal;
 use source::Source;
+pub(super) use source::stdin_unbuffered;
 
 use super::stop::Stop;
 use crate::Password;

@@ -12,19 +12,32 @@ use crate::cli::stop::Stop;
 
 /// Asks for the password that is valid now.
 pub(super) fn current() -> Result<Password, Stop> {
-    password("Current password: ", "current")
+    password("Current password: ", "current password")
 }
 
 /// Asks for a new password, twice.
 pub(super) fn new() -> Result<Password, Stop> {
-    let line = ask("New password: ").map_err(|error| failed(&error))?;
-    let again = ask("New password again: ").map_err(|error| failed(&error))?;
-    if *line != *again {
-        return Err(Stop::usage(
-            "the new password was not typed the same way twice; nothing was sent",
-        ));
+    twice("New password", "new password")
+}
+
+/// Asks for a passphrase; for a new one twice.
+pub(super) fn passphrase(new: bool) -> Result<Password, Stop> {
+    if new {
+        return twice("New passphrase", "passphrase");
     }
-    checked(&line, "new")
+    let line = ask("Passphrase: ").map_err(|error| failed(&error))?;
+    checked(&line, "passphrase")
+}
+
+fn twice(prompt: &str, what: &str) -> Result<Password, Stop> {
+    let line = ask(&format!("{prompt}: ")).map_err(|error| failed(&error))?;
+    let again = ask(&format!("{prompt} again: ")).map_err(|error| failed(&error))?;
+    if *line != *again {
+        return Err(Stop::usage(format!(
+            "the {what} was not typed the same way twice; nothing was sent"
+        )));
+    }
+    checked(&line, what)
 }
 
 /// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
@@ -43,12 +56,12 @@ fn saved() -> std::sync::MutexGuard<'static, Option<(File, Termios)>> {
     SAVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn password(prompt: &str, which: &str) -> Result<Password, Stop> {
-    checked(&ask(prompt).map_err(|error| failed(&error))?, which)
+fn password(prompt: &str, what: &str) -> Result<Password, Stop> {
+    checked(&ask(prompt).map_err(|error| failed(&error))?, what)
 }
 
-fn checked(line: &[u8], which: &str) -> Result<Password, Stop> {
-    Password::from_utf8(line).map_err(|invalid| Stop::usage(format!("the {which} password {invalid}")))
+fn checked(line: &[u8], what: &str) -> Result<Password, Stop> {
+    Password::from_utf8(line).map_err(|invalid| Stop::usage(format!("the {what} {invalid}")))
 }
 
 fn failed(error: &io::Error) -> Stop {

@@ -67,10 +67,7 @@ impl Source {
                 "cannot be read: it is a terminal, which would show it; leave the option out to be asked without echo"
                     .to_owned(),
             ),
-            Self::Stdin => {
-                let descriptor = io::stdin().as_fd().try_clone_to_owned();
-                descriptor.map(File::from).map_err(|error| unreadable(&error))
-            }
+            Self::Stdin => stdin_unbuffered(),
             Self::File(path) => open_private(path).map_err(|why| format!("cannot be used: {why}")),
             Self::Descriptor(number) => File::open(format!("/dev/fd/{number}")).map_err(|error| {
                 if error.kind() == io::ErrorKind::NotFound {
@@ -91,6 +88,12 @@ impl fmt::Display for Source {
             Self::Descriptor(number) => write!(f, "descriptor {number}"),
         }
     }
+}
+
+/// Standard input past the standard library's buffer, which is not wiped.
+pub(in crate::cli) fn stdin_unbuffered() -> Result<File, String> {
+    let descriptor = io::stdin().as_fd().try_clone_to_owned();
+    descriptor.map(File::from).map_err(|error| unreadable(&error))
 }
 
 fn password(bytes: &[u8]) -> Result<Password, String> {

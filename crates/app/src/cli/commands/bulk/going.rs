@@ -1,0 +1,201 @@
+//! Going on with a run until it ends, and telling how it ended.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use repass_bulk::{
+    Controls, Facts, Haste, Input, Operator, Passwords, Problem, Provider, Run, Source, Stopped, Tally, Terms,
+};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::watching::Watching;
+use super::{blocking, exit};
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::password;
+use crate::cli::setup::Setup;
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+use crate::secret::open_private;
+
+/// What one session needs besides its run.
+pub(super) struct Session<'a> {
+    pub(super) terms: Terms,
+    pub(super) providers: Vec<Provider>,
+    pub(super) sources: Vec<Source>,
+    pub(super) controls: Controls,
+    // The sandbox behind the services lives in it.
+    pub(super) setup: Setup,
+    pub(super) output: &'a Output,
+    pub(super) signals: &'a Signals,
+}
+
+/// Opens the input that is named, `-` standing for standard input.
+pub(super) async fn input(
+    path: &Path,
+    names: repass_bulk::Names,
+    passwords: Passwords,
+) -> Result<Input, Stop> {
+    let path = path.to_owned();
+    blocking(move || {
+        if path.as_os_str() == "-" {
+            let stdin = password::stdin_unbuffered()
+                .map_err(|why| Problem::Usage(format!("standard input {why}")))?;
+            return Input::new(Box::new(stdin), "standard input", names, passwords);
+        }
+        let shown = path.display().to_string();
+        let file = match passwords {
+            Passwords::Given => open_private(&path).map_err(Problem::Usage)?,
+            Passwords::Generated => std::fs::File::open(&path)
+                .map_err(|error| Problem::Usage(format!("cannot open {shown}: {error}")))?,
+        };
+        Input::new(Box::new(file), shown, names, passwords)
+    })
+    .await
+}
+
+/// Goes on with the run. The first signal drains, the second stops.
+pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
+    let Session {
+        terms,
+        providers,
+        sources,
+        controls,
+        setup,
+        output,
+        signals,
+    } = session;
+    let folder = run.folder().to_owned();
+    let before = run.facts()?.tally;
+    let progress = Arc::<repass_bulk::Progress>::default();
+    let (hurry, haste) = watch::channel(Haste::None);
+    let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
+    let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output);
+    let mut observe = watching.observer();
+    let operator = Operator {
+        progress,
+        haste,
+        observe: &mut observe,
+    };
+    let going = run.go(&terms, providers, sources, controls, operator);
+    let listening = async {
+        signals.claim().await;
+        watching.say(
+            "waiting for the changes under way; interrupt again to abandon them, which leaves them unknown",
+        );
+        hurry.send_replace(Haste::Drain);
+        signals.insist().await;
+        hurry.send_replace(Haste::Stop);
+        std::future::pending::<()>().await;
+    };
+    let (run, stopped) = tokio::select! {
+        gone = going => gone?,
+        () = listening => return Err(Stop::internal("the signals have ended")),
+    };
+    watching.stop().await;
+    drop(setup);
+    let facts = run.facts()?;
+    drop(run);
+    tell(&folder, &terms, &facts, &stopped, output);
+    Ok(ended(before, facts.tally, &stopped))
+}
+
+fn ended(before: Tally, tally: Tally, stopped: &Stopped) -> Exit {
+    match stopped {
+        _ if tally.unknown > 0 => Exit::Unknown,
+        Stopped::Problem(_) if tally.applied > 0 => Exit::Partly,
+        Stopped::Problem(Problem::Usage(_)) => Exit::Usage,
+        Stopped::Problem(Problem::Machine(_)) => Exit::Internal,
+        Stopped::Drained if tally == before => Exit::Interrupted,
+        _ => exit(tally),
+    }
+}
+
+#[derive(Serialize)]
+struct End<'a> {
+    event: &'static str,
+    run: String,
+    stopped: &'static str,
+    message: String,
+    #[serde(flatten)]
+    tally: &'a Tally,
+}
+
+fn tell(folder: &Path, terms: &Terms, facts: &Facts, stopped: &Stopped, output: &Output) {
+    let tally = facts.tally;
+    let shown = folder.display();
+    let (code, message) = told(stopped);
+    if output.json {
+        output::object(&End {
+            event: "end",
+            run: shown.to_string(),
+            stopped: code,
+            message,
+            tally: &tally,
+        });
+        return;
+    }
+    if let Stopped::Problem(problem) = stopped {
+        output::error(&problem.to_string());
+    } else if !message.is_empty() {
+        output.note(&message);
+    }
+    output.note(&sentence(tally));
+    if tally.unknown > 0 {
+        let key = match (terms.passwords, &terms.secrets) {
+            (Passwords::Generated, Some(_)) => " --identity KEYFILE",
+            _ => "",
+        };
+        let reissue = match terms.passwords {
+            Passwords::Generated => {
+                format!(", or send fresh passwords by `repass bulk resume {shown} --reissue`")
+            }
+            Passwords::Given => String::new(),
+        };
+        output.note(&format!(
+            "unknown: settle them by `repass bulk resume {shown} --resolve{key}`{reissue}"
+        ));
+    }
+    if tally.pending > 0 || !facts.read_whole {
+        let input = if terms.passwords == Passwords::Given && terms.input.is_none() {
+            " INPUT"
+        } else {
+            ""
+        };
+        output.note(&format!("to go on: `repass bulk resume {shown}{input}`"));
+    }
+    output.note(&format!(
+        "every row: `repass bulk report {shown} --html report.html`"
+    ));
+}
+
+/// The outcomes in one line.
+pub(super) fn sentence(tally: Tally) -> String {
+    format!(
+        "{} rows: {} applied, {} not applied, {} unknown, {} pending",
+        tally.rows, tally.applied, tally.not_applied, tally.unknown, tally.pending
+    )
+}
+
+fn told(stopped: &Stopped) -> (&'static str, String) {
+    match stopped {
+        Stopped::Done => ("done", String::new()),
+        Stopped::Drained => (
+            "interrupted",
+            "interrupted; what was under way has ended".to_owned(),
+        ),
+        Stopped::Abandoned => (
+            "abandoned",
+            "interrupted twice; what was under way is unknown".to_owned(),
+        ),
+        Stopped::Canary => ("canary", "stopped after the canary".to_owned()),
+        Stopped::Failures(count) => ("max_failures", format!("stopped: {count} rows were not applied")),
+        Stopped::Unknown(count) => ("max_unknown", format!("stopped: {count} rows are unknown")),
+        Stopped::Stuck(count, message) => (
+            "stuck",
+            format!("stopped: {count} rows in a row did not come through, the last one because: {message}"),
+        ),
+        Stopped::Problem(problem) => ("problem", problem.to_string()),
+    }
+}

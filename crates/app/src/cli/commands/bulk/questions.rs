@@ -1,0 +1,72 @@
+//! What a person is asked at the terminal.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+
+use repass_bulk::{Canary, Tally};
+
+use crate::cli::args::Global;
+use crate::cli::output::Output;
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// The person at the terminal answers.
+    Person,
+    /// It was said beforehand that every answer is yes.
+    Yes,
+    /// Nobody can.
+    Nobody,
+}
+
+pub(super) fn answers(global: &Global) -> Answers {
+    if global.yes {
+        Answers::Yes
+    } else if !global.no_input && std::io::stderr().is_terminal() {
+        Answers::Person
+    } else {
+        Answers::Nobody
+    }
+}
+
+/// A question after the first rows.
+pub(super) fn canary(rows: u64, global: &Global, output: &Output) -> Canary {
+    let answers = answers(global);
+    let output = Output {
+        json: output.json,
+        quiet: output.quiet,
+    };
+    let ask = move |tally: Tally| -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
+        Box::pin(async move {
+            let told = format!(
+                "canary: {} applied, {} not applied, {} unknown, {} to go",
+                tally.applied, tally.not_applied, tally.unknown, tally.pending
+            );
+            output.note(&told);
+            match answers {
+                Answers::Yes => true,
+                Answers::Nobody => false,
+                Answers::Person => yes("Go on?").await,
+            }
+        })
+    };
+    Canary {
+        rows,
+        ask: Box::new(ask),
+    }
+}
+
+/// Asks, and takes nothing but a yes for one.
+pub(super) async fn yes(question: &str) -> bool {
+    let question = format!("{question} [y/N] ");
+    let asked = tokio::task::spawn_blocking(move || ask(&question)).await;
+    matches!(asked, Ok(Ok(true)))
+}
+
+fn ask(question: &str) -> std::io::Result<bool> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(question.as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(terminal).read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

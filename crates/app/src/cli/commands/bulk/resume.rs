@@ -1,0 +1,134 @@
+//! `repass bulk resume`: going on with a run.
+
+use std::path::PathBuf;
+
+use repass_bulk::{Passwords, Run, Source, Terms};
+
+use super::going::{self, Session};
+use super::sealing::Opening;
+use super::steering::Steering;
+use super::{blocking, services};
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::setup::Setup;
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+
+/// A run to go on with. Rows that were not applied for a reason that has nothing to do with them, such as a
+/// provider that was not there, are sent again too.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The run's folder
+    run: PathBuf,
+    /// The same input as before, where it gives passwords or was not read to its end; else it is where it was
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    steering: Steering,
+    #[command(flatten)]
+    opening: Opening,
+}
+
+pub(super) async fn run(
+    args: Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let folder = args.run.clone();
+    let (mut run, terms) = blocking(move || Run::open(&folder)).await?;
+    let setup = Setup::load(global).await?;
+    let controls = args
+        .steering
+        .controls(terms.passwords, setup.config.on_unknown(), global, output)?;
+    if !run.facts()?.read_whole && terms.passwords == Passwords::Generated {
+        let input = input(&args, &terms, &setup, global).await?;
+        run = blocking(move || {
+            run.take_in(input)?;
+            Ok(run)
+        })
+        .await?;
+    }
+    let sources = sources(&args, &run, &terms, &setup, global).await?;
+    let reissue = args.steering.reissue;
+    let (run, again) = blocking(move || {
+        let again = run.try_again()? + if reissue { run.reissue()? } else { 0 };
+        Ok((run, again))
+    })
+    .await?;
+    if again > 0 {
+        tracing::info!(again, "rows to send again");
+    }
+    let generate = terms.passwords == Passwords::Generated;
+    let mut names = run.providers()?;
+    if !run.facts()?.read_whole {
+        names = setup
+            .config
+            .providers()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+    }
+    let mut providers = Vec::new();
+    for name in names {
+        providers.push(services::provider(&name, &setup, terms.passwords, generate, global, output).await?);
+    }
+    let session = Session {
+        terms,
+        providers,
+        sources,
+        controls,
+        setup,
+        output,
+        signals,
+    };
+    going::go(run, session).await
+}
+
+async fn sources(
+    args: &Args,
+    run: &Run,
+    terms: &Terms,
+    setup: &Setup,
+    global: &Global,
+) -> Result<Vec<Source>, Stop> {
+    let settle = args.steering.resolve;
+    if terms.passwords == Passwords::Given {
+        let input = input(args, terms, setup, global).await?;
+        return Ok(vec![Source::Input {
+            input: Box::new(input),
+            settle,
+        }]);
+    }
+    let mut sources = Vec::new();
+    if settle && run.facts()?.tally.unknown > 0 {
+        let key = args.opening.key(global).await?.ok_or_else(|| {
+            Stop::usage(
+                "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \
+                 which open the file of secrets; or send fresh ones by --reissue",
+            )
+        })?;
+        let (path, _) = terms
+            .secrets
+            .clone()
+            .ok_or_else(|| Stop::internal("the run has no file of secrets"))?;
+        sources.push(Source::Secrets { path, key });
+    }
+    sources.push(Source::Journal);
+    Ok(sources)
+}
+
+async fn input(
+    args: &Args,
+    terms: &Terms,
+    setup: &Setup,
+    global: &Global,
+) -> Result<repass_bulk::Input, Stop> {
+    let path = args.input.as_ref().or(terms.input.as_ref()).ok_or_else(|| {
+        Stop::usage(format!(
+            "the run came from standard input and needs it again: `repass bulk resume {} INPUT`",
+            args.run.display()
+        ))
+    })?;
+    let provider = global.provider.as_deref().or(terms.provider.as_deref());
+    going::input(path, services::names(setup, provider)?, terms.passwords).await
+}

@@ -1,0 +1,213 @@
+//! `repass bulk run`: a run from its beginning.
+
+use std::path::{Path, PathBuf};
+
+use repass_bulk::{Event, Passwords, Provider, Run, Source, Terms};
+
+use super::going::{self, Session};
+use super::questions::{self, Answers};
+use super::sealing::Sealing;
+use super::steering::Steering;
+use super::{blocking, exit, services, watching};
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::setup::Setup;
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+
+/// A run. Its input has a header that names the columns user and, where they apply, new_password,
+/// current_password and provider; or it is JSON lines with these keys.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The CSV or JSON lines file, or - for standard input
+    input: PathBuf,
+    /// Make a password for each user, by the provider's rules and your own
+    #[arg(long)]
+    generate: bool,
+    /// The run's folder, made anew [else: repass-bulk-DATE-TIME]
+    #[arg(long = "run", value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Judge every row and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    sealing: Sealing,
+    #[command(flatten)]
+    steering: Steering,
+}
+
+impl Args {
+    fn passwords(&self) -> Passwords {
+        if self.generate {
+            Passwords::Generated
+        } else {
+            Passwords::Given
+        }
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.input.as_os_str() == "-"
+    }
+}
+
+pub(super) async fn run(
+    args: Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
+    let setup = Setup::load(global).await?;
+    let names = services::names(&setup, global.provider.as_deref())?;
+    let input = going::input(&args.input, names, passwords).await?;
+    if args.dry_run {
+        return dry(input, passwords, &setup, global, output).await;
+    }
+    let controls = args
+        .steering
+        .controls(passwords, setup.config.on_unknown(), global, output)?;
+    if args.generate && args.sealing.secrets_out.is_none() {
+        return Err(Stop::usage(
+            "nobody would know the passwords that are made; give --secrets-out FILE and --recipient age1…",
+        ));
+    }
+    let target = args.sealing.target(global).await?;
+    // What is wrong with the usual provider is told before anything is made.
+    let mut providers = Vec::new();
+    let streamed = args.is_stdin() && passwords == Passwords::Given;
+    let all = streamed && input.may_name_providers();
+    for name in at_first(&setup, all, global) {
+        providers.push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+    }
+    let folder = args.folder.clone().unwrap_or_else(fresh_name);
+    let terms = Terms {
+        passwords,
+        input: (!args.is_stdin()).then(|| args.input.clone()),
+        provider: global.provider.clone(),
+        secrets: None,
+    };
+    let (run, terms, input) = blocking(move || {
+        let terms = match target {
+            Some((path, to)) => terms.with_secrets(path, to)?,
+            None => terms,
+        };
+        let mut run = Run::create(&folder, &terms)?;
+        if streamed {
+            return Ok((run, terms, Some(input)));
+        }
+        run.take_in(input)?;
+        Ok((run, terms, None))
+    })
+    .await?;
+    for name in run.providers()? {
+        if providers
+            .iter()
+            .all(|provider: &Provider| provider.name() != name)
+        {
+            providers
+                .push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+        }
+    }
+    if input.is_none() && !confirmed(&run, &providers, global, output).await? {
+        return Err(Stop::Interrupted);
+    }
+    let source = match (input, passwords) {
+        (Some(input), _) => Source::Input {
+            input: Box::new(input),
+            settle: false,
+        },
+        (None, Passwords::Generated) => Source::Journal,
+        (None, Passwords::Given) => Source::Input {
+            input: Box::new(
+                going::input(
+                    &args.input,
+                    services::names(&setup, global.provider.as_deref())?,
+                    passwords,
+                )
+                .await?,
+            ),
+            settle: false,
+        },
+    };
+    let session = Session {
+        terms,
+        providers,
+        sources: vec![source],
+        controls,
+        setup,
+        output,
+        signals,
+    };
+    going::go(run, session).await
+}
+
+fn at_first(setup: &Setup, all: bool, global: &Global) -> Vec<String> {
+    if all {
+        return setup
+            .config
+            .providers()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+    }
+    let default = global
+        .provider
+        .as_deref()
+        .or_else(|| setup.config.default_provider());
+    default.map(str::to_owned).into_iter().collect()
+}
+
+async fn confirmed(
+    run: &Run,
+    providers: &[Provider],
+    global: &Global,
+    output: &Output,
+) -> Result<bool, Stop> {
+    let tally = run.facts()?.tally;
+    let names: Vec<&str> = providers.iter().map(Provider::name).collect();
+    let told = format!(
+        "{}: {} rows to send to {}, {} rows that cannot be sent",
+        run.folder().display(),
+        tally.pending,
+        names.join(" and "),
+        tally.not_applied
+    );
+    if !output.json {
+        output.note(&told);
+    }
+    match questions::answers(global) {
+        Answers::Person if tally.pending > 0 => Ok(questions::yes("Change these passwords?").await),
+        _ => Ok(true),
+    }
+}
+
+async fn dry(
+    input: repass_bulk::Input,
+    passwords: Passwords,
+    setup: &Setup,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Stop> {
+    let all = input.may_name_providers();
+    let mut providers = Vec::new();
+    for name in at_first(setup, all, global) {
+        providers.push(services::provider(&name, setup, passwords, true, global, output).await?);
+    }
+    let json = output.json;
+    let tally = blocking(move || {
+        let mut observe = |event: &Event<'_>| watching::bad_row(event, json);
+        repass_bulk::dry_run(input, passwords, &providers, &mut observe)
+    })
+    .await?;
+    watching::dry(tally, output);
+    Ok(if tally.not_applied == 0 {
+        Exit::Ok
+    } else {
+        exit(tally)
+    })
+}
+
+fn fresh_name() -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    Path::new(&format!("repass-bulk-{now}")).to_owned()
+}

