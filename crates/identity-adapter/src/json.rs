@@ -3,12 +3,15 @@
 use serde_json::Value;
 
 /// The field of this name, in either spelling.
-pub(crate) fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
-    let fields = object.as_object()?;
-    fields
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+pub(crate) fn field<'a>(object: &'a Value, name: &'a str) -> Option<&'a Value> {
+    fields(object, name).next()
+}
+
+/// The fields of this name, in every spelling.
+pub(crate) fn fields<'a>(object: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Value> {
+    let members = object.as_object().into_iter().flatten();
+    let named = members.filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value)
 }
 
 /// The field's text, unless it is empty.

@@ -8,7 +8,7 @@ use repass_domain::{ErrorKind, Resolution, Rule};
 use repass_transport::{Answer, Observed, StatusCode};
 use serde_json::Value;
 
-use crate::json::{field, plain, text_of};
+use crate::json::{field, fields, plain, text_of};
 
 /// Reads the answer to a password change or reset.
 pub(crate) fn password(answer: &Answer) -> Verdict {
@@ -17,8 +17,8 @@ pub(crate) fn password(answer: &Answer) -> Verdict {
         return around;
     }
     let result = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
-    match field(nested(&result), "succeeded").and_then(Value::as_bool) {
-        Some(true) => Verdict::done(),
+    match said(&result) {
+        Some(Said::Succeeded) => Verdict::done(),
         _ => unreadable(),
     }
 }
@@ -80,6 +80,7 @@ pub(crate) fn probe(answer: &Answer) -> Option<Resolution> {
     let passed = errors
         .iter()
         .any(|(code, _)| AFTER_THE_OLD_PASSWORD.contains(&code.as_str()));
+    let passed = passed && matches!(said(&body), Some(Said::Failed));
     passed.then_some(Resolution::InPlace)
 }
 
@@ -89,13 +90,36 @@ fn nested(body: &Value) -> &Value {
     result.unwrap_or(body)
 }
 
+/// What a result says of itself.
+enum Said {
+    Succeeded,
+    Failed,
+    /// One thing here and another there.
+    Both,
+}
+
+fn said(body: &Value) -> Option<Said> {
+    let results = fields(body, "result").chain([body]);
+    let said = results.flat_map(|result| fields(result, "succeeded"));
+    let said: Vec<Option<bool>> = said.map(Value::as_bool).collect();
+    let all = |succeeded| said.iter().all(|said| *said == succeeded);
+    if all(None) {
+        None
+    } else if all(Some(true)) {
+        Some(Said::Succeeded)
+    } else if all(Some(false)) {
+        Some(Said::Failed)
+    } else {
+        Some(Said::Both)
+    }
+}
+
 fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
     let success = answer.status().is_success();
-    let result = nested(body);
-    match field(result, "succeeded").and_then(Value::as_bool) {
-        Some(true) if success => return Verdict::done(),
-        Some(true) => return unreadable(),
-        Some(false) => return by_codes(&identity_errors(result)),
+    match said(body) {
+        Some(Said::Succeeded) if success => return Verdict::done(),
+        Some(Said::Succeeded | Said::Both) => return unreadable(),
+        Some(Said::Failed) => return by_codes(&identity_errors(nested(body))),
         None => {}
     }
     if let Some(Value::Object(fields)) = field(body, "errors") {
@@ -221,11 +245,11 @@ fn unreadable() -> Verdict {
     Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
 }
 
+// By what it is: a gateway may call a result so too.
 fn is_html(answer: &Answer) -> bool {
-    answer
-        .header("content-type")
-        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
-        || answer.body().trim_ascii_start().starts_with(b"<")
+    let body = answer.body();
+    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 // What a bearer refusal without a body says in its header.

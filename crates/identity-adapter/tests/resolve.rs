@@ -57,6 +57,9 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
             resolve(&change, result(wrong)).await.unwrap(),
             Resolution::NotInPlace
         );
+        let unsaid =
+            Answer::new(StatusCode::BAD_REQUEST).with_body(r#"{"errors":[{"code":"PasswordTooShort"}]}"#);
+        assert!(resolve(&change, unsaid).await.is_err());
         for passed in [
             r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#,
             r#"{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}"#,
