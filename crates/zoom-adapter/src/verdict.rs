@@ -51,9 +51,14 @@ impl ZoomError {
     }
 }
 
-/// Reads the answer to a password change, or to any other call that breaks no rules.
+/// Reads the answer to a password change.
 pub(crate) fn password(answer: &Answer) -> Verdict {
-    let verdict = read(answer, password_row);
+    changing(answer, password_row)
+}
+
+/// Reads the answer to a call that changes something, by the call's own rows first.
+pub(crate) fn changing(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
+    let verdict = read(answer, own_row);
     // The contract is 204. Any other success must say that it is one: a gateway's own page of JSON
     // would look the same.
     let said = answer.status() == StatusCode::NO_CONTENT || verdict.code.as_deref() == Some("0");
@@ -70,7 +75,7 @@ pub(crate) fn reading(answer: &Answer) -> Verdict {
 
 /// Reads the answer to any call: by the call's own rows, then by those that all calls share, then
 /// by its status.
-pub(crate) fn read(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
+fn read(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
     let by_status = Verdict::by_status(answer);
     let success = answer.status().is_success();
     // A 204 has said all; a fault's body cannot tell how far Zoom came.
@@ -80,7 +85,10 @@ pub(crate) fn read(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdi
     if !answer.is_complete() {
         return by_status;
     }
-    let Ok(error) = serde_json::from_slice::<ZoomError>(answer.body()) else {
+    let is_object = answer.body().trim_ascii_start().starts_with(b"{");
+    // A list would be read as an object without names.
+    let body = if is_object { answer.body() } else { b"" };
+    let Ok(error) = serde_json::from_slice::<ZoomError>(body) else {
         return if success { unreadable() } else { by_status };
     };
     let verdict = match error.code {

@@ -141,6 +141,7 @@ const TABLE: &[Row] = &[
     row("408", 408, "", ProviderFault).unknown(),
     row("a page with 200", 200, "<!DOCTYPE html>", UnexpectedAnswer).unknown(),
     row("JSON of somebody else's with 200", 200, r#"{"status":"maintenance"}"#, UnexpectedAnswer).unknown(),
+    row("a list with 200, in the order of the fields", 200, "[0,null,[]]", UnexpectedAnswer).unknown(),
     row("an empty object with 202", 202, "{}", UnexpectedAnswer).unknown(),
     row("a teapot", 418, "", UnexpectedAnswer).unknown(),
 ];

@@ -133,13 +133,18 @@ async fn every_documented_refusal_has_its_row() {
 #[tokio::test]
 async fn what_is_no_clear_refusal_is_unknown() {
     let lost = "the same update can be made again";
-    let table: [(&str, Answer, ErrorKind); 7] = [
+    let table: [(&str, Answer, ErrorKind); 8] = [
         ("500", answer(500, r#"{"code":500,"message":"x"}"#), ProviderFault),
         ("504 without a body", answer(504, ""), ProviderFault),
         ("200 with a page", answer(200, "<html>"), UnexpectedAnswer),
         (
             "200 with an unknown code",
             answer(200, r#"{"code":9999}"#),
+            UnexpectedAnswer,
+        ),
+        (
+            "200 of somebody else's",
+            answer(200, r#"{"status":"maintenance"}"#),
             UnexpectedAnswer,
         ),
         ("200, cut", answer(200, "{").cut(), ErrorKind::ConnectionLost),

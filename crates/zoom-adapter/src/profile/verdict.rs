@@ -4,11 +4,11 @@ use repass_adapter_kit::Verdict;
 use repass_domain::{ErrorKind, FieldProblem};
 use repass_transport::Answer;
 
-use crate::verdict::{ZoomError, read};
+use crate::verdict::{ZoomError, changing};
 
 /// Reads the answer to a profile update.
 pub(super) fn profile(answer: &Answer) -> Verdict {
-    read(answer, row)
+    changing(answer, row)
 }
 
 // Each arm: *documented* unless it says otherwise. Licences and user types are refusals of the
