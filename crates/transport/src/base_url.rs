@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use http::Uri;
 use url::{Host, Url};
 
 /// The root of a provider's API: `https`, or `http` to this machine's loopback; without user
@@ -73,11 +74,10 @@ impl FromStr for BaseUrl {
             Some(port) => format!("{host}:{port}"),
             None => host.to_string(),
         };
-        Ok(Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            host,
-            loopback,
-        })
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        // What sends is stricter than what reads: it takes no braces in a host.
+        text.parse::<Uri>().map_err(|_| InvalidUrl::Unreadable)?;
+        Ok(Self { text, host, loopback })
     }
 }
 
@@ -132,6 +132,7 @@ mod tests {
             ("https://example.com/#x", InvalidUrl::QueryOrFragment),
             ("ftp://example.com", InvalidUrl::Scheme),
             ("example.com/v2", InvalidUrl::Unreadable),
+            ("https://{host}.example.com", InvalidUrl::Unreadable),
             ("", InvalidUrl::Unreadable),
         ] {
             assert_eq!(text.parse::<BaseUrl>().unwrap_err(), refusal, "{text}");

@@ -19,7 +19,9 @@ pub fn granted(answer: &Answer) -> Option<Granted> {
         access_token: SecretString,
         expires_in: Option<Value>,
     }
-    if !answer.status().is_success() || !answer.is_complete() {
+    // A list would be read as an object without names.
+    let is_object = answer.body().trim_ascii_start().starts_with(b"{");
+    if !answer.status().is_success() || !answer.is_complete() || !is_object {
         return None;
     }
     let body: Body = serde_json::from_slice(answer.body()).ok()?;
@@ -70,6 +72,7 @@ mod tests {
         );
         assert_eq!(lifetime(r#"{"access_token":"x"}"#), Some(None));
         assert!(lifetime("<html>").is_none() && lifetime("{}").is_none());
+        assert!(lifetime(r#"["x",3600]"#).is_none());
         let whole = r#"{"access_token":"x"}"#;
         assert!(granted(&answer(StatusCode::BAD_REQUEST, whole)).is_none());
         assert!(granted(&answer(StatusCode::OK, whole).cut()).is_none());

@@ -64,7 +64,8 @@ impl Request {
         }
     }
 
-    /// Appends one path segment, percent-encoded: whatever it holds, it stays one segment.
+    /// Appends one path segment, percent-encoded: whatever it holds, it stays one segment. Only `.` and
+    /// `..` must not be given: servers take them for steps in any encoding.
     pub fn segment(mut self, segment: &str) -> Self {
         self.path.push('/');
         self.path.extend(utf8_percent_encode(segment, SEGMENT));
