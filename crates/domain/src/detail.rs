@@ -126,18 +126,24 @@ impl<'a> Scrubber<'a> {
         {
             return text.to_owned();
         }
-        let mut text = text.to_owned();
-        for (needle, mark) in &self.needles.get_or_init(|| Needles::of(self.call)).0 {
-            if text.contains(needle.as_str()) {
-                text = text.replace(needle.as_str(), mark);
-            }
-        }
+        let text = self.without_secrets(text.to_owned());
         let one_line: String = text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
+        // A blank may have been all that was missing in one.
+        let one_line = self.without_secrets(one_line);
         let one_line = one_line.trim();
         match one_line.char_indices().nth(Self::MAX_CHARS) {
             Some((end, _)) => format!("{}…", &one_line[..end]),
             None => one_line.to_owned(),
         }
+    }
+
+    fn without_secrets(&self, mut text: String) -> String {
+        for (needle, mark) in &self.needles.get_or_init(|| Needles::of(self.call)).0 {
+            if text.contains(needle.as_str()) {
+                text = text.replace(needle.as_str(), mark);
+            }
+        }
+        text
     }
 }
 
@@ -165,9 +171,9 @@ fn secrets(change: &PasswordChange) -> impl Iterator<Item = &str> {
 }
 
 // Tracking ids come with every answer, so they have a way of their own that makes no needles. Of a
-// secret's other forms, those with `%` or a backslash cannot stand in such a text.
+// secret's other forms, those with `%`, `+` or a backslash cannot stand in such a text.
 fn is_identifier(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:;=-/+".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:;=-/".contains(&byte);
     text.len() <= 128 && text.bytes().all(plain)
 }
 
@@ -240,17 +246,19 @@ impl Needles {
     }
 
     fn add(&mut self, secret: &str, mark: &'static str) {
-        let forms = [
+        let mut forms = vec![
             joined([secret], secret.len()),
             json(secret),
-            percent(secret, str::make_ascii_uppercase),
-            percent(secret, str::make_ascii_lowercase),
-            form(secret),
-            component(secret),
             html(secret),
             Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(secret)),
             Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(secret)),
         ];
+        for kept in KEPT {
+            for blank in ["%20", "+"] {
+                forms.push(percent(secret, kept, blank, str::make_ascii_uppercase));
+                forms.push(percent(secret, kept, blank, str::make_ascii_lowercase));
+            }
+        }
         for form in forms {
             if !form.is_empty() && !self.0.iter().any(|(known, _)| *known == form) {
                 self.0.push((form, mark));
@@ -275,44 +283,34 @@ fn json(secret: &str) -> Zeroizing<String> {
     }
 }
 
-fn percent(secret: &str, hex: fn(&mut str)) -> Zeroizing<String> {
+// What encoders leave as it is: nothing, RFC 3986's unreserved characters, and what forms of browsers, scripts
+// and .NET do.
+const KEPT: [&AsciiSet; 5] = [
+    NON_ALPHANUMERIC,
+    &MARKS.remove(b'~'),
+    &MARKS.remove(b'*'),
+    &MARKS
+        .remove(b'!')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')')
+        .remove(b'*')
+        .remove(b'~'),
+    &MARKS.remove(b'!').remove(b'(').remove(b')').remove(b'*'),
+];
+const MARKS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+fn percent(secret: &str, kept: &'static AsciiSet, blank: &str, hex: fn(&mut str)) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(3 * secret.len()));
-    for piece in utf8_percent_encode(secret, NON_ALPHANUMERIC) {
+    for piece in utf8_percent_encode(secret, kept) {
         let from = text.len();
-        text.push_str(piece);
+        text.push_str(if piece == "%20" { blank } else { piece });
         // A `%` of the secret's own comes as `%25`.
         if piece.starts_with('%') {
             hex(&mut text[from..]);
         }
     }
     text
-}
-
-// As forms in browsers are encoded.
-fn form(secret: &str) -> Zeroizing<String> {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'*')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_');
-    let pieces = utf8_percent_encode(secret, KEPT);
-    let pieces = pieces.map(|piece| if piece == "%20" { "+" } else { piece });
-    joined(pieces, 3 * secret.len())
-}
-
-// As scripts encode a part of a URL.
-fn component(secret: &str) -> Zeroizing<String> {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'!')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')')
-        .remove(b'*')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    joined(utf8_percent_encode(secret, KEPT), 3 * secret.len())
 }
 
 // As pages show it.
@@ -361,6 +359,13 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_hides_no_secret() {
+        let scrubber = scrubber("Old-Passw0rd", "new pass-9");
+        assert_eq!(scrubber.scrub("id=new+pass-9"), "id=[redacted]");
+        assert_eq!(scrubber.scrub("'new\tpass-9'"), "'[redacted]'");
+    }
+
+    #[test]
     fn every_encoding_of_a_secret_is_taken_out() {
         let scrubber = scrubber("old \"pass\"\\1", "Né w&pass/2");
         let echoes = [
@@ -370,6 +375,7 @@ mod tests {
             "N%C3%A9%20w%26pass%2F2",
             "N%c3%a9%20w%26pass%2f2",
             "N%C3%A9+w%26pass%2F2",
+            "N%c3%a9+w%26pass%2f2",
             &BASE64_STANDARD_NO_PAD.encode("Né w&pass/2"),
         ];
         for echo in echoes {
@@ -379,6 +385,19 @@ mod tests {
             scrubber.scrub("User does not exist: alice@example.com."),
             "User does not exist: [user]."
         );
+    }
+
+    #[test]
+    fn every_encoder_leaves_other_marks_as_they_are() {
+        let scrubber = scrubber("Old-Passw0rd", "a b-c!(d)~");
+        for echo in [
+            "a%20b-c%21%28d%29~",
+            "a+b-c%21%28d%29%7E",
+            "a%20b-c!(d)~",
+            "a+b-c!(d)%7e",
+        ] {
+            assert_eq!(scrubber.scrub(&format!("<{echo}>")), "<[redacted]>", "{echo}");
+        }
     }
 
     #[test]
