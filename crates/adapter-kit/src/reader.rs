@@ -9,6 +9,9 @@ use repass_transport::{Acted, Answer, Cause, Failure, retry_after};
 
 use crate::Verdict;
 
+/// The most reasons that are told of one refusal: more than any provider has rules.
+const MOST_REASONS: usize = 24;
+
 /// Reads the answers to one call.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -90,7 +93,7 @@ impl<'a> Reader<'a> {
                 Rule::Other(code) => Rule::Other(self.scrubber.scrub(&code)),
                 rule => rule,
             };
-            let rules = verdict.rules.into_iter().map(fit);
+            let rules = verdict.rules.into_iter().take(MOST_REASONS).map(fit);
             return Error::refused(rules.map(Violation::of_provider).collect());
         }
         if verdict.kind == ErrorKind::InvalidRequest && !verdict.fields.is_empty() {
@@ -98,7 +101,8 @@ impl<'a> Reader<'a> {
             let scrubbed = |problem: &FieldProblem| {
                 FieldProblem::new(scrub(problem.field()), problem.code(), scrub(problem.message()))
             };
-            return Error::invalid_fields(verdict.fields.iter().map(scrubbed).collect());
+            let told = verdict.fields.iter().take(MOST_REASONS);
+            return Error::invalid_fields(told.map(scrubbed).collect());
         }
         let delay = if verdict.kind == ErrorKind::RateLimited {
             retry_after(answer, SystemTime::now()).or(Some(Duration::from_secs(1)))
