@@ -45,13 +45,28 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(origin) = &self.origin {
-            write!(f, "{origin}: ")?;
+            write!(f, "{}: ", shown(&origin.to_string(), 300))?;
         }
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", shown(&self.key, 300))?;
         }
-        f.write_str(&self.message)
+        f.write_str(&shown(&self.message, 1000))
     }
+}
+
+// Names of keys, files and variables may be long, and hold what controls a terminal.
+fn shown(text: &str, longest: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(longest) {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            c => shown.extend(c.escape_debug()),
+        }
+    }
+    if text.chars().nth(longest).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// A configuration that cannot be used, with every reason. Displays as one line for each.

@@ -27,6 +27,15 @@ fn load<const N: usize>(toml: &str, overrides: [(&str, &str); N]) -> Result<Conf
 }
 
 #[test]
+fn what_is_told_controls_no_terminal_and_ends() {
+    let long = "x".repeat(5_000);
+    let told = problems(&format!("\"a\\u001b[31m\\u202e\" = 1\n{long} = 2\n{ZOOM}"));
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0], "config:1: a\\u{1b}[31m\\u{202e}: unknown key");
+    assert!(told[1].len() < 400, "{}", told[1]);
+}
+
+#[test]
 fn two_providers_are_read_with_their_defaults() {
     let config = Config::from_toml(&format!("default_provider = \"zoom\"\n{ZOOM}{PORTAL}")).unwrap();
     assert_eq!(config.default_provider(), Some("zoom"));
