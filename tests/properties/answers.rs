@@ -3,15 +3,13 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use repass::{
-    Attempt, Authority, CallContext, Effect, Error, Password, PasswordChange, PasswordService, Resolution,
+use repass_tests::fuzzing::answer::made;
+use repass_tests::fuzzing::{
+    identity_change, identity_lookup, identity_reset, provider_policy, retry_after, zoom_password,
+    zoom_profile,
 };
-use repass_identity::{IdentityConfig, IdentityService};
-use repass_transport::{Answer, retry_after};
-use repass_zoom::{ZoomConfig, ZoomService};
+use repass_transport::{Answer, HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
-
-use crate::fixed::{answer, provider, wait};
 
 const NEW: &str = "Canary-\"New\"-Passw0rd-77";
 const OLD: &str = "Canary\\Old&Passw0rd-76";
@@ -111,102 +109,51 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     );
     let status = prop_oneof![200_u16..=599, select(vec![200, 204, 400, 401, 404, 429, 500])];
     (status, headers, body(), any::<bool>()).prop_map(|(status, headers, body, cut)| {
-        let answer = answer(status, &headers, body);
+        let answer = answer(status, &headers, &body);
         if cut { answer.cut() } else { answer }
     })
 }
 
-fn services(answer: &Answer) -> [Box<dyn PasswordService>; 2] {
-    [
-        Box::new(ZoomService::new(
-            "zoom",
-            ZoomConfig::default(),
-            provider(answer.clone()),
-        )),
-        Box::new(IdentityService::new(
-            "portal",
-            IdentityConfig::default(),
-            provider(answer.clone()),
-        )),
-    ]
-}
-
-fn changes() -> [PasswordChange; 2] {
-    let password = |text| Password::new(text).unwrap();
-    [
-        PasswordChange::reset(GUID.parse().unwrap(), password(NEW)),
-        PasswordChange::replace(GUID.parse().unwrap(), password(OLD), password(NEW)),
-    ]
-}
-
-fn fit_to_be_shown(error: &Error, change: &PasswordChange) -> Result<(), TestCaseError> {
-    let shown = format!(
-        "{error} {error:?} {}",
-        serde_json::to_string(error.violations()).unwrap()
-    );
-    let current = matches!(change.authority(), Authority::CurrentPassword(_));
-    let old = [OLD, "Canary\\"].into_iter().filter(|_| current);
-    for secret in [NEW, "Canary-", GUID].into_iter().chain(old) {
-        prop_assert!(!shown.contains(secret), "{secret} in {shown}");
+/// An answer of these parts; a header that cannot be is left out.
+pub(crate) fn answer(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Answer {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            map.insert(*name, value);
+        }
     }
-    prop_assert!(!error.to_string().chars().any(char::is_control), "{error:?}");
-    prop_assert!(shown.len() < 20_000, "{} bytes", shown.len());
-    Ok(())
+    made(StatusCode::from_u16(status).unwrap(), map, body)
 }
 
 proptest! {
     #[test]
-    fn no_answer_breaks_a_change_or_is_shown_raw(answer in any_answer()) {
-        for service in services(&answer) {
-            for change in changes() {
-                if service.capabilities().require(change.authority()).is_err() {
-                    continue;
-                }
-                match wait(service.change_password(&CallContext::default(), &change)) {
-                    Ok(_) => prop_assert!(answer.status().is_success()),
-                    Err(error) => {
-                        fit_to_be_shown(&error, &change)?;
-                        let fault = answer.status().is_server_error();
-                        prop_assert!(!fault || error.effect() == Effect::Unknown, "{error:?}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn no_answer_breaks_a_probe(answer in any_answer()) {
-        for service in services(&answer) {
-            let [reset, _] = changes();
-            let (cx, attempt) = (CallContext::default(), Attempt::new("test"));
-            match wait(service.resolve(&cx, &attempt, &reset)) {
-                Ok(Resolution::InPlace | Resolution::NotInPlace) => {
-                    prop_assert!(!answer.status().is_server_error());
-                }
-                Ok(_) => {}
-                Err(error) => fit_to_be_shown(&error, &reset)?,
-            }
+    fn no_answer_breaks_a_change_or_a_probe_or_is_shown_raw(answer in any_answer()) {
+        for check in [
+            zoom_password::check,
+            zoom_profile::check,
+            identity_change::check,
+            identity_reset::check,
+            identity_lookup::check,
+        ] {
+            check(&answer);
         }
     }
 
     #[test]
     fn no_answer_breaks_a_policy(answer in any_answer()) {
-        for service in services(&answer) {
-            match wait(service.policy(&CallContext::default())) {
-                Ok(policy) => prop_assert!(policy.to_string().len() < 20_000),
-                Err(error) => prop_assert!(!error.to_string().chars().any(char::is_control)),
-            }
-        }
+        provider_policy::check(&answer);
     }
 
     #[test]
     fn a_server_may_say_anything_about_coming_back(
-        text in prop_oneof![any::<String>(), "[0-9]{1,40}", "[0-9TZ:.+-]{1,30}", "[A-Za-z0-9:, ]{0,40}"],
-        name in select(vec!["retry-after", "x-ratelimit-reset"]),
+        after in prop_oneof![any::<String>(), "[0-9]{1,40}", "[0-9TZ:.+-]{1,30}", "[A-Za-z0-9:, ]{0,40}"],
+        reset in "|-?[0-9]{1,20}",
     ) {
-        let answer = answer(429, &[(name, text)], Vec::new());
-        if let Some(delay) = retry_after(&answer, std::time::SystemTime::now()) {
-            prop_assert!(delay.as_secs() <= 31 * 86_400);
-        }
+        retry_after::read(after.as_bytes(), reset.as_bytes());
+    }
+
+    #[test]
+    fn every_form_of_a_delay_reads_back(seconds in any::<u32>()) {
+        retry_after::every_form_reads_back(seconds);
     }
 }

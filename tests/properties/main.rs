@@ -9,6 +9,6 @@
 mod answers;
 mod bodies;
 mod config;
-mod fixed;
 mod paths;
+mod seeds;
 mod tokens;

@@ -5,7 +5,9 @@
 //!   the package `repass`, the only one to which Cargo hands its binary.
 //! - [`simulation`] and [`sockets`] make random calls under random faults and compare every outcome
 //!   with what really happened: `cargo run --release -p repass-tests`.
+//! - [`fuzzing`] holds what must hold for any input: `fuzz/README.md`.
 
+pub mod fuzzing;
 pub mod simulation;
 pub mod sockets;
 

@@ -1,0 +1,84 @@
+//! What token endpoints answer.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repass_identity::client_credentials;
+use repass_transport::{
+    Answer, Failure, HeaderValue, HttpTransport, Method, Replay, Request, StatusCode, Timeouts,
+    Transport as _, Wire, oauth,
+};
+use repass_zoom::server_to_server;
+
+use super::answer::answer;
+use super::outcome::json;
+use super::peer::{Peer, wait};
+use super::shown;
+
+const SECRET: &str = "Canary-Client-Secret-80";
+
+/// The bytes are an answer, of either provider's endpoint.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Answer) {
+    if let Some((error, why)) = oauth::refusal(answer) {
+        assert!(error.len() + why.len() <= 2 * answer.body().len());
+    }
+    if let Some(granted) = oauth::granted(answer) {
+        assert!(granted.lifetime.is_none_or(|life| life.as_secs() <= 31 * 86_400));
+    }
+    let endpoint = || Peer::saying([answer.clone()]).transport();
+    for credentials in [
+        server_to_server(endpoint(), "an-account"),
+        client_credentials(endpoint(), "an-id", &SECRET.into(), "a-scope"),
+    ] {
+        let api = Api::default();
+        let transport = HttpTransport::new(api.clone(), credentials, Timeouts::default()).seeded(1);
+        let request = Request::new("test", Method::GET, Replay::Convergent);
+        let outcome = wait(transport.deliver(&request.budget(Duration::from_secs(5))));
+        let shown = api.0.lock().unwrap().clone();
+        match outcome {
+            Ok(_) => {
+                let header = format!("Bearer {}", token(answer).unwrap());
+                assert!(answer.status().is_success());
+                assert_eq!(shown, [HeaderValue::from_str(&header).unwrap()]);
+            }
+            Err(failure) => {
+                let told = failure.to_string();
+                shown::plain(&told);
+                assert!(told.len() < 400 && !told.contains(SECRET), "{told}");
+                assert!(shown.is_empty(), "sent without a token");
+            }
+        }
+    }
+}
+
+// RFC 6749, section 5.1: an object.
+fn token(answer: &Answer) -> Option<String> {
+    json(answer)?["access_token"].as_str().map(str::to_owned)
+}
+
+/// Takes everything, and keeps what it was shown.
+#[derive(Debug, Clone, Default)]
+struct Api(Arc<Mutex<Vec<HeaderValue>>>);
+
+#[async_trait]
+impl Wire for Api {
+    async fn attempt(
+        &self,
+        _request: &Request,
+        authorization: Option<HeaderValue>,
+        _limit: Duration,
+    ) -> Result<Answer, Failure> {
+        self.0.lock().unwrap().extend(authorization);
+        Ok(Answer::new(StatusCode::NO_CONTENT))
+    }
+}
