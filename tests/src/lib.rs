@@ -5,9 +5,11 @@
 //!   the package `repass`, the only one to which Cargo hands its binary.
 //! - [`simulation`] and [`sockets`] make random calls under random faults and compare every outcome
 //!   with what really happened: `cargo run --release -p repass-tests`.
+//! - [`killing`] kills `repass bulk` and compares what it says with what was done: `--bin kill_bulk`.
 //! - [`fuzzing`] holds what must hold for any input: `fuzz/README.md`.
 
 pub mod fuzzing;
+pub mod killing;
 pub mod simulation;
 pub mod sockets;
 

@@ -121,6 +121,18 @@ impl Reader {
         Ok(())
     }
 
+    /// When sendings ended, in milliseconds since 1970, and in which session.
+    pub(crate) fn finished(&self, mut take: impl FnMut(u64, i64)) -> Result<(), Problem> {
+        let sql = "SELECT session, finished FROM rows
+                   WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";
+        let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
+        let mut rows = statement.query([]).map_err(unreadable)?;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            take(row.get(0).map_err(unreadable)?, row.get(1).map_err(unreadable)?);
+        }
+        Ok(())
+    }
+
     fn all<T>(
         &self,
         sql: &str,

@@ -91,23 +91,26 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Begins a session. What an earlier one left `sending` is unknown from now on.
-    pub(crate) fn begin_session(&mut self, at: i64) -> Result<u64, Problem> {
-        let work = |transaction: &Transaction<'_>| {
-            transaction.execute(
-                "UPDATE rows SET state = ?1, kind = 'interrupted', code = NULL, message = ?2, finished = ?3
-                 WHERE state = ?4",
-                params![
-                    State::Unknown as i64,
-                    "repass was stopped while the change was under way, so nobody knows whether it was made",
-                    at,
-                    State::Sending as i64
-                ],
-            )?;
-            transaction.execute("INSERT INTO sessions (started) VALUES (?1)", [at])?;
-            Ok(transaction.last_insert_rowid())
-        };
-        let id = self.transaction(work)?;
+    /// What a session that is no more left `sending` is unknown from now on.
+    pub(crate) fn sweep(&self, at: i64) -> Result<(), Problem> {
+        let swept = self.connection.execute(
+            "UPDATE rows SET state = ?1, kind = 'interrupted', code = NULL, message = ?2, finished = ?3
+             WHERE state = ?4",
+            params![
+                State::Unknown as i64,
+                "repass was stopped while the change was under way, so nobody knows whether it was made",
+                at,
+                State::Sending as i64
+            ],
+        );
+        swept.map(drop).map_err(unwritable)
+    }
+
+    /// Begins a session.
+    pub(crate) fn begin_session(&self, at: i64) -> Result<u64, Problem> {
+        let sql = "INSERT INTO sessions (started) VALUES (?1)";
+        self.connection.execute(sql, [at]).map_err(unwritable)?;
+        let id = self.connection.last_insert_rowid();
         u64::try_from(id).map_err(|error| Problem::machine(error.to_string()))
     }
 

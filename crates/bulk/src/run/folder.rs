@@ -63,7 +63,7 @@ impl Run {
         })
     }
 
-    /// Opens a run to go on with it.
+    /// Opens a run to go on with it. What was under way when it was killed is unknown from now on.
     ///
     /// # Errors
     /// There is none, or another process is at it.
@@ -71,6 +71,7 @@ impl Run {
         let terms = Terms::noted(&reader(folder)?)?;
         let lock = locked(folder)?;
         let journal = Journal::open(&folder.join(JOURNAL))?;
+        journal.sweep(now())?;
         let run = Self {
             folder: folder.to_owned(),
             journal,

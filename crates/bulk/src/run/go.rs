@@ -28,7 +28,7 @@ impl Run {
     /// Dropping the future leaves rows as a crash would: what is under way is unknown, nothing is lost. Send
     /// [`Haste`](crate::Haste) instead.
     pub async fn go(
-        mut self,
+        self,
         terms: &Terms,
         providers: Vec<Provider>,
         sources: Vec<Source>,

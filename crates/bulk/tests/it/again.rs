@@ -87,6 +87,16 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn what_was_under_way_in_a_crash_can_be_reissued_at_once() {
+    let users = ["hang1", "hang2"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    crash_while_hanging(&world, run, &terms, 2).await;
+    let (mut run, _) = open(&world);
+    assert_eq!(run.reissue().unwrap(), 2);
+}
+
+#[tokio::test]
 async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
     let users = ["lost", "vain", "ann"];
     for (on_unknown, expected) in [

@@ -1,8 +1,11 @@
 //! `repass bulk status` and `repass bulk report`.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
-use repass_bulk::{Run, Tally};
+use repass_bulk::{Problem, Run, Tally};
 use serde::Serialize;
 
 use super::exit;
@@ -64,6 +67,41 @@ pub(in crate::cli) struct ReportArgs {
 
 pub(super) fn report(args: &ReportArgs, output: &Output) -> Result<Exit, Stop> {
     let facts = Run::facts_of(&args.run)?;
-    let _ = (&args.csv, &args.html, output);
+    let files: [(&Option<PathBuf>, Writer); 2] = [
+        (&args.csv, repass_bulk::write_csv),
+        (&args.html, repass_bulk::write_html),
+    ];
+    for (file, write) in files {
+        if let Some(file) = file {
+            written(file, |out| write(&args.run, out))?;
+            output.note(&format!("wrote {}", file.display()));
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    if output.json {
+        repass_bulk::write_json(&args.run, &mut stdout)?;
+    } else if args.csv.is_none() && args.html.is_none() {
+        repass_bulk::write_csv(&args.run, &mut stdout)?;
+    }
     Ok(exit(facts.tally))
+}
+
+type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), Problem>;
+
+// For its owner alone: it names users.
+fn written(
+    file: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let cannot = |error: io::Error| Problem::Usage(format!("cannot write {}: {error}", file.display()));
+    let mut options = OpenOptions::new();
+    let opened = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file);
+    let mut out = BufWriter::new(opened.map_err(cannot)?);
+    write(&mut out)?;
+    out.flush().map_err(cannot)
 }

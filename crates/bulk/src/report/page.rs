@@ -1,0 +1,276 @@
+//! The page's text.
+
+use std::fmt::{self, Write as _};
+
+use super::moment;
+use super::rate::Rate;
+use super::words::{Count, Number, Share, Span, Text, minute, words};
+use crate::{Facts, Outcome, Reason, Record, Tally};
+
+const STYLE: &str = include_str!("page.css");
+
+/// All that the page tells.
+pub(super) struct Reach<'a> {
+    pub(super) name: &'a str,
+    pub(super) facts: &'a Facts,
+    pub(super) reasons: &'a [Reason],
+    pub(super) attention: &'a [Record],
+    pub(super) rate: &'a Rate,
+    pub(super) allowed: Option<f64>,
+    pub(super) providers: String,
+    pub(super) when: Option<String>,
+}
+
+pub(super) struct Page(String);
+
+impl Page {
+    pub(super) fn of(reach: &Reach<'_>) -> String {
+        let mut page = Self(String::with_capacity(64 * 1024));
+        page.put(format_args!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n\
+             <title>Password changes: {}</title>\n<style>\n{STYLE}</style>\n<main>\n",
+            Text(reach.name)
+        ));
+        page.head(reach);
+        page.totals(reach.facts.tally);
+        page.attention(reach);
+        page.rate(reach);
+        page.reasons(reach);
+        page.meaning();
+        page.put(format_args!(
+            "<footer class=\"soft\">Made by repass {} at {}. It holds user names and no password.</footer>\n</main>\n</html>\n",
+            env!("CARGO_PKG_VERSION"),
+            minute(&moment(crate::run::now()))
+        ));
+        page.0
+    }
+
+    fn put(&mut self, text: fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = self.0.write_fmt(text);
+    }
+
+    fn head(&mut self, reach: &Reach<'_>) {
+        let tally = reach.facts.tally;
+        let verb = if tally.applied == 1 {
+            "user has"
+        } else {
+            "users have"
+        };
+        let whole = if tally.applied == tally.rows && tally.rows > 0 {
+            format!("All {} users have a new password", Count(tally.rows))
+        } else {
+            format!(
+                "{} of {} {verb} a new password",
+                Count(tally.applied),
+                Count(tally.rows)
+            )
+        };
+        let at = if reach.providers.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", Text(&reach.providers))
+        };
+        self.put(format_args!(
+            "<header>\n<h1>{whole}{at}</h1>\n<p class=\"soft\"><code>{}</code>",
+            Text(reach.name)
+        ));
+        if let Some(when) = &reach.when {
+            self.put(format_args!(", begun {}", minute(when)));
+        }
+        if reach.rate.total > 0 {
+            self.put(format_args!(", {} of work", Span(reach.rate.total)));
+        }
+        match reach.rate.sessions() {
+            0 | 1 => {}
+            sessions => self.put(format_args!(" in {sessions} sessions")),
+        }
+        self.put(format_args!("</p>\n</header>\n"));
+    }
+
+    fn totals(&mut self, tally: Tally) {
+        self.put(format_args!("<section>\n<div class=\"tiles\">\n"));
+        let parts = [
+            (Outcome::Applied, tally.applied, "applied"),
+            (Outcome::NotApplied, tally.not_applied, "not applied"),
+            (Outcome::Unknown, tally.unknown, "unknown"),
+            (Outcome::Pending, tally.pending, "not sent yet"),
+        ];
+        for (outcome, count, words) in parts {
+            let zero = if count == 0 { " zero" } else { "" };
+            self.put(format_args!(
+                "<div class=\"tile {}{zero}\"><b>{}</b><span>{words}, {}</span></div>\n",
+                outcome.as_str(),
+                Count(count),
+                Share(count, tally.rows)
+            ));
+        }
+        self.put(format_args!("</div>\n<div class=\"stack\" aria-hidden=\"true\">"));
+        for (outcome, count, _) in parts.into_iter().filter(|(_, count, _)| *count > 0) {
+            self.put(format_args!(
+                "<i class=\"{}\" style=\"flex: {count}\"></i>",
+                outcome.as_str()
+            ));
+        }
+        self.put(format_args!("</div>\n</section>\n"));
+    }
+
+    fn attention(&mut self, reach: &Reach<'_>) {
+        let tally = reach.facts.tally;
+        let all = tally.unknown + tally.not_applied;
+        self.put(format_args!("<section>\n<h2>Needs a person</h2>\n"));
+        if all == 0 && tally.pending == 0 {
+            self.put(format_args!(
+                "<p class=\"soft\">Nothing. Every row was applied.</p>\n</section>\n"
+            ));
+            return;
+        }
+        if tally.pending > 0 {
+            self.put(format_args!(
+                "<p>{} rows are not sent yet. To go on: <code>repass bulk resume {}</code></p>\n",
+                Count(tally.pending),
+                Text(reach.name)
+            ));
+        }
+        if tally.unknown > 0 {
+            self.put(format_args!(
+                "<p class=\"note\">{} were sent and nobody knows what became of them. To settle them: \
+                 <code>repass bulk resume {} --resolve</code>, or with fresh passwords <code>--reissue</code>.</p>\n",
+                Count(tally.unknown),
+                Text(reach.name)
+            ));
+        }
+        if all > 0 {
+            self.put(format_args!(
+                "<table>\n<thead><tr><th class=\"number\">Line</th><th>User</th><th>Provider</th><th>Outcome</th><th>Why</th>\
+                 <th>Tracking id</th></tr></thead>\n<tbody>\n"
+            ));
+            for record in reach.attention {
+                self.row(record);
+            }
+            self.put(format_args!("</tbody>\n</table>\n"));
+        }
+        let shown = u64::try_from(reach.attention.len()).unwrap_or(u64::MAX);
+        if all > shown {
+            self.put(format_args!(
+                "<p class=\"soft\">and {} more; every row is in <code>repass bulk report {} --csv FILE</code></p>\n",
+                Count(all - shown),
+                Text(reach.name)
+            ));
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
+    fn row(&mut self, record: &Record) {
+        let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (user, provider) = (or_empty(&record.user), or_empty(&record.provider));
+        let (message, tracking_id) = (or_empty(&record.message), or_empty(&record.tracking_id));
+        self.put(format_args!(
+            "<tr><td class=\"number\" data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
+             <td class=\"outcome {}\" data-name=\"Outcome\">{}</td><td data-name=\"Why\">{}</td>\
+             <td data-name=\"Tracking id\">{}</td></tr>\n",
+            record.line,
+            Text(&user),
+            Text(&provider),
+            record.outcome.as_str(),
+            words(record.outcome),
+            Text(&message),
+            Text(&tracking_id),
+        ));
+    }
+
+    fn rate(&mut self, reach: &Reach<'_>) {
+        let rate = reach.rate;
+        if rate.total == 0 {
+            return;
+        }
+        let against = reach.allowed.map_or_else(String::new, |allowed| {
+            format!(
+                " of {} that the provider allows, {:.0} %",
+                Number(allowed),
+                rate.average() / allowed * 100.0
+            )
+        });
+        let top = rate.top(reach.allowed);
+        self.put(format_args!(
+            "<section>\n<h2>Rate</h2>\n<p class=\"soft\">{} changes a second on average{against}</p>\n\
+             <div class=\"chart\">\n<div class=\"axis\"><span>{}/s</span><span>{}</span><span>0</span></div>\n<div class=\"plot\">{}",
+            Number(rate.average()),
+            Number(top),
+            Number(top / 2.0),
+            rate.svg(reach.allowed)
+        ));
+        if let Some(allowed) = reach.allowed {
+            self.put(format_args!(
+                "<em style=\"top: {:.2}%\">allowed: {}/s</em>",
+                rate.place(allowed).max(9.0),
+                Number(allowed)
+            ));
+        }
+        self.put(format_args!(
+            "</div>\n<div class=\"times\"><span>0 s</span><span>{}</span><span>{}</span></div>\n</div>\n",
+            Span(rate.total / 2),
+            Span(rate.total)
+        ));
+        if rate.sessions() > 1 {
+            self.put(format_args!(
+                "<p class=\"soft\">A dotted line is where the run was stopped and gone on with; the time between is left out.</p>\n"
+            ));
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
+    fn reasons(&mut self, reach: &Reach<'_>) {
+        let tally = reach.facts.tally;
+        if tally.rows == 0 {
+            return;
+        }
+        self.put(format_args!(
+            "<section>\n<h2>Outcomes by reason</h2>\n<table>\n<thead><tr><th>Outcome</th><th>Reason</th><th>For example</th>\
+             <th class=\"number\">Rows</th><th></th></tr></thead>\n<tbody>\n"
+        ));
+        let applied = Reason {
+            outcome: Outcome::Applied,
+            kind: None,
+            code: None,
+            message: Some("the provider said that it set the new password".to_owned()),
+            count: tally.applied,
+        };
+        let all = std::iter::once(&applied)
+            .filter(|reason| reason.count > 0)
+            .chain(reach.reasons);
+        for reason in all {
+            let kind = reason.kind.as_deref().unwrap_or_default().replace('_', " ");
+            let code = reason
+                .code
+                .as_deref()
+                .map_or_else(String::new, |code| format!(" ({code})"));
+            #[expect(clippy::cast_precision_loss, reason = "the length of a bar")]
+            let share = reason.count as f64 / tally.rows as f64 * 100.0;
+            self.put(format_args!(
+                "<tr><td class=\"outcome {outcome}\" data-name=\"Outcome\">{}</td><td data-name=\"Reason\">{}</td>\
+                 <td class=\"soft\" data-name=\"For example\">{}</td><td class=\"number\" data-name=\"Rows\">{}</td>\
+                 <td class=\"share {outcome}\"><i style=\"width: {share:.2}%\"></i></td></tr>\n",
+                words(reason.outcome),
+                Text(&format!("{kind}{code}")),
+                Text(reason.message.as_deref().unwrap_or_default()),
+                Count(reason.count),
+                outcome = reason.outcome.as_str(),
+            ));
+        }
+        self.put(format_args!("</tbody>\n</table>\n</section>\n"));
+    }
+
+    fn meaning(&mut self) {
+        self.put(format_args!(
+            "<section>\n<h2>What the words mean</h2>\n<dl>\n\
+             <dt>applied</dt><dd>The provider said that it set the new password.</dd>\n\
+             <dt>not applied</dt><dd>The old password still holds, for certain.</dd>\n\
+             <dt>unknown</dt><dd>The change was sent and its answer was lost: it may hold, or not, until it is settled.</dd>\n\
+             <dt>not sent yet</dt><dd>Nothing was sent. The old password still holds.</dd>\n</dl>\n</section>\n"
+        ));
+    }
+}

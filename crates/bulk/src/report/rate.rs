@@ -1,0 +1,215 @@
+//! The rate over time, drawn.
+
+use std::fmt::Write as _;
+
+use crate::SessionFacts;
+
+const BARS: i64 = 120;
+const HEIGHT: f64 = 100.0;
+
+/// How many changes ended in each stretch of the time in which a session was under way; the time between sessions
+/// is left out.
+pub(super) struct Rate {
+    /// Of each stretch, in changes a second.
+    bars: Vec<f64>,
+    /// How long a stretch is, in milliseconds.
+    stretch: i64,
+    /// How long all sessions took.
+    pub(super) total: i64,
+    /// Where sessions begin on the drawn time, but for the first.
+    breaks: Vec<i64>,
+    starts: Vec<(i64, i64)>,
+    counts: Vec<u64>,
+}
+
+impl Rate {
+    pub(super) fn new(sessions: &[SessionFacts]) -> Self {
+        let mut total = 0;
+        let mut starts = Vec::new();
+        for session in sessions {
+            starts.push((session.started, total));
+            total += (session.ended - session.started).max(0);
+        }
+        // No stretch is shorter than a second: a rate is not known any finer.
+        let stretch = (total / BARS).max(1000);
+        let count = usize::try_from(total / stretch + 1).unwrap_or(1);
+        Self {
+            bars: Vec::new(),
+            stretch,
+            total,
+            breaks: starts.iter().skip(1).map(|(_, at)| *at).collect(),
+            starts,
+            counts: vec![0; count],
+        }
+    }
+
+    /// Counts a change that ended in this session, by its number from 1.
+    pub(super) fn count(&mut self, session: u64, finished: i64) {
+        let index = usize::try_from(session).unwrap_or_default().saturating_sub(1);
+        let Some((started, at)) = self.starts.get(index) else {
+            return;
+        };
+        let stretch = (at + (finished - started).max(0)) / self.stretch;
+        if let Some(count) = usize::try_from(stretch)
+            .ok()
+            .and_then(|index| self.counts.get_mut(index))
+        {
+            *count += 1;
+        }
+    }
+
+    /// Changes a second, over all.
+    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+    pub(super) fn average(&self) -> f64 {
+        let all: u64 = self.counts.iter().sum();
+        if self.total > 0 {
+            all as f64 * 1000.0 / self.total as f64
+        } else {
+            0.0
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+    pub(super) fn finish(mut self) -> Self {
+        let last = self.counts.len() - 1;
+        for (index, count) in self.counts.iter().enumerate() {
+            let whole = self.total - self.stretch * i64::try_from(index).unwrap_or_default();
+            let length = if index == last {
+                whole.max(250)
+            } else {
+                self.stretch
+            };
+            self.bars.push(*count as f64 * 1000.0 / length as f64);
+        }
+        self
+    }
+
+    /// The highest rate that is drawn.
+    pub(super) fn top(&self, allowed: Option<f64>) -> f64 {
+        let highest = self.bars.iter().copied().fold(0.0, f64::max);
+        let highest = highest.max(allowed.unwrap_or_default());
+        round_up(highest * 1.08)
+    }
+
+    /// The drawing alone; what it says in words is around it, so that it can be stretched.
+    #[expect(clippy::cast_precision_loss, reason = "places in a drawing")]
+    pub(super) fn svg(&self, allowed: Option<f64>) -> String {
+        let top = self.top(allowed).max(f64::MIN_POSITIVE);
+        let width = self.bars.len() as f64;
+        let y = |rate: f64| HEIGHT - rate / top * HEIGHT;
+        let mut svg = String::new();
+        let _ = write!(
+            svg,
+            "<svg viewBox=\"0 0 {width} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Changes a second over time\">"
+        );
+        for line in 1..4 {
+            let at = HEIGHT * f64::from(line) / 4.0;
+            let _ = write!(
+                svg,
+                "<line class=\"grid\" x1=\"0\" x2=\"{width}\" y1=\"{at}\" y2=\"{at}\"/>"
+            );
+        }
+        let mut area = format!("M0 {HEIGHT}");
+        let mut edge = String::new();
+        for (index, rate) in self.bars.iter().enumerate() {
+            let (from, to, at) = (index, index + 1, y(*rate));
+            let _ = write!(area, "L{from} {at:.2}L{to} {at:.2}");
+            let _ = write!(
+                edge,
+                "{}{from} {at:.2}L{to} {at:.2}",
+                if index == 0 { 'M' } else { 'L' }
+            );
+        }
+        let _ = write!(area, "L{width} {HEIGHT}Z");
+        let _ = write!(
+            svg,
+            "<path class=\"area\" d=\"{area}\"/><path class=\"edge\" d=\"{edge}\"/>"
+        );
+        for at in &self.breaks {
+            let x = *at as f64 / self.stretch as f64;
+            let _ = write!(
+                svg,
+                "<line class=\"break\" x1=\"{x:.2}\" x2=\"{x:.2}\" y1=\"0\" y2=\"{HEIGHT}\"/>"
+            );
+        }
+        if let Some(allowed) = allowed {
+            let at = y(allowed);
+            let _ = write!(
+                svg,
+                "<line class=\"allowed\" x1=\"0\" x2=\"{width}\" y1=\"{at:.2}\" y2=\"{at:.2}\"/>"
+            );
+        }
+        svg.push_str("</svg>");
+        svg
+    }
+
+    /// Where the allowed rate is drawn, as a share of the height from above.
+    pub(super) fn place(&self, allowed: f64) -> f64 {
+        100.0 - allowed / self.top(Some(allowed)) * 100.0
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+// To a number that a scale has.
+fn round_up(rate: f64) -> f64 {
+    if rate <= 0.0 {
+        return 1.0;
+    }
+    let scale = 10_f64.powf(rate.log10().floor());
+    let steps = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let step = steps.into_iter().find(|step| rate <= step * scale);
+    step.unwrap_or(10.0) * scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(started: i64, ended: i64) -> SessionFacts {
+        SessionFacts {
+            started,
+            ended,
+            clean: true,
+        }
+    }
+
+    #[test]
+    fn time_between_sessions_is_left_out() {
+        let mut rate = Rate::new(&[session(0, 10_000), session(1_000_000, 1_010_000)]);
+        for finished in (500..10_000).step_by(100) {
+            rate.count(1, finished);
+            rate.count(2, 1_000_000 + finished);
+        }
+        let rate = rate.finish();
+        assert_eq!((rate.total, rate.breaks.clone()), (20_000, vec![10_000]));
+        assert!(
+            (rate.bars[5] - 10.0).abs() < 0.01 && (rate.bars[15] - 10.0).abs() < 0.01,
+            "{:?}",
+            rate.bars
+        );
+        assert!((rate.average() - 9.5).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_scale_ends_on_a_round_number_above() {
+        for (rate, top) in [
+            (64.8, 80.0),
+            (21.6, 30.0),
+            (1200.0, 1500.0),
+            (0.0, 1.0),
+            (0.57, 0.6),
+        ] {
+            assert!((round_up(rate) - top).abs() < 1e-9, "{rate}");
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_can_be_drawn() {
+        let rate = Rate::new(&[]).finish();
+        assert!(rate.svg(Some(60.0)).ends_with("</svg>"));
+        assert!(!rate.svg(None).contains("NaN"));
+    }
+}

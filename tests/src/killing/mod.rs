@@ -1,0 +1,69 @@
+//! Bulk under the worst that can happen to it: the real binary is killed at random instants and resumed, and what
+//! it says in the end is compared with what the sandbox really did.
+
+mod compare;
+mod scan;
+mod world;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+pub use self::compare::Counts;
+use self::world::World;
+
+/// What becomes of rows that are under way when repass is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settle {
+    /// They stay unknown.
+    Leave,
+    /// They are probed with the password that was sent.
+    Resolve,
+    /// They are sent again with a fresh password.
+    Reissue,
+}
+
+/// One campaign.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign {
+    /// How many users there are, each on one row.
+    pub users: u32,
+    /// How often it is killed.
+    pub kills: u32,
+    /// The instants depend on it, as far as a clock can repeat them.
+    pub seed: u64,
+    /// What is done about unknown rows, in every resume.
+    pub settle: Settle,
+}
+
+/// Runs one campaign with this binary. Panics say what does not hold.
+///
+/// # Panics
+/// If any row, password or file is not as it must be.
+pub fn run(binary: &Path, campaign: Campaign) -> Counts {
+    let mut world = World::new(binary, campaign);
+    let mut random = StdRng::seed_from_u64(campaign.seed);
+    let mut begun = false;
+    for kill in 0..campaign.kills {
+        let mut child = world.start(begun);
+        let left = u64::from(campaign.users).saturating_sub(world.changes());
+        // On average a little less than what is left over the kills that are left.
+        let share = 2 * left * 9 / 10 / u64::from(campaign.kills - kill);
+        if random.random_ratio(1, 5) {
+            std::thread::sleep(Duration::from_micros(random.random_range(0..120_000)));
+        } else {
+            world.wait_for_changes(random.random_range(0..=share), &mut child);
+            std::thread::sleep(Duration::from_micros(random.random_range(0..3_000)));
+        }
+        world.kill(child);
+        begun = begun || world.has_journal();
+    }
+    let code = world.finish(begun);
+    let counts = compare::all(&world, campaign);
+    let expected = if counts.unknown > 0 { 8 } else { 0 };
+    assert_eq!(code, expected, "the exit code is that of the rows");
+    scan::nothing_in_clear(&world);
+    counts
+}
