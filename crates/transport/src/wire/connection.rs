@@ -1,7 +1,10 @@
 //! One HTTP/1.1 connection, owned and driven by the call that uses it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -10,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
 
 use crate::fuse::FusedBody;
@@ -22,15 +26,23 @@ pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(super) struct Connection {
     sender: SendRequest<FusedBody>,
     driver: Pin<Box<http1::Connection<Stream, FusedBody>>>,
+    /// The same socket, to look at what the runtime has not told of yet.
+    socket: Socket,
     over: bool,
 }
 
 impl Connection {
-    pub(super) async fn new(stream: Stream) -> hyper::Result<Self> {
+    pub(super) async fn new(stream: Stream) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let tcp = match &stream {
+            MaybeHttpsStream::Http(tcp) => tcp.inner(),
+            MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().inner(),
+        };
+        let socket = SockRef::from(tcp).try_clone()?;
         let (sender, driver) = http1::handshake(stream).await?;
         Ok(Self {
             sender,
             driver: Box::pin(driver),
+            socket,
             over: false,
         })
     }
@@ -41,10 +53,14 @@ impl Connection {
         self.drive(head).await
     }
 
-    /// Whether a kept connection can take another request, as far as can be seen from here: the peer
-    /// may be closing it at this moment.
+    /// Whether a kept connection can take another request, as far as can be known on this side: the
+    /// peer's close may be on its way.
     pub(super) async fn is_usable(&mut self) -> bool {
-        // What happened since it was last driven: a close, or bytes that nobody asked for.
+        // A close, or bytes that nobody asked for. A request sent now would end as unknown.
+        let quiet = self.socket.peek(&mut [MaybeUninit::uninit()]);
+        if !quiet.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            return false;
+        }
         poll_fn(|cx| {
             self.over = self.over || self.driver.as_mut().poll(cx).is_ready();
             Poll::Ready(())

@@ -88,7 +88,7 @@ impl HttpWire {
         match timeout_at(deadline, stream).await {
             Ok(Ok(stream)) => {
                 let connection = Connection::new(stream).await;
-                connection.map_err(|error| explain::failure(host, &error, &CONNECTING))
+                connection.map_err(|error| explain::failure(host, &*error, &CONNECTING))
             }
             Ok(Err(error)) => Err(explain::failure(host, &*error, &CONNECTING)),
             Err(_) => Err(explain::out_of_time(host, true)),
