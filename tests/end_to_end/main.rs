@@ -4,11 +4,17 @@
 
 mod bad_input;
 mod binary;
+mod bulk;
+mod bulk_disk;
+mod bulk_killed;
 mod bytes;
 mod canaries;
 mod doctor;
 mod encoding;
 mod exit_codes;
+#[expect(unreachable_pub, reason = "the workspace's tests have it as a library")]
+#[path = "../src/killing/mod.rs"]
+mod killing;
 mod policy;
 mod policy_breach;
 mod sandbox_command;

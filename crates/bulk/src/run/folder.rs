@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::terms::Terms;
+use super::terms::{SecretsTo, Terms};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
 use crate::journal::{Facts, Journal, Reader, Reason, Record};
@@ -61,6 +61,23 @@ impl Run {
             journal,
             lock,
         })
+    }
+
+    /// Makes the file of secrets for this run and notes it in the terms. Where that fails, the run is taken back,
+    /// folder and all: nothing was begun.
+    ///
+    /// # Errors
+    /// The file is there already, or cannot be made.
+    pub fn seal_to(self, mut terms: Terms, path: PathBuf, to: SecretsTo) -> Result<(Self, Terms), Problem> {
+        let made = terms.make_secrets(path, to);
+        match made.and_then(|()| terms.note(&self.journal)) {
+            Ok(()) => Ok((self, terms)),
+            Err(problem) => {
+                // The problem is what there is to tell, whether the folder goes or not.
+                let _ = fs::remove_dir_all(&self.folder);
+                Err(problem)
+            }
+        }
     }
 
     /// Opens a run to go on with it. What was under way when it was killed is unknown from now on.

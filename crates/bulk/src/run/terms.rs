@@ -31,11 +31,7 @@ pub enum SecretsTo {
 }
 
 impl Terms {
-    /// Makes the file of secrets of these terms, if they have one.
-    ///
-    /// # Errors
-    /// It is there already, or cannot be made.
-    pub fn with_secrets(mut self, path: PathBuf, to: SecretsTo) -> Result<Self, Problem> {
+    pub(super) fn make_secrets(&mut self, path: PathBuf, to: SecretsTo) -> Result<(), Problem> {
         // Named so that it is found from anywhere.
         let path = std::path::absolute(&path).unwrap_or(path);
         let recipients = match to {
@@ -46,7 +42,7 @@ impl Terms {
             SecretsTo::Passphrase(passphrase) => SecretsFile::create_with_passphrase(&path, &passphrase)?.1,
         };
         self.secrets = Some((path, recipients));
-        Ok(self)
+        Ok(())
     }
 
     pub(super) fn note(&self, journal: &Journal) -> Result<(), Problem> {

@@ -106,7 +106,9 @@ impl SecretsFile {
             recipients,
         };
         // What follows is not to be on the last line of a batch that a crash has cut.
-        secrets.append(b"\n").map_err(|error| full(path, &error))?;
+        if length > 0 {
+            secrets.append(b"\n").map_err(|error| full(path, &error))?;
+        }
         Ok(secrets)
     }
 

@@ -16,8 +16,8 @@ async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
         secrets: None,
     };
     let to = SecretsTo::Passphrase("correct horse".into());
-    let terms = terms.with_secrets(world.secrets_file(), to).unwrap();
-    let mut run = Run::create(&world.run(), &terms).unwrap();
+    let run = Run::create(&world.run(), &terms).unwrap();
+    let (mut run, terms) = run.seal_to(terms, world.secrets_file(), to).unwrap();
     let input = World::input("user\nann\ndown\n", Passwords::Generated).unwrap();
     run.take_in(input).unwrap();
     let (run, _) = world.go(run, &terms, controls()).await;
@@ -51,7 +51,7 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
     let whole = fs::read(world.secrets_file()).unwrap();
     // As when the disk was full in the middle of the next batch.
     let mut cut = whole.clone();
-    cut.extend_from_slice(&whole[1..whole.len() / 2]);
+    cut.extend_from_slice(&whole[..whole.len() / 2]);
     fs::write(world.secrets_file(), cut).unwrap();
     world.service.up();
     let (mut run, terms) = Run::open(&world.run()).unwrap();
@@ -117,7 +117,9 @@ fn a_file_that_is_there_stays_as_it_is() {
         provider: None,
         secrets: None,
     };
-    let problem = terms.with_secrets(world.secrets_file(), world.to()).unwrap_err();
+    let run = Run::create(&world.run(), &terms).unwrap();
+    let problem = run.seal_to(terms, world.secrets_file(), world.to()).unwrap_err();
+    assert!(!world.run().exists());
     assert!(problem.to_string().contains("exists already"), "{problem}");
     assert_eq!(fs::read_to_string(world.secrets_file()).unwrap(), "precious");
 }

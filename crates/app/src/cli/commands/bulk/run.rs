@@ -88,11 +88,11 @@ pub(super) async fn run(
         secrets: None,
     };
     let (run, terms, input) = blocking(move || {
-        let terms = match target {
-            Some((path, to)) => terms.with_secrets(path, to)?,
-            None => terms,
+        let run = Run::create(&folder, &terms)?;
+        let (mut run, terms) = match target {
+            Some((path, to)) => run.seal_to(terms, path, to)?,
+            None => (run, terms),
         };
-        let mut run = Run::create(&folder, &terms)?;
         if streamed {
             return Ok((run, terms, Some(input)));
         }

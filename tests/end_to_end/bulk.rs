@@ -1,0 +1,339 @@
+//! Bulk on the command line.
+
+use std::fs;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+use repass_sandbox::{Options, Provider};
+use serde_json::Value;
+
+use crate::binary::Run;
+use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World};
+
+/// A public key whose secret key nobody here needs.
+pub(crate) const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+/// Takes the rate limit off Zoom.
+pub(crate) fn unlimited(world: &World) {
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = config.replace("kind = \"zoom\"", "kind = \"zoom\"\nplan = \"unlimited\"");
+    fs::write(world.path("repass.toml"), config).unwrap();
+}
+
+/// Writes `users.csv` with the first so many numbered users.
+pub(crate) fn users(world: &World, count: u32) {
+    let rows: Vec<String> = (1..=count).map(|n| format!("user{n:06}@example.com")).collect();
+    fs::write(world.path("users.csv"), format!("user\n{}\n", rows.join("\n"))).unwrap();
+}
+
+fn world(count: u32) -> World {
+    let world = World::with(Options {
+        users: count,
+        ..Options::default()
+    });
+    unlimited(&world);
+    users(&world, count);
+    world
+}
+
+const GENERATE: [&str; 8] = [
+    "--generate",
+    "--secrets-out",
+    "s.age",
+    "--recipient",
+    RECIPIENT,
+    "--run",
+    "run",
+    "--yes",
+];
+
+fn run(world: &World, input: &str, more: &[&str]) -> Run {
+    let mut arguments = vec!["bulk", "run", input];
+    arguments.extend(GENERATE);
+    arguments.extend(more);
+    world.run(&arguments, "")
+}
+
+fn status(world: &World) -> Value {
+    crate::world::json(&world.run(&["--json", "bulk", "status", "run"], ""))
+}
+
+#[test]
+fn the_exit_code_tells_the_rows() {
+    let world = world(20);
+    assert_eq!(run(&world, "users.csv", &[]).code, 0);
+    assert_eq!(world.changes(), 20);
+    for command in ["status", "report"] {
+        assert_eq!(world.run(&["bulk", command, "run"], "").code, 0);
+    }
+    assert_eq!(world.run(&["bulk", "resume", "run"], "").code, 0);
+    assert_eq!(world.changes(), 20, "there was nothing left to do");
+
+    let rows = world.run(
+        &["bulk", "run", "-", "--run", "other"],
+        "user,new_password\nalice@example.com, New-Passw0rd-1 \nnobody@example.com,New-Passw0rd-1\n",
+    );
+    assert_eq!(rows.code, 9, "{rows:?}");
+    assert!(world.accepts(Provider::Zoom, ALICE, " New-Passw0rd-1 "));
+    let report = world.run(&["bulk", "report", "other"], "");
+    assert_eq!(report.code, 9);
+    assert!(
+        report
+            .stdout
+            .contains("\n3,nobody@example.com,zoom,not_applied,user_not_found,1001,"),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_row_may_name_its_provider_and_give_the_current_password() {
+    let world = world(0);
+    let text = format!(
+        "\u{feff}provider;user;new_password;current_password\r\nportal;{ALICE_ID};\"New;Passw0rd-1\";{ALICE_PASSWORD}\r\n;{ALICE};New-Passw0rd-2;\r\n\
+         okta;{ALICE};x;\r\n"
+    );
+    world.secret("rows.csv", text);
+    let run = world.run(&["bulk", "run", "rows.csv", "--run", "run", "--yes"], "");
+    assert_eq!(run.code, 9, "{run:?}");
+    assert!(
+        world.accepts(Provider::Identity, ALICE_ID, "New;Passw0rd-1"),
+        "{run:?}"
+    );
+    assert!(world.accepts(Provider::Zoom, ALICE, "New-Passw0rd-2"));
+    let report = world.run(&["bulk", "report", "run"], "").stdout;
+    assert!(
+        report.contains("\n4,alice@example.com,,not_applied,invalid_row,,"),
+        "{report}"
+    );
+    assert!(!report.contains("Passw0rd"), "{report}");
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
+    let world = world(5);
+    let typo = RECIPIENT.replace("ql3z7", "ql3z6");
+    fs::write(world.path("there.age"), "precious").unwrap();
+    world.secret("headless.csv", "alice@example.com,canary-1\n");
+    world.secret("given.csv", "user,new_password\nalice@example.com,canary-1\n");
+    let sealed = |file| vec!["--generate", "--secrets-out", file, "--recipient", RECIPIENT];
+    let cases = [
+        ("none.csv", sealed("s.age"), "cannot open none.csv"),
+        (".", sealed("s.age"), "cannot read .: Is a directory"),
+        ("users.csv", sealed("there.age"), "exists already"),
+        ("users.csv", sealed("none/s.age"), "cannot make"),
+        ("users.csv", vec!["--generate"], "nobody would know the passwords"),
+        (
+            "users.csv",
+            vec!["--generate", "--secrets-out", "s.age"],
+            "needs to know who may read it",
+        ),
+        (
+            "users.csv",
+            vec!["--generate", "--secrets-out", "s.age", "--recipient", &typo],
+            "has a check sum",
+        ),
+        ("users.csv", vec![], "chmod 600"),
+        (
+            "headless.csv",
+            vec![],
+            "column 1 of the header is none that is known",
+        ),
+        ("given.csv", vec!["--reissue"], "--reissue sends a fresh password"),
+        ("given.csv", sealed("s.age"), "leave it out"),
+    ];
+    for (input, more, expected) in cases {
+        let mut arguments = vec!["bulk", "run", input, "--run", "run", "--yes"];
+        arguments.extend(more);
+        let run = world.run(&arguments, "");
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(
+            run.stderr.contains(expected) && !run.stderr.contains("canary"),
+            "{run:?}"
+        );
+        assert!(
+            !world.path("run").exists() && !world.path("s.age").exists(),
+            "{run:?}"
+        );
+    }
+    for folder in [".", "users.csv/run"] {
+        let mut arguments = vec!["bulk", "run", "users.csv", "--run", folder];
+        arguments.extend(sealed("s.age"));
+        let run = world.run(&arguments, "");
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(!world.path("s.age").exists(), "{run:?}");
+    }
+    assert_eq!(world.changes(), 0, "no change was sent");
+    assert_eq!(fs::read_to_string(world.path("there.age")).unwrap(), "precious");
+}
+
+#[test]
+fn a_dry_run_judges_every_row_and_sends_no_change() {
+    let world = world(5);
+    let text = "user,new_password\nalice@example.com,short\nalice@example.com,New-Passw0rd-1\nbob@example.com,New-Passw0rd-1\na b,New-Passw0rd-1\n";
+    let run = world.run(&["--json", "bulk", "run", "-", "--dry-run"], text);
+    assert_eq!(run.code, 9, "{run:?}");
+    let events: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = events[..3]
+        .iter()
+        .map(|event| (event["line"].as_u64(), event["kind"].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some(2), Some("password_refused")),
+            (Some(3), Some("duplicate_row")),
+            (Some(5), Some("invalid_row"))
+        ]
+    );
+    assert!(
+        events[0]["code"].as_str().unwrap().contains("min_length"),
+        "{events:?}"
+    );
+    assert_eq!(
+        (events[3]["rows"].as_u64(), events[3]["pending"].as_u64()),
+        (Some(4), Some(1))
+    );
+    assert_eq!(world.changes(), 0);
+    assert_eq!(
+        fs::read_dir(world.folder()).unwrap().count(),
+        3,
+        "no run was begun"
+    );
+    assert_eq!(
+        world
+            .run(&["bulk", "run", "users.csv", "--generate", "--dry-run"], "")
+            .code,
+        0
+    );
+}
+
+#[test]
+fn a_canary_stops_where_nobody_can_answer() {
+    let world = world(30);
+    let mut arguments = vec!["bulk", "run", "users.csv"];
+    arguments.extend(&GENERATE[..7]);
+    arguments.extend(["--canary", "10"]);
+    let stopped = world.run(&arguments, "");
+    assert_eq!((stopped.code, world.changes()), (9, 10), "{stopped:?}");
+    assert!(
+        stopped
+            .stderr
+            .contains("canary: 10 applied, 0 not applied, 0 unknown, 20 to go"),
+        "{stopped:?}"
+    );
+    assert!(
+        stopped.stderr.contains("to go on: `repass bulk resume run`"),
+        "{stopped:?}"
+    );
+    let resumed = world.run(&["--json", "--yes", "bulk", "resume", "run", "--canary", "5"], "");
+    assert_eq!((resumed.code, world.changes()), (0, 30), "{resumed:?}");
+    let last: Value = serde_json::from_str(resumed.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (last["event"].as_str(), last["stopped"].as_str()),
+        (Some("end"), Some("done"))
+    );
+    let rows = resumed
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("{\"event\":\"row\""));
+    assert_eq!(rows.count(), 20);
+}
+
+#[test]
+fn the_first_interrupt_drains() {
+    // At Zoom's own rate for this plan, so that there is time to interrupt.
+    let world = World::with(Options {
+        users: 200,
+        ..Options::default()
+    });
+    users(&world, 200);
+    let mut command = crate::binary::command(world.folder());
+    command.args(["bulk", "run", "users.csv"]).args(GENERATE);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while world.changes() < 10 {
+        assert!(child.try_wait().unwrap().is_none(), "it is under way");
+        std::thread::yield_now();
+    }
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signalled.unwrap().success());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(9), "{stderr}");
+    let told = status(&world);
+    assert_eq!(
+        (told["unknown"].as_u64(), told["applied"].as_u64()),
+        (Some(0), u64::try_from(world.changes()).ok())
+    );
+    assert!(told["pending"].as_u64().unwrap() > 0, "{told}");
+    assert!(
+        stderr.contains("interrupted; what was under way has ended"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_sealed_passwords_are_those_that_hold() {
+    let world = world(3);
+    world.secret("passphrase", "correct horse battery\n");
+    let begun = world.run(
+        &[
+            "bulk",
+            "run",
+            "users.csv",
+            "--generate",
+            "--secrets-out",
+            "s.age",
+            "--passphrase-file",
+            "passphrase",
+            "--run",
+            "run",
+        ],
+        "",
+    );
+    assert_eq!(begun.code, 0, "{begun:?}");
+    let opened = world.run(
+        &[
+            "bulk",
+            "secrets",
+            "s.age",
+            "--passphrase-file",
+            "passphrase",
+            "--run",
+            "run",
+            "--current",
+        ],
+        "",
+    );
+    assert_eq!(opened.code, 0, "{opened:?}");
+    let mut lines = opened.stdout.lines();
+    assert_eq!(
+        lines.next(),
+        Some("line,user,provider,attempt,state,new_password")
+    );
+    for n in 1..=3 {
+        let cells: Vec<&str> = lines.next().unwrap().splitn(6, ',').collect();
+        let user = format!("user{n:06}@example.com");
+        assert_eq!((cells[1], cells[4]), (user.as_str(), "current"));
+        assert!(world.accepts(Provider::Zoom, &user, cells[5]));
+    }
+    world.secret("passphrase", "wrong horse");
+    let wrong = world.run(
+        &["bulk", "secrets", "s.age", "--passphrase-file", "passphrase"],
+        "",
+    );
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.stdout.lines().count() <= 1 && wrong.stderr.contains("the passphrase is not"),
+        "{wrong:?}"
+    );
+}

@@ -1,0 +1,83 @@
+//! Bulk on a disk that is full: a file system of a few hundred kilobytes, in a mount namespace of its own.
+
+use std::process::Command;
+
+use repass_sandbox::Options;
+
+use crate::binary::{Run, finish};
+use crate::bulk::{RECIPIENT, unlimited, users};
+use crate::world::World;
+
+/// Runs a script in which `small` is a file system of this size and `$REPASS` the binary.
+fn on_a_small_disk(world: &World, kilobytes: u32, script: &str) -> Option<Run> {
+    let probe = Command::new("unshare").args(["-rm", "true"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: this system gives no mount namespace to its users");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    let mount = format!("set -u; mkdir small; mount -t tmpfs -o size={kilobytes}k tmpfs small\n{script}");
+    command
+        .args(["-rm", "sh", "-c", &mount])
+        .current_dir(world.folder())
+        .env("REPASS", env!("CARGO_BIN_EXE_repass"))
+        .env("RECIPIENT", RECIPIENT);
+    Some(finish(command, b""))
+}
+
+fn world() -> World {
+    let world = World::with(Options {
+        users: 3000,
+        ..Options::default()
+    });
+    unlimited(&world);
+    users(&world, 3000);
+    world
+}
+
+#[test]
+fn nothing_is_sent_that_the_journal_does_not_have() {
+    let world = world();
+    let script = "$REPASS bulk run users.csv --generate --secrets-out s.age --recipient $RECIPIENT --run small/run; echo $?
+        $REPASS --json bulk status small/run
+        mount -o remount,size=50m small
+        $REPASS bulk resume small/run --reissue; echo $?";
+    let Some(run) = on_a_small_disk(&world, 500, script) else {
+        return;
+    };
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(["8", "9"].contains(&lines[0]), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("cannot write the journal: database or disk is full"),
+        "{run:?}"
+    );
+    let status: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    let told = status["applied"].as_u64().unwrap() + status["unknown"].as_u64().unwrap();
+    assert!(told < 3000, "the disk was full before the end: {status}");
+    assert_eq!(lines[2], "0", "with room it goes on to its end: {run:?}");
+    let ledger = world.sandbox.ledger();
+    assert_eq!(ledger.totals.len(), 3000);
+    assert!(ledger.totals.iter().all(|total| total.count <= 2));
+}
+
+#[test]
+fn nothing_is_sent_whose_password_is_not_sealed() {
+    let world = world();
+    let script = "$REPASS bulk run users.csv --generate --secrets-out small/s.age --recipient $RECIPIENT --run run; echo $?
+        $REPASS --json bulk status run";
+    let Some(run) = on_a_small_disk(&world, 60, script) else {
+        return;
+    };
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines[0], "9", "{run:?}");
+    assert!(
+        run.stderr
+            .contains("cannot write the file of secrets: No space left"),
+        "{run:?}"
+    );
+    let status: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(status["unknown"], 0, "what was under way has ended");
+    assert_eq!(status["applied"], world.changes());
+    assert!(world.changes() < 3000);
+}
