@@ -10,7 +10,7 @@
 //! use std::sync::Arc;
 //!
 //! use async_trait::async_trait;
-//! use repass_conformance::{By, Fault, Law, Seen, Skip, Subject, Suite, World};
+//! use repass_conformance::{By, Seen, Subject, World};
 //! use repass_domain::{InMemoryPasswordService, PasswordService, UserId};
 //!
 //! struct InMemory;
@@ -44,13 +44,6 @@
 //!     fn password(&self, n: usize) -> String {
 //!         format!("Canary-{n}")
 //!     }
-//!     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
-//!         match fault {
-//!             Fault::None => Ok(()),
-//!             _ => Err(Skip::because("there is no network")),
-//!         }
-//!     }
-//!     async fn heal(&self) {}
 //!     async fn seen(&self) -> Seen {
 //!         Seen { set: self.0.applied().len() as u64, ..Seen::default() }
 //!     }

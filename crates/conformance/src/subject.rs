@@ -58,14 +58,17 @@ pub trait World: Send + Sync {
         Vec::new()
     }
 
-    /// Makes this happen, once, to the next request that changes the password.
+    /// Makes this happen, once, to the next request that changes the password. Never asked for
+    /// [`Fault::None`]; where nothing is said, no other fault can happen either.
     ///
     /// # Errors
     /// It cannot happen here; the report tells the reason.
-    async fn inject(&self, fault: Fault) -> Result<(), Skip>;
+    async fn inject(&self, _fault: Fault) -> Result<(), Skip> {
+        Err(Skip::because("this world has no faults"))
+    }
 
     /// No fault strikes from now on.
-    async fn heal(&self);
+    async fn heal(&self) {}
 
     /// What has happened until now.
     async fn seen(&self) -> Seen;

@@ -68,8 +68,6 @@ impl World for OneUser {
         }
     }
 
-    async fn heal(&self) {}
-
     async fn seen(&self) -> Seen {
         Seen {
             set: self.0.applied().len() as u64,
