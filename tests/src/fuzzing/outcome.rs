@@ -37,10 +37,10 @@ fn can_refuse(answer: &Answer) -> bool {
         && !answer.is_in_doubt()
 }
 
-/// The body, if all of it is there and is JSON.
+/// The body, if all of it is there and is JSON. What nobody asks for need not be UTF-8.
 pub(super) fn json(answer: &Answer) -> Option<Value> {
     let complete = answer.is_complete().then(|| answer.body())?;
-    serde_json::from_slice(complete).ok()
+    serde_json::from_str(&String::from_utf8_lossy(complete)).ok()
 }
 
 fn told(answer: &Answer) -> String {
