@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use document::Origins;
 pub use duration::parse as parse_duration;
-pub use own::{BlocklistFile, BlocklistFormat, Breach, OnFailure, Own, OwnPolicy};
+pub use own::{Allow, BlocklistFile, BlocklistFormat, Breach, OnFailure, Own, OwnPolicy};
 pub use problem::{ConfigError, Problem};
 pub(crate) use problem::{Problems, did_you_mean};
 pub use provider::{Auth, Connection, ProviderConfig, Tls};
@@ -300,7 +300,11 @@ impl Config {
                 token: crate::secret::SecretRef::Value("none".into()),
             };
             connection.tls = Tls::default();
-            *provider.own_mut() = Own::default();
+            let own = provider.own_mut();
+            *own = Own {
+                allow: own.allow,
+                ..Own::default()
+            };
         }
         self
     }

@@ -1,4 +1,5 @@
-//! The caller's own rules for new passwords at one provider: what can be set, and how it is read.
+//! The caller's own rules at one provider, by whose right and for which new passwords: what can be set, and how it
+//! is read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,16 +12,31 @@ use super::problem::Problems;
 use super::provider::{as_text, is_base_url, is_some_time, note};
 use super::section::{Section, Shape};
 
-/// The caller's own rules for new passwords, on top of the provider's.
+/// The caller's own rules, on top of the provider's.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct Own {
+    /// By whose right passwords may be changed; whatever the provider takes, when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Allow>,
     /// Rules that can be judged here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<OwnPolicy>,
     /// Whom to ask whether a password is known from a breach. Nobody is asked without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breach: Option<Breach>,
+}
+
+/// By whose right passwords may be changed, where the provider takes more. All else is refused as
+/// [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Allow {
+    /// `change`: by the user, with the current password. No administrator's reset.
+    Change,
+    /// `reset`: by an administrator. No change by the current password.
+    Reset,
 }
 
 /// Rules that can be judged here: the keys of [`PasswordPolicy`], and a list.
@@ -159,7 +175,9 @@ const COUNTINGS: &[(&str, &str)] = &[
 ];
 
 pub(super) fn read(section: &mut Section<'_>, folder: &Path, problems: &Problems) -> Own {
+    let choices = [("change", Allow::Change), ("reset", Allow::Reset)];
     Own {
+        allow: section.choice("allow", &choices),
         policy: section
             .section("policy")
             .and_then(|section| policy(section, folder, problems)),

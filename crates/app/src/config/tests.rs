@@ -61,6 +61,7 @@ fn every_key_is_read() {
         plan = "business"
         body = "form-data"
         base_url = "https://zoom.example.com/v2"
+        allow = "reset"
         connect_timeout = "2s"
         attempt_timeout = "1500ms"
         tls = { ca_file = "/ca.pem" }
@@ -87,6 +88,7 @@ fn every_key_is_read() {
     for line in [
         "plan = \"business\"",
         "body = \"form-data\"",
+        "allow = \"reset\"",
         "base_url = \"https://zoom.example.com/v2\"",
         "connect_timeout = \"2s\"",
         "attempt_timeout = \"1500ms\"",

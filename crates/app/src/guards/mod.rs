@@ -1,5 +1,6 @@
-//! What stands around an adapter: metrics and a span for every call, a record of every change, the caller's
-//! own rules, one change at a time per user, and a bound on how many are under way.
+//! What stands around an adapter: metrics and a span for every call, a record of every change, by whose
+//! right passwords may be changed, the caller's own rules, one change at a time per user, and a bound on how many are
+//! under way.
 //!
 //! They are put on by [`Guards`] in one fixed order, because another order would be wrong: what cannot be put on
 //! record counts as well, what is refused or waits for its turn is on record already, a password that breaks the
@@ -8,6 +9,7 @@
 //! dropped around a call destroys the evidence of what was sent, a second retry loop multiplies
 //! the first, and two providers would make two truths.
 
+mod allowed;
 mod at_most;
 mod audit;
 mod breach;
@@ -26,14 +28,16 @@ pub(crate) use in_order::Turns;
 pub use measured::describe_metrics;
 pub use own_rules::OwnRules;
 
+use crate::config::Allow;
+use allowed::Allowed;
 use at_most::AtMost;
 use audit::Audited;
 use in_order::InOrder;
 use measured::Measured;
 use own_rules::Ruled;
 
-/// Which guards stand around a service, from outside: metrics and spans, audit, the caller's own rules, one
-/// change at a time per user, a bound on the changes under way, the adapter.
+/// Which guards stand around a service, from outside: metrics and spans, audit, by whose right, the
+/// caller's own rules, one change at a time per user, a bound on the changes under way, the adapter.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -52,6 +56,7 @@ use own_rules::Ruled;
 #[derive(Debug, Clone, Default)]
 pub struct Guards {
     audit: Option<Arc<dyn AuditSink>>,
+    allow: Option<Allow>,
     own_rules: Option<OwnRules>,
     at_most: Option<NonZeroUsize>,
     turns: Option<Arc<Turns>>,
@@ -61,6 +66,13 @@ impl Guards {
     /// Records every change, before it is sent and when it has ended.
     pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.audit = Some(sink);
+        self
+    }
+
+    /// Takes changes by this right only; others are refused as
+    /// [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
+    pub fn allow(mut self, allow: Allow) -> Self {
+        self.allow = Some(allow);
         self
     }
 
@@ -95,9 +107,13 @@ impl Guards {
             Some(rules) => Arc::new(Ruled::new(ordered, rules.clone())),
             None => ordered,
         };
-        let audited: Arc<dyn PasswordService> = match &self.audit {
-            Some(sink) => Arc::new(Audited::new(ruled, Arc::clone(sink))),
+        let allowed: Arc<dyn PasswordService> = match self.allow {
+            Some(allow) => Arc::new(Allowed::new(ruled, allow)),
             None => ruled,
+        };
+        let audited: Arc<dyn PasswordService> = match &self.audit {
+            Some(sink) => Arc::new(Audited::new(allowed, Arc::clone(sink))),
+            None => allowed,
         };
         Arc::new(Measured::new(audited))
     }

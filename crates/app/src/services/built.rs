@@ -108,6 +108,9 @@ impl Parts {
             if let Some(changes) = provider.connection().max_in_flight {
                 guards = guards.at_most(changes);
             }
+            if let Some(allow) = provider.own().allow {
+                guards = guards.allow(allow);
+            }
             if let Some(rules) = rules::wired(name, provider, problems) {
                 guards = guards.own_rules(rules.clone());
                 built.own_rules.insert(name.to_owned(), rules);

@@ -1,0 +1,73 @@
+//! By whose right passwords may be changed, where that is less than the provider takes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use repass_domain::{
+    Attempt, Authority, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
+    PasswordService, Resolution,
+};
+
+use crate::config::Allow;
+
+#[derive(Debug)]
+pub(super) struct Allowed {
+    inner: Arc<dyn PasswordService>,
+    allow: Allow,
+}
+
+impl Allowed {
+    pub(super) fn new(inner: Arc<dyn PasswordService>, allow: Allow) -> Self {
+        Self { inner, allow }
+    }
+
+    fn admit(&self, authority: &Authority) -> Result<(), Error> {
+        let hint = match (self.allow, authority) {
+            (Allow::Change, Authority::Administrator) => {
+                "the configuration allows no administrator reset here; give the current password"
+            }
+            (Allow::Reset, Authority::CurrentPassword(_)) => {
+                "the configuration allows no change by the current password here; make it an administrator reset"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::not_applied(ErrorKind::Unsupported, hint))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl PasswordService for Allowed {
+    fn provider(&self) -> &str {
+        self.inner.provider()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut can = self.inner.capabilities();
+        match self.allow {
+            Allow::Change => can.administrator = false,
+            Allow::Reset => can.current_password = false,
+        }
+        can
+    }
+
+    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        self.admit(change.authority())?;
+        self.inner.change_password(cx, change).await
+    }
+
+    // The probe may set the password itself.
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        attempt: &Attempt,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        self.admit(change.authority())?;
+        self.inner.resolve(cx, attempt, change).await
+    }
+
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.inner.policy(cx).await
+    }
+}
