@@ -36,9 +36,10 @@ impl Page {
         ));
         page.head(reach);
         page.totals(reach.facts.tally);
-        page.attention(reach);
+        page.next(reach);
         page.rate(reach);
         page.reasons(reach);
+        page.attention(reach);
         page.meaning();
         page.put(format_args!(
             "<footer class=\"soft\">Made by repass {} at {}. It holds user names and no password.</footer>\n</main>\n</html>\n",
@@ -118,41 +119,64 @@ impl Page {
         self.put(format_args!("</div>\n</section>\n"));
     }
 
+    fn next(&mut self, reach: &Reach<'_>) {
+        let Tally {
+            not_applied,
+            unknown,
+            pending,
+            ..
+        } = reach.facts.tally;
+        self.put(format_args!("<section>\n<h2>What to do next</h2>\n"));
+        if not_applied + unknown + pending == 0 {
+            self.put(format_args!(
+                "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
+            ));
+        }
+        let run = Text(reach.name);
+        for (class, count, what) in [
+            (
+                "unknown",
+                unknown,
+                format!(
+                    "sent, and nobody knows what became of them. Settle them by <code>repass bulk resume {run} \
+                     <span>--resolve</span></code>, or send fresh passwords by <code><span>--reissue</span></code>."
+                ),
+            ),
+            (
+                "not_applied",
+                not_applied,
+                "not applied: the old password still holds. Each is listed below with its reason.".to_owned(),
+            ),
+            (
+                "pending",
+                pending,
+                format!("not sent yet. Go on by <code>repass bulk resume {run}</code>."),
+            ),
+        ] {
+            if count > 0 {
+                self.put(format_args!(
+                    "<p class=\"note {class}\"><b>{}</b> {what}</p>\n",
+                    Count(count)
+                ));
+            }
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
     fn attention(&mut self, reach: &Reach<'_>) {
         let tally = reach.facts.tally;
         let all = tally.unknown + tally.not_applied;
-        self.put(format_args!("<section>\n<h2>Needs a person</h2>\n"));
-        if all == 0 && tally.pending == 0 {
-            self.put(format_args!(
-                "<p class=\"soft\">Nothing. Every row was applied.</p>\n</section>\n"
-            ));
+        if all == 0 {
             return;
         }
-        if tally.pending > 0 {
-            self.put(format_args!(
-                "<p>{} rows are not sent yet. To go on: <code>repass bulk resume {}</code></p>\n",
-                Count(tally.pending),
-                Text(reach.name)
-            ));
+        self.put(format_args!(
+            "<section>\n<h2>Rows that need a person</h2>\n<table class=\"rows\">\n<thead><tr><th>Line</th><th>User</th>\
+             <th>Provider</th><th>Outcome</th><th>Why</th></tr></thead>\n<tbody>\n"
+        ));
+        for record in reach.attention {
+            self.row(record);
         }
-        if tally.unknown > 0 {
-            self.put(format_args!(
-                "<p class=\"note\">{} were sent and nobody knows what became of them. To settle them: \
-                 <code>repass bulk resume {} --resolve</code>, or with fresh passwords <code>--reissue</code>.</p>\n",
-                Count(tally.unknown),
-                Text(reach.name)
-            ));
-        }
-        if all > 0 {
-            self.put(format_args!(
-                "<table>\n<thead><tr><th class=\"number\">Line</th><th>User</th><th>Provider</th><th>Outcome</th><th>Why</th>\
-                 <th>Tracking id</th></tr></thead>\n<tbody>\n"
-            ));
-            for record in reach.attention {
-                self.row(record);
-            }
-            self.put(format_args!("</tbody>\n</table>\n"));
-        }
+        self.put(format_args!("</tbody>\n</table>\n"));
         let shown = u64::try_from(reach.attention.len()).unwrap_or(u64::MAX);
         if all > shown {
             self.put(format_args!(
@@ -165,20 +189,16 @@ impl Page {
     }
 
     fn row(&mut self, record: &Record) {
-        let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (user, provider) = (or_empty(&record.user), or_empty(&record.provider));
-        let (message, tracking_id) = (or_empty(&record.message), or_empty(&record.tracking_id));
+        let text = |text: &Option<String>| Text(text.as_deref().unwrap_or_default()).to_string();
         self.put(format_args!(
-            "<tr><td class=\"number\" data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
-             <td class=\"outcome {}\" data-name=\"Outcome\">{}</td><td data-name=\"Why\">{}</td>\
-             <td data-name=\"Tracking id\">{}</td></tr>\n",
+            "<tr><td data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
+             <td class=\"outcome {}\" data-name=\"Outcome\">{}</td><td data-name=\"Why\">{}</td></tr>\n",
             record.line,
-            Text(&user),
-            Text(&provider),
+            text(&record.user),
+            text(&record.provider),
             record.outcome.as_str(),
             words(record.outcome),
-            Text(&message),
-            Text(&tracking_id),
+            text(&record.message),
         ));
     }
 
@@ -229,7 +249,7 @@ impl Page {
             return;
         }
         self.put(format_args!(
-            "<section>\n<h2>Outcomes by reason</h2>\n<table>\n<thead><tr><th>Outcome</th><th>Reason</th><th>For example</th>\
+            "<section>\n<h2>Outcomes by reason</h2>\n<table class=\"reasons\">\n<thead><tr><th>Outcome</th><th>Reason</th><th>For example</th>\
              <th class=\"number\">Rows</th><th></th></tr></thead>\n<tbody>\n"
         ));
         let applied = Reason {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::SessionFacts;
 
 const BARS: i64 = 120;
+const SECOND: i64 = 1000;
 const HEIGHT: f64 = 100.0;
 
 /// How many changes ended in each stretch of the time in which a session was under way; the time between sessions
@@ -16,30 +17,39 @@ pub(super) struct Rate {
     stretch: i64,
     /// How long all sessions took.
     pub(super) total: i64,
-    /// Where sessions begin on the drawn time, but for the first.
-    breaks: Vec<i64>,
+    /// When each session began, and where that is drawn.
     starts: Vec<(i64, i64)>,
+    /// Of each stretch: its length, which at the end of a session may be less, and what ended in it.
+    parts: Vec<i64>,
     counts: Vec<u64>,
 }
 
 impl Rate {
     pub(super) fn new(sessions: &[SessionFacts]) -> Self {
-        let mut total = 0;
+        let lengths = sessions
+            .iter()
+            .map(|session| (session.ended - session.started).max(0));
+        let total: i64 = lengths.clone().sum();
+        // No stretch is shorter than a second: a limit is not known any finer.
+        let stretch = (total / BARS).max(SECOND);
+        // Each session begins on a stretch of its own, or two could share one and seem to pass the limit.
+        let mut drawn = 0;
         let mut starts = Vec::new();
-        for session in sessions {
-            starts.push((session.started, total));
-            total += (session.ended - session.started).max(0);
+        let mut parts = Vec::new();
+        for (session, length) in sessions.iter().zip(lengths) {
+            starts.push((session.started, drawn));
+            let whole = length / stretch;
+            parts.extend((0..whole).map(|_| stretch));
+            parts.push((length - whole * stretch).max(SECOND));
+            drawn += (whole + 1) * stretch;
         }
-        // No stretch is shorter than a second: a rate is not known any finer.
-        let stretch = (total / BARS).max(1000);
-        let count = usize::try_from(total / stretch + 1).unwrap_or(1);
         Self {
             bars: Vec::new(),
             stretch,
             total,
-            breaks: starts.iter().skip(1).map(|(_, at)| *at).collect(),
             starts,
-            counts: vec![0; count],
+            counts: vec![0; parts.len()],
+            parts,
         }
     }
 
@@ -71,16 +81,10 @@ impl Rate {
 
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     pub(super) fn finish(mut self) -> Self {
-        let last = self.counts.len() - 1;
-        for (index, count) in self.counts.iter().enumerate() {
-            let whole = self.total - self.stretch * i64::try_from(index).unwrap_or_default();
-            let length = if index == last {
-                whole.max(250)
-            } else {
-                self.stretch
-            };
-            self.bars.push(*count as f64 * 1000.0 / length as f64);
-        }
+        let rates = self.counts.iter().zip(&self.parts);
+        self.bars = rates
+            .map(|(count, length)| *count as f64 * 1000.0 / *length as f64)
+            .collect();
         self
     }
 
@@ -95,7 +99,7 @@ impl Rate {
     #[expect(clippy::cast_precision_loss, reason = "places in a drawing")]
     pub(super) fn svg(&self, allowed: Option<f64>) -> String {
         let top = self.top(allowed).max(f64::MIN_POSITIVE);
-        let width = self.bars.len() as f64;
+        let width = self.bars.len().max(1) as f64;
         let y = |rate: f64| HEIGHT - rate / top * HEIGHT;
         let mut svg = String::new();
         let _ = write!(
@@ -125,7 +129,7 @@ impl Rate {
             svg,
             "<path class=\"area\" d=\"{area}\"/><path class=\"edge\" d=\"{edge}\"/>"
         );
-        for at in &self.breaks {
+        for (_, at) in self.starts.iter().skip(1) {
             let x = *at as f64 / self.stretch as f64;
             let _ = write!(
                 svg,
@@ -184,9 +188,9 @@ mod tests {
             rate.count(2, 1_000_000 + finished);
         }
         let rate = rate.finish();
-        assert_eq!((rate.total, rate.breaks.clone()), (20_000, vec![10_000]));
+        assert_eq!((rate.total, rate.starts[1]), (20_000, (1_000_000, 11_000)));
         assert!(
-            (rate.bars[5] - 10.0).abs() < 0.01 && (rate.bars[15] - 10.0).abs() < 0.01,
+            (rate.bars[5] - 10.0).abs() < 0.01 && (rate.bars[16] - 10.0).abs() < 0.01,
             "{:?}",
             rate.bars
         );
