@@ -54,26 +54,11 @@ impl Held {
     }
 
     fn search(&self) -> Vec<Finding> {
-        match scan::process(self.child.id(), &self.needles) {
-            // Nobody but root may look into it, its parent not either; the rest is tested all the same.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
-                eprintln!("not searched: it takes root to look into the binary");
-                Vec::new()
-            }
-            found => found.unwrap(),
-        }
+        search(self.child.id(), &self.needles)
     }
 
-    /// Searches until nothing is found any more, and returns what is found then.
     fn search_when_settled(&self) -> Vec<Finding> {
-        let start = Instant::now();
-        loop {
-            let findings = self.search();
-            if findings.is_empty() || start.elapsed() > Duration::from_secs(5) {
-                return findings;
-            }
-            sleep(Duration::from_millis(20));
-        }
+        search_until_clean(self.child.id(), &self.needles)
     }
 
     fn core_limit(&self) -> String {
@@ -95,8 +80,33 @@ impl Held {
     }
 }
 
-fn world(tls: bool) -> World {
-    let world = World::new(tls, 2);
+pub(crate) fn search(process: u32, needles: &Needles) -> Vec<Finding> {
+    match scan::process(process, needles) {
+        // Nobody but root may look into it, its parent not either; the rest is tested all the same.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
+            eprintln!("not searched: it takes root to look into the binary");
+            Vec::new()
+        }
+        found => found.unwrap(),
+    }
+}
+
+/// Searches until nothing is found any more, and returns what is found then: a call may have a step
+/// to go when the provider has made its change.
+pub(crate) fn search_until_clean(process: u32, needles: &Needles) -> Vec<Finding> {
+    let start = Instant::now();
+    loop {
+        let findings = search(process, needles);
+        if findings.is_empty() || start.elapsed() > Duration::from_secs(5) {
+            return findings;
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// A world with a configuration that leads there, in its folder.
+pub(crate) fn with_config(tls: bool, calls: u32) -> World {
+    let world = World::new(tls, calls);
     let path = |name: &str| world.folder.path().join(name);
     fs::write(path("repass.toml"), world.config()).unwrap();
     fs::write(path("token"), TOKEN).unwrap();
@@ -104,7 +114,7 @@ fn world(tls: bool) -> World {
     world
 }
 
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(20), "{what} never came");
@@ -113,7 +123,7 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
 }
 
 fn leaves_nothing(tls: bool, number: u32, arguments: &[&str], stdin: &[u8]) {
-    let world = world(tls);
+    let world = with_config(tls, 2);
     let held = Held::start(&world, number, arguments, stdin);
     wait_for("the change", || world.sandbox.changes() == 1);
     assert_clean(&held.search_when_settled(), &arguments.join(" "));
@@ -161,7 +171,7 @@ fn a_change_leaves_nothing() {
 // The control: what is in use is found, in the same process by the same search.
 #[test]
 fn a_password_in_use_is_found() {
-    let world = world(false);
+    let world = with_config(false, 2);
     let silence = Cut {
         at: CutAt::Answer,
         how: CutHow::Stall,

@@ -8,6 +8,7 @@
 
 mod baseline;
 mod binary;
+mod bulk;
 mod calls;
 mod library;
 mod needles;

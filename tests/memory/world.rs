@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use repass_sandbox::{
-    Action, Cut, Fault, IdentityOptions, Lockout, Matching, Options, Provider, Respond, Sandbox, SeededUser,
-    ZoomOptions, ZoomRules,
+    Action, Cut, CutAt, CutHow, Fault, IdentityOptions, Lockout, Matching, Options, Provider, Respond,
+    Sandbox, SeededUser, ZoomOptions, ZoomRules,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -103,6 +103,23 @@ impl World {
             ..Matching::default()
         };
         self.sandbox.clear_faults();
+        self.sandbox.inject(Fault { matching, action }).unwrap();
+    }
+
+    /// From now on this user's requests get no answer.
+    pub(crate) fn stall(&self, user: &str) {
+        let action = Action {
+            cut: Some(Cut {
+                at: CutAt::Answer,
+                how: CutHow::Stall,
+            }),
+            ..Action::default()
+        };
+        let matching = Matching {
+            user: Some(user.to_owned()),
+            times: u32::MAX,
+            ..Matching::default()
+        };
         self.sandbox.inject(Fault { matching, action }).unwrap();
     }
 
