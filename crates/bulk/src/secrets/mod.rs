@@ -4,13 +4,6 @@
 //! before any of its rows is sent. Inside is one JSON object a line. With a passphrase, the first age file is
 //! sealed with it and holds a key made for this file, to which all others are sealed: a passphrase is made slow
 //! to guess, which would be slow for every batch too.
-//!
-//! Plain `age` reads it one by one:
-//!
-//! ```sh
-//! csplit -sz -f part- secrets.age '/^-----BEGIN AGE/' '{*}'
-//! for part in part-*; do age -d -i key.txt "$part"; done
-//! ```
 
 mod key;
 mod open;
