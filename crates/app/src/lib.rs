@@ -29,6 +29,12 @@
 //! | `cli` | the command line; who embeds the library leaves it out with `default-features = false` | yes |
 //! | `mock` | `MockPasswordService` and `InMemoryPasswordService`, for your tests | no |
 //! | `sandbox` | both providers emulated over real HTTP, for your tests: the module `sandbox` | no |
+//!
+//! # Types of other crates
+//!
+//! Besides those of [the domain](repass_domain): `secrecy` (secrets given in code), `serde` (configurations and
+//! audit records can be written), `uuid` (the id of a call in the audit), `validator` (how a configuration judges
+//! itself).
 
 #![cfg_attr(
     not(any(feature = "identity", feature = "zoom")),

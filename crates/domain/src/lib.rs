@@ -15,6 +15,12 @@
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! # Types of other crates
+//!
+//! A new major version of one of these is a new major version of this crate: `async-trait` (how the traits are
+//! implemented), `secrecy` (what a password comes in as), `serde` (what can be written and read back),
+//! `serde_json` (the values of a profile's fields), `uuid` (the id of an attempt).
 
 mod capabilities;
 mod change;
