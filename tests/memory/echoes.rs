@@ -7,13 +7,17 @@ use crate::world::{World, respond};
 const EACH: u32 = 48;
 
 fn leave_nothing(tls: bool) {
-    let world = World::new(tls, EACH * 5);
+    let world = World::new(tls, EACH * 6);
     let mut subject = world.subject();
     let mut first = 1;
     for (status, body) in [
         (400, r#"{"code":9999,"message":"not %PASSWORD% again"}"#),
         (
             400,
+            r#"{"succeeded":false,"errors":[{"code":"X","description":"%PASSWORD%"}]}"#,
+        ),
+        (
+            200,
             r#"{"succeeded":false,"errors":[{"code":"X","description":"%PASSWORD%"}]}"#,
         ),
         (401, "%PASSWORD%"),

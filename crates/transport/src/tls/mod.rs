@@ -1,5 +1,7 @@
 //! Whom to trust. Verification cannot be switched off.
 
+#[cfg(test)]
+mod tests;
 mod verifier;
 
 use std::fmt;
@@ -11,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::BaseUrl;
+pub(crate) use verifier::NoAuthorities;
 use verifier::Verifier;
 
 /// The authorities whose certificates are trusted: the operating system's, and any added ones.
@@ -34,6 +37,14 @@ impl TrustedRoots {
         }
         self.extra.extend(certificates);
         Ok(self)
+    }
+
+    /// Reads the system's authorities if no other will do, where that makes nobody wait: a disk can hang.
+    pub(crate) async fn read_ahead(&self) {
+        if self.extra.is_empty() && !verifier::system_is_read() {
+            // Whether it failed shows at the handshake, which reads them again.
+            let _ = tokio::task::spawn_blocking(verifier::system).await;
+        }
     }
 
     pub(crate) fn client_config(&self, base_url: &BaseUrl) -> Result<ClientConfig, String> {

@@ -3,8 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
-use std::thread;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,36 +12,42 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 
 use super::crypto;
 
-/// rustls's own verification, by two sets of authorities. Reading a system's some 150 takes a good part
-/// of the time of a single change, so it happens once a process, and at all only for servers that no
-/// added authority vouches for.
+/// rustls's own verification, by two sets of authorities. Reading a system's some 150 takes as long as the
+/// rest of a single change, so it happens once a process, and at all only for servers that no added
+/// authority vouches for.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    added: Option<Arc<WebPkiServerVerifier>>,
+    pub(super) added: Option<Arc<WebPkiServerVerifier>>,
+    pub(super) system: fn() -> Option<Arc<WebPkiServerVerifier>>,
 }
 
-/// `None`: the system has none.
-static SYSTEM: LazyLock<Option<Arc<WebPkiServerVerifier>>> =
-    LazyLock::new(|| by(rustls_native_certs::load_native_certs().certs).ok());
+static SYSTEM: OnceLock<Arc<WebPkiServerVerifier>> = OnceLock::new();
+
+/// The system's, read at most once with success; `None` if it has none or they cannot be read now.
+pub(super) fn system() -> Option<Arc<WebPkiServerVerifier>> {
+    if let Some(read) = SYSTEM.get() {
+        return Some(Arc::clone(read));
+    }
+    let read = by(rustls_native_certs::load_native_certs().certs).ok()?;
+    Some(Arc::clone(SYSTEM.get_or_init(|| read)))
+}
+
+pub(super) fn system_is_read() -> bool {
+    SYSTEM.get().is_some()
+}
 
 impl Verifier {
-    pub(super) fn new(added: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        if added.is_empty() {
-            // While the connection is made. Whoever comes first reads them, so failing is no harm.
-            let _ = thread::Builder::new().spawn(|| LazyLock::force(&SYSTEM));
-            return Ok(Self { added: None });
-        }
-        Ok(Self {
-            added: Some(by(added)?),
-        })
+    pub(super) fn new(added: Vec<CertificateDer<'static>>) -> Result<Self, Error> {
+        let added = if added.is_empty() { None } else { Some(by(added)?) };
+        Ok(Self { added, system })
     }
 }
 
-fn by(authorities: Vec<CertificateDer<'static>>) -> Result<Arc<WebPkiServerVerifier>, String> {
+pub(super) fn by(authorities: Vec<CertificateDer<'static>>) -> Result<Arc<WebPkiServerVerifier>, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities);
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto()).build();
-    verifier.map_err(|error| error.to_string())
+    verifier.map_err(|error| Error::General(error.to_string()))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -63,7 +68,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(Ok(verified)) = added {
             return Ok(verified);
         }
-        let system = SYSTEM.as_deref().map(verify);
+        let system = (self.system)().as_deref().map(verify);
         match (added, system) {
             (_, Some(Ok(verified))) => Ok(verified),
             // Whoever knows the issuer knows what is wrong.
@@ -100,7 +105,7 @@ impl ServerCertVerifier for Verifier {
 
 /// Neither the system nor the configuration has a certificate authority.
 #[derive(Debug)]
-struct NoAuthorities;
+pub(crate) struct NoAuthorities;
 
 impl fmt::Display for NoAuthorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

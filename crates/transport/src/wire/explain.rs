@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use crate::tls::NoAuthorities;
 use crate::{Cause, Failure};
 
 /// What a stack's error says about itself.
@@ -38,6 +39,9 @@ fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cau
             Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => "no route to it",
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
                 "it closed the connection while connecting"
+            }
+            _ if out_of_descriptors(error) => {
+                "this process has too many files open; raise its limit, or lower `max_in_flight`"
             }
             _ => "its name was not found or the connection failed",
         };
@@ -91,6 +95,15 @@ fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Optio
     None
 }
 
+fn out_of_descriptors(error: &(dyn StdError + 'static)) -> bool {
+    // EMFILE and ENFILE; a connection takes two.
+    cfg!(unix)
+        && matches!(
+            find::<io::Error>(error).and_then(io::Error::raw_os_error),
+            Some(23 | 24)
+        )
+}
+
 fn explain_tls(error: &rustls::Error) -> &'static str {
     use rustls::{CertificateError as Bad, Error};
     match error {
@@ -103,8 +116,7 @@ fn explain_tls(error: &rustls::Error) -> &'static str {
         Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "its certificate is for another name; check the base URL"
         }
-        // The verifier's own: there is nobody who could vouch for any server.
-        Error::InvalidCertificate(Bad::Other(_)) => {
+        Error::InvalidCertificate(Bad::Other(why)) if why.0.is::<NoAuthorities>() => {
             "this system has no certificate authorities; install its CA certificates or set `tls.ca_file`"
         }
         Error::InvalidCertificate(_) => "its certificate is not valid",

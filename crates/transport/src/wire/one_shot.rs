@@ -62,6 +62,10 @@ impl Wire for OneShotWire {
         authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Answer, Failure> {
+        let ahead = tokio::time::timeout(limit, self.roots.read_ahead());
+        if self.base_url.is_https() && ahead.await.is_err() {
+            return Err(explain::out_of_time(self.base_url.host(), true));
+        }
         let url = format!("{}{}", self.base_url, request.path());
         let mut builder = self
             .client()?

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, Id};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -15,8 +16,16 @@ pub(super) struct Pool(Arc<Mutex<Idle>>);
 
 #[derive(Debug, Default)]
 struct Idle {
-    connections: Vec<(Instant, Connection)>,
+    connections: Vec<Kept>,
     reaper: Option<JoinHandle<()>>,
+}
+
+/// It can be driven by the runtime that made it, and by no other.
+#[derive(Debug)]
+struct Kept {
+    since: Instant,
+    runtime: Id,
+    connection: Connection,
 }
 
 // Shorter than servers keep idle connections, so that few are closed under a request.
@@ -25,10 +34,11 @@ const IDLE_LIMIT: Duration = Duration::from_secs(15);
 impl Pool {
     /// A connection that can take a request, if one is kept.
     pub(super) async fn take(&self) -> Option<Connection> {
+        let runtime = Handle::current().id();
         loop {
-            let (since, mut connection) = lock(&self.0).connections.pop()?;
-            if since.elapsed() < IDLE_LIMIT && connection.is_usable().await {
-                return Some(connection);
+            let mut kept = lock(&self.0).take(runtime)?;
+            if kept.since.elapsed() < IDLE_LIMIT && kept.connection.is_usable().await {
+                return Some(kept.connection);
             }
         }
     }
@@ -36,11 +46,25 @@ impl Pool {
     /// Keeps a connection for the next request.
     pub(super) fn put(&self, connection: Connection) {
         let mut idle = lock(&self.0);
-        idle.connections.push((Instant::now(), connection));
+        idle.connections.push(Kept {
+            since: Instant::now(),
+            runtime: Handle::current().id(),
+            connection,
+        });
         // A reaper is over once it found nothing to keep, or with the runtime it lived on.
         if idle.reaper.as_ref().is_none_or(JoinHandle::is_finished) {
             idle.reaper = Some(tokio::spawn(reap(Arc::downgrade(&self.0))));
         }
+    }
+}
+
+impl Idle {
+    fn take(&mut self, runtime: Id) -> Option<Kept> {
+        let latest = self
+            .connections
+            .iter()
+            .rposition(|kept| kept.runtime == runtime)?;
+        Some(self.connections.remove(latest))
     }
 }
 
@@ -50,7 +74,7 @@ async fn reap(idle: Weak<Mutex<Idle>>) {
         sleep(IDLE_LIMIT).await;
         let Some(idle) = idle.upgrade() else { return };
         let mut idle = lock(&idle);
-        idle.connections.retain(|(since, _)| since.elapsed() < IDLE_LIMIT);
+        idle.connections.retain(|kept| kept.since.elapsed() < IDLE_LIMIT);
         if idle.connections.is_empty() {
             idle.reaper = None;
             return;

@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::pool::Pool;
 use super::{Wire, echo, explain};
 use crate::fuse::{Fuse, FusedBody};
-use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
+use crate::{Answer, BaseUrl, Cause, Failure, Observed, Request, TrustedRoots};
 
 /// HTTP/1.1 over hyper and rustls, with kept connections: no redirects, no cookies, no proxy, and
 /// nothing is sent again. A connection is kept after a success only, because a body that echoes
@@ -84,6 +84,9 @@ impl HttpWire {
 
     async fn connect(&self, ready: &Ready, deadline: Instant) -> Result<Connection, Failure> {
         let host = self.base_url.host();
+        if self.base_url.is_https() && timeout_at(deadline, self.roots.read_ahead()).await.is_err() {
+            return Err(explain::out_of_time(host, true));
+        }
         let stream = ready.connector.clone().call(ready.peer.clone());
         match timeout_at(deadline, stream).await {
             Ok(Ok(stream)) => {
@@ -109,7 +112,11 @@ impl Ready {
         authorization: Option<&HeaderValue>,
         fuse: &Fuse,
     ) -> Result<http::Request<FusedBody>, http::Error> {
-        let path = Bytes::from([&self.prefix, request.path()].concat());
+        let mut path = [&self.prefix, request.path()].concat();
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
+        let path = Bytes::from(path);
         let mut head = http::Request::builder()
             .method(request.method().clone())
             .uri(PathAndQuery::from_maybe_shared(path)?)
@@ -164,7 +171,8 @@ impl Wire for HttpWire {
         };
         let authorization = authorization.as_ref();
         let answer = read(&mut connection, response, request, authorization, deadline).await;
-        if answer.status().is_success() && answer.is_complete() {
+        // A provider can refuse, and echo, under a status of success.
+        if request.read(&answer) == Observed::Done && answer.is_complete() && !connection.is_over() {
             ready.pool.put(connection);
         }
         Ok(answer.leaving(fuse.blown_at()))
