@@ -212,6 +212,66 @@ fn a_dry_run_judges_every_row_and_sends_no_change() {
 }
 
 #[test]
+fn a_preflight_asks_about_every_user_and_changes_nothing() {
+    let world = world(50);
+    let mut rows = fs::read_to_string(world.path("users.csv")).unwrap();
+    rows.push_str("nobody@example.com\nowner@example.com\nsso@example.com\n");
+    let run = world.run(
+        &[
+            "--json",
+            "bulk",
+            "run",
+            "-",
+            "--generate",
+            "--dry-run",
+            "--preflight",
+        ],
+        rows,
+    );
+    assert_eq!(run.code, 9, "{run:?}");
+    let events: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut told: Vec<_> = events[..3]
+        .iter()
+        .map(|event| (event["line"].as_u64(), event["kind"].as_str()))
+        .collect();
+    told.sort_unstable();
+    let not = Some("not_eligible");
+    assert_eq!(
+        told,
+        [
+            (Some(52), Some("user_not_found")),
+            (Some(53), not),
+            (Some(54), not)
+        ]
+    );
+    assert_eq!(
+        (events[3]["rows"].as_u64(), events[3]["pending"].as_u64()),
+        (Some(53), Some(50))
+    );
+    assert_eq!(world.changes(), 0);
+    let portal = format!("user\n{ALICE_ID}\nffffffff-0000-4000-8000-00000000000f\n");
+    let run = world.run(
+        &[
+            "-p",
+            "portal",
+            "bulk",
+            "run",
+            "-",
+            "--generate",
+            "--dry-run",
+            "--preflight",
+        ],
+        portal,
+    );
+    assert_eq!((run.code, run.stdout.lines().count()), (9, 1), "{run:?}");
+    assert!(run.stdout.starts_with("line 3 (ffff"), "{run:?}");
+}
+
+#[test]
 fn a_canary_stops_where_nobody_can_answer() {
     let world = world(30);
     let mut arguments = vec!["bulk", "run", "users.csv"];

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "cli")]
+use repass_domain::PreflightService;
 use repass_domain::{PasswordService, UserProfileService};
 use repass_transport::{
     BaseUrl, Credentials, HttpTransport, HttpWire, OneShotWire, RateLimit, Timeouts, Token, Transport,
@@ -19,6 +21,8 @@ use crate::secret::SecretRef;
 pub(crate) struct Wired {
     pub(crate) passwords: Arc<dyn PasswordService>,
     pub(crate) profiles: Option<Arc<dyn UserProfileService>>,
+    #[cfg(feature = "cli")]
+    pub(crate) preflight: Option<Arc<dyn PreflightService>>,
 }
 
 /// A provider under its configured name; `None` with a problem noted for each reason.
@@ -32,6 +36,8 @@ pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems)
             let zoom = Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport));
             let profiles: Arc<dyn UserProfileService> = Arc::<repass_zoom::ZoomService>::clone(&zoom);
             Wired {
+                #[cfg(feature = "cli")]
+                preflight: Some(Arc::<repass_zoom::ZoomService>::clone(&zoom)),
                 passwords: zoom,
                 profiles: Some(profiles),
             }
@@ -40,8 +46,11 @@ pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems)
         ProviderConfig::Identity(ref portal) => {
             let transport = way.transport(&portal.identity.limits())?;
             let portal = repass_identity::IdentityService::new(name, portal.identity.clone(), transport);
+            let portal = Arc::new(portal);
             Wired {
-                passwords: Arc::new(portal),
+                #[cfg(feature = "cli")]
+                preflight: Some(Arc::<repass_identity::IdentityService>::clone(&portal)),
+                passwords: portal,
                 profiles: None,
             }
         }

@@ -1,6 +1,11 @@
 //! A run that is only looked at: every row is judged, nothing is sent or kept.
 
-use repass_domain::{Authority, Error, UserId, Violation};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use repass_domain::{Authority, CallContext, Error, ErrorKind, UserId, Violation};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::input::{BadRow, Input, Item, Row};
 use crate::run::Event;
@@ -19,67 +24,202 @@ pub fn dry_run(
     observe: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Tally, Problem> {
     let mut tally = Tally::default();
-    let mut places = Vec::new();
-    while let Some(item) = input.next()? {
-        let row = match item {
-            Item::Row(row) => row,
-            Item::Bad(bad) => {
-                tally.add(Outcome::NotApplied, 1);
-                observe(&Event::of_bad(&bad));
-                continue;
+    let mut judge = Judge::new(passwords, providers);
+    while let Some(judged) = judge.next(&mut input)? {
+        tell(&judged, providers, &mut tally, observe);
+    }
+    Ok(tally)
+}
+
+/// The same, and asks the provider about each row that could be sent: whether its user exists and is one whose
+/// password can be set. So many are asked about at once; each answer may take as long as `budget`. Changes nothing.
+///
+/// # Errors
+/// As [`dry_run`]; or a provider cannot be asked, or does not answer such questions, of whichever user.
+pub async fn preflight(
+    mut input: Input,
+    passwords: Passwords,
+    providers: Vec<Provider>,
+    concurrency: usize,
+    budget: Duration,
+    observe: &mut (dyn FnMut(&Event<'_>) + Send),
+) -> Result<Tally, Problem> {
+    if let Some(provider) = providers.iter().find(|provider| provider.preflight.is_none()) {
+        let name = provider.name();
+        return Err(Problem::usage(format!(
+            "{name}: repass cannot ask this provider about users"
+        )));
+    }
+    let (rows, mut judged) = mpsc::channel(64);
+    let judging = providers.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut judge = Judge::new(passwords, &judging);
+        while let Some(judged) = judge.next(&mut input)? {
+            if rows.blocking_send(judged).is_err() {
+                break;
+            }
+        }
+        Ok::<(), Problem>(())
+    });
+    let mut tally = Tally::default();
+    let mut asking: JoinSet<Judged> = JoinSet::new();
+    let mut told = VecDeque::new();
+    loop {
+        tokio::select! {
+            next = judged.recv(), if asking.len() < concurrency => match next {
+                Some(Judged { refusal: None, line, user: Some(user), place: Some(place) }) => {
+                    asking.spawn(ask(providers[place].clone(), place, line, user, budget));
+                }
+                Some(bad) => told.push_back(bad),
+                None if asking.is_empty() => break,
+                None => told.extend(asking.join_next().await.and_then(Result::ok)),
+            },
+            Some(asked) = asking.join_next() => told.extend(asked.ok()),
+        }
+        while let Some(judged) = told.pop_front() {
+            if let Some(Refusal::Error(error)) = &judged.refusal
+                && !matches!(error.kind(), ErrorKind::PasswordRefused | ErrorKind::Unsupported)
+                && !is_about_the_user(error.kind())
+            {
+                return Err(Problem::usage(format!(
+                    "line {}: the provider cannot be asked: {error}",
+                    judged.line
+                )));
+            }
+            tell(&judged, &providers, &mut tally, observe);
+        }
+    }
+    match reading.await {
+        Ok(read) => read.map(|()| tally),
+        Err(error) => Err(Problem::machine(error.to_string())),
+    }
+}
+
+fn is_about_the_user(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UserNotFound | ErrorKind::NotEligible | ErrorKind::InvalidRequest | ErrorKind::LockedOut
+    )
+}
+
+async fn ask(provider: Provider, place: usize, line: u64, user: UserId, budget: Duration) -> Judged {
+    let cx = CallContext::with_budget(budget);
+    let refusal = match &provider.preflight {
+        Some(service) => service.preflight(&cx, &user).await.err(),
+        None => None,
+    };
+    Judged {
+        line,
+        user: Some(user),
+        place: Some(place),
+        refusal: refusal.map(Refusal::Error),
+    }
+}
+
+/// One row and what is wrong with it.
+struct Judged {
+    line: u64,
+    user: Option<UserId>,
+    place: Option<usize>,
+    refusal: Option<Refusal>,
+}
+
+enum Refusal {
+    Bad(BadRow),
+    Error(Error),
+}
+
+struct Judge<'a> {
+    passwords: Passwords,
+    providers: &'a [Provider],
+    // By the input's numbers.
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(passwords: Passwords, providers: &'a [Provider]) -> Self {
+        Self {
+            passwords,
+            providers,
+            places: Vec::new(),
+        }
+    }
+
+    fn next(&mut self, input: &mut Input) -> Result<Option<Judged>, Problem> {
+        let row = match input.next()? {
+            None => return Ok(None),
+            Some(Item::Row(row)) => row,
+            Some(Item::Bad(bad)) => {
+                return Ok(Some(Judged {
+                    line: bad.line,
+                    user: None,
+                    place: None,
+                    refusal: Some(Refusal::Bad(bad)),
+                }));
             }
         };
-        while places.len() <= row.provider {
-            let name = input.names().name(places.len());
-            places.push(providers.iter().position(|provider| provider.name() == name));
+        while self.places.len() <= row.provider {
+            let name = input.names().name(self.places.len());
+            self.places
+                .push(self.providers.iter().position(|provider| provider.name() == name));
         }
-        let provider = places[row.provider].and_then(|place| providers.get(place));
-        let provider = provider.ok_or_else(|| {
+        let place = self.places[row.provider].ok_or_else(|| {
             let name = input.names().name(row.provider);
             Problem::usage(format!(
                 "line {} is for the provider {name}, which was not asked for",
                 row.line
             ))
         })?;
-        match refusal(row, passwords, provider) {
-            None => tally.add(Outcome::Pending, 1),
-            Some((line, user, error)) => {
-                tally.add(Outcome::NotApplied, 1);
-                let codes: Vec<&str> = error
-                    .violations()
-                    .iter()
-                    .map(|broken: &Violation| broken.rule().code())
-                    .collect();
-                let code = codes.join(" ");
-                observe(&Event {
-                    line,
-                    user: Some(user.expose()),
-                    provider: Some(provider.name()),
-                    outcome: Outcome::NotApplied,
-                    kind: Some(error.kind().as_str()),
-                    code: (!code.is_empty()).then_some(&code),
-                    message: Some(&error.to_string()),
-                    attempts: 0,
-                });
-            }
+        Ok(Some(self.judged(row, place)))
+    }
+
+    fn judged(&self, row: Row, place: usize) -> Judged {
+        let provider = &self.providers[place];
+        let given = row.new.filter(|_| self.passwords == Passwords::Given);
+        let broken = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
+        let authority = row
+            .current
+            .map_or(Authority::Administrator, Authority::CurrentPassword);
+        let able = provider.service.capabilities().require(&authority);
+        let refusal = match able {
+            Err(error) => Some(error),
+            Ok(()) if broken.is_empty() => None,
+            Ok(()) => Some(Error::refused(broken)),
+        };
+        Judged {
+            line: row.line,
+            user: Some(row.user),
+            place: Some(place),
+            refusal: refusal.map(Refusal::Error),
         }
     }
-    Ok(tally)
 }
 
-fn refusal(row: Row, passwords: Passwords, provider: &Provider) -> Option<(u64, UserId, Error)> {
-    let broken = row.new.filter(|_| passwords == Passwords::Given);
-    let broken = broken.map_or_else(Vec::new, |new| provider.policies.check(&new));
-    let authority = row
-        .current
-        .map_or(Authority::Administrator, Authority::CurrentPassword);
-    let able = provider.service.capabilities().require(&authority);
-    let error = match able {
-        Err(error) => error,
-        Ok(()) if broken.is_empty() => return None,
-        Ok(()) => Error::refused(broken),
+fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mut dyn FnMut(&Event<'_>)) {
+    let Some(refusal) = &judged.refusal else {
+        tally.add(Outcome::Pending, 1);
+        return;
     };
-    Some((row.line, row.user, error))
+    tally.add(Outcome::NotApplied, 1);
+    let error = match refusal {
+        Refusal::Bad(bad) => return observe(&Event::of_bad(bad)),
+        Refusal::Error(error) => error,
+    };
+    let broken = error
+        .violations()
+        .iter()
+        .map(|broken: &Violation| broken.rule().code());
+    let code = broken.collect::<Vec<_>>().join(" ");
+    observe(&Event {
+        line: judged.line,
+        user: judged.user.as_ref().map(UserId::expose),
+        provider: judged.place.map(|place| providers[place].name()),
+        outcome: Outcome::NotApplied,
+        kind: Some(error.kind().as_str()),
+        code: (!code.is_empty()).then_some(&code),
+        message: Some(&error.to_string()),
+        attempts: 0,
+    });
 }
 
 impl<'a> Event<'a> {

@@ -44,7 +44,7 @@ mod report;
 mod run;
 mod secrets;
 
-pub use dry::dry_run;
+pub use dry::{dry_run, preflight};
 pub use input::{Input, LONGEST_ROW, Passwords};
 pub use journal::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub use problem::Problem;

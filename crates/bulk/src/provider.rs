@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repass_domain::{PasswordService, Policies};
+use repass_domain::{PasswordService, Policies, PreflightService};
 
 /// A provider as a run sees it.
 #[derive(Debug, Clone)]
@@ -10,6 +10,7 @@ pub struct Provider {
     pub(crate) service: Arc<dyn PasswordService>,
     pub(crate) policies: Policies,
     pub(crate) allowed: Option<f64>,
+    pub(crate) preflight: Option<Arc<dyn PreflightService>>,
 }
 
 impl Provider {
@@ -20,6 +21,7 @@ impl Provider {
             service,
             policies,
             allowed: None,
+            preflight: None,
         }
     }
 
@@ -27,6 +29,12 @@ impl Provider {
     /// reached, and bounds how many changes wait for their turn at once; keeping it is the service's own part.
     pub fn with_allowed_rate(mut self, per_second: Option<f64>) -> Self {
         self.allowed = per_second.filter(|rate| *rate > 0.0);
+        self
+    }
+
+    /// The same with what can be asked about users beforehand.
+    pub fn with_preflight(mut self, preflight: Arc<dyn PreflightService>) -> Self {
+        self.preflight = Some(preflight);
         self
     }
 

@@ -33,6 +33,7 @@ mod kind;
 mod outcome;
 mod password;
 mod policy;
+mod preflight;
 mod profile;
 mod service;
 mod user_id;
@@ -52,6 +53,7 @@ pub use policy::{
     Blocklist, Counting, Explained, ImpossiblePolicy, MalformedHashes, PasswordPolicy, Policies,
     PolicyBuilder, Preset, RangeQuery, UnknownPreset,
 };
+pub use preflight::PreflightService;
 #[cfg(feature = "mock")]
 pub use profile::MockUserProfileService;
 pub use profile::{FieldProblem, ProfileUpdate, UserProfileService};

@@ -12,6 +12,7 @@ mod config;
 mod json;
 mod lookup;
 mod policy;
+mod preflight;
 mod request;
 mod service;
 mod token;

@@ -8,7 +8,7 @@ use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
     Resolution, Scrubber, UserId,
 };
-use repass_transport::{Answer, Instant, Request, Transport};
+use repass_transport::{Answer, Failure, Instant, Request, Transport};
 
 use crate::{IdentityConfig, lookup, policy, request, verdict};
 
@@ -38,7 +38,21 @@ impl IdentityService {
         }
     }
 
-    fn reader<'a>(&'a self, scrubber: Scrubber<'a>) -> Reader<'a> {
+    pub(crate) fn name(&self) -> &str {
+        &self.provider
+    }
+
+    pub(crate) async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+        self.transport.deliver(request).await
+    }
+
+    /// The organisation in which a user who is not named by GUID is looked up.
+    pub(crate) fn organization_for(&self, user: &UserId) -> Option<&str> {
+        let organization = self.config.organization.as_deref();
+        organization.filter(|_| user.expose().contains('@'))
+    }
+
+    pub(crate) fn reader<'a>(&'a self, scrubber: Scrubber<'a>) -> Reader<'a> {
         Reader::new(&self.provider, TRACKING_HEADER, scrubber)
     }
 
@@ -51,11 +65,9 @@ impl IdentityService {
         request: fn(&UserId, &PasswordChange) -> Request,
     ) -> Result<Answer, Error> {
         let start = Instant::now();
-        let found = match &self.config.organization {
-            Some(organization) if change.user().expose().contains('@') => {
-                Some(self.look_up(cx, reader, organization, change.user()).await?)
-            }
-            _ => None,
+        let found = match self.organization_for(change.user()) {
+            Some(organization) => Some(self.look_up(cx, reader, organization, change.user()).await?),
+            None => None,
         };
         let request = request(found.as_ref().unwrap_or(change.user()), change);
         let budget = cx.after(start.elapsed()).budget();
@@ -63,7 +75,7 @@ impl IdentityService {
         answer.map_err(|failure| reader.failed(&failure))
     }
 
-    async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         cx: &CallContext,
         reader: &Reader<'_>,

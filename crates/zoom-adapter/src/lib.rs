@@ -9,6 +9,7 @@
 
 mod config;
 mod policy;
+mod preflight;
 mod profile;
 mod request;
 mod service;

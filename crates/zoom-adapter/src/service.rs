@@ -9,7 +9,7 @@ use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
     Preset, Resolution, Rule, Scrubber, Violation,
 };
-use repass_transport::{Answer, Instant, Request, Resend, Transport};
+use repass_transport::{Answer, Failure, Instant, Request, Resend, Transport};
 
 use crate::request::{self, Encoding};
 use crate::{BodyEncoding, ZoomConfig, policy, verdict};
@@ -53,6 +53,10 @@ impl ZoomService {
             BodyEncoding::Auto if self.json_only.load(Ordering::Relaxed) => Encoding::Json,
             BodyEncoding::Auto | BodyEncoding::FormData => Encoding::FormData,
         }
+    }
+
+    pub(crate) async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+        self.transport.deliver(request).await
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -10,8 +10,8 @@ use super::args::Global;
 use super::lookup;
 use super::stop::Stop;
 use crate::{
-    Config, ConfigError, Error, ErrorKind, OwnRules, PasswordService, Preset, Services, UnknownProvider,
-    UserProfileService,
+    Config, ConfigError, Error, ErrorKind, OwnRules, PasswordService, PreflightService, Preset, Services,
+    UnknownProvider, UserProfileService,
 };
 
 /// The configuration that a command works with, and the sandbox behind it, which lives as long.
@@ -29,6 +29,7 @@ pub(super) struct Meant {
     pub(super) own_rules: Option<OwnRules>,
     /// The published rules of its kind.
     pub(super) preset: Preset,
+    pub(super) preflight: Option<Arc<dyn PreflightService>>,
 }
 
 impl Setup {
@@ -69,6 +70,7 @@ impl Setup {
             service: services.get(name)?,
             own_rules: services.own_rules(name),
             preset,
+            preflight: services.preflight(name)?,
         })
     }
 

@@ -92,6 +92,8 @@ impl Parts {
             let wired = Wired {
                 passwords: guards.around(Arc::clone(service)),
                 profiles: None,
+                #[cfg(feature = "cli")]
+                preflight: None,
             };
             if built.providers.insert(name.clone(), wired).is_some() {
                 problems.add(

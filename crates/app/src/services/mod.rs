@@ -182,6 +182,15 @@ impl Services {
         Ok(has_profiles.then(|| self.following(name) as _))
     }
 
+    /// What asks about users beforehand at the provider of this name; `None` where repass cannot.
+    #[cfg(feature = "cli")]
+    pub(crate) fn preflight(
+        &self,
+        name: &str,
+    ) -> Result<Option<Arc<dyn repass_domain::PreflightService>>, UnknownProvider> {
+        Ok(self.0.now().wired(name)?.preflight.clone())
+    }
+
     /// The service that is meant when none is named: `default_provider`, or the only one there is. After a
     /// reload it is still the one of the same name.
     ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{Event, Passwords, Provider, Run, Source, Terms};
+use repass_bulk::{Controls, Event, Passwords, Provider, Run, Source, Terms};
 
 use super::going::{self, Session};
 use super::questions::{self, Answers};
@@ -31,6 +31,9 @@ pub(in crate::cli) struct Args {
     /// Judge every row and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// In a dry run, ask the provider too whether each user exists and is one whose password can be set
+    #[arg(long, requires = "dry_run")]
+    preflight: bool,
     #[command(flatten)]
     sealing: Sealing,
     #[command(flatten)]
@@ -62,7 +65,7 @@ pub(super) async fn run(
     let names = services::names(&setup, global.provider.as_deref())?;
     let input = going::input(&args.input, names, passwords).await?;
     if args.dry_run {
-        return dry(input, passwords, &setup, global, output).await;
+        return dry(&args, input, &setup, global, output).await;
     }
     let controls = args
         .steering
@@ -182,23 +185,30 @@ async fn confirmed(
 }
 
 async fn dry(
+    args: &Args,
     input: repass_bulk::Input,
-    passwords: Passwords,
     setup: &Setup,
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
     let all = input.may_name_providers();
     let mut providers = Vec::new();
     for name in at_first(setup, all, global) {
         providers.push(services::provider(&name, setup, passwords, true, global, output).await?);
     }
     let json = output.json;
-    let tally = blocking(move || {
-        let mut observe = |event: &Event<'_>| watching::bad_row(event, json);
-        repass_bulk::dry_run(input, passwords, &providers, &mut observe)
-    })
-    .await?;
+    let mut observe = move |event: &Event<'_>| watching::bad_row(event, json);
+    let tally = if args.preflight {
+        let Controls {
+            concurrency, budget, ..
+        } = args
+            .steering
+            .controls(passwords, setup.config.on_unknown(), global, output)?;
+        repass_bulk::preflight(input, passwords, providers, concurrency, budget, &mut observe).await?
+    } else {
+        blocking(move || repass_bulk::dry_run(input, passwords, &providers, &mut observe)).await?
+    };
     watching::dry(tally, output);
     Ok(if tally.not_applied == 0 {
         Exit::Ok

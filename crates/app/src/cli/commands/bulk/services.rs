@@ -46,7 +46,11 @@ pub(super) async fn provider(
         .providers()
         .find(|(known, _)| *known == name)
         .and_then(|(_, config)| allowed(config, passwords));
-    Ok(Provider::new(meant.service, policies).with_allowed_rate(rate))
+    let provider = Provider::new(meant.service, policies).with_allowed_rate(rate);
+    Ok(match meant.preflight {
+        Some(preflight) => provider.with_preflight(preflight),
+        None => provider,
+    })
 }
 
 // Of changes a second.

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# What bulk costs beside the library's bare call: processor time per row, of the client alone, against a sandbox
+# without limits in a process of its own; then the rate against one that allows 60 a second; then dry runs.
+#
+#   tests/bulk_cost.sh [ROWS [PACED_ROWS]]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rows=${1:-30000}
+paced=${2:-5000}
+cargo build --quiet --release -p repass --bin repass --example load
+repass=$PWD/target/release/repass
+load=$PWD/target/release/examples/load
+work=$(mktemp -d)
+sandbox=
+trap 'if [ -n "$sandbox" ]; then kill "$sandbox"; fi; rm -rf "$work"' EXIT
+cd "$work"
+recipient=age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
+
+# serve PLAN OPTIONS…: a sandbox, and a configuration for that plan.
+serve() {
+    local plan=$1
+    shift
+    rm -f repass.toml repass.token sandbox.json
+    "$repass" sandbox --write-config repass.toml "$@" > sandbox.json 2> sandbox.log &
+    sandbox=$!
+    until [ -s sandbox.json ] && [ -s repass.toml ]; do sleep 0.1; done
+    sed -i "s/kind = \"zoom\"/kind = \"zoom\"\nplan = \"$plan\"/" repass.toml
+}
+
+stop() {
+    kill "$sandbox"
+    wait "$sandbox" 2> /dev/null || true
+    sandbox=
+}
+
+field() { grep -oE "\"$1\":[^,}]*" | head -1 | cut -d: -f2- | tr -d '"'; }
+
+# cpu COMMAND…: its processor time in microseconds, children included, on descriptor 4.
+cpu() {
+    TIMEFORMAT='%U %S'
+    { time "$@" > run.log 2>&1; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1e6 }'
+}
+
+echo "processor time per row, $rows rows, 32 at a time, no limit"
+for round in 1 2 3; do
+    serve unlimited --users "$rows"
+    base=$(field base_url < <(grep -o '"zoom":{[^}]*}' sandbox.json))
+    token=$(field token < sandbox.json)
+    seq -f 'user%06g@example.com,unused,New-Passw0rd-1' 1 "$rows" > load.csv
+    bare=$("$load" --provider zoom --base-url "$base" --token "$token" --users load.csv --concurrency 32 --json | field cpu_us_per_change)
+    stop
+    serve unlimited --users "$rows"
+    { echo user; seq -f 'user%06g@example.com' 1 "$rows"; } > users.csv
+    rm -rf run secrets.age
+    all=$(cpu "$repass" bulk run users.csv --generate --secrets-out secrets.age --recipient "$recipient" --run run --quiet --yes)
+    "$repass" bulk status run
+    stop
+    awk -v bare="$bare" -v all="$all" -v rows="$rows" \
+        'BEGIN { each = all / rows; printf "  bare call %.1f µs, bulk %.1f µs: %.2f times\n", bare, each, each / bare }'
+done
+
+echo "rate against a sandbox that allows 60 a second, $paced rows"
+serve business --users "$paced" --zoom-rate-limits business
+{ echo user; seq -f 'user%06g@example.com' 1 "$paced"; } > users.csv
+rm -rf run secrets.age
+start=$(date +%s.%N)
+"$repass" bulk run users.csv --generate --secrets-out secrets.age --recipient "$recipient" --run run --quiet --yes
+end=$(date +%s.%N)
+refused=$(exec 3<>"/dev/tcp/127.0.0.1/$(field requests_url < sandbox.json | sed -E 's|.*:([0-9]+)/.*|\1|')"
+    printf 'GET /_sandbox/requests HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\r\n' >&3
+    grep -o '"429":[0-9]*' <&3 || echo none)
+stop
+awk -v start="$start" -v end="$end" -v rows="$paced" -v refused="$refused" 'BEGIN {
+    rate = (rows - 60) / (end - start)
+    printf "  %.2f a second, %.1f %% of the allowed rate; answers of 429: %s\n", rate, rate / 60 * 100, refused }'
+
+echo "dry runs from standard input"
+serve unlimited
+for rows in 100000 1000000; do
+    { echo user; seq -f 'user%07g@example.com' 1 "$rows"; } > dry.csv
+    start=$(date +%s.%N)
+    "$repass" bulk run - --generate --dry-run --quiet < dry.csv &
+    pid=$!
+    peak=0
+    while [ -r /proc/$pid/status ]; do
+        now=$(awk '/VmHWM/ { print $2 }' /proc/$pid/status 2> /dev/null || true)
+        if [ "${now:-0}" -gt "$peak" ]; then peak=$now; fi
+    done
+    wait $pid
+    end=$(date +%s.%N)
+    awk -v rows="$rows" -v start="$start" -v end="$end" -v peak="$peak" \
+        'BEGIN { printf "  %d rows: %.0f a second, peak memory %.1f MiB\n", rows, rows / (end - start), peak / 1024 }'
+done
