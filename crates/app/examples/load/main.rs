@@ -1,7 +1,7 @@
 //! A bounded load of password changes against one base URL, through the full stack or through a
 //! baseline doing the same work: `cargo run --release -p repass --example load -- --help`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,10 +50,14 @@ enum Provider {
 
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
-    let rows = match std::fs::read_to_string(&args.users) {
-        Ok(text) => rows(&text),
+    let rows = match rows(&args.users) {
+        Ok(rows) if !rows.is_empty() => rows,
+        Ok(_) => {
+            eprintln!("{} has no rows", args.users.display());
+            return ExitCode::from(2);
+        }
         Err(error) => {
-            eprintln!("cannot read {}: {error}", args.users.display());
+            eprintln!("{}: {error}", args.users.display());
             return ExitCode::from(2);
         }
     };
@@ -63,20 +67,17 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(u8::from(!applied))
 }
 
-fn rows(text: &str) -> Vec<Row> {
-    let lines = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with("id,"));
-    lines
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, ',').map(str::to_owned);
-            Some(Row {
-                id: parts.next()?,
-                old: parts.next()?,
-                new: parts.next()?,
-            })
-        })
-        .collect()
+fn rows(path: &Path) -> Result<Vec<Row>, String> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).from_path(path);
+    let mut reader = reader.map_err(|error| error.to_string())?;
+    let mut rows = Vec::new();
+    for record in reader.deserialize() {
+        let row: Row = record.map_err(|error| error.to_string())?;
+        if !(rows.is_empty() && row.id == "id") {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
 }
 
 async fn run(args: &Args, rows: Vec<Row>) -> bool {

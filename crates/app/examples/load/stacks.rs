@@ -16,6 +16,7 @@ use repass::{CallContext, Password, PasswordChange, PasswordService};
 use repass_transport::{BaseUrl, Credentials, HttpTransport, HttpWire, Timeouts, Token, TrustedRoots};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use serde::Deserialize;
 
 /// Which client does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,6 +29,7 @@ pub(crate) enum Stack {
     Reqwest,
 }
 
+#[derive(Deserialize)]
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) old: String,
