@@ -51,8 +51,11 @@ impl<R: Read> Json<R> {
                 Some(true) => break,
             }
         }
+        // A list would be read as an object without names.
+        let is_object = self.text.trim_ascii_start().starts_with(b"{");
+        let text = if is_object { &self.text[..] } else { b"" };
         // What serde says quotes what it found, which may be a password.
-        self.object = match serde_json::from_slice(&self.text) {
+        self.object = match serde_json::from_slice(text) {
             Ok(object) => object,
             Err(error) => {
                 let reason = format!(

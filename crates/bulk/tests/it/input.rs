@@ -67,9 +67,10 @@ fn lines_are_those_of_the_file() {
 fn json_lines() {
     let text = "{\"user\":\"ann\",\"new_password\":\"x\"}\n\n  {\"user\":\"bob\",\"new_password\":\"y\",\"provider\":\"portal\"}";
     assert_eq!(read(text, Passwords::Given), [good(1, "ann"), good(3, "bob")]);
-    let bad = "{\"user\":\"ann\",\"new_password\":\"canary-1\",\"canary-2\":1}\n{\"user\":\"bob\",\"new_password\":77}\nnonsense\n";
+    let bad = "{\"user\":\"ann\",\"new_password\":\"canary-1\",\"canary-2\":1}\n{\"user\":\"bob\",\"new_password\":77}\nnonsense\n\
+               [\"carol\",\"zoom\",\"canary-3\",null]\n";
     let rows = read(bad, Passwords::Given);
-    assert_eq!(rows.len(), 3);
+    assert_eq!(rows.len(), 4);
     for (_, _, reason) in rows {
         let reason = reason.unwrap();
         assert!(
