@@ -14,6 +14,7 @@
 pub mod answer;
 pub mod base_url;
 pub mod breach;
+pub mod bulk_input;
 mod call;
 pub mod config;
 mod fields;
@@ -46,6 +47,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("base_url", base_url::target),
     ("breach", breach::target),
+    ("bulk_input", bulk_input::target),
     ("config", config::target),
     ("form", form::target),
     ("identity_change", identity_change::target),
