@@ -77,9 +77,13 @@ fn the_domain_knows_no_network_and_no_runtime() {
 #[test]
 fn each_outside_crate_has_its_room() {
     assert_only("reqwest", &["repass-transport"]);
-    assert_only("hyper", &["repass-transport", "repass-sandbox", "repass"]);
+    assert_only(
+        "hyper",
+        &["repass-transport", "repass-sandbox", "repass-sidecar", "repass"],
+    );
     assert_only("hyper-util", &["repass-transport", "repass-sandbox", "repass"]);
-    assert_only("rustls", &["repass-transport", "repass-sandbox"]);
+    assert_only("rustls", &["repass-transport", "repass-sandbox", "repass-sidecar"]);
+    assert_only("axum", &["repass-sidecar"]);
     assert_only("toml", &["repass", "repass-tests"]);
     assert_only("clap", &["repass", "repass-tests"]);
 }
@@ -96,12 +100,13 @@ fn the_arrows_between_our_crates_point_one_way() {
             "repass-domain" | "repass-transport" | "repass-sandbox" => &[],
             "repass-adapter-kit" => &["repass-domain", "repass-transport"],
             "repass-zoom" | "repass-identity" => &["repass-adapter-kit", "repass-domain", "repass-transport"],
-            "repass-conformance" | "repass-bulk" => &["repass-domain"],
+            "repass-conformance" | "repass-bulk" | "repass-sidecar" => &["repass-domain"],
             "repass" => &[
                 "repass-bulk",
                 "repass-domain",
                 "repass-identity",
                 "repass-sandbox",
+                "repass-sidecar",
                 "repass-transport",
                 "repass-zoom",
             ],

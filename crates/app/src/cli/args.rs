@@ -111,6 +111,8 @@ pub(super) enum Command {
     /// Start, check or show the configuration
     #[command(subcommand)]
     Config(commands::config::Command),
+    /// Serve all configured providers over HTTP, for services in other languages
+    Serve(Box<commands::serve::Args>),
     /// Serve both providers, emulated, until interrupted
     Sandbox(Box<commands::sandbox::Args>),
     /// See it work from start to end, with nothing set up

@@ -20,7 +20,7 @@ pub(super) struct Setup {
     pub(super) config: Config,
     /// The file it came from, if it came from one.
     pub(super) file: Option<PathBuf>,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
 }
 
 /// The provider that the user means.
@@ -41,7 +41,7 @@ impl Setup {
             return Ok(Self {
                 config: Config::for_sandbox(&sandbox),
                 file: None,
-                _sandbox: Some(sandbox),
+                sandbox: Some(sandbox),
             });
         }
         let file = file(global)?;
@@ -50,8 +50,13 @@ impl Setup {
         Ok(Self {
             config,
             file,
-            _sandbox: None,
+            sandbox: None,
         })
+    }
+
+    /// The configuration, its file and the sandbox, each if there is one.
+    pub(super) fn into_parts(self) -> (Config, Option<PathBuf>, Option<Sandbox>) {
+        (self.config, self.file, self.sandbox)
     }
 
     /// The provider that the user means. Only its own secrets are read.
@@ -111,6 +116,11 @@ pub(super) async fn check(global: &Global) -> Result<(), Stop> {
 /// Builds services where the programs that give their secrets may take their time.
 pub(super) async fn build(config: Config) -> Result<Services, Stop> {
     blocking(move || Services::from_config(config)).await
+}
+
+/// The same from a file, if there is one, and the environment, both of which can be read anew.
+pub(super) async fn build_from(file: Option<PathBuf>) -> Result<Services, Stop> {
+    blocking(move || Services::load(file.as_deref(), std::env::vars_os())).await
 }
 
 async fn blocking(

@@ -11,6 +11,7 @@ mod providers;
 pub(super) mod reset;
 pub(super) mod resolve;
 pub(super) mod sandbox;
+pub(super) mod serve;
 pub(super) mod user;
 
 use super::args::{Args, Command};
@@ -33,6 +34,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Providers => providers::run(global, output).await,
         Command::Doctor => doctor::run(global, output).await,
         Command::Config(command) => config::run(&command, global, output).await,
+        Command::Serve(args) => serve::run(*args, global, output, signals).await,
         Command::Sandbox(args) => sandbox::run(*args, output, signals).await,
         Command::Demo => demo::run(output, signals).await,
     }

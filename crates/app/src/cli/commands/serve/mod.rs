@@ -1,0 +1,173 @@
+//! `repass serve`: the sidecar, until interrupted.
+
+mod certificate;
+mod directory;
+mod limits;
+mod listen;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use repass_sidecar::{Options, Sidecar, Token};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::args::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Output};
+use crate::cli::setup::Setup;
+use crate::cli::signals::Signals;
+use crate::cli::stop::Stop;
+use crate::config::OnUnknown;
+use crate::secret::SecretRef;
+use certificate::Certificate;
+use directory::Configured;
+use listen::{Bound, Place};
+
+/// Serves all configured providers over HTTP, for services that are not written in Rust, until interrupted. The
+/// first line on standard output is a JSON object that says where; by then it is ready. SIGTERM waits for the
+/// changes under way; SIGHUP reads the configuration anew.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Where to listen: an address of this machine, or unix:/PATH; port 0 takes a free one. Any other address
+    /// needs TLS, and a token or a client authority
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
+    listen: Place,
+    /// The bearer token that every client has to show, in a file that only its owner can read
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Speak TLS by this certificate (PEM, with its chain); read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM), in a file that only its owner can read
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Take only clients that have a certificate by this authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+    /// How many calls to providers may be under way; more are refused with 503 before anything is sent
+    #[arg(long, value_name = "N", default_value = "256")]
+    max_in_flight: NonZeroUsize,
+    /// How many connections may be open; for one more, the one that has been silent longest is closed
+    #[arg(long, value_name = "N", default_value = "4096")]
+    max_connections: NonZeroUsize,
+    /// Print the description of the API (OpenAPI 3.1, JSON) and end
+    #[arg(long)]
+    print_openapi: bool,
+}
+
+/// What is told when everything is ready.
+#[derive(Debug, Serialize)]
+struct Announcement {
+    listening: String,
+    providers: Vec<String>,
+    process: u32,
+}
+
+pub(super) async fn run(
+    args: Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let token = args.token_file.as_deref().map(token).transpose()?;
+    let certificate = match (args.tls_cert, args.tls_key) {
+        (Some(chain), Some(key)) => Some(Certificate::load(chain, key, args.tls_client_ca)?),
+        _ => None,
+    };
+    let is_known = token.is_some() || certificate.as_ref().is_some_and(Certificate::asks_clients);
+    args.listen.check(certificate.is_some(), is_known)?;
+    let metrics = recorder()?;
+    let setup = Setup::load(global).await?;
+    let settle_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
+    let directory = Arc::new(Configured::load(setup).await?);
+    let options = Options {
+        token,
+        budget: global.call_context().budget(),
+        max_in_flight: args.max_in_flight.get(),
+        max_connections: limits::connections(args.max_connections.get(), args.max_in_flight.get()),
+        settle_unknown,
+        metrics: Some(Arc::new(move || metrics.render())),
+        ..Options::default()
+    };
+    let sidecar = Sidecar::new(Arc::clone(&directory) as _, options);
+    if args.print_openapi {
+        output::text(&(sidecar.openapi() + "\n"));
+        return Ok(Exit::Ok);
+    }
+    let Bound {
+        listener,
+        shown,
+        socket,
+    } = args.listen.bind(certificate.as_ref()).await?;
+    output::object(&Announcement {
+        listening: shown,
+        providers: directory.names(),
+        process: std::process::id(),
+    });
+    let reloads = reloads(&directory, certificate.as_ref(), output);
+    let drained = tokio::select! {
+        drained = sidecar.run(listener, signals.claim()) => drained,
+        stop = reloads => return Err(stop),
+        () = signals.insist() => {
+            drop(socket);
+            return Err(Stop::internal("interrupted twice; changes that were under way have unknown outcomes"));
+        }
+    };
+    drop(socket);
+    match drained.abandoned {
+        0 => Ok(Exit::Ok),
+        calls => Err(Stop::internal(format!(
+            "{calls} calls were under way for longer than they may be; their outcomes are unknown"
+        ))),
+    }
+}
+
+fn token(file: &Path) -> Result<Token, Stop> {
+    let text = SecretRef::File(file.to_owned()).resolve();
+    let text = text.map_err(|error| Stop::usage(format!("--token-file: {error}")))?;
+    Token::new(&text).ok_or_else(|| {
+        Stop::usage(format!(
+            "--token-file: {} must hold at least {} characters of visible ASCII; make one with `openssl rand -hex 32`",
+            file.display(),
+            Token::MIN_BYTES
+        ))
+    })
+}
+
+// Before anything is counted.
+fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, Stop> {
+    let seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+        .map_err(|error| Stop::internal(error.to_string()))?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|error| Stop::internal(error.to_string()))?;
+    Ok(handle)
+}
+
+/// Reads the configuration anew at SIGHUP, and the certificate when its files change. Ends only if the system
+/// does not tell of signals.
+async fn reloads(directory: &Configured, certificate: Option<&Certificate>, output: &Output) -> Stop {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => return Stop::internal(format!("cannot listen for signals: {error}")),
+    };
+    loop {
+        let done = tokio::select! {
+            _ = hangups.recv() => directory.reload().await.map(|()| "the configuration"),
+            done = Certificate::changed(certificate) => done.map(|()| "the certificate"),
+        };
+        match done {
+            Ok(what) => output.note(&format!("{what} was read anew")),
+            Err(stop) => {
+                for line in stop.lines() {
+                    output::error(&format!("kept what there was: {line}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What every call to a provider goes through: its key, its place, and a life of its own.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, StatusCode};
+use repass_domain::{Attempt, Error, ErrorKind, PasswordService};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument as _, Span};
+use utoipa::ToSchema;
+
+use super::body::{Json, invalid};
+use super::{Answer, Problem};
+use crate::idempotency::{Found, Open};
+use crate::shared::Shared;
+
+/// Whether a change that did not end in `applied` may have been made.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it stands in the description of the API for `Effect`")]
+pub(super) enum Unsettled {
+    NotApplied,
+    Unknown,
+}
+
+/// A provider that a path names.
+pub(super) fn named(
+    path: Result<Path<String>, PathRejection>,
+    shared: &Shared,
+) -> Result<Arc<dyn PasswordService>, Problem> {
+    let name = path.map(|Path(name)| name).unwrap_or_default();
+    shared.directory.service(&name).ok_or_else(|| {
+        let known = shared.directory.names().join(", ");
+        let detail = format!("no provider is called that; there are: {known}");
+        Problem::new(StatusCode::NOT_FOUND, "provider_not_found", detail)
+    })
+}
+
+/// The longest `Idempotency-Key`, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// What the client's key stands for: an answer that there is already, or what this request's answer goes under.
+pub(super) fn keyed(
+    shared: &Shared,
+    headers: &HeaderMap,
+    route: &str,
+    body: &Json,
+) -> Result<Option<Open>, Answer> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.as_bytes();
+    if !(1..=LONGEST_KEY).contains(&key.len()) {
+        let detail = format!("the `Idempotency-Key` must have 1 to {LONGEST_KEY} bytes");
+        return Err(invalid(&detail).answer());
+    }
+    match shared.kept.look_up(route, key, &body.0) {
+        Found::New(open) => Ok(Some(open)),
+        Found::Answered(answer) => Err(answer.replayed()),
+        Found::Running => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_in_progress",
+            "the request with this `Idempotency-Key` is not answered yet; send it again a little later",
+        )
+        .told_elsewhere()
+        .retry_after(Duration::from_secs(1))
+        .answer()),
+        Found::Another => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_mismatch",
+            "this `Idempotency-Key` was used for another request; take a new one for a new request",
+        )
+        .answer()),
+    }
+}
+
+/// A place for one call.
+pub(super) fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    shared.place().ok_or_else(|| {
+        let (code, detail) = if shared.is_draining() {
+            (
+                "shutting_down",
+                "the sidecar is about to end, so nothing was sent; ask another one, or try again",
+            )
+        } else {
+            metrics::counter!("repass_sidecar_overloaded_total").increment(1);
+            (
+                "overloaded",
+                "as many calls are under way as there may be, so nothing was sent; try again",
+            )
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
+    })
+}
+
+/// Makes a call that goes on whatever becomes of the client, keeps its answer under the client's key and holds
+/// its place to the end. `lost` is the answer if the call comes to no end of its own.
+pub(super) async fn see_through(
+    open: Option<Open>,
+    place: OwnedSemaphorePermit,
+    span: Span,
+    lost: Attempt,
+    call: impl Future<Output = Answer> + Send + 'static,
+) -> Answer {
+    let broken = broken(&lost);
+    let task = async move {
+        let ended = AssertUnwindSafe(call).catch_unwind().await;
+        let answer = ended.unwrap_or_else(|_| self::broken(&lost));
+        if let Some(open) = open {
+            open.answer(&answer);
+        }
+        drop(place);
+        answer
+    };
+    tokio::spawn(task.instrument(span)).await.unwrap_or(broken)
+}
+
+fn broken(attempt: &Attempt) -> Answer {
+    let error = Error::unknown(
+        ErrorKind::Internal,
+        "repass failed while the change was under way; please report it",
+        attempt.clone(),
+    );
+    Problem::of_call(&error).answer()
+}

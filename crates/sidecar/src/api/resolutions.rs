@@ -1,0 +1,149 @@
+//! `POST /v1/providers/{provider}/resolutions`
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use http::{HeaderMap, StatusCode};
+use repass_domain::{Attempt, ErrorKind, PasswordChange, Resolution};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::body::{Json, invalid};
+use super::call::{keyed, named, place, see_through};
+use super::changes::change_of;
+use super::problem::attempt;
+use super::{Answer, Problem, trace};
+use crate::openapi::Calls;
+use crate::shared::Shared;
+
+/// A change whose outcome is unknown.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Question {
+    /// The user of the change.
+    #[schema(value_type = String, required, min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
+    user: Option<Zeroizing<String>>,
+    /// The password that was to be set.
+    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    new_password: Option<SecretString>,
+    /// The password that was valid before, if it was sent with the change.
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    current_password: Option<SecretString>,
+    /// The handle that came with the unknown outcome, as `resolution.attempt`. Without it, asking says that the
+    /// change was sent.
+    #[schema(max_length = 2048)]
+    attempt: Option<String>,
+}
+
+/// What a probe found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Settled {
+    /// What the probe found.
+    #[schema(value_type = Found)]
+    resolution: Resolution,
+    /// What follows for the change.
+    effect: SettledEffect,
+    /// The provider.
+    provider: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(
+    dead_code,
+    reason = "it stands in the description of the API for `Resolution`"
+)]
+enum Found {
+    /// The new password is the valid one.
+    InPlace,
+    /// It is not; the change may be made again.
+    NotInPlace,
+    /// The provider's answer proves neither.
+    StillUnknown,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SettledEffect {
+    Applied,
+    NotApplied,
+    Unknown,
+}
+
+/// Finds out whether a change with an unknown outcome took effect.
+///
+/// Send the change's own user and passwords once more, with the handle of its problem. It is answered by one probe,
+/// which may itself set the new password, and is true at the probe: an original that is still on its way may land
+/// after it.
+#[utoipa::path(
+    post,
+    operation_id = "resolveChange",
+    tag = "Passwords",
+    path = "/v1/providers/{provider}/resolutions",
+    request_body(content = Question, content_type = "application/json"),
+    params(
+        ("provider" = String, Path, description = "The provider's configured name"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key with the same body: the same answer, and no second probe. It is kept for an hour"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context; the call is logged under this trace"),
+    ),
+    responses((status = 200, description = "What the probe found", body = Settled), Calls)
+)]
+pub(crate) async fn resolve(
+    State(shared): State<Shared>,
+    provider: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Result<Json, Problem>,
+) -> Result<Answer, Problem> {
+    let service = named(provider, &shared)?;
+    let body = body?;
+    let (attempt, change) = read(&body, service.provider())?;
+    let route = format!("{}/resolutions", service.provider());
+    let open = match keyed(&shared, &headers, &route, &body) {
+        Ok(open) => open,
+        Err(answer) => return Ok(answer),
+    };
+    drop(body);
+    let place = place(&shared)?;
+    let span = trace::span(&headers, "resolve");
+    let lost = attempt.clone();
+    let call = async move {
+        let probed = service.resolve(&shared.call_context(), &attempt, &change).await;
+        drop(change);
+        match probed {
+            Ok(resolution) => Answer::json(
+                StatusCode::OK,
+                &Settled {
+                    resolution,
+                    effect: match resolution {
+                        Resolution::InPlace => SettledEffect::Applied,
+                        Resolution::NotInPlace => SettledEffect::NotApplied,
+                        Resolution::StillUnknown => SettledEffect::Unknown,
+                    },
+                    provider: service.provider().to_owned(),
+                },
+            ),
+            // Nothing was asked of the provider.
+            Err(error) if error.kind() == ErrorKind::Unsupported => Problem::of_call(&error).answer(),
+            // The probe did not come through, so the outcome is as unknown as it was.
+            Err(error) => Problem::of_call(&error).unknown(&attempt).answer(),
+        }
+    };
+    Ok(see_through(open, place, span, lost, call).await)
+}
+
+fn read(body: &Json, provider: &str) -> Result<(Attempt, PasswordChange), Problem> {
+    let body: Question = body.read("`user`, `new_password`, `current_password` and `attempt`")?;
+    let attempt = match body.attempt {
+        None => Attempt::new(provider),
+        Some(handle) => {
+            attempt(&handle).ok_or_else(|| invalid("`attempt` is not the handle of an unknown outcome"))?
+        }
+    };
+    if attempt.provider() != provider {
+        return Err(invalid("`attempt` is the handle of a change at another provider"));
+    }
+    let user = body.user.as_ref().map(|user| user.as_str());
+    let change = change_of(user, body.new_password, body.current_password)?;
+    Ok((attempt, change))
+}

@@ -1,0 +1,9 @@
+//! Where connections come in: how many there may be, how long they may take, what is kept of their bytes.
+
+mod crowd;
+mod seal;
+mod tls;
+
+pub(crate) use crowd::{Crowd, Place};
+pub(crate) use seal::{Seal, Sealed};
+pub use tls::{InvalidTls, Tls, TlsFiles};

@@ -1,0 +1,201 @@
+//! The description of the API as a page: no script, nothing from elsewhere.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+
+use crate::api::CODES;
+
+/// What a browser may load for the page: nothing.
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+    color:#1c1e21;background:#fff}code,pre{font:14px/1.4 ui-monospace,monospace;background:#f2f3f5}\
+    code{padding:.1em .25em}table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;\
+    padding:.3rem .6rem;border-bottom:1px solid #ddd}h2{margin-top:2.5rem;border-top:2px solid #ddd;padding-top:1rem}\
+    b.m{background:#0b5;color:#fff;padding:.1em .4em}@media(prefers-color-scheme:dark){body{color:#ddd;\
+    background:#16181b}code,pre{background:#25282c}td,th,h2{border-color:#444}}";
+
+/// The page.
+pub(crate) fn render(api: &OpenApi) -> String {
+    let api = serde_json::to_value(api).unwrap_or_default();
+    let mut page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>repass sidecar</title><style>{STYLE}</style>\n\
+         <h1>{} {}</h1>\n<p>{}</p>\n<p>For programs: <a href=\"/openapi.json\">openapi.json</a> (OpenAPI {})</p>\n",
+        text(&api["info"]["title"]),
+        text(&api["info"]["version"]),
+        words(&api["info"]["description"]),
+        text(&api["openapi"]),
+    );
+    for (path, methods) in members(&api["paths"]) {
+        for (method, operation) in members(methods) {
+            operation_section(&mut page, path, method, operation);
+        }
+    }
+    page.push_str("<h2 id=\"schemas\">What bodies hold</h2>\n");
+    for (name, schema) in members(&api["components"]["schemas"]) {
+        schema_section(&mut page, name, schema);
+    }
+    page.push_str("<h2 id=\"codes\">Codes of problems</h2>\n<table><tr><th>code<th>status<th>meaning\n");
+    for (code, status, title) in CODES {
+        line(
+            &mut page,
+            format_args!(
+                "<tr id=\"{code}\"><td><code>{code}</code><td>{status}<td>{}",
+                escaped(title)
+            ),
+        );
+    }
+    page.push_str("</table></html>\n");
+    page
+}
+
+fn operation_section(page: &mut String, path: &str, method: &str, operation: &Value) {
+    let id = text(&operation["operationId"]);
+    let method = method.to_uppercase();
+    line(
+        page,
+        format_args!(
+            "<h2 id=\"{id}\"><b class=\"m\">{method}</b> <code>{}</code></h2>",
+            escaped(path)
+        ),
+    );
+    line(page, format_args!("<p>{}</p>", words(&operation["summary"])));
+    line(page, format_args!("<p>{}</p>", words(&operation["description"])));
+    let parameters = operation["parameters"].as_array();
+    for parameter in parameters.into_iter().flatten() {
+        line(
+            page,
+            format_args!(
+                "<p><code>{}</code> ({}): {}</p>",
+                text(&parameter["name"]),
+                text(&parameter["in"]),
+                words(&parameter["description"])
+            ),
+        );
+    }
+    if let Some(body) = content(&operation["requestBody"]) {
+        line(page, format_args!("<p>Body: {body}</p>"));
+    }
+    page.push_str("<table><tr><th>status<th>meaning<th>body\n");
+    for (status, response) in members(&operation["responses"]) {
+        let body = content(response).unwrap_or_default();
+        line(
+            page,
+            format_args!(
+                "<tr><td>{status}<td>{}<td>{body}",
+                words(&response["description"])
+            ),
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn schema_section(page: &mut String, name: &str, schema: &Value) {
+    line(
+        page,
+        format_args!(
+            "<h3 id=\"schema-{0}\">{0}</h3><p>{1}</p>",
+            escaped(name),
+            words(&schema["description"])
+        ),
+    );
+    if schema["enum"].is_array() {
+        line(page, format_args!("<p>{}</p>", type_of(schema)));
+        return;
+    }
+    let required = schema["required"].as_array();
+    let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|it| it == name));
+    page.push_str("<table><tr><th>member<th>type<th>meaning\n");
+    for (name, member) in members(&schema["properties"]) {
+        let mark = if is_required(name) { "" } else { " (optional)" };
+        line(
+            page,
+            format_args!(
+                "<tr><td><code>{}</code>{mark}<td>{}<td>{}",
+                escaped(name),
+                type_of(member),
+                words(&member["description"])
+            ),
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn content(of: &Value) -> Option<String> {
+    let (kind, content) = members(&of["content"]).next()?;
+    Some(format!(
+        "{} <code>{}</code>",
+        type_of(&content["schema"]),
+        escaped(kind)
+    ))
+}
+
+fn type_of(schema: &Value) -> String {
+    if let Some(name) = schema["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
+        return format!("<a href=\"#schema-{0}\">{0}</a>", escaped(name));
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        let values = values.iter().map(|value| format!("<code>{}</code>", text(value)));
+        return values.collect::<Vec<_>>().join(" or ");
+    }
+    let either = schema["oneOf"].as_array();
+    if let Some(either) = either {
+        return either.iter().map(type_of).collect::<Vec<_>>().join(" or ");
+    }
+    match &schema["type"] {
+        Value::Array(types) => types.iter().map(text).collect::<Vec<_>>().join(" or "),
+        Value::String(kind) if kind == "array" => format!("array of {}", type_of(&schema["items"])),
+        kind => text(kind),
+    }
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn line(page: &mut String, line: std::fmt::Arguments<'_>) {
+    // A string takes everything.
+    let _ = writeln!(page, "{line}");
+}
+
+fn text(value: &Value) -> String {
+    escaped(value.as_str().unwrap_or_default())
+}
+
+/// Words, in which what stands between backticks is code.
+fn words(value: &Value) -> String {
+    let escaped = text(value).replace("\n\n", "<p>");
+    let mut words = String::with_capacity(escaped.len());
+    for (at, part) in escaped.split('`').enumerate() {
+        if at > 0 {
+            words.push_str(if at % 2 == 1 { "<code>" } else { "</code>" });
+        }
+        words.push_str(part);
+    }
+    words
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_taken_for_markup() {
+        assert_eq!(
+            words(&json!("<b> & `a<b`\n\n\"c\"")),
+            "&lt;b&gt; &amp; <code>a&lt;b</code><p>&quot;c&quot;"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! From a path to its handler.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{StatusCode, Uri};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::paths::{
+    __path_capabilities, __path_change, __path_check, __path_generate, __path_health, __path_list,
+    __path_metrics, __path_ready, __path_resolve, __path_show,
+};
+use crate::api::{
+    Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
+};
+use crate::shared::Shared;
+use crate::{access, openapi, page};
+
+/// Everything that can be asked.
+pub(crate) fn router(shared: &Shared) -> Router {
+    let (router, api) = routes(shared);
+    described(router, &api)
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .layer(axum::middleware::from_fn_with_state(
+            shared.clone(),
+            access::check,
+        ))
+        .with_state(shared.clone())
+}
+
+/// The description of all of it.
+pub(crate) fn description(shared: &Shared) -> String {
+    let (_, api) = routes(shared);
+    api.to_pretty_json().unwrap_or_default()
+}
+
+fn routes(shared: &Shared) -> (Router<Shared>, OpenApi) {
+    let (router, api) = OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(change))
+        .routes(routes!(resolve))
+        .routes(routes!(show))
+        .routes(routes!(check))
+        .routes(routes!(generate))
+        .routes(routes!(capabilities))
+        .routes(routes!(list))
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(metrics))
+        .split_for_parts();
+    let api = match shared.options.token {
+        Some(_) => openapi::secured(api),
+        None => api,
+    };
+    (router, api)
+}
+
+/// The description, for programs and for people.
+fn described(router: Router<Shared>, api: &OpenApi) -> Router<Shared> {
+    let json: Arc<str> = api.to_json().unwrap_or_default().into();
+    let page: Arc<str> = page::render(api).into();
+    let json = move || {
+        let json = json.to_string();
+        async move { ([(CONTENT_TYPE, "application/json")], json) }
+    };
+    let page = move || {
+        let page = page.to_string();
+        async move { ([(CONTENT_SECURITY_POLICY, page::POLICY)], Html(page)) }
+    };
+    router.route("/openapi.json", get(json)).route("/docs", get(page))
+}
+
+async fn nowhere(uri: Uri) -> Response {
+    let hint = if uri.path() == "/" {
+        ""
+    } else {
+        "there is no such path; "
+    };
+    let detail = format!("{hint}what there is, is told at /docs and /openapi.json");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+}
+
+async fn otherwise() -> Problem {
+    let detail = "this path does not take this method; what it takes is in the header `Allow`";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}

@@ -1,0 +1,92 @@
+//! `Idempotency-Key`.
+
+use repass_domain::Changed;
+use repass_sidecar::Options;
+use serde_json::Value;
+
+use crate::world::{ALICE, CHANGES, SCRIPTED, Scripted, Services, keyed, memory, post, send};
+
+#[tokio::test]
+async fn the_same_request_is_made_once_and_answered_alike() {
+    let memory = memory();
+    let sidecar = Services::default().with(&memory).sidecar(Options::default());
+    memory.lose_next_answer();
+    let first = send(&sidecar, keyed(CHANGES, "k-1", ALICE)).await;
+    let again = send(&sidecar, keyed(CHANGES, "k-1", ALICE)).await;
+    assert_eq!((first.status.as_u16(), &first.json), (409, &again.json));
+    assert_eq!(
+        (
+            first.header("idempotency-replayed"),
+            again.header("idempotency-replayed")
+        ),
+        ("", "true")
+    );
+    assert_eq!(memory.applied().len(), 1);
+    assert_eq!(send(&sidecar, keyed(CHANGES, "k-2", ALICE)).await.status, 200);
+    assert_eq!(send(&sidecar, post(CHANGES, ALICE)).await.status, 200);
+    assert_eq!(memory.applied().len(), 3);
+}
+
+#[tokio::test]
+async fn another_request_under_the_key_is_refused() {
+    let sidecar = Services::default().with(&memory()).sidecar(Options::default());
+    assert_eq!(send(&sidecar, keyed(CHANGES, "k", ALICE)).await.status, 200);
+    let other = send(&sidecar, keyed(CHANGES, "k", ALICE.replace("New", "Old"))).await;
+    assert_eq!(
+        (other.status.as_u16(), other.json["code"].as_str()),
+        (422, Some("idempotency_mismatch"))
+    );
+    // Another route is another request, and what was never sent is not kept.
+    let resolutions = "/v1/providers/memory/resolutions";
+    assert_eq!(send(&sidecar, keyed(resolutions, "k", ALICE)).await.status, 200);
+    assert_eq!(send(&sidecar, keyed(CHANGES, "bad", "{}")).await.status, 400);
+    assert_eq!(send(&sidecar, keyed(CHANGES, "bad", ALICE)).await.status, 200);
+    assert_eq!(
+        send(&sidecar, keyed(CHANGES, &"k".repeat(256), ALICE))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(send(&sidecar, keyed(CHANGES, "", ALICE)).await.status, 400);
+}
+
+#[tokio::test]
+async fn who_hangs_up_learns_it_by_the_key() {
+    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    let hung_up = async {
+        while scripted.begun() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        read = send(&sidecar, keyed(SCRIPTED, "k", ALICE)) => panic!("{read:?}"),
+        () = hung_up => {}
+    }
+    let running = send(&sidecar, keyed(SCRIPTED, "k", ALICE)).await;
+    assert_eq!(
+        (
+            running.status.as_u16(),
+            running.json["code"].as_str(),
+            &running.json["effect"]
+        ),
+        (409, Some("idempotency_in_progress"), &Value::Null)
+    );
+    assert_eq!(running.header("retry-after"), "1");
+    scripted.let_go(1);
+    while scripted.ended() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let told = loop {
+        let read = send(&sidecar, keyed(SCRIPTED, "k", ALICE)).await;
+        if read.json["code"] != "idempotency_in_progress" {
+            break read;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        (told.status.as_u16(), told.header("idempotency-replayed")),
+        (200, "true")
+    );
+    assert_eq!(scripted.begun(), 1);
+}

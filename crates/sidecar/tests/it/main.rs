@@ -1,0 +1,8 @@
+//! The sidecar over services in memory: every status, keys, limits, connections.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod connections;
+mod keys;
+mod statuses;
+mod world;

@@ -1,0 +1,390 @@
+//! Every status, with its code and effect.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail};
+use repass_sidecar::{Options, Sidecar, Token};
+use serde_json::{Value, json};
+
+use crate::world::{ALICE, CHANGES, Read, SCRIPTED, Scripted, Services, get, memory, post, send};
+
+fn over_memory() -> Sidecar {
+    Services::default().with(&memory()).sidecar(Options::default())
+}
+
+async fn changed(sidecar: &Sidecar, body: Value) -> Read {
+    send(sidecar, post(CHANGES, body.to_string())).await
+}
+
+#[track_caller]
+fn assert_problem(read: &Read, status: u16, code: &str, effect: &str) {
+    assert_eq!(read.status, status, "{read:?}");
+    assert_eq!(read.header("content-type"), "application/problem+json");
+    assert_eq!(read.json["status"], status);
+    assert_eq!(read.json["code"], code);
+    assert_eq!(read.json["effect"], effect);
+    assert_eq!(read.json["type"], format!("/docs#{code}"));
+    assert!(
+        read.json["violations"].is_array() && read.json["title"].is_string(),
+        "{read:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_change_is_applied() {
+    let memory = memory();
+    let sidecar = Services::default().with(&memory).sidecar(Options::default());
+    let read = changed(&sidecar, json!({"user": "alice", "new_password": "New-Passw0rd"})).await;
+    assert_eq!(
+        (read.status.as_u16(), &read.json["effect"]),
+        (200, &json!("applied")),
+        "{read:?}"
+    );
+    assert!(memory.accepts("alice", "New-Passw0rd"));
+    let both = json!({"user": "alice", "current_password": "New-Passw0rd", "new_password": "Newer-Passw0rd"});
+    assert_eq!(changed(&sidecar, both).await.status, 200);
+    assert!(memory.accepts("alice", "Newer-Passw0rd"));
+    // Escapes are not taken for what they look like.
+    let escaped = post(
+        CHANGES,
+        r#"{"user":"alice","new_password":"\u00e9\"\\ \ud83d\ude00 long 1"}"#,
+    );
+    assert_eq!(send(&sidecar, escaped).await.status, 200);
+    assert!(memory.accepts("alice", "é\"\\ 😀 long 1"));
+}
+
+#[tokio::test]
+async fn what_is_refused_says_every_reason() {
+    let sidecar = over_memory();
+    let read = changed(&sidecar, json!({"user": "alice", "new_password": "short"})).await;
+    assert_problem(&read, 422, "password_refused", "not_applied");
+    let codes: Vec<&Value> = read.json["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["code"])
+        .collect();
+    assert_eq!(codes, ["min_length", "digit"]);
+    let wrong = json!({"user": "alice", "current_password": "canary-1", "new_password": "New-Passw0rd"});
+    assert_problem(
+        &changed(&sidecar, wrong).await,
+        403,
+        "wrong_current_password",
+        "not_applied",
+    );
+    let nobody = json!({"user": "nobody", "new_password": "New-Passw0rd"});
+    assert_problem(
+        &changed(&sidecar, nobody).await,
+        404,
+        "user_not_found",
+        "not_applied",
+    );
+    let nowhere = send(&sidecar, post("/v1/providers/none/password-changes", ALICE)).await;
+    assert_problem(&nowhere, 404, "provider_not_found", "not_applied");
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_settled_by_its_handle() {
+    let memory = memory();
+    let sidecar = Services::default().with(&memory).sidecar(Options::default());
+    memory.lose_next_answer();
+    let lost = send(&sidecar, post(CHANGES, ALICE)).await;
+    assert_problem(&lost, 409, "connection_lost", "unknown");
+    assert_eq!(
+        lost.json["resolution"]["href"],
+        "/v1/providers/memory/resolutions"
+    );
+    let attempt = &lost.json["resolution"]["attempt"];
+    let question = json!({"user": "alice", "new_password": "New-Passw0rd", "attempt": attempt});
+    let settled = send(
+        &sidecar,
+        post("/v1/providers/memory/resolutions", question.to_string()),
+    )
+    .await;
+    assert_eq!(
+        settled.json,
+        json!({"resolution": "in_place", "effect": "applied", "provider": "memory"})
+    );
+    let other = json!({"user": "alice", "new_password": "Other-Passw0rd"});
+    let settled = send(
+        &sidecar,
+        post("/v1/providers/memory/resolutions", other.to_string()),
+    )
+    .await;
+    assert_eq!(
+        (&settled.json["resolution"], &settled.json["effect"]),
+        (&json!("not_in_place"), &json!("not_applied"))
+    );
+    let forged = json!({"user": "alice", "new_password": "x", "attempt": "bm9uc2Vuc2U"});
+    let forged = send(
+        &sidecar,
+        post("/v1/providers/memory/resolutions", forged.to_string()),
+    )
+    .await;
+    assert_problem(&forged, 400, "invalid_request", "not_applied");
+}
+
+#[tokio::test]
+async fn it_is_settled_at_once_where_that_is_wanted() {
+    let memory = memory();
+    let options = Options {
+        settle_unknown: true,
+        ..Options::default()
+    };
+    let sidecar = Services::default().with(&memory).sidecar(options);
+    memory.lose_next_answer();
+    assert_eq!(send(&sidecar, post(CHANGES, ALICE)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_leaves_it_unknown() {
+    let limited = || {
+        Error::not_applied(ErrorKind::RateLimited, "slow down")
+            .with_retry_after(Some(Duration::from_millis(1200)))
+    };
+    let scripted = Scripted::new(move || Err(limited()));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    let read = send(&sidecar, post("/v1/providers/scripted/resolutions", ALICE)).await;
+    assert_problem(&read, 409, "rate_limited", "unknown");
+    assert_eq!(read.header("retry-after"), "2");
+    let read = send(&sidecar, post(SCRIPTED, ALICE)).await;
+    assert_problem(&read, 429, "rate_limited", "not_applied");
+    assert_eq!(read.header("retry-after"), "2");
+}
+
+#[tokio::test]
+async fn a_failure_of_the_provider_s_is_told_by_kind() {
+    for (kind, status, retry) in [
+        (ErrorKind::PermissionDenied, 502, ""),
+        (ErrorKind::Unauthenticated, 502, ""),
+        (ErrorKind::Unreachable, 503, "5"),
+        (ErrorKind::LockedOut, 403, ""),
+        (ErrorKind::Conflict, 409, ""),
+        (ErrorKind::Unsupported, 422, ""),
+        (ErrorKind::Internal, 500, ""),
+    ] {
+        let detail = ProviderDetail {
+            tracking_id: Some("t-1".into()),
+            ..ProviderDetail::default()
+        };
+        let scripted = Scripted::new(move || Err(Error::not_applied(kind, "no").with_detail(detail.clone())));
+        let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+        let read = send(&sidecar, post(SCRIPTED, ALICE)).await;
+        assert_problem(&read, status, kind.as_str(), "not_applied");
+        assert_eq!(
+            (&read.json["tracking_id"], read.header("retry-after")),
+            (&json!("t-1"), retry)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_breaks_is_unknown() {
+    let scripted = Scripted::new(|| panic!("a defect"));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    let read = send(&sidecar, post(SCRIPTED, ALICE)).await;
+    assert_problem(&read, 409, "internal", "unknown");
+    assert!(read.json["resolution"]["attempt"].is_string());
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_not_quoted() {
+    let scripted = Scripted::new(|| Err(Error::unknown(ErrorKind::TimedOut, "x", Attempt::new("scripted"))));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    let long = "canary".repeat(200);
+    for (body, status, code) in [
+        ("", 400, "invalid_request"),
+        ("canary-77", 400, "invalid_request"),
+        ("\"canary-77\"", 400, "invalid_request"),
+        (r#"["canary-77"]"#, 400, "invalid_request"),
+        (r#"{"canary-77":1}"#, 400, "invalid_request"),
+        (r#"{"user":"alice"}"#, 400, "invalid_request"),
+        (r#"{"user":"alice","new_password":""}"#, 400, "invalid_request"),
+        (
+            r#"{"user":"alice","new_password":{"canary-77":1}}"#,
+            400,
+            "invalid_request",
+        ),
+        (
+            r#"{"user":"canary/77","new_password":"x"}"#,
+            400,
+            "invalid_request",
+        ),
+        (
+            r#"{"user":"alice","new_password":"canary","new_password":"canary"}"#,
+            400,
+            "invalid_request",
+        ),
+        (
+            r#"{"user":"alice","new_password":"canary-77\u0000"}"#,
+            400,
+            "invalid_request",
+        ),
+        (
+            r#"{"user":"alice","new_password":"canary-77"} canary"#,
+            400,
+            "invalid_request",
+        ),
+        (
+            &format!(r#"{{"user":"alice","new_password":"{long}"}}"#),
+            400,
+            "invalid_request",
+        ),
+        (&" ".repeat(16 * 1024 + 1), 413, "body_too_large"),
+    ] {
+        let read = send(&sidecar, post(SCRIPTED, body)).await;
+        assert_problem(&read, status, code, "not_applied");
+        assert!(!read.text.contains("canary"), "{read:?}");
+    }
+    let mut other = post(SCRIPTED, ALICE);
+    other
+        .headers_mut()
+        .insert("content-type", "text/plain".parse().unwrap());
+    assert_problem(
+        &send(&sidecar, other).await,
+        415,
+        "unsupported_media_type",
+        "not_applied",
+    );
+    let mut chunked = post(SCRIPTED, ALICE);
+    chunked
+        .headers_mut()
+        .insert("transfer-encoding", "chunked".parse().unwrap());
+    assert_problem(
+        &send(&sidecar, chunked).await,
+        411,
+        "length_required",
+        "not_applied",
+    );
+    assert_eq!(scripted.begun(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for_long() {
+    let sidecar = over_memory();
+    let mut request = post(CHANGES, ALICE);
+    *request.body_mut() = Body::from_stream(futures_util::stream::pending::<
+        Result<bytes::Bytes, std::io::Error>,
+    >());
+    assert_problem(
+        &send(&sidecar, request).await,
+        408,
+        "request_timeout",
+        "not_applied",
+    );
+}
+
+#[tokio::test]
+async fn paths_and_methods_are_told_apart() {
+    let sidecar = over_memory();
+    assert_problem(&get(&sidecar, "/v2/x").await, 404, "not_found", "not_applied");
+    let read = get(&sidecar, CHANGES).await;
+    assert_problem(&read, 405, "method_not_allowed", "not_applied");
+    assert_eq!(read.header("allow"), "POST");
+    for path in ["/healthz", "/readyz", "/docs", "/openapi.json", "/v1/providers"] {
+        assert_eq!(get(&sidecar, path).await.status, 200, "{path}");
+    }
+    assert_problem(&get(&sidecar, "/metrics").await, 404, "no_metrics", "not_applied");
+    assert_problem(
+        &get(&sidecar, "/v1/providers/%ff/policy").await,
+        404,
+        "provider_not_found",
+        "not_applied",
+    );
+}
+
+#[tokio::test]
+async fn rules_are_told_checked_and_met() {
+    let sidecar = over_memory();
+    let policy = get(&sidecar, "/v1/providers/memory/policy").await;
+    assert_eq!(policy.json["rules"][0]["code"], "min_length", "{policy:?}");
+    let check = |password: &str| {
+        post(
+            "/v1/providers/memory/policy/check",
+            json!({"new_password": password}).to_string(),
+        )
+    };
+    let read = send(&sidecar, check("canary")).await;
+    assert_eq!((read.status.as_u16(), &read.json["ok"]), (200, &json!(false)));
+    assert!(!read.text.contains("canary"));
+    let generate = Request::post("/v1/providers/memory/policy/generate")
+        .body(Body::empty())
+        .unwrap();
+    let generated = send(&sidecar, generate).await;
+    assert_eq!(generated.header("cache-control"), "no-store");
+    let read = send(&sidecar, check(generated.json["password"].as_str().unwrap())).await;
+    assert_eq!(
+        (&read.json["ok"], &read.json["violations"]),
+        (&json!(true), &json!([]))
+    );
+    let can = get(&sidecar, "/v1/providers/memory/capabilities").await;
+    assert_eq!(can.json["administrator"], true);
+    let all = get(&sidecar, "/v1/providers").await;
+    assert_eq!(
+        (
+            &all.json["providers"][0]["name"],
+            &all.json["providers"][0]["default"]
+        ),
+        (&json!("memory"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn with_a_token_only_health_is_told_to_anybody() {
+    let token = Token::new(&"canary-token-0001".into());
+    let sidecar = Services::default().with(&memory()).sidecar(Options {
+        token,
+        ..Options::default()
+    });
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(&sidecar, path).await.status, 200);
+    }
+    for path in [
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+        "/v1/providers",
+        "/nowhere",
+        "/healthz/",
+    ] {
+        let read = get(&sidecar, path).await;
+        assert_problem(&read, 401, "not_authenticated", "not_applied");
+        assert!(read.header("www-authenticate").starts_with("Bearer"));
+    }
+    let shown = |token: &str| {
+        let mut request = post(CHANGES, ALICE);
+        request
+            .headers_mut()
+            .insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request
+    };
+    assert_eq!(send(&sidecar, shown("canary-token-0002")).await.status, 401);
+    assert_eq!(send(&sidecar, shown("canary-token-0001")).await.status, 200);
+    let api: Value = serde_json::from_str(&sidecar.openapi()).unwrap();
+    assert_eq!(api["security"], json!([{"token": []}]));
+}
+
+#[tokio::test]
+async fn more_than_may_be_under_way_are_refused_before_anything_is_sent() {
+    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let options = Options {
+        max_in_flight: 1,
+        ..Options::default()
+    };
+    let sidecar = Services::default().with(&scripted).sidecar(options);
+    let first = send(&sidecar, post(SCRIPTED, ALICE));
+    let second = async {
+        while scripted.begun() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let read = send(&sidecar, post(SCRIPTED, ALICE)).await;
+        scripted.let_go(1);
+        read
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.status, 200);
+    assert_problem(&second, 503, "overloaded", "not_applied");
+    assert_eq!((second.header("retry-after"), scripted.begun()), ("1", 1));
+}
