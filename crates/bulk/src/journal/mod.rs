@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub(crate) use facts::{Standing, State};
-pub(crate) use write::{Ended, PASSING, Sending, Started};
+pub(crate) use write::{Ended, PASSING, Started};
 
 use crate::Problem;
 

@@ -11,6 +11,8 @@ use crate::input::{BadRow, Item, Row};
 #[derive(Debug)]
 pub(crate) struct Started<'a> {
     pub(crate) line: u64,
+    /// With which its password was sealed.
+    pub(crate) batch: u64,
     /// Of a row that is not in the journal yet: whose it is, and where.
     pub(crate) fresh: Option<(&'a UserId, u64)>,
     /// It was sent before in this session, with an unknown outcome.
@@ -45,15 +47,6 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
 ];
 
 const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM rows";
-
-/// What all rows of one batch have in common.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sending {
-    pub(crate) session: u64,
-    pub(crate) batch: u64,
-    /// When, in milliseconds since 1970.
-    pub(crate) at: i64,
-}
 
 impl Journal {
     /// Notes a fact of the run.
@@ -171,17 +164,18 @@ impl Journal {
         bad: &[BadRow],
         ended: &[Ended],
         started: &[Started<'_>],
-        sending: Sending,
+        session: u64,
+        at: i64,
     ) -> Result<(), Problem> {
         self.transaction(|transaction| {
             for bad in bad {
-                insert_bad(transaction, bad, sending.at)?;
+                insert_bad(transaction, bad, at)?;
             }
             for ended in ended {
                 end(transaction, ended)?;
             }
             for started in started {
-                start(transaction, started, sending)?;
+                start(transaction, started, session, at)?;
             }
             Ok(())
         })
@@ -228,8 +222,8 @@ fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite:
     Ok(())
 }
 
-fn start(transaction: &Transaction<'_>, row: &Started<'_>, sending: Sending) -> rusqlite::Result<()> {
-    let Sending { session, batch, at } = sending;
+fn start(transaction: &Transaction<'_>, row: &Started<'_>, session: u64, at: i64) -> rusqlite::Result<()> {
+    let batch = row.batch;
     if let Some((user, provider)) = row.fresh {
         let mut statement = transaction.prepare_cached(
             "INSERT INTO rows

@@ -55,7 +55,9 @@ impl Run {
         };
         let (feeds, fed) = mpsc::channel(4);
         let reader = self.reader()?;
-        let source = thread::spawn(move || feed(sources, &reader, &places, &feeds));
+        let source = named("bulk-source")
+            .spawn(move || feed(sources, &reader, &places, &feeds))
+            .map_err(|error| Problem::machine(format!("no thread for the input: {error}")))?;
         let (orders, ordered) = std_mpsc::channel();
         let Self {
             folder,
@@ -69,7 +71,9 @@ impl Run {
             session,
             owed: Vec::new(),
         };
-        let pump = thread::spawn(move || pump.run(&ordered));
+        let pump = named("bulk-journal")
+            .spawn(move || pump.run(&ordered))
+            .map_err(|error| Problem::machine(format!("no thread for the journal: {error}")))?;
         let stopped = Session {
             providers,
             passwords: terms.passwords,
@@ -105,6 +109,10 @@ impl Run {
         };
         Ok((run, stopped))
     }
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned())
 }
 
 fn told(stopped: &Stopped) -> String {

@@ -9,30 +9,43 @@ use tokio::sync::oneshot;
 use super::now;
 use super::work::{Task, Work};
 use crate::input::BadRow;
-use crate::journal::{Ended, Journal, Sending, Started};
+use crate::journal::{Ended, Journal, Started};
 use crate::secrets::{Entry, SecretsFile};
 use crate::{Problem, Provider};
 
-/// What is to be written, and which rows are to be sent when it is.
+/// What is to be written.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) bad: Vec<BadRow>,
     pub(super) ended: Vec<Ended>,
-    pub(super) begin: Vec<Work>,
+    /// Rows whose passwords are sealed, and that are about to be sent.
+    pub(super) begin: Vec<Ready>,
+    /// Rows whose passwords are to be made and sealed. They are sealed well ahead, so that sealing is shared by
+    /// more rows than are under way at once; one that is never sent is no harm.
+    pub(super) seal: Vec<Work>,
     /// The whole input is read.
     pub(super) whole: bool,
 }
 
-/// A row that may be sent now.
+/// A row whose password is sealed.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) work: Work,
     pub(super) change: PasswordChange,
+    pub(super) batch: u64,
+}
+
+/// What was written.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// They may be sent now.
+    pub(super) begun: Vec<Ready>,
+    pub(super) sealed: Result<Vec<Ready>, Problem>,
 }
 
 pub(super) struct Order {
     pub(super) batch: Batch,
-    pub(super) done: oneshot::Sender<Result<Vec<Ready>, Problem>>,
+    pub(super) done: oneshot::Sender<Result<Written, Problem>>,
 }
 
 /// The only writer of the journal and the file of secrets.
@@ -46,76 +59,59 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    /// Works off orders until nobody gives any more. Whether outcomes are left that could not be written.
+    /// Works off orders until nobody gives any more. How many outcomes are left that could not be written.
     pub(super) fn run(mut self, orders: &Receiver<Order>) -> (Journal, usize) {
         while let Ok(Order { batch, done }) = orders.recv() {
             // A session that is gone asks for nothing.
             let _ = done.send(self.write(batch));
         }
-        let left = if self.owed.is_empty() || self.commit(&[], &[], 0).is_ok() {
-            0
-        } else {
-            self.owed.len()
-        };
-        (self.journal, left)
+        if !self.owed.is_empty() {
+            // A last try; what is still owed is told.
+            let _ = self.commit(&[], &[]);
+        }
+        (self.journal, self.owed.len())
     }
 
-    fn write(&mut self, batch: Batch) -> Result<Vec<Ready>, Problem> {
+    fn write(&mut self, batch: Batch) -> Result<Written, Problem> {
         self.owed.extend(batch.ended);
-        let (ready, number) = match self.sealed(batch.begin) {
-            Ok(sealed) => sealed,
-            Err(problem) => {
-                self.commit(&batch.bad, &[], 0)?;
-                return Err(problem);
-            }
-        };
-        let started: Vec<Started<'_>> = ready
+        if !(self.owed.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
+            self.commit(&batch.bad, &batch.begin)?;
+        }
+        if batch.whole {
+            self.journal.note(super::READ_WHOLE, "yes")?;
+        }
+        Ok(Written {
+            begun: batch.begin,
+            sealed: self.sealed(batch.seal),
+        })
+    }
+
+    fn commit(&mut self, bad: &[BadRow], begin: &[Ready]) -> Result<(), Problem> {
+        let started: Vec<Started<'_>> = begin
             .iter()
             .map(|row| Started {
                 line: row.work.line,
+                batch: row.batch,
                 fresh: (row.work.task == Task::SendFresh)
                     .then(|| (&row.work.user, self.providers[row.work.provider].1)),
                 again: row.work.task == Task::SendAgain,
             })
             .collect();
-        let owed = std::mem::take(&mut self.owed);
-        let sending = Sending {
-            session: self.session,
-            batch: number,
-            at: now(),
-        };
-        if let Err(problem) = self.journal.commit(&batch.bad, &owed, &started, sending) {
-            self.owed = owed;
-            return Err(problem);
-        }
-        if batch.whole {
-            self.journal.note(super::READ_WHOLE, "yes")?;
-        }
-        Ok(ready)
-    }
-
-    fn commit(&mut self, bad: &[BadRow], started: &[Started<'_>], number: u64) -> Result<(), Problem> {
-        let sending = Sending {
-            session: self.session,
-            batch: number,
-            at: now(),
-        };
-        self.journal.commit(bad, &self.owed, started, sending)?;
+        self.journal
+            .commit(bad, &self.owed, &started, self.session, now())?;
         self.owed.clear();
         Ok(())
     }
 
-    // The rows with their passwords, and the number of their batch.
-    fn sealed(&mut self, begin: Vec<Work>) -> Result<(Vec<Ready>, u64), Problem> {
-        let ready: Result<Vec<Ready>, Problem> = begin.into_iter().map(|work| self.ready(work)).collect();
+    // The rows with their passwords, once those are on the disk.
+    fn sealed(&mut self, rows: Vec<Work>) -> Result<Vec<Ready>, Problem> {
+        let number = self.secrets.as_ref().map_or(1, SecretsFile::next_batch);
+        let ready: Result<Vec<Ready>, Problem> =
+            rows.into_iter().map(|work| self.ready(work, number)).collect();
         let ready = ready?;
-        let Some(secrets) = &mut self.secrets else {
-            return Ok((ready, 1));
+        let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
+            return Ok(ready);
         };
-        let number = secrets.next_batch();
-        if ready.is_empty() {
-            return Ok((ready, number));
-        }
         let providers = &self.providers;
         let entries: Vec<Entry<'_>> = ready
             .iter()
@@ -128,11 +124,10 @@ impl Pump {
             })
             .collect();
         secrets.seal(&entries)?;
-        drop(entries);
-        Ok((ready, number))
+        Ok(ready)
     }
 
-    fn ready(&self, mut work: Work) -> Result<Ready, Problem> {
+    fn ready(&self, mut work: Work, batch: u64) -> Result<Ready, Problem> {
         let new = match work.new.take() {
             Some(new) => new,
             None => self.providers[work.provider]
@@ -146,6 +141,6 @@ impl Pump {
             Some(current) => PasswordChange::replace(user, current, new),
             None => PasswordChange::reset(user, new),
         };
-        Ok(Ready { work, change })
+        Ok(Ready { work, change, batch })
     }
 }

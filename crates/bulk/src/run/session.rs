@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::call::{self, Done};
 use super::controls::{Controls, Haste, OnUnknown, Operator, Stopped};
-use super::pump::{Batch, Order, Ready};
+use super::pump::{Batch, Order, Ready, Written};
 use super::source::Fed;
 use super::stuck::Stuck;
 use super::watch::Event;
@@ -32,11 +32,12 @@ pub(super) struct Session<'a> {
 #[derive(Default)]
 pub(super) struct Under {
     queue: VecDeque<Work>,
+    sealed: VecDeque<Ready>,
     bad: Vec<BadRow>,
     ended: Vec<Ended>,
     whole: bool,
     exhausted: bool,
-    written: Option<oneshot::Receiver<Result<Vec<Ready>, Problem>>>,
+    written: Option<oneshot::Receiver<Result<Written, Problem>>>,
     calls: JoinSet<Done>,
     lines: HashMap<Id, (u64, Outcome)>,
     begun: u64,
@@ -56,7 +57,9 @@ impl Session<'_> {
                     self.ask().await;
                     continue;
                 }
-                if self.state.stopped.is_some() || (self.state.exhausted && self.state.queue.is_empty()) {
+                if self.state.stopped.is_some()
+                    || (self.state.exhausted && self.state.queue.is_empty() && self.state.sealed.is_empty())
+                {
                     return self.state.stopped.unwrap_or(Stopped::Done);
                 }
             }
@@ -103,7 +106,9 @@ impl Session<'_> {
     }
 
     fn hungry(&self) -> bool {
-        self.state.stopped.is_none() && !self.state.exhausted && self.state.queue.len() < self.concurrency()
+        self.state.stopped.is_none()
+            && !self.state.exhausted
+            && self.state.queue.len() < SEALED_AHEAD * self.concurrency()
     }
 
     // Has everything written that waits for it, one order at a time, so that what comes meanwhile shares the next.
@@ -111,27 +116,27 @@ impl Session<'_> {
         if self.state.written.is_some() {
             return;
         }
-        let mut room = self.concurrency().saturating_sub(self.state.calls.len());
-        let mut begin = Vec::with_capacity(room.min(self.state.queue.len()));
-        while room > 0 && self.taking() {
-            let Some(work) = self.state.queue.pop_front() else {
+        let concurrency = self.concurrency();
+        let seal = self.take_to_seal(concurrency);
+        let room = concurrency.saturating_sub(self.state.calls.len());
+        let mut begin = Vec::with_capacity(room.min(self.state.sealed.len()));
+        while begin.len() < room && self.taking() {
+            let Some(ready) = self.state.sealed.pop_front() else {
                 break;
             };
-            room -= 1;
             self.state.begun += 1;
-            match work.task {
-                Task::Probe => self.probe(work),
-                _ => begin.push(work),
-            }
+            begin.push(ready);
         }
         let state = &mut self.state;
         let batch = Batch {
             bad: std::mem::take(&mut state.bad),
             ended: std::mem::take(&mut state.ended),
             begin,
+            seal,
             whole: std::mem::take(&mut state.whole),
         };
-        if batch.bad.is_empty() && batch.ended.is_empty() && batch.begin.is_empty() && !batch.whole {
+        let rows = batch.bad.len() + batch.ended.len() + batch.begin.len() + batch.seal.len();
+        if rows == 0 && !batch.whole {
             return;
         }
         let (done, written) = oneshot::channel();
@@ -142,18 +147,57 @@ impl Session<'_> {
         }
     }
 
-    fn written(&mut self, written: Result<Result<Vec<Ready>, Problem>, oneshot::error::RecvError>) {
+    // Rows for which sealed ones would run out while those are under way. Probes are made at once.
+    fn take_to_seal(&mut self, concurrency: usize) -> Vec<Work> {
+        let mut seal = Vec::new();
+        if self.state.sealed.len() >= concurrency || !self.taking() {
+            return seal;
+        }
+        let mut most = SEALED_AHEAD * concurrency;
+        if let Some(canary) = &self.controls.canary {
+            let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
+            most = most.min(left.saturating_sub(self.state.sealed.len()));
+        }
+        while seal.len() < most {
+            let probes = self
+                .state
+                .queue
+                .front()
+                .is_some_and(|work| work.task == Task::Probe);
+            if probes && (self.state.calls.len() >= concurrency || !self.taking()) {
+                break;
+            }
+            match self.state.queue.pop_front() {
+                Some(work) if probes => {
+                    self.state.begun += 1;
+                    self.probe(work);
+                }
+                Some(work) => seal.push(work),
+                None => break,
+            }
+        }
+        seal
+    }
+
+    fn written(&mut self, written: Result<Result<Written, Problem>, oneshot::error::RecvError>) {
         self.state.written = None;
         let gone = |_| Err(Problem::machine("the journal's thread is gone"));
-        match written.unwrap_or_else(gone) {
-            // They are on the journal as sending, but nobody waits any more: they were not sent.
-            Ok(ready) if self.state.stopped == Some(Stopped::Abandoned) => {
-                for row in ready {
-                    self.state.ended.push(Done::abandoned(row.work.line, ABANDONED));
-                    self.operator.progress.moved(row.work.before, Outcome::Unknown);
-                }
+        let written = match written.unwrap_or_else(gone) {
+            Ok(written) => written,
+            Err(problem) => return self.stop(Stopped::Problem(problem)),
+        };
+        let abandoned = self.state.stopped == Some(Stopped::Abandoned);
+        for row in written.begun {
+            if abandoned {
+                // In the journal it is being sent, but nobody waits any more: it was not sent.
+                self.state.ended.push(Done::abandoned(row.work.line, ABANDONED));
+                self.operator.progress.moved(row.work.before, Outcome::Unknown);
+            } else {
+                self.call(row);
             }
-            Ok(ready) => ready.into_iter().for_each(|row| self.call(row)),
+        }
+        match written.sealed {
+            Ok(sealed) => self.state.sealed.extend(sealed),
             Err(problem) => self.stop(Stopped::Problem(problem)),
         }
     }
@@ -165,10 +209,14 @@ impl Session<'_> {
             Some(current) => repass_domain::PasswordChange::replace(user, current, new),
             None => repass_domain::PasswordChange::reset(user, new),
         };
-        self.call(Ready { work, change });
+        self.call(Ready {
+            work,
+            change,
+            batch: 0,
+        });
     }
 
-    fn call(&mut self, Ready { work, change }: Ready) {
+    fn call(&mut self, Ready { work, change, .. }: Ready) {
         let provider = self.providers[work.provider].clone();
         let cx = CallContext::with_budget(self.controls.budget);
         let row = (work.line, work.before);
@@ -309,6 +357,9 @@ impl Session<'_> {
         self.state.stopped.get_or_insert(why);
     }
 }
+
+/// So many times as many rows as may be under way are sealed at once.
+const SEALED_AHEAD: usize = 8;
 
 const ABANDONED: &str =
     "repass was told not to wait for the answer, so nobody knows whether the change was made";
