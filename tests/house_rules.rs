@@ -82,7 +82,10 @@ fn each_outside_crate_has_its_room() {
         &["repass-transport", "repass-sandbox", "repass-sidecar", "repass"],
     );
     assert_only("hyper-util", &["repass-transport", "repass-sandbox", "repass"]);
-    assert_only("rustls", &["repass-transport", "repass-sandbox", "repass-sidecar"]);
+    assert_only(
+        "rustls",
+        &["repass-transport", "repass-sandbox", "repass-sidecar"],
+    );
     assert_only("axum", &["repass-sidecar"]);
     assert_only("toml", &["repass", "repass-tests"]);
     assert_only("clap", &["repass", "repass-tests"]);
