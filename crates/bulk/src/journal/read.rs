@@ -52,16 +52,28 @@ impl Reader {
         Ok(state.optional().map_err(unreadable)?.map(State::of))
     }
 
+    /// The outcomes, counted as [`Outcome::of`] tells them.
+    pub(crate) fn tally(&self) -> Result<Tally, Problem> {
+        // Sums in one pass; groups would be sorted first.
+        let sql = "SELECT count(*), coalesce(sum(state = 2), 0),
+                       coalesce(sum(state <> 2 AND (unsettled OR state IN (1, 4))), 0),
+                       coalesce(sum(state = 0 AND NOT unsettled), 0) FROM rows";
+        let tally = self.connection.query_row(sql, [], |row| {
+            let (rows, applied, unknown, pending) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Tally {
+                rows,
+                applied,
+                not_applied: rows - applied - unknown - pending,
+                unknown,
+                pending,
+            })
+        });
+        tally.map_err(unreadable)
+    }
+
     /// The run as a whole.
     pub(crate) fn facts(&self) -> Result<Facts, Problem> {
-        let mut tally = Tally::default();
-        let counted = self.all(
-            "SELECT state, unsettled, count(*) FROM rows GROUP BY state, unsettled",
-            |row| Ok((State::of(row.get(0)?), row.get(1)?, row.get(2)?)),
-        )?;
-        for (state, unsettled, count) in counted {
-            tally.add(Outcome::of(state, unsettled), count);
-        }
+        let tally = self.tally()?;
         let allowed = self.all("SELECT name, allowed FROM providers ORDER BY id", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;

@@ -85,13 +85,13 @@ pub enum Stopped {
 }
 
 /// The ways between a session and its operator.
-pub struct Operator<'a> {
+pub struct Operator {
     /// Kept up to date by the session.
     pub progress: Arc<Progress>,
     /// Obeyed by the session.
     pub haste: watch::Receiver<Haste>,
     /// Told each row's outcome as soon as it is known.
-    pub observe: &'a mut (dyn FnMut(&Event<'_>) + Send),
+    pub observe: Box<dyn FnMut(&Event<'_>) + Send>,
 }
 
 impl fmt::Debug for Canary {
@@ -115,7 +115,7 @@ impl fmt::Debug for Controls {
     }
 }
 
-impl fmt::Debug for Operator<'_> {
+impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operator")
             .field("haste", &*self.haste.borrow())

@@ -11,7 +11,7 @@ use super::terms::{SecretsTo, Terms};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
 use crate::journal::{Facts, Journal, Reader, Reason, Record};
-use crate::{Outcome, Problem};
+use crate::{Outcome, Problem, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
@@ -142,6 +142,14 @@ impl Run {
     /// It cannot be read.
     pub fn facts(&self) -> Result<Facts, Problem> {
         self.reader()?.facts()
+    }
+
+    /// The outcomes until now.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn tally(&self) -> Result<Tally, Problem> {
+        self.reader()?.tally()
     }
 
     /// The names of the providers that its rows are for.

@@ -4,6 +4,7 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::controls::{Controls, Operator, Stopped};
 use super::folder::Run;
@@ -33,7 +34,7 @@ impl Run {
         providers: Vec<Provider>,
         sources: Vec<Source>,
         controls: Controls,
-        operator: Operator<'_>,
+        operator: Operator,
     ) -> Result<(Self, Stopped), Problem> {
         let secrets = match &terms.secrets {
             Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
@@ -46,7 +47,7 @@ impl Run {
             self.journal.allow(number, provider.allowed)?;
             numbered.push((provider.clone(), number));
         }
-        operator.progress.begin(self.facts()?.tally);
+        operator.progress.begin(self.tally()?);
         let places = Places {
             providers: numbered
                 .iter()
@@ -74,7 +75,7 @@ impl Run {
         let pump = named("bulk-journal")
             .spawn(move || pump.run(&ordered))
             .map_err(|error| Problem::machine(format!("no thread for the journal: {error}")))?;
-        let stopped = Session {
+        let session_of_rows = Session {
             providers,
             passwords: terms.passwords,
             controls,
@@ -82,9 +83,17 @@ impl Run {
             feeds: fed,
             orders,
             state: Under::default(),
-        }
-        .run()
-        .await;
+        };
+        // On the runtime's own threads, where the calls are: from outside each call would cost two wake-ups. Dropped
+        // with this future, it ends.
+        let mut running = JoinSet::new();
+        running.spawn(session_of_rows.run());
+        let stopped = match running.join_next().await {
+            Some(Ok(stopped)) => stopped,
+            _ => Stopped::Problem(Problem::machine(
+                "the session broke; what was under way is unknown",
+            )),
+        };
         // The session is gone, so both threads end, unless a source waits for input that nobody stops.
         drop(source);
         let ended = tokio::task::spawn_blocking(move || pump.join()).await;

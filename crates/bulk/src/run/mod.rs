@@ -4,6 +4,7 @@ mod call;
 mod controls;
 mod folder;
 mod go;
+mod order;
 mod pump;
 mod session;
 mod source;

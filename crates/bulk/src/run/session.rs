@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::call::{self, Done};
 use super::controls::{Controls, Haste, OnUnknown, Operator, Stopped};
-use super::pump::{Batch, Order, Ready, Written};
+use super::pump::{Order, Ready, Written};
 use super::source::Fed;
 use super::stuck::Stuck;
 use super::watch::Event;
@@ -18,11 +18,11 @@ use crate::input::BadRow;
 use crate::journal::{Ended, State};
 use crate::{Outcome, Passwords, Problem, Provider};
 
-pub(super) struct Session<'a> {
+pub(super) struct Session {
     pub(super) providers: Vec<Provider>,
     pub(super) passwords: Passwords,
     pub(super) controls: Controls,
-    pub(super) operator: Operator<'a>,
+    pub(super) operator: Operator,
     pub(super) feeds: mpsc::Receiver<Fed>,
     pub(super) orders: std_mpsc::Sender<Order>,
     pub(super) state: Under,
@@ -31,23 +31,23 @@ pub(super) struct Session<'a> {
 /// What is under way.
 #[derive(Default)]
 pub(super) struct Under {
-    queue: VecDeque<Work>,
-    sealed: VecDeque<Ready>,
-    bad: Vec<BadRow>,
-    ended: Vec<Ended>,
-    whole: bool,
-    exhausted: bool,
-    written: Option<oneshot::Receiver<Result<Written, Problem>>>,
-    calls: JoinSet<Done>,
-    lines: HashMap<Id, (u64, Outcome)>,
-    begun: u64,
-    failures: u64,
-    unknown: u64,
-    stuck: Stuck,
-    stopped: Option<Stopped>,
+    pub(super) queue: VecDeque<Work>,
+    pub(super) sealed: VecDeque<Ready>,
+    pub(super) bad: Vec<BadRow>,
+    pub(super) ended: Vec<Ended>,
+    pub(super) whole: bool,
+    pub(super) exhausted: bool,
+    pub(super) written: Option<oneshot::Receiver<Result<Written, Problem>>>,
+    pub(super) calls: JoinSet<Done>,
+    pub(super) lines: HashMap<Id, (u64, Outcome)>,
+    pub(super) begun: u64,
+    pub(super) failures: u64,
+    pub(super) unknown: u64,
+    pub(super) stuck: Stuck,
+    pub(super) stopped: Option<Stopped>,
 }
 
-impl Session<'_> {
+impl Session {
     pub(super) async fn run(mut self) -> Stopped {
         loop {
             self.order();
@@ -75,7 +75,7 @@ impl Session<'_> {
         }
     }
 
-    fn concurrency(&self) -> usize {
+    pub(super) fn concurrency(&self) -> usize {
         // Twice what a second allows: any more would only wait, and be unknown if it were killed waiting.
         let allowed: Option<f64> = self.providers.iter().map(|provider| provider.allowed).sum();
         #[expect(
@@ -87,7 +87,7 @@ impl Session<'_> {
         self.controls.concurrency.clamp(1, useful)
     }
 
-    fn taking(&self) -> bool {
+    pub(super) fn taking(&self) -> bool {
         let canary = self.controls.canary.as_ref();
         self.state.stopped.is_none() && canary.is_none_or(|canary| self.state.begun < canary.rows)
     }
@@ -111,98 +111,7 @@ impl Session<'_> {
             && self.state.queue.len() < SEALED_AHEAD * self.concurrency()
     }
 
-    // Has everything written that waits for it, one order at a time, so that what comes meanwhile shares the next.
-    fn order(&mut self) {
-        if self.state.written.is_some() {
-            return;
-        }
-        let concurrency = self.concurrency();
-        let seal = self.take_to_seal(concurrency);
-        let room = concurrency.saturating_sub(self.state.calls.len());
-        let mut begin = Vec::with_capacity(room.min(self.state.sealed.len()));
-        while begin.len() < room && self.taking() {
-            let Some(ready) = self.state.sealed.pop_front() else {
-                break;
-            };
-            self.state.begun += 1;
-            begin.push(ready);
-        }
-        let state = &mut self.state;
-        let batch = Batch {
-            bad: std::mem::take(&mut state.bad),
-            ended: std::mem::take(&mut state.ended),
-            begin,
-            seal,
-            whole: std::mem::take(&mut state.whole),
-        };
-        let rows = batch.bad.len() + batch.ended.len() + batch.begin.len() + batch.seal.len();
-        if rows == 0 && !batch.whole {
-            return;
-        }
-        let (done, written) = oneshot::channel();
-        if self.orders.send(Order { batch, done }).is_ok() {
-            state.written = Some(written);
-        } else {
-            self.stop(Stopped::Problem(Problem::machine("the journal's thread is gone")));
-        }
-    }
-
-    // Rows for which sealed ones would run out while those are under way. Probes are made at once.
-    fn take_to_seal(&mut self, concurrency: usize) -> Vec<Work> {
-        let mut seal = Vec::new();
-        if self.state.sealed.len() >= concurrency || !self.taking() {
-            return seal;
-        }
-        let mut most = SEALED_AHEAD * concurrency;
-        if let Some(canary) = &self.controls.canary {
-            let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
-            most = most.min(left.saturating_sub(self.state.sealed.len()));
-        }
-        while seal.len() < most {
-            let probes = self
-                .state
-                .queue
-                .front()
-                .is_some_and(|work| work.task == Task::Probe);
-            if probes && (self.state.calls.len() >= concurrency || !self.taking()) {
-                break;
-            }
-            match self.state.queue.pop_front() {
-                Some(work) if probes => {
-                    self.state.begun += 1;
-                    self.probe(work);
-                }
-                Some(work) => seal.push(work),
-                None => break,
-            }
-        }
-        seal
-    }
-
-    fn written(&mut self, written: Result<Result<Written, Problem>, oneshot::error::RecvError>) {
-        self.state.written = None;
-        let gone = |_| Err(Problem::machine("the journal's thread is gone"));
-        let written = match written.unwrap_or_else(gone) {
-            Ok(written) => written,
-            Err(problem) => return self.stop(Stopped::Problem(problem)),
-        };
-        let abandoned = self.state.stopped == Some(Stopped::Abandoned);
-        for row in written.begun {
-            if abandoned {
-                // In the journal it is being sent, but nobody waits any more: it was not sent.
-                self.state.ended.push(Done::abandoned(row.work.line, ABANDONED));
-                self.operator.progress.moved(row.work.before, Outcome::Unknown);
-            } else {
-                self.call(row);
-            }
-        }
-        match written.sealed {
-            Ok(sealed) => self.state.sealed.extend(sealed),
-            Err(problem) => self.stop(Stopped::Problem(problem)),
-        }
-    }
-
-    fn probe(&mut self, mut work: Work) {
+    pub(super) fn probe(&mut self, mut work: Work) {
         let user = work.user.clone();
         let Some(new) = work.new.take() else { return };
         let change = match work.current.take() {
@@ -216,7 +125,7 @@ impl Session<'_> {
         });
     }
 
-    fn call(&mut self, Ready { work, change, .. }: Ready) {
+    pub(super) fn call(&mut self, Ready { work, change, .. }: Ready) {
         let provider = self.providers[work.provider].clone();
         let cx = CallContext::with_budget(self.controls.budget);
         let row = (work.line, work.before);
@@ -353,15 +262,15 @@ impl Session<'_> {
     }
 
     // The first reason is the one to tell.
-    fn stop(&mut self, why: Stopped) {
+    pub(super) fn stop(&mut self, why: Stopped) {
         self.state.stopped.get_or_insert(why);
     }
 }
 
 /// So many times as many rows as may be under way are sealed at once.
-const SEALED_AHEAD: usize = 8;
+pub(super) const SEALED_AHEAD: usize = 8;
 
-const ABANDONED: &str =
+pub(super) const ABANDONED: &str =
     "repass was told not to wait for the answer, so nobody knows whether the change was made";
 
 async fn answer<T>(receiver: &mut Option<oneshot::Receiver<T>>) -> Result<T, oneshot::error::RecvError> {

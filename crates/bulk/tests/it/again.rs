@@ -18,7 +18,7 @@ fn unknown_ones(on_unknown: OnUnknown) -> Controls {
 /// Goes on until so many calls hang, and is then gone as after a crash.
 async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms, calls: usize) {
     let (_haste, listen) = watch::channel(Haste::None);
-    let mut nobody = |_: &repass_bulk::Event<'_>| {};
+    let nobody = |_: &repass_bulk::Event<'_>| {};
     let providers = vec![world.service.provider()];
     let going = run.go(
         terms,
@@ -28,7 +28,7 @@ async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms
         Operator {
             progress: Arc::default(),
             haste: listen,
-            observe: &mut nobody,
+            observe: Box::new(nobody),
         },
     );
     let hang = async {

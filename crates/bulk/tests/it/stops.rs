@@ -1,6 +1,7 @@
 //! What stops a session before its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use repass_bulk::{Canary, Controls, Haste, Operator, Outcome, Source, Stopped};
 use tokio::sync::watch;
@@ -97,8 +98,11 @@ async fn the_first_signal_drains_and_the_second_stops() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     let (haste, listen) = watch::channel(Haste::None);
-    let mut seen = 0;
-    let mut observe = |_: &repass_bulk::Event<'_>| seen += 1;
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    let observe = move |_: &repass_bulk::Event<'_>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
     let going = run.go(
         &terms,
         vec![world.service.provider()],
@@ -107,7 +111,7 @@ async fn the_first_signal_drains_and_the_second_stops() {
         Operator {
             progress: Arc::default(),
             haste: listen,
-            observe: &mut observe,
+            observe: Box::new(observe),
         },
     );
     let signals = async {
@@ -130,5 +134,5 @@ async fn the_first_signal_drains_and_the_second_stops() {
             (4, Outcome::Pending)
         ]
     );
-    assert_eq!(seen, 1);
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
 }

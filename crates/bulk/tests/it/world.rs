@@ -95,7 +95,7 @@ impl World {
         controls: Controls,
     ) -> (Run, Stopped) {
         let (_haste, listen) = watch::channel(Haste::None);
-        let mut events = |event: &Event<'_>| {
+        let events = |event: &Event<'_>| {
             assert!(event.line > 0);
         };
         let progress = Arc::new(Progress::default());
@@ -107,7 +107,7 @@ impl World {
             Operator {
                 progress: Arc::clone(&progress),
                 haste: listen,
-                observe: &mut events,
+                observe: Box::new(events),
             },
         );
         let (run, stopped) = gone.await.unwrap();

@@ -67,16 +67,15 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
         signals,
     } = session;
     let folder = run.folder().to_owned();
-    let before = run.facts()?.tally;
+    let before = run.tally()?;
     let progress = Arc::<repass_bulk::Progress>::default();
     let (hurry, haste) = watch::channel(Haste::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
     let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output);
-    let mut observe = watching.observer();
     let operator = Operator {
         progress,
         haste,
-        observe: &mut observe,
+        observe: Box::new(watching.observer()),
     };
     let going = run.go(&terms, providers, sources, controls, operator);
     let listening = async {

@@ -166,7 +166,7 @@ async fn confirmed(
     global: &Global,
     output: &Output,
 ) -> Result<bool, Stop> {
-    let tally = run.facts()?.tally;
+    let tally = run.tally()?;
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let told = format!(
         "{}: {} rows to send to {}, {} rows that cannot be sent",
