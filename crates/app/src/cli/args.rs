@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::commands;
+use super::version::LONG as LONG_VERSION;
 use crate::CallContext;
 use crate::config::parse_duration;
 
 /// Change a user's password at any provider, and know for certain whether it happened.
 #[derive(Debug, Parser)]
-#[command(name = "repass", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "repass", version, long_version = LONG_VERSION, max_term_width = 100, after_help = EXIT_CODES)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) global: Global,
@@ -117,6 +118,10 @@ pub(super) enum Command {
     Sandbox(Box<commands::sandbox::Args>),
     /// See it work from start to end, with nothing set up
     Demo,
+    /// Print what a shell needs to complete this command line
+    Completions(commands::completions::Args),
+    /// Print the manual, or write all of its pages
+    Man(commands::man::Args),
 }
 
 #[cfg(test)]

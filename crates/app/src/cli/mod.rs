@@ -17,6 +17,7 @@ mod setup;
 mod signals;
 mod stop;
 mod usage;
+mod version;
 
 use std::process::ExitCode;
 

@@ -2,10 +2,12 @@
 
 pub(super) mod bulk;
 pub(super) mod change;
+pub(super) mod completions;
 pub(super) mod config;
 mod demo;
 mod doctor;
 pub(super) mod generate;
+pub(super) mod man;
 pub(super) mod policy;
 mod providers;
 pub(super) mod reset;
@@ -37,5 +39,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Serve(args) => serve::run(*args, global, output, signals).await,
         Command::Sandbox(args) => sandbox::run(*args, output, signals).await,
         Command::Demo => demo::run(output, signals).await,
+        Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Man(args) => man::run(&args, output),
     }
 }

@@ -1,0 +1,87 @@
+//! What a package takes besides the binary: its version, completions and manual pages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::binary::run;
+
+#[test]
+fn the_version_tells_commit_and_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let short = run(folder.path(), &["-V"], b"");
+    assert_eq!((short.code, short.stdout), (0, format!("repass {version}\n")));
+    let long = run(folder.path(), &["--version"], b"");
+    let lines: Vec<&str> = long.stdout.lines().collect();
+    assert_eq!((long.code, lines.len()), (0, 3), "{lines:?}");
+    assert_eq!(lines[0], format!("repass {version}"));
+    let commit = lines[1].strip_prefix("commit: ").unwrap();
+    if cfg!(debug_assertions) && option_env!("REPASS_COMMIT").is_none() {
+        assert_eq!(commit, "unknown (a debug build)");
+    } else {
+        assert!(!commit.is_empty());
+    }
+    let features = lines[2].strip_prefix("features: ").unwrap();
+    let features: Vec<&str> = features.split(", ").collect();
+    assert!(features.is_sorted(), "{features:?}");
+    for feature in ["cli", "identity", "sandbox", "zoom"] {
+        assert!(features.contains(&feature), "{features:?}");
+    }
+}
+
+#[test]
+fn each_shell_has_its_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scripts = BTreeSet::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = run(folder.path(), &["completions", shell], b"");
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
+        for word in ["resolve", "new-password-stdin"] {
+            assert!(run.stdout.contains(word), "{shell}: {word}");
+        }
+        assert!(scripts.insert(run.stdout), "{shell} has another one's script");
+    }
+    let script = folder.path().join("script");
+    fs::write(&script, run(folder.path(), &["completions", "bash"], b"").stdout).unwrap();
+    let read = Command::new("bash").arg("-n").arg(&script).status().unwrap();
+    assert!(read.success());
+    let other = run(folder.path(), &["completions", "tcsh"], b"");
+    assert_eq!((other.code, other.stdout.as_str()), (2, ""));
+    assert!(other.stderr.contains("powershell"), "{}", other.stderr);
+}
+
+fn pages(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let named = entries.map(|entry| entry.file_name().into_string().unwrap());
+    named
+        .map(|name| {
+            let page = fs::read_to_string(folder.join(&name)).unwrap();
+            (name, page)
+        })
+        .collect()
+}
+
+#[test]
+fn each_command_has_its_page_and_it_is_always_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for into in ["one", "more/than/one"] {
+        let run = run(folder.path(), &["man", into], b"");
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    }
+    let written = pages(&folder.path().join("one"));
+    assert_eq!(written, pages(&folder.path().join("more/than/one")));
+    for page in ["repass.1", "repass-reset.1", "repass-policy-check.1"] {
+        assert!(written[page].contains(".SH SYNOPSIS"), "{page}");
+    }
+    let first = run(folder.path(), &["man"], b"");
+    assert_eq!((first.code, &first.stdout), (0, &written["repass.1"]));
+    let nowhere = run(folder.path(), &["man", "one/repass.1/no"], b"");
+    assert_eq!(nowhere.code, 2, "{nowhere:?}");
+    assert!(
+        nowhere.stderr.contains("cannot write to one/repass.1/no: "),
+        "{}",
+        nowhere.stderr
+    );
+}
