@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -141,5 +142,21 @@ pub(crate) fn secured(mut api: OpenApi) -> OpenApi {
         .get_or_insert_default()
         .add_security_scheme("token", scheme);
     api.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
+    api
+}
+
+/// The same as JSON, with the names that `{provider}` can have now.
+pub(crate) fn with_providers(api: &OpenApi, names: &[String]) -> Value {
+    let mut api = serde_json::to_value(api).unwrap_or_default();
+    let paths = api["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, methods)| methods.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            if parameter["name"] == "provider" {
+                parameter["schema"]["enum"] = json!(names);
+            }
+        }
+    }
     api
 }

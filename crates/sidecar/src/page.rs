@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
 
 use crate::api::CODES;
 
@@ -18,8 +17,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     background:#16181b}code,pre{background:#25282c}td,th,h2{border-color:#444}}";
 
 /// The page.
-pub(crate) fn render(api: &OpenApi) -> String {
-    let api = serde_json::to_value(api).unwrap_or_default();
+pub(crate) fn render(api: &Value) -> String {
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>repass sidecar</title><style>{STYLE}</style>\n\

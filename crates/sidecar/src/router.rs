@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::CONTENT_SECURITY_POLICY;
 use http::{StatusCode, Uri};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +17,7 @@ use crate::api::paths::{
     __path_metrics, __path_ready, __path_resolve, __path_show,
 };
 use crate::api::{
-    Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
+    Answer, Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
 };
 use crate::shared::Shared;
 use crate::{access, openapi, page};
@@ -24,7 +25,7 @@ use crate::{access, openapi, page};
 /// Everything that can be asked.
 pub(crate) fn router(shared: &Shared) -> Router {
     let (router, api) = routes(shared);
-    described(router, &api)
+    described(router, &Arc::new(api))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .layer(axum::middleware::from_fn_with_state(
@@ -37,7 +38,8 @@ pub(crate) fn router(shared: &Shared) -> Router {
 /// The description of all of it.
 pub(crate) fn description(shared: &Shared) -> String {
     let (_, api) = routes(shared);
-    api.to_pretty_json().unwrap_or_default()
+    let api = openapi::with_providers(&api, &shared.directory.names());
+    serde_json::to_string_pretty(&api).unwrap_or_default()
 }
 
 fn routes(shared: &Shared) -> (Router<Shared>, OpenApi) {
@@ -61,16 +63,19 @@ fn routes(shared: &Shared) -> (Router<Shared>, OpenApi) {
 }
 
 /// The description, for programs and for people.
-fn described(router: Router<Shared>, api: &OpenApi) -> Router<Shared> {
-    let json: Arc<str> = api.to_json().unwrap_or_default().into();
-    let page: Arc<str> = page::render(api).into();
-    let json = move || {
-        let json = json.to_string();
-        async move { ([(CONTENT_TYPE, "application/json")], json) }
+fn described(router: Router<Shared>, api: &Arc<OpenApi>) -> Router<Shared> {
+    let for_people = Arc::clone(api);
+    let for_programs = Arc::clone(api);
+    let json = async move |State(shared): State<Shared>| {
+        let api = openapi::with_providers(&for_programs, &shared.directory.names());
+        Answer::json(StatusCode::OK, &api)
     };
-    let page = move || {
-        let page = page.to_string();
-        async move { ([(CONTENT_SECURITY_POLICY, page::POLICY)], Html(page)) }
+    let page = async move |State(shared): State<Shared>| {
+        let api = openapi::with_providers(&for_people, &shared.directory.names());
+        (
+            [(CONTENT_SECURITY_POLICY, page::POLICY)],
+            Html(page::render(&api)),
+        )
     };
     router.route("/openapi.json", get(json)).route("/docs", get(page))
 }

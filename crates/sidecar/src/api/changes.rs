@@ -20,10 +20,10 @@ use crate::shared::Shared;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The user, as the provider names them: an e-mail address, a GUID.
-    #[schema(value_type = String, required, min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
+    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
     user: Option<Zeroizing<String>>,
     /// The password to set.
-    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
     new_password: Option<SecretString>,
     /// The password that is valid now, which proves the user. Without it an administrator's reset is made.
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
@@ -60,8 +60,8 @@ pub(crate) enum AppliedEffect {
     request_body(content = Wanted, content_type = "application/json"),
     params(
         ("provider" = String, Path, description = "The provider's configured name"),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The same key with the same body: the same answer, and no second change. It is kept for an hour"),
-        ("traceparent" = String, Header, description = "W3C trace context; the call is logged under this trace"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "The same key with the same body: the same answer, and no second change. It is kept for an hour"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context; the call is logged under this trace"),
     ),
     responses((status = 200, description = "Applied: the new password is the valid one now", body = Applied), Calls)
 )]

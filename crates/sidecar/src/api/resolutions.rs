@@ -22,10 +22,10 @@ use crate::shared::Shared;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     /// The user of the change.
-    #[schema(value_type = String, required, min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
+    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
     user: Option<Zeroizing<String>>,
     /// The password that was to be set.
-    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
     new_password: Option<SecretString>,
     /// The password that was valid before, if it was sent with the change.
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
