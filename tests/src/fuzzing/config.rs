@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::shown;
 
-/// The longest line about a problem, in characters before what cannot be shown is escaped.
+/// The longest line about a problem, in bytes.
 const LONGEST: usize = 1_700;
 /// What nobody should have typed into a file, and what is told of it: nothing.
 pub const PASTED: &str = "canary-pasted-4711";

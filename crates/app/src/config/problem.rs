@@ -57,14 +57,15 @@ impl fmt::Display for Problem {
 // Names of keys, files and variables may be long, and hold what controls a terminal.
 fn shown(text: &str, longest: usize) -> String {
     let mut shown = String::new();
-    for c in text.chars().take(longest) {
+    for c in text.chars() {
         match c {
+            _ if shown.len() >= longest => {
+                shown.push('…');
+                break;
+            }
             '"' | '\'' | '\\' => shown.push(c),
             c => shown.extend(c.escape_debug()),
         }
-    }
-    if text.chars().nth(longest).is_some() {
-        shown.push('…');
     }
     shown
 }
