@@ -132,6 +132,29 @@ fn no_second_tls_stack_comes_in() {
     }
 }
 
+#[test]
+fn no_dependency_needs_a_newer_rust_than_is_promised() {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version=1"])).unwrap();
+    let version = |package: &Value| -> Option<Vec<u32>> {
+        let numbers = package["rust_version"].as_str()?.split('.');
+        Some(numbers.take(2).map(|number| number.parse().unwrap()).collect())
+    };
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours = packages.iter().find(|package| package["name"] == "repass");
+    let promised = version(ours.unwrap()).unwrap();
+    for package in packages {
+        let needed = version(package);
+        assert!(
+            needed.is_none_or(|needed| needed <= promised),
+            "{} {} needs Rust {}",
+            package["name"],
+            package["version"],
+            package["rust_version"]
+        );
+    }
+}
+
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
