@@ -20,6 +20,7 @@ mod policy;
 mod policy_breach;
 mod sandbox_command;
 mod secrets;
+mod serve;
 mod tokens;
 mod unknown;
 mod user_update;

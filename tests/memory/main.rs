@@ -14,5 +14,6 @@ mod library;
 mod needles;
 mod scan;
 mod secrets;
+mod sidecar;
 mod subject;
 mod world;

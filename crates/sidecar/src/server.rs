@@ -28,6 +28,9 @@ use crate::door::{Crowd, Place, Seal, Sealed, Tls};
 use crate::router::router;
 use crate::shared::{Options, Shared};
 
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 16 * 1024;
+
 /// Where a sidecar is reached.
 #[derive(Debug)]
 pub enum Listener {
@@ -213,7 +216,7 @@ where
         exchange(request, router.clone(), for_requests.clone(), closes)
     });
     let connection = http1::Builder::new()
-        .max_buf_size(MOST_BYTES)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(Sealed::new(io, seal.clone()), service);
     let mut connection = pin!(connection);
     loop {

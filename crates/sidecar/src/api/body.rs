@@ -16,8 +16,9 @@ use zeroize::Zeroizing;
 use super::Problem;
 use crate::door::Seal;
 
-/// The longest body that is taken: 16 KiB, twice what a user id and two passwords can fill as JSON.
-pub(crate) const MOST_BYTES: usize = 16 * 1024;
+/// The longest body that is taken: 32 KiB, what the longest user id and passwords fill when every character is
+/// escaped.
+pub(crate) const MOST_BYTES: usize = 32 * 1024;
 /// How much of a longer one is read all the same, so that its sender hears why.
 const MOST_DRAINED: usize = 1 << 20;
 /// How long a body may take to come in.

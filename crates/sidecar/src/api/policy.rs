@@ -93,7 +93,7 @@ pub(crate) struct Policy {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Candidate {
     /// It is sent nowhere.
-    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     new_password: Option<SecretString>,
 }
 

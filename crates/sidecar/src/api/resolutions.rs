@@ -25,14 +25,14 @@ pub(crate) struct Question {
     #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
     user: Option<Zeroizing<String>>,
     /// The password that was to be set.
-    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     new_password: Option<SecretString>,
     /// The password that was valid before, if it was sent with the change.
-    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 256, pattern = r"^[^\x00]*$")]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     current_password: Option<SecretString>,
     /// The handle that came with the unknown outcome, as `resolution.attempt`. Without it, asking says that the
     /// change was sent.
-    #[schema(max_length = 2048)]
+    #[schema(min_length = 1, max_length = 512, pattern = r"^[A-Za-z0-9_-]+$")]
     attempt: Option<String>,
 }
 

@@ -100,7 +100,7 @@ async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
     assert_eq!(scripted.ended(), 3);
     // One that is refused unread does not become the head of the next.
     let mut socket = running.connect().await;
-    let long = wire(&"x".repeat(20_000));
+    let long = wire(&"x".repeat(40_000));
     socket.write_all(&long).await.unwrap();
     assert!(answer(&mut socket).await.starts_with("HTTP/1.1 413 "));
     socket.write_all(&request).await.unwrap();

@@ -232,7 +232,7 @@ async fn what_cannot_be_understood_is_not_quoted() {
             400,
             "invalid_request",
         ),
-        (&" ".repeat(16 * 1024 + 1), 413, "body_too_large"),
+        (&" ".repeat(32 * 1024 + 1), 413, "body_too_large"),
     ] {
         let read = send(&sidecar, post(SCRIPTED, body)).await;
         assert_problem(&read, status, code, "not_applied");

@@ -5,6 +5,7 @@ mod directory;
 mod limits;
 mod listen;
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use repass_sidecar::{Options, Sidecar, Token};
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::args::Global;
 use crate::cli::exit::Exit;
@@ -97,6 +98,9 @@ pub(super) async fn run(
         output::text(&(sidecar.openapi() + "\n"));
         return Ok(Exit::Ok);
     }
+    // Before anybody is told that it is ready: until then a hangup would end it.
+    let hangups = signal(SignalKind::hangup())
+        .map_err(|error| Stop::internal(format!("cannot listen for signals: {error}")))?;
     let Bound {
         listener,
         shown,
@@ -107,10 +111,10 @@ pub(super) async fn run(
         providers: directory.names(),
         process: std::process::id(),
     });
-    let reloads = reloads(&directory, certificate.as_ref(), output);
+    let reloads = reloads(hangups, &directory, certificate.as_ref(), output);
     let drained = tokio::select! {
         drained = sidecar.run(listener, signals.claim()) => drained,
-        stop = reloads => return Err(stop),
+        never = reloads => match never {},
         () = signals.insist() => {
             drop(socket);
             return Err(Stop::internal("interrupted twice; changes that were under way have unknown outcomes"));
@@ -149,13 +153,13 @@ fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, Stop> {
     Ok(handle)
 }
 
-/// Reads the configuration anew at SIGHUP, and the certificate when its files change. Ends only if the system
-/// does not tell of signals.
-async fn reloads(directory: &Configured, certificate: Option<&Certificate>, output: &Output) -> Stop {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return Stop::internal(format!("cannot listen for signals: {error}")),
-    };
+/// Reads the configuration anew at SIGHUP, and the certificate when its files change; it never ends.
+async fn reloads(
+    mut hangups: Signal,
+    directory: &Configured,
+    certificate: Option<&Certificate>,
+    output: &Output,
+) -> Infallible {
     loop {
         let done = tokio::select! {
             _ = hangups.recv() => directory.reload().await.map(|()| "the configuration"),

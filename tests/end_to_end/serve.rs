@@ -1,0 +1,349 @@
+//! `repass serve` as a process: where it listens, who is let in, what it takes up, how it ends.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use repass_sandbox::{Action, Fault, Matching, Options};
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::binary::command;
+use crate::world::{ALICE, World};
+
+struct Serving {
+    child: Child,
+    /// What it told first.
+    listening: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        let mut command = command(world.folder());
+        command.arg("--quiet").arg("serve").args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let announced: Value = serde_json::from_str(&line).unwrap();
+        let listening = announced["listening"].as_str().unwrap().to_owned();
+        Self { child, listening }
+    }
+
+    fn local(world: &World) -> Self {
+        Self::start(world, &["--listen", "127.0.0.1:0"])
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.listening.split_once("://").unwrap().1).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn send(stream: &mut impl Write, line: &str, body: &str, header: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}content-type: application/json\r\n");
+    stream
+        .write_all(format!("{head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())?;
+    stream.flush()
+}
+
+fn answer(stream: &mut impl Read) -> (u16, Value) {
+    let mut bytes = Vec::new();
+    // TLS may end without its farewell.
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
+    (
+        head[9..12].parse().unwrap(),
+        serde_json::from_str(body).unwrap_or_default(),
+    )
+}
+
+fn ask(mut stream: impl Read + Write, line: &str, body: &str) -> (u16, Value) {
+    send(&mut stream, line, body, "").unwrap();
+    answer(&mut stream)
+}
+
+const CHANGE: &str = "POST /v1/providers/zoom/password-changes";
+
+fn change(user: &str) -> String {
+    json!({"user": user, "new_password": "New-Passw0rd-1"}).to_string()
+}
+
+fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what} never came");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn it_ends_when_every_change_under_way_has_its_outcome_on_record() {
+    let world = World::with(Options {
+        users: 64,
+        ..Options::default()
+    });
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    fs::write(
+        world.path("repass.toml"),
+        format!("audit = {{ file = \"audit.jsonl\" }}\n{config}"),
+    )
+    .unwrap();
+    let matching = Matching {
+        times: u32::MAX,
+        ..Matching::default()
+    };
+    let action = Action {
+        delay_ms: 400,
+        ..Action::default()
+    };
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+    let serving = Serving::local(&world);
+    let mut sockets: Vec<TcpStream> = (1..=64)
+        .map(|number| {
+            let mut socket = serving.connect();
+            send(
+                &mut socket,
+                CHANGE,
+                &change(&format!("user{number:06}@example.com")),
+                "",
+            )
+            .unwrap();
+            socket
+        })
+        .collect();
+    wait_for("the changes", || {
+        let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap_or_default();
+        audit.matches("\"intent\"").count() == 64
+    });
+    // Half of the clients do not wait.
+    sockets.truncate(32);
+    serving.signal(Signal::TERM);
+    for socket in &mut sockets {
+        assert_eq!(answer(socket).0, 200);
+    }
+    assert_eq!(serving.end(), Some(0));
+    assert_eq!(world.changes(), 64);
+    let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    assert_eq!(audit.matches("\"applied\"").count(), 64, "{audit}");
+    assert!(
+        !audit.contains("abandoned") && !audit.contains("Passw0rd"),
+        "{audit}"
+    );
+}
+
+#[test]
+fn slow_clients_do_not_keep_others_out() {
+    let world = World::new();
+    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--max-connections", "50"]);
+    let slow: Vec<TcpStream> = (0..300)
+        .map(|number| {
+            let mut socket = serving.connect();
+            // One that had to go by now takes nothing.
+            let _ = socket.write_all(&b"POST /v1/providers/zoom"[..number % 23]);
+            socket
+        })
+        .collect();
+    assert_eq!(ask(serving.connect(), CHANGE, &change(ALICE)).0, 200);
+    drop(slow);
+}
+
+#[test]
+fn a_unix_socket_is_its_owner_s_and_gone_at_the_end() {
+    let world = World::new();
+    let serving = Serving::start(&world, &["--listen", "unix:repass.sock"]);
+    let mode = fs::metadata(world.path("repass.sock"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!((mode & 0o777, &*serving.listening), (0o600, "unix:repass.sock"));
+    let socket = UnixStream::connect(world.path("repass.sock")).unwrap();
+    assert_eq!(ask(socket, CHANGE, &change(ALICE)).0, 200);
+    let run = world.run(&["serve", "--listen", "unix:repass.sock"], "");
+    assert!(run.code == 2 && run.stderr.contains("cannot listen"), "{run:?}");
+    serving.signal(Signal::INT);
+    assert_eq!(serving.end(), Some(0));
+    assert!(!world.path("repass.sock").exists());
+}
+
+#[test]
+fn what_others_can_reach_needs_tls_and_a_token() {
+    let world = World::new();
+    world.secret("shown", "canary-token-8151-0001");
+    world.secret("short", "short");
+    fs::write(world.path("open"), "canary-token-8151-0001").unwrap();
+    for (arguments, told) in [
+        (
+            &["--listen", "0.0.0.0:0"][..],
+            "--tls-cert and --tls-key, and --token-file",
+        ),
+        (
+            &["--listen", "0.0.0.0:0", "--token-file", "shown"],
+            "give --tls-cert",
+        ),
+        (&["--token-file", "short"], "at least 16"),
+        (&["--token-file", "open"], "chmod 600"),
+        (&["--token-file", "none"], "cannot open"),
+        (&["--tls-cert", "token"], "--tls-key"),
+        (
+            &["--tls-cert", "token", "--tls-key", "token"],
+            "no readable PEM certificate",
+        ),
+        (&["--listen", "somewhere"], "must be ADDRESS:PORT"),
+    ] {
+        let run = world.run(&[&["serve"], arguments].concat(), "");
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(told), "{told}: {run:?}");
+        assert!(!run.stderr.contains("canary"), "{run:?}");
+    }
+    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
+    assert_eq!(ask(serving.connect(), CHANGE, &change(ALICE)).0, 401);
+    assert_eq!(ask(serving.connect(), "GET /healthz", "").0, 200);
+    let mut socket = serving.connect();
+    send(
+        &mut socket,
+        CHANGE,
+        &change(ALICE),
+        "authorization: Bearer canary-token-8151-0001\r\n",
+    )
+    .unwrap();
+    assert_eq!(answer(&mut socket).0, 200);
+}
+
+#[test]
+fn the_configuration_is_read_anew_when_told() {
+    let world = World::new();
+    let serving = Serving::local(&world);
+    let names = || {
+        let (_, told) = ask(serving.connect(), "GET /v1/providers", "");
+        let names = told["providers"].as_array().unwrap().iter();
+        names
+            .map(|it| it["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(), ["portal", "zoom"]);
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let second = config.split_once("[providers.portal]").unwrap().1;
+    fs::write(
+        world.path("repass.toml"),
+        format!("{config}[providers.second]{second}"),
+    )
+    .unwrap();
+    serving.signal(Signal::HUP);
+    wait_for("the new provider", || names() == ["portal", "second", "zoom"]);
+    // One that is not good changes nothing.
+    fs::write(world.path("repass.toml"), "nonsense").unwrap();
+    serving.signal(Signal::HUP);
+    assert_eq!(names(), ["portal", "second", "zoom"]);
+}
+
+/// A key pair of a test's own, whose certificate vouches for itself.
+struct Made {
+    pem: String,
+    key: String,
+    der: rustls::pki_types::CertificateDer<'static>,
+    key_der: Vec<u8>,
+}
+
+fn made() -> Made {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    Made {
+        pem: made.cert.pem(),
+        key: made.signing_key.serialize_pem(),
+        der: made.cert.der().clone(),
+        key_der: made.signing_key.serialize_der(),
+    }
+}
+
+fn encrypted(
+    serving: &Serving,
+    trusted: &Made,
+    own: Option<&Made>,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.der.clone()).unwrap();
+    let crypto = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match own {
+        None => config.with_no_client_auth(),
+        Some(own) => {
+            let key = PrivateKeyDer::try_from(own.key_der.clone()).unwrap();
+            config.with_client_auth_cert(vec![own.der.clone()], key).unwrap()
+        }
+    };
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(tls, serving.connect())
+}
+
+#[test]
+fn its_certificate_is_read_anew_when_it_changes_and_clients_can_need_one() {
+    let world = World::new();
+    let (first, second, client) = (made(), made(), made());
+    let write = |made: &Made| {
+        fs::write(world.path("cert.pem"), &made.pem).unwrap();
+        world.secret("key.pem", &made.key);
+    };
+    write(&first);
+    fs::write(world.path("clients.pem"), &client.pem).unwrap();
+    let tls = [
+        "--tls-cert",
+        "cert.pem",
+        "--tls-key",
+        "key.pem",
+        "--tls-client-ca",
+        "clients.pem",
+    ];
+    let serving = Serving::start(&world, &[&["--listen", "0.0.0.0:0"], &tls[..]].concat());
+    assert!(serving.listening.starts_with("https://"));
+    let health = |trusted: &Made, own: Option<&Made>| {
+        let mut stream = encrypted(&serving, trusted, own);
+        send(&mut stream, "GET /healthz", "", "").is_ok() && {
+            let mut text = String::new();
+            let _ = stream.read_to_string(&mut text);
+            text.starts_with("HTTP/1.1 200")
+        }
+    };
+    assert!(health(&first, Some(&client)));
+    assert!(!health(&first, None), "a client without a certificate is let in");
+    assert!(!health(&first, Some(&first)), "a client with another's is let in");
+    write(&second);
+    wait_for("the new certificate", || health(&second, Some(&client)));
+    assert!(!health(&first, Some(&client)));
+}
+
+#[test]
+fn its_description_can_be_printed() {
+    let world = World::new();
+    let run = world.run(&["serve", "--print-openapi"], "");
+    let api: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, &api["openapi"]), (0, &json!("3.1.0")));
+}
