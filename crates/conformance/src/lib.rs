@@ -6,6 +6,9 @@
 //! it by each [`Law`], and tells all of it in a [`Report`]. No opinion of the service enters: a service that
 //! always says "unknown" breaks [`Law::Doubt`], and one that never does breaks [`Law::Truth`].
 //!
+//! For an adapter that speaks HTTP all of that is there but the provider itself: [`OverHttp`] makes a subject of
+//! an adapter and a function that answers as the provider does. What follows is for other services.
+//!
 //! ```
 //! use std::sync::Arc;
 //!
@@ -65,6 +68,7 @@ mod check;
 mod drive;
 mod dropped;
 mod fault;
+mod http;
 mod law;
 mod order;
 mod report;
@@ -75,6 +79,7 @@ mod table;
 pub use check::{Suite, check};
 pub use drive::until_pending;
 pub use fault::{AnswerPart, Delay, Ending, Fault, RequestPart, When};
+pub use http::{Asked, OverHttp, Told};
 pub use law::Law;
 pub use report::{Counts, Outcome, Report, Row, Verdict};
 pub use subject::{By, Seen, Skip, Subject, World};

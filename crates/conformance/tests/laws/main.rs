@@ -11,6 +11,7 @@ mod faults;
 mod log;
 mod matrix;
 mod memory;
+mod over_http;
 mod services;
 mod storm;
 mod worlds;

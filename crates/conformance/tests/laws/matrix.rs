@@ -6,6 +6,7 @@ use repass_sandbox::{Provider, ZoomBody};
 use tokio::task::JoinSet;
 
 use crate::memory::InMemory;
+use crate::over_http;
 use crate::services::{full_stack, guarded, identity, zoom};
 
 async fn subjects() -> Vec<Box<dyn Subject>> {
@@ -21,6 +22,7 @@ async fn subjects() -> Vec<Box<dyn Subject>> {
         Box::new(zoom("Zoom, JSON, TLS", Json, ZoomBody::Json, true).await),
         Box::new(zoom("Zoom, auto", Auto, ZoomBody::Any, false).await),
         Box::new(json_only.second_request_counts()),
+        Box::new(over_http::zoom()),
         Box::new(identity("portal, change", CurrentPassword).await),
         Box::new(identity("portal, reset", Administrator).await),
         Box::new(guarded("guard: in order", false, false).await),

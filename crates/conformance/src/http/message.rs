@@ -1,0 +1,150 @@
+//! Requests and answers, as far as a provider in a function needs them.
+
+use std::fmt::Write as _;
+use std::io::{Error, ErrorKind, Result};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+const MOST: usize = 1 << 20;
+
+/// One request.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Asked {
+    /// The method: `PATCH`.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The path with its query, as it was sent: `/users/alice@example.com`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A header's value; names are taken in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body as text, without blanks around it.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).trim().to_owned()
+    }
+
+    /// The text of a field of a flat JSON body, if there is one.
+    pub fn json_text(&self, field: &str) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body.get(field)?.as_str().map(str::to_owned)
+    }
+
+    /// Reads a request's head, with whatever came of its body; `None` when the connection ends before.
+    pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<(Self, usize)>> {
+        let mut bytes = Vec::new();
+        let end = loop {
+            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end;
+            }
+            if bytes.len() > MOST || stream.read_buf(&mut bytes).await? == 0 {
+                return Ok(None);
+            }
+        };
+        let body = bytes.split_off(end + 4);
+        let head = String::from_utf8_lossy(&bytes);
+        let mut lines = head.split("\r\n");
+        let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+        let headers = lines.filter_map(|line| line.split_once(':'));
+        let asked = Self {
+            method: words.next().unwrap_or_default(),
+            path: words.next().unwrap_or_default(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect(),
+            body,
+        };
+        let length = asked.header("content-length").unwrap_or("0").parse::<usize>();
+        let length = length.ok().filter(|length| *length <= MOST);
+        let length = length.ok_or_else(|| Error::from(ErrorKind::InvalidData))?;
+        Ok(Some((asked, length)))
+    }
+
+    /// Reads on until there is this much of the body.
+    pub(super) async fn read_body(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        length: usize,
+    ) -> Result<()> {
+        while self.body.len() < length {
+            if stream.read_buf(&mut self.body).await? == 0 {
+                return Err(Error::from(ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the provider answers, and what it does.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+    pub(super) sets: Option<String>,
+}
+
+impl Told {
+    /// This status and body, and nothing is done. The body goes as JSON, unless it is a web page.
+    pub fn says(status: u16, body: impl Into<String>) -> Self {
+        let body = body.into();
+        let kind = if body.starts_with('<') {
+            "text/html"
+        } else {
+            "application/json"
+        };
+        Self {
+            status,
+            headers: vec![("content-type", kind.to_owned())],
+            body,
+            sets: None,
+        }
+    }
+
+    /// The same, and this is the user's password from now on.
+    pub fn sets(password: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
+        Self {
+            sets: Some(password.into()),
+            ..Self::says(status, body)
+        }
+    }
+
+    /// The same with a header.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn head(&self) -> String {
+        let mut head = format!("HTTP/1.1 {} Told\r\n", self.status);
+        for (name, value) in &self.headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        if self.status != 204 {
+            let _ = write!(head, "content-length: {}\r\n", self.body.len());
+        }
+        head + "\r\n"
+    }
+}

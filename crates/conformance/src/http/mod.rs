@@ -1,0 +1,193 @@
+//! Anyone's adapter over real HTTP: a provider in a function, with every fault of the catalogue.
+
+mod message;
+mod server;
+mod strike;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use repass_domain::{PasswordService, UserId};
+
+use crate::{By, Fault, Seen, Skip, Subject, World};
+
+pub use message::{Asked, Told};
+
+use server::Server;
+
+/// How the provider answers one request, when this is the user's password.
+type Provider = dyn Fn(&Asked, &str) -> Told + Send + Sync;
+
+/// Makes the adapter for a base URL.
+type Build = dyn Fn(&str) -> Arc<dyn PasswordService> + Send + Sync;
+
+/// An adapter that speaks HTTP, over a provider that is emulated on this machine.
+///
+/// The provider is a function: from a request, and the user's password at that moment, to an answer, which may
+/// [set](Told::sets) another password. It is all that has to be written; the server around it makes the faults,
+/// one to the next request that is not a GET, and counts what was really done. So an adapter that fetches tokens
+/// is given a fixed one here.
+///
+/// ```no_run
+/// use repass_conformance::{Asked, By, OverHttp, Told};
+/// # use std::sync::Arc;
+/// # fn adapter(base_url: &str) -> Arc<dyn repass_domain::PasswordService> { unreachable!("{base_url}") }
+///
+/// fn provider(asked: &Asked, _current: &str) -> Told {
+///     match (asked.method(), asked.path()) {
+///         ("PUT", "/users/alice@example.com") => Told::sets(asked.text(), 200, "{\"ok\":true}"),
+///         _ => Told::says(404, "{}"),
+///     }
+/// }
+///
+/// # async fn test() {
+/// let subject = OverHttp::new("mine", By::Administrator, adapter, provider);
+/// repass_conformance::check(&subject).await.assert();
+/// # }
+/// ```
+pub struct OverHttp {
+    name: String,
+    by: By,
+    user: String,
+    refusal: Option<String>,
+    secrets: Vec<String>,
+    build: Box<Build>,
+    provider: Arc<Provider>,
+    worlds: AtomicUsize,
+}
+
+impl OverHttp {
+    /// The adapter that `build` makes for a base URL, over this provider. Its user is `alice@example.com`.
+    pub fn new(
+        name: impl Into<String>,
+        by: By,
+        build: impl Fn(&str) -> Arc<dyn PasswordService> + Send + Sync + 'static,
+        provider: impl Fn(&Asked, &str) -> Told + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            by,
+            user: "alice@example.com".to_owned(),
+            refusal: None,
+            secrets: Vec::new(),
+            build: Box::new(build),
+            provider: Arc::new(provider),
+            worlds: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same with another user, for providers that take other ids.
+    pub fn user(mut self, id: impl Into<String>) -> Self {
+        self.user = id.into();
+        self
+    }
+
+    /// The same with the body of a refusal as this provider writes it, in which `%PASSWORD%` stands for the new
+    /// password: [`Fault::Echoed`] says it with 400, and [`Fault::RefusedWithin`], which cannot happen without, with
+    /// 200.
+    pub fn refusal(mut self, body: impl Into<String>) -> Self {
+        self.refusal = Some(body.into());
+        self
+    }
+
+    /// The same with one more secret that must never be told, such as the adapter's token.
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secrets.push(secret.into());
+        self
+    }
+}
+
+#[async_trait]
+impl Subject for OverHttp {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn by(&self) -> By {
+        self.by
+    }
+
+    /// # Panics
+    /// If this machine lets nobody listen, or the user is not a valid id: both are the tester's.
+    async fn world(&self) -> Box<dyn World> {
+        let number = self.worlds.fetch_add(1, Ordering::Relaxed);
+        let server = Server::start(Arc::clone(&self.provider), password(number, 0)).await;
+        let server = server.unwrap_or_else(|error| panic!("cannot listen on this machine: {error}"));
+        let user = self.user.parse().unwrap_or_else(|error| panic!("{error}"));
+        Box::new(OneUser {
+            number,
+            user,
+            refusal: self.refusal.clone(),
+            secrets: self.secrets.clone(),
+            service: (self.build)(&server.base_url()),
+            server,
+        })
+    }
+}
+
+impl std::fmt::Debug for OverHttp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OverHttp")
+            .field("name", &self.name)
+            .field("by", &self.by)
+            .finish_non_exhaustive()
+    }
+}
+
+struct OneUser {
+    number: usize,
+    user: UserId,
+    refusal: Option<String>,
+    secrets: Vec<String>,
+    service: Arc<dyn PasswordService>,
+    server: Server,
+}
+
+// Unlike any other text there is, and to most providers' taste.
+fn password(world: usize, n: usize) -> String {
+    format!("Qx7c-{world:03}-{n}-zR")
+}
+
+#[async_trait]
+impl World for OneUser {
+    fn service(&self) -> Arc<dyn PasswordService> {
+        Arc::clone(&self.service)
+    }
+
+    fn user(&self) -> UserId {
+        self.user.clone()
+    }
+
+    fn current(&self) -> String {
+        self.password(0)
+    }
+
+    fn password(&self, n: usize) -> String {
+        password(self.number, n)
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        self.secrets.clone()
+    }
+
+    async fn inject(&self, fault: Fault) -> Result<(), Skip> {
+        if fault == Fault::RefusedWithin && self.refusal.is_none() {
+            return Err(Skip::because("how it refuses was not told"));
+        }
+        self.server.arm(fault, self.refusal.clone()).await;
+        Ok(())
+    }
+
+    async fn heal(&self) {
+        self.server.heal();
+    }
+
+    async fn seen(&self) -> Seen {
+        self.server.seen()
+    }
+
+    async fn accepts(&self, password: &str) -> bool {
+        self.server.accepts(password)
+    }
+}
