@@ -53,6 +53,8 @@ mod accounts;
 pub mod cli;
 pub mod config;
 mod guards;
+#[cfg(doctest)]
+mod guide;
 mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -64,8 +66,3 @@ pub use config::{Config, ConfigError};
 pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules, describe_metrics};
 pub use repass_domain::*;
 pub use services::{Services, ServicesBuilder, UnknownProvider};
-
-// The README's Rust is compiled with the documentation's tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -13,7 +13,8 @@ pub enum ErrorKind {
     /// [`Error::field_problems`](crate::Error::field_problems) tells what is wrong with it. Mend
     /// the call.
     InvalidRequest,
-    /// The provider cannot do this at all. See [`Capabilities`](crate::Capabilities).
+    /// The provider cannot do this at all, or the configuration does not allow it. See
+    /// [`Capabilities`](crate::Capabilities).
     Unsupported,
     /// The new password breaks the rules in [`Error::violations`](crate::Error::violations).
     /// Ask for another one.

@@ -6,6 +6,8 @@
 mod args;
 mod call;
 mod commands;
+#[cfg(test)]
+mod errors_page;
 mod exit;
 mod hardening;
 mod logging;

@@ -1,0 +1,24 @@
+//! The Rust of the guide and the README, compiled and run with the documentation's tests.
+
+macro_rules! pages {
+    ($($name:ident: $path:literal,)*) => {
+        $(
+            #[doc = include_str!(concat!("../../../", $path))]
+            struct $name;
+        )*
+    };
+}
+
+pages! {
+    Readme: "README.md",
+    Index: "docs/guide/index.md",
+    Start: "docs/guide/start.md",
+    Configure: "docs/guide/configure.md",
+    Errors: "docs/guide/errors.md",
+    Unknown: "docs/guide/unknown.md",
+    Testing: "docs/guide/testing.md",
+    Operating: "docs/guide/operating.md",
+    AddingAProvider: "docs/guide/adding-a-provider.md",
+    Security: "docs/guide/security.md",
+    Evidence: "docs/guide/evidence.md",
+}

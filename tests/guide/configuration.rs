@@ -1,0 +1,62 @@
+//! The configurations in the guide, and the keys it tells.
+
+use repass::Config;
+
+use crate::pages::{all, read, samples};
+
+#[test]
+fn every_sample_of_a_configuration_loads() {
+    let mut loaded = 0;
+    for (path, page) in all() {
+        for sample in samples(&page)
+            .iter()
+            .filter(|it| it.language == "toml" && !it.before.contains("Cargo.toml"))
+        {
+            if let Err(error) = Config::from_toml(&sample.text) {
+                panic!("{path}:\n{}\n{error}", sample.text);
+            }
+            loaded += 1;
+        }
+    }
+    assert!(loaded > 4, "the samples were found");
+}
+
+/// The keys that the readers of the configuration ask for.
+fn keys() -> Vec<String> {
+    let mut keys = Vec::new();
+    for file in ["decode.rs", "own.rs"] {
+        let code = read(&format!("crates/app/src/config/{file}"));
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        for reader in [
+            "text",
+            "choice",
+            "required_text",
+            "required_choice",
+            "required_secret",
+            "duration",
+            "count",
+            "file",
+            "section",
+        ] {
+            let call = format!(".{reader}(\"");
+            let calls = code.split(&call).skip(1);
+            keys.extend(calls.map(|call| call.split('"').next().unwrap().to_owned()));
+        }
+        // Rules are read by a table.
+        let rules = code.split("\n    (\"").skip(1);
+        let rules = rules.filter(|rule| rule.contains("Shape::"));
+        keys.extend(rules.map(|rule| rule.split('"').next().unwrap().to_owned()));
+    }
+    keys
+}
+
+#[test]
+fn every_key_is_told() {
+    let page = read("docs/guide/configure.md");
+    let keys = keys();
+    assert!(keys.len() > 40, "the keys were found: {keys:?}");
+    for key in keys {
+        let told = page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = "));
+        assert!(told, "configure.md does not tell `{key}`");
+    }
+}
