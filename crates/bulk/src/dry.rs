@@ -1,9 +1,10 @@
 //! A run that is only looked at: every row is judged, nothing is sent or kept.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{Authority, CallContext, Error, ErrorKind, UserId, Violation};
+use repass_domain::{Authority, CallContext, Error, ErrorKind, PreflightService, UserId, Violation};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -68,7 +69,8 @@ pub async fn preflight(
         tokio::select! {
             next = judged.recv(), if asking.len() < concurrency => match next {
                 Some(Judged { refusal: None, line, user: Some(user), place: Some(place) }) => {
-                    asking.spawn(ask(providers[place].clone(), place, line, user, budget));
+                    let service = providers[place].preflight.clone();
+                    asking.spawn(ask(service, place, line, user, budget));
                 }
                 Some(bad) => told.push_back(bad),
                 None if asking.is_empty() => break,
@@ -102,9 +104,15 @@ fn is_about_the_user(kind: ErrorKind) -> bool {
     )
 }
 
-async fn ask(provider: Provider, place: usize, line: u64, user: UserId, budget: Duration) -> Judged {
+async fn ask(
+    service: Option<Arc<dyn PreflightService>>,
+    place: usize,
+    line: u64,
+    user: UserId,
+    budget: Duration,
+) -> Judged {
     let cx = CallContext::with_budget(budget);
-    let refusal = match &provider.preflight {
+    let refusal = match service {
         Some(service) => service.preflight(&cx, &user).await.err(),
         None => None,
     };

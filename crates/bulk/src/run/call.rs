@@ -1,5 +1,7 @@
 //! One change, sent or probed, and what became of it.
 
+use std::sync::Arc;
+
 use repass_domain::{
     Attempt, CallContext, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
 };
@@ -21,7 +23,7 @@ pub(super) struct Done {
 
 /// Sends a change, and settles it where that is wanted, or only settles it.
 pub(super) async fn make(
-    provider: Provider,
+    provider: Arc<Provider>,
     work: Work,
     change: PasswordChange,
     on_unknown: OnUnknown,

@@ -15,6 +15,8 @@ use crate::{Outcome, Problem, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
+// The fact that the run and its file of secrets were made whole.
+const BEGUN: &str = "begun";
 // So many rows are taken in with one commit.
 const TAKEN_AT_ONCE: usize = 4096;
 
@@ -29,11 +31,17 @@ pub struct Run {
 }
 
 impl Run {
-    /// Makes the folder, which must not be there yet, and notes the terms.
+    /// Makes the folder, which must not be there yet, and the file of secrets, if there is to be one. The run has
+    /// begun when this returns; what is left of it after an earlier crash is refused by everybody, because nothing
+    /// can have been sent.
     ///
     /// # Errors
-    /// It is there, or cannot be made.
-    pub fn create(folder: &Path, terms: &Terms) -> Result<Self, Problem> {
+    /// Either is there already, or cannot be made; then nothing is left of the folder.
+    pub fn create(
+        folder: &Path,
+        mut terms: Terms,
+        secrets: Option<(PathBuf, SecretsTo)>,
+    ) -> Result<(Self, Terms), Problem> {
         let shown = folder.display();
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
             Problem::usage(match error.kind() {
@@ -43,6 +51,19 @@ impl Run {
                 _ => format!("cannot make the folder {shown}: {error}"),
             })
         })?;
+        let made = Self::made(folder, &mut terms, secrets);
+        if made.is_err() {
+            // The problem is what there is to tell, whether the folder goes or not.
+            let _ = fs::remove_dir_all(folder);
+        }
+        made.map(|run| (run, terms))
+    }
+
+    fn made(
+        folder: &Path,
+        terms: &mut Terms,
+        secrets: Option<(PathBuf, SecretsTo)>,
+    ) -> Result<Self, Problem> {
         let lock = locked(folder)?;
         let path = folder.join(JOURNAL);
         // SQLite would make it for all to read.
@@ -55,29 +76,16 @@ impl Run {
             Problem::machine(format!("cannot write the journal {}: {error}", path.display()))
         })?;
         let journal = Journal::create(&path)?;
+        if let Some((path, to)) = secrets {
+            terms.make_secrets(path, to)?;
+        }
         terms.note(&journal)?;
+        journal.note(BEGUN, "yes")?;
         Ok(Self {
             folder: folder.to_owned(),
             journal,
             lock,
         })
-    }
-
-    /// Makes the file of secrets for this run and notes it in the terms. Where that fails, the run is taken back,
-    /// folder and all: nothing was begun.
-    ///
-    /// # Errors
-    /// The file is there already, or cannot be made.
-    pub fn seal_to(self, mut terms: Terms, path: PathBuf, to: SecretsTo) -> Result<(Self, Terms), Problem> {
-        let made = terms.make_secrets(path, to);
-        match made.and_then(|()| terms.note(&self.journal)) {
-            Ok(()) => Ok((self, terms)),
-            Err(problem) => {
-                // The problem is what there is to tell, whether the folder goes or not.
-                let _ = fs::remove_dir_all(&self.folder);
-                Err(problem)
-            }
-        }
     }
 
     /// Opens a run to go on with it. What was under way when it was killed is unknown from now on.
@@ -238,7 +246,14 @@ pub(crate) fn reader(folder: &Path) -> Result<Reader, Problem> {
             "{shown} is not the folder of a run: {JOURNAL}: {error}"
         )));
     }
-    Reader::open(&path)
+    let journal = Reader::open(&path)?;
+    if journal.fact(BEGUN)?.is_none() {
+        return Err(Problem::usage(format!(
+            "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and begin anew",
+            folder.display()
+        )));
+    }
+    Ok(journal)
 }
 
 fn locked(folder: &Path) -> Result<File, Problem> {

@@ -1,6 +1,6 @@
 //! One session of a run, from its threads' start to their end.
 
-use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -76,7 +76,7 @@ impl Run {
             .spawn(move || pump.run(&ordered))
             .map_err(|error| Problem::machine(format!("no thread for the journal: {error}")))?;
         let session_of_rows = Session {
-            providers,
+            providers: providers.into_iter().map(Arc::new).collect(),
             passwords: terms.passwords,
             controls,
             operator,

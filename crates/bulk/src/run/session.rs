@@ -1,7 +1,7 @@
 //! Going on with a run: rows are begun as fast as the providers answer, and no faster than can be kept track of.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, mpsc as std_mpsc};
 
 use repass_domain::CallContext;
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +19,7 @@ use crate::journal::{Ended, State};
 use crate::{Outcome, Passwords, Problem, Provider};
 
 pub(super) struct Session {
-    pub(super) providers: Vec<Provider>,
+    pub(super) providers: Vec<Arc<Provider>>,
     pub(super) passwords: Passwords,
     pub(super) controls: Controls,
     pub(super) operator: Operator,
@@ -126,7 +126,7 @@ impl Session {
     }
 
     pub(super) fn call(&mut self, Ready { work, change, .. }: Ready) {
-        let provider = self.providers[work.provider].clone();
+        let provider = Arc::clone(&self.providers[work.provider]);
         let cx = CallContext::with_budget(self.controls.budget);
         let row = (work.line, work.before);
         let call = call::make(provider, work, change, self.controls.on_unknown, cx);

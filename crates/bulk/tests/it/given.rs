@@ -40,7 +40,7 @@ fn expected() -> Vec<(u64, Outcome, Option<String>)> {
 #[tokio::test]
 async fn are_sent_as_they_stream_in_blanks_included() {
     let world = World::new(&["ann", "bob", "carol"]);
-    let run = Run::create(&world.run(), &terms()).unwrap();
+    let (run, _) = Run::create(&world.run(), terms(), None).unwrap();
     let (run, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
     assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
     assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
@@ -53,7 +53,7 @@ async fn are_sent_as_they_stream_in_blanks_included() {
 #[tokio::test]
 async fn are_read_again_for_rows_that_were_taken_in() {
     let world = World::new(&["ann", "bob", "carol"]);
-    let mut run = Run::create(&world.run(), &terms()).unwrap();
+    let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
     run.take_in(World::input(TEXT, Passwords::Given).unwrap())
         .unwrap();
     assert_eq!(run.facts().unwrap().tally.pending, 3);
@@ -68,7 +68,7 @@ async fn another_input_than_before_is_noticed() {
         "user,new_password\nann,New-1\nbob,New-2\ncarol,New-3\nx,y\n\ndora,New-4\n",
     ] {
         let world = World::new(&["ann", "bob", "carol"]);
-        let mut run = Run::create(&world.run(), &terms()).unwrap();
+        let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
         run.take_in(World::input(TEXT, Passwords::Given).unwrap())
             .unwrap();
         let (_, stopped) = world.feed(run, &terms(), vec![source(text)], controls()).await;

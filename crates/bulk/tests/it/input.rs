@@ -12,7 +12,7 @@ fn read(text: impl AsRef<[u8]>, passwords: Passwords) -> Vec<(u64, Option<String
         provider: None,
         secrets: None,
     };
-    let mut run = Run::create(&world.run(), &terms).unwrap();
+    let (mut run, _) = Run::create(&world.run(), terms, None).unwrap();
     let source = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
     let names = repass_bulk::Names::new(["zoom", "portal"], Some("zoom"));
     let input = repass_bulk::Input::new(source, "users.csv", names, passwords).unwrap();

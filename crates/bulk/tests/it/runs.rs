@@ -71,7 +71,7 @@ async fn a_run_belongs_to_one_process_and_one_folder() {
     assert!(second.contains("another process is at this run"), "{second}");
     drop(run);
     assert!(!repass_bulk::Run::is_under_way(&world.run()));
-    let again = repass_bulk::Run::create(&world.run(), &terms)
+    let again = repass_bulk::Run::create(&world.run(), terms, None)
         .unwrap_err()
         .to_string();
     assert!(again.contains("repass bulk resume"), "{again}");
@@ -79,4 +79,21 @@ async fn a_run_belongs_to_one_process_and_one_folder() {
         .unwrap_err()
         .to_string();
     assert!(none.contains("is not the folder of a run"), "{none}");
+}
+
+#[test]
+fn a_run_that_was_stopped_before_it_began_is_not_gone_on_with() {
+    // As a crash leaves it before its file of secrets is made: a journal that nobody has begun.
+    let world = World::new(&["ann"]);
+    let (run, _) = world.begin(&["ann"]);
+    drop(run);
+    let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
+    journal
+        .execute("DELETE FROM facts WHERE name = 'begun'", [])
+        .unwrap();
+    let problem = repass_bulk::Run::open(&world.run()).unwrap_err().to_string();
+    assert!(
+        problem.contains("before it began") && problem.contains("nothing was sent"),
+        "{problem}"
+    );
 }

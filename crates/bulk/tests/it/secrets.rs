@@ -16,8 +16,7 @@ async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
         secrets: None,
     };
     let to = SecretsTo::Passphrase("correct horse".into());
-    let run = Run::create(&world.run(), &terms).unwrap();
-    let (mut run, terms) = run.seal_to(terms, world.secrets_file(), to).unwrap();
+    let (mut run, terms) = Run::create(&world.run(), terms, Some((world.secrets_file(), to))).unwrap();
     let input = World::input("user\nann\ndown\n", Passwords::Generated).unwrap();
     run.take_in(input).unwrap();
     let (run, _) = world.go(run, &terms, controls()).await;
@@ -117,8 +116,8 @@ fn a_file_that_is_there_stays_as_it_is() {
         provider: None,
         secrets: None,
     };
-    let run = Run::create(&world.run(), &terms).unwrap();
-    let problem = run.seal_to(terms, world.secrets_file(), world.to()).unwrap_err();
+    let to = Some((world.secrets_file(), world.to()));
+    let problem = Run::create(&world.run(), terms, to).unwrap_err();
     assert!(!world.run().exists());
     assert!(problem.to_string().contains("exists already"), "{problem}");
     assert_eq!(fs::read_to_string(world.secrets_file()).unwrap(), "precious");

@@ -74,8 +74,8 @@ impl World {
             provider: None,
             secrets: None,
         };
-        let run = Run::create(&self.run(), &terms).unwrap();
-        let (mut run, terms) = run.seal_to(terms, self.secrets_file(), self.to()).unwrap();
+        let (mut run, terms) =
+            Run::create(&self.run(), terms, Some((self.secrets_file(), self.to()))).unwrap();
         let text = format!("user\n{}\n", users.join("\n"));
         run.take_in(Self::input(&text, Passwords::Generated).unwrap())
             .unwrap();

@@ -91,11 +91,7 @@ pub(super) async fn run(
         secrets: None,
     };
     let (run, terms, input) = blocking(move || {
-        let run = Run::create(&folder, &terms)?;
-        let (mut run, terms) = match target {
-            Some((path, to)) => run.seal_to(terms, path, to)?,
-            None => (run, terms),
-        };
+        let (mut run, terms) = Run::create(&folder, terms, target)?;
         if streamed {
             return Ok((run, terms, Some(input)));
         }
