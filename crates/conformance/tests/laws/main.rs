@@ -13,5 +13,6 @@ mod matrix;
 mod memory;
 mod over_http;
 mod services;
+mod sidecar;
 mod storm;
 mod worlds;

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use crate::memory::InMemory;
 use crate::over_http;
 use crate::services::{full_stack, guarded, identity, zoom};
+use crate::sidecar::served;
 
 async fn subjects() -> Vec<Box<dyn Subject>> {
     use BodyEncoding::{Auto, FormData, Json};
@@ -43,6 +44,18 @@ async fn subjects() -> Vec<Box<dyn Subject>> {
         Box::new(full_stack("full stack, portal change, TLS", Identity, CurrentPassword, true).await),
         Box::new(full_stack("full stack, portal reset, plain", Identity, Administrator, false).await),
         Box::new(full_stack("full stack, portal reset, TLS", Identity, Administrator, true).await),
+        Box::new(served(
+            full_stack("", Zoom, Administrator, false).await,
+            "sidecar, Zoom",
+        )),
+        Box::new(served(
+            full_stack("", Identity, CurrentPassword, false).await,
+            "sidecar, portal change",
+        )),
+        Box::new(served(
+            full_stack("", Identity, Administrator, true).await,
+            "sidecar, portal reset, TLS",
+        )),
     ]
 }
 

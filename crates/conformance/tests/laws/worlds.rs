@@ -114,7 +114,8 @@ impl Place {
             let refused = [401, 415, 429]
                 .iter()
                 .filter_map(|status| it.statuses.get(status));
-            it.received - refused.sum::<u64>()
+            // What a world before had sent may be answered in this one.
+            it.received.saturating_sub(refused.sum::<u64>())
         })
         .sum()
     }
