@@ -15,69 +15,68 @@ use super::own::Own;
 use super::problem::Problems;
 use crate::secret::SecretRef;
 
-/// One provider, by its kind.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ProviderConfig {
-    /// Zoom.
-    #[cfg(feature = "zoom")]
-    Zoom(ZoomProvider),
-    /// A UiPath identity portal.
-    #[cfg(feature = "identity")]
-    Identity(IdentityProvider),
+macro_rules! kinds {
+    ($($kind:literal => $variant:ident($provider:ident), $doc:literal;)+) => {
+        /// One provider, by its kind.
+        #[derive(Debug, Clone, Serialize)]
+        #[serde(tag = "kind", rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum ProviderConfig {
+            $(#[doc = $doc] #[cfg(feature = $kind)] $variant($provider),)+
+        }
+
+        impl ProviderConfig {
+            /// The kind as the configuration spells it.
+            pub fn kind(&self) -> &'static str {
+                match *self {
+                    $(#[cfg(feature = $kind)] Self::$variant(_) => $kind,)+
+                }
+            }
+
+            /// How to reach it.
+            pub fn connection(&self) -> &Connection {
+                match *self {
+                    $(#[cfg(feature = $kind)] Self::$variant(ref provider) => &provider.connection,)+
+                }
+            }
+
+            #[cfg(feature = "cli")]
+            pub(super) fn connection_mut(&mut self) -> &mut Connection {
+                match *self {
+                    $(#[cfg(feature = $kind)] Self::$variant(ref mut provider) => &mut provider.connection,)+
+                }
+            }
+
+            /// The caller's own rules there.
+            pub fn own(&self) -> &Own {
+                match *self {
+                    $(#[cfg(feature = $kind)] Self::$variant(ref provider) => &provider.own,)+
+                }
+            }
+
+            pub(super) fn own_mut(&mut self) -> &mut Own {
+                match *self {
+                    $(#[cfg(feature = $kind)] Self::$variant(ref mut provider) => &mut provider.own,)+
+                }
+            }
+        }
+
+        $(#[cfg(feature = $kind)]
+        impl From<$provider> for ProviderConfig {
+            fn from(provider: $provider) -> Self {
+                Self::$variant(provider)
+            }
+        })+
+    };
+}
+
+// One row for each kind, which is a feature's name too.
+kinds! {
+    "zoom" => Zoom(ZoomProvider), "Zoom.";
+    "identity" => Identity(IdentityProvider), "A UiPath identity portal.";
 }
 
 impl ProviderConfig {
-    /// The kind as the configuration spells it.
-    pub fn kind(&self) -> &'static str {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(_) => "zoom",
-            #[cfg(feature = "identity")]
-            Self::Identity(_) => "identity",
-        }
-    }
-
-    /// How to reach it.
-    pub fn connection(&self) -> &Connection {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(ref zoom) => &zoom.connection,
-            #[cfg(feature = "identity")]
-            Self::Identity(ref identity) => &identity.connection,
-        }
-    }
-
-    #[cfg(feature = "cli")]
-    pub(super) fn connection_mut(&mut self) -> &mut Connection {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(ref mut zoom) => &mut zoom.connection,
-            #[cfg(feature = "identity")]
-            Self::Identity(ref mut identity) => &mut identity.connection,
-        }
-    }
-
-    /// The caller's own rules there.
-    pub fn own(&self) -> &Own {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(ref zoom) => &zoom.own,
-            #[cfg(feature = "identity")]
-            Self::Identity(ref identity) => &identity.own,
-        }
-    }
-
-    pub(super) fn own_mut(&mut self) -> &mut Own {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(ref mut zoom) => &mut zoom.own,
-            #[cfg(feature = "identity")]
-            Self::Identity(ref mut identity) => &mut identity.own,
-        }
-    }
-
     /// The published rules of this kind of provider.
     pub fn preset(&self) -> Preset {
         match *self {
@@ -136,13 +135,6 @@ impl ZoomProvider {
     }
 }
 
-#[cfg(feature = "zoom")]
-impl From<ZoomProvider> for ProviderConfig {
-    fn from(zoom: ZoomProvider) -> Self {
-        Self::Zoom(zoom)
-    }
-}
-
 /// A provider of kind `identity`.
 #[cfg(feature = "identity")]
 #[derive(Debug, Clone, Serialize)]
@@ -169,13 +161,6 @@ impl IdentityProvider {
             connection: Connection::new(base_url, auth),
             own: Own::default(),
         }
-    }
-}
-
-#[cfg(feature = "identity")]
-impl From<IdentityProvider> for ProviderConfig {
-    fn from(identity: IdentityProvider) -> Self {
-        Self::Identity(identity)
     }
 }
 
