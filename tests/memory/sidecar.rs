@@ -211,7 +211,7 @@ fn leaves_nothing(tls: bool) {
     let world = World::new(false, count);
     let serving = Serving::start(&world, tls);
     let clients = work(&serving, count, |client, number| {
-        assert_eq!(client.change(number), 200)
+        assert_eq!(client.change(number), 200);
     });
     assert_eq!(world.sandbox.changes(), count as usize);
     assert!(
