@@ -12,7 +12,7 @@ fn main() {
     println!("cargo::rustc-env=REPASS_FEATURES={}", features());
 }
 
-// Nothing else goes in, neither a time nor a place: the same sources give the same binary.
+// Nothing of the time or the machine goes in: the same sources give the same answer.
 fn commit() -> String {
     println!("cargo::rerun-if-env-changed=REPASS_COMMIT");
     if let Some(given) = env::var("REPASS_COMMIT").ok().filter(|it| !it.is_empty()) {

@@ -31,9 +31,9 @@ pub use provider::{ClientCredentials, IdentityProvider};
 #[cfg(feature = "zoom")]
 pub use provider::{ServerToServer, ZoomProvider};
 #[cfg(feature = "identity")]
-pub use repass_identity::Deployment;
+pub use repass_identity::{Deployment, IdentityConfig};
 #[cfg(feature = "zoom")]
-pub use repass_zoom::{BodyEncoding, Plan};
+pub use repass_zoom::{BodyEncoding, Plan, ZoomConfig};
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.
