@@ -98,32 +98,33 @@ pub(super) fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
 }
 
 /// Makes a call that goes on whatever becomes of the client, keeps its answer under the client's key and holds
-/// its place to the end. `lost` is the answer if the call comes to no end of its own.
+/// its place to the end. If it comes to no end of its own, the outcome of the attempt that `lost` gives is unknown.
 pub(super) async fn see_through(
     open: Option<Open>,
     place: OwnedSemaphorePermit,
     span: Span,
-    lost: Attempt,
+    lost: impl Fn() -> Attempt + Clone + Send + 'static,
     call: impl Future<Output = Answer> + Send + 'static,
 ) -> Answer {
-    let broken = broken(&lost);
+    let abandoned = lost.clone();
     let task = async move {
         let ended = AssertUnwindSafe(call).catch_unwind().await;
-        let answer = ended.unwrap_or_else(|_| self::broken(&lost));
+        let answer = ended.unwrap_or_else(|_| broken(lost()));
         if let Some(open) = open {
             open.answer(&answer);
         }
         drop(place);
         answer
     };
-    tokio::spawn(task.instrument(span)).await.unwrap_or(broken)
+    let ended = tokio::spawn(task.instrument(span)).await;
+    ended.unwrap_or_else(|_| broken(abandoned()))
 }
 
-fn broken(attempt: &Attempt) -> Answer {
+fn broken(attempt: Attempt) -> Answer {
     let error = Error::unknown(
         ErrorKind::Internal,
         "repass failed while the change was under way; please report it",
-        attempt.clone(),
+        attempt,
     );
     Problem::of_call(&error).answer()
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/providers/{provider}/password-changes`
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
@@ -82,7 +84,10 @@ pub(crate) async fn change(
     drop(body);
     let place = place(&shared)?;
     let span = trace::span(&headers, "change");
-    let lost = Attempt::new(service.provider());
+    let lost = {
+        let service = Arc::clone(&service);
+        move || Attempt::new(service.provider())
+    };
     let call = async move {
         let made = made(&shared, &*service, &change).await;
         drop(change);

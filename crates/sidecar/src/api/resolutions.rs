@@ -106,7 +106,10 @@ pub(crate) async fn resolve(
     drop(body);
     let place = place(&shared)?;
     let span = trace::span(&headers, "resolve");
-    let lost = attempt.clone();
+    let lost = {
+        let attempt = attempt.clone();
+        move || attempt.clone()
+    };
     let call = async move {
         let probed = service.resolve(&shared.call_context(), &attempt, &change).await;
         drop(change);
