@@ -1,11 +1,12 @@
 //! What the sidecar costs beside the library that it is made of: processor time per request, and what it adds to
 //! a call's time when the provider takes 50 ms.
 //!
-//! `cargo run --release -p repass-tests --bin sidecar_load`; fails if a bar is missed. Linux only.
+//! `cargo run --release -p repass-tests --bin sidecar_load`; fails if a bar is missed. `REPASS` names another binary
+//! than the one that it builds. Linux only.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +28,21 @@ const MOST_TIMES: f64 = 2.5;
 const MOST_ADDED: Duration = Duration::from_millis(2);
 
 fn main() -> ExitCode {
+    // The library works in a process of its own, so that its time is its own too.
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("library") {
+        let config = arguments.next().unwrap_or_default();
+        let (count, round) = (number(arguments.next()), number(arguments.next()));
+        let report = runtime().block_on(library(Path::new(&config), count, round));
+        println!("{} {}", report.0.as_nanos(), report.1.as_nanos());
+        return ExitCode::SUCCESS;
+    }
+    let binary = std::env::var_os("REPASS").map_or_else(built, PathBuf::from);
+    runtime().block_on(compare(&binary))
+}
+
+/// The binary, built like this program.
+fn built() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = [
         "build",
@@ -37,24 +53,15 @@ fn main() -> ExitCode {
         "--bin",
         "repass",
     ];
-    let built = Command::new(cargo)
+    let status = Command::new(cargo)
         .args(build)
         .current_dir(repass_tests::root())
         .status();
     assert!(
-        built.is_ok_and(|status| status.success()),
+        status.is_ok_and(|status| status.success()),
         "the binary cannot be built"
     );
-    // The sandbox is a process of its own, so that the library's time is the library's alone.
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("library") {
-        let config = arguments.next().unwrap_or_default();
-        let (count, round) = (number(arguments.next()), number(arguments.next()));
-        let report = runtime().block_on(library(Path::new(&config), count, round));
-        println!("{} {}", report.0.as_nanos(), report.1.as_nanos());
-        return ExitCode::SUCCESS;
-    }
-    runtime().block_on(compare())
+    repass_tests::root().join("target/release/repass")
 }
 
 fn number(text: Option<String>) -> u32 {
@@ -65,7 +72,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"))
 }
 
-async fn compare() -> ExitCode {
+async fn compare(binary: &Path) -> ExitCode {
     let options = Options {
         users: REQUESTS,
         zoom: ZoomOptions {
@@ -90,7 +97,7 @@ async fn compare() -> ExitCode {
         sandbox.zoom_base_url()
     );
     fs::write(&config, text).unwrap_or_else(|error| panic!("{error}"));
-    let serving = Serving::start(&config);
+    let serving = Serving::start(binary, &config);
     let mut rounds = Vec::new();
     println!("{REQUESTS} requests, {IN_FLIGHT} in flight: µs of CPU each");
     for round in 0..3 {
@@ -268,8 +275,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(config: &Path) -> Self {
-        let binary = repass_tests::root().join("target/release/repass");
+    fn start(binary: &Path, config: &Path) -> Self {
         let mut command = Command::new(binary);
         command
             .arg("-c")

@@ -9,8 +9,9 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use repass_sidecar::{Options, Sidecar, Token};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -58,6 +59,9 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     print_openapi: bool,
 }
+
+/// How often times are put into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What is told when everything is ready.
 #[derive(Debug, Serialize)]
@@ -142,7 +146,7 @@ fn token(file: &Path) -> Result<Token, Stop> {
 }
 
 // Before anything is counted.
-fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, Stop> {
+fn recorder() -> Result<PrometheusHandle, Stop> {
     let seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
@@ -150,6 +154,14 @@ fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, Stop> {
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| Stop::internal(error.to_string()))?;
+    // Times are kept one by one until they are put into their buckets, which nobody may ever ask for.
+    let upkept = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkept.run_upkeep();
+        }
+    });
     Ok(handle)
 }
 
