@@ -133,6 +133,33 @@ fn no_second_tls_stack_comes_in() {
 }
 
 #[test]
+fn the_library_takes_nothing_that_only_the_command_line_needs() {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let repass = packages.iter().find(|package| package["name"] == "repass");
+    let cli = repass.unwrap()["features"]["cli"].as_array().unwrap().iter();
+    let optional: Vec<&str> = cli.filter_map(|it| it.as_str()?.strip_prefix("dep:")).collect();
+    assert!(optional.contains(&"clap"), "the feature was read");
+    let library = [
+        "tree",
+        "-p",
+        "repass",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+        "--no-default-features",
+        "--features",
+        "identity,sandbox,zoom",
+    ];
+    for line in cargo(&library).lines() {
+        let name = line.split(' ').next().unwrap();
+        assert!(!optional.contains(&name), "{line}");
+    }
+}
+
+#[test]
 fn no_dependency_needs_a_newer_rust_than_is_promised() {
     let metadata: Value =
         serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version=1"])).unwrap();
