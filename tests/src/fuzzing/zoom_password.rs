@@ -3,10 +3,11 @@
 use repass::{Attempt, CallContext, PasswordService as _, Resolution};
 use repass_transport::Answer;
 use repass_zoom::{BodyEncoding, ZoomConfig, ZoomService};
+use serde::Deserialize;
 
 use super::answer::answer;
 use super::call::{reset, secrets};
-use super::outcome::{self, json};
+use super::outcome;
 use super::peer::{Peer, wait};
 use super::shown;
 
@@ -55,14 +56,25 @@ pub fn check(answer: &Answer) {
 
 /// Whether it is one of Zoom's successes: 204, or another that says so by its code.
 pub(super) fn is_success(answer: &Answer) -> bool {
-    let says_so = || json(answer).is_some_and(|body| body["code"] == 0);
+    let says_so = || said(answer).is_some_and(|said| said.code == Some(0));
     answer.status() == 204 || answer.status().is_success() && says_so()
 }
 
 fn says(answer: &Answer, part: &str) -> bool {
-    let Some(body) = json(answer) else { return false };
-    let text = ["message", "error_message"]
-        .into_iter()
-        .find_map(|name| body[name].as_str());
-    body["code"] == 300 && text.is_some_and(|text| text.to_ascii_lowercase().contains(part))
+    let said = said(answer).filter(|said| said.code == Some(300));
+    let text = said.and_then(|said| said.message.or(said.error_message));
+    text.is_some_and(|text| text.to_ascii_lowercase().contains(part))
+}
+
+// No whole document: what stands beside these may be a number that nothing here can hold.
+#[derive(Deserialize)]
+struct Said {
+    code: Option<i64>,
+    message: Option<String>,
+    error_message: Option<String>,
+}
+
+fn said(answer: &Answer) -> Option<Said> {
+    let is_object = answer.is_complete() && answer.body().trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(answer.body()).ok())?
 }
