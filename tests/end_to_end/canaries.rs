@@ -4,8 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use repass_sandbox::{
     Action, IdentityOptions, Matching, OAuthClient, Options, Respond, ZoomOptions, ZoomRules,
@@ -30,9 +29,9 @@ fn forms(secret: &str) -> Vec<String> {
         secret.escape_default().to_string(),
         utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
         url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-        BASE64_STANDARD_NO_PAD.encode(secret),
-        BASE64_STANDARD.encode(format!("sandbox-client:{secret}")),
-        BASE64_STANDARD.encode(format!(":{secret}"))[4..].to_owned(),
+        Base64Unpadded::encode_string(secret.as_bytes()),
+        Base64::encode_string(format!("sandbox-client:{secret}").as_bytes()),
+        Base64::encode_string(format!(":{secret}").as_bytes())[4..].to_owned(),
     ]
 }
 

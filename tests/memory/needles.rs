@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Bytes of the shortest stretch that is looked for. A shorter one is found in any process by chance.
@@ -94,12 +93,12 @@ fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>, usize)> {
         let own = [0, 2, 3][shift]..shifted.len() * 8 / 6;
         all.push((
             "base64",
-            BASE64_STANDARD_NO_PAD.encode(&shifted)[own.clone()].into(),
+            Base64Unpadded::encode_string(&shifted)[own.clone()].into(),
             1,
         ));
         all.push((
             "base64url",
-            BASE64_URL_SAFE_NO_PAD.encode(&shifted)[own].into(),
+            Base64UrlUnpadded::encode_string(&shifted)[own].into(),
             1,
         ));
     }

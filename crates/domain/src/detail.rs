@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use base64::Engine as _;
-use base64::engine::GeneralPurpose;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -182,16 +180,11 @@ fn stands_in(secret: &str, text: &str) -> bool {
     if secret.len() > text.len() {
         return false;
     }
+    // Three bytes at a time: a quicker encoder leaves eight of a secret on the stack.
     let mut buffer = Zeroizing::new([0; 256]);
-    let mut encoded = |engine: &GeneralPurpose| {
-        let length = engine.encode_slice(secret, &mut *buffer);
-        length.is_ok_and(|length| {
-            text.as_bytes()
-                .windows(length)
-                .any(|window| window == &buffer[..length])
-        })
-    };
-    text.contains(secret) || encoded(&BASE64_STANDARD_NO_PAD) || encoded(&BASE64_URL_SAFE_NO_PAD)
+    text.contains(secret)
+        || Base64Unpadded::encode(secret.as_bytes(), &mut *buffer).is_ok_and(|form| text.contains(form))
+        || Base64UrlUnpadded::encode(secret.as_bytes(), &mut *buffer).is_ok_and(|form| text.contains(form))
 }
 
 /// What is looked for, and what stands in its place.
@@ -250,8 +243,8 @@ impl Needles {
             joined([secret], secret.len()),
             json(secret),
             html(secret),
-            Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(secret)),
-            Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(secret)),
+            Zeroizing::new(Base64Unpadded::encode_string(secret.as_bytes())),
+            Zeroizing::new(Base64UrlUnpadded::encode_string(secret.as_bytes())),
         ];
         for kept in KEPT {
             for blank in ["%20", "+"] {
@@ -352,7 +345,7 @@ mod tests {
         let scrubber = scrubber("Old-Passw0rd", "New-Passw0rd");
         let tracking = "v=2.0;clid=us02;rid=WEB_0123456789abcdef";
         assert_eq!(scrubber.scrub(tracking), tracking);
-        let encoded = BASE64_STANDARD_NO_PAD.encode("Old-Passw0rd");
+        let encoded = Base64Unpadded::encode_string(b"Old-Passw0rd");
         for echo in ["id=New-Passw0rd", &format!("id={encoded}")] {
             assert_eq!(scrubber.scrub(echo), "id=[redacted]");
         }
@@ -376,7 +369,7 @@ mod tests {
             "N%c3%a9%20w%26pass%2f2",
             "N%C3%A9+w%26pass%2F2",
             "N%c3%a9+w%26pass%2f2",
-            &BASE64_STANDARD_NO_PAD.encode("Né w&pass/2"),
+            &Base64Unpadded::encode_string("Né w&pass/2".as_bytes()),
         ];
         for echo in echoes {
             assert_eq!(scrubber.scrub(&format!("<{echo}>")), "<[redacted]>", "{echo}");

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64ct::{Base64, Encoding as _};
 use http::HeaderValue;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -94,7 +93,7 @@ impl Token {
     )]
     pub fn basic(id: &str, secret: &SecretString) -> Result<Self, InvalidToken> {
         let pair = Zeroizing::new(format!("{id}:{}", secret.expose_secret()));
-        let encoded = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
+        let encoded = Zeroizing::new(Base64::encode_string(pair.as_bytes()));
         Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)))
     }
 

@@ -1,7 +1,6 @@
 //! The forms in which a secret may come back, made by others' encoders than the scrubber's.
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded::byte_serialize;
 
@@ -46,8 +45,8 @@ pub(super) fn forms(secret: &str) -> Vec<String> {
         percent(COMPONENT),
         byte_serialize(secret.as_bytes()).collect(),
         html,
-        BASE64_STANDARD_NO_PAD.encode(secret),
-        BASE64_URL_SAFE_NO_PAD.encode(secret),
+        Base64Unpadded::encode_string(secret.as_bytes()),
+        Base64UrlUnpadded::encode_string(secret.as_bytes()),
         percent(NET).replace("%20", "+"),
     ]
 }

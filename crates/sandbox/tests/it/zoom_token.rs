@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
+use base64ct::{Base64, Encoding as _};
 use http::Method;
 use repass_sandbox::{MissingScope, Options, Provider, Sandbox, ZoomOptions};
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn zoom(zoom: ZoomOptions) -> Sandbox {
 }
 
 async fn ask(sandbox: &Sandbox, credentials: &str, query: &str, form: &str) -> Answer {
-    let basic = base64::engine::general_purpose::STANDARD.encode(credentials);
+    let basic = Base64::encode_string(credentials.as_bytes());
     let headers = [
         ("authorization", format!("Basic {basic}")),
         ("content-type", "application/x-www-form-urlencoded".to_owned()),

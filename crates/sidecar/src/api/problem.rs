@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use http::StatusCode;
 use repass_domain::{Attempt, Effect, Error, ErrorKind, Violation};
 use serde::Serialize;
@@ -170,12 +169,12 @@ fn status(error: &Error) -> StatusCode {
 
 /// An attempt as one word.
 fn handle(attempt: &Attempt) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(attempt).unwrap_or_default())
+    Base64UrlUnpadded::encode_string(&serde_json::to_vec(attempt).unwrap_or_default())
 }
 
 /// The attempt behind such a word.
 pub(super) fn attempt(handle: &str) -> Option<Attempt> {
-    let json = BASE64_URL_SAFE_NO_PAD.decode(handle).ok()?;
+    let json = Base64UrlUnpadded::decode_vec(handle).ok()?;
     // By way of `Value`, whose numbers are checked before they become a time.
     serde_json::from_value(serde_json::from_slice::<Value>(&json).ok()?).ok()
 }
@@ -381,7 +380,7 @@ mod tests {
         let lost = Attempt::new("zoom");
         assert_eq!(attempt(&handle(&lost)), Some(lost));
         let huge = r#"{"id":"00000000-0000-4000-8000-000000000000","provider":"zoom","at":{"secs_since_epoch":18446744073709551615,"nanos_since_epoch":4294967295}}"#;
-        let huge = BASE64_URL_SAFE_NO_PAD.encode(huge);
+        let huge = Base64UrlUnpadded::encode_string(huge.as_bytes());
         for other in ["", "x", "e30", "bm8", "äö", huge.as_str()] {
             assert_eq!(attempt(other), None, "{other}");
         }
