@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -45,14 +43,14 @@ impl fmt::Debug for Token {
 }
 
 /// Lets those in who show the token, if there is one. Whether the sidecar lives and is ready is told to anybody.
-pub(crate) async fn check(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) fn check<B>(shared: &Shared, request: &Request<B>) -> Result<(), Box<Response>> {
     let Some(token) = &shared.options.token else {
-        return next.run(request).await;
+        return Ok(());
     };
     let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
     let shown = request.headers().get(AUTHORIZATION).and_then(bearer);
     if is_open || shown.is_some_and(|shown| token.is(shown)) {
-        return next.run(request).await;
+        return Ok(());
     }
     let problem = Problem::new(
         StatusCode::UNAUTHORIZED,
@@ -62,7 +60,7 @@ pub(crate) async fn check(State(shared): State<Shared>, request: Request, next: 
     let mut answer = problem.into_response();
     let challenge = HeaderValue::from_static("Bearer realm=\"repass\"");
     answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    answer
+    Err(Box::new(answer))
 }
 
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {

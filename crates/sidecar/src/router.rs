@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::CONTENT_SECURITY_POLICY;
-use http::{StatusCode, Uri};
+use http::{Request, StatusCode, Uri};
+use tower_service::Service as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,11 +30,16 @@ pub(crate) fn router(shared: &Shared) -> Router {
     described(router, &Arc::new(api))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
-        .layer(axum::middleware::from_fn_with_state(
-            shared.clone(),
-            access::check,
-        ))
         .with_state(shared.clone())
+}
+
+/// Whatever is asked is answered here, if it may be asked.
+pub(crate) async fn answer(shared: &Shared, mut router: Router, request: Request<Body>) -> Response {
+    if let Err(answer) = access::check(shared, &request) {
+        return *answer;
+    }
+    let Ok(answer) = router.call(request).await;
+    answer
 }
 
 /// The description of all of it.

@@ -20,12 +20,11 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tower_service::Service as _;
 
 use crate::api::MOST_BYTES;
 use crate::directory::Directory;
 use crate::door::{Crowd, Place, Seal, Sealed, Tls};
-use crate::router::router;
+use crate::router::{answer, router};
 use crate::shared::{Options, Shared};
 
 /// The longest head of a request, in bytes.
@@ -94,8 +93,7 @@ impl Sidecar {
 
     /// Answers one request without a connection, for tests.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let Ok(response) = self.router.clone().call(request).await;
-        response
+        answer(&self.shared, self.router.clone(), request).await
     }
 
     /// Answers until `stop` ends. Then it takes no more connections and no more calls, answers those that are
@@ -162,7 +160,8 @@ impl Sidecar {
             };
             let open = u32::try_from(crowd.open()).unwrap_or(u32::MAX);
             metrics::gauge!("repass_sidecar_connections").set(f64::from(open));
-            connections.spawn(connection(accepted, place, self.router.clone(), stopped.clone()));
+            let routes = (self.shared.clone(), self.router.clone());
+            connections.spawn(connection(accepted, place, routes, stopped.clone()));
         }
     }
 }
@@ -176,14 +175,16 @@ impl fmt::Debug for Sidecar {
     }
 }
 
+type Routes = (Shared, Router);
+
 /// One connection, from its first byte to its last. A peer that goes away in the middle is its own business.
-async fn connection(accepted: Accepted, place: Place, router: Router, stopped: watch::Receiver<bool>) {
+async fn connection(accepted: Accepted, place: Place, routes: Routes, stopped: watch::Receiver<bool>) {
     match accepted {
-        Accepted::Unix(socket) => exchanges(socket, place, router, stopped, false).await,
+        Accepted::Unix(socket) => exchanges(socket, place, routes, stopped, false).await,
         Accepted::Tcp(socket, None) => {
             // Only slower without.
             let _ = socket.set_nodelay(true);
-            exchanges(socket, place, router, stopped, false).await;
+            exchanges(socket, place, routes, stopped, false).await;
         }
         Accepted::Tcp(socket, Some(tls)) => {
             let _ = socket.set_nodelay(true);
@@ -195,13 +196,13 @@ async fn connection(accepted: Accepted, place: Place, router: Router, stopped: w
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             if let Ok(encrypted) = encrypted {
-                exchanges(encrypted, place, router, stopped, true).await;
+                exchanges(encrypted, place, routes, stopped, true).await;
             }
         }
     }
 }
 
-async fn exchanges<S>(io: S, place: Place, router: Router, mut stopped: watch::Receiver<bool>, is_tls: bool)
+async fn exchanges<S>(io: S, place: Place, routes: Routes, mut stopped: watch::Receiver<bool>, is_tls: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -213,7 +214,7 @@ where
         let length = request.body().size_hint().exact();
         for_requests.begin(length, MOST_BYTES);
         let closes = length.is_none() || (is_tls && length != Some(0));
-        exchange(request, router.clone(), for_requests.clone(), closes)
+        exchange(request, routes.clone(), for_requests.clone(), closes)
     });
     let connection = http1::Builder::new()
         .max_buf_size(LONGEST_HEAD)
@@ -240,20 +241,18 @@ where
 
 async fn exchange(
     request: Request<Incoming>,
-    router: Router,
+    (shared, router): Routes,
     seal: Seal,
     closes: bool,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(seal.clone());
-    let mut router = router;
-    let mut response = router.call(request).await;
+    let mut response = answer(&shared, router, request).await;
     seal.end();
     // What has passed hyper, and what rustls has decrypted, is in buffers that only go with the connection.
-    if let (Ok(response), true) = (&mut response, closes) {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+    if closes {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
-    response
+    Ok(response)
 }

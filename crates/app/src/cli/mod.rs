@@ -21,11 +21,13 @@ mod stop;
 mod usage;
 mod version;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
 
-use args::Args;
+use args::{Args, Command};
 use exit::Exit;
 use output::Output;
 use signals::Signals;
@@ -46,7 +48,7 @@ pub fn main() -> ExitCode {
     };
     logging::start(args.global.verbose);
     let output = Output::new(&args.global);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime(&args.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             return output
@@ -58,6 +60,16 @@ pub fn main() -> ExitCode {
     // A thread may still wait for a terminal or a program; the process does not wait for it.
     runtime.shutdown_background();
     exit.into()
+}
+
+// A client mostly waits for the provider: one thread does, and spares every call its way between threads. A
+// server has one for each core.
+fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = match command {
+        Command::Serve(_) | Command::Sandbox(_) | Command::Demo => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn run(args: Args, output: &Output) -> Exit {

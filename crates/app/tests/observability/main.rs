@@ -4,4 +4,3 @@
 
 mod documented;
 mod metrics;
-mod spans;

@@ -46,6 +46,16 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
     ErrorKind::Internal,
 ];
 
+const START_FRESH: &str = "INSERT INTO rows
+         (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
+     VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0)";
+const START: &str =
+    "UPDATE rows SET state = 1, session = ?2, batch = ?3, attempts = attempts + 1, started = ?4
+     WHERE line = ?1";
+const END: &str =
+    "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
+         message = ?6, tracking_id = ?7
+     WHERE line = ?1";
 const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM rows";
 
 impl Journal {
@@ -171,11 +181,32 @@ impl Journal {
             for bad in bad {
                 insert_bad(transaction, bad, at)?;
             }
+            // Looked up once, not for each row.
+            let mut end = transaction.prepare_cached(END)?;
             for ended in ended {
-                end(transaction, ended)?;
+                end.execute(params![
+                    ended.line,
+                    ended.state as i64,
+                    ended.at,
+                    ended.kind,
+                    ended.code,
+                    ended.message,
+                    ended.tracking_id
+                ])?;
             }
-            for started in started {
-                start(transaction, started, session, at)?;
+            let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
+            let mut start = transaction.prepare_cached(START)?;
+            for row in started {
+                let (line, batch) = (row.line, row.batch);
+                if let Some((user, provider)) = row.fresh {
+                    start_fresh.execute(params![line, user.expose(), provider, session, batch, at])?;
+                    continue;
+                }
+                if row.again {
+                    transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [line])?;
+                    transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [line])?;
+                }
+                start.execute(params![line, session, batch, at])?;
             }
             Ok(())
         })
@@ -218,45 +249,6 @@ fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite:
         at,
         bad.kind,
         bad.reason
-    ])?;
-    Ok(())
-}
-
-fn start(transaction: &Transaction<'_>, row: &Started<'_>, session: u64, at: i64) -> rusqlite::Result<()> {
-    let batch = row.batch;
-    if let Some((user, provider)) = row.fresh {
-        let mut statement = transaction.prepare_cached(
-            "INSERT INTO rows
-                 (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
-             VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0)",
-        )?;
-        statement.execute(params![row.line, user.expose(), provider, session, batch, at])?;
-        return Ok(());
-    }
-    if row.again {
-        transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [row.line])?;
-        transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [row.line])?;
-    }
-    let mut statement = transaction.prepare_cached(
-        "UPDATE rows SET state = 1, session = ?2, batch = ?3, attempts = attempts + 1, started = ?4 WHERE line = ?1",
-    )?;
-    statement.execute(params![row.line, session, batch, at])?;
-    Ok(())
-}
-
-fn end(transaction: &Transaction<'_>, ended: &Ended) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
-             message = ?6, tracking_id = ?7 WHERE line = ?1",
-    )?;
-    statement.execute(params![
-        ended.line,
-        ended.state as i64,
-        ended.at,
-        ended.kind,
-        ended.code,
-        ended.message,
-        ended.tracking_id
     ])?;
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What every call to a provider goes through: its key, its place, and a life of its own.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::Path;
@@ -9,6 +11,7 @@ use axum::extract::rejection::PathRejection;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode};
 use repass_domain::{Attempt, Error, ErrorKind, PasswordService};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 use utoipa::ToSchema;
@@ -103,11 +106,10 @@ pub(super) async fn see_through(
     open: Option<Open>,
     place: OwnedSemaphorePermit,
     span: Span,
-    lost: impl Fn() -> Attempt + Clone + Send + 'static,
+    lost: impl FnOnce() -> Attempt + Send + 'static,
     call: impl Future<Output = Answer> + Send + 'static,
 ) -> Answer {
-    let abandoned = lost.clone();
-    let task = async move {
+    let whole = async move {
         let ended = AssertUnwindSafe(call).catch_unwind().await;
         let answer = ended.unwrap_or_else(|_| broken(lost()));
         if let Some(open) = open {
@@ -116,8 +118,34 @@ pub(super) async fn see_through(
         drop(place);
         answer
     };
-    let ended = tokio::spawn(task.instrument(span)).await;
-    ended.unwrap_or_else(|_| broken(abandoned()))
+    GoesOn(Some(Box::pin(whole.instrument(span)))).await
+}
+
+/// A future that is dropped before its end goes on as a task of its own. Until then it needs none, which spares
+/// every call the way to another thread and back.
+struct GoesOn<F>(Option<Pin<Box<F>>>)
+where
+    F: Future<Output: Send> + Send + 'static;
+
+impl<F: Future<Output: Send> + Send + 'static> Future for GoesOn<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let rest = self.0.as_mut().expect("it is not polled after its end");
+        let output = ready!(rest.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(output)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for GoesOn<F> {
+    fn drop(&mut self) {
+        if let Some(rest) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(rest);
+        }
+    }
 }
 
 fn broken(attempt: Attempt) -> Answer {

@@ -1,13 +1,25 @@
-//! One span a call, with what became of it.
+//! One span a call, with what became of it. Alone in its process: whether anybody listens to a span is remembered
+//! for all threads, and other tests' threads do not.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Sandbox, When};
-use repass::{Effect, Services};
+use repass::{
+    CallContext, Changed, Effect, Error, Password, PasswordService, PasswordServiceExt as _, Services,
+};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::documented::{ALICE, reset};
+const ALICE: &str = "alice@example.com";
+
+async fn reset(service: &dyn PasswordService, new: &str) -> Result<Changed, Error> {
+    let new = Password::new(new).unwrap();
+    service
+        .reset(&CallContext::default(), ALICE.parse().unwrap(), new)
+        .await
+}
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
