@@ -19,6 +19,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// Wipes what it frees, as the binary does: both sides are to do the same.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 const IN_FLIGHT: u32 = 64;
 const REQUESTS: u32 = 20_000;
 const SLOW_REQUESTS: u32 = 6_400;

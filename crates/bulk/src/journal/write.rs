@@ -50,8 +50,8 @@ const START_FRESH: &str = "INSERT INTO rows
          (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
      VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0)";
 const START: &str =
-    "UPDATE rows SET state = 1, session = ?2, batch = ?3, attempts = attempts + 1, started = ?4
-     WHERE line = ?1";
+    "UPDATE rows SET state = 1, session = ?3, batch = ?4, attempts = attempts + 1, started = ?5
+     WHERE line BETWEEN ?1 AND ?2";
 const END: &str =
     "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
          message = ?6, tracking_id = ?7
@@ -196,17 +196,29 @@ impl Journal {
             }
             let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
             let mut start = transaction.prepare_cached(START)?;
-            for row in started {
-                let (line, batch) = (row.line, row.batch);
-                if let Some((user, provider)) = row.fresh {
-                    start_fresh.execute(params![line, user.expose(), provider, session, batch, at])?;
+            // Neighbours share a statement: most rows have some, and this stands before every sending.
+            let neighbours = |a: &Started<'_>, b: &Started<'_>| {
+                let plain = |row: &Started<'_>| row.fresh.is_none() && !row.again;
+                b.line == a.line + 1 && a.batch == b.batch && plain(a) && plain(b)
+            };
+            for rows in started.chunk_by(neighbours) {
+                let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+                if let Some((user, provider)) = first.fresh {
+                    start_fresh.execute(params![
+                        first.line,
+                        user.expose(),
+                        provider,
+                        session,
+                        first.batch,
+                        at
+                    ])?;
                     continue;
                 }
-                if row.again {
-                    transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [line])?;
-                    transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [line])?;
+                if first.again {
+                    transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [first.line])?;
+                    transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [first.line])?;
                 }
-                start.execute(params![line, session, batch, at])?;
+                start.execute(params![first.line, last.line, session, first.batch, at])?;
             }
             Ok(())
         })
