@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use repass::config::{Auth, Plan, ServerToServer, ZoomProvider};
+use repass::config::{Auth, Plan, ProviderConfig, ServerToServer, ZoomConfig};
 use repass::secret::SecretRef;
 use repass::{CallContext, Config, Password, PasswordService, PasswordServiceExt as _, Services, UserId};
 use repass_sandbox::{Options, Provider, Sandbox};
@@ -19,15 +19,19 @@ async fn sandbox(lifetime: Duration) -> (Sandbox, Arc<dyn PasswordService>) {
     };
     options.zoom.token_lifetime = lifetime;
     let sandbox = Sandbox::start_with(options).await.unwrap();
-    let mut zoom = ZoomProvider::new(Auth::ServerToServer(ServerToServer {
+    let auth = Auth::ServerToServer(ServerToServer {
         account_id: "sandbox-account".to_owned(),
         client_id: "sandbox-client".to_owned(),
         client_secret: SecretRef::Value("sandbox-secret".into()),
         token_url: sandbox.zoom_token_url().to_owned(),
-    }));
-    sandbox.zoom_base_url().clone_into(&mut zoom.connection.base_url);
+    });
     // The plan's pace is not what is tested here.
-    zoom.zoom.plan = Plan::Unlimited;
+    let settings = ZoomConfig {
+        plan: Plan::Unlimited,
+        ..ZoomConfig::default()
+    };
+    let mut zoom = ProviderConfig::new(settings, auth);
+    sandbox.zoom_base_url().clone_into(&mut zoom.connection.base_url);
     let services = Services::from_config(Config::new().with_provider("zoom", zoom)).unwrap();
     (sandbox, services.default_service().unwrap())
 }

@@ -7,15 +7,17 @@ use serde_json::Value;
 
 use crate::pages::{read, root, section};
 
-/// The crates of the library, each as the table calls it.
-const LIBRARY: [(&str, &str); 6] = [
-    ("repass-domain", "domain"),
-    ("repass-transport", "transport"),
-    ("repass-adapter-kit", "kit"),
-    ("repass-zoom", "zoom"),
-    ("repass-identity", "identity"),
-    ("repass", "repass"),
-];
+/// What the table calls a crate of the library, by its manifest; `None` for the others.
+fn called(manifest: &str) -> Option<&'static str> {
+    Some(match manifest.rsplit('/').nth(1)? {
+        "domain" => "domain",
+        "transport" => "transport",
+        "adapter-kit" => "kit",
+        "app" => "repass",
+        folder if folder.ends_with("-adapter") => "adapters",
+        _ => return None,
+    })
+}
 
 /// Which of them name which outside crate, by their manifests: development and what is optional aside.
 fn named() -> BTreeMap<String, BTreeSet<String>> {
@@ -26,9 +28,10 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (package, short) in LIBRARY {
-        let packages = metadata["packages"].as_array().unwrap();
-        let package = packages.iter().find(|it| it["name"] == package).unwrap();
+    for package in metadata["packages"].as_array().unwrap() {
+        let Some(short) = called(package["manifest_path"].as_str().unwrap()) else {
+            continue;
+        };
         for dependency in package["dependencies"].as_array().unwrap() {
             let name = dependency["name"].as_str().unwrap();
             let is_ours = name.starts_with("repass");

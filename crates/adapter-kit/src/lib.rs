@@ -6,10 +6,14 @@
 //! outcome of it: the effect always follows from [`Observed`]'s table, never from the adapter's
 //! own opinion, and no text of the provider's passes unscrubbed.
 //!
+//! What others must know of the adapter, it says by [`Kind`].
+//!
 //! [`Observed`]: repass_transport::Observed
 
+mod kind;
 mod reader;
 mod verdict;
 
+pub use kind::{Kind, Nobody, Offer, Right, Setting, Word};
 pub use reader::Reader;
 pub use verdict::Verdict;

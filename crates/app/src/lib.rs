@@ -32,21 +32,9 @@
 //!
 //! # Types of other crates
 //!
-//! Besides those of [the domain](repass_domain): `secrecy` (secrets given in code), `serde` (configurations and
-//! audit records can be written), `uuid` (the id of a call in the audit), `validator` (how a configuration judges
-//! itself).
-
-#![cfg_attr(
-    not(any(feature = "identity", feature = "zoom")),
-    expect(
-        clippy::pedantic,
-        dead_code,
-        unreachable_code,
-        unused_mut,
-        unused_variables,
-        reason = "without a provider there is no `ProviderConfig` and nothing to wire"
-    )
-)]
+//! Besides those of [the domain](repass_domain): `repass_adapter_kit` (what is known of a kind of provider), `secrecy`
+//! (secrets given in code), `serde` (configurations and audit records can be written), `uuid` (the id of a call in the
+//! audit), `validator` (how a configuration judges itself).
 
 mod accounts;
 #[cfg(feature = "cli")]

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use repass_domain::{Blocklist, ImpossiblePolicy, PasswordPolicy, Policies, Rule};
+use repass_adapter_kit::Kind;
+use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, PasswordPolicy, Policies, Rule};
 
 use crate::config::{BlocklistFile, BlocklistFormat, Breach, OwnPolicy, Problems, ProviderConfig};
 use crate::guards::{BreachCheck, OwnRules};
@@ -12,7 +13,7 @@ use crate::wiring::read_roots;
 /// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
 pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<OwnRules> {
     let path = format!("providers.{name}");
-    let own = provider.own();
+    let own = &provider.own;
     let breach = own
         .breach
         .as_ref()
@@ -27,7 +28,7 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
         Some(_) => policy.to_builder().exact([Rule::NotBreached]).build(),
         None => Ok(policy),
     };
-    let policies = policy.and_then(|policy| on_published(provider, policy));
+    let policies = policy.and_then(|policy| on_preset(provider.kind(), policy));
     let rules = OwnRules::new(problems.keep(&format!("{path}.policy"), policies)?);
     Some(match breach {
         Some(check) => rules.with_breach_check(check),
@@ -36,25 +37,20 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
 }
 
 // On top of what is known of the provider's rules without asking it.
-fn on_published(provider: &ProviderConfig, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
-    let preset = provider.preset();
-    match *provider {
-        // They hold for every account.
-        #[cfg(feature = "zoom")]
-        ProviderConfig::Zoom(_) => PasswordPolicy::from(preset).and_own(own),
-        // A portal's are its own to set. What they are at first is a guess, and no reason to refuse others.
-        #[cfg(feature = "identity")]
-        ProviderConfig::Identity(_) => {
-            let first = PasswordPolicy::from(preset);
-            let judged = first
-                .rules()
-                .filter(|(_, certainty)| *certainty != repass_domain::Certainty::ProviderOnly);
-            let judged: Vec<Rule> = judged.map(|(rule, _)| rule.clone()).collect();
-            let guess = preset.builder().approximate(judged).build()?;
-            let both = guess.and_own(own.clone());
-            both.or_else(|_| PasswordPolicy::default().and_own(own))
-        }
+fn on_preset(kind: &dyn Kind, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
+    let preset = kind.preset();
+    let rules = PasswordPolicy::from(preset);
+    if kind.preset_binds() {
+        return rules.and_own(own);
     }
+    // A guess is no reason to refuse others.
+    let judged = rules
+        .rules()
+        .filter(|(_, certainty)| *certainty != Certainty::ProviderOnly);
+    let judged: Vec<Rule> = judged.map(|(rule, _)| rule.clone()).collect();
+    let guess = preset.builder().approximate(judged).build()?;
+    let both = guess.and_own(own.clone());
+    both.or_else(|_| PasswordPolicy::default().and_own(own))
 }
 
 fn own_policy(policy: &OwnPolicy, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
@@ -71,7 +67,7 @@ fn breach_check(breach: &Breach, provider: &ProviderConfig) -> Option<BreachChec
     let url = breach.url.parse().ok()?;
     // A service of one's own most likely has its certificate from the same authority. A bad file is noted by
     // the way to the provider.
-    let ca_file = provider.connection().tls.ca_file.as_deref();
+    let ca_file = provider.connection.tls.ca_file.as_deref();
     let roots = ca_file.and_then(|file| read_roots(file).ok()).unwrap_or_default();
     Some(BreachCheck::new(url, roots, breach.timeout, breach.on_failure))
 }

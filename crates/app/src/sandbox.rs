@@ -31,7 +31,7 @@
 
 pub use repass_sandbox::*;
 
-use crate::config::{Auth, IdentityProvider, ZoomProvider};
+use crate::config::{Auth, IdentityConfig, ProviderConfig, ZoomConfig};
 use crate::secret::SecretRef;
 use crate::{Config, ConfigError, Services};
 
@@ -57,9 +57,13 @@ impl Config {
         let auth = Auth::Bearer {
             token: SecretRef::Value(sandbox.token().clone()),
         };
-        let mut portal = IdentityProvider::new(identity_base_url, auth.clone());
-        portal.identity.organization = Some(sandbox.announcement().identity.partition.clone());
-        let mut zoom = ZoomProvider::new(auth);
+        let settings = IdentityConfig {
+            organization: Some(sandbox.announcement().identity.partition.clone()),
+            ..IdentityConfig::default()
+        };
+        let mut portal = ProviderConfig::new(settings, auth.clone());
+        identity_base_url.clone_into(&mut portal.connection.base_url);
+        let mut zoom = ProviderConfig::new(ZoomConfig::default(), auth);
         zoom_base_url.clone_into(&mut zoom.connection.base_url);
         Self::new()
             .with_provider("zoom", zoom)

@@ -3,12 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-#[cfg(feature = "cli")]
-use repass_domain::PreflightService;
-use repass_domain::{PasswordService, UserProfileService};
+use repass_adapter_kit::Offer;
 use repass_transport::{
-    BaseUrl, Credentials, HttpTransport, HttpWire, OneShotWire, RateLimit, Timeouts, Token, Transport,
-    TrustedRoots,
+    BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Timeouts, Token, Transport, TrustedRoots,
 };
 use secrecy::SecretString;
 
@@ -16,45 +13,12 @@ use crate::accounts;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
 use crate::secret::SecretRef;
 
-/// What one provider offers, ready to be called.
-#[derive(Debug, Clone)]
-pub(crate) struct Wired {
-    pub(crate) passwords: Arc<dyn PasswordService>,
-    pub(crate) profiles: Option<Arc<dyn UserProfileService>>,
-    #[cfg(feature = "cli")]
-    pub(crate) preflight: Option<Arc<dyn PreflightService>>,
-}
-
 /// A provider under its configured name; `None` with a problem noted for each reason.
-pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Wired> {
+pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Offer> {
     let path = format!("providers.{name}");
-    let way = Way::of(name, config.connection(), &path, problems);
-    Some(match *config {
-        #[cfg(feature = "zoom")]
-        ProviderConfig::Zoom(ref zoom) => {
-            let transport = way.transport(&zoom.zoom.limits())?;
-            let zoom = Arc::new(repass_zoom::ZoomService::new(name, zoom.zoom, transport));
-            let profiles: Arc<dyn UserProfileService> = Arc::<repass_zoom::ZoomService>::clone(&zoom);
-            Wired {
-                #[cfg(feature = "cli")]
-                preflight: Some(Arc::<repass_zoom::ZoomService>::clone(&zoom)),
-                passwords: zoom,
-                profiles: Some(profiles),
-            }
-        }
-        #[cfg(feature = "identity")]
-        ProviderConfig::Identity(ref portal) => {
-            let transport = way.transport(&portal.identity.limits())?;
-            let portal = repass_identity::IdentityService::new(name, portal.identity.clone(), transport);
-            let portal = Arc::new(portal);
-            Wired {
-                #[cfg(feature = "cli")]
-                preflight: Some(Arc::<repass_identity::IdentityService>::clone(&portal)),
-                passwords: portal,
-                profiles: None,
-            }
-        }
-    })
+    let way = Way::of(name, &config.connection, &path, problems);
+    let transport = way.transport(&config.kind().limits())?;
+    Some(config.kind().offer(name, transport))
 }
 
 // The way to a provider.
@@ -122,8 +86,10 @@ impl<'a> Way<'a> {
     }
 
     // A connection of its own for each token: kept connections keep what went over them.
+    #[cfg(any(feature = "identity", feature = "zoom"))]
     fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
-        let wire = OneShotWire::new(url, self.roots.clone(), self.connection.connect_timeout);
+        let wire =
+            repass_transport::OneShotWire::new(url, self.roots.clone(), self.connection.connect_timeout);
         Arc::new(HttpTransport::new(wire, credentials, self.timeouts()).named(self.name))
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use repass::config::{Auth, ZoomProvider};
+use repass::config::{Auth, ProviderConfig, ZoomConfig};
 use repass::sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
 use repass::secret::SecretRef;
 use repass::{
@@ -187,7 +187,7 @@ async fn who_is_gone_sends_nothing_until_they_are_back() {
         services.profile("zoom").unwrap().unwrap(),
     );
     let token = SecretRef::Value(sandbox.token().clone());
-    let other = ZoomProvider::new(Auth::Bearer { token });
+    let other = ProviderConfig::new(ZoomConfig::default(), Auth::Bearer { token });
     services
         .reload_with(Config::new().with_provider("other", other))
         .unwrap();

@@ -1,9 +1,6 @@
 //! What can be set about the identity portal.
 
-use std::time::Duration;
-
-use repass_transport::RateLimit;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// What can be set about the identity portal, besides address and credentials, which are the
 /// transport's.
@@ -11,8 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The address is the whole identity base URL, because no rule makes one of its forms from
 /// another: `https://host/identity` (standalone), `https://host/identity_`,
 /// `https://host/{organization}/identity_` (documented).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IdentityConfig {
     /// The organisation's GUID (its *partition*). With it users can be named by e-mail address,
     /// and the organisation's own password policy is read instead of the host's.
@@ -23,7 +19,7 @@ pub struct IdentityConfig {
 }
 
 /// Who runs the portal.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deployment {
     /// One's own: Automation Suite or standalone, which document no rate limits.
@@ -31,22 +27,4 @@ pub enum Deployment {
     Own,
     /// UiPath's Automation Cloud, which limits each organisation by HTTP method.
     Cloud,
-}
-
-impl IdentityConfig {
-    /// The rate limits, by the label under which requests are counted.
-    pub fn limits(&self) -> Vec<(&'static str, RateLimit)> {
-        let per_five_minutes = |requests| RateLimit {
-            requests,
-            window: Duration::from_secs(300),
-        };
-        match self.deployment {
-            Deployment::Own => vec![],
-            Deployment::Cloud => vec![
-                ("get", per_five_minutes(300)),
-                ("post", per_five_minutes(24_000)),
-                ("put", per_five_minutes(160)),
-            ],
-        }
-    }
 }

@@ -35,7 +35,7 @@ pub struct ZoomService {
 
 impl ZoomService {
     /// Zoom under the name it has in the configuration. `transport` must lead to the account's
-    /// base URL, [`ZoomConfig::BASE_URL`] by default. Sends nothing.
+    /// base URL. Sends nothing.
     pub fn new(provider: impl Into<String>, config: ZoomConfig, transport: Arc<dyn Transport>) -> Self {
         Self {
             provider: provider.into(),

@@ -98,7 +98,7 @@ impl Setup {
         let (name, provider) = found
             .ok_or_else(|| UnknownProvider::new(asked, self.config.providers().map(|(name, _)| name)))?;
         let services = build(self.config.clone().only(name)).await?;
-        Ok((name, provider.preset(), services))
+        Ok((name, provider.kind().preset(), services))
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::document::Node;
+use super::kinds::{KINDS, ProviderConfig};
 use super::own;
 use super::problem::Problems;
-use super::provider::{Auth, Connection, ProviderConfig, Tls};
+use super::provider::{Auth, Connection, Tls};
 use super::section::Section;
 use super::{Config, OnUnknown};
 use crate::secret::SecretRef;
@@ -44,69 +45,24 @@ pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config 
     }
 }
 
-type ReadProvider = fn(&mut Section<'_>, &Path) -> ProviderConfig;
 type ReadAuth = fn(&mut Section<'_>, &Path) -> Auth;
-
-const KINDS: &[(&str, ReadProvider)] = &[
-    #[cfg(feature = "identity")]
-    ("identity", identity),
-    #[cfg(feature = "zoom")]
-    ("zoom", zoom),
-];
 
 // `None` without a known kind: which keys are right cannot be told then.
 fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
-    let read = section.required_choice("kind", KINDS)?;
-    let mut provider = read(&mut section, folder);
-    *provider.own_mut() = own::read(&mut section, folder, problems);
+    let kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
+    let mut settings = section.required_choice("kind", &kinds)?();
+    let auth = auth(&mut section, folder, settings.auth());
+    settings.read(&mut section);
+    let mut provider = ProviderConfig::with(settings.into(), auth);
+    if provider.kind().base_url().is_none() {
+        provider.connection.base_url = section.required_text("base_url");
+    } else if let Some(base_url) = section.text("base_url") {
+        provider.connection.base_url = base_url;
+    }
+    connection(&mut provider.connection, &mut section, folder);
+    provider.own = own::read(&mut section, folder, problems);
     section.finish();
     Some(provider)
-}
-
-#[cfg(feature = "zoom")]
-fn zoom(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
-    use repass_zoom::{BodyEncoding, Plan};
-
-    let kinds: &[(_, ReadAuth)] = &[("bearer", bearer), ("server-to-server", server_to_server)];
-    let mut zoom = super::ZoomProvider::new(auth(section, folder, kinds));
-    let plans = [
-        ("free", Plan::Free),
-        ("pro", Plan::Pro),
-        ("business", Plan::Business),
-        ("unlimited", Plan::Unlimited),
-    ];
-    if let Some(plan) = section.choice("plan", &plans) {
-        zoom.zoom.plan = plan;
-    }
-    let bodies = [
-        ("auto", BodyEncoding::Auto),
-        ("form-data", BodyEncoding::FormData),
-        ("json", BodyEncoding::Json),
-    ];
-    if let Some(body) = section.choice("body", &bodies) {
-        zoom.zoom.body = body;
-    }
-    if let Some(base_url) = section.text("base_url") {
-        zoom.connection.base_url = base_url;
-    }
-    connection(&mut zoom.connection, section, folder);
-    zoom.into()
-}
-
-#[cfg(feature = "identity")]
-fn identity(section: &mut Section<'_>, folder: &Path) -> ProviderConfig {
-    use repass_identity::Deployment;
-
-    let kinds: &[(_, ReadAuth)] = &[("bearer", bearer), ("client-credentials", client_credentials)];
-    let auth = auth(section, folder, kinds);
-    let mut identity = super::IdentityProvider::new(section.required_text("base_url"), auth);
-    identity.identity.organization = section.text("organization");
-    let deployments = [("own", Deployment::Own), ("cloud", Deployment::Cloud)];
-    if let Some(deployment) = section.choice("deployment", &deployments) {
-        identity.identity.deployment = deployment;
-    }
-    connection(&mut identity.connection, section, folder);
-    identity.into()
 }
 
 fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &Path) {
@@ -125,7 +81,16 @@ fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &P
     }
 }
 
-fn auth(section: &mut Section<'_>, folder: &Path, kinds: &[(&'static str, ReadAuth)]) -> Auth {
+// In the order in which they are told.
+const AUTHS: &[(&str, ReadAuth)] = &[
+    ("bearer", bearer),
+    #[cfg(feature = "identity")]
+    ("client-credentials", client_credentials),
+    #[cfg(feature = "zoom")]
+    ("server-to-server", server_to_server),
+];
+
+fn auth(section: &mut Section<'_>, folder: &Path, besides_bearer: &[&str]) -> Auth {
     let placeholder = Auth::Bearer {
         token: SecretRef::Env(String::new()),
     };
@@ -133,7 +98,11 @@ fn auth(section: &mut Section<'_>, folder: &Path, kinds: &[(&'static str, ReadAu
         section.is_missing("auth", "");
         return placeholder;
     };
-    let Some(read) = auth.required_choice("kind", kinds) else {
+    let taken = AUTHS.iter().copied();
+    let taken: Vec<_> = taken
+        .filter(|(kind, _)| *kind == "bearer" || besides_bearer.contains(kind))
+        .collect();
+    let Some(read) = auth.required_choice("kind", &taken) else {
         return placeholder;
     };
     let read = read(&mut auth, folder);

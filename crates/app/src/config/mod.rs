@@ -2,12 +2,13 @@
 //!
 //! It is read in steps, each in a file of its own: a TOML document becomes a tree (`document`), variables
 //! named `REPASS__SECTION__KEY` are laid over it (`variables`), typed values are made of it (`decode`, with the
-//! help of `section`) and judged (`provider`). Every step adds to one list of problems (`problem`), so that all
+//! help of `section`) and judged (`kinds`, `provider`, `own`). Every step adds to one list of problems (`problem`), so that all
 //! of them are told at once.
 
 mod decode;
 mod document;
 mod duration;
+mod kinds;
 mod own;
 mod problem;
 mod provider;
@@ -22,18 +23,15 @@ use serde::Serialize;
 
 use document::Origins;
 pub use duration::parse as parse_duration;
+pub use kinds::*;
 pub use own::{Allow, BlocklistFile, BlocklistFormat, Breach, OnFailure, Own, OwnPolicy};
 pub use problem::{ConfigError, Problem};
 pub(crate) use problem::{Problems, did_you_mean};
-pub use provider::{Auth, Connection, ProviderConfig, Tls};
 #[cfg(feature = "identity")]
-pub use provider::{ClientCredentials, IdentityProvider};
+pub use provider::ClientCredentials;
 #[cfg(feature = "zoom")]
-pub use provider::{ServerToServer, ZoomProvider};
-#[cfg(feature = "identity")]
-pub use repass_identity::{Deployment, IdentityConfig};
-#[cfg(feature = "zoom")]
-pub use repass_zoom::{BodyEncoding, Plan, ZoomConfig};
+pub use provider::ServerToServer;
+pub use provider::{Auth, Connection, Tls};
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.
@@ -42,11 +40,12 @@ pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 ///
 /// ```
 /// # #[cfg(feature = "zoom")] {
-/// use repass::config::{Auth, Config, ZoomProvider};
+/// use repass::config::{Auth, Config, ProviderConfig, ZoomConfig};
 /// use repass::secret::SecretRef;
 ///
 /// let auth = Auth::Bearer { token: SecretRef::Env("ZOOM_TOKEN".into()) };
-/// let config = Config::new().with_provider("zoom", ZoomProvider::new(auth));
+/// let zoom = ProviderConfig::new(ZoomConfig::default(), auth);
+/// let config = Config::new().with_provider("zoom", zoom);
 /// assert_eq!(config.default_provider(), Some("zoom"));
 /// # }
 /// ```
@@ -93,8 +92,8 @@ impl Config {
     }
 
     /// The same with one more provider, or with another one of this name.
-    pub fn with_provider(mut self, name: impl Into<String>, provider: impl Into<ProviderConfig>) -> Self {
-        self.providers.insert(name.into(), provider.into());
+    pub fn with_provider(mut self, name: impl Into<String>, provider: ProviderConfig) -> Self {
+        self.providers.insert(name.into(), provider);
         self
     }
 
@@ -286,7 +285,7 @@ impl Config {
     #[cfg(feature = "cli")]
     pub(crate) fn at(mut self, base_url: &str) -> Self {
         for provider in self.providers.values_mut() {
-            base_url.clone_into(&mut provider.connection_mut().base_url);
+            base_url.clone_into(&mut provider.connection.base_url);
         }
         self
     }
@@ -295,14 +294,12 @@ impl Config {
     #[cfg(feature = "cli")]
     pub(crate) fn without_secrets(mut self) -> Self {
         for provider in self.providers.values_mut() {
-            let connection = provider.connection_mut();
-            connection.auth = Auth::Bearer {
+            provider.connection.auth = Auth::Bearer {
                 token: crate::secret::SecretRef::Value("none".into()),
             };
-            connection.tls = Tls::default();
-            let own = provider.own_mut();
-            *own = Own {
-                allow: own.allow,
+            provider.connection.tls = Tls::default();
+            provider.own = Own {
+                allow: provider.own.allow,
                 ..Own::default()
             };
         }

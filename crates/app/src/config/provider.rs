@@ -1,168 +1,17 @@
-//! What can be set about one provider, and which values are good.
+//! What can be set about a provider of any kind, and which values are good.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use repass_domain::Preset;
 use repass_transport::{BaseUrl, Timeouts};
 use serde::{Serialize, Serializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::duration;
-use super::own::Own;
 use super::problem::Problems;
 use crate::secret::SecretRef;
-
-macro_rules! kinds {
-    ($($kind:literal => $variant:ident($provider:ident), $doc:literal;)+) => {
-        /// One provider, by its kind.
-        #[derive(Debug, Clone, Serialize)]
-        #[serde(tag = "kind", rename_all = "kebab-case")]
-        #[non_exhaustive]
-        pub enum ProviderConfig {
-            $(#[doc = $doc] #[cfg(feature = $kind)] $variant($provider),)+
-        }
-
-        impl ProviderConfig {
-            /// The kind as the configuration spells it.
-            pub fn kind(&self) -> &'static str {
-                match *self {
-                    $(#[cfg(feature = $kind)] Self::$variant(_) => $kind,)+
-                }
-            }
-
-            /// How to reach it.
-            pub fn connection(&self) -> &Connection {
-                match *self {
-                    $(#[cfg(feature = $kind)] Self::$variant(ref provider) => &provider.connection,)+
-                }
-            }
-
-            #[cfg(feature = "cli")]
-            pub(super) fn connection_mut(&mut self) -> &mut Connection {
-                match *self {
-                    $(#[cfg(feature = $kind)] Self::$variant(ref mut provider) => &mut provider.connection,)+
-                }
-            }
-
-            /// The caller's own rules there.
-            pub fn own(&self) -> &Own {
-                match *self {
-                    $(#[cfg(feature = $kind)] Self::$variant(ref provider) => &provider.own,)+
-                }
-            }
-
-            pub(super) fn own_mut(&mut self) -> &mut Own {
-                match *self {
-                    $(#[cfg(feature = $kind)] Self::$variant(ref mut provider) => &mut provider.own,)+
-                }
-            }
-        }
-
-        $(#[cfg(feature = $kind)]
-        impl From<$provider> for ProviderConfig {
-            fn from(provider: $provider) -> Self {
-                Self::$variant(provider)
-            }
-        })+
-    };
-}
-
-// One row for each kind, which is a feature's name too.
-kinds! {
-    "zoom" => Zoom(ZoomProvider), "Zoom.";
-    "identity" => Identity(IdentityProvider), "A UiPath identity portal.";
-}
-
-impl ProviderConfig {
-    /// The published rules of this kind of provider.
-    pub fn preset(&self) -> Preset {
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(_) => Preset::ZoomDefault,
-            #[cfg(feature = "identity")]
-            Self::Identity(_) => Preset::UipathDefault,
-        }
-    }
-
-    pub(super) fn check(&self, path: &str, problems: &Problems) {
-        self.own().check(path, problems);
-        let connection = self.connection();
-        note(problems, path, connection.validate());
-        note(problems, &format!("{path}.auth"), connection.auth.validate());
-        match *self {
-            #[cfg(feature = "zoom")]
-            Self::Zoom(_) => {}
-            #[cfg(feature = "identity")]
-            Self::Identity(ref portal) => {
-                let organization = portal.identity.organization.as_deref();
-                if organization.is_some_and(|organization| !is_guid(organization)) {
-                    problems.add(&format!("{path}.organization"), "must be the organization's GUID");
-                }
-            }
-        }
-    }
-}
-
-/// A provider of kind `zoom`.
-#[cfg(feature = "zoom")]
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct ZoomProvider {
-    /// Zoom's own settings: `plan` and `body`.
-    #[serde(flatten)]
-    pub zoom: repass_zoom::ZoomConfig,
-    /// How to reach it.
-    #[serde(flatten)]
-    pub connection: Connection,
-    /// The caller's own rules.
-    #[serde(flatten)]
-    pub own: Own,
-}
-
-#[cfg(feature = "zoom")]
-impl ZoomProvider {
-    /// Zoom's public API, with defaults for everything else.
-    pub fn new(auth: Auth) -> Self {
-        let base_url = repass_zoom::ZoomConfig::BASE_URL;
-        Self {
-            zoom: repass_zoom::ZoomConfig::default(),
-            connection: Connection::new(base_url, auth),
-            own: Own::default(),
-        }
-    }
-}
-
-/// A provider of kind `identity`.
-#[cfg(feature = "identity")]
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct IdentityProvider {
-    /// The portal's own settings: `organization` and `deployment`.
-    #[serde(flatten)]
-    pub identity: repass_identity::IdentityConfig,
-    /// How to reach it.
-    #[serde(flatten)]
-    pub connection: Connection,
-    /// The caller's own rules.
-    #[serde(flatten)]
-    pub own: Own,
-}
-
-#[cfg(feature = "identity")]
-impl IdentityProvider {
-    /// The portal whose whole identity URL (`https://host/…/identity_`) is `base_url`.
-    pub fn new(base_url: impl Into<String>, auth: Auth) -> Self {
-        let identity = repass_identity::IdentityConfig::default();
-        Self {
-            identity,
-            connection: Connection::new(base_url, auth),
-            own: Own::default(),
-        }
-    }
-}
 
 /// How to reach a provider.
 #[derive(Debug, Clone, Validate, Serialize)]
@@ -203,6 +52,11 @@ impl Connection {
             max_in_flight: None,
         }
     }
+
+    pub(super) fn check(&self, path: &str, problems: &Problems) {
+        note(problems, path, self.validate());
+        self.auth.check(&format!("{path}.auth"), problems);
+    }
 }
 
 /// Certificates. Verification cannot be switched off.
@@ -239,14 +93,15 @@ pub enum Auth {
 }
 
 impl Auth {
-    fn validate(&self) -> Result<(), ValidationErrors> {
-        match self {
+    fn check(&self, path: &str, problems: &Problems) {
+        let judged = match self {
             Self::Bearer { .. } => Ok(()),
             #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => auth.validate(),
             #[cfg(feature = "identity")]
             Self::ClientCredentials(auth) => auth.validate(),
-        }
+        };
+        note(problems, path, judged);
     }
 }
 
@@ -288,12 +143,6 @@ pub(super) fn is_base_url(text: &str) -> Result<(), ValidationError> {
     text.parse::<BaseUrl>()
         .map(drop)
         .map_err(|invalid| bad(invalid.to_string()))
-}
-
-#[cfg(feature = "identity")]
-fn is_guid(text: &str) -> bool {
-    let groups: Vec<usize> = text.split('-').map(str::len).collect();
-    groups == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 pub(super) fn is_some_time(duration: &Duration) -> Result<(), ValidationError> {

@@ -41,14 +41,13 @@ fn two_providers_are_read_with_their_defaults() {
     assert_eq!(config.default_provider(), Some("zoom"));
     let kinds: Vec<_> = config
         .providers()
-        .map(|(name, provider)| (name, provider.kind()))
+        .map(|(name, provider)| (name, provider.kind().name()))
         .collect();
     assert_eq!(kinds, [("portal", "identity"), ("zoom", "zoom")]);
-    let (_, ProviderConfig::Zoom(zoom)) = config.providers().nth(1).unwrap() else {
-        panic!()
-    };
+    let (_, zoom) = config.providers().nth(1).unwrap();
     assert_eq!(zoom.connection.base_url, "https://api.zoom.us/v2");
-    assert_eq!(zoom.zoom.plan, Plan::Pro);
+    assert_eq!(zoom.settings::<ZoomConfig>().unwrap().plan, Plan::Pro);
+    assert!(zoom.settings::<IdentityConfig>().is_none());
     assert_eq!(zoom.connection.connect_timeout.as_secs(), 10);
 }
 
@@ -378,7 +377,7 @@ fn a_configuration_made_in_code_is_checked_as_well() {
         token_url: "ftp://x".into(),
     });
     let config = Config::new()
-        .with_provider("a b", ZoomProvider::new(auth))
+        .with_provider("a b", ProviderConfig::new(ZoomConfig::default(), auth))
         .with_default_provider("c");
     let text = crate::Services::from_config(config).unwrap_err().to_string();
     for part in [
@@ -517,7 +516,7 @@ fn a_rule_can_come_from_a_variable() {
     )
     .unwrap();
     let (_, zoom) = config.providers().next().unwrap();
-    let policy = &zoom.own().policy.as_ref().unwrap().rules;
+    let policy = &zoom.own.policy.as_ref().unwrap().rules;
     let told: Vec<_> = policy.rules().map(|(rule, _)| rule.code()).collect();
     assert_eq!(told, ["min_length", "digit", "no_consecutive_run"]);
     let bad = load(ZOOM, [("REPASS__PROVIDERS__ZOOM__POLICY__DIGIT", "yes")]).unwrap_err();

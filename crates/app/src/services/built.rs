@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use repass_adapter_kit::Offer;
 use repass_domain::PasswordService;
 
 use super::UnknownProvider;
 use crate::config::{Config, ConfigError, Problems};
 use crate::guards::{AuditRecord, AuditSink, Guards, JsonLines, OwnRules, Turns};
 use crate::rules;
-use crate::wiring::{self, Wired};
+use crate::wiring;
 
 /// Where the configuration is, as often as it is read.
 pub(super) enum Source {
@@ -39,7 +40,7 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) default: Option<String>,
-    pub(super) providers: BTreeMap<String, Wired>,
+    pub(super) providers: BTreeMap<String, Offer>,
     pub(super) own_rules: BTreeMap<String, OwnRules>,
 }
 
@@ -89,12 +90,7 @@ impl Parts {
                 problems.add(name, message);
             }
             let guards = guards.clone().in_turn(self.turns(name));
-            let wired = Wired {
-                passwords: guards.around(Arc::clone(service)),
-                profiles: None,
-                #[cfg(feature = "cli")]
-                preflight: None,
-            };
+            let wired = Offer::new(guards.around(Arc::clone(service)));
             if built.providers.insert(name.clone(), wired).is_some() {
                 problems.add(
                     name,
@@ -107,10 +103,10 @@ impl Parts {
     fn add_configured(&self, built: &mut Built, config: &Config, guards: &Guards, problems: &Problems) {
         for (name, provider) in config.providers() {
             let mut guards = guards.clone().in_turn(self.turns(name));
-            if let Some(changes) = provider.connection().max_in_flight {
+            if let Some(changes) = provider.connection.max_in_flight {
                 guards = guards.at_most(changes);
             }
-            if let Some(allow) = provider.own().allow {
+            if let Some(allow) = provider.own.allow {
                 guards = guards.allow(allow);
             }
             if let Some(rules) = rules::wired(name, provider, problems) {
@@ -131,7 +127,7 @@ impl Parts {
 }
 
 impl Built {
-    pub(super) fn wired(&self, name: &str) -> Result<&Wired, UnknownProvider> {
+    pub(super) fn wired(&self, name: &str) -> Result<&Offer, UnknownProvider> {
         self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
     }
 

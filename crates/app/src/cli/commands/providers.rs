@@ -36,8 +36,8 @@ pub(super) async fn list(config: Config) -> Result<Vec<Listed>, Stop> {
     for (name, provider) in config.providers() {
         listed.push(Listed {
             name: name.to_owned(),
-            kind: provider.kind(),
-            base_url: provider.connection().base_url.clone(),
+            kind: provider.kind().name(),
+            base_url: provider.connection.base_url.clone(),
             default: default.as_deref() == Some(name),
             can: Capabilities::NONE,
         });

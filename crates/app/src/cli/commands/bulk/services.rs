@@ -1,7 +1,6 @@
 //! The configured providers, as a run needs them.
 
-use std::time::Duration;
-
+use repass_adapter_kit::Kind;
 use repass_bulk::{Names, Passwords, Provider};
 
 use crate::cli::args::Global;
@@ -9,7 +8,6 @@ use crate::cli::output::Output;
 use crate::cli::rules::Rules;
 use crate::cli::setup::Setup;
 use crate::cli::stop::Stop;
-use crate::config::ProviderConfig;
 use crate::{PasswordPolicy, PasswordService as _, Policies};
 
 /// What rows may name, and where those go that name nothing: -p, else what the run was begun with, else the
@@ -45,7 +43,7 @@ pub(super) async fn provider(
         .config
         .providers()
         .find(|(known, _)| *known == name)
-        .and_then(|(_, config)| allowed(config, passwords));
+        .and_then(|(_, config)| allowed(config.kind(), passwords));
     let provider = Provider::new(meant.service, policies).with_allowed_rate(rate);
     Ok(match meant.preflight {
         Some(preflight) => provider.with_preflight(preflight),
@@ -54,20 +52,10 @@ pub(super) async fn provider(
 }
 
 // Of changes a second.
-fn allowed(config: &ProviderConfig, passwords: Passwords) -> Option<f64> {
-    let (limits, label) = match config {
-        ProviderConfig::Zoom(zoom) => (zoom.zoom.limits(), "medium"),
-        ProviderConfig::Identity(portal) => (
-            portal.identity.limits(),
-            // Rows that give passwords may be either; the slower one is the safer promise.
-            if passwords == Passwords::Generated {
-                "put"
-            } else {
-                "post"
-            },
-        ),
-    };
-    let limit = limits.into_iter().find(|(known, _)| *known == label)?.1;
-    let window: Duration = limit.window;
-    Some(f64::from(limit.requests) / window.as_secs_f64())
+fn allowed(kind: &dyn Kind, passwords: Passwords) -> Option<f64> {
+    // Rows that give passwords may be either.
+    let label = kind.label(passwords == Passwords::Generated);
+    let limits = kind.limits();
+    let (_, limit) = limits.into_iter().find(|(known, _)| *known == label)?;
+    Some(f64::from(limit.requests) / limit.window.as_secs_f64())
 }

@@ -38,7 +38,7 @@ pub(super) async fn provider(
             .answer(name, config, told, own_rules.as_ref(), &mut checks)
             .await?;
         if goes_on {
-            checks.extend(rights::checks(provider, &*service, global).await?);
+            checks.extend(rights::checks(provider.kind(), &*service, global).await?);
         }
     }
     Ok(checks)
@@ -112,14 +112,11 @@ impl Examiner<'_> {
         let (exit, message) = (Exit::of(&error), error.to_string());
         match error.kind() {
             ErrorKind::PermissionDenied => {
-                let preset = self.provider.preset();
+                let kind = self.provider.kind();
                 let fix = format!(
-                    "{}; until then {preset} is gone by, and passwords can be changed all the same",
-                    match self.provider.kind() {
-                        "zoom" =>
-                            "have a paid account, and add the scope account:read:settings:admin to the app",
-                        _ => "grant PM.Setting.Read to the external application",
-                    }
+                    "{}; until then {} is gone by, and passwords can be changed all the same",
+                    kind.to_read_policy(),
+                    kind.preset()
                 );
                 checks.push(Check::good("token", "it is taken"));
                 checks.push(Check::good("address", "the provider's API is there"));
@@ -127,7 +124,7 @@ impl Examiner<'_> {
                 Ok(true)
             }
             ErrorKind::Unauthenticated => {
-                let fix = match self.provider.connection().auth {
+                let fix = match self.provider.connection.auth {
                     Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
                     _ => format!("mend `{key}.auth`: the message says which key"),
                 };

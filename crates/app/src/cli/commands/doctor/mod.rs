@@ -69,8 +69,8 @@ pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> 
         if asked.is_none_or(|asked| asked == name) {
             let examined = Examined {
                 provider: name.to_owned(),
-                kind: provider.kind(),
-                base_url: provider.connection().base_url.clone(),
+                kind: provider.kind().name(),
+                base_url: provider.connection.base_url.clone(),
                 checks: examine::provider(name, provider, &setup.config, global).await?,
             };
             if !output.json {

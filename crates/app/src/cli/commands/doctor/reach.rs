@@ -11,8 +11,8 @@ use crate::wiring;
 /// Connects to each host once, and asks for nothing in particular: whatever is answered, somebody is there.
 pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &Global) -> Vec<Check> {
     let mut checks = Vec::new();
-    for url in urls(provider.connection()) {
-        checks.push(check(key, provider.connection(), &url, global).await);
+    for url in urls(&provider.connection) {
+        checks.push(check(key, &provider.connection, &url, global).await);
     }
     checks
 }

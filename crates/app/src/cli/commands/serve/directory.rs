@@ -28,7 +28,7 @@ pub(super) struct Configured {
 fn presets(config: &Config) -> BTreeMap<String, Preset> {
     let providers = config.providers();
     providers
-        .map(|(name, provider)| (name.to_owned(), provider.preset()))
+        .map(|(name, provider)| (name.to_owned(), provider.kind().preset()))
         .collect()
 }
 

@@ -1,0 +1,99 @@
+//! What others must know of Zoom.
+
+use std::sync::Arc;
+
+use repass_adapter_kit::{Kind, Nobody, Offer, Right, Setting};
+use repass_domain::Preset;
+use repass_transport::{RateLimit, Transport};
+
+use crate::{BodyEncoding, Plan, ZoomConfig, ZoomService};
+
+const SETTINGS: &[Setting<ZoomConfig>] = &[
+    Setting::Word(
+        "plan",
+        &[
+            ("free", |zoom| zoom.plan = Plan::Free),
+            ("pro", |zoom| zoom.plan = Plan::Pro),
+            ("business", |zoom| zoom.plan = Plan::Business),
+            ("unlimited", |zoom| zoom.plan = Plan::Unlimited),
+        ],
+    ),
+    Setting::Word(
+        "body",
+        &[
+            ("auto", |zoom| zoom.body = BodyEncoding::Auto),
+            ("form-data", |zoom| zoom.body = BodyEncoding::FormData),
+            ("json", |zoom| zoom.body = BodyEncoding::Json),
+        ],
+    ),
+];
+
+impl Kind for ZoomConfig {
+    fn name(&self) -> &'static str {
+        "zoom"
+    }
+
+    fn offer(&self, name: &str, transport: Arc<dyn Transport>) -> Offer {
+        let zoom = Arc::new(ZoomService::new(name, *self, transport));
+        Offer::new(Arc::<ZoomService>::clone(&zoom))
+            .with_profiles(Arc::<ZoomService>::clone(&zoom))
+            .with_preflight(zoom)
+    }
+
+    fn rights(&self) -> Vec<Right> {
+        let fix = "add the scope user:update:password:admin (classic: user:write:admin) to the app, and have it owned by \
+                   somebody who may edit users";
+        vec![Right::reset(Nobody::Email, fix)]
+    }
+
+    fn base_url(&self) -> Option<&'static str> {
+        Some("https://api.zoom.us/v2")
+    }
+
+    fn auth(&self) -> &'static [&'static str] {
+        &["server-to-server"]
+    }
+
+    fn settings() -> &'static [Setting<Self>] {
+        SETTINGS
+    }
+
+    fn preset(&self) -> Preset {
+        Preset::ZoomDefault
+    }
+
+    fn preset_binds(&self) -> bool {
+        true
+    }
+
+    /// The plan's rate limits, by Zoom's own labels (documented). They are counted for the whole
+    /// account, other apps included.
+    fn limits(&self) -> Vec<(&'static str, RateLimit)> {
+        let (light, medium) = match self.plan {
+            Plan::Free => (4, 2),
+            Plan::Pro => (30, 20),
+            Plan::Business => (80, 60),
+            Plan::Unlimited => return vec![],
+        };
+        vec![
+            ("light", RateLimit::per_second(light)),
+            ("medium", RateLimit::per_second(medium)),
+        ]
+    }
+
+    fn label(&self, _reset: bool) -> &'static str {
+        "medium"
+    }
+
+    fn to_read_policy(&self) -> &'static str {
+        "have a paid account, and add the scope account:read:settings:admin to the app"
+    }
+
+    fn whose_base_url(&self) -> &'static str {
+        "Zoom API's"
+    }
+
+    fn other_base_urls(&self, origin: &str, _path: &str) -> Vec<String> {
+        vec![format!("{origin}/v2")]
+    }
+}
