@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use repass::config::BodyEncoding;
+use repass::config::{BodyEncoding, Plan, ZoomConfig};
 use repass::{Error, PasswordService};
+use repass_adapter_kit::Kind;
 use repass_conformance::{AnswerPart, Asked, By, Ending, Fault, Law, OverHttp, Suite, Told, When};
 use repass_transport::{HttpTransport, HttpWire, Timeouts, TrustedRoots};
-use repass_zoom::{Plan, ZoomConfig, ZoomService};
 
 use crate::bent::Bent;
 
 const TOKEN: &str = "canary-token-4711";
+const REFUSAL: &str = r#"{"code":300,"message":"Bad %PASSWORD%"}"#;
 
-fn service(base_url: &str) -> Arc<dyn PasswordService> {
+fn service(kind: &impl Kind, base_url: &str) -> Arc<dyn PasswordService> {
     let timeouts = Timeouts::default();
     let wire = HttpWire::new(
         base_url.parse().unwrap(),
@@ -20,12 +21,23 @@ fn service(base_url: &str) -> Arc<dyn PasswordService> {
         timeouts.connect,
     );
     let transport = HttpTransport::with_bearer(wire, &TOKEN.into(), timeouts).unwrap();
-    let config = ZoomConfig {
-        plan: Plan::Unlimited,
-        body: BodyEncoding::Json,
-    };
-    Arc::new(ZoomService::new("zoom", config, Arc::new(transport)))
+    kind.offer(kind.name(), Arc::new(transport)).passwords
 }
+
+/// The adapter of a kind by itself, as the administrator, over a provider that is a function of what is asked and of
+/// the password that is valid.
+pub(crate) fn of_kind(
+    name: &'static str,
+    kind: impl Kind,
+    provider: impl Fn(&Asked, &str) -> Told + Send + Sync + 'static,
+) -> OverHttp {
+    OverHttp::new(name, By::Administrator, move |url| service(&kind, url), provider).secret(TOKEN)
+}
+
+const ZOOM: ZoomConfig = ZoomConfig {
+    plan: Plan::Unlimited,
+    body: BodyEncoding::Json,
+};
 
 fn provider(asked: &Asked, current: &str) -> Told {
     let path = "/users/alice@example.com/password";
@@ -39,21 +51,15 @@ fn provider(asked: &Asked, current: &str) -> Told {
     }
 }
 
-fn over_http(build: impl Fn(&str) -> Arc<dyn PasswordService> + Send + Sync + 'static) -> OverHttp {
-    OverHttp::new("Zoom, JSON, a function", By::Administrator, build, provider)
-        .refusal(r#"{"code":300,"message":"Bad %PASSWORD%"}"#)
-        .secret(TOKEN)
-}
-
 /// Zoom's adapter, over as much of Zoom as fits in a function.
 pub(crate) fn zoom() -> OverHttp {
-    over_http(service)
+    of_kind("Zoom, JSON, a function", ZOOM, provider).refusal(REFUSAL)
 }
 
 #[tokio::test]
 async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
     let bent = |url: &str| {
-        let mut bent = Bent::new(service(url));
+        let mut bent = Bent::new(service(&ZOOM, url));
         bent.call = Arc::new(|service, cx, change| {
             Box::pin(async move {
                 let Err(lost) = service.change_password(&cx, &change).await else {
@@ -67,7 +73,8 @@ async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
         Arc::new(bent) as Arc<dyn PasswordService>
     };
     let lost = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Rst);
-    let report = Suite::default().faults([lost]).check(&over_http(bent)).await;
+    let subject = OverHttp::new("bent", By::Administrator, bent, provider).refusal(REFUSAL);
+    let report = Suite::default().faults([lost]).check(&subject).await;
     let broken: Vec<Law> = report.broken().into_iter().map(|(law, ..)| law).collect();
     assert!(broken.contains(&Law::Truth), "{report}");
     assert!(broken.contains(&Law::Once), "{report}");
