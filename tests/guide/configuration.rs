@@ -1,8 +1,10 @@
 //! The configurations in the guide, and the keys it tells.
 
+use std::fs;
+
 use repass::Config;
 
-use crate::pages::{all, read, samples};
+use crate::pages::{all, read, root, samples};
 
 #[test]
 fn every_sample_of_a_configuration_loads() {
@@ -47,6 +49,16 @@ fn keys() -> Vec<String> {
         let rules = rules.filter(|rule| rule.contains("Shape::"));
         keys.extend(rules.map(|rule| rule.split('"').next().unwrap().to_owned()));
     }
+    // So are the keys of a kind's own.
+    for folder in fs::read_dir(root().join("crates")).unwrap() {
+        let folder = folder.unwrap().file_name().into_string().unwrap();
+        if folder.ends_with("-adapter") {
+            let code = read(&format!("crates/{folder}/src/kind.rs"));
+            let settings = code.split("Setting::").skip(1);
+            let settings = settings.filter(|it| it.starts_with("Word(") || it.starts_with("Text("));
+            keys.extend(settings.map(|it| it.split('"').nth(1).unwrap().to_owned()));
+        }
+    }
     keys
 }
 
@@ -55,6 +67,7 @@ fn every_key_is_told() {
     let page = read("docs/guide/configure.md");
     let keys = keys();
     assert!(keys.len() > 40, "the keys were found: {keys:?}");
+    assert!(keys.iter().any(|key| key == "plan"), "the kinds' keys were found");
     for key in keys {
         let told = page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = "));
         assert!(told, "configure.md does not tell `{key}`");

@@ -45,13 +45,13 @@ pub trait Kind: Any + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The rules for passwords to go by where the provider does not tell its own.
-    fn preset(&self) -> Preset {
-        Preset::Nist80063b4
+    /// The published rules to go by where the provider does not tell its own.
+    fn preset(&self) -> Option<Preset> {
+        None
     }
 
-    /// Whether the [`preset`](Self::preset) holds for every account, as something published by the provider. If not it
-    /// is a guess, and no reason to refuse a password.
+    /// Whether the [`preset`](Self::preset) holds for every account. If not it is a guess, and no reason to refuse a
+    /// password.
     fn preset_binds(&self) -> bool {
         false
     }

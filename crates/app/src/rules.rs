@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use repass_adapter_kit::Kind;
-use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, PasswordPolicy, Policies, Rule};
+use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, PasswordPolicy, Policies, Preset, Rule};
 
 use crate::config::{BlocklistFile, BlocklistFormat, Breach, OwnPolicy, Problems, ProviderConfig};
 use crate::guards::{BreachCheck, OwnRules};
@@ -36,10 +36,17 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
     })
 }
 
+/// The rules to go by where the provider does not tell, and their name.
+pub(crate) fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
+    match preset {
+        Some(preset) => (preset.into(), preset.name()),
+        None => (PasswordPolicy::default(), "none"),
+    }
+}
+
 // On top of what is known of the provider's rules without asking it.
 fn on_preset(kind: &dyn Kind, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
-    let preset = kind.preset();
-    let rules = PasswordPolicy::from(preset);
+    let (rules, _) = published(kind.preset());
     if kind.preset_binds() {
         return rules.and_own(own);
     }
@@ -48,7 +55,7 @@ fn on_preset(kind: &dyn Kind, own: PasswordPolicy) -> Result<Policies, Impossibl
         .rules()
         .filter(|(_, certainty)| *certainty != Certainty::ProviderOnly);
     let judged: Vec<Rule> = judged.map(|(rule, _)| rule.clone()).collect();
-    let guess = preset.builder().approximate(judged).build()?;
+    let guess = rules.to_builder().approximate(judged).build()?;
     let both = guess.and_own(own.clone());
     both.or_else(|_| PasswordPolicy::default().and_own(own))
 }

@@ -62,8 +62,8 @@ impl Kind for IdentityConfig {
     }
 
     /// What a portal has at first; it is the portal's own to set.
-    fn preset(&self) -> Preset {
-        Preset::UipathDefault
+    fn preset(&self) -> Option<Preset> {
+        Some(Preset::UipathDefault)
     }
 
     fn limits(&self) -> Vec<(&'static str, RateLimit)> {

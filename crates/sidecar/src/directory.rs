@@ -33,7 +33,8 @@ pub trait Rules: fmt::Debug + Send + Sync + 'static {
     /// Both layers.
     fn policies(&self) -> &Policies;
 
-    /// The published rules that stand in for the provider's, where it does not tell its own.
+    /// The published rules that stand in for the provider's, where it does not tell its own; `none` where none are
+    /// published.
     fn preset(&self) -> Option<&'static str>;
 
     /// Every rule that this password breaks, the provider's first.

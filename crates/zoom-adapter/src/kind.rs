@@ -58,8 +58,8 @@ impl Kind for ZoomConfig {
         SETTINGS
     }
 
-    fn preset(&self) -> Preset {
-        Preset::ZoomDefault
+    fn preset(&self) -> Option<Preset> {
+        Some(Preset::ZoomDefault)
     }
 
     fn preset_binds(&self) -> bool {

@@ -37,7 +37,7 @@ Exit codes:
 Nothing set up yet? Try `repass demo`.";
 
 /// Options of every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {

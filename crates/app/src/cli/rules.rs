@@ -6,6 +6,7 @@ use super::args::Global;
 use super::output::Output;
 use super::setup::{Meant, Setup};
 use super::stop::Stop;
+use crate::rules;
 use crate::{ErrorKind, OwnRules, Password, PasswordPolicy, PasswordService as _, Policies, Preset};
 
 /// Rules, and where the provider's come from.
@@ -17,7 +18,7 @@ pub(super) struct Rules {
     _setup: Option<Setup>,
 }
 
-/// Where the provider's rules come from: the provider, or else a preset.
+/// Where the provider's rules come from: the provider, or else a preset, or `none` where none are published.
 #[derive(Debug, Serialize)]
 pub(super) struct Source {
     pub(super) provider: Option<String>,
@@ -55,11 +56,11 @@ impl Rules {
         let (policy, preset) = match meant.service.policy(&global.call_context()).await {
             Ok(policy) => (policy, None),
             Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
-                let preset = meant.preset;
+                let (policy, name) = rules::published(meant.preset);
                 output.note(&format!(
-                    "{provider}: does not tell its password rules, so those of {preset} are taken: {error}"
+                    "{provider}: does not tell its password rules, so the published ones are taken ({name}): {error}"
                 ));
-                (preset.into(), Some(preset.name()))
+                (policy, Some(name))
             }
             Err(error) => {
                 return Err(Stop::Call {

@@ -28,7 +28,7 @@ pub(super) struct Meant {
     pub(super) service: Arc<dyn PasswordService>,
     pub(super) own_rules: Option<OwnRules>,
     /// The published rules of its kind.
-    pub(super) preset: Preset,
+    pub(super) preset: Option<Preset>,
     pub(super) preflight: Option<Arc<dyn PreflightService>>,
 }
 
@@ -91,7 +91,10 @@ impl Setup {
         })
     }
 
-    async fn built<'a>(&'a self, asked: Option<&'a str>) -> Result<(&'a str, Preset, Services), Stop> {
+    async fn built<'a>(
+        &'a self,
+        asked: Option<&'a str>,
+    ) -> Result<(&'a str, Option<Preset>, Services), Stop> {
         let name = asked.or_else(|| self.config.default_provider());
         let mut known = self.config.providers();
         let found = known.find(|(known, _)| Some(*known) == name);

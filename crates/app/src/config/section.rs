@@ -262,7 +262,7 @@ impl<'a> Section<'a> {
 }
 
 // `"a", "b" or "c"`
-fn spell(names: impl IntoIterator<Item = &'static str>) -> String {
+pub(super) fn spell(names: impl IntoIterator<Item = &'static str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("\"{name}\"")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -15,6 +15,10 @@ fn problems(toml: &str) -> Vec<String> {
     }
 }
 
+fn every_kind() -> String {
+    section::spell(KINDS.iter().map(|kind| kind().name()))
+}
+
 fn variables<const N: usize>(pairs: [(&str, &str); N]) -> [(OsString, OsString); N] {
     pairs.map(|(name, value)| (name.into(), value.into()))
 }
@@ -137,7 +141,7 @@ fn all_problems_are_told_at_once_each_with_its_line() {
         "config:9: providers.zoom.attempt_timeout: must be a string, not a number",
         "config:10: providers.portal.base_url: is missing",
         "config:12: providers.portal.auth.kind: must be \"bearer\" or \"client-credentials\"",
-        "config:14: providers.third.kind: must be \"identity\" or \"zoom\"",
+        &format!("config:14: providers.third.kind: must be {}", every_kind()),
     ];
     assert_eq!(found, expected);
 }
@@ -159,7 +163,7 @@ fn bad_values_are_told() {
         ),
         (
             "[providers.zoom]",
-            "config:1: providers.zoom.kind: is missing; give \"identity\" or \"zoom\"",
+            &format!("config:1: providers.zoom.kind: is missing; give {}", every_kind()),
         ),
         (
             &ZOOM.replace("providers.zoom", "providers.\"a b\""),

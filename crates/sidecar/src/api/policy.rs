@@ -78,7 +78,8 @@ enum RuleCertainty {
 pub(crate) struct Policy {
     /// The provider.
     provider: String,
-    /// The published rules that stand in for the provider's, where it does not tell its own.
+    /// The published rules that stand in for the provider's, where it does not tell its own; `none` where none are
+    /// published.
     preset: Option<&'static str>,
     #[schema(value_type = Vec<KnownRule>)]
     rules: Vec<Explained>,

@@ -89,7 +89,9 @@ fn show(rules: &Rules, output: &Output) {
 fn title(source: &Source) -> String {
     match (&source.provider, source.preset) {
         (Some(provider), None) => format!("{provider}, as it tells:"),
-        (Some(provider), Some(preset)) => format!("{provider}, which does not tell, by {preset}:"),
+        (Some(provider), Some(preset)) => {
+            format!("{provider}, which does not tell, by its published rules ({preset}):")
+        }
         (None, preset) => format!("{}:", preset.unwrap_or("no rules")),
     }
 }

@@ -32,14 +32,34 @@ pub(super) async fn provider(
     };
     checks.push(Check::good("secrets", "everything referred to can be read"));
     checks.extend(reach::checks(&examiner.key, provider, global).await);
-    if checks.iter().all(|check| check.ok) {
+    if checks.iter().any(|check| !check.ok) {
+        return Ok(checks);
+    }
+    let can = service.capabilities();
+    if can.policy {
         let told = service.policy(&global.call_context()).await;
         let goes_on = examiner
             .answer(name, config, told, own_rules.as_ref(), &mut checks)
             .await?;
-        if goes_on {
-            checks.extend(rights::checks(provider.kind(), &*service, global).await?);
+        if !goes_on {
+            return Ok(checks);
         }
+    } else {
+        let told = "not asked: this kind of provider does not tell its rules";
+        checks.push(Check::good("policy", told));
+    }
+    if !can.administrator {
+        let told = "not tried: the configuration allows no administrator reset here";
+        checks.push(Check::good("reset", told));
+        return Ok(checks);
+    }
+    for (right, error) in rights::tried(provider.kind(), &*service, global).await? {
+        let set_up = match &error {
+            // Nothing has shown yet that token and address are good.
+            Some(error) if !can.policy => examiner.set_up(name, config, error).await?,
+            _ => None,
+        };
+        checks.push(set_up.unwrap_or_else(|| rights::read(&right, error.as_ref())));
     }
     Ok(checks)
 }
@@ -99,7 +119,6 @@ impl Examiner<'_> {
         own_rules: Option<&OwnRules>,
         checks: &mut Vec<Check>,
     ) -> Result<bool, Stop> {
-        let key = &self.key;
         let error = match told {
             Ok(policy) => {
                 checks.push(Check::good("token", "it is taken"));
@@ -110,38 +129,42 @@ impl Examiner<'_> {
             Err(error) => error,
         };
         let (exit, message) = (Exit::of(&error), error.to_string());
-        match error.kind() {
-            ErrorKind::PermissionDenied => {
-                let kind = self.provider.kind();
-                let fix = format!(
-                    "{}; until then {} is gone by, and passwords can be changed all the same",
-                    kind.to_read_policy(),
-                    kind.preset()
-                );
-                checks.push(Check::good("token", "it is taken"));
-                checks.push(Check::good("address", "the provider's API is there"));
-                checks.push(Check::bad("policy", exit, message, fix));
-                Ok(true)
-            }
+        if error.kind() != ErrorKind::PermissionDenied {
+            let fix = "try again later; if it stays so, ask the provider";
+            let set_up = self.set_up(name, config, &error).await?;
+            checks.push(set_up.unwrap_or_else(|| Check::bad("policy", exit, message, fix)));
+            return Ok(false);
+        }
+        let kind = self.provider.kind();
+        let fix = format!(
+            "{}; until then {} is gone by, and passwords can be changed all the same",
+            kind.to_read_policy(),
+            rules::published(kind.preset()).1
+        );
+        checks.push(Check::good("token", "it is taken"));
+        checks.push(Check::good("address", "the provider's API is there"));
+        checks.push(Check::bad("policy", exit, message, fix));
+        Ok(true)
+    }
+
+    /// What is wrong with the token or the address, if that is what an error shows.
+    async fn set_up(&self, name: &str, config: &Config, error: &Error) -> Result<Option<Check>, Stop> {
+        let key = &self.key;
+        let message = error.to_string();
+        Ok(match error.kind() {
             ErrorKind::Unauthenticated => {
                 let fix = match self.provider.connection.auth {
                     Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
                     _ => format!("mend `{key}.auth`: the message says which key"),
                 };
-                checks.push(Check::bad("token", exit, message, fix));
-                Ok(false)
+                Some(Check::bad("token", Exit::of(error), message, fix))
             }
             ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer => {
                 let fix = address::fix(name, self.provider, config, self.global).await?;
-                checks.push(Check::bad("address", Exit::Usage, message, fix));
-                Ok(false)
+                Some(Check::bad("address", Exit::Usage, message, fix))
             }
-            _ => {
-                let fix = "try again later; if it stays so, ask the provider";
-                checks.push(Check::bad("policy", exit, message, fix));
-                Ok(false)
-            }
-        }
+            _ => None,
+        })
     }
 
     fn policy(&self, policy: PasswordPolicy, own_rules: Option<&OwnRules>) -> Check {
@@ -154,6 +177,71 @@ impl Examiner<'_> {
                 format!("ask for less in `{}.policy`", self.key),
             ),
             _ => Check::good("policy", format!("the provider tells {told} rules")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repass_adapter_kit::{Kind, Nobody, Offer, Right};
+    use repass_sandbox::Sandbox;
+    use repass_transport::Transport;
+    use serde::Serialize;
+
+    use super::*;
+    use crate::secret::SecretRef;
+    use crate::{Capabilities, MockPasswordService};
+
+    /// A kind of which nothing is known but that its providers answer a reset so.
+    #[derive(Debug, Serialize)]
+    struct Mute(ErrorKind);
+
+    impl Kind for Mute {
+        fn name(&self) -> &'static str {
+            "mute"
+        }
+
+        fn offer(&self, _name: &str, _transport: Arc<dyn Transport>) -> Offer {
+            let kind = self.0;
+            let mut service = MockPasswordService::new();
+            let can = Capabilities::NONE.with_administrator();
+            service.expect_capabilities().return_const(can);
+            let answer = move || Err(Error::not_applied(kind, "so it is"));
+            service.expect_change_password().returning(move |_, _| answer());
+            Offer::new(Arc::new(service))
+        }
+
+        fn rights(&self) -> Vec<Right> {
+            vec![Right::reset(Nobody::Email, "ask for it")]
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_tell_rules_is_judged_by_a_reset() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let global = Global::default();
+        for (kind, check, fix) in [
+            (ErrorKind::UserNotFound, "reset", None),
+            (ErrorKind::PermissionDenied, "reset", Some("ask for it")),
+            (
+                ErrorKind::Unauthenticated,
+                "token",
+                Some("put a valid token where `providers.p.auth.token` leads"),
+            ),
+            (
+                ErrorKind::Misconfigured,
+                "address",
+                Some("check `providers.p.base_url`"),
+            ),
+        ] {
+            let token = SecretRef::Value("token".into());
+            let mut mute = ProviderConfig::new(Mute(kind), Auth::Bearer { token });
+            sandbox.zoom_base_url().clone_into(&mut mute.connection.base_url);
+            let config = Config::new().with_provider("p", mute.clone());
+            let checks = provider("p", &mute, &config, &global).await.unwrap();
+            let (last, before) = checks.split_last().unwrap();
+            assert!(before.iter().all(|check| check.ok), "{checks:?}");
+            assert_eq!((last.name, last.fix.as_deref()), (check, fix));
         }
     }
 }

@@ -8,21 +8,16 @@ use super::Check;
 use crate::cli::args::Global;
 use crate::cli::exit::Exit;
 use crate::cli::stop::Stop;
-use crate::{Effect, Error, ErrorKind, PasswordChange, PasswordPolicy, PasswordService, UserId};
+use crate::{Effect, Error, ErrorKind, PasswordChange, PasswordService, UserId, rules};
 
-/// Tries each right.
-pub(super) async fn checks(
+/// Tries each right by way of a reset, with what came of it.
+pub(super) async fn tried(
     kind: &dyn Kind,
     service: &dyn PasswordService,
     global: &Global,
-) -> Result<Vec<Check>, Stop> {
-    // They are all tried by way of a reset.
-    if !service.capabilities().administrator {
-        let told = "not tried: the configuration allows no administrator reset here";
-        return Ok(vec![Check::good("reset", told)]);
-    }
-    let rules = PasswordPolicy::from(kind.preset());
-    let mut checks = Vec::new();
+) -> Result<Vec<(Right, Option<Error>)>, Stop> {
+    let (rules, _) = rules::published(kind.preset());
+    let mut tried = Vec::new();
     for right in kind.rights() {
         let id = Uuid::new_v4();
         let nobody = match right.nobody {
@@ -36,12 +31,13 @@ pub(super) async fn checks(
             .map_err(|error| Stop::internal(error.to_string()))?;
         let change = PasswordChange::reset(nobody, password);
         let result = service.change_password(&global.call_context(), &change).await;
-        checks.push(read(&right, result.err()));
+        tried.push((right, result.err()));
     }
-    Ok(checks)
+    Ok(tried)
 }
 
-fn read(right: &Right, error: Option<Error>) -> Check {
+/// What that shows of the right.
+pub(super) fn read(right: &Right, error: Option<&Error>) -> Check {
     let later = "try again later; if it stays so, ask the provider";
     let Some(error) = error else {
         let accepted =
@@ -57,5 +53,5 @@ fn read(right: &Right, error: Option<Error>) -> Check {
         (_, ErrorKind::PermissionDenied) => right.fix,
         _ => later,
     };
-    Check::bad(right.name, Exit::of(&error), error.to_string(), fix)
+    Check::bad(right.name, Exit::of(error), error.to_string(), fix)
 }

@@ -10,6 +10,7 @@ use repass_sidecar::{Directory, Rules};
 
 use crate::cli::setup::{self, Setup};
 use crate::cli::stop::Stop;
+use crate::rules;
 use crate::{
     CallContext, Config, Error, ErrorKind, OwnRules, Password, PasswordService, Policies, Preset, Services,
     Violation,
@@ -19,13 +20,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Configured {
     services: Services,
-    presets: RwLock<BTreeMap<String, Preset>>,
+    presets: RwLock<BTreeMap<String, Option<Preset>>>,
     file: Option<PathBuf>,
     // Behind the services, where there is no configuration.
     sandbox: Option<Sandbox>,
 }
 
-fn presets(config: &Config) -> BTreeMap<String, Preset> {
+fn presets(config: &Config) -> BTreeMap<String, Option<Preset>> {
     let providers = config.providers();
     providers
         .map(|(name, provider)| (name.to_owned(), provider.kind().preset()))
@@ -99,7 +100,8 @@ impl Directory for Configured {
         let (policy, preset) = match service.policy(cx).await {
             Ok(policy) => (policy, None),
             Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
-                (preset.into(), Some(preset.name()))
+                let (policy, name) = rules::published(preset);
+                (policy, Some(name))
             }
             Err(error) => return Err(error),
         };
