@@ -16,8 +16,14 @@ pub(super) struct Csv<R> {
     parser: Reader,
     columns: Columns,
     fields: Fields,
-    /// The line on which the next byte stands.
+    place: Place,
+}
+
+/// The line on which the next byte stands. Lines end as records do: with a line feed, a carriage return or both, so
+/// that no two records stand on the same one.
+struct Place {
     line: u64,
+    after_return: bool,
 }
 
 /// Which field holds what.
@@ -55,7 +61,10 @@ impl<R: Read> Csv<R> {
                 ends: [0; MOST_FIELDS],
                 count: 0,
             },
-            line: 1,
+            place: Place {
+                line: 1,
+                after_return: false,
+            },
         };
         let (_, read) = csv.read()?;
         let columns = match read {
@@ -99,7 +108,7 @@ impl<R: Read> Csv<R> {
     // Reads one record into the fields, whatever its length.
     fn read(&mut self) -> io::Result<(u64, Result<(), Unread>)> {
         self.skip_empty_lines()?;
-        let line = self.line;
+        let line = self.place.line;
         let (mut length, mut too_long) = (0, false);
         self.fields.count = 0;
         loop {
@@ -109,7 +118,7 @@ impl<R: Read> Csv<R> {
                 &mut self.fields.text[length..],
                 &mut self.fields.ends[self.fields.count..],
             );
-            self.line += newlines(&input[..used]);
+            self.place.pass(&input[..used]);
             self.bytes.consume(used);
             length += written;
             self.fields.count += ended;
@@ -135,11 +144,21 @@ impl<R: Read> Csv<R> {
                 .iter()
                 .take_while(|byte| matches!(byte, b'\r' | b'\n'))
                 .count();
-            self.line += newlines(&input[..empty]);
+            self.place.pass(&input[..empty]);
             self.bytes.consume(empty);
             if empty == 0 {
                 return Ok(());
             }
+        }
+    }
+}
+
+impl Place {
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = *byte == b'\r' || (*byte == b'\n' && !self.after_return);
+            self.line += u64::from(ends);
+            self.after_return = *byte == b'\r';
         }
     }
 }
@@ -215,8 +234,4 @@ fn separator(start: &[u8]) -> u8 {
         .unwrap_or_default();
     let found = header.iter().find(|byte| matches!(byte, b',' | b';' | b'\t'));
     found.copied().unwrap_or(b',')
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }

@@ -42,6 +42,7 @@ fn csv_as_spreadsheets_write_it() {
         "user,provider\nann,zoom\nbob,portal\n",
         "\u{feff}user,provider\r\nann,zoom\r\nbob,portal",
         "provider;user\nzoom;ann\nportal;bob\n",
+        "user,provider\rann,zoom\rbob,portal\r",
         "user\tprovider\nann\tzoom\nbob\tportal\n",
         "\"user\",\"provider\"\n\"ann\",\"\"\n\"bob\",portal\n",
         " user , provider \nann,\nbob,portal\n",
