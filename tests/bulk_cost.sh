@@ -27,7 +27,7 @@ serve() {
     "$repass" sandbox --write-config repass.toml "$@" > sandbox.json 2> sandbox.log &
     sandbox=$!
     until [ -s sandbox.json ] && [ -s repass.toml ]; do sleep 0.1; done
-    sed -i "s/kind = \"zoom\"/kind = \"zoom\"\nplan = \"$plan\"/" repass.toml
+    sed -i "s/kind = \"zoom\"/kind = \"zoom\"\nplan = \"$plan\"\nbody = \"json\"/" repass.toml
 }
 
 stop() {

@@ -53,7 +53,8 @@ fn policy(complexity: &Value, history: Option<u32>) -> Result<PasswordPolicy, Im
     let asks_for =
         |name| field(complexity, name).is_some_and(|value| plain(value).eq_ignore_ascii_case("true"));
     let length = field(complexity, "Length").and_then(|value| plain(value).parse().ok());
-    let mut rules = vec![Rule::MinLength(length.unwrap_or(8))];
+    let length = length.unwrap_or(8);
+    let mut rules = Vec::from_iter((length > 0).then_some(Rule::MinLength(length)));
     for (name, rule) in [
         ("hasSpecialCharacter", Rule::Special),
         ("hasLowercase", Rule::Lowercase),
@@ -96,6 +97,13 @@ mod tests {
         assert_eq!(codes("SHORT"), ["min_length", "digit", "lowercase", "special"]);
         assert_eq!(codes("long-enough-1"), [""; 0]);
         assert!(policy.rules().any(|(rule, _)| *rule == Rule::NotRecent(Some(5))));
+    }
+
+    #[test]
+    fn a_least_length_of_nothing_is_no_rule() {
+        let body = r#"[{"key":"Auth.Password.PasswordComplexity","value":"{\"Length\":\"00\"}"}]"#;
+        let policy = read(&Answer::new(StatusCode::OK).with_body(body)).unwrap();
+        assert!(policy.rules().all(|(rule, _)| rule.limit() != Some(0)));
     }
 
     #[test]

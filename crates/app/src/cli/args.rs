@@ -1,14 +1,10 @@
 //! What can be typed.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use super::commands;
+use super::global::Global;
 use super::version::LONG as LONG_VERSION;
-use crate::CallContext;
-use crate::config::parse_duration;
 
 /// Change a user's password at any provider, and know for certain whether it happened.
 #[derive(Debug, Parser)]
@@ -35,55 +31,6 @@ Exit codes:
   130  interrupted, nothing sent
 
 Nothing set up yet? Try `repass demo`.";
-
-/// Options of every command.
-#[derive(Debug, Default, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// The configuration file [else: $REPASS_CONFIG, ./repass.toml, the user's, /etc/repass/config.toml]
-    #[arg(short, long, value_name = "FILE", global = true)]
-    pub(super) config: Option<PathBuf>,
-
-    /// The provider, by its configured name [else: `default_provider`]
-    #[arg(short, long, value_name = "NAME", global = true)]
-    pub(super) provider: Option<String>,
-
-    /// Run against emulated providers inside this process: `zoom` and `portal`
-    #[arg(long, global = true, conflicts_with = "config")]
-    pub(super) sandbox: bool,
-
-    /// Print one JSON object on standard output
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-
-    /// Say nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-
-    /// Log to standard error: -v info, -vv debug, -vvv trace; never anything secret
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(super) verbose: u8,
-
-    /// How long the call may take in all [default: 30s]
-    #[arg(long, value_name = "DURATION", global = true, value_parser = parse_duration)]
-    pub(super) timeout: Option<Duration>,
-
-    /// Never ask for anything
-    #[arg(long, global = true)]
-    pub(super) no_input: bool,
-
-    /// Answer yes to whatever would be asked
-    #[arg(long, global = true)]
-    pub(super) yes: bool,
-}
-
-impl Global {
-    pub(super) fn call_context(&self) -> CallContext {
-        self.timeout
-            .map_or_else(CallContext::default, CallContext::with_budget)
-    }
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

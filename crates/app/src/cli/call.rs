@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::args::Global;
 use super::exit::Exit;
+use super::global::Global;
 use super::output::Output;
 use super::password::{self, Asking, CurrentPassword, NewPassword};
 use super::rules::Rules;

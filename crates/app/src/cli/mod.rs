@@ -6,9 +6,11 @@
 mod args;
 mod call;
 mod commands;
+mod dispatch;
 #[cfg(test)]
 mod errors_page;
 mod exit;
+mod global;
 mod hardening;
 mod logging;
 mod lookup;
@@ -78,7 +80,7 @@ async fn run(args: Args, output: &Output) -> Exit {
         Err(error) => return output.stop(&Stop::internal(format!("cannot listen for signals: {error}"))),
     };
     let ended = tokio::select! {
-        ended = commands::run(args, output, &signals) => ended,
+        ended = dispatch::run(args, output, &signals) => ended,
         () = signals.unclaimed() => {
             password::restore_terminal();
             Err(Stop::Interrupted)

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::args::Global;
 use super::exit::Exit;
+use super::global::Global;
 use super::stop::{Report, Stop};
 use crate::Password;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::args::Global;
+use super::global::Global;
 use super::output::Output;
 use super::setup::{Meant, Setup};
 use super::stop::Stop;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use repass_sandbox::Sandbox;
 
-use super::args::Global;
+use super::global::Global;
 use super::lookup;
 use super::stop::Stop;
 use crate::{

@@ -1,9 +1,7 @@
 //! `repass completions`: what a shell has to know to complete this command line.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 
@@ -13,9 +11,9 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
+pub(in crate::cli) fn run(args: &Args, mut line: clap::Command) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::args::Args::command(), "repass", &mut script);
+    clap_complete::generate(args.shell, &mut line, "repass", &mut script);
     output::text(&String::from_utf8_lossy(&script));
     Exit::Ok
 }

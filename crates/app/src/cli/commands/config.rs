@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::providers;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::setup::{self, Setup};
 use crate::cli::stop::Stop;
@@ -28,7 +28,7 @@ pub(in crate::cli) enum Command {
     Show,
 }
 
-pub(super) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
     match command {
         Command::Init { file: None } if output.json => {
             output::object(&serde_json::json!({ "toml": STARTER }));

@@ -4,8 +4,8 @@ use clap::value_parser;
 
 use super::policy::Asked;
 use crate::Password;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::rules::Rules;
 use crate::cli::stop::Stop;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     rules: Asked,
 }
 
-pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
     let rules = Rules::asked(args.rules.preset, global, output).await?;
     if output.json {
         let passwords: Result<Vec<Password>, Stop> = (0..args.count).map(|_| rules.generate()).collect();

@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
 use clap_mangen::Man;
 
-use crate::cli;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, Output};
 use crate::cli::stop::Stop;
@@ -19,9 +17,9 @@ pub(in crate::cli) struct Args {
     folder: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) fn run(args: &Args, line: clap::Command, output: &Output) -> Result<Exit, Stop> {
     // As the pages in a folder have it.
-    let command = cli::args::Args::command().disable_help_subcommand(true);
+    let command = line.disable_help_subcommand(true);
     if let Some(folder) = &args.folder {
         write(command, folder, output)?;
     } else {

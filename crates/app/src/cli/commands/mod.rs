@@ -4,42 +4,14 @@ pub(super) mod bulk;
 pub(super) mod change;
 pub(super) mod completions;
 pub(super) mod config;
-mod demo;
-mod doctor;
+pub(super) mod demo;
+pub(super) mod doctor;
 pub(super) mod generate;
 pub(super) mod man;
 pub(super) mod policy;
-mod providers;
+pub(super) mod providers;
 pub(super) mod reset;
 pub(super) mod resolve;
 pub(super) mod sandbox;
 pub(super) mod serve;
 pub(super) mod user;
-
-use super::args::{Args, Command};
-use super::exit::Exit;
-use super::output::Output;
-use super::signals::Signals;
-use super::stop::Stop;
-
-/// Does what was asked for.
-pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
-    let global = &args.global;
-    match args.command {
-        Command::Change(args) => change::run(&args, global, output, signals).await,
-        Command::Reset(args) => reset::run(&args, global, output, signals).await,
-        Command::Resolve(args) => resolve::run(&args, global, output, signals).await,
-        Command::User(command) => user::run(&command, global, output, signals).await,
-        Command::Policy(command) => policy::run(&command, global, output).await,
-        Command::Generate(args) => generate::run(&args, global, output).await,
-        Command::Bulk(command) => bulk::run(command, global, output, signals).await,
-        Command::Providers => providers::run(global, output).await,
-        Command::Doctor => doctor::run(global, output).await,
-        Command::Config(command) => config::run(&command, global, output).await,
-        Command::Serve(args) => serve::run(*args, global, output, signals).await,
-        Command::Sandbox(args) => sandbox::run(*args, output, signals).await,
-        Command::Demo => demo::run(output, signals).await,
-        Command::Completions(args) => Ok(completions::run(&args)),
-        Command::Man(args) => man::run(&args, output),
-    }
-}

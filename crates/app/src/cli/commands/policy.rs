@@ -4,8 +4,8 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde::Serialize;
 
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::password::{self, Asking, NewPassword};
 use crate::cli::rules::{Rules, Source};
@@ -41,7 +41,7 @@ pub(in crate::cli) struct Asked {
     pub(in crate::cli) preset: Option<Preset>,
 }
 
-pub(super) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
     match command {
         Command::Show { rules } => {
             show(&Rules::asked(rules.preset, global, output).await?, output);

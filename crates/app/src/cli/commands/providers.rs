@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::setup::{self, Setup};
 use crate::cli::stop::Stop;
@@ -18,7 +18,7 @@ pub(super) struct Listed {
     can: Capabilities,
 }
 
-pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
     let setup = Setup::load(global).await?;
     let listed = list(setup.config).await?;
     if output.json {

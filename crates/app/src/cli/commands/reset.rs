@@ -1,8 +1,8 @@
 //! `repass reset`: by an administrator, without the current password.
 
-use crate::cli::args::Global;
 use crate::cli::call;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::password::ChosenPassword;
 use crate::cli::signals::Signals;
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
     new: ChosenPassword,
 }
 
-pub(super) async fn run(
+pub(in crate::cli) async fn run(
     args: &Args,
     global: &Global,
     output: &Output,

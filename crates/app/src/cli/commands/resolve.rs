@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cli::args::Global;
 use crate::cli::call;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::password::{CurrentPassword, NewPassword};
 use crate::cli::signals::Signals;
@@ -30,7 +30,7 @@ struct Settled {
     resolution: Resolution,
 }
 
-pub(super) async fn run(
+pub(in crate::cli) async fn run(
     args: &Args,
     global: &Global,
     output: &Output,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use clap::Subcommand;
 
-use crate::cli::args::Global;
 use crate::cli::call::keep;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::setup::Setup;
 use crate::cli::signals::Signals;
@@ -88,7 +88,7 @@ common! {
     login_type,
 }
 
-pub(super) async fn run(
+pub(in crate::cli) async fn run(
     command: &Command,
     global: &Global,
     output: &Output,

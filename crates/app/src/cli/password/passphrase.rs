@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::prompt;
 use super::source::Source;
 use crate::Password;
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::stop::Stop;
 
 /// Where the passphrase comes from.

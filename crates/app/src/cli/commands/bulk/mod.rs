@@ -14,8 +14,8 @@ mod watching;
 use clap::Subcommand;
 use repass_bulk::{Problem, Tally};
 
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
@@ -35,7 +35,7 @@ pub(in crate::cli) enum Command {
     Secrets(secrets::Args),
 }
 
-pub(super) async fn run(
+pub(in crate::cli) async fn run(
     command: Command,
     global: &Global,
     output: &Output,

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use repass_bulk::{Canary, Tally};
 
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 
 /// How much is asked.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use repass_bulk::{Key, Problem, Recipients, SecretsTo};
 
 use super::blocking;
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::password::Passphrase;
 use crate::cli::stop::Stop;
 use crate::secret::{open_private, read_at_most};

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::blocking;
 use super::sealing::Opening;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::stop::Stop;
 

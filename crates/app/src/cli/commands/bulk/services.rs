@@ -3,7 +3,7 @@
 use repass_adapter_kit::Kind;
 use repass_bulk::{Names, Passwords, Provider};
 
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::rules::Rules;
 use crate::cli::setup::Setup;

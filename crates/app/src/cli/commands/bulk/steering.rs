@@ -6,7 +6,7 @@ use clap::value_parser;
 use repass_bulk::{Controls, OnUnknown, Passwords};
 
 use super::questions;
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::stop::Stop;
 use crate::config;

@@ -41,7 +41,7 @@ struct Told {
     answers: Vec<Message>,
 }
 
-pub(super) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
     let sandbox = Sandbox::start()
         .await
         .map_err(|error| Stop::internal(error.to_string()))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use repass_adapter_kit::Kind;
 
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::setup;
 use crate::cli::stop::Stop;
 use crate::config::ProviderConfig;

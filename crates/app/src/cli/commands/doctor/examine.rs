@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Check, address, reach, rights};
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::stop::Stop;
 use crate::config::{Auth, Problems, ProviderConfig};
 use crate::{

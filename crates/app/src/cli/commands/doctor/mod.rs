@@ -10,8 +10,8 @@ mod rights;
 use serde::Serialize;
 
 use crate::UnknownProvider;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::setup::Setup;
 use crate::cli::stop::Stop;
@@ -61,7 +61,7 @@ impl Check {
     }
 }
 
-pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
     let setup = Setup::load(global).await?;
     let asked = global.provider.as_deref();
     let mut all = Vec::new();

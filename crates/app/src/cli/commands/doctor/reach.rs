@@ -3,8 +3,8 @@
 use repass_transport::{BaseUrl, Cause, HttpWire, Method, Replay, Request, Wire as _};
 
 use super::Check;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::config::{Auth, Connection, ProviderConfig};
 use crate::wiring;
 

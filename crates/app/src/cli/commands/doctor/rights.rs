@@ -5,8 +5,8 @@ use repass_adapter_kit::{Kind, Nobody, Right};
 use uuid::Uuid;
 
 use super::Check;
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::stop::Stop;
 use crate::{Effect, Error, ErrorKind, PasswordChange, PasswordService, UserId, rules};
 

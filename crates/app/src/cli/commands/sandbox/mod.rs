@@ -101,7 +101,7 @@ impl Args {
     }
 }
 
-pub(super) async fn run(mut args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+pub(in crate::cli) async fn run(mut args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
     let file = args.write_config.take();
     let sandbox = Sandbox::start_with(args.options()).await.map_err(|error| {
         let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));

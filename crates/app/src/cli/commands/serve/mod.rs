@@ -16,8 +16,8 @@ use repass_sidecar::{Options, Sidecar, Token};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::args::Global;
 use crate::cli::exit::Exit;
+use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::setup::Setup;
 use crate::cli::signals::Signals;
@@ -71,7 +71,7 @@ struct Announcement {
     process: u32,
 }
 
-pub(super) async fn run(
+pub(in crate::cli) async fn run(
     args: Args,
     global: &Global,
     output: &Output,
