@@ -38,7 +38,7 @@ stop() {
 
 field() { grep -oE "\"$1\":[^,}]*" | head -1 | cut -d: -f2- | tr -d '"'; }
 
-# cpu COMMAND…: its processor time in microseconds, children included, on descriptor 4.
+# cpu COMMAND…: its processor time in microseconds, children included.
 cpu() {
     TIMEFORMAT='%U %S'
     { time "$@" > run.log 2>&1; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1e6 }'

@@ -59,6 +59,31 @@ fn status(world: &World) -> Value {
 }
 
 #[test]
+fn a_reader_that_stalls_holds_no_change_up() {
+    let world = world(1500);
+    let mut command = crate::binary::command(world.folder());
+    command
+        .args(["--json", "bulk", "run", "users.csv"])
+        .args(GENERATE);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    // Far more than a pipe holds is to be told by then, and nobody has read any of it.
+    let start = std::time::Instant::now();
+    while world.changes() < 1500 {
+        assert!(start.elapsed().as_secs() < 60, "{} changes", world.changes());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut told = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let rows = told.lines().filter(|line| line.contains("\"event\":\"row\""));
+    assert_eq!(rows.count(), 1500);
+}
+
+#[test]
 fn the_exit_code_tells_the_rows() {
     let world = world(20);
     assert_eq!(run(&world, "users.csv", &[]).code, 0);

@@ -87,7 +87,7 @@ pub trait Kind: Any + fmt::Debug + Send + Sync {
 pub enum Setting<K: 'static> {
     /// One of a few words, each with how to set what it stands for. The settings are written with the same words.
     Word(&'static str, &'static [Word<K>]),
-    /// Any text. What is good is for [`Kind::problems`] to judge.
+    /// Any text, but never a secret: it is shown with the configuration. What is good is for [`Kind::problems`] to judge.
     Text(&'static str, fn(&mut K, String)),
 }
 

@@ -1,7 +1,8 @@
 //! The command line: `repass --help`.
 //!
-//! `args` says what can be typed, and `commands` has a file for each command. A command ends well with an
-//! `exit` code, or else with a `stop` that says why; `output` is the only place that prints.
+//! `args` and `global` say what can be typed, `dispatch` finds the command, and `commands` has a file for each. A
+//! command ends well with an `exit` code, or else with a `stop` that says why; `output` is the only place that
+//! prints.
 
 mod args;
 mod call;

@@ -218,7 +218,11 @@ impl Journal {
                     transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [first.line])?;
                     transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [first.line])?;
                 }
-                start.execute(params![first.line, last.line, session, first.batch, at])?;
+                let begun = start.execute(params![first.line, last.line, session, first.batch, at])?;
+                // None is sent whose intent is not on record.
+                if begun != rows.len() {
+                    return Err(rusqlite::Error::StatementChangedRows(begun));
+                }
             }
             Ok(())
         })

@@ -65,6 +65,17 @@ fn lines_are_those_of_the_file() {
 }
 
 #[test]
+fn lines_end_with_a_return_a_line_feed_or_both() {
+    let text = "user,new_password\r\nann,\"a\rb\r\nc\"\rbob,x\n\r\rcarol,y\r\n\ndave,z";
+    let rows = [good(2, "ann"), good(5, "bob"), good(8, "carol"), good(10, "dave")];
+    assert_eq!(read(text, Passwords::Given), rows);
+    // However they come in pieces.
+    let row = format!("user,new_password\r\n{}", "ann,x\r\n".repeat(20_000));
+    let lines = read(row, Passwords::Given).into_iter().map(|(line, ..)| line);
+    assert!(lines.eq(2..20_002));
+}
+
+#[test]
 fn json_lines() {
     let text = "{\"user\":\"ann\",\"new_password\":\"x\"}\n\n  {\"user\":\"bob\",\"new_password\":\"y\",\"provider\":\"portal\"}";
     assert_eq!(read(text, Passwords::Given), [good(1, "ann"), good(3, "bob")]);

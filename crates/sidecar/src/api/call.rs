@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Path;
@@ -131,10 +131,13 @@ impl<F: Future<Output: Send> + Send + 'static> Future for GoesOn<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let rest = self.0.as_mut().expect("it is not polled after its end");
-        let output = ready!(rest.as_mut().poll(cx));
-        self.0 = None;
-        Poll::Ready(output)
+        // Not there while it is polled: what panics has come to its end too.
+        let mut rest = self.0.take().expect("it is not polled after its end");
+        let polled = rest.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.0 = Some(rest);
+        }
+        polled
     }
 }
 

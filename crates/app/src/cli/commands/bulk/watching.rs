@@ -1,14 +1,16 @@
 //! What can be seen of a run while it is under way: a bar at a terminal, plain lines elsewhere, or JSON events.
 
+use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use repass_bulk::{Event, Progress, Tally};
 use serde::Serialize;
-use tokio::task::JoinHandle;
 
 use super::going::sentence;
 use crate::cli::output::{self, Output};
@@ -16,12 +18,20 @@ use crate::cli::output::{self, Output};
 const BAR: Duration = Duration::from_millis(200);
 const LINES: Duration = Duration::from_secs(5);
 
-/// What is watched, until it is stopped.
+/// What is watched, until it is stopped. A thread of its own prints it: a terminal that is held, or a reader that
+/// stalls, is waited for by nothing else.
 pub(super) struct Watching {
     shown: Option<JoinHandle<()>>,
-    bar: Option<ProgressBar>,
+    words: Sender<Word>,
     json: bool,
-    quiet: bool,
+}
+
+/// What is to be printed between the regular lines.
+enum Word {
+    /// An event, on standard output.
+    Event(String),
+    /// Something to know at once, on standard error.
+    Aside(String),
 }
 
 #[derive(Serialize)]
@@ -68,52 +78,50 @@ impl Watching {
                 },
             );
         }
-        let bar = (!json && !quiet && std::io::stderr().is_terminal()).then(|| bar(before));
+        let (words, said) = channel();
         let shown = (json || !quiet).then(|| {
             let show = Show {
                 progress,
                 allowed,
-                bar: bar.clone(),
+                bar: (!json && std::io::stderr().is_terminal()).then(|| bar(before)),
                 json,
                 start: Instant::now(),
             };
-            tokio::spawn(show.until_aborted())
+            thread::spawn(move || show.until_nobody_speaks(&said))
         });
-        Self {
-            shown,
-            bar,
-            json,
-            quiet,
-        }
+        Self { shown, words, json }
     }
 
     /// Tells each row's outcome, where events are wanted.
     pub(super) fn observer(&self) -> impl FnMut(&Event<'_>) + Send + use<> {
-        let json = self.json;
+        let words = self.json.then(|| self.words.clone());
         move |event| {
-            if json {
-                tell("row", event);
+            let told = Told {
+                event: "row",
+                facts: event,
+            };
+            if let Some(words) = &words
+                && let Ok(line) = serde_json::to_string(&told)
+            {
+                // The thread outlives the run.
+                let _ = words.send(Word::Event(line));
             }
         }
     }
 
     /// Something to know at once.
     pub(super) fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None if self.json || self.quiet => {}
-            None => output::aside(text),
+        if !self.json {
+            let _ = self.words.send(Word::Aside(text.to_owned()));
         }
     }
 
+    /// Prints what is still to be printed, and ends. The observer must be gone by then.
     pub(super) async fn stop(self) {
+        drop(self.words);
         if let Some(shown) = self.shown {
-            shown.abort();
-            // It ends by being aborted.
-            let _ = shown.await;
-        }
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
+            // What it prints is no part of the outcome.
+            let _ = tokio::task::spawn_blocking(|| shown.join()).await;
         }
     }
 }
@@ -127,37 +135,57 @@ struct Show {
 }
 
 impl Show {
-    async fn until_aborted(self) {
-        let mut tick = tokio::time::interval(if self.bar.is_some() { BAR } else { LINES });
-        tick.tick().await;
+    fn until_nobody_speaks(self, words: &Receiver<Word>) {
+        let pace = if self.bar.is_some() { BAR } else { LINES };
+        let mut next = self.start + pace;
         // The rate is that of the last seconds, so that it shows what happens now.
-        let mut past = std::collections::VecDeque::from([(self.start, 0)]);
+        let mut past = VecDeque::from([(self.start, 0)]);
         loop {
-            tick.tick().await;
-            let ended = self.progress.ended();
-            past.push_back((Instant::now(), ended));
-            while past.len() > 2 && past[0].0.elapsed() > 2 * LINES {
-                past.pop_front();
+            let now = Instant::now();
+            // First, so that many events do not keep it away.
+            if now >= next {
+                self.show(&mut past);
+                next = now + pace;
             }
-            let rate = rate(past[0], (Instant::now(), ended));
-            let tally = self.progress.tally();
-            match &self.bar {
-                Some(bar) => {
-                    bar.set_length(tally.rows);
-                    bar.set_position(tally.rows - tally.pending);
-                    bar.set_message(self.line(tally, rate));
-                }
-                None if self.json => tell(
-                    "progress",
-                    &Now {
-                        tally,
-                        in_flight: self.progress.in_flight(),
-                        per_second: (rate * 10.0).round() / 10.0,
-                        allowed_per_second: self.allowed,
-                    },
-                ),
-                None => output::aside(&format!("{}; {}", sentence(tally), self.line(tally, rate))),
+            match words.recv_timeout(next - now) {
+                Ok(Word::Event(line)) => output::line(&line),
+                Ok(Word::Aside(text)) => match &self.bar {
+                    Some(bar) => bar.println(text),
+                    None => output::aside(&text),
+                },
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn show(&self, past: &mut VecDeque<(Instant, u64)>) {
+        let ended = self.progress.ended();
+        past.push_back((Instant::now(), ended));
+        while past.len() > 2 && past[0].0.elapsed() > 2 * LINES {
+            past.pop_front();
+        }
+        let rate = rate(past[0], (Instant::now(), ended));
+        let tally = self.progress.tally();
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(tally.rows);
+                bar.set_position(tally.rows - tally.pending);
+                bar.set_message(self.line(tally, rate));
+            }
+            None if self.json => tell(
+                "progress",
+                &Now {
+                    tally,
+                    in_flight: self.progress.in_flight(),
+                    per_second: (rate * 10.0).round() / 10.0,
+                    allowed_per_second: self.allowed,
+                },
+            ),
+            None => output::aside(&format!("{}; {}", sentence(tally), self.line(tally, rate))),
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Check, address, reach, rights};
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::stop::Stop;
-use crate::config::{Auth, Problems, ProviderConfig};
+use crate::config::{Allow, Auth, Problems, ProviderConfig};
 use crate::{
     Config, ConfigError, Error, ErrorKind, OwnRules, PasswordPolicy, PasswordService, rules, wiring,
 };
@@ -48,8 +48,8 @@ pub(super) async fn provider(
         let told = "not asked: this kind of provider does not tell its rules";
         checks.push(Check::good("policy", told));
     }
-    if !can.administrator {
-        let told = "not tried: the configuration allows no administrator reset here";
+    if !can.administrator || provider.own.allow == Some(Allow::Change) {
+        let told = "not tried: no administrator reset is allowed here";
         checks.push(Check::good("reset", told));
         return Ok(checks);
     }
