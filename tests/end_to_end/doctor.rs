@@ -116,6 +116,27 @@ fn a_good_set_up_has_no_problem_and_nothing_is_changed() {
 }
 
 #[test]
+fn a_reset_that_is_not_allowed_is_not_tried() {
+    let world = World::new();
+    // A reset would be refused for want of this scope.
+    let setup = Setup {
+        scope: "PM.Setting",
+        ..Setup::default()
+    };
+    setup.write(&world);
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = config.replace("kind = \"identity\"", "kind = \"identity\"\nallow = \"change\"");
+    fs::write(world.path("repass.toml"), config).unwrap();
+    let run = world.run(&["-p", "portal", "doctor"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stdout
+            .contains("not tried: no administrator reset is allowed here"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_wrong_secret() {
     let wrong = Setup {
         secret: "{ file = \"other\" }",
