@@ -362,7 +362,7 @@ fn settings_that_only_paid_accounts_are_told() {
     let mut options = Options::default();
     options.zoom.paid = false;
     let (_, run) = Setup::default().doctor(options, "zoom");
-    let fix = "have a paid account, and add the scope account:read:settings:admin to the app; until then zoom-default";
+    let fix = "have a paid account, and add the scope account:read:settings:admin to the app; until then the published rules (zoom-default)";
     names(&run, 4, "policy", "Zoom offers this to paid accounts only", fix);
     assert!(run.stdout.contains("  ok       reset "), "the rest is looked at");
 }

@@ -137,3 +137,12 @@ fn client_credentials(auth: &mut Section<'_>, folder: &Path) -> Auth {
         scope: auth.required_text("scope"),
     })
 }
+
+#[test]
+fn every_auth_that_a_kind_takes_can_be_read() {
+    for kind in KINDS {
+        for auth in kind().auth() {
+            assert!(AUTHS.iter().any(|(known, _)| known == auth), "{auth}");
+        }
+    }
+}

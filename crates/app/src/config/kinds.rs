@@ -30,7 +30,10 @@ macro_rules! kinds {
         fn what_is_read_is_shown_with_the_same_words() {
             $(
                 #[cfg(feature = $feature)]
-                tests::same_words::<$settings>();
+                {
+                    assert_eq!($settings::default().name(), $feature);
+                    tests::same_words::<$settings>();
+                }
             )*
         }
     };
@@ -136,16 +139,14 @@ mod tests {
 
     pub(super) fn same_words<K: Kind + Default + Serialize>() {
         for setting in K::settings() {
-            let Setting::Word(key, words) = setting else {
-                continue;
-            };
-            for (word, set) in *words {
+            let holds = |key, word: &str, set: &dyn Fn(&mut K)| {
                 let mut settings = K::default();
                 set(&mut settings);
-                assert!(
-                    settings.entries().contains(&(key, (*word).into())),
-                    "{key} = {word}"
-                );
+                assert!(settings.entries().contains(&(key, word.into())), "{key} = {word}");
+            };
+            match setting {
+                Setting::Word(key, words) => words.iter().for_each(|(word, set)| holds(key, word, set)),
+                Setting::Text(key, set) => holds(key, "any", &|settings| set(settings, "any".to_owned())),
             }
         }
     }

@@ -7,6 +7,8 @@
 mod facts;
 mod read;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::path::Path;

@@ -54,12 +54,14 @@ pub(super) async fn provider(
         return Ok(checks);
     }
     for (right, error) in rights::tried(provider.kind(), &*service, global).await? {
-        let set_up = match &error {
-            // Nothing has shown yet that token and address are good.
-            Some(error) if !can.policy => examiner.set_up(name, config, error).await?,
-            _ => None,
-        };
-        checks.push(set_up.unwrap_or_else(|| rights::read(&right, error.as_ref())));
+        // Where the rules are not told, nothing has shown yet that token and address are good.
+        if let Some(error) = error.as_ref().filter(|_| !can.policy)
+            && let Some(bad) = examiner.set_up(name, config, error).await?
+        {
+            checks.push(bad);
+            return Ok(checks);
+        }
+        checks.push(rights::read(&right, error.as_ref()));
     }
     Ok(checks)
 }
@@ -137,7 +139,7 @@ impl Examiner<'_> {
         }
         let kind = self.provider.kind();
         let fix = format!(
-            "{}; until then {} is gone by, and passwords can be changed all the same",
+            "{}; until then the published rules ({}) are taken, and passwords can be changed all the same",
             kind.to_read_policy(),
             rules::published(kind.preset()).1
         );
