@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "made-up passwords are looked at")]
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 
 use repass_domain::{Blocklist, PasswordPolicy, Policies, Preset, Rule};
@@ -12,8 +13,11 @@ use secrecy::ExposeSecret as _;
 /// Generates so many, checks each, and tells which characters and lengths occurred.
 fn generated(count: usize, policies: &Policies) -> (BTreeSet<char>, BTreeSet<usize>) {
     let (mut characters, mut lengths) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..count {
-        let password = policies.generate().unwrap();
+    for password in iter::once(policies.generate())
+        .chain(policies.passwords())
+        .take(count)
+    {
+        let password = password.unwrap();
         assert_eq!(policies.check(&password), []);
         let text = password.expose_secret();
         characters.extend(text.chars());

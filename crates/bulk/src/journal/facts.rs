@@ -1,5 +1,7 @@
 //! What a journal tells.
 
+use std::ops::AddAssign;
+
 use serde::Serialize;
 
 /// Where a row stands in the journal.
@@ -79,7 +81,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, outcome: Outcome, count: u64) {
+    pub(crate) fn add(&mut self, outcome: Outcome, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.rows += count;
         *match outcome {
             Outcome::Applied => &mut self.applied,
@@ -87,6 +90,16 @@ impl Tally {
             Outcome::Unknown => &mut self.unknown,
             Outcome::Pending => &mut self.pending,
         } += count;
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.applied += more.applied;
+        self.not_applied += more.not_applied;
+        self.unknown += more.unknown;
+        self.pending += more.pending;
     }
 }
 

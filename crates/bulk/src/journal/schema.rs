@@ -8,7 +8,7 @@ use crate::Problem;
 pub(super) const DURABLE: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA cache_size = -8192;
+    PRAGMA cache_size = -1024;
     PRAGMA busy_timeout = 30000;
 ";
 
@@ -32,16 +32,17 @@ pub(super) const TABLES: &str = "
         kind TEXT,
         code TEXT,
         message TEXT,
-        tracking_id TEXT
+        tracking_id TEXT,
+        room BLOB                     -- what the row will have grown by when it has ended, so that no page is split
     ) STRICT;
     -- Sendings before the last one, of rows that were sent more than once.
     CREATE TABLE earlier (line INTEGER NOT NULL, batch INTEGER NOT NULL, state INTEGER NOT NULL,
         PRIMARY KEY (line, batch)) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
     COMMIT;
 ";
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 pub(super) fn check(connection: &Connection) -> Result<(), Problem> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));

@@ -3,9 +3,9 @@
 use repass_domain::{ErrorKind, UserId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Journal, State, unwritable};
+use super::{Journal, Outcome, State, Tally, unwritable};
 use crate::Problem;
-use crate::input::{BadRow, Item, Row};
+use crate::input::{BadRow, Item};
 
 /// A row that is about to be sent.
 #[derive(Debug)]
@@ -46,15 +46,18 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
     ErrorKind::Internal,
 ];
 
+const TAKE_IN: &str = "INSERT OR IGNORE INTO rows
+         (line, user, provider, state, unsettled, session, batch, attempts, started, finished, room)
+     VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, 0, 0, zeroblob(80))";
 const START_FRESH: &str = "INSERT INTO rows
-         (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
-     VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0)";
+         (line, user, provider, state, unsettled, session, batch, attempts, started, finished, room)
+     VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0, zeroblob(80))";
 const START: &str =
     "UPDATE rows SET state = 1, session = ?3, batch = ?4, attempts = attempts + 1, started = ?5
      WHERE line BETWEEN ?1 AND ?2";
 const END: &str =
     "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
-         message = ?6, tracking_id = ?7
+         message = ?6, tracking_id = ?7, room = NULL
      WHERE line = ?1";
 const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM rows";
 
@@ -155,16 +158,23 @@ impl Journal {
         })
     }
 
-    /// Takes rows in, those that are there already left alone.
-    pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<(), Problem> {
+    /// Takes rows in, those that are there already left alone. How many came in, and as what.
+    pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, Problem> {
         self.transaction(|transaction| {
+            let mut taken = Tally::default();
+            // Looked up once, not for each row.
+            let mut insert = transaction.prepare_cached(TAKE_IN)?;
             for item in items {
                 match item {
-                    Item::Row(row) => insert_row(transaction, row, providers)?,
-                    Item::Bad(bad) => insert_bad(transaction, bad, at)?,
+                    Item::Row(row) => {
+                        let provider = providers.get(row.provider);
+                        let new = insert.execute(params![row.line, row.user.expose(), provider])?;
+                        taken.add(Outcome::Pending, new);
+                    }
+                    Item::Bad(bad) => taken.add(Outcome::NotApplied, insert_bad(transaction, bad, at)?),
                 }
             }
-            Ok(())
+            Ok(taken)
         })
     }
 
@@ -181,7 +191,6 @@ impl Journal {
             for bad in bad {
                 insert_bad(transaction, bad, at)?;
             }
-            // Looked up once, not for each row.
             let mut end = transaction.prepare_cached(END)?;
             for ended in ended {
                 end.execute(params![
@@ -241,17 +250,7 @@ impl Journal {
     }
 }
 
-fn insert_row(transaction: &Transaction<'_>, row: &Row, providers: &[u64]) -> rusqlite::Result<()> {
-    let provider = providers.get(row.provider);
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO rows (line, user, provider, state, unsettled, session, batch, attempts, started, finished)
-         VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, 0, 0)",
-    )?;
-    statement.execute(params![row.line, row.user.expose(), provider])?;
-    Ok(())
-}
-
-fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite::Result<()> {
+fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite::Result<usize> {
     let mut statement = transaction.prepare_cached(
         "INSERT OR IGNORE INTO rows
              (line, user, state, unsettled, session, batch, attempts, started, finished, kind, message)
@@ -265,6 +264,5 @@ fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite:
         at,
         bad.kind,
         bad.reason
-    ])?;
-    Ok(())
+    ])
 }

@@ -86,7 +86,7 @@ pub enum Stopped {
 
 /// The ways between a session and its operator.
 pub struct Operator {
-    /// Kept up to date by the session.
+    /// Kept up to date by the session; made of what [`Run::tally`](crate::Run::tally) told before it.
     pub progress: Arc<Progress>,
     /// Obeyed by the session.
     pub haste: watch::Receiver<Haste>,

@@ -144,15 +144,15 @@ impl Run {
         &self.folder
     }
 
-    /// What the journal says.
+    /// Whether the whole input is in the journal.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub fn facts(&self) -> Result<Facts, Problem> {
-        self.reader()?.facts()
+    /// The journal cannot be read.
+    pub fn is_read_whole(&self) -> Result<bool, Problem> {
+        Ok(self.reader()?.fact(READ_WHOLE)?.is_some())
     }
 
-    /// The outcomes until now.
+    /// The outcomes until now, counted anew in every row.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -174,11 +174,12 @@ impl Run {
     }
 
     /// Takes in the whole input, so that it is not needed again but for passwords that it gives. Rows that are
-    /// there already stay as they are.
+    /// there already stay as they are; those that came in are counted.
     ///
     /// # Errors
     /// The input cannot be read to its end, or the journal not written. What was read until then is kept.
-    pub fn take_in(&mut self, mut input: Input) -> Result<(), Problem> {
+    pub fn take_in(&mut self, mut input: Input) -> Result<Tally, Problem> {
+        let mut taken = Tally::default();
         let mut ids: Vec<Option<u64>> = Vec::new();
         let mut items = Vec::with_capacity(TAKEN_AT_ONCE);
         loop {
@@ -201,19 +202,20 @@ impl Run {
                 }
             }
             if ended || items.len() == TAKEN_AT_ONCE {
-                self.take(&mut items, &ids)?;
+                taken += self.take(&mut items, &ids)?;
             }
             if ended {
-                return self.journal.note(READ_WHOLE, "yes");
+                self.journal.note(READ_WHOLE, "yes")?;
+                return Ok(taken);
             }
         }
     }
 
-    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<(), Problem> {
+    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<Tally, Problem> {
         let ids: Vec<u64> = ids.iter().map(|id| id.unwrap_or_default()).collect();
-        self.journal.take_in(items, &ids, now())?;
+        let taken = self.journal.take_in(items, &ids, now())?;
         items.clear();
-        Ok(())
+        Ok(taken)
     }
 
     /// Rows that were not applied for a reason that has nothing to do with them, such as a provider that was not

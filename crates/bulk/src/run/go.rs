@@ -47,7 +47,6 @@ impl Run {
             self.journal.allow(number, provider.allowed)?;
             numbered.push((provider.clone(), number));
         }
-        operator.progress.begin(self.tally()?);
         let places = Places {
             providers: numbered
                 .iter()

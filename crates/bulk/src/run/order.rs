@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::call::Done;
 use super::controls::Stopped;
 use super::pump::{Batch, Order, Written};
-use super::session::{ABANDONED, SEALED_AHEAD, Session};
+use super::session::{ABANDONED, SEALED_AT_ONCE, Session};
 use super::work::{Task, Work};
 use crate::{Outcome, Problem};
 
@@ -29,7 +29,7 @@ impl Session {
         let state = &mut self.state;
         let batch = Batch {
             bad: std::mem::take(&mut state.bad),
-            ended: std::mem::take(&mut state.ended),
+            ended: std::mem::replace(&mut state.ended, Vec::with_capacity(concurrency)),
             begin,
             seal,
             whole: std::mem::take(&mut state.whole),
@@ -52,7 +52,7 @@ impl Session {
         if self.state.sealed.len() >= concurrency || !self.taking() {
             return seal;
         }
-        let mut most = SEALED_AHEAD * concurrency;
+        let mut most = SEALED_AT_ONCE.max(concurrency);
         if let Some(canary) = &self.controls.canary {
             let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
             most = most.min(left.saturating_sub(self.state.sealed.len()));

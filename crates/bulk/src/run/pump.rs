@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::Receiver;
 
-use repass_domain::PasswordChange;
+use repass_domain::{Error, Password, PasswordChange};
 use tokio::sync::oneshot;
 
 use super::now;
@@ -106,8 +106,19 @@ impl Pump {
     // The rows with their passwords, once those are on the disk.
     fn sealed(&mut self, rows: Vec<Work>) -> Result<Vec<Ready>, Problem> {
         let number = self.secrets.as_ref().map_or(1, SecretsFile::next_batch);
-        let ready: Result<Vec<Ready>, Problem> =
-            rows.into_iter().map(|work| self.ready(work, number)).collect();
+        // They share what is asked of the operating system.
+        let mut fresh: Vec<_> = self
+            .providers
+            .iter()
+            .map(|(provider, _)| provider.policies.passwords())
+            .collect();
+        let ready: Result<Vec<Ready>, Problem> = rows
+            .into_iter()
+            .map(|work| {
+                let fresh = &mut fresh[work.provider];
+                ready(work, number, fresh)
+            })
+            .collect();
         let ready = ready?;
         let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
             return Ok(ready);
@@ -126,21 +137,24 @@ impl Pump {
         secrets.seal(&entries)?;
         Ok(ready)
     }
+}
 
-    fn ready(&self, mut work: Work, batch: u64) -> Result<Ready, Problem> {
-        let new = match work.new.take() {
-            Some(new) => new,
-            None => self.providers[work.provider]
-                .0
-                .policies
-                .generate()
-                .map_err(|error| Problem::machine(error.to_string()))?,
-        };
-        let user = work.user.clone();
-        let change = match work.current.take() {
-            Some(current) => PasswordChange::replace(user, current, new),
-            None => PasswordChange::reset(user, new),
-        };
-        Ok(Ready { work, change, batch })
-    }
+fn ready(
+    mut work: Work,
+    batch: u64,
+    fresh: &mut impl Iterator<Item = Result<Password, Error>>,
+) -> Result<Ready, Problem> {
+    let new = match work.new.take() {
+        Some(new) => new,
+        None => match fresh.next() {
+            Some(made) => made.map_err(|error| Problem::machine(error.to_string()))?,
+            None => return Err(Problem::machine("no password could be made")),
+        },
+    };
+    let user = work.user.clone();
+    let change = match work.current.take() {
+        Some(current) => PasswordChange::replace(user, current, new),
+        None => PasswordChange::reset(user, new),
+    };
+    Ok(Ready { work, change, batch })
 }

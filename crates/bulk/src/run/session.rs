@@ -108,7 +108,7 @@ impl Session {
     fn hungry(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
-            && self.state.queue.len() < SEALED_AHEAD * self.concurrency()
+            && self.state.queue.len() < SEALED_AT_ONCE.max(self.concurrency())
     }
 
     pub(super) fn probe(&mut self, mut work: Work) {
@@ -267,8 +267,8 @@ impl Session {
     }
 }
 
-/// So many times as many rows as may be under way are sealed at once.
-pub(super) const SEALED_AHEAD: usize = 8;
+/// So many rows are sealed at once, because one seal costs as much as hundreds of the passwords in it.
+pub(super) const SEALED_AT_ONCE: usize = 1024;
 
 pub(super) const ABANDONED: &str =
     "repass was told not to wait for the answer, so nobody knows whether the change was made";

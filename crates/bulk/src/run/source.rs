@@ -86,7 +86,10 @@ impl Out<'_> {
         if self.feeds.is_empty() {
             return Ok(());
         }
-        let sent = self.sender.blocking_send(Ok(std::mem::take(&mut self.feeds)));
+        let sent = self.sender.blocking_send(Ok(std::mem::replace(
+            &mut self.feeds,
+            Vec::with_capacity(AT_ONCE),
+        )));
         sent.map_err(|_| Problem::machine("the session has stopped"))
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{Outcome, Tally};
 
 /// Counters of a session under way. Reading them costs nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
     rows: AtomicU64,
     applied: AtomicU64,
@@ -42,18 +42,6 @@ impl Progress {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(&self, tally: Tally) {
-        for (counter, count) in [
-            (&self.rows, tally.rows),
-            (&self.applied, tally.applied),
-            (&self.not_applied, tally.not_applied),
-            (&self.unknown, tally.unknown),
-            (&self.ended, 0),
-        ] {
-            counter.store(count, Ordering::Relaxed);
-        }
-    }
-
     pub(super) fn came(&self) {
         self.rows.fetch_add(1, Ordering::Relaxed);
     }
@@ -82,6 +70,20 @@ impl Progress {
             Outcome::NotApplied => Some(&self.not_applied),
             Outcome::Unknown => Some(&self.unknown),
             Outcome::Pending => None,
+        }
+    }
+}
+
+/// The counters of a session that is about to begin, and goes on from these outcomes.
+impl From<Tally> for Progress {
+    fn from(before: Tally) -> Self {
+        Self {
+            rows: before.rows.into(),
+            applied: before.applied.into(),
+            not_applied: before.not_applied.into(),
+            unknown: before.unknown.into(),
+            ended: 0.into(),
+            in_flight: 0.into(),
         }
     }
 }

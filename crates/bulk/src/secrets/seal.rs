@@ -21,6 +21,8 @@ pub(crate) struct SecretsFile {
     file: File,
     length: u64,
     recipients: Recipients,
+    // Sealed, and used again, because its pages are worth more than its memory.
+    sealed: Vec<u8>,
 }
 
 /// One password of a batch.
@@ -63,13 +65,14 @@ impl SecretsFile {
                 _ => format!("cannot make {shown} for the secrets: {error}"),
             })
         })?;
-        let secrets = Self {
+        let mut secrets = Self {
             file,
             length: 0,
             recipients,
+            sealed: Vec::new(),
         };
         // What the recipients are is found out now, not when a password is about to be sent.
-        let tried = secrets.sealed(&[]).and_then(|_| sync_folder(path));
+        let tried = secrets.sealed(&[]).and_then(|()| sync_folder(path));
         tried.map_err(|error| Problem::usage(format!("cannot use {}: {error}", path.display())))?;
         Ok(secrets)
     }
@@ -84,8 +87,10 @@ impl SecretsFile {
         let first = key::scrypt(passphrase).next();
         let outer = first.iter().map(|recipient| recipient as &dyn age::Recipient);
         #[expect(clippy::disallowed_methods, reason = "the file's own key, into its seal")]
-        let sealed = armored(outer, text.expose_secret().as_bytes());
-        let written = sealed.and_then(|sealed| secrets.append(&sealed));
+        let sealed = armored(outer, &mut secrets.sealed, |seal| {
+            seal.write_all(text.expose_secret().as_bytes())
+        });
+        let written = sealed.and_then(|()| secrets.append());
         written.map_err(|error| full(path, &error))?;
         Ok((secrets, recipients))
     }
@@ -104,10 +109,12 @@ impl SecretsFile {
             file,
             length,
             recipients,
+            sealed: Vec::new(),
         };
         // What follows is not to be on the last line of a batch that a crash has cut.
         if length > 0 {
-            secrets.append(b"\n").map_err(|error| full(path, &error))?;
+            secrets.sealed.push(b'\n');
+            secrets.append().map_err(|error| full(path, &error))?;
         }
         Ok(secrets)
     }
@@ -119,25 +126,30 @@ impl SecretsFile {
 
     /// Seals a batch. It is on the disk when this returns.
     pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), Problem> {
-        let sealed = self.sealed(entries).and_then(|sealed| self.append(&sealed));
+        let sealed = self.sealed(entries).and_then(|()| self.append());
         sealed.map_err(|error| Problem::machine(format!("cannot write the file of secrets: {error}")))
     }
 
-    fn sealed(&self, entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
+    fn sealed(&mut self, entries: &[Entry<'_>]) -> io::Result<()> {
         let batch = self.next_batch();
-        let room: usize = entries.iter().map(Entry::room).sum();
-        let mut text = Zeroizing::new(Vec::with_capacity(room));
-        for entry in entries {
-            serde_json::to_writer(&mut *text, &entry.line(batch))?;
-            text.push(b'\n');
-        }
-        armored(self.recipients.dynamic(), &text)
+        // One line at a time, in a buffer that never grows.
+        let room = entries.iter().map(Entry::room).max().unwrap_or_default();
+        let mut line = Zeroizing::new(Vec::with_capacity(room));
+        armored(self.recipients.dynamic(), &mut self.sealed, |seal| {
+            for entry in entries {
+                line.clear();
+                serde_json::to_writer(&mut *line, &entry.line(batch))?;
+                line.push(b'\n');
+                seal.write_all(&line)?;
+            }
+            Ok(())
+        })
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&mut self) -> io::Result<()> {
         // Counted first: a number that is used in vain is no harm.
-        self.length += u64::try_from(bytes.len()).unwrap_or_default();
-        self.file.write_all(bytes)?;
+        self.length += u64::try_from(self.sealed.len()).unwrap_or_default();
+        self.file.write_all(&self.sealed)?;
         self.file.sync_data()
     }
 }
@@ -165,12 +177,17 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn armored<'a>(recipients: impl Iterator<Item = &'a dyn age::Recipient>, text: &[u8]) -> io::Result<Vec<u8>> {
+// What is written to it, sealed, in place of what was in `out`.
+fn armored<'a>(
+    recipients: impl Iterator<Item = &'a dyn age::Recipient>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    out.clear();
     let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
-    let out = Vec::with_capacity(2 * text.len() + 1024);
-    let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(out, Format::AsciiArmor)?)?;
-    writer.write_all(text)?;
-    writer.finish()?.finish()
+    let mut seal = encryptor.wrap_output(ArmoredWriter::wrap_output(out, Format::AsciiArmor)?)?;
+    write(&mut seal)?;
+    seal.finish()?.finish().map(drop)
 }
 
 fn full(path: &Path, error: &io::Error) -> Problem {

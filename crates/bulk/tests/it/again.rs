@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use repass_bulk::{Controls, Haste, OnUnknown, Operator, Outcome, Run, SecretState, Source, Stopped};
+use repass_bulk::{
+    Controls, Haste, OnUnknown, Operator, Outcome, Progress, Run, SecretState, Source, Stopped, Tally,
+};
 use tokio::sync::watch;
 
 use crate::service::Service;
@@ -26,7 +28,7 @@ async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms
         vec![Source::Journal],
         controls(),
         Operator {
-            progress: Arc::default(),
+            progress: Arc::new(Progress::from(Tally::default())),
             haste: listen,
             observe: Box::new(nobody),
         },
@@ -154,7 +156,7 @@ async fn a_later_session_reissues_and_the_first_password_is_superseded() {
     let (mut run, _) = world.go(run, &terms, controls()).await;
     assert_eq!(run.reissue().unwrap(), 2);
     assert_eq!(
-        run.facts().unwrap().tally.unknown,
+        run.tally().unwrap().unknown,
         2,
         "they stay unknown until one is applied"
     );

@@ -44,7 +44,7 @@ async fn are_sent_as_they_stream_in_blanks_included() {
     let (run, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
     assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
     assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
-    assert!(run.facts().unwrap().read_whole);
+    assert!(run.is_read_whole().unwrap());
     // Once more: nothing is done twice.
     let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
     assert_eq!((stopped, world.service.calls()), (Stopped::Done, 3));
@@ -56,7 +56,7 @@ async fn are_read_again_for_rows_that_were_taken_in() {
     let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
     run.take_in(World::input(TEXT, Passwords::Given).unwrap())
         .unwrap();
-    assert_eq!(run.facts().unwrap().tally.pending, 3);
+    assert_eq!(run.tally().unwrap().pending, 3);
     let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
     assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
 }

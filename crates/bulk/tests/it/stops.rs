@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repass_bulk::{Canary, Controls, Haste, Operator, Outcome, Source, Stopped};
+use repass_bulk::{Canary, Controls, Haste, Operator, Outcome, Progress, Source, Stopped, Tally};
 use tokio::sync::watch;
 
 use crate::world::{World, controls};
@@ -109,7 +109,7 @@ async fn the_first_signal_drains_and_the_second_stops() {
         vec![Source::Journal],
         one_at_a_time(),
         Operator {
-            progress: Arc::default(),
+            progress: Arc::new(Progress::from(Tally::default())),
             haste: listen,
             observe: Box::new(observe),
         },

@@ -98,7 +98,7 @@ impl World {
         let events = |event: &Event<'_>| {
             assert!(event.line > 0);
         };
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::from(run.tally().unwrap()));
         let gone = run.go(
             terms,
             vec![self.service.provider()],
@@ -114,7 +114,7 @@ impl World {
         if !matches!(stopped, Stopped::Problem(_)) {
             assert_eq!(
                 progress.tally(),
-                run.facts().unwrap().tally,
+                run.tally().unwrap(),
                 "what is watched is what is journalled"
             );
         }

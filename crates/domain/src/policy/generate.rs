@@ -1,5 +1,7 @@
 //! Drawing passwords.
 
+use std::iter;
+
 use rand::TryRng;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
@@ -8,7 +10,8 @@ use super::PolicyBuilder;
 use super::space::Space;
 use crate::{Error, ErrorKind, Password};
 
-const POOL: usize = 64;
+// Enough for a handful of passwords: asking the system costs as much as making one.
+const POOL: usize = 256;
 
 /// Random texts of a space, one after the other in the same wiped buffer, which never grows.
 pub(super) struct Candidates<'a, R> {
@@ -28,6 +31,20 @@ impl<'a, R: TryRng> Candidates<'a, R> {
             pool: Zeroizing::new([0; POOL]),
             used: POOL,
             text: Zeroizing::new(String::with_capacity(space.length)),
+        }
+    }
+
+    /// A password of the space that meets the policies.
+    ///
+    /// Every text of the space is drawn with the same chance, and one that breaks a rule is thrown
+    /// away whole and drawn anew. So those that are left keep equal chances: they are uniform over
+    /// what the rules allow. Mending a text, or placing one character of each kind first, would not be.
+    pub(super) fn password(&mut self, policies: &[&PolicyBuilder]) -> Result<Password, R::Error> {
+        loop {
+            let text = self.next()?;
+            if meets(policies, text) {
+                return Ok(Password::new(text).expect("visible ASCII, not empty, within the length limit"));
+            }
         }
     }
 
@@ -63,30 +80,23 @@ pub(super) fn meets(policies: &[&PolicyBuilder], text: &str) -> bool {
     policies.iter().all(|policy| policy.broken(text).next().is_none())
 }
 
-/// A password of the space that meets the policies.
-///
-/// Every text of the space is drawn with the same chance, and one that breaks a rule is thrown
-/// away whole and drawn anew. So those that are left keep equal chances: they are uniform over
-/// what the rules allow. Mending a text, or placing one character of each kind first, would not be.
-pub(super) fn draw<R: TryRng>(
-    space: &Space,
-    policies: &[&PolicyBuilder],
-    rng: R,
-) -> Result<Password, R::Error> {
-    let mut candidates = Candidates::new(space, rng);
-    loop {
-        let text = candidates.next()?;
-        if meets(policies, text) {
-            return Ok(Password::new(text).expect("visible ASCII, not empty, within the length limit"));
-        }
-    }
+pub(super) fn one(space: &Space, policies: &[&PolicyBuilder]) -> Result<Password, Error> {
+    Candidates::new(space, SysRng)
+        .password(policies)
+        .map_err(|_| no_randomness())
 }
 
-pub(super) fn from_system(space: &Space, policies: &[&PolicyBuilder]) -> Result<Password, Error> {
-    draw(space, policies, SysRng).map_err(|_| {
-        Error::not_applied(
-            ErrorKind::Internal,
-            "the operating system gives no randomness to make a password of",
-        )
-    })
+pub(super) fn many<const N: usize>(
+    space: &Space,
+    policies: [&PolicyBuilder; N],
+) -> impl Iterator<Item = Result<Password, Error>> {
+    let mut candidates = Candidates::new(space, SysRng);
+    iter::repeat_with(move || candidates.password(&policies).map_err(|_| no_randomness()))
+}
+
+fn no_randomness() -> Error {
+    Error::not_applied(
+        ErrorKind::Internal,
+        "the operating system gives no randomness to make a password of",
+    )
 }

@@ -70,7 +70,24 @@ fn in_alphabet(c: char) -> Option<usize> {
 }
 
 fn on_keyboard(c: char) -> Option<usize> {
-    // The blanks keep the ends of the rows apart.
-    const ROWS: &str = "1234567890 qwertyuiop asdfghjkl zxcvbnm";
-    c.is_ascii_alphanumeric().then(|| ROWS.find(c)).flatten()
+    // Looked up, because searching would cost more than all else that a password is drawn with.
+    let place = PLACES.get(usize::try_from(u32::from(c)).ok()?)?;
+    place.map(usize::from)
 }
+
+/// The place of each ASCII character in the rows of a keyboard.
+const PLACES: [Option<u8>; 128] = {
+    // The blanks keep the ends of the rows apart.
+    const ROWS: &[u8] = b"1234567890 qwertyuiop asdfghjkl zxcvbnm";
+    let mut places = [None; 128];
+    let mut place = 0;
+    while place < ROWS.len() {
+        if ROWS[place] != b' ' {
+            #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256")]
+            let shown = place as u8;
+            places[ROWS[place] as usize] = Some(shown);
+        }
+        place += 1;
+    }
+    places
+};

@@ -54,7 +54,22 @@ impl Policies {
     /// # Errors
     /// As there.
     pub fn generate(&self) -> Result<Password, Error> {
-        generate::from_system(&self.space, &[&self.provider.parts, &self.own.parts])
+        generate::one(&self.space, &[&self.provider.parts, &self.own.parts])
+    }
+
+    /// Passwords without end, each as [`generate`](Self::generate) makes it. Where there are many to make, they
+    /// cost less this way, because they share what is asked of the operating system.
+    ///
+    /// ```
+    /// use repass_domain::{Password, PasswordPolicy, Policies, Preset};
+    ///
+    /// let policies = Policies::from(PasswordPolicy::from(Preset::ZoomDefault));
+    /// let hundred: Vec<Password> = policies.passwords().take(100).collect::<Result<_, _>>()?;
+    /// assert!(hundred.iter().all(|password| policies.check(password).is_empty()));
+    /// # Ok::<(), repass_domain::Error>(())
+    /// ```
+    pub fn passwords(&self) -> impl Iterator<Item = Result<Password, Error>> {
+        generate::many(&self.space, [&self.provider.parts, &self.own.parts])
     }
 
     /// How many characters a generated password has.

@@ -153,7 +153,7 @@ impl PasswordPolicy {
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system gives no
     /// randomness.
     pub fn generate(&self) -> Result<Password, Error> {
-        generate::from_system(&self.space, &[&self.parts])
+        generate::one(&self.space, &[&self.parts])
     }
 
     /// How many characters a generated password has: as many as the policy names, else 20, or as

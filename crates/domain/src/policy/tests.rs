@@ -6,16 +6,16 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret as _;
 
-use super::generate::draw;
+use super::generate::Candidates;
 use super::{PasswordPolicy, PolicyBuilder};
 use crate::Rule;
 
 fn drawn(policy: PolicyBuilder, seed: u64, count: usize) -> BTreeMap<String, u32> {
     let policy = policy.build().unwrap();
-    let mut rng = StdRng::seed_from_u64(seed);
+    let mut candidates = Candidates::new(&policy.space, StdRng::seed_from_u64(seed));
     let mut found = BTreeMap::new();
     for _ in 0..count {
-        let Ok(password) = draw(&policy.space, &[&policy.parts], &mut rng);
+        let Ok(password) = candidates.password(&[&policy.parts]);
         #[expect(clippy::disallowed_methods, reason = "made-up passwords are counted")]
         let text = password.expose_secret().to_owned();
         *found.entry(text).or_default() += 1;

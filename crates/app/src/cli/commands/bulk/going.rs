@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use repass_bulk::{
-    Controls, Facts, Haste, Input, Operator, Passwords, Problem, Provider, Run, Source, Stopped, Tally, Terms,
+    Controls, Haste, Input, Operator, Passwords, Problem, Provider, Run, Source, Stopped, Tally, Terms,
 };
 use serde::Serialize;
 use tokio::sync::watch;
@@ -22,6 +22,8 @@ use crate::secret::open_private;
 /// What one session needs besides its run.
 pub(super) struct Session<'a> {
     pub(super) terms: Terms,
+    /// The outcomes before it.
+    pub(super) before: Tally,
     pub(super) providers: Vec<Provider>,
     pub(super) sources: Vec<Source>,
     pub(super) controls: Controls,
@@ -59,6 +61,7 @@ pub(super) async fn input(
 pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     let Session {
         terms,
+        before,
         providers,
         sources,
         controls,
@@ -67,8 +70,7 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
         signals,
     } = session;
     let folder = run.folder().to_owned();
-    let before = run.tally()?;
-    let progress = Arc::<repass_bulk::Progress>::default();
+    let progress = Arc::new(repass_bulk::Progress::from(before));
     let (hurry, haste) = watch::channel(Haste::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
     let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output);
@@ -94,10 +96,10 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     };
     watching.stop().await;
     drop(setup);
-    let facts = run.facts()?;
+    let (tally, whole) = (run.tally()?, run.is_read_whole()?);
     drop(run);
-    tell(&folder, &terms, &facts, &stopped, output);
-    Ok(ended(before, facts.tally, &stopped))
+    tell(&folder, &terms, (tally, whole), &stopped, output);
+    Ok(ended(before, tally, &stopped))
 }
 
 fn ended(before: Tally, tally: Tally, stopped: &Stopped) -> Exit {
@@ -121,8 +123,7 @@ struct End<'a> {
     tally: &'a Tally,
 }
 
-fn tell(folder: &Path, terms: &Terms, facts: &Facts, stopped: &Stopped, output: &Output) {
-    let tally = facts.tally;
+fn tell(folder: &Path, terms: &Terms, (tally, whole): (Tally, bool), stopped: &Stopped, output: &Output) {
     let shown = folder.display();
     let (code, message) = told(stopped);
     if output.json {
@@ -156,7 +157,7 @@ fn tell(folder: &Path, terms: &Terms, facts: &Facts, stopped: &Stopped, output: 
             "unknown: settle them by `repass bulk resume {shown} --resolve{key}`{reissue}"
         ));
     }
-    if tally.pending > 0 || !facts.read_whole {
+    if tally.pending > 0 || !whole {
         let input = if terms.passwords == Passwords::Given && terms.input.is_none() {
             " INPUT"
         } else {

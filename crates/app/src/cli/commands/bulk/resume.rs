@@ -41,7 +41,7 @@ pub(super) async fn run(
     let controls = args
         .steering
         .controls(terms.passwords, setup.config.on_unknown(), global, output)?;
-    if !run.facts()?.read_whole && terms.passwords == Passwords::Generated {
+    if !run.is_read_whole()? && terms.passwords == Passwords::Generated {
         let input = input(&args, &terms, &setup, global).await?;
         run = blocking(move || {
             run.take_in(input)?;
@@ -61,7 +61,7 @@ pub(super) async fn run(
     }
     let generate = terms.passwords == Passwords::Generated;
     let mut names = run.providers()?;
-    if !run.facts()?.read_whole {
+    if !run.is_read_whole()? {
         names = setup
             .config
             .providers()
@@ -73,6 +73,7 @@ pub(super) async fn run(
         providers.push(services::provider(&name, &setup, terms.passwords, generate, global, output).await?);
     }
     let session = Session {
+        before: run.tally()?,
         terms,
         providers,
         sources,
@@ -100,7 +101,7 @@ async fn sources(
         }]);
     }
     let mut sources = Vec::new();
-    if settle && run.facts()?.tally.unknown > 0 {
+    if settle && run.tally()?.unknown > 0 {
         let key = args.opening.key(global).await?.ok_or_else(|| {
             Stop::usage(
                 "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{Controls, Event, Passwords, Provider, Run, Source, Terms};
+use repass_bulk::{Controls, Event, Passwords, Provider, Run, Source, Tally, Terms};
 
 use super::going::{self, Session};
 use super::questions::{self, Answers};
@@ -90,13 +90,13 @@ pub(super) async fn run(
         provider: global.provider.clone(),
         secrets: None,
     };
-    let (run, terms, input) = blocking(move || {
+    let (run, terms, input, before) = blocking(move || {
         let (mut run, terms) = Run::create(&folder, terms, target)?;
         if streamed {
-            return Ok((run, terms, Some(input)));
+            return Ok((run, terms, Some(input), Tally::default()));
         }
-        run.take_in(input)?;
-        Ok((run, terms, None))
+        let taken = run.take_in(input)?;
+        Ok((run, terms, None, taken))
     })
     .await?;
     for name in run.providers()? {
@@ -108,7 +108,7 @@ pub(super) async fn run(
                 .push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
         }
     }
-    if input.is_none() && !confirmed(&run, &providers, global, output).await? {
+    if input.is_none() && !confirmed(&run, before, &providers, global, output).await? {
         return Err(Stop::Interrupted);
     }
     let source = match (input, passwords) {
@@ -131,6 +131,7 @@ pub(super) async fn run(
     };
     let session = Session {
         terms,
+        before,
         providers,
         sources: vec![source],
         controls,
@@ -158,11 +159,11 @@ fn at_first(setup: &Setup, all: bool, global: &Global) -> Vec<String> {
 
 async fn confirmed(
     run: &Run,
+    tally: Tally,
     providers: &[Provider],
     global: &Global,
     output: &Output,
 ) -> Result<bool, Stop> {
-    let tally = run.tally()?;
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let told = format!(
         "{}: {} rows to send to {}, {} rows that cannot be sent",
