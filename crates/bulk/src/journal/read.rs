@@ -54,10 +54,10 @@ impl Reader {
 
     /// The outcomes, counted as [`Outcome::of`] tells them.
     pub(crate) fn tally(&self) -> Result<Tally, Problem> {
-        // Sums in one pass; groups would be sorted first.
-        let sql = "SELECT count(*), coalesce(sum(state = 2), 0),
-                       coalesce(sum(state <> 2 AND (unsettled OR state IN (1, 4))), 0),
-                       coalesce(sum(state = 0 AND NOT unsettled), 0) FROM rows";
+        // In one pass; groups would be sorted first.
+        let sql = "SELECT count(*), count(*) FILTER (WHERE state = 2),
+                       count(*) FILTER (WHERE state <> 2 AND (unsettled OR state IN (1, 4))),
+                       count(*) FILTER (WHERE state = 0 AND NOT unsettled) FROM rows";
         let tally = self.connection.query_row(sql, [], |row| {
             let (rows, applied, unknown, pending) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             Ok(Tally {

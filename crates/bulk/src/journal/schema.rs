@@ -4,10 +4,12 @@ use rusqlite::Connection;
 
 use crate::Problem;
 
-/// A commit is on the disk when it returns, with one sync for each.
+/// A commit is on the disk when it returns, with one sync for each. The pages are copied from the log into the
+/// database when there are many, because most are written again and again.
 pub(super) const DURABLE: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 4000;
     PRAGMA cache_size = -1024;
     PRAGMA busy_timeout = 30000;
 ";

@@ -48,15 +48,15 @@ impl Session {
 
     // Rows for which sealed ones would run out while those are under way. Probes are made at once.
     fn take_to_seal(&mut self, concurrency: usize) -> Vec<Work> {
-        let mut seal = Vec::new();
         if self.state.sealed.len() >= concurrency || !self.taking() {
-            return seal;
+            return Vec::new();
         }
         let mut most = SEALED_AT_ONCE.max(concurrency);
         if let Some(canary) = &self.controls.canary {
             let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
             most = most.min(left.saturating_sub(self.state.sealed.len()));
         }
+        let mut seal = Vec::with_capacity(most.min(self.state.queue.len()));
         while seal.len() < most {
             let probes = self
                 .state

@@ -112,14 +112,11 @@ impl Pump {
             .iter()
             .map(|(provider, _)| provider.policies.passwords())
             .collect();
-        let ready: Result<Vec<Ready>, Problem> = rows
-            .into_iter()
-            .map(|work| {
-                let fresh = &mut fresh[work.provider];
-                ready(work, number, fresh)
-            })
-            .collect();
-        let ready = ready?;
+        let mut ready = Vec::with_capacity(rows.len());
+        for work in rows {
+            let fresh = &mut fresh[work.provider];
+            ready.push(made_ready(work, number, fresh)?);
+        }
         let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
             return Ok(ready);
         };
@@ -139,7 +136,7 @@ impl Pump {
     }
 }
 
-fn ready(
+fn made_ready(
     mut work: Work,
     batch: u64,
     fresh: &mut impl Iterator<Item = Result<Password, Error>>,
