@@ -19,12 +19,16 @@ struct Args {
     /// The provider's wire format.
     #[arg(long)]
     provider: Provider,
+    /// Take the service called as the provider is from this configuration, with all that the library puts around
+    /// it, in place of the three that follow.
+    #[arg(long, conflicts_with_all = ["base_url", "token", "ca"])]
+    config: Option<PathBuf>,
     /// As in a configuration: Zoom's ends in /v2, the portal's in /identity or the like.
-    #[arg(long)]
-    base_url: String,
+    #[arg(long, required_unless_present = "config")]
+    base_url: Option<String>,
     /// The bearer token.
-    #[arg(long)]
-    token: String,
+    #[arg(long, required_unless_present = "config")]
+    token: Option<String>,
     /// A PEM file of certificate authorities to trust besides the system's.
     #[arg(long)]
     ca: Option<PathBuf>,
@@ -83,14 +87,17 @@ fn rows(path: &Path) -> Result<Vec<Row>, String> {
 async fn run(args: &Args, rows: Vec<Row>) -> bool {
     let target = Target {
         zoom: args.provider == Provider::Zoom,
-        base_url: args.base_url.clone(),
-        token: args.token.clone(),
+        base_url: args.base_url.clone().unwrap_or_default(),
+        token: args.token.clone().unwrap_or_default(),
         ca: args
             .ca
             .as_ref()
             .map(|ca| std::fs::read(ca).unwrap_or_else(|error| panic!("{error}"))),
     };
-    let client = stacks::client(args.stack, &target);
+    let client = match &args.config {
+        Some(config) => stacks::configured(config, target.zoom),
+        None => stacks::client(args.stack, &target),
+    };
     let (rows, next) = (Arc::new(rows), Arc::new(AtomicUsize::new(0)));
     let (cpu, start) = (cpu(), Instant::now());
     let workers: Vec<_> = (0..args.concurrency.max(1))

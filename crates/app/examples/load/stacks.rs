@@ -1,6 +1,7 @@
 //! The clients that are compared, each doing the same work: one request per change, its answer
 //! read and judged.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use repass::{CallContext, Password, PasswordChange, PasswordService};
+use repass::{CallContext, Password, PasswordChange, PasswordService, Services};
 use repass_transport::{BaseUrl, Credentials, HttpTransport, HttpWire, Timeouts, Token, TrustedRoots};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -54,6 +55,13 @@ pub(crate) fn client(stack: Stack, target: &Target) -> Arc<dyn Changes> {
         Stack::Hyper => Arc::new(Bare::new(target)),
         Stack::Reqwest => Arc::new(Naive::new(target)),
     }
+}
+
+/// The service that an embedder gets.
+pub(crate) fn configured(config: &Path, zoom: bool) -> Arc<dyn Changes> {
+    let services = Services::from_file(config).unwrap_or_else(|error| panic!("{error}"));
+    let service = services.get(if zoom { "zoom" } else { "identity" });
+    Arc::new(Repass(service.unwrap_or_else(|error| panic!("{error}"))))
 }
 
 struct Repass(Arc<dyn PasswordService>);
