@@ -8,6 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Pending = 0,
+    /// So nobody knows yet, and if nobody is at it any more, nobody will.
     Sending = 1,
     Applied = 2,
     NotApplied = 3,
@@ -20,6 +21,7 @@ impl State {
     pub(crate) fn of(number: i64) -> Self {
         match number {
             0 => Self::Pending,
+            1 => Self::Sending,
             2 => Self::Applied,
             3 => Self::NotApplied,
             5 => Self::Invalid,

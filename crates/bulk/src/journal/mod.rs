@@ -2,7 +2,8 @@
 //!
 //! An SQLite database without a secret in it. A row's life is `pending` → `sending` → `applied`, `not applied` or
 //! `unknown`. `sending` is durable before the request is made, so a row that is found `sending` after a crash is
-//! `unknown`, and a row that is found `pending` was never sent.
+//! `unknown`, and a row that is found `pending` was never sent. What is usual is only added, not rewritten: rows as
+//! they came in, which of them were begun, and what became of each.
 
 mod facts;
 mod read;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub(crate) use facts::{Standing, State};
+use write::Begun;
 pub(crate) use write::{Ended, PASSING, Started};
 
 use crate::Problem;
@@ -25,6 +27,8 @@ use crate::Problem;
 #[derive(Debug)]
 pub(crate) struct Journal {
     connection: Connection,
+    // What stands in the table `begun`.
+    open: Vec<Begun>,
 }
 
 /// The same, read beside whoever writes it.
@@ -56,7 +60,10 @@ impl Journal {
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection.execute_batch(schema::DURABLE).map_err(unwritable)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            open: Vec::new(),
+        })
     }
 }
 

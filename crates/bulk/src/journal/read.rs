@@ -25,18 +25,22 @@ impl Reader {
         })
     }
 
-    /// The next rows in a state behind a line, at most so many.
-    pub(crate) fn in_state(&self, state: State, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
-        let sql =
-            format!("SELECT {STANDING} FROM rows WHERE state = ?1 AND line > ?2 ORDER BY line LIMIT ?3");
-        let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
-        let rows = statement.query_map(params![state as i64, behind, most], standing);
+    /// The next rows behind a line that are to be sent, at most so many.
+    pub(crate) fn to_send(&self, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
+        let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
+                   FROM rows r LEFT JOIN outcomes o ON o.line = r.line
+                   WHERE r.line > ?1 AND coalesce(o.state, 0) = 0
+                       AND (r.line > (SELECT coalesce(max(last), 0) FROM begun)
+                            OR NOT EXISTS (SELECT 1 FROM begun b WHERE r.line BETWEEN b.first AND b.last))
+                   ORDER BY r.line LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let rows = statement.query_map(params![behind, most], standing);
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
     /// Where a row stands; `None` for one that is not in the journal.
     pub(crate) fn standing(&self, line: u64) -> Result<Option<Standing>, Problem> {
-        let sql = format!("SELECT {STANDING} FROM rows WHERE line = ?1");
+        let sql = format!("SELECT {STANDING} FROM standings WHERE line = ?1");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
         statement
             .query_row([line], standing)
@@ -54,18 +58,23 @@ impl Reader {
 
     /// The outcomes, counted as [`Outcome::of`] tells them.
     pub(crate) fn tally(&self) -> Result<Tally, Problem> {
-        // In one pass; groups would be sorted first.
-        let sql = "SELECT count(*), count(*) FILTER (WHERE state = 2),
-                       count(*) FILTER (WHERE state <> 2 AND (unsettled OR state IN (1, 4))),
-                       count(*) FILTER (WHERE state = 0 AND NOT unsettled) FROM rows";
+        // In one pass over what has ended; groups would be sorted first. What is being sent is little.
+        let sql = "SELECT (SELECT count(*) FROM rows),
+                       count(*) FILTER (WHERE state = 2),
+                       count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
+                       count(*) FILTER (WHERE state = 4 OR (state <> 2 AND unsettled)) +
+                           (SELECT count(DISTINCT r.line) FROM begun b
+                            JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+                            WHERE coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0))
+                   FROM outcomes";
         let tally = self.connection.query_row(sql, [], |row| {
-            let (rows, applied, unknown, pending) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (rows, applied, not_applied, unknown) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             Ok(Tally {
                 rows,
                 applied,
-                not_applied: rows - applied - unknown - pending,
+                not_applied,
                 unknown,
-                pending,
+                pending: rows - applied - not_applied - unknown,
             })
         });
         tally.map_err(unreadable)
@@ -78,9 +87,9 @@ impl Reader {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         let sessions = self.all(
-            "SELECT s.started, coalesce(s.ended, r.last, s.started), s.ended IS NOT NULL FROM sessions s LEFT JOIN
+            "SELECT s.started, max(s.started, coalesce(s.ended, r.last, 0)), s.ended IS NOT NULL FROM sessions s LEFT JOIN
                  (SELECT session, max(CASE kind WHEN 'interrupted' THEN started ELSE finished END) AS last
-                  FROM rows GROUP BY session) r ON r.session = s.id ORDER BY s.id",
+                  FROM standings GROUP BY session) r ON r.session = s.id ORDER BY s.id",
             |row| {
                 Ok(SessionFacts {
                     started: row.get(0)?,
@@ -100,7 +109,7 @@ impl Reader {
     /// Why rows are not applied or unknown, the most frequent reason first.
     pub(crate) fn reasons(&self) -> Result<Vec<Reason>, Problem> {
         self.all(
-            "SELECT state, unsettled, kind, code, min(message), count(*) FROM rows WHERE state NOT IN (0, 2) OR unsettled
+            "SELECT state, unsettled, kind, code, min(message), count(*) FROM standings WHERE state NOT IN (0, 2) OR unsettled
              GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
             |row| {
                 Ok(Reason {
@@ -121,7 +130,7 @@ impl Reader {
         mut take: impl FnMut(Record) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let sql = "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider), state, unsettled, kind,
-                       code, message, attempts, started, finished, tracking_id FROM rows r ORDER BY line";
+                       code, message, attempts, started, finished, tracking_id FROM standings r ORDER BY line";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
         let mut rows = statement.query([]).map_err(unreadable)?;
         while let Some(row) = rows.next().map_err(unreadable)? {
@@ -135,7 +144,7 @@ impl Reader {
 
     /// When sendings ended, in milliseconds since 1970, and in which session.
     pub(crate) fn finished(&self, mut take: impl FnMut(u64, i64)) -> Result<(), Problem> {
-        let sql = "SELECT session, finished FROM rows
+        let sql = "SELECT session, finished FROM outcomes
                    WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
         let mut rows = statement.query([]).map_err(unreadable)?;

@@ -46,20 +46,40 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
     ErrorKind::Internal,
 ];
 
-const TAKE_IN: &str = "INSERT OR IGNORE INTO rows
-         (line, user, provider, state, unsettled, session, batch, attempts, started, finished, room)
-     VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, 0, 0, zeroblob(80))";
-const START_FRESH: &str = "INSERT INTO rows
-         (line, user, provider, state, unsettled, session, batch, attempts, started, finished, room)
-     VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, 1, ?6, 0, zeroblob(80))";
-const START: &str =
-    "UPDATE rows SET state = 1, session = ?3, batch = ?4, attempts = attempts + 1, started = ?5
-     WHERE line BETWEEN ?1 AND ?2";
-const END: &str =
-    "UPDATE rows SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
-         message = ?6, tracking_id = ?7, room = NULL
+/// Neighbours that were begun with one commit, and of which some have not ended.
+#[derive(Debug)]
+pub(super) struct Begun {
+    id: i64,
+    first: u64,
+    last: u64,
+    batch: u64,
+    session: u64,
+    at: i64,
+    /// How many have not.
+    left: usize,
+}
+
+const TAKE_IN: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
+const START_FRESH: &str = "INSERT INTO rows VALUES (?1, ?2, ?3)";
+const START: &str = "INSERT INTO begun (first, last, batch, session, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const END: &str = "INSERT INTO outcomes VALUES (?1, ?2, 0, ?8, 1, ?9, ?10, ?3, ?4, ?5, ?6, ?7)
+     ON CONFLICT DO UPDATE SET state = ?2, unsettled = unsettled AND ?2 <> 2, batch = ?8, attempts = attempts + 1,
+         session = ?9, started = ?10, finished = ?3, kind = ?4, code = ?5, message = ?6, tracking_id = ?7
+     WHERE state = 0";
+const END_PROBE: &str =
+    "UPDATE outcomes SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
+         message = ?6, tracking_id = ?7
      WHERE line = ?1";
-const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM rows";
+const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM outcomes";
+// The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
+const SWEEP: &str = "INSERT INTO outcomes
+     SELECT r.line, ?1, coalesce(o.unsettled, 0), b.batch, coalesce(o.attempts, 0) + 1, b.session, b.at, ?2,
+         'interrupted', NULL, ?3, NULL
+     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+     WHERE b.id = ?4 AND coalesce(o.state, 0) = 0
+     ON CONFLICT DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = excluded.attempts,
+         session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+         code = NULL, message = excluded.message, tracking_id = NULL";
 
 impl Journal {
     /// Notes a fact of the run.
@@ -98,18 +118,24 @@ impl Journal {
     }
 
     /// What a session that is no more left `sending` is unknown from now on.
-    pub(crate) fn sweep(&self, at: i64) -> Result<(), Problem> {
-        let swept = self.connection.execute(
-            "UPDATE rows SET state = ?1, kind = 'interrupted', code = NULL, message = ?2, finished = ?3
-             WHERE state = ?4",
-            params![
-                State::Unknown as i64,
-                "repass was stopped while the change was under way, so nobody knows whether it was made",
-                at,
-                State::Sending as i64
-            ],
-        );
-        swept.map(drop).map_err(unwritable)
+    pub(crate) fn sweep(&mut self, at: i64) -> Result<(), Problem> {
+        self.open.clear();
+        self.transaction(|transaction, _| {
+            let begun: Vec<i64> = transaction
+                .prepare("SELECT id FROM begun ORDER BY id DESC")?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let mut sweep = transaction.prepare(SWEEP)?;
+            for id in begun {
+                sweep.execute(params![
+                    State::Unknown as i64,
+                    at,
+                    "repass was stopped while the change was under way, so nobody knows whether it was made",
+                    id
+                ])?;
+            }
+            transaction.execute("DELETE FROM begun", []).map(drop)
+        })
     }
 
     /// Begins a session.
@@ -149,10 +175,10 @@ impl Journal {
     }
 
     fn send_again(&mut self, which: &str) -> Result<usize, Problem> {
-        self.transaction(|transaction| {
+        self.transaction(|transaction, _| {
             transaction.execute(&format!("{KEEP_EARLIER} WHERE {which}"), [])?;
             transaction.execute(
-                &format!("UPDATE rows SET state = 0, unsettled = unsettled OR state = ?1 WHERE {which}"),
+                &format!("UPDATE outcomes SET state = 0, unsettled = unsettled OR state = ?1 WHERE {which}"),
                 [State::Unknown as i64],
             )
         })
@@ -160,7 +186,7 @@ impl Journal {
 
     /// Takes rows in, those that are there already left alone. How many came in, and as what.
     pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, Problem> {
-        self.transaction(|transaction| {
+        self.transaction(|transaction, _| {
             let mut taken = Tally::default();
             // Looked up once, not for each row.
             let mut insert = transaction.prepare_cached(TAKE_IN)?;
@@ -187,62 +213,30 @@ impl Journal {
         session: u64,
         at: i64,
     ) -> Result<(), Problem> {
-        self.transaction(|transaction| {
+        let (begun, left) = self.transaction(|transaction, open| {
             for bad in bad {
                 insert_bad(transaction, bad, at)?;
             }
-            let mut end = transaction.prepare_cached(END)?;
-            for ended in ended {
-                end.execute(params![
-                    ended.line,
-                    ended.state as i64,
-                    ended.at,
-                    ended.kind,
-                    ended.code,
-                    ended.message,
-                    ended.tracking_id
-                ])?;
-            }
-            let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
-            let mut start = transaction.prepare_cached(START)?;
-            // Neighbours share a statement: most rows have some, and this stands before every sending.
-            let neighbours = |a: &Started<'_>, b: &Started<'_>| {
-                let plain = |row: &Started<'_>| row.fresh.is_none() && !row.again;
-                b.line == a.line + 1 && a.batch == b.batch && plain(a) && plain(b)
-            };
-            for rows in started.chunk_by(neighbours) {
-                let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-                if let Some((user, provider)) = first.fresh {
-                    start_fresh.execute(params![
-                        first.line,
-                        user.expose(),
-                        provider,
-                        session,
-                        first.batch,
-                        at
-                    ])?;
-                    continue;
-                }
-                if first.again {
-                    transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [first.line])?;
-                    transaction.execute("UPDATE rows SET unsettled = 1 WHERE line = ?1", [first.line])?;
-                }
-                let begun = start.execute(params![first.line, last.line, session, first.batch, at])?;
-                // None is sent whose intent is not on record.
-                if begun != rows.len() {
-                    return Err(rusqlite::Error::StatementChangedRows(begun));
-                }
-            }
-            Ok(())
-        })
+            let left = end(transaction, ended, open)?;
+            let begun = start(transaction, started, session, at)?;
+            Ok((begun, left))
+        })?;
+        // What is kept in mind is what is on the disk.
+        for (begun, left) in self.open.iter_mut().zip(left) {
+            begun.left = left;
+        }
+        self.open.retain(|begun| begun.left > 0);
+        self.open.extend(begun);
+        Ok(())
     }
 
     fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, &[Begun]) -> rusqlite::Result<T>,
     ) -> Result<T, Problem> {
-        let done = self.connection.transaction().and_then(|transaction| {
-            let result = work(&transaction)?;
+        let Self { connection, open } = self;
+        let done = connection.transaction().and_then(|transaction| {
+            let result = work(&transaction, open)?;
             transaction.commit()?;
             Ok(result)
         });
@@ -250,19 +244,112 @@ impl Journal {
     }
 }
 
+// How many rows of each that is open have not ended now; those without any are no longer noted as begun.
+fn end(transaction: &Transaction<'_>, ended: &[Ended], open: &[Begun]) -> rusqlite::Result<Vec<usize>> {
+    // Looked up once, not for each row.
+    let mut sent = transaction.prepare_cached(END)?;
+    let mut probed = transaction.prepare_cached(END_PROBE)?;
+    let mut left: Vec<usize> = open.iter().map(|begun| begun.left).collect();
+    for row in ended {
+        let (line, state, at) = (row.line, row.state as i64, row.at);
+        let (kind, code, message, tracking_id) = (row.kind, &row.code, &row.message, &row.tracking_id);
+        // One that is sent again may stand in an older one as well.
+        let place = open
+            .iter()
+            .rposition(|begun| (begun.first..=begun.last).contains(&line));
+        if let Some(place) = place {
+            let Begun {
+                batch,
+                session,
+                at: started,
+                ..
+            } = open[place];
+            // Nothing is changed where it has its outcome already: then it does not end a second time.
+            let ended = sent.execute(params![
+                line,
+                state,
+                at,
+                kind,
+                code,
+                message,
+                tracking_id,
+                batch,
+                session,
+                started
+            ])?;
+            left[place] -= ended;
+            if ended == 1 {
+                continue;
+            }
+        }
+        let changed = probed.execute(params![line, state, at, kind, code, message, tracking_id])?;
+        if changed != 1 {
+            return Err(rusqlite::Error::StatementChangedRows(changed));
+        }
+    }
+    let mut forget = transaction.prepare_cached("DELETE FROM begun WHERE id = ?1")?;
+    for (begun, left) in open.iter().zip(&left) {
+        if *left == 0 {
+            forget.execute([begun.id])?;
+        }
+    }
+    Ok(left)
+}
+
+fn start(
+    transaction: &Transaction<'_>,
+    started: &[Started<'_>],
+    session: u64,
+    at: i64,
+) -> rusqlite::Result<Vec<Begun>> {
+    let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
+    let mut start = transaction.prepare_cached(START)?;
+    let mut count = transaction.prepare_cached("SELECT count(*) FROM rows WHERE line BETWEEN ?1 AND ?2")?;
+    for row in started {
+        if let Some((user, provider)) = row.fresh {
+            start_fresh.execute(params![row.line, user.expose(), provider])?;
+        }
+        if row.again {
+            transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [row.line])?;
+            transaction.execute(
+                "UPDATE outcomes SET state = 0, unsettled = 1 WHERE line = ?1",
+                [row.line],
+            )?;
+        }
+    }
+    // Most rows have neighbours, and this stands before every sending.
+    let neighbours = |a: &Started<'_>, b: &Started<'_>| b.line == a.line + 1 && a.batch == b.batch;
+    let mut all = Vec::new();
+    for rows in started.chunk_by(neighbours) {
+        let (first, last, batch) = (rows[0].line, rows[rows.len() - 1].line, rows[0].batch);
+        // None is sent that is not on record.
+        let known: usize = count.query_row([first, last], |row| row.get(0))?;
+        if known != rows.len() {
+            return Err(rusqlite::Error::StatementChangedRows(known));
+        }
+        let id = start.insert(params![first, last, batch, session, at])?;
+        all.push(Begun {
+            id,
+            first,
+            last,
+            batch,
+            session,
+            at,
+            left: rows.len(),
+        });
+    }
+    Ok(all)
+}
+
 fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite::Result<usize> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO rows
-             (line, user, state, unsettled, session, batch, attempts, started, finished, kind, message)
-         VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, ?4, ?5, ?6)",
-    )?;
     let user = bad.user.as_ref().map(UserId::expose);
-    statement.execute(params![
-        bad.line,
-        user,
-        State::Invalid as i64,
-        at,
-        bad.kind,
-        bad.reason
-    ])
+    let new = transaction
+        .prepare_cached(TAKE_IN)?
+        .execute(params![bad.line, user, None::<u64>])?;
+    if new == 1 {
+        let mut outcome = transaction
+            .prepare_cached("INSERT INTO outcomes VALUES (?1, ?2, 0, 0, 0, 0, 0, ?3, ?4, NULL, ?5, NULL)")?;
+        outcome.execute(params![bad.line, State::Invalid as i64, at, bad.kind, bad.reason])?;
+    }
+    Ok(new)
 }

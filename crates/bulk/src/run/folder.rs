@@ -95,7 +95,7 @@ impl Run {
     pub fn open(folder: &Path) -> Result<(Self, Terms), Problem> {
         let terms = Terms::noted(&reader(folder)?)?;
         let lock = locked(folder)?;
-        let journal = Journal::open(&folder.join(JOURNAL))?;
+        let mut journal = Journal::open(&folder.join(JOURNAL))?;
         journal.sweep(now())?;
         let run = Self {
             folder: folder.to_owned(),
@@ -224,6 +224,7 @@ impl Run {
     /// # Errors
     /// The journal cannot be written.
     pub fn try_again(&mut self) -> Result<usize, Problem> {
+        self.journal.sweep(now())?;
         self.journal.try_again()
     }
 
@@ -232,6 +233,7 @@ impl Run {
     /// # Errors
     /// The journal cannot be written.
     pub fn reissue(&mut self) -> Result<usize, Problem> {
+        self.journal.sweep(now())?;
         self.journal.reissue()
     }
 

@@ -29,7 +29,7 @@ impl Run {
     /// Dropping the future leaves rows as a crash would: what is under way is unknown, nothing is lost. Send
     /// [`Haste`](crate::Haste) instead.
     pub async fn go(
-        self,
+        mut self,
         terms: &Terms,
         providers: Vec<Provider>,
         sources: Vec<Source>,
@@ -40,6 +40,8 @@ impl Run {
             Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
             None => None,
         };
+        // Whatever a session before this one could not write.
+        self.journal.sweep(now())?;
         let session = self.journal.begin_session(now())?;
         let mut numbered = Vec::new();
         for provider in &providers {
@@ -70,6 +72,7 @@ impl Run {
             providers: numbered,
             session,
             owed: Vec::new(),
+            lock,
         };
         let pump = named("bulk-journal")
             .spawn(move || pump.run(&ordered))
@@ -96,11 +99,15 @@ impl Run {
         // The session is gone, so both threads end, unless a source waits for input that nobody stops.
         drop(source);
         let ended = tokio::task::spawn_blocking(move || pump.join()).await;
-        let Ok(Ok((journal, unwritten))) = ended else {
+        let Ok(Ok(Pump {
+            journal, owed, lock, ..
+        })) = ended
+        else {
             return Err(Problem::machine(
                 "the journal's thread broke; what was under way is unknown",
             ));
         };
+        let unwritten = owed.len();
         let run = Self {
             folder,
             journal,

@@ -1,6 +1,7 @@
 //! What stands between a row and its sending: its password is sealed, then its intent is journalled, each on the
 //! disk. Everything that waits is done at once, so that many rows share a sync.
 
+use std::fs::File;
 use std::sync::mpsc::Receiver;
 
 use repass_domain::{Error, Password, PasswordChange};
@@ -56,20 +57,22 @@ pub(super) struct Pump {
     pub(super) session: u64,
     /// What a full disk has kept from the journal until now.
     pub(super) owed: Vec<Ended>,
+    /// Held until nothing is written any more, even if nobody waits for that.
+    pub(super) lock: File,
 }
 
 impl Pump {
-    /// Works off orders until nobody gives any more. How many outcomes are left that could not be written.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) -> (Journal, usize) {
+    /// Works off orders until nobody gives any more, with a last try for outcomes that could not be written.
+    pub(super) fn run(mut self, orders: &Receiver<Order>) -> Self {
         while let Ok(Order { batch, done }) = orders.recv() {
             // A session that is gone asks for nothing.
             let _ = done.send(self.write(batch));
         }
         if !self.owed.is_empty() {
-            // A last try; what is still owed is told.
+            // What is still owed is told.
             let _ = self.commit(&[], &[]);
         }
-        (self.journal, self.owed.len())
+        self
     }
 
     fn write(&mut self, batch: Batch) -> Result<Written, Problem> {

@@ -110,7 +110,7 @@ impl Places {
 fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), Problem> {
     let mut behind = 0;
     loop {
-        let rows = journal.in_state(State::Pending, behind, 256)?;
+        let rows = journal.to_send(behind, 256)?;
         let Some(last) = rows.last() else { return Ok(()) };
         behind = last.line;
         for row in rows {

@@ -45,11 +45,11 @@ async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms
 }
 
 /// The journal's thread of the crashed session ends a little later than its future.
-fn open(world: &World) -> (Run, repass_bulk::Terms) {
+async fn open(world: &World) -> (Run, repass_bulk::Terms) {
     loop {
         match Run::open(&world.run()) {
             Ok(opened) => return opened,
-            Err(problem) if problem.to_string().contains("another process") => std::thread::yield_now(),
+            Err(problem) if problem.to_string().contains("another process") => tokio::task::yield_now().await,
             Err(problem) => panic!("{problem}"),
         }
     }
@@ -63,7 +63,7 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     crash_while_hanging(&world, run, &terms, 8).await;
-    let (run, terms) = open(&world);
+    let (run, terms) = open(&world).await;
     let (_, stopped) = world.go(run, &terms, controls()).await;
     assert_eq!(stopped, Stopped::Done);
     let outcomes = world.outcomes();
@@ -94,7 +94,7 @@ async fn what_was_under_way_in_a_crash_can_be_reissued_at_once() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     crash_while_hanging(&world, run, &terms, 2).await;
-    let (mut run, _) = open(&world);
+    let (mut run, _) = open(&world).await;
     assert_eq!(run.reissue().unwrap(), 2);
 }
 
