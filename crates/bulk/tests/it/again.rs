@@ -212,3 +212,23 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
     );
     world.assert_current();
 }
+
+#[tokio::test]
+async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again() {
+    let world = World::new(&["ann", "bob"]);
+    let (mut run, terms) = world.begin(&["ann", "bob"]);
+    // As a full disk leaves them: both were begun, and only one outcome could be written.
+    let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
+    journal
+        .execute_batch(
+            "INSERT INTO begun SELECT 1, min(line), max(line), 1, 1, 1 FROM rows;
+             INSERT INTO outcomes SELECT min(line), 3, 0, 1, 1, 1, 1, 2, 'unreachable', NULL, NULL, NULL FROM rows",
+        )
+        .unwrap();
+    drop(journal);
+    assert_eq!(run.try_again().unwrap(), 1);
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 1));
+    let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Applied, Outcome::Unknown]);
+}
