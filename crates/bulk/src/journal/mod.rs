@@ -8,6 +8,7 @@
 mod facts;
 mod read;
 mod schema;
+mod sending;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,8 +19,9 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub(crate) use facts::{Standing, State};
-use write::Begun;
-pub(crate) use write::{Ended, PASSING, Started};
+use sending::Begun;
+pub(crate) use sending::{Ended, Started};
+pub(crate) use write::PASSING;
 
 use crate::Problem;
 
