@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What bulk costs beside the library's bare call: processor time per row, of the client alone, against a sandbox
 # without limits in a process of its own; then the rate against one that allows 60 a second; then dry runs.
-# Exits 1 if a bar is missed. Both sides have the same configuration, wipe what they free, and have as many changes
-# under way; the bare calls make, seal, journal and count nothing.
+# Exits 1 if a bar is missed. Both sides have the same configuration and kind of runtime, wipe what they free, and
+# have as many changes under way; the bare calls make, seal, journal and count nothing, and their time is without
+# the program's start.
 #
 #   tests/bulk_cost.sh [ROWS [PACED_ROWS]]
 set -euo pipefail

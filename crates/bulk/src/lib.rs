@@ -17,9 +17,9 @@
 //!
 //! # How it is fast
 //!
-//! One thread writes. It takes all that waits (passwords to seal, rows to begin, outcomes), seals them as one
-//! batch, commits them as one transaction, and gives the rows back to be sent. Meanwhile the next batch gathers,
-//! so syncs are shared by as many rows as come in while one lasts.
+//! One thread writes. It takes all that waits (rows to begin, outcomes, passwords to seal), commits rows and
+//! outcomes as one transaction, and gives the rows back to be sent. Passwords are sealed as one batch, well ahead
+//! of their rows. Meanwhile the next batch gathers, so syncs are shared by as many rows as come in while one lasts.
 //!
 //! # The files
 //!

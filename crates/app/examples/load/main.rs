@@ -20,8 +20,8 @@ struct Args {
     #[arg(long)]
     provider: Provider,
     /// Take the service called as the provider is from this configuration, with all that the library puts around
-    /// it, in place of the three that follow.
-    #[arg(long, conflicts_with_all = ["base_url", "token", "ca"])]
+    /// it, in place of what follows.
+    #[arg(long, conflicts_with_all = ["base_url", "token", "ca", "stack"])]
     config: Option<PathBuf>,
     /// As in a configuration: Zoom's ends in /v2, the portal's in /identity or the like.
     #[arg(long, required_unless_present = "config")]
@@ -65,7 +65,12 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // With a configuration as the command line has it, which `bulk` is compared with.
+    let mut runtime = match args.config {
+        Some(_) => tokio::runtime::Builder::new_current_thread(),
+        None => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     let applied = runtime.block_on(run(&args, rows));
     ExitCode::from(u8::from(!applied))

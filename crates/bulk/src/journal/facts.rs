@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Pending = 0,
-    /// So nobody knows yet, and if nobody is at it any more, nobody will.
+    /// Begun, and without an outcome.
     Sending = 1,
     Applied = 2,
     NotApplied = 3,

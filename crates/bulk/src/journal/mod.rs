@@ -2,8 +2,8 @@
 //!
 //! An SQLite database without a secret in it. A row's life is `pending` → `sending` → `applied`, `not applied` or
 //! `unknown`. `sending` is durable before the request is made, so a row that is found `sending` after a crash is
-//! `unknown`, and a row that is found `pending` was never sent. What is usual is only added, not rewritten: rows as
-//! they came in, which of them were begun, and what became of each.
+//! `unknown`, and a row that is found `pending` was never sent. Rows as they came in and what
+//! became of each are added, not rewritten in turn; which of them are begun is noted until each has its outcome.
 
 mod facts;
 mod read;

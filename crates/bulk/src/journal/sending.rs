@@ -53,6 +53,7 @@ const END_PROBE: &str =
     "UPDATE outcomes SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
          message = ?6, tracking_id = ?7
      WHERE line = ?1";
+
 /// How many rows of each that is open have not ended now; those without any are no longer noted as begun.
 pub(super) fn end(
     transaction: &Transaction<'_>,

@@ -29,7 +29,7 @@ impl Session {
         let state = &mut self.state;
         let batch = Batch {
             bad: std::mem::take(&mut state.bad),
-            ended: std::mem::replace(&mut state.ended, Vec::with_capacity(concurrency)),
+            ended: std::mem::take(&mut state.ended),
             begin,
             seal,
             whole: std::mem::take(&mut state.whole),

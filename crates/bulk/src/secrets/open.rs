@@ -129,7 +129,7 @@ impl Opened {
             Some(State::Sending | State::Unknown) => SecretState::Unknown,
             // It is to be sent again, so this sending is among the earlier ones too.
             Some(State::Pending) => match journal.earlier(self.line, self.batch)? {
-                Some(State::Sending | State::Unknown) => SecretState::Unknown,
+                Some(State::Unknown) => SecretState::Unknown,
                 _ => SecretState::Refused,
             },
             Some(State::NotApplied | State::Invalid) => SecretState::Refused,

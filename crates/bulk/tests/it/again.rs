@@ -213,11 +213,10 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
     world.assert_current();
 }
 
-#[tokio::test]
-async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again() {
+/// As a full disk leaves two rows: both were begun, and only one outcome could be written.
+fn half_written() -> (World, Run, repass_bulk::Terms) {
     let world = World::new(&["ann", "bob"]);
-    let (mut run, terms) = world.begin(&["ann", "bob"]);
-    // As a full disk leaves them: both were begun, and only one outcome could be written.
+    let (run, terms) = world.begin(&["ann", "bob"]);
     let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
     journal
         .execute_batch(
@@ -225,10 +224,35 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
              INSERT INTO outcomes SELECT min(line), 3, 0, 1, 1, 1, 1, 2, 'unreachable', NULL, NULL, NULL FROM rows",
         )
         .unwrap();
-    drop(journal);
-    assert_eq!(run.try_again().unwrap(), 1);
-    let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 1));
-    let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
-    assert_eq!(outcomes, [Outcome::Applied, Outcome::Unknown]);
+    (world, run, terms)
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again() {
+    let nothing: fn(&mut Run) = |_| {};
+    for (before, calls, expected) in [
+        (nothing, 0, [Outcome::NotApplied, Outcome::Unknown]),
+        (
+            |run| assert_eq!(run.try_again().unwrap(), 1),
+            1,
+            [Outcome::Applied, Outcome::Unknown],
+        ),
+        (
+            |run| assert_eq!(run.reissue().unwrap(), 1),
+            1,
+            [Outcome::NotApplied, Outcome::Applied],
+        ),
+    ] {
+        let (world, mut run, terms) = half_written();
+        before(&mut run);
+        let (_, stopped) = world.go(run, &terms, controls()).await;
+        assert_eq!((stopped, world.service.calls()), (Stopped::Done, calls));
+        let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+        assert_eq!(outcomes, expected);
+        let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
+        let begun: u64 = journal
+            .query_row("SELECT count(*) FROM begun", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(begun, 0);
+    }
 }

@@ -1,10 +1,10 @@
 //! Drawing passwords.
 
-use std::iter;
+use std::{iter, mem};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::PolicyBuilder;
 use super::space::Space;
@@ -17,8 +17,8 @@ const POOL: usize = 256;
 pub(super) struct Candidates<'a, R> {
     space: &'a Space,
     rng: R,
-    // Random bytes, of which so many are used up.
-    pool: Zeroizing<[u8; POOL]>,
+    // Random bytes, of which so many are used up, and wiped. On the heap, so that no copy stays where this was.
+    pool: Zeroizing<Box<[u8]>>,
     used: usize,
     text: Zeroizing<String>,
 }
@@ -28,7 +28,7 @@ impl<'a, R: TryRng> Candidates<'a, R> {
         Self {
             space,
             rng,
-            pool: Zeroizing::new([0; POOL]),
+            pool: Zeroizing::new(vec![0; POOL].into_boxed_slice()),
             used: POOL,
             text: Zeroizing::new(String::with_capacity(space.length)),
         }
@@ -43,7 +43,10 @@ impl<'a, R: TryRng> Candidates<'a, R> {
         loop {
             let text = self.next()?;
             if meets(policies, text) {
-                return Ok(Password::new(text).expect("visible ASCII, not empty, within the length limit"));
+                let password =
+                    Password::new(text).expect("visible ASCII, not empty, within the length limit");
+                self.text.zeroize();
+                return Ok(password);
             }
         }
     }
@@ -64,10 +67,10 @@ impl<'a, R: TryRng> Candidates<'a, R> {
         let mask = alphabet.len().next_power_of_two() - 1;
         loop {
             if self.used == POOL {
-                self.rng.try_fill_bytes(&mut *self.pool)?;
+                self.rng.try_fill_bytes(&mut self.pool)?;
                 self.used = 0;
             }
-            let byte = self.pool[self.used];
+            let byte = mem::take(&mut self.pool[self.used]);
             self.used += 1;
             if let Some(c) = alphabet.get(usize::from(byte) & mask) {
                 return Ok(char::from(*c));
