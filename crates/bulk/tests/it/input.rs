@@ -1,6 +1,8 @@
 //! What can be read, and what is said of the rest.
 
-use repass_bulk::{Outcome, Passwords, Run, Terms};
+use std::fmt::Write as _;
+
+use repass_bulk::{Outcome, Passwords, Run, Tally, Terms};
 
 use crate::world::World;
 
@@ -186,4 +188,25 @@ fn nothing_at_all_is_no_rows() {
     assert!(read("", Passwords::Generated).is_empty());
     assert!(read("\n\n", Passwords::Generated).is_empty());
     assert!(read("user\n", Passwords::Generated).is_empty());
+}
+
+#[test]
+fn what_comes_in_is_counted_and_only_once() {
+    let world = World::new(&[]);
+    let (mut run, _) = world.begin(&["ann"]);
+    // More than one commit takes, and one of them twice.
+    let mut text = "user\nann\n".to_owned();
+    for number in 0..5000 {
+        writeln!(text, "user{}", number % 4999).unwrap();
+    }
+    let expected = Tally {
+        rows: 5000,
+        not_applied: 1,
+        pending: 4999,
+        ..Tally::default()
+    };
+    let mut taken = || run.take_in(World::input(&text, Passwords::Generated).unwrap());
+    assert_eq!(taken().unwrap(), expected);
+    assert_eq!(taken().unwrap(), Tally::default());
+    assert_eq!(run.tally().unwrap().pending, 5000);
 }
