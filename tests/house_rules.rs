@@ -221,7 +221,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn a_file_is_one_room_and_only_the_app_touches_the_machine() {
+fn only_the_app_touches_the_machine() {
     let mut files = Vec::new();
     for member in fs::read_dir(root().join("crates")).unwrap() {
         sources(&member.unwrap().path().join("src"), &mut files);
@@ -229,12 +229,6 @@ fn a_file_is_one_room_and_only_the_app_touches_the_machine() {
     assert!(files.len() > 30, "the sources were found");
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        let lines = code(&text).count();
-        assert!(
-            lines <= 320,
-            "{} holds {lines} lines of code: split it by purpose",
-            file.display()
-        );
         // The journal, the file of secrets and the report are files; that is what bulk is for.
         let files = file.starts_with(root().join("crates/bulk")).then_some("std::fs");
         if !file.starts_with(root().join("crates/app")) {
