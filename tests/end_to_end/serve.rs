@@ -64,8 +64,12 @@ impl Serving {
 }
 
 fn send(stream: &mut impl Write, line: &str, body: &str, header: &str) -> std::io::Result<()> {
+    send_to("localhost", stream, line, body, header)
+}
+
+fn send_to(host: &str, stream: &mut impl Write, line: &str, body: &str, header: &str) -> std::io::Result<()> {
     let length = body.len();
-    let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}content-type: application/json\r\n");
+    let head = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{header}content-type: application/json\r\n");
     stream
         .write_all(format!("{head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())?;
     stream.flush()
@@ -233,6 +237,34 @@ fn what_others_can_reach_needs_tls_and_a_token() {
     )
     .unwrap();
     assert_eq!(answer(&mut socket).0, 200);
+}
+
+#[test]
+fn a_web_page_that_resolves_to_this_machine_changes_nothing() {
+    let world = World::new();
+    let serving = Serving::start(
+        &world,
+        &["--listen", "127.0.0.1:0", "--allow-host", "Repass.Internal"],
+    );
+    let ask = |host: &str, header: &str| {
+        let mut stream = serving.connect();
+        send_to(host, &mut stream, CHANGE, &change(ALICE), header).unwrap();
+        let (status, told) = answer(&mut stream);
+        (status, told["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let port = serving.listening.rsplit_once(':').unwrap().1;
+    let rebound = format!("evil.example:{port}");
+    let same_origin = format!("origin: http://{rebound}\r\nsec-fetch-site: same-origin\r\n");
+    assert_eq!(ask(&rebound, &same_origin), (403, "host_not_allowed".into()));
+    let foreign = "origin: https://evil.example\r\nsec-fetch-site: cross-site\r\n";
+    assert_eq!(ask("localhost", foreign), (403, "origin_not_allowed".into()));
+    assert_eq!(world.changes(), 0);
+    assert_eq!(ask("repass.internal", "").0, 200);
+    let run = world.run(&["serve", "--allow-host", "http://repass.internal"], "");
+    assert!(
+        run.code == 2 && run.stderr.contains("without scheme and port"),
+        "{run:?}"
+    );
 }
 
 #[test]

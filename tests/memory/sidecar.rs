@@ -302,7 +302,7 @@ fn what_the_sidecar_is_reading_is_found() {
     let serving = Serving::start(&world, false);
     let new = password(SEED, 1, Which::New);
     let mut stream = serving.connect();
-    let head = "POST /v1/providers/json/password-changes HTTP/1.1\r\nhost: x\r\n\
+    let head = "POST /v1/providers/json/password-changes HTTP/1.1\r\nhost: localhost\r\n\
                 content-type: application/json\r\ncontent-length: 200\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(new.as_bytes()).unwrap();

@@ -26,6 +26,10 @@ const UNAUTHENTICATED: Answered = (
     "401",
     "The sidecar's token is missing or wrong: `not_authenticated`",
 );
+const FORBIDDEN: Answered = (
+    "403",
+    "Not from this machine, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`",
+);
 const BODY: [Answered; 5] = [
     (
         "400",
@@ -60,7 +64,8 @@ impl IntoResponses for Calls {
             UNAUTHENTICATED,
             (
                 "403",
-                "Refused for this user: `wrong_current_password`, `locked_out`, `not_eligible`; nothing was applied",
+                "Refused for this user: `wrong_current_password`, `locked_out`, `not_eligible`; nothing was applied. Or \
+                 `host_not_allowed`, `origin_not_allowed`: not from this machine, or from a web page of another site",
             ),
             (
                 "404",
@@ -83,14 +88,22 @@ impl IntoResponses for Calls {
 
 impl IntoResponses for Judgements {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [UNAUTHENTICATED, ("404", "No such provider: `provider_not_found`")];
+        let own = [
+            UNAUTHENTICATED,
+            FORBIDDEN,
+            ("404", "No such provider: `provider_not_found`"),
+        ];
         problems(&[&own[..], &BODY, &PROVIDER])
     }
 }
 
 impl IntoResponses for Lookups {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[&[UNAUTHENTICATED, ("404", "No such provider: `provider_not_found`")]])
+        problems(&[&[
+            UNAUTHENTICATED,
+            FORBIDDEN,
+            ("404", "No such provider: `provider_not_found`"),
+        ]])
     }
 }
 

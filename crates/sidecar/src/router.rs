@@ -21,6 +21,7 @@ use crate::api::paths::{
 use crate::api::{
     Answer, Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
 };
+use crate::hosts::HostCheck;
 use crate::shared::Shared;
 use crate::{access, openapi, page};
 
@@ -34,7 +35,15 @@ pub(crate) fn router(shared: &Shared) -> Router {
 }
 
 /// Whatever is asked is answered here, if it may be asked.
-pub(crate) async fn answer(shared: &Shared, mut router: Router, request: Request<Body>) -> Response {
+pub(crate) async fn answer(
+    shared: &Shared,
+    hosts: Option<&HostCheck>,
+    mut router: Router,
+    request: Request<Body>,
+) -> Response {
+    if let Some(Err(problem)) = hosts.map(|hosts| hosts.check(&request)) {
+        return problem.into_response();
+    }
     if let Err(answer) = access::check(shared, &request) {
         return *answer;
     }

@@ -24,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::api::MOST_BYTES;
 use crate::directory::Directory;
 use crate::door::{Crowd, Place, Seal, Sealed, Tls};
+use crate::hosts::HostCheck;
 use crate::router::{answer, router};
 use crate::shared::{Options, Shared};
 
@@ -91,9 +92,18 @@ impl Sidecar {
         crate::router::description(&self.shared)
     }
 
-    /// Answers one request without a connection, for tests.
+    /// Answers one request without a connection, for tests. `Host` and `Origin` are not checked, because that depends
+    /// on the listener.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        answer(&self.shared, self.router.clone(), request).await
+        answer(&self.shared, None, self.router.clone(), request).await
+    }
+
+    /// What requests must name, where this listener lets everybody on this machine ask.
+    fn host_check(&self, listener: &Listener) -> Option<HostCheck> {
+        let options = &self.shared.options;
+        let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        let is_open = options.token.is_none() && listener.address().is_some_and(is_loopback);
+        is_open.then(|| HostCheck::new(options.allowed_hosts.clone()))
     }
 
     /// Answers until `stop` ends. Then it takes no more connections and no more calls, answers those that are
@@ -136,6 +146,7 @@ impl Sidecar {
         connections: &mut JoinSet<()>,
     ) {
         let patience = self.shared.options.patience;
+        let hosts = self.host_check(listener).map(Arc::new);
         let mut rounds = interval((patience / 8).clamp(Duration::from_millis(10), Duration::from_secs(2)));
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -160,7 +171,7 @@ impl Sidecar {
             };
             let open = u32::try_from(crowd.open()).unwrap_or(u32::MAX);
             metrics::gauge!("repass_sidecar_connections").set(f64::from(open));
-            let routes = (self.shared.clone(), self.router.clone());
+            let routes = (self.shared.clone(), hosts.clone(), self.router.clone());
             connections.spawn(connection(accepted, place, routes, stopped.clone()));
         }
     }
@@ -175,7 +186,7 @@ impl fmt::Debug for Sidecar {
     }
 }
 
-type Routes = (Shared, Router);
+type Routes = (Shared, Option<Arc<HostCheck>>, Router);
 
 /// One connection, from its first byte to its last. A peer that goes away in the middle is its own business.
 async fn connection(accepted: Accepted, place: Place, routes: Routes, stopped: watch::Receiver<bool>) {
@@ -241,13 +252,13 @@ where
 
 async fn exchange(
     request: Request<Incoming>,
-    (shared, router): Routes,
+    (shared, hosts, router): Routes,
     seal: Seal,
     closes: bool,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(seal.clone());
-    let mut response = answer(&shared, router, request).await;
+    let mut response = answer(&shared, hosts.as_deref(), router, request).await;
     seal.end();
     // What has passed hyper, and what rustls has decrypted, is in buffers that only go with the connection.
     if closes {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::access::Token;
 use crate::directory::{Directory, Rules};
+use crate::hosts::HostName;
 use crate::idempotency::Kept;
 
 /// How a [`Sidecar`](crate::Sidecar) works.
@@ -20,6 +21,10 @@ use crate::idempotency::Kept;
 pub struct Options {
     /// What every client has to show, but to `/healthz` and `/readyz`. Default: nothing.
     pub token: Option<Token>,
+    /// Further hosts that a request may name in `Host` and `Origin`. Both are checked where everybody on this machine
+    /// may ask: at a TCP listener on a loopback address, without a token. Default: `localhost` and loopback addresses
+    /// only.
+    pub allowed_hosts: Vec<HostName>,
     /// How long a call to a provider may take. Default: [`CallContext::DEFAULT_BUDGET`].
     pub budget: Duration,
     /// How many calls to providers may be under way; more are refused at once with 503. Default: 256.
@@ -39,6 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             token: None,
+            allowed_hosts: Vec::new(),
             budget: CallContext::DEFAULT_BUDGET,
             max_in_flight: 256,
             max_connections: 4096,
@@ -53,6 +59,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("token", &self.token)
+            .field("allowed_hosts", &self.allowed_hosts)
             .field("budget", &self.budget)
             .field("max_in_flight", &self.max_in_flight)
             .field("max_connections", &self.max_connections)

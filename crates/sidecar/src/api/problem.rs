@@ -185,7 +185,7 @@ fn title(code: &str) -> &'static str {
 }
 
 /// Every code with its statuses and what it means.
-pub(crate) const CODES: [(&str, &str, &str); 32] = [
+pub(crate) const CODES: [(&str, &str, &str); 34] = [
     (
         "password_refused",
         "422",
@@ -293,6 +293,16 @@ pub(crate) const CODES: [(&str, &str, &str); 32] = [
         "not_authenticated",
         "401",
         "The sidecar's token is missing or wrong",
+    ),
+    (
+        "host_not_allowed",
+        "403",
+        "The request's `Host` is not one of this machine's or of those given by `--allow-host`",
+    ),
+    (
+        "origin_not_allowed",
+        "403",
+        "The request comes from a web page of another site",
     ),
     (
         "provider_not_found",

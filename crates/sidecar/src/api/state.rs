@@ -15,7 +15,10 @@ use crate::shared::Shared;
     tag = "State",
     path = "/healthz",
     security(()),
-    responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 403, description = "Not from this machine, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`", body = Told, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn health() -> &'static str {
     "alive\n"
@@ -30,6 +33,7 @@ pub(crate) async fn health() -> &'static str {
     security(()),
     responses(
         (status = 200, description = "They are", body = String, content_type = "text/plain"),
+        (status = 403, description = "Not from this machine, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`", body = Told, content_type = "application/problem+json"),
         (status = 503, description = "They are not, for now", body = Told, content_type = "application/problem+json"),
     )
 )]
@@ -54,6 +58,7 @@ pub(crate) async fn ready(State(shared): State<Shared>) -> Result<&'static str, 
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
         (status = 401, description = "The sidecar's token is missing or wrong", body = Told, content_type = "application/problem+json"),
+        (status = 403, description = "Not from this machine, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`", body = Told, content_type = "application/problem+json"),
         (status = 404, description = "It keeps none", body = Told, content_type = "application/problem+json"),
     )
 )]

@@ -13,14 +13,14 @@ use tokio::task::JoinHandle;
 
 use crate::world::{ALICE, SCRIPTED, Scripted, Services};
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<Drained>,
 }
 
 impl Running {
-    async fn start(service: &Arc<Scripted>, options: Options) -> Self {
+    pub(crate) async fn start(service: &Arc<Scripted>, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sidecar = Services::default().with(service).sidecar(options);
@@ -36,7 +36,7 @@ impl Running {
         }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
@@ -48,13 +48,13 @@ impl Running {
 fn wire(body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {SCRIPTED} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST {SCRIPTED} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }
 
 /// One answer of a connection that stays open.
-async fn answer(socket: &mut TcpStream) -> String {
+pub(crate) async fn answer(socket: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     loop {
         assert_ne!(socket.read_buf(&mut bytes).await.unwrap(), 0, "{bytes:?}");
@@ -107,7 +107,7 @@ async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
     assert!(answer(&mut socket).await.starts_with("HTTP/1.1 200 "));
     // Nor is one whose length is not told: it is read to its end, and then the connection goes.
     let head = format!(
-        "POST {SCRIPTED} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        "POST {SCRIPTED} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(b"5\r\n\n\nabc\r\n0\r\n\r\n").await.unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use repass_sidecar::{Options, Sidecar, Token};
+use repass_sidecar::{HostName, Options, Sidecar, Token};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,6 +40,10 @@ pub(in crate::cli) struct Args {
     /// The bearer token that every client has to show, in a file that only its owner can read
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Accept this name in `Host` and `Origin` too, beside localhost and loopback addresses; may be repeated. They are
+    /// checked on loopback addresses without a token
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<HostName>,
     /// Speak TLS by this certificate (PEM, with its chain); read again when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -90,6 +94,7 @@ pub(in crate::cli) async fn run(
     let directory = Arc::new(Configured::load(setup).await?);
     let options = Options {
         token,
+        allowed_hosts: args.allow_host,
         budget: global.call_context().budget(),
         max_in_flight: args.max_in_flight.get(),
         max_connections: limits::connections(args.max_connections.get(), args.max_in_flight.get()),
