@@ -17,6 +17,7 @@ mod logging;
 mod lookup;
 mod output;
 mod password;
+mod private_file;
 mod rules;
 mod setup;
 mod signals;

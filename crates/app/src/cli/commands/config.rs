@@ -1,7 +1,5 @@
 //! `repass config`: start, check and show a configuration.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -10,6 +8,7 @@ use super::providers;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
+use crate::cli::private_file;
 use crate::cli::setup::{self, Setup};
 use crate::cli::stop::Stop;
 
@@ -42,11 +41,7 @@ pub(in crate::cli) async fn run(command: &Command, global: &Global, output: &Out
 }
 
 fn init(file: &Path, output: &Output) -> Result<(), Stop> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(file)
-        .and_then(|mut open| open.write_all(STARTER.as_bytes()));
+    let written = private_file::write_new(file, STARTER);
     written.map_err(|error| Stop::usage(format!("cannot write {}: {error}", file.display())))?;
     if output.json {
         output::object(&serde_json::json!({ "file": file }));
@@ -113,14 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_file_is_not_touched() {
+    fn a_new_file_is_private_and_an_existing_one_is_not_touched() {
+        use std::os::unix::fs::PermissionsExt as _;
+
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("repass.toml");
-        std::fs::write(&file, "mine").unwrap();
         let output = Output {
             json: false,
             quiet: true,
         };
+        init(&file, &output).unwrap();
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(&file, "mine").unwrap();
         assert!(init(&file, &output).is_err());
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     }

@@ -1,8 +1,6 @@
 //! `repass bulk status` and `repass bulk report`.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use repass_bulk::{Problem, Run, Tally};
@@ -12,6 +10,7 @@ use super::exit;
 use super::going::sentence;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, Output};
+use crate::cli::private_file::PrivateFile;
 use crate::cli::stop::Stop;
 
 /// Where a run stands. The exit code says it too: 0 all applied, 9 partly, 8 any unknown.
@@ -94,14 +93,7 @@ fn written(
     write: impl FnOnce(&mut dyn io::Write) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let cannot = |error: io::Error| Problem::Usage(format!("cannot write {}: {error}", file.display()));
-    let mut options = OpenOptions::new();
-    let opened = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file);
-    let mut out = BufWriter::new(opened.map_err(cannot)?);
+    let mut out = PrivateFile::replace(file).map_err(cannot)?;
     write(&mut out)?;
-    out.flush().map_err(cannot)
+    out.finish().map_err(cannot)
 }

@@ -1,12 +1,12 @@
 //! `--write-config`: a configuration that leads to a running sandbox.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::Path;
 
 use repass_sandbox::Sandbox;
 
+use crate::cli::private_file;
 use crate::cli::stop::Stop;
 
 const MARK: &str = "# Written by `repass sandbox`";
@@ -32,13 +32,13 @@ pub(super) fn write(file: &Path, sandbox: &Sandbox) -> Result<(), Stop> {
         fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
     let (token, authority) = (file.with_extension("token"), file.with_extension("ca.pem"));
-    private(&token, &format!("{}\n", sandbox.announcement().token))
+    private_file::write(&token, &format!("{}\n", sandbox.announcement().token))
         .map_err(|error| refused(&token, &error))?;
     if let Some(pem) = sandbox.ca_pem() {
-        fs::write(&authority, pem).map_err(|error| refused(&authority, &error))?;
+        private_file::write(&authority, pem).map_err(|error| refused(&authority, &error))?;
     }
     let text = text(sandbox, &token, sandbox.ca_pem().map(|_| authority.as_path()));
-    fs::write(file, text).map_err(|error| refused(file, &error))
+    private_file::write(file, &text).map_err(|error| refused(file, &error))
 }
 
 fn text(sandbox: &Sandbox, token: &Path, authority: Option<&Path>) -> String {
@@ -70,21 +70,6 @@ fn text(sandbox: &Sandbox, token: &Path, authority: Option<&Path>) -> String {
     )
 }
 
-// Never there with another mode, not even for a moment.
-fn private(file: &Path, text: &str) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?
-        .write_all(text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -106,11 +91,14 @@ mod tests {
         // Twice, because a sandbox is started again and again.
         write(&file, &sandbox).unwrap();
         write(&file, &sandbox).unwrap();
-        let mode = fs::metadata(file.with_extension("token"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let written = [Some("toml"), Some("token"), tls.then_some("ca.pem")];
+        for extension in written.into_iter().flatten() {
+            let mode = fs::metadata(file.with_extension(extension))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{extension}");
+        }
         let services = Services::from_file(&file).unwrap();
         assert_eq!(services.names(), ["portal", "zoom"]);
         let service = services.default_service().unwrap();
