@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
 
 fn kind_of(cause: Cause) -> ErrorKind {
     match cause {
-        Cause::InvalidRequest => ErrorKind::Internal,
+        Cause::InvalidRequest | Cause::Withheld => ErrorKind::Internal,
         Cause::BudgetExhausted => ErrorKind::BudgetExhausted,
         Cause::Unreachable | Cause::Tls => ErrorKind::Unreachable,
         Cause::RateLimited => ErrorKind::RateLimited,

@@ -88,10 +88,12 @@ impl Suite {
     async fn without_fault(&self, subject: &dyn Subject, row: &mut Row) {
         let unsupported = still::unsupported(self, subject).await;
         let no_budget = still::no_budget(subject).await;
+        let withheld = still::withheld(self, subject).await;
         let order = order::verdict(self, subject).await;
         row.verdicts.extend([
             (Law::Unsupported, unsupported),
             (Law::NoBudget, no_budget),
+            (Law::Withheld, withheld),
             (Law::Order, order),
         ]);
     }

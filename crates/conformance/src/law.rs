@@ -33,6 +33,9 @@ pub enum Law {
     Unsupported,
     /// A budget of zero sends nothing.
     NoBudget,
+    /// A service that says that it awaits [`before_send`](repass_domain::CallContext::before_send) does so before it
+    /// sends a change, and sends nothing that is withheld.
+    Withheld,
     /// Of changes called for one user at once, the last one called is the one that stays.
     Order,
 }
@@ -51,6 +54,7 @@ impl Law {
         Self::Works,
         Self::Unsupported,
         Self::NoBudget,
+        Self::Withheld,
         Self::Order,
     ];
 
@@ -58,7 +62,9 @@ impl Law {
     pub fn concerns(self, fault: Fault) -> bool {
         match self {
             Self::Astray => fault == Fault::Redirected,
-            Self::Works | Self::Unsupported | Self::NoBudget | Self::Order => fault == Fault::None,
+            Self::Works | Self::Unsupported | Self::NoBudget | Self::Withheld | Self::Order => {
+                fault == Fault::None
+            }
             _ => true,
         }
     }
@@ -77,6 +83,7 @@ impl Law {
             Self::Works => "works",
             Self::Unsupported => "unsupported",
             Self::NoBudget => "no-budget",
+            Self::Withheld => "withheld",
             Self::Order => "order",
         }
     }

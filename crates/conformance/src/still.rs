@@ -1,5 +1,7 @@
 //! Calls that must not send anything.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use repass_domain::{Attempt, CallContext, Effect, Error, ErrorKind};
@@ -41,6 +43,33 @@ pub(crate) async fn no_budget(subject: &dyn Subject) -> Verdict {
         return Verdict::Broken("it resolves all the same".to_owned());
     }
     silent(&before, &bench.seen_late().await).into()
+}
+
+pub(crate) async fn withheld(suite: &Suite, subject: &dyn Subject) -> Verdict {
+    let bench = Bench::new(subject).await;
+    if !bench.service.capabilities().before_send {
+        return Verdict::Skipped("it does not await before_send".to_owned());
+    }
+    let before = bench.world().seen().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let asking = Arc::clone(&asked);
+    let cx = CallContext::with_budget(suite.budget).with_before_send(Arc::new(move || {
+        asking.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { false })
+    }));
+    let result = bench.service.change_password(&cx, &bench.change(1)).await;
+    if !result.is_err_and(|error| error.effect() == Effect::NotApplied) {
+        return Verdict::Broken("it does not say that a withheld change is not applied".to_owned());
+    }
+    if asked.load(Ordering::Relaxed) == 0 {
+        return Verdict::Broken("it does not ask before it sends".to_owned());
+    }
+    // A token or a look at the user may have been asked for before.
+    if bench.seen_late().await.set == before.set {
+        Verdict::Held
+    } else {
+        Verdict::Broken("it sent a change that was withheld".to_owned())
+    }
 }
 
 fn silent(before: &Seen, after: &Seen) -> Result<(), String> {

@@ -21,6 +21,10 @@ pub struct Capabilities {
     pub resolve: bool,
     /// [`PasswordService::policy`](crate::PasswordService::policy) tells the provider's rules.
     pub policy: bool,
+    /// [`CallContext::before_send`](crate::CallContext::before_send) is awaited. This is between caller and service,
+    /// and no ability of the provider's, so it is not serialized.
+    #[serde(skip)]
+    pub before_send: bool,
 }
 
 impl Capabilities {
@@ -30,6 +34,7 @@ impl Capabilities {
         current_password: false,
         resolve: false,
         policy: false,
+        before_send: false,
     };
 
     /// Takes administrator resets as well.
@@ -53,6 +58,12 @@ impl Capabilities {
     /// Tells its password policy as well.
     pub const fn with_policy(mut self) -> Self {
         self.policy = true;
+        self
+    }
+
+    /// Awaits what is to be done before a change is sent.
+    pub const fn with_before_send(mut self) -> Self {
+        self.before_send = true;
         self
     }
 

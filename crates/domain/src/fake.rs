@@ -143,6 +143,7 @@ impl PasswordService for InMemoryPasswordService {
             .with_current_password()
             .with_resolve()
             .with_policy()
+            .with_before_send()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
@@ -150,6 +151,12 @@ impl PasswordService for InMemoryPasswordService {
             return Err(Error::not_applied(
                 ErrorKind::BudgetExhausted,
                 "no time was left to send the change",
+            ));
+        }
+        if !sends(cx).await {
+            return Err(Error::not_applied(
+                ErrorKind::Internal,
+                "the caller did not let the change be sent",
             ));
         }
         self.apply(change)
@@ -167,6 +174,12 @@ impl PasswordService for InMemoryPasswordService {
                 "no time was left for the probe",
             ));
         }
+        if !sends(cx).await {
+            return Err(Error::not_applied(
+                ErrorKind::Internal,
+                "the caller did not let the probe be sent",
+            ));
+        }
         #[expect(clippy::disallowed_methods, reason = "the fake is the provider here")]
         let in_place = self.accepts(change.user().expose(), change.new_password().expose_secret());
         Ok(if in_place {
@@ -178,6 +191,13 @@ impl PasswordService for InMemoryPasswordService {
 
     async fn policy(&self, _cx: &CallContext) -> Result<PasswordPolicy, Error> {
         Ok(self.policy.clone())
+    }
+}
+
+async fn sends(cx: &CallContext) -> bool {
+    match cx.before_send() {
+        Some(before_send) => before_send().await,
+        None => true,
     }
 }
 

@@ -41,7 +41,7 @@ mod violation;
 
 pub use capabilities::Capabilities;
 pub use change::{Authority, PasswordChange};
-pub use context::CallContext;
+pub use context::{BeforeSend, CallContext};
 pub use detail::{ProviderDetail, Scrubber};
 pub use error::Error;
 #[cfg(feature = "mock")]

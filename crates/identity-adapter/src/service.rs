@@ -71,7 +71,8 @@ impl IdentityService {
         };
         let request = request(found.as_ref().unwrap_or(change.user()), change);
         let budget = cx.after(start.elapsed()).budget();
-        let answer = self.transport.deliver(&request.budget(budget)).await;
+        let request = request.budget(budget).before_send(cx.before_send().cloned());
+        let answer = self.transport.deliver(&request).await;
         answer.map_err(|failure| reader.failed(&failure))
     }
 
@@ -101,6 +102,7 @@ impl PasswordService for IdentityService {
             .with_current_password()
             .with_resolve()
             .with_policy()
+            .with_before_send()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {

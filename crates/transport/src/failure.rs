@@ -28,6 +28,8 @@ pub enum Cause {
     Tls,
     /// The rate limit leaves no place within the budget.
     RateLimited,
+    /// The caller did not let it be sent.
+    Withheld,
     /// The token endpoint refuses repass's own credentials.
     TokenRefused,
     /// The connection broke.
@@ -100,6 +102,7 @@ impl Failure {
             Cause::InvalidRequest
                 | Cause::BudgetExhausted
                 | Cause::RateLimited
+                | Cause::Withheld
                 | Cause::Tls
                 | Cause::TokenRefused
         )

@@ -29,7 +29,7 @@ pub use failure::{Cause, Failure};
 pub use governor::{Governor, RateLimit};
 pub use http::{HeaderMap, HeaderValue, Method, StatusCode};
 pub use meter::{Meter, describe_metrics};
-pub use request::{Replay, Request};
+pub use request::{BeforeSend, Replay, Request};
 pub use retry_after::retry_after;
 pub use tls::{InvalidCa, TrustedRoots};
 pub use token::{Credentials, Denied, Granted, InvalidToken, Token, TokenGrant};

@@ -1,6 +1,8 @@
 //! One request, as an adapter describes it.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
@@ -19,6 +21,9 @@ pub enum Replay {
     Convergent,
 }
 
+/// What is awaited before each sending of a request; it answers whether to send it.
+pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
 /// One request to the provider, and how its answer is to be read.
 #[derive(Clone)]
 pub struct Request {
@@ -32,6 +37,7 @@ pub struct Request {
     pub(crate) budget: Duration,
     pub(crate) reading: fn(&Answer) -> Observed,
     pub(crate) answer_limit: usize,
+    pub(crate) before_send: Option<BeforeSend>,
 }
 
 // RFC 3986's unreserved characters, and `@`, which every path segment may hold.
@@ -61,6 +67,7 @@ impl Request {
             budget: Duration::MAX,
             reading: Observed::of_answer,
             answer_limit: Answer::MAX_BODY,
+            before_send: None,
         }
     }
 
@@ -102,6 +109,13 @@ impl Request {
     /// Sets how long delivery may take in all, waiting and resending included.
     pub fn budget(mut self, budget: Duration) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Sets what is awaited before each sending, with the permit and the token in hand and before the first byte
+    /// leaves. If it answers `false` the request fails with [`Cause::Withheld`](crate::Cause::Withheld).
+    pub fn before_send(mut self, before_send: Option<BeforeSend>) -> Self {
+        self.before_send = before_send;
         self
     }
 

@@ -202,9 +202,15 @@ impl HttpTransport {
             let token = self.credentials.token(left(), meter).await?;
             let place = self.governor.admit(request.rate_label, left()).await;
             let place = place.inspect_err(|_| self.rate_limited("no_place"))?;
-            if left().is_zero() {
-                let why = "no time was left to send the request";
-                let result = Err(Failure::not_sent(Cause::BudgetExhausted, why));
+            let unsent = if !permitted(request).await {
+                Some((Cause::Withheld, "the caller did not let the request be sent"))
+            } else if left().is_zero() {
+                Some((Cause::BudgetExhausted, "no time was left to send the request"))
+            } else {
+                None
+            };
+            if let Some((cause, why)) = unsent {
+                let result = Err(Failure::not_sent(cause, why));
                 if let Some(place) = place {
                     place.ended(&result, None);
                 }
@@ -233,6 +239,14 @@ impl HttpTransport {
             let operation = request.operation;
             tracing::info!(operation, ?observed, resends, "sending again");
         }
+    }
+}
+
+// The caller's last word before the first byte leaves.
+async fn permitted(request: &Request) -> bool {
+    match &request.before_send {
+        Some(before_send) => before_send().await,
+        None => true,
     }
 }
 

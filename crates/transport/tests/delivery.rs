@@ -8,8 +8,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use repass_transport::{
-    Acted, Answer, Cause, Credentials, Denied, Failure, Granted, HttpTransport, Method, MockTransport,
-    MockWire, Replay, Request, SecretBody, StatusCode, Timeouts, TokenGrant, Transport,
+    Acted, Answer, BeforeSend, Cause, Credentials, Denied, Failure, Governor, Granted, HttpTransport, Method,
+    MockTransport, MockWire, RateLimit, Replay, Request, SecretBody, StatusCode, Timeouts, TokenGrant,
+    Transport,
 };
 use tokio::time::Instant;
 
@@ -114,6 +115,81 @@ async fn a_limited_request_comes_back_when_the_server_says() {
         waits[1] >= Duration::from_secs(1) && waits[1] < Duration::from_secs(2),
         "{waits:?}"
     );
+}
+
+/// Answers so each time, and takes this long; and how often and when it was asked.
+fn asks(sends: bool, takes: Duration) -> (BeforeSend, Arc<Mutex<Vec<Instant>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let before_send: BeforeSend = Arc::new(move || {
+        noted.lock().unwrap().push(Instant::now());
+        Box::pin(async move {
+            tokio::time::sleep(takes).await;
+            sends
+        })
+    });
+    (before_send, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_send_is_awaited_with_the_permit_and_before_each_sending() {
+    let (wire, attempts) = wire(vec![status(204), status(429), status(204)]);
+    let limit = RateLimit {
+        requests: 1,
+        window: Duration::from_secs(60),
+    };
+    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default())
+        .seeded(1)
+        .governed(Arc::new(Governor::new([("medium", limit)])));
+    let (before_send, asked) = asks(true, Duration::from_millis(5));
+    let request = request(Replay::OnlyIfUnacted)
+        .counted_as("medium")
+        .budget(Duration::from_secs(600))
+        .before_send(Some(before_send));
+    assert!(transport.deliver(&request).await.is_ok());
+    assert!(transport.deliver(&request).await.is_ok());
+    let (attempts, asked) = (attempts.lock().unwrap(), asked.lock().unwrap());
+    assert!(
+        asked[1] - asked[0] >= Duration::from_secs(60),
+        "not while it waits for its permit"
+    );
+    let lags: Vec<_> = attempts
+        .iter()
+        .zip(&*asked)
+        .map(|(sent, asked)| *sent - *asked)
+        .collect();
+    assert_eq!(lags, [Duration::from_millis(5); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withheld_is_not_sent_and_costs_no_permit() {
+    let (wire, attempts) = wire(vec![status(204)]);
+    let limit = RateLimit {
+        requests: 1,
+        window: Duration::from_secs(60),
+    };
+    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default())
+        .seeded(1)
+        .governed(Arc::new(Governor::new([("medium", limit)])));
+    let start = Instant::now();
+    let (before_send, asked) = asks(false, Duration::ZERO);
+    let withheld = request(Replay::OnlyIfUnacted)
+        .counted_as("medium")
+        .before_send(Some(before_send));
+    let failure = transport.deliver(&withheld).await.unwrap_err();
+    assert_eq!((failure.cause(), failure.acted()), (Cause::Withheld, Acted::No));
+    assert_eq!(asked.lock().unwrap().len(), 1, "it is not asked again at once");
+    assert!(attempts.lock().unwrap().is_empty());
+    let other = request(Replay::OnlyIfUnacted).counted_as("medium");
+    assert!(transport.deliver(&other).await.is_ok());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    // Its time is the call's.
+    let (slow, _) = asks(true, Duration::from_secs(31));
+    let failure = transport
+        .deliver(&request(Replay::OnlyIfUnacted).before_send(Some(slow)))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.cause(), Cause::BudgetExhausted);
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,7 +75,10 @@ impl ZoomService {
         let mut encoding = self.first_encoding();
         loop {
             let budget = cx.after(start.elapsed()).budget();
-            let answer = self.transport.deliver(&request(encoding).budget(budget)).await;
+            let request = request(encoding)
+                .budget(budget)
+                .before_send(cx.before_send().cloned());
+            let answer = self.transport.deliver(&request).await;
             let answer = answer.map_err(|failure| reader.failed(&failure))?;
             let verdict = verdict(&answer);
             let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
@@ -117,6 +120,7 @@ impl PasswordService for ZoomService {
             .with_administrator()
             .with_resolve()
             .with_policy()
+            .with_before_send()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {

@@ -144,7 +144,38 @@ async fn the_budget_is_ignored() {
         })
     });
     let report = judged(&subject.await, &[Fault::None, SILENCE]).await;
-    assert_broken(&report, &[(Law::NoBudget, Fault::None), (Law::Budget, SILENCE)]);
+    let broken = [
+        (Law::NoBudget, Fault::None),
+        (Law::Withheld, Fault::None),
+        (Law::Budget, SILENCE),
+    ];
+    assert_broken(&report, &broken);
+}
+
+#[tokio::test]
+async fn a_change_is_sent_before_it_may_be() {
+    let forgotten = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let cx = CallContext::with_budget(cx.budget());
+            inner.change_password(&cx, &change).await
+        })
+    });
+    let report = judged(&forgotten.await, &[Fault::None]).await;
+    assert_broken(&report, &[(Law::Withheld, Fault::None)]);
+    let too_late = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let without = CallContext::with_budget(cx.budget());
+            let result = inner.change_password(&without, &change).await;
+            match cx.before_send() {
+                Some(before_send) if !before_send().await => {
+                    Err(Error::not_applied(ErrorKind::Internal, "withheld"))
+                }
+                _ => result,
+            }
+        })
+    });
+    let report = judged(&too_late.await, &[Fault::None]).await;
+    assert_broken(&report, &[(Law::Withheld, Fault::None)]);
 }
 
 #[tokio::test]

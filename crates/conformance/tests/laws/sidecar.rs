@@ -158,7 +158,10 @@ impl PasswordService for Client {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.service.capabilities()
+        // A callback cannot be awaited over HTTP.
+        let mut capabilities = self.service.capabilities();
+        capabilities.before_send = false;
+        capabilities
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
