@@ -53,8 +53,8 @@ const PROVIDER: [Answered; 4] = [
     ),
     (
         "503",
-        "Not applied, and worth another try: `unreachable`, `overloaded`, `shutting_down`, `budget_exhausted` \
-         and others",
+        "Not applied, and worth another try: `unreachable`, `overloaded`, `shutting_down`, `idempotency_full`, \
+         `budget_exhausted` and others",
     ),
 ];
 

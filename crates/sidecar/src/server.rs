@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::api::MOST_BYTES;
 use crate::directory::Directory;
-use crate::door::{Crowd, Place, Seal, Sealed, Tls};
+use crate::door::{Client, Crowd, Place, Seal, Sealed, Tls};
 use crate::hosts::HostCheck;
 use crate::router::{answer, router};
 use crate::shared::{Options, Shared};
@@ -191,14 +191,19 @@ type Routes = (Shared, Option<Arc<HostCheck>>, Router);
 /// One connection, from its first byte to its last. A peer that goes away in the middle is its own business.
 async fn connection(accepted: Accepted, place: Place, routes: Routes, stopped: watch::Receiver<bool>) {
     match accepted {
-        Accepted::Unix(socket) => exchanges(socket, place, routes, stopped, false).await,
+        Accepted::Unix(socket) => {
+            let client = socket.peer_cred().ok().map(|peer| Client::User(peer.uid()));
+            exchanges(socket, place, routes, stopped, (client, false)).await;
+        }
         Accepted::Tcp(socket, None) => {
             // Only slower without.
             let _ = socket.set_nodelay(true);
-            exchanges(socket, place, routes, stopped, false).await;
+            let client = socket.peer_addr().ok().and_then(|peer| Client::at(peer.ip()));
+            exchanges(socket, place, routes, stopped, (client, false)).await;
         }
         Accepted::Tcp(socket, Some(tls)) => {
             let _ = socket.set_nodelay(true);
+            let address = socket.peer_addr().ok();
             let leave = place.leave();
             let mut stop = stopped.clone();
             let encrypted = tokio::select! {
@@ -207,14 +212,24 @@ async fn connection(accepted: Accepted, place: Place, routes: Routes, stopped: w
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             if let Ok(encrypted) = encrypted {
-                exchanges(encrypted, place, routes, stopped, true).await;
+                let certificates = encrypted.get_ref().1.peer_certificates();
+                let client = match certificates.and_then(<[_]>::first) {
+                    Some(certificate) => Some(Client::with_certificate(certificate)),
+                    None => address.and_then(|peer| Client::at(peer.ip())),
+                };
+                exchanges(encrypted, place, routes, stopped, (client, true)).await;
             }
         }
     }
 }
 
-async fn exchanges<S>(io: S, place: Place, routes: Routes, mut stopped: watch::Receiver<bool>, is_tls: bool)
-where
+async fn exchanges<S>(
+    io: S,
+    place: Place,
+    routes: Routes,
+    mut stopped: watch::Receiver<bool>,
+    (client, is_tls): (Option<Client>, bool),
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let leave = place.leave();
@@ -225,7 +240,7 @@ where
         let length = request.body().size_hint().exact();
         for_requests.begin(length, MOST_BYTES);
         let closes = length.is_none() || (is_tls && length != Some(0));
-        exchange(request, routes.clone(), for_requests.clone(), closes)
+        exchange(request, routes.clone(), for_requests.clone(), (client, closes))
     });
     let connection = http1::Builder::new()
         .max_buf_size(LONGEST_HEAD)
@@ -254,10 +269,13 @@ async fn exchange(
     request: Request<Incoming>,
     (shared, hosts, router): Routes,
     seal: Seal,
-    closes: bool,
+    (client, closes): (Option<Client>, bool),
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(seal.clone());
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     let mut response = answer(&shared, hosts.as_deref(), router, request).await;
     seal.end();
     // What has passed hyper, and what rustls has decrypted, is in buffers that only go with the connection.

@@ -9,6 +9,17 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+/// Whether an answer is kept under its client's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retention {
+    /// For as long as keys are kept: the change was made, or may have been.
+    Certain,
+    /// The provider has refused the change. Where there is no room for it, the change can be asked for again.
+    Droppable,
+    /// Not at all: the provider was not asked.
+    None,
+}
+
 /// An answer in JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -18,6 +29,7 @@ pub(crate) struct Answer {
     /// In how many seconds it makes sense to come back.
     retry_after: Option<u64>,
     is_replay: bool,
+    retention: Retention,
 }
 
 impl Answer {
@@ -35,14 +47,31 @@ impl Answer {
 
     fn new(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Self {
         // Nothing that is told here has keys that are no strings.
-        let body = serde_json::to_vec(value).unwrap_or_default().into();
+        let body = serde_json::to_vec(value).unwrap_or_default();
         Self {
             status,
-            body,
+            // It may be kept for long, and then without room to grow.
+            body: body.into_boxed_slice().into(),
             content_type,
             retry_after: None,
             is_replay: false,
+            retention: Retention::Certain,
         }
+    }
+
+    /// The same, kept in this way.
+    pub(crate) fn kept(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    pub(crate) fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// How many bytes its body has.
+    pub(crate) fn length(&self) -> usize {
+        self.body.len()
     }
 
     /// The same, told to be one that was given before.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::Problem;
-use crate::door::Seal;
+use crate::door::{Client, Seal};
 
 /// The longest body that is taken: 32 KiB, what the longest user id and passwords fill when every character is
 /// escaped.
@@ -25,7 +25,11 @@ const MOST_DRAINED: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A body in JSON, raw, in memory that wipes itself.
-pub(crate) struct Json(pub(crate) Zeroizing<Vec<u8>>);
+pub(crate) struct Json {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// Who has sent it, if that can be told.
+    pub(crate) client: Option<Client>,
+}
 
 impl<S: Sync> FromRequest<S> for Json {
     type Rejection = Problem;
@@ -52,7 +56,10 @@ impl<S: Sync> FromRequest<S> for Json {
             None => timeout(PATIENCE, plain(body, length)).await,
         };
         match reading {
-            Ok(Some(bytes)) if bytes.len() == length => Ok(Self(bytes)),
+            Ok(Some(bytes)) if bytes.len() == length => Ok(Self {
+                bytes,
+                client: head.extensions.get::<Client>().copied(),
+            }),
             Ok(_) => Err(invalid("the body ends before its `Content-Length`")),
             Err(_) => Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
@@ -126,7 +133,7 @@ async fn plain(body: Body, length: usize) -> Option<Zeroizing<Vec<u8>>> {
 impl Json {
     /// What it says. Of what is wrong only the place is told: what stands there may be a password.
     pub(super) fn read<T: DeserializeOwned>(&self, members: &str) -> Result<T, Problem> {
-        serde_json::from_slice(&self.0).map_err(|error| {
+        serde_json::from_slice(&self.bytes).map_err(|error| {
             let what = if error.is_data() {
                 format!("is no object of {members}, each at most once and of its type")
             } else {

@@ -61,7 +61,7 @@ pub(super) fn keyed(
         let detail = format!("the `Idempotency-Key` must have 1 to {LONGEST_KEY} bytes");
         return Err(invalid(&detail).answer());
     }
-    match shared.kept.look_up(route, key, &body.0) {
+    match shared.kept.look_up(body.client, route, key, &body.bytes) {
         Found::New(open) => Ok(Some(open)),
         Found::Answered(answer) => Err(answer.replayed()),
         Found::Running => Err(Problem::new(
@@ -71,6 +71,14 @@ pub(super) fn keyed(
         )
         .told_elsewhere()
         .retry_after(Duration::from_secs(1))
+        .answer()),
+        Found::Full(delay) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "idempotency_full",
+            "as many answers are kept under an `Idempotency-Key` as there may be, so nothing was sent; try again when \
+             the oldest has gone",
+        )
+        .retry_after(delay)
         .answer()),
         Found::Another => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -11,7 +11,7 @@ mod resolutions;
 mod state;
 mod trace;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Retention};
 pub(crate) use body::MOST_BYTES;
 pub(crate) use changes::change;
 pub(crate) use policy::{check, generate, show};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::{Answer, Retention};
 
 /// Why a request did not do what it asked for, and whether it may have done it all the same.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,6 +46,8 @@ pub(crate) struct Told {
     resolution: Option<Resolvable>,
     #[serde(skip)]
     retry_after: Option<Duration>,
+    #[serde(skip)]
+    retention: Retention,
 }
 
 /// What went wrong, one pointer wide.
@@ -76,6 +78,7 @@ impl Problem {
             tracking_id: None,
             resolution: None,
             retry_after: None,
+            retention: Retention::None,
         }))
     }
 
@@ -88,6 +91,12 @@ impl Problem {
         told.tracking_id = error
             .provider_detail()
             .and_then(|detail| detail.tracking_id.clone());
+        told.retention = match error.effect() {
+            Effect::Unknown => Retention::Certain,
+            // What the provider has answered comes with its words, or at least with the room for them.
+            Effect::NotApplied if error.provider_detail().is_some() => Retention::Droppable,
+            Effect::NotApplied => Retention::None,
+        };
         told.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS => Some(SOON),
             StatusCode::SERVICE_UNAVAILABLE => Some(LATER),
@@ -124,7 +133,7 @@ impl Problem {
 
     pub(crate) fn answer(&self) -> Answer {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Answer::problem(status, &self.0, self.0.retry_after)
+        Answer::problem(status, &self.0, self.0.retry_after).kept(self.0.retention)
     }
 }
 
@@ -185,7 +194,7 @@ fn title(code: &str) -> &'static str {
 }
 
 /// Every code with its statuses and what it means.
-pub(crate) const CODES: [(&str, &str, &str); 34] = [
+pub(crate) const CODES: [(&str, &str, &str); 35] = [
     (
         "password_refused",
         "422",
@@ -278,6 +287,11 @@ pub(crate) const CODES: [(&str, &str, &str); 34] = [
         "idempotency_mismatch",
         "422",
         "This Idempotency-Key was used for another request",
+    ),
+    (
+        "idempotency_full",
+        "503",
+        "As many answers are kept under Idempotency-Keys as there may be; nothing was sent",
     ),
     (
         "overloaded",

@@ -69,6 +69,8 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
     };
     metrics::gauge!("repass_sidecar_calls")
         .set(f64::from(u32::try_from(shared.in_flight()).unwrap_or(u32::MAX)));
+    metrics::gauge!("repass_sidecar_idempotency_keys")
+        .set(f64::from(u32::try_from(shared.kept.keys()).unwrap_or(u32::MAX)));
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, kind)], metrics()).into_response()
 }

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`.
 
-use repass_domain::Changed;
+use repass_domain::{Changed, Error, ErrorKind, ProviderDetail};
 use repass_sidecar::Options;
 use serde_json::Value;
 
@@ -89,4 +89,65 @@ async fn who_hangs_up_learns_it_by_the_key() {
         (200, "true")
     );
     assert_eq!(scripted.begun(), 1);
+}
+
+#[tokio::test]
+async fn only_what_the_provider_was_asked_is_kept() {
+    let scripted = Scripted::new(|| Err(Error::not_applied(ErrorKind::Unreachable, "no connection")));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    for _ in 0..2 {
+        let read = send(&sidecar, keyed(SCRIPTED, "k", ALICE)).await;
+        assert_eq!(
+            (read.status.as_u16(), read.header("idempotency-replayed")),
+            (503, "")
+        );
+    }
+    assert_eq!(scripted.ended(), 2);
+    let refused = || {
+        let error = Error::not_applied(ErrorKind::NotEligible, "it refuses");
+        Err(error.with_detail(ProviderDetail::default()))
+    };
+    let scripted = Scripted::new(refused);
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    for replayed in ["", "true"] {
+        let read = send(&sidecar, keyed(SCRIPTED, "k", ALICE)).await;
+        assert_eq!(
+            (read.status.as_u16(), read.header("idempotency-replayed")),
+            (403, replayed)
+        );
+    }
+    assert_eq!(scripted.ended(), 1);
+}
+
+// 100,000 keys and more, of changes that were made: not one of them is made twice.
+#[tokio::test]
+async fn new_keys_are_refused_before_old_ones_are_forgotten() {
+    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+    let mut made = 0;
+    let refused = loop {
+        let read = send(&sidecar, keyed(SCRIPTED, &format!("k{made}"), ALICE)).await;
+        if read.status != 200 {
+            break read;
+        }
+        made += 1;
+        assert!(made <= 200_000, "nothing bounds it");
+    };
+    assert_eq!(
+        (
+            refused.status.as_u16(),
+            refused.json["code"].as_str(),
+            &*refused.json["effect"].to_string()
+        ),
+        (503, Some("idempotency_full"), "\"not_applied\"")
+    );
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=3600).contains(&seconds));
+    assert_eq!(scripted.ended(), made);
+    let first = send(&sidecar, keyed(SCRIPTED, "k0", ALICE)).await;
+    assert_eq!(
+        (first.status.as_u16(), first.header("idempotency-replayed")),
+        (200, "true")
+    );
+    assert_eq!(send(&sidecar, post(SCRIPTED, ALICE)).await.status, 200);
 }
