@@ -145,6 +145,99 @@ fn every_problem_of_a_config_is_told_at_once() {
     assert!(!run.stderr.contains("Canary"), "{run:?}");
 }
 
+/// The lines about a configuration, without the file's name.
+fn problems(world: &World, toml: &str) -> Vec<String> {
+    fs::write(world.path("repass.toml"), toml).unwrap();
+    let run = world.run(&["config", "check"], "");
+    assert_eq!(run.code == 0, run.stderr.is_empty(), "{run:?}");
+    let lines = run.stderr.lines();
+    lines
+        .map(|line| line.trim_start_matches("error: repass.toml:").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_missing_or_bad_section_is_one_problem() {
+    let world = World::new();
+    let good =
+        "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { file = \"token\" } }\n";
+    assert_eq!(problems(&world, good), [""; 0]);
+    for (auth, problem) in [
+        ("", "1: providers.zoom.auth: is missing"),
+        (
+            "auth = 3",
+            "3: providers.zoom.auth: must be a table, not a number",
+        ),
+        ("auth = {}", "3: providers.zoom.auth.kind: is missing; give"),
+        (
+            "auth = { kind = \"berer\" }",
+            "3: providers.zoom.auth.kind: must be",
+        ),
+        (
+            "auth = { kind = 7, token = 7 }",
+            "3: providers.zoom.auth.kind: must be a string, not a number",
+        ),
+        (
+            "auth = { kind = \"bearer\" }",
+            "3: providers.zoom.auth.token: is missing",
+        ),
+        (
+            "auth = { kind = \"bearer\", token = {} }",
+            "3: providers.zoom.auth.token: needs exactly one",
+        ),
+        (
+            "auth = { kind = \"bearer\", token = { env = 7 } }",
+            "3: providers.zoom.auth.token.env: must be a string",
+        ),
+        (
+            "auth = { kind = \"server-to-server\", account_id = \"a1\", client_id = \"c1\" }",
+            "3: providers.zoom.auth.client_secret: is missing",
+        ),
+    ] {
+        let told = problems(&world, &format!("[providers.zoom]\nkind = \"zoom\"\n{auth}\n"));
+        assert!(
+            told.len() == 1 && told[0].starts_with(problem),
+            "{auth}: {told:?}"
+        );
+    }
+    // A bad name takes nothing's place: what is wrong with the provider is told too.
+    let told = problems(
+        &world,
+        &good.replace("zoom]", "\"z z\"]").replace("\"token\"", "\"none\""),
+    );
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[test]
+fn what_is_left_of_an_example_is_a_problem() {
+    let world = World::new();
+    let run = world.run(&["config", "init", "starter.toml"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    let starter = fs::read_to_string(world.path("starter.toml")).unwrap();
+    world.secret("portal.secret", "canary-secret-1");
+    let starter = starter.replace("{ env = \"ZOOM_CLIENT_SECRET\" }", "{ file = \"token\" }");
+    let told = problems(&world, &starter);
+    let keys: Vec<&str> = told.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(
+        keys,
+        [
+            "providers.zoom.auth.account_id",
+            "providers.zoom.auth.client_id",
+            "providers.portal.base_url",
+            "providers.portal.auth.token_url",
+            "providers.portal.auth.client_id",
+        ],
+        "{told:?}"
+    );
+    assert!(
+        told.iter().all(|line| line.contains("is still a placeholder")),
+        "{told:?}"
+    );
+    // Together with what else is wrong.
+    let told = problems(&world, &starter.replace("\"portal.secret\"", "\"none\""));
+    assert_eq!(told.len(), 6, "{told:?}");
+}
+
 #[test]
 fn without_a_config_or_a_terminal_it_says_what_to_do() {
     let world = World::new();

@@ -86,7 +86,7 @@ fn with_several_none_is_the_default_unless_it_is_chosen() {
     let services = Services::builder().toml(ZOOM).with("crm", crm()).build().unwrap();
     assert_eq!(
         services.default_service().unwrap_err().to_string(),
-        "no provider was chosen and there is no `default_provider`; configured: crm, zoom"
+        "no provider was chosen (`-p` on the command line) and there is no `default_provider`; configured: crm, zoom"
     );
 }
 

@@ -105,15 +105,32 @@ impl Setup {
     }
 }
 
-/// Everything that is wrong with the configuration, its references included.
+/// Everything that is wrong with the configuration, its references and what was left of an example included.
 pub(super) async fn check(global: &Global) -> Result<(), Stop> {
     if global.sandbox {
         return Ok(());
     }
     let file = file(global)?;
-    blocking(move || Services::load(file.as_deref(), std::env::vars_os()))
-        .await
-        .map(drop)
+    let placeholders = Config::placeholders_of(file.as_deref(), std::env::vars_os());
+    let checked = blocking(move || Services::load(file.as_deref(), std::env::vars_os())).await;
+    let left: Vec<Stop> = placeholders
+        .iter()
+        .map(|problem| Stop::config(problem.to_string()))
+        .collect();
+    match checked {
+        Ok(_) if left.is_empty() => Ok(()),
+        Ok(_) => Err(Stop::all(left)),
+        Err(stop) => Err(Stop::all(std::iter::once(stop).chain(left).collect())),
+    }
+}
+
+/// The file that the configuration is read from, if it is read from one.
+pub(super) fn file_of(global: &Global) -> Option<PathBuf> {
+    if global.sandbox {
+        None
+    } else {
+        file(global).ok().flatten()
+    }
 }
 
 /// Builds services where the programs that give their secrets may take their time.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::document::Node;
-use super::kinds::{KINDS, ProviderConfig};
+use super::kinds::{KINDS, NAMES, ProviderConfig};
 use super::own;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, Tls};
@@ -50,6 +50,13 @@ type ReadAuth = fn(&mut Section<'_>, &Path) -> Auth;
 // `None` without a known kind: which keys are right cannot be told then.
 fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
     let kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
+    if let Some(feature) = left_out(section.peek("kind"), NAMES, &kinds) {
+        let message = format!(
+            "is not part of this build: it comes with the Cargo feature `{feature}` (`features = [\"{feature}\"]`)"
+        );
+        problems.add(&section.key("kind"), message);
+        return None;
+    }
     let mut settings = section.required_choice("kind", &kinds)?();
     let auth = auth(&mut section, folder, settings.auth());
     settings.read(&mut section);
@@ -63,6 +70,22 @@ fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Opt
     provider.own = own::read(&mut section, folder, problems);
     section.finish();
     Some(provider)
+}
+
+// The name, if it is that of a kind which this build was made without.
+fn left_out<'a, T>(name: Option<&str>, all: &[&'a str], built: &[(&str, T)]) -> Option<&'a str> {
+    let known = all.iter().find(|known| name == Some(**known))?;
+    (!built.iter().any(|(built, _)| built == known)).then_some(*known)
+}
+
+#[test]
+fn a_kind_that_was_left_out_of_the_build_is_named() {
+    let built = [("zoom", ())];
+    let all = ["identity", "zoom"];
+    assert_eq!(left_out(Some("identity"), &all, &built), Some("identity"));
+    for name in [Some("zoom"), Some("zom"), None] {
+        assert_eq!(left_out(name, &all, &built), None);
+    }
 }
 
 fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &Path) {

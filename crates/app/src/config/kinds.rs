@@ -25,6 +25,10 @@ macro_rules! kinds {
             || Box::new($settings::default()),
         )*];
 
+        /// The name of every kind, also of those that this build was made without. Each has its Cargo feature, of
+        /// the same name.
+        pub(super) const NAMES: &[&str] = &[$($feature),*];
+
         #[cfg(test)]
         #[test]
         fn what_is_read_is_shown_with_the_same_words() {

@@ -10,6 +10,8 @@ mod document;
 mod duration;
 mod kinds;
 mod own;
+#[cfg(feature = "cli")]
+mod placeholders;
 mod problem;
 mod provider;
 mod section;

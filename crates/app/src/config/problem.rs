@@ -28,6 +28,21 @@ impl Problem {
         &self.key
     }
 
+    // Whether a problem of this other key would be about the placeholder that took this one's place. A bad `kind`
+    // takes the place of its whole section, a bad value that of what it is part of; a provider's bad name takes none.
+    fn covers(&self, key: &str) -> bool {
+        let is_provider = |key: &str| {
+            let name = key.strip_prefix("providers.");
+            name.is_some_and(|name| !name.contains('.'))
+        };
+        let is_below = |key: &str, section: &str| {
+            let rest = key.strip_prefix(section);
+            rest.is_some_and(|rest| rest.starts_with('.')) && !is_provider(section)
+        };
+        let section = self.key.strip_suffix(".kind").unwrap_or(&self.key);
+        self.key == key || is_below(key, section) || is_below(&self.key, key)
+    }
+
     /// What is wrong with it and, where that is known, what to do.
     pub fn message(&self) -> &str {
         &self.message
@@ -70,8 +85,9 @@ fn shown(text: &str, longest: usize) -> String {
     shown
 }
 
-/// A configuration that cannot be used, with every reason. Displays as one line for each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A configuration that cannot be used, with every reason. Displays as one line for each, and so does `Debug`: a `main`
+/// that returns it prints them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError(Vec<Problem>);
 
 impl ConfigError {
@@ -91,6 +107,12 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for ConfigError {}
 
 /// The list to which every step adds.
@@ -98,9 +120,16 @@ impl std::error::Error for ConfigError {}
 pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
-    /// Adds a problem of a key. Only the first of each key is kept: what follows is about the placeholder
-    /// that took its place.
+    /// Adds a problem of a key. Only the first of each key is kept, and none below or above a key that has one: what
+    /// follows is about the placeholder that took its place.
     pub(crate) fn add(&self, key: &str, message: impl Into<String>) {
+        if !self.0.borrow().iter().any(|known| known.covers(key)) {
+            self.add_beside(key, message);
+        }
+    }
+
+    /// Adds a problem of a key that stands in the file, so that it is about no placeholder.
+    pub(super) fn add_beside(&self, key: &str, message: impl Into<String>) {
         let mut problems = self.0.borrow_mut();
         if !problems.iter().any(|known| known.key == key) {
             problems.push(Problem {

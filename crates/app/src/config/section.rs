@@ -98,6 +98,14 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
+    /// A text, if it is one, without anything noted.
+    pub(super) fn peek(&self, key: &str) -> Option<&'a str> {
+        match &self.table.get(key)?.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_missing(&self, key: &str, hint: &str) {
         if !self.broken {
             self.problems.add(&self.key(key), format!("is missing{hint}"));
@@ -256,7 +264,8 @@ impl<'a> Section<'a> {
             .filter(|key| !self.known.contains(&key.as_str()))
         {
             let hint = did_you_mean(key, self.known.iter().copied());
-            self.problems.add(&self.key(key), format!("unknown key{hint}"));
+            self.problems
+                .add_beside(&self.key(key), format!("unknown key{hint}"));
         }
     }
 }

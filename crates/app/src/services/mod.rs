@@ -278,7 +278,7 @@ mod tests {
         let none = Services::from_toml(&TWO.replace("default_provider", "#")).unwrap();
         assert_eq!(
             none.default_service().unwrap_err().to_string(),
-            "no provider was chosen and there is no `default_provider`; configured: portal, zoom"
+            "no provider was chosen (`-p` on the command line) and there is no `default_provider`; configured: portal, zoom"
         );
     }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// A provider was asked for that is not configured, or none was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A provider was asked for that is not configured, or none was chosen. `Debug` is the sentence too, for a `main` that
+/// returns it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     asked: Option<String>,
     configured: Vec<String>,
@@ -29,7 +30,7 @@ impl fmt::Display for UnknownProvider {
         let Some(asked) = &self.asked else {
             return write!(
                 f,
-                "no provider was chosen and there is no `default_provider`; configured: {configured}"
+                "no provider was chosen (`-p` on the command line) and there is no `default_provider`; configured: {configured}"
             );
         };
         let hint = crate::config::did_you_mean(asked, self.configured.iter().map(String::as_str));
@@ -39,6 +40,12 @@ impl fmt::Display for UnknownProvider {
             "no provider is called `{}`{hint}{separator} configured: {configured}",
             asked.escape_debug()
         )
+    }
+}
+
+impl fmt::Debug for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

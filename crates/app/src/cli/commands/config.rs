@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::providers;
 use crate::cli::exit::Exit;
@@ -10,7 +11,7 @@ use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::private_file;
 use crate::cli::setup::{self, Setup};
-use crate::cli::stop::Stop;
+use crate::cli::stop::{Report, Stop};
 
 const STARTER: &str = include_str!("starter.toml");
 
@@ -21,7 +22,8 @@ pub(in crate::cli) enum Command {
         /// The file to write; one that exists stays as it is
         file: Option<PathBuf>,
     },
-    /// Tell everything that is wrong with the configuration, its secrets' references included
+    /// List everything that is wrong with the configuration: its keys, what its secrets refer to, and placeholders
+    /// that are left in it
     Check,
     /// Print the configuration in effect, with references where secrets stand
     Show,
@@ -34,7 +36,7 @@ pub(in crate::cli) async fn run(command: &Command, global: &Global, output: &Out
         }
         Command::Init { file: None } => output::text(STARTER),
         Command::Init { file: Some(file) } => init(file, output)?,
-        Command::Check => check(global, output).await?,
+        Command::Check => return check(global, output).await,
         Command::Show => show(&Setup::load(global).await?, output)?,
     }
     Ok(Exit::Ok)
@@ -54,8 +56,29 @@ fn init(file: &Path, output: &Output) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn check(global: &Global, output: &Output) -> Result<(), Stop> {
-    setup::check(global).await?;
+/// What `config check --json` prints of a bad configuration, besides what a good one has.
+#[derive(Serialize)]
+struct Bad {
+    ok: bool,
+    file: Option<PathBuf>,
+    providers: [(); 0],
+    #[serde(flatten)]
+    report: Report,
+}
+
+async fn check(global: &Global, output: &Output) -> Result<Exit, Stop> {
+    if let Err(stop) = setup::check(global).await {
+        if !output.json {
+            return Err(stop);
+        }
+        output::object(&Bad {
+            ok: false,
+            file: setup::file_of(global),
+            providers: [],
+            report: stop.report(),
+        });
+        return Ok(stop.exit());
+    }
     let setup = Setup::load(global).await?;
     let listed = providers::list(setup.config).await?;
     if output.json {
@@ -67,7 +90,7 @@ async fn check(global: &Global, output: &Output) -> Result<(), Stop> {
         output::line(&format!("ok{file}"));
         providers::print(&listed);
     }
-    Ok(())
+    Ok(Exit::Ok)
 }
 
 fn show(setup: &Setup, output: &Output) -> Result<(), Stop> {

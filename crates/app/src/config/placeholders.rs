@@ -1,0 +1,152 @@
+//! Values that stand in the starter, the guide and other examples, and that no real provider has.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::document::join;
+use super::problem::Problem;
+use super::{Config, Problems};
+
+impl Config {
+    /// Every value of a file and variables that is still a placeholder, with its place, whatever else is wrong.
+    pub(crate) fn placeholders_of(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Vec<Problem> {
+        Self::load_noting(path, variables, &[], &Problems::default()).placeholders()
+    }
+
+    fn placeholders(&self) -> Vec<Problem> {
+        let problems = Problems::default();
+        for (name, provider) in self.providers() {
+            if let Ok(value) = serde_json::to_value(provider) {
+                walk(&format!("providers.{name}"), &value, &problems);
+            }
+        }
+        match problems.into_result(self, |config| config.origins()) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.problems().to_vec(),
+        }
+    }
+}
+
+fn walk(path: &str, value: &Value, problems: &Problems) {
+    match value {
+        Value::String(text) if is_placeholder(text) => {
+            problems.add(path, "is still a placeholder; put your own value there");
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk(path, item, problems)),
+        Value::Object(entries) => entries
+            .iter()
+            .for_each(|(key, value)| walk(&join(path, key), value, problems)),
+        _ => {}
+    }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    let only = |filler: &[char]| !lower.is_empty() && lower.chars().all(|c| filler.contains(&c));
+    let is_word = |word: &str| {
+        lower
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|part| part == word)
+    };
+    let in_brackets = [('<', '>'), ('[', ']'), ('{', '}')]
+        .iter()
+        .any(|(open, close)| lower.starts_with(*open) && lower.ends_with(*close));
+    text.contains('…')
+        || text.contains("...")
+        || in_brackets
+        || only(&['x', '-', '_', '*'])
+        || only(&['0', '-'])
+        || is_name_of_the_value(text)
+        || ["changeme", "todo", "placeholder", "your", "fixme"]
+            .iter()
+            .any(|word| is_word(word))
+        || lower.contains("change-me")
+        || lower.contains("change_me")
+        || is_reserved_host(&lower)
+}
+
+// `ACCOUNT_ID`, `CLIENT_ID`, `TENANT`: what a manual writes where the value belongs.
+fn is_name_of_the_value(text: &str) -> bool {
+    let shouted = text
+        .chars()
+        .all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '-'));
+    let names = [
+        "ID",
+        "SECRET",
+        "TOKEN",
+        "ORGANIZATION",
+        "TENANT",
+        "ACCOUNT",
+        "HOST",
+        "CLIENT",
+    ];
+    shouted && text.split(['_', '-']).any(|part| names.contains(&part))
+}
+
+// Domains that are reserved for examples (RFC 2606), and hosts that a manual writes in capitals.
+fn is_reserved_host(lower: &str) -> bool {
+    let Some((_, rest)) = lower.split_once("://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let ends = |domain: &str| {
+        host.strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    ["example.com", "example.net", "example.org", "example", "invalid"]
+        .iter()
+        .any(|domain| ends(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_told_from_values() {
+        for text in [
+            "…",
+            "...",
+            "<client id>",
+            "ACCOUNT_ID",
+            "YOUR_CLIENT_ID",
+            "your-client-id",
+            "xxxxxxxx",
+            "changeme",
+            "CHANGE_ME",
+            "00000000-0000-0000-0000-000000000000",
+            "https://identity.example.com/acme/identity_",
+            "https://identity.example.org:8443",
+            "https://identity.example/x",
+            "https://host.invalid",
+            "{tenant}",
+            "TODO",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in [
+            "",
+            "zoom",
+            "Q9rX2aaBTYeM0",
+            "KdYKjnimT4KPd8FFgQt9FQ",
+            "a1b2c3d4-0000-4000-8000-000000000001",
+            "https://api.zoom.us/v2",
+            "https://example.company.com/identity",
+            "https://myexample.com/identity",
+            "http://127.0.0.1:8787/identity",
+            "PM.User.Write",
+            "30s",
+            "SANDBOX",
+            "/etc/ssl/acme.pem",
+        ] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+}
