@@ -32,6 +32,18 @@ fn the_version_tells_commit_and_features() {
 }
 
 #[test]
+fn help_tells_the_columns_and_what_a_probe_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |words: &[&str]| run(folder.path(), &[words, &["--help"]].concat(), b"").stdout;
+    let bulk = help(&["bulk", "run"]);
+    for column in ["  user ", "  new_password ", "  current_password ", "  provider "] {
+        assert!(bulk.contains(column), "{column}: {bulk}");
+    }
+    let resolve = help(&["resolve"]);
+    assert!(resolve.contains("SETS this password"), "{resolve}");
+}
+
+#[test]
 fn each_shell_has_its_completions() {
     let folder = tempfile::tempdir().unwrap();
     let mut scripts = BTreeSet::new();
@@ -72,9 +84,30 @@ fn each_command_has_its_page_and_it_is_always_the_same() {
     }
     let written = pages(&folder.path().join("one"));
     assert_eq!(written, pages(&folder.path().join("more/than/one")));
-    for page in ["repass.1", "repass-reset.1", "repass-policy-check.1"] {
-        assert!(written[page].contains(".SH SYNOPSIS"), "{page}");
+    for (name, page) in &written {
+        for section in [
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+            "EXAMPLES",
+        ] {
+            let text = page.split(&format!(".SH \"{section}\"\n")).nth(1);
+            let text = text.or_else(|| page.split(&format!(".SH {section}\n")).nth(1));
+            let text = text.and_then(|text| text.split(".SH").next()).unwrap_or_default();
+            assert!(text.trim().len() > 5, "{name}: {section}: {text}");
+        }
+        assert!(
+            page.contains("REPASS_CONFIG") && page.contains("/etc/repass/config.toml"),
+            "{name}"
+        );
     }
+    let run_page = &written["repass-bulk-run.1"];
+    assert!(
+        run_page.contains("\\-\\-canary") && run_page.contains("current_password"),
+        "{run_page}"
+    );
     let first = run(folder.path(), &["man"], b"");
     assert_eq!((first.code, &first.stdout), (0, &written["repass.1"]));
     let nowhere = run(folder.path(), &["man", "one/repass.1/no"], b"");

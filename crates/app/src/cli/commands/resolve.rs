@@ -11,9 +11,15 @@ use crate::cli::signals::Signals;
 use crate::cli::stop::{Report, Stop};
 use crate::{Attempt, ErrorKind, Resolution};
 
-/// A question about a change that was made with these very passwords. Asking says that it was sent; it is
-/// answered by one probe, which may itself set the new password.
+/// A question about a change that was made with these very passwords.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Give the same passwords as for the change. Asking says that the change was sent. One probe answers,
+and at most one:
+  Zoom    the change is sent once more, so the probe itself SETS this password if another one is in
+          place by now. Do not resolve an old change after a later one.
+  portal  the new password is tried by changing it to itself; a wrong one counts towards lock-out.
+Exit code: 0 the new password is in place, 7 it was not in place, 8 still unknown.")]
 pub(in crate::cli) struct Args {
     /// The user, as the provider names them
     user: String,

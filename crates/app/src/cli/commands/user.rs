@@ -20,9 +20,10 @@ pub(in crate::cli) enum Command {
     Update(Box<Update>),
 }
 
-/// New values for some fields. Any field of the provider's can be given with --set, by its name there; some have
-/// an option of their own.
+/// New values for some fields.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Any field of the provider can be given with --set, by its name there; some have an option of their own.")]
 pub(in crate::cli) struct Update {
     /// The user, as the provider names them
     user: String,

@@ -15,9 +15,12 @@ use crate::cli::setup::Setup;
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 
-/// A run to go on with. Rows that were not applied for a reason that has nothing to do with them, such as a
-/// provider that was not there, are sent again too.
+/// A run to go on with.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Rows that were not applied for a reason that has nothing to do with them, such as a provider that
+could not be reached, are sent again too. A row whose outcome is unknown is not.
+Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.")]
 pub(in crate::cli) struct Args {
     /// The run's folder
     run: PathBuf,

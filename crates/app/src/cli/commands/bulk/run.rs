@@ -16,9 +16,16 @@ use crate::cli::setup::Setup;
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 
-/// A run. Its input has a header that names the columns user and, where they apply, new_password,
-/// current_password and provider; or it is JSON lines with these keys.
+/// A run.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Input: CSV with a header, or JSON lines with the same keys:
+  user              required: the user, as the provider names them
+  new_password      required unless --generate is given
+  current_password  to change by the user's own right; without it the row is a reset
+  provider          else -p, else `default_provider`
+Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.
+With --json standard output has one JSON object a line: `begin`, `row`, `progress` and `end` events.")]
 pub(in crate::cli) struct Args {
     /// The CSV or JSON lines file, or - for standard input
     input: PathBuf,

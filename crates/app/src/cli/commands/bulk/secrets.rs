@@ -15,10 +15,12 @@ use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
 use crate::cli::stop::Stop;
 
-/// The passwords of a file of secrets: CSV, or with --json an object a line. With --run each has a state: current
-/// (it is set), unknown (it may be), refused (it is not), superseded (a later one is set), not-sent. A cell is the
-/// password as it is, so do not open the CSV in a spreadsheet.
+/// The passwords of a file of secrets.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+CSV, or with --json one object a line. With --run each password has a state: current (it is set),
+unknown (it may be), refused (it is not), superseded (a later one is set), not-sent. A cell is the
+password as it is, so do not open the CSV in a spreadsheet.")]
 pub(in crate::cli) struct Args {
     /// The file of secrets
     file: PathBuf,

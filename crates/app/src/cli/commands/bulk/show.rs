@@ -13,8 +13,11 @@ use crate::cli::output::{self, Output};
 use crate::cli::private_file::PrivateFile;
 use crate::cli::stop::Stop;
 
-/// Where a run stands. The exit code says it too: 0 all applied, 9 partly, 8 any unknown.
+/// Where a run stands.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The exit code is that of the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script
+with `set -e`, write `repass bulk status RUN || [ $? -ge 8 ]`.")]
 pub(in crate::cli) struct StatusArgs {
     /// The run's folder
     run: PathBuf,
@@ -50,9 +53,12 @@ pub(super) fn status(args: &StatusArgs, output: &Output) -> Result<Exit, Stop> {
     Ok(exit(facts.tally))
 }
 
-/// What became of every row. Without a file to write, CSV goes to standard output, or JSON with --json. The exit
-/// code is that of the run: 0 all applied, 9 partly, 8 any unknown.
+/// What became of every row.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without a file to write, CSV goes to standard output, or JSON with --json. The exit code is that of
+the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script with `set -e`, write
+`repass bulk report RUN --html FILE || [ $? -ge 8 ]`.")]
 pub(in crate::cli) struct ReportArgs {
     /// The run's folder
     run: PathBuf,

@@ -81,7 +81,7 @@ impl Place {
     /// The system does not let it, or somebody else listens there.
     pub(super) async fn bind(&self, certificate: Option<&Certificate>) -> Result<Bound, Stop> {
         let failed = |what: &dyn std::fmt::Display, error: &io::Error| {
-            Stop::usage(format!("cannot listen at {what}: {error}"))
+            Stop::usage(format!("cannot listen on {what}: {error}"))
         };
         match self {
             Self::Tcp(address) => {

@@ -28,10 +28,12 @@ use certificate::Certificate;
 use directory::Configured;
 use listen::{Bound, Place};
 
-/// Serves all configured providers over HTTP, for services that are not written in Rust, until interrupted. The
-/// first line on standard output is a JSON object that says where; by then it is ready. SIGTERM waits for the
-/// changes under way; SIGHUP reads the configuration anew.
+/// Where to serve, and to whom.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The first line on standard output is a JSON object that says where it listens; by then it is ready.
+SIGTERM waits for the changes in flight, SIGHUP reloads the configuration. The API is described at
+/docs and /openapi.json, and in docs/sidecar.md.")]
 pub(in crate::cli) struct Args {
     /// Where to listen: an address of this machine, or unix:/PATH; port 0 takes a free one. Any other address
     /// needs TLS, and a token or a client authority
