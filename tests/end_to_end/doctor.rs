@@ -292,10 +292,10 @@ fn an_expired_certificate() {
         let (_, run) = Setup::default().doctor(options.clone(), provider);
         names(
             &run,
-            7,
+            2,
             "connection",
             "its certificate has expired",
-            "have the certificate mended there",
+            "have the certificate fixed there",
         );
     }
 }
@@ -312,12 +312,30 @@ fn an_unknown_authority() {
     };
     let (_, run) = unknown.doctor(options.clone(), "zoom");
     let (cause, fix) = ("authority", "set `providers.zoom.tls.ca_file`");
-    names(&run, 7, "connection", cause, fix);
+    names(&run, 2, "connection", cause, fix);
     let (_, run) = Setup::default().doctor(options, "zoom");
     assert!(
         run.code == 0 && run.stdout.contains("its certificate is trusted"),
         "{run:?}"
     );
+}
+
+#[test]
+fn a_port_that_speaks_no_tls() {
+    let world = World::new();
+    let plain = Setup {
+        zoom: Some(world.sandbox.zoom_base_url().replace("http:", "https:")),
+        ..Setup::default()
+    };
+    let (_, run) = plain.doctor(Options::default(), "zoom");
+    names(
+        &run,
+        2,
+        "connection",
+        "does not speak TLS",
+        "check the port in `providers.zoom.base_url`",
+    );
+    assert!(!run.stdout.contains("certificate"), "{run:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod examine;
 mod reach;
 mod rights;
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::UnknownProvider;
@@ -91,14 +92,20 @@ pub(in crate::cli) async fn run(global: &Global, output: &Output) -> Result<Exit
     Ok(exit)
 }
 
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
 fn print(examined: &Examined) {
     let Examined {
         provider, base_url, ..
     } = examined;
     output::line(&format!("{provider} ({base_url})"));
     for check in &examined.checks {
-        let mark = if check.ok { "ok" } else { "problem" };
-        output::line(&format!("  {mark:<7}  {:<10}  {}", check.name, check.message));
+        let (style, mark) = if check.ok { (GOOD, "ok") } else { (BAD, "problem") };
+        output::line(&format!(
+            "  {style}{mark:<7}{style:#}  {:<10}  {}",
+            check.name, check.message
+        ));
         if let Some(fix) = &check.fix {
             output::line(&format!("  {:<7}  {:<10}  to fix it: {fix}", "", ""));
         }

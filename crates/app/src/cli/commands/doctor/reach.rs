@@ -48,15 +48,29 @@ async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Globa
         };
         return Check::good("connection", format!("{} {how}", url.host()));
     };
-    let fix = match failure.cause() {
-        Cause::Tls => format!(
-            "have the certificate mended there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
-             authority's certificate. Verification cannot be switched off"
+    let message = failure.to_string();
+    let (exit, fix) = match failure.cause() {
+        Cause::Tls if message.contains("certificate") => (
+            Exit::Usage,
+            format!(
+                "have the certificate fixed there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
+                 authority's certificate. Verification cannot be switched off"
+            ),
         ),
-        _ => format!(
-            "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
-             firewall is in between"
+        Cause::Tls => (
+            Exit::Usage,
+            format!(
+                "check the port in `{key}.base_url` (and `auth.token_url`): the API is where HTTPS is spoken, usually \
+                 at port 443"
+            ),
+        ),
+        _ => (
+            Exit::Unavailable,
+            format!(
+                "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
+                 firewall is in between"
+            ),
         ),
     };
-    Check::bad("connection", Exit::Unavailable, failure.to_string(), fix)
+    Check::bad("connection", exit, message, fix)
 }

@@ -9,8 +9,10 @@ macro_rules! words {
 
 mod handover;
 mod portal;
+mod summary;
 mod zoom;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,9 +27,12 @@ use crate::config::parse_duration;
 use portal::Portal;
 use zoom::Zoom;
 
-/// Serves both providers, emulated, until interrupted. The first line on standard output is a JSON object with
-/// base URLs, token and users; by then everything is ready.
+/// What the emulated providers are like.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+When it is ready it prints base URLs, token and users: at a terminal as a summary, else (and with
+--json) as one line of JSON. Faults are armed and the ledger is read over HTTP, under /_sandbox/:
+docs/guide/testing.md says how.")]
 pub(in crate::cli) struct Args {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -114,7 +119,11 @@ pub(in crate::cli) async fn run(mut args: Args, output: &Output, signals: &Signa
             file.display()
         ));
     }
-    output::object(sandbox.announcement());
+    if !output.json && std::io::stdout().is_terminal() {
+        output::text(&summary::of(sandbox.announcement()));
+    } else {
+        output::object(sandbox.announcement());
+    }
     signals.claim().await;
     sandbox.shutdown().await;
     Ok(Exit::Ok)

@@ -72,7 +72,7 @@ pub(super) struct Zoom {
     /// How the security settings are laid out
     #[arg(long, value_name = "SHAPE", default_value = "wrapped", value_parser = words!(SettingsShape))]
     zoom_settings_shape: SettingsShape,
-    /// Have a caller who is no administrator
+    /// Have credentials whose account is no administrator: profile updates are refused; passwords can still be reset
     #[arg(long)]
     zoom_caller_no_admin: bool,
     /// How a change of a user's type or plan is refused
