@@ -15,6 +15,7 @@ mod exit_codes;
 #[expect(unreachable_pub, reason = "the workspace's tests have it as a library")]
 #[path = "../src/killing/mod.rs"]
 mod killing;
+mod output;
 mod packaging;
 mod policy;
 mod policy_breach;

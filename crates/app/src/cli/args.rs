@@ -71,6 +71,16 @@ pub(super) enum Command {
     Man(commands::man::Args),
 }
 
+impl Command {
+    /// Whether exit code 0 says that something was changed.
+    pub(super) fn ends_with_an_outcome(&self) -> bool {
+        matches!(
+            self,
+            Self::Change(_) | Self::Reset(_) | Self::Resolve(_) | Self::User(_) | Self::Bulk(_)
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

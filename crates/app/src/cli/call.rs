@@ -62,7 +62,11 @@ pub(super) async fn prepare<'a>(
         (true, true) => Asking::Nobody,
         (true, false) => Asking::Person,
     };
-    let passwords = keep(&mut stops, password::gather(new, current, asking).await);
+    let whose = match (&user, &service) {
+        (Some(user), Some(service)) => format!(" for {} at {}", user.expose(), service.provider()),
+        _ => String::new(),
+    };
+    let passwords = keep(&mut stops, password::gather(new, current, asking, whose).await);
     match (user, setup, meant, passwords) {
         (Some(user), Some(setup), Some(meant), Some(passwords)) if stops.is_empty() => {
             let new = match passwords.new {

@@ -29,7 +29,7 @@ pub(super) async fn run(args: Args, output: &Output, signals: &Signals) -> Resul
         Command::Serve(args) => serve::run(*args, global, output, signals).await,
         Command::Sandbox(args) => sandbox::run(*args, output, signals).await,
         Command::Demo => demo::run(output, signals).await,
-        Command::Completions(args) => Ok(completions::run(&args, Args::command())),
+        Command::Completions(args) => Ok(completions::run(&args, Args::command(), output)),
         Command::Man(args) => man::run(&args, Args::command(), output),
     }
 }

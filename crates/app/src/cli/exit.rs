@@ -9,7 +9,7 @@ use crate::{Effect, Error, ErrorKind};
 pub(super) enum Exit {
     /// The change was applied, or the command did what it is for.
     Ok = 0,
-    /// A defect of repass.
+    /// A defect of repass, or the machine failed it: a full disk, a result that could not be written.
     Internal = 1,
     /// The call or the configuration has to be mended.
     Usage = 2,

@@ -25,7 +25,7 @@ pub(super) struct Global {
     #[arg(long, global = true, conflicts_with = "config")]
     pub(super) sandbox: bool,
 
-    /// Print one JSON object on standard output
+    /// Print one JSON object on standard output, whatever happens; `bulk run` and `resume` print one for each event
     #[arg(long, global = true)]
     pub(super) json: bool,
 

@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return usage::answer(&error).into(),
+        Err(error) => return finished(usage::answer(&error, std::env::args_os().skip(1)), false).into(),
     };
     logging::start(args.global.verbose);
     let output = Output::new(&args.global);
@@ -60,10 +60,29 @@ pub fn main() -> ExitCode {
                 .into();
         }
     };
+    let is_outcome = args.command.ends_with_an_outcome();
     let exit = runtime.block_on(run(args, &output));
     // A thread may still wait for a terminal or a program; the process does not wait for it.
     runtime.shutdown_background();
-    exit.into()
+    finished(exit, is_outcome).into()
+}
+
+// What is lost on its way to standard output is an error, but never turns an outcome into another one.
+fn finished(exit: Exit, is_outcome: bool) -> Exit {
+    let Some(error) = output::lost() else {
+        return exit;
+    };
+    let what = if is_outcome && exit == Exit::Ok {
+        "it was done, but its result is lost: "
+    } else {
+        ""
+    };
+    output::error(&format!("{what}cannot write to standard output: {error}"));
+    match exit {
+        Exit::Ok if is_outcome => Exit::Internal,
+        Exit::Ok => Exit::Usage,
+        other => other,
+    }
 }
 
 // A client mostly waits for the provider: one thread does, and spares every call its way between threads. A

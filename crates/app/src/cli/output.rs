@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
@@ -65,30 +67,86 @@ impl Output {
 pub(super) fn object(value: &impl Serialize) {
     // Nothing that is printed here has keys that are no strings.
     if let Ok(json) = serde_json::to_string(value) {
-        line(&json);
+        match json.strip_prefix('{') {
+            Some(rest) if OBJECT_IS_OPEN.swap(false, Ordering::Relaxed) => line(rest),
+            _ => line(&json),
+        }
     }
 }
 
 /// One line of a result, on standard output.
 pub(super) fn line(line: &str) {
-    told(writeln!(anstream::stdout().lock(), "{line}"));
+    text(&format!("{line}\n"));
 }
 
 /// Several lines of a result, on standard output.
 pub(super) fn text(text: &str) {
-    told(write!(anstream::stdout().lock(), "{text}"));
+    let mut stdout = anstream::stdout().lock();
+    result(write!(stdout, "{text}").and_then(|()| stdout.flush()));
+}
+
+// The first result that could not be written, until somebody asks.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+// Whether the object of this run has been begun by its password.
+static OBJECT_IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes note of a result that could not be written. A reader who went away, such as `head`, has what it wanted.
+pub(super) fn result(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let mut lost = LOST.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.get_or_insert(error);
+    }
+}
+
+/// Why some of the results could not be written, if that is so.
+pub(super) fn lost() -> Option<io::Error> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Whether what is printed on standard output is lost: it is closed, which the standard library makes the null
+/// device, or it is that device.
+pub(super) fn goes_nowhere() -> bool {
+    let stdout = io::stdout();
+    let (Ok(stdout), Ok(null)) = (rustix::fs::fstat(stdout.as_fd()), rustix::fs::stat("/dev/null")) else {
+        return true;
+    };
+    (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino)
+}
+
+/// The generated password of one change: a line of its own, or with `json` the first member of the object that the
+/// change's end completes. Either way it is out before it is sent.
+///
+/// # Errors
+/// It was not printed whole; then it must not be used.
+pub(super) fn generated(password: &Password, json: bool) -> Result<(), Stop> {
+    let printed = if json {
+        let mut begun = Zeroizing::new(Vec::with_capacity(6 * Password::MAX_BYTES + 32));
+        begun.extend_from_slice(b"{\"password\":");
+        #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+        let written = serde_json::to_writer(&mut *begun, password.expose_secret());
+        written.map_err(|error| Stop::internal(error.to_string()))?;
+        begun.push(b',');
+        unbuffered(&begun)
+    } else {
+        self::password(password)
+    };
+    OBJECT_IS_OPEN.store(json && printed.is_ok(), Ordering::Relaxed);
+    printed.map_err(|error| Stop::usage(format!("cannot print the password, so nothing was sent: {error}")))
 }
 
 /// A password that was asked for, on a line of its own.
 ///
 /// # Errors
-/// It was not printed whole; then it is better not used.
-pub(super) fn password(password: &Password) -> Result<(), Stop> {
+/// It was not printed whole.
+pub(super) fn password(password: &Password) -> io::Result<()> {
     let mut line = Zeroizing::new(Vec::with_capacity(Password::MAX_BYTES + 1));
     #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
     line.extend_from_slice(password.expose_secret().as_bytes());
     line.push(b'\n');
-    whole(&line)
+    unbuffered(&line)
 }
 
 /// Passwords that were asked for, as one JSON object.
@@ -103,12 +161,7 @@ pub(super) fn passwords(passwords: &[Password]) -> Result<(), Stop> {
     let written = serde_json::to_writer(&mut *line, &BTreeMap::from([("passwords", texts)]));
     written.map_err(|error| Stop::internal(error.to_string()))?;
     line.push(b'\n');
-    whole(&line)
-}
-
-fn whole(line: &[u8]) -> Result<(), Stop> {
-    let printed = unbuffered(line);
-    printed.map_err(|error| Stop::usage(format!("cannot print the password, so nothing was sent: {error}")))
+    unbuffered(&line).map_err(|error| Stop::usage(format!("cannot print the passwords: {error}")))
 }
 
 /// Bytes of a result, past the standard library's buffer, which is not wiped.

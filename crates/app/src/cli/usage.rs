@@ -1,28 +1,49 @@
 //! Arguments that cannot be read. They are never quoted where somebody may have typed a password.
 
+use std::ffi::OsString;
+
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::exit::Exit;
-use super::output;
+use super::output::{self, Output};
+use super::stop::Stop;
+use super::version;
 
-/// Prints help and version as asked for, and all else as one line.
-pub(super) fn answer(error: &Error) -> Exit {
+/// Prints help and version as asked for, and all else as one line; as JSON if `words`, which could not be read,
+/// hold `--json`.
+pub(super) fn answer(error: &Error, words: impl Iterator<Item = OsString>) -> Exit {
+    let json = words.take_while(|word| word != "--").any(|word| word == "--json");
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nobody is left to tell that this could not be told.
-            let _ = error.print();
+        ErrorKind::DisplayHelp if json => {
+            output::object(&serde_json::json!({ "help": error.to_string() }));
             Exit::Ok
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = error.print();
+        ErrorKind::DisplayVersion if json => {
+            output::object(&version::object());
+            Exit::Ok
+        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output::result(error.print());
+            Exit::Ok
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
+            output::result(error.print());
             Exit::Usage
         }
-        _ => {
-            output::error(&line(error));
-            Exit::Usage
-        }
+        _ => Output { json, quiet: false }.stop(&Stop::usage(line(error))),
     }
+}
+
+const NEVER_AN_ARGUMENT: &str = "a password is never an argument, because other users of the machine can read \
+                                 arguments: it is asked for, or comes from --new-password-stdin, \
+                                 --new-password-file or --new-password-fd (--current-password-… for the current one)";
+
+// Options that would take the password itself, under the names that other tools have for them.
+fn means_a_password(option: &str) -> bool {
+    let words = ["password", "passwd", "pass", "passphrase", "pw", "pwd", "secret"];
+    let last = option.trim_start_matches('-').rsplit(['-', '_']).next();
+    last.is_some_and(|last| words.contains(&&*last.to_lowercase()))
 }
 
 fn line(error: &Error) -> String {
@@ -35,9 +56,10 @@ fn line(error: &Error) -> String {
     let name = argument.split([' ', '=']).next().unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if !argument.starts_with('-') => {
-            "there is an argument too many; a password is never an argument: it is asked for, or comes from \
-             --new-password-stdin, --new-password-file or --new-password-fd"
-                .to_owned()
+            format!("there is an argument too many; {NEVER_AN_ARGUMENT}")
+        }
+        ErrorKind::UnknownArgument if means_a_password(name) => {
+            format!("unknown option `{}`; {NEVER_AN_ARGUMENT}", name.escape_debug())
         }
         ErrorKind::UnknownArgument => {
             let hint = match text(ContextKind::SuggestedArg) {
@@ -52,6 +74,21 @@ fn line(error: &Error) -> String {
                 .map(ToString::to_string)
                 .unwrap_or_default();
             format!("{name}: {why}")
+        }
+        ErrorKind::InvalidSubcommand => {
+            let hint = match error.get(ContextKind::SuggestedSubcommand) {
+                // The best one is the last.
+                Some(ContextValue::Strings(suggested)) if !suggested.is_empty() => {
+                    let best = suggested.last().map(String::as_str).unwrap_or_default();
+                    format!("; did you mean `{best}`?")
+                }
+                _ => "; `repass --help` lists the commands".to_owned(),
+            };
+            let typed = text(ContextKind::InvalidSubcommand);
+            format!("unknown command `{}`{hint}", typed.escape_debug())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a command is missing; `repass --help` lists the commands".to_owned()
         }
         _ => first_sentence(&error.to_string()),
     }
@@ -93,6 +130,38 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn an_option_that_would_take_a_password_says_how_it_is_given() {
+        for option in [
+            "--new-password",
+            "--new-password=canary-9",
+            "--password",
+            "--current-passwd",
+            "--pw",
+        ] {
+            let line = refusal(&["repass", "reset", "alice", option]);
+            assert!(line.contains("a password is never an argument"), "{line}");
+        }
+        let line = refusal(&["repass", "reset", "alice", "--new-password-sdtin"]);
+        assert!(line.ends_with("did you mean `--new-password-stdin`?"), "{line}");
+    }
+
+    #[test]
+    fn an_unknown_command_has_its_nearest() {
+        assert_eq!(
+            refusal(&["repass", "rest"]),
+            "unknown command `rest`; did you mean `reset`?"
+        );
+        assert_eq!(
+            refusal(&["repass", "bulk", "satus"]),
+            "unknown command `satus`; did you mean `status`?"
+        );
+        assert_eq!(
+            refusal(&["repass", "frob\u{1b}icate"]),
+            "unknown command `frob\\u{1b}icate`; `repass --help` lists the commands"
+        );
     }
 
     #[test]

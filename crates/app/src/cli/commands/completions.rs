@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 
 use crate::cli::exit::Exit;
-use crate::cli::output;
+use crate::cli::output::{self, Output};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -11,9 +11,14 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
-pub(in crate::cli) fn run(args: &Args, mut line: clap::Command) -> Exit {
+pub(in crate::cli) fn run(args: &Args, mut line: clap::Command, output: &Output) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut line, "repass", &mut script);
-    output::text(&String::from_utf8_lossy(&script));
+    let script = String::from_utf8_lossy(&script);
+    if output.json {
+        output::object(&serde_json::json!({ "script": script }));
+    } else {
+        output::text(&script);
+    }
     Exit::Ok
 }

@@ -10,8 +10,10 @@ use crate::cli::output::{self, Output};
 use crate::cli::rules::Rules;
 use crate::cli::stop::Stop;
 
-/// Passwords that meet the provider's rules and your own, one a line, with nothing else on standard output.
+/// Passwords that meet the provider's rules and your own.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+One password a line, with nothing else on standard output.")]
 pub(in crate::cli) struct Args {
     /// How many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100_000))]
@@ -28,7 +30,11 @@ pub(in crate::cli) async fn run(args: &Args, global: &Global, output: &Output) -
         return Ok(Exit::Ok);
     }
     for _ in 0..args.count {
-        output::password(&rules.generate()?)?;
+        match output::password(&rules.generate()?) {
+            // Whoever reads them, such as `head`, wants no more.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+            printed => printed.map_err(|error| Stop::usage(format!("cannot print the password: {error}")))?,
+        }
     }
     Ok(Exit::Ok)
 }

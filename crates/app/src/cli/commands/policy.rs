@@ -117,7 +117,7 @@ async fn check(
     } else {
         Asking::Person
     };
-    let gathered = password::gather(Some(new), None, asking).await?;
+    let gathered = password::gather(Some(new), None, asking, String::new()).await?;
     let password = gathered
         .new
         .ok_or_else(|| Stop::internal("there is no password"))?;

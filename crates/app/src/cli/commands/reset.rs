@@ -34,7 +34,7 @@ pub(in crate::cli) async fn run(
     });
     let ready = ready.await?;
     if args.new.print {
-        output::password(ready.change.new_password())?;
+        output::generated(ready.change.new_password(), output.json)?;
     }
     call::send(ready, global, output, signals).await
 }

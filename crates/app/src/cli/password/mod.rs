@@ -19,6 +19,7 @@ pub(super) use prompt::restore_terminal;
 use source::Source;
 pub(super) use source::stdin_unbuffered;
 
+use super::output;
 use super::stop::Stop;
 use crate::Password;
 
@@ -65,9 +66,9 @@ pub(super) struct ChosenPassword {
     /// it, which locks the user out until it is reset or recovered; --yes says that just that is meant
     #[arg(long, group = "NewPassword")]
     generate: bool,
-    /// Print the generated password, alone on standard output, before it is sent; the exit code tells whether
-    /// it holds
-    #[arg(long, requires = "generate", conflicts_with = "json")]
+    /// Print the generated password on standard output before it is sent: alone, or with --json as `password` of the
+    /// object. The exit code tells whether it holds
+    #[arg(long, requires = "generate")]
     pub(super) print: bool,
 }
 
@@ -81,6 +82,12 @@ impl ChosenPassword {
             return Err(Stop::usage(
                 "nobody would know the generated password, which locks the user out; give --print to be told it, or \
                  --yes to mean just that",
+            ));
+        }
+        if self.print && !yes && output::goes_nowhere() {
+            return Err(Stop::usage(
+                "standard output is closed or the null device, so the generated password would be lost; send it \
+                 somewhere, or give --yes to lose it",
             ));
         }
         Ok((!self.generate).then_some(&self.given))
@@ -123,13 +130,16 @@ pub(super) struct Passwords {
 }
 
 /// Gathers those of the new and the current password that are not `None`. Everything that is wrong with
-/// either is told together. Nobody is asked anything as long as something is wrong.
+/// either is told together. Nobody is asked anything as long as something is wrong. A prompt says `whose` they are,
+/// as ` for alice at zoom`.
 pub(super) async fn gather(
     new: Option<&NewPassword>,
     current: Option<&CurrentPassword>,
     asking: Asking,
+    whose: String,
 ) -> Result<Passwords, Stop> {
     let wanted = Wanted {
+        whose,
         new: new.and_then(NewPassword::source),
         new_is_needed: new.is_some(),
         current: current.and_then(CurrentPassword::source),
@@ -141,6 +151,7 @@ pub(super) async fn gather(
 
 // What the flags say.
 struct Wanted {
+    whose: String,
     new: Option<Source>,
     new_is_needed: bool,
     current: Option<Source>,
@@ -156,10 +167,10 @@ impl Wanted {
         let person = || asking == Asking::Person && problems.is_empty() && std::io::stdin().is_terminal();
         if (ask_current || ask_new) && person() {
             if ask_current {
-                current = Some(prompt::current()?);
+                current = Some(prompt::current(&self.whose)?);
             }
             if ask_new {
-                new = Some(prompt::new()?);
+                new = Some(prompt::new(&self.whose)?);
             }
         } else if asking != Asking::NotNow {
             let missing = [(ask_current, "current"), (ask_new, "new")];

@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 use crate::Password;
 use crate::cli::stop::Stop;
 
-/// Asks for the password that is valid now.
-pub(super) fn current() -> Result<Password, Stop> {
-    password("Current password: ", "current password")
+/// Asks for the password that is valid now. `whose` says for whom and where, as ` for alice at zoom`.
+pub(super) fn current(whose: &str) -> Result<Password, Stop> {
+    password(&format!("Current password{whose}: "), "current password")
 }
 
 /// Asks for a new password, twice.
-pub(super) fn new() -> Result<Password, Stop> {
-    twice("New password", "new password")
+pub(super) fn new(whose: &str) -> Result<Password, Stop> {
+    twice(&format!("New password{whose}"), "new password")
 }
 
 /// Asks for a passphrase; for a new one twice.
@@ -31,13 +31,15 @@ pub(super) fn passphrase(new: bool) -> Result<Password, Stop> {
 
 fn twice(prompt: &str, what: &str) -> Result<Password, Stop> {
     let line = ask(&format!("{prompt}: ")).map_err(|error| failed(&error))?;
+    // Before it is typed once more.
+    let password = checked(&line, what)?;
     let again = ask(&format!("{prompt} again: ")).map_err(|error| failed(&error))?;
     if *line != *again {
         return Err(Stop::usage(format!(
             "the {what} was not typed the same way twice; nothing was sent"
         )));
     }
-    checked(&line, what)
+    Ok(password)
 }
 
 /// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
@@ -65,6 +67,9 @@ fn checked(line: &[u8], what: &str) -> Result<Password, Stop> {
 }
 
 fn failed(error: &io::Error) -> Stop {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return Stop::usage("nothing was typed; nothing was sent");
+    }
     Stop::usage(format!("cannot ask at the terminal: {error}"))
 }
 
@@ -96,6 +101,10 @@ fn read_line(terminal: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
             read => read?,
         };
         length += read;
+        if length == 0 {
+            // Ctrl-D, or the terminal is gone.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         if read == 0 || buffer[length - 1] == b'\n' {
             break;
         }

@@ -1,0 +1,232 @@
+//! What is printed: one JSON object whatever happens, and an error where it cannot be written.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::binary::{command, finish};
+use crate::world::{ALICE, World, json};
+
+const PASSWORDS: &str = "New-Passw0rd-1\n";
+
+/// A run whose standard output is a full disk: its exit code and standard error.
+fn on_a_full_disk(world: &World, arguments: &[&str], stdin: &str) -> (i32, String) {
+    let mut command = command(world.folder());
+    command.args(arguments).stdout(File::create("/dev/full").unwrap());
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), stderr)
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_in_every_command() {
+    let world = World::new();
+    for arguments in [
+        &["config", "show"][..],
+        &["config", "init"],
+        &["config", "check"],
+        &["config", "check", "--json"],
+        &["providers"],
+        &["providers", "--json"],
+        &["policy", "show"],
+        &["policy", "show", "--json"],
+        &["policy", "check", "--new-password-stdin"],
+        &["doctor"],
+        &["generate"],
+        &["man"],
+        &["completions", "bash"],
+        &["demo"],
+        &["--help"],
+        &["reset", "--help"],
+        &["--version"],
+        &["--json", "--version"],
+        &["--json", "--help"],
+        &["--json", "frobnicate"],
+    ] {
+        let (code, stderr) = on_a_full_disk(&world, arguments, PASSWORDS);
+        assert_eq!(code, 2, "{arguments:?}: {stderr}");
+        assert!(stderr.contains("cannot "), "{arguments:?}: {stderr}");
+        assert!(
+            stderr.contains("No space left on device"),
+            "{arguments:?}: {stderr}"
+        );
+    }
+    assert_eq!(world.changes(), 0);
+}
+
+#[test]
+fn an_outcome_that_cannot_be_written_is_an_error_and_no_other_outcome() {
+    let world = World::new();
+    let reset = ["--json", "reset", ALICE, "--new-password-stdin"];
+    let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
+    // 2 to 7 would say that nothing was changed.
+    assert_eq!((code, world.changes()), (1, 1), "{stderr}");
+    assert!(stderr.contains("it was done, but its result is lost"), "{stderr}");
+    // The same again is refused, and the exit code goes on saying so.
+    let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
+    assert_eq!((code, world.changes()), (3, 1), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+}
+
+#[test]
+fn a_generated_password_that_cannot_be_printed_is_not_sent() {
+    let world = World::new();
+    for json in [&[][..], &["--json"]] {
+        let arguments = [json, &["reset", ALICE, "--generate", "--print"]].concat();
+        let (code, stderr) = on_a_full_disk(&world, &arguments, "");
+        assert_eq!(
+            (code, world.requests() > 0, world.changes()),
+            (2, true, 0),
+            "{stderr}"
+        );
+        let mut nowhere = command(world.folder());
+        nowhere
+            .args(&arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let output = nowhere.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), world.changes()), (Some(2), 0), "{stderr}");
+        assert!(
+            stderr.contains("would be lost") || output.stdout.is_empty(),
+            "{stderr}"
+        );
+    }
+    // Closed, as by `>&-`.
+    let mut shell = std::process::Command::new("sh");
+    let line = format!(
+        "'{}' reset {ALICE} --generate --print >&-",
+        env!("CARGO_BIN_EXE_repass")
+    );
+    shell.env_clear().current_dir(world.folder()).args(["-c", &line]);
+    let run = finish(shell, b"");
+    assert_eq!((run.code, world.changes()), (2, 0), "{run:?}");
+    assert!(run.stderr.contains("standard output is closed"), "{run:?}");
+}
+
+#[test]
+fn a_reader_who_has_enough_is_no_error() {
+    let world = World::new();
+    let mut generate = command(world.folder());
+    generate.args(["generate", "-n", "100000", "--preset", "zoom-default"]);
+    let mut child = generate
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty() && first.len() > 8, "{output:?}");
+}
+
+/// The object of a usage error.
+fn usage(world: &World, arguments: &[&str]) -> Value {
+    let run = world.run(arguments, "");
+    assert_eq!((run.code, run.stderr.as_str()), (2, ""), "{arguments:?}: {run:?}");
+    let object = json(&run);
+    assert_eq!(object["outcome"], "not_applied", "{arguments:?}: {object}");
+    assert_eq!(object["kind"], "usage", "{arguments:?}: {object}");
+    assert!(object["message"].as_str().unwrap().len() > 10, "{object}");
+    object
+}
+
+#[test]
+fn usage_errors_are_json_where_json_is_asked_for() {
+    let world = World::new();
+    for arguments in [
+        &["--json", "foo"][..],
+        &["--json", "reset"],
+        &["reset", "--json"],
+        &["--json"],
+        &["--json", "bulk"],
+        &["--json", "--timeout", "x", "providers"],
+        &["--json", "sandbox", "--listen", "nope"],
+        &["--json", "reset", "a", "b"],
+        &["providers", "--json", "--no-such-option"],
+        &["reset", "a", "--json", "--new-password", "Canary-Passw0rd-1"],
+        &["reset", "a/b", "--json", "--new-password-stdin"],
+        &["generate", "--json", "-n", "0"],
+    ] {
+        let object = usage(&world, arguments);
+        assert!(!object.to_string().contains("Canary"), "{object}");
+    }
+    // After `--` it is a user of that name.
+    let run = world.run(&["reset", "a", "b", "--", "--json"], "");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+}
+
+#[test]
+fn what_is_text_otherwise_is_an_object_too() {
+    let world = World::new();
+    for (arguments, key) in [
+        (&["--json", "--help"][..], "help"),
+        (&["reset", "--json", "--help"], "help"),
+        (&["--json", "--version"], "version"),
+        (&["--json", "man"], "page"),
+        (&["--json", "completions", "zsh"], "script"),
+        (&["--json", "config", "init"], "toml"),
+    ] {
+        let run = world.run(arguments, "");
+        assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
+        assert!(!json(&run)[key].as_str().unwrap().is_empty(), "{arguments:?}");
+    }
+    assert_eq!(
+        json(&world.run(&["--json", "man", "pages"], ""))["folder"],
+        "pages"
+    );
+}
+
+#[test]
+fn a_generated_password_is_a_member_of_the_object() {
+    let world = World::new();
+    let run = world.run(&["--json", "reset", ALICE, "--generate", "--print"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    let object = json(&run);
+    assert_eq!(
+        (&object["outcome"], &object["provider"]),
+        (&json!("applied"), &json!("zoom"))
+    );
+    let password = object["password"].as_str().unwrap();
+    assert!(
+        world.accepts(repass_sandbox::Provider::Zoom, ALICE, password),
+        "{object}"
+    );
+    // It is known before anybody knows how the change ends.
+    let refused = json(&world.run(
+        &["reset", "nobody@example.com", "--json", "--generate", "--print"],
+        "",
+    ));
+    assert_eq!(
+        (&refused["kind"], refused["password"].is_string()),
+        (&json!("user_not_found"), true)
+    );
+    assert_eq!(world.changes(), 1);
+}
+
+#[test]
+fn a_bad_configuration_is_told_in_the_shape_of_a_good_one() {
+    let world = World::new();
+    let check = || json(&world.run(&["config", "check", "--json"], ""));
+    let good = check();
+    fs::write(world.path("repass.toml"), "[providers.zoom]\nkind = \"zoom\"\n").unwrap();
+    let bad = check();
+    assert_eq!((&good["ok"], &bad["ok"]), (&json!(true), &json!(false)));
+    for key in good.as_object().unwrap().keys() {
+        assert!(bad.get(key).is_some(), "{key} in {bad}");
+    }
+    assert_eq!(bad["file"], "repass.toml");
+    assert_eq!(
+        (&bad["kind"], &bad["outcome"]),
+        (&json!("config"), &json!("not_applied"))
+    );
+    assert_eq!(bad["problems"].as_array().unwrap().len(), 1, "{bad}");
+}
