@@ -1,5 +1,6 @@
 //! The way of one request through the sandbox, with and without a fault.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use crate::faults::{Action, Cut, CutAt, Respond, Subject, When};
+use crate::faults::{Action, Cut, CutAt, Drip, Respond, Subject, When};
 use crate::message::reply::{self, Received, Reply};
 use crate::router::Destination;
 use crate::shared::Shared;
@@ -23,7 +24,7 @@ const PASSWORD: &str = "%PASSWORD%";
 
 /// Answers a request. The only error is a refused stream.
 pub(crate) async fn exchange(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     orders: &Orders,
     request: Request<Incoming>,
 ) -> Result<Response<Bytes>, h2::Error> {
@@ -51,10 +52,7 @@ pub(crate) async fn exchange(
         }
         Some(action) => {
             let is_cut = action.cut.is_some();
-            (
-                struck(shared, orders, &destination, request, action).await,
-                is_cut,
-            )
+            (struck(shared, orders, destination, request, action).await, is_cut)
         }
     };
     if !is_cut {
@@ -89,9 +87,9 @@ async fn read(request: Request<Incoming>) -> Result<Received, Reply> {
 
 /// Answers a request which a fault has struck.
 async fn struck(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     orders: &Orders,
-    destination: &Destination,
+    destination: Destination,
     mut request: Request<Incoming>,
     action: Action,
 ) -> Reply {
@@ -99,6 +97,7 @@ async fn struck(
         when,
         respond,
         delay_ms,
+        detach,
         cut,
         drip,
         refuse_stream: _,
@@ -124,16 +123,19 @@ async fn struck(
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
+    if detach {
+        return detached(shared, orders, destination, request, delay, drip).await;
+    }
     let is_seen = when == When::AfterApply || respond.is_none() && cut.is_none();
     if when == When::BeforeApply {
         tokio::time::sleep(delay).await;
     }
-    let provider_answer = is_seen.then(|| provider_answer(shared, destination, &request));
+    let provider_answer = is_seen.then(|| provider_answer(shared, &destination, &request));
     if when == When::AfterApply {
         tokio::time::sleep(delay).await;
     }
     let reply = match (respond, provider_answer) {
-        (Some(respond), _) => own_answer(&respond, destination, &request),
+        (Some(respond), _) => own_answer(&respond, &destination, &request),
         (None, Some(answer)) => answer,
         // A request that is cut off unseen must not look like a success before it is.
         (None, None) => reply::with_body(StatusCode::BAD_GATEWAY, "text/html", "<h1>Bad Gateway</h1>"),
@@ -146,9 +148,36 @@ async fn struck(
     };
     orders.give(Order {
         cut: cut.map(|cut| (until(cut.at), cut.how)),
-        drip: drip.map(|drip| (drip.bytes, Duration::from_millis(drip.every_ms))),
+        drip: drip.map(in_drips),
     });
     reply
+}
+
+fn in_drips(drip: Drip) -> (usize, Duration) {
+    (drip.bytes, Duration::from_millis(drip.every_ms))
+}
+
+/// What the provider answers after a delay, which its client need not wait for.
+async fn detached(
+    shared: &Arc<Shared>,
+    orders: &Orders,
+    destination: Destination,
+    request: Received,
+    delay: Duration,
+    drip: Option<Drip>,
+) -> Reply {
+    let shared = Arc::clone(shared);
+    // The client's leaving ends what is awaited here, and not the task.
+    let acting = tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        provider_answer(&shared, &destination, &request)
+    });
+    let reply = acting.await;
+    orders.give(Order {
+        cut: None,
+        drip: drip.map(in_drips),
+    });
+    reply.unwrap_or_else(|_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn own_answer(respond: &Respond, destination: &Destination, request: &Received) -> Reply {

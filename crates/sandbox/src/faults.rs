@@ -77,6 +77,9 @@ pub struct Action {
     pub respond: Option<Respond>,
     /// How long to wait before the answer, in real milliseconds. Before the change, this is before the change.
     pub delay_ms: u64,
+    /// With a delay before the change, the provider makes the change when the delay is over even if the client has
+    /// disconnected by then. Otherwise a client that leaves early takes its request with it.
+    pub detach: bool,
     /// Where the connection is cut, and how. Over HTTP/2 that ends every request of the connection.
     pub cut: Option<Cut>,
     /// The answer comes in drips.
@@ -92,6 +95,7 @@ impl Default for Action {
             when: When::BeforeApply,
             respond: None,
             delay_ms: 0,
+            detach: false,
             cut: None,
             drip: None,
             refuse_stream: false,
@@ -172,6 +176,8 @@ pub struct Drip {
 pub enum FaultError {
     /// It does nothing.
     Nothing,
+    /// It would detach a change that is not delayed, or that the provider never sees.
+    NothingToDetach,
     /// It would cut or refuse before the provider sees the request, but is to strike afterwards.
     NotAfterApply,
     /// `nth`, `times` or a drip's `bytes` is 0.
@@ -184,6 +190,7 @@ impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Nothing => "the fault's action does nothing",
+            Self::NothingToDetach => "detach needs a delay_ms before-apply, without respond and cut",
             Self::NotAfterApply => "request-head, request-body and refuse_stream are before-apply only",
             Self::Zero => "nth, times and a drip's bytes are at least 1",
             Self::BadAnswer => "the answer's status or one of its headers is invalid",
@@ -199,12 +206,17 @@ impl Fault {
             when,
             respond,
             delay_ms,
+            detach,
             cut,
             drip,
             refuse_stream,
         } = &self.action;
         if respond.is_none() && *delay_ms == 0 && cut.is_none() && drip.is_none() && !refuse_stream {
             return Err(FaultError::Nothing);
+        }
+        let is_delayed = *when == When::BeforeApply && *delay_ms > 0;
+        if *detach && !(is_delayed && respond.is_none() && cut.is_none() && !refuse_stream) {
+            return Err(FaultError::NothingToDetach);
         }
         let early = cut.is_some_and(|cut| matches!(cut.at, CutAt::RequestHead | CutAt::RequestBody));
         if *when == When::AfterApply && (early || *refuse_stream) {

@@ -209,6 +209,34 @@ async fn a_body_can_be_oversized_and_still_be_json() {
 }
 
 #[tokio::test]
+async fn a_detached_change_is_made_when_its_client_has_left() {
+    let sandbox = start(Options::default()).await;
+    let action = Action {
+        delay_ms: 1500,
+        detach: true,
+        ..Action::default()
+    };
+    sandbox
+        .inject(Fault {
+            action,
+            ..Fault::default()
+        })
+        .unwrap();
+    let left = tokio::time::timeout(Duration::from_millis(50), zoom_reset(&sandbox, ALICE, NEW)).await;
+    assert!(left.is_err());
+    let made = async {
+        while sandbox.changes() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), made).await.unwrap();
+    let late = json!({"action": {"delay_ms": 1, "detach": true, "drip": {"bytes": 8, "every_ms": 1}}});
+    arm(&sandbox, late).await;
+    let answer = zoom_reset(&sandbox, ALICE, "Brand-New-43").await;
+    assert_eq!((answer.status.as_u16(), sandbox.changes()), (204, 2));
+}
+
+#[tokio::test]
 async fn a_delay_holds_the_answer_and_before_the_change_the_change() {
     for (when, changes) in [(When::BeforeApply, 0), (When::AfterApply, 1)] {
         let sandbox = start(Options::default()).await;
@@ -295,6 +323,33 @@ async fn the_control_routes_are_never_struck() {
     .await;
     assert_eq!(get(&sandbox, "/_sandbox/ledger").await.status, 200);
     assert_eq!(get(&sandbox, "/anything").await.status, 500);
+}
+
+#[tokio::test]
+async fn only_a_delayed_change_that_is_made_can_be_detached() {
+    let sandbox = start(Options::default()).await;
+    let detached = |when, delay_ms, cut| Action {
+        when,
+        delay_ms,
+        cut,
+        detach: true,
+        ..Action::default()
+    };
+    let at_once = Cut {
+        at: CutAt::Answer,
+        how: CutHow::Fin,
+    };
+    for action in [
+        detached(When::AfterApply, 1, None),
+        detached(When::BeforeApply, 0, Some(at_once)),
+        detached(When::BeforeApply, 1, Some(at_once)),
+    ] {
+        let fault = Fault {
+            action,
+            ..Fault::default()
+        };
+        assert_eq!(sandbox.inject(fault), Err(FaultError::NothingToDetach));
+    }
 }
 
 #[tokio::test]
