@@ -31,7 +31,7 @@ pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
         return Err(verdict);
     }
     let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let body: Value = serde_json::from_slice(answer.body()).map_err(|_| unclear())?;
+    let body: Value = answer.json().ok_or_else(unclear)?;
     let results = field(&body, "results")
         .and_then(Value::as_array)
         .ok_or_else(unclear)?;

@@ -36,7 +36,7 @@ pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
         return Err(verdict);
     }
     let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let settings: Vec<Value> = serde_json::from_slice(answer.body()).map_err(|_| unclear())?;
+    let settings: Vec<Value> = answer.json_as().ok_or_else(unclear)?;
     let value = |key: &str| {
         let setting = settings
             .iter()

@@ -25,7 +25,7 @@ fn read(answer: &Answer) -> Result<(), Verdict> {
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let body: Value = answer.json().unwrap_or_default();
     match text_of(&body, "id") {
         Some(_) => Ok(()),
         None => Err(Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)),

@@ -12,6 +12,7 @@ mod delivery;
 mod failure;
 mod fuse;
 mod governor;
+mod json;
 mod meter;
 pub mod oauth;
 mod request;

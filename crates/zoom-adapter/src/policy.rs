@@ -53,7 +53,7 @@ pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }
-    let settings: Settings = serde_json::from_slice(answer.body()).map_err(|_| unclear())?;
+    let settings: Settings = answer.json_as().ok_or_else(unclear)?;
     let (Settings::Wrapped { security } | Settings::Flat(security)) = settings;
     // Rules that contradict each other are no answer to the question which passwords may be set.
     policy(&security.password_requirement).map_err(|_| unclear())

@@ -34,7 +34,7 @@ fn read(answer: &Answer) -> Result<(), Verdict> {
         return Err(verdict);
     }
     let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let user: User = serde_json::from_slice(answer.body()).map_err(|_| unclear())?;
+    let user: User = answer.json_as().ok_or_else(unclear)?;
     let not_eligible = |advice| Err(Verdict::refused(ErrorKind::NotEligible).advise(advice));
     if matches!(user.role_id.as_deref(), Some("0" | "1")) {
         return not_eligible("Zoom does not let anyone set an administrator's password here");
