@@ -128,7 +128,9 @@ fn kind_of(cause: Cause) -> ErrorKind {
     match cause {
         Cause::InvalidRequest | Cause::Withheld => ErrorKind::Internal,
         Cause::BudgetExhausted => ErrorKind::BudgetExhausted,
-        Cause::Unreachable | Cause::Tls => ErrorKind::Unreachable,
+        Cause::Unreachable => ErrorKind::Unreachable,
+        Cause::Tls | Cause::Misconfigured => ErrorKind::Misconfigured,
+        Cause::UnreadableAnswer => ErrorKind::UnexpectedAnswer,
         Cause::RateLimited => ErrorKind::RateLimited,
         Cause::TokenRefused => ErrorKind::Unauthenticated,
         Cause::TimedOut => ErrorKind::TimedOut,

@@ -69,6 +69,8 @@ impl Verdict {
         let status = answer.status();
         match observed {
             Observed::Done => Self::done(),
+            Observed::SuccessCut if answer.is_late() => Self::new(observed, ErrorKind::TimedOut)
+                .advise("the provider's answer did not end in time"),
             Observed::SuccessCut => Self::new(observed, ErrorKind::ConnectionLost)
                 .advise("the provider's answer was cut before it told the outcome"),
             Observed::TokenRejected => Self::new(observed, ErrorKind::Unauthenticated),

@@ -13,6 +13,7 @@ pub struct Answer {
     headers: HeaderMap,
     body: Bytes,
     complete: bool,
+    late: bool,
     in_doubt: bool,
     left_at: Option<Instant>,
 }
@@ -29,6 +30,7 @@ impl Answer {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             complete: true,
+            late: false,
             in_doubt: false,
             left_at: None,
         }
@@ -58,6 +60,12 @@ impl Answer {
     pub fn cut(mut self) -> Self {
         self.complete = false;
         self
+    }
+
+    /// The same, but the rest of the body did not come in time.
+    pub fn late(mut self) -> Self {
+        self.late = true;
+        self.cut()
     }
 
     /// The same with when its request left, for wires that know.
@@ -96,6 +104,11 @@ impl Answer {
     /// Whether the body arrived whole.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Whether the body was cut because its rest did not come in time.
+    pub fn is_late(&self) -> bool {
+        self.late
     }
 
     /// Whether an earlier sending of the same request may have been acted on, so that a refusal

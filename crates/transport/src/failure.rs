@@ -36,6 +36,10 @@ pub enum Cause {
     ConnectionLost,
     /// No answer in time.
     TimedOut,
+    /// Something was answered that is not readable HTTP.
+    UnreadableAnswer,
+    /// The configuration leads elsewhere: what answers is not what was configured.
+    Misconfigured,
 }
 
 impl Failure {
@@ -105,6 +109,8 @@ impl Failure {
                 | Cause::Withheld
                 | Cause::Tls
                 | Cause::TokenRefused
+                | Cause::UnreadableAnswer
+                | Cause::Misconfigured
         )
     }
 }

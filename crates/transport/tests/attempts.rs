@@ -124,18 +124,15 @@ async fn without_budget_nothing_is_sent() {
 
 #[tokio::test]
 async fn whatever_breaks_after_the_request_left_may_have_been_acted_on() {
-    for peer in [
-        Peer::Says(""),
-        Peer::Says("HTTP/1.1 20"),
-        Peer::Says("garbage\r\n\r\n"),
-        Peer::Resets,
+    for (peer, cause) in [
+        (Peer::Says(""), Cause::ConnectionLost),
+        (Peer::Says("HTTP/1.1 20"), Cause::ConnectionLost),
+        (Peer::Says("garbage\r\n\r\n"), Cause::UnreadableAnswer),
+        (Peer::Resets, Cause::ConnectionLost),
     ] {
         let (result, requests) = attempt(peer).await;
         let failure = result.unwrap_err();
-        assert_eq!(
-            (failure.cause(), failure.acted()),
-            (Cause::ConnectionLost, Acted::Maybe)
-        );
+        assert_eq!((failure.cause(), failure.acted()), (cause, Acted::Maybe));
         assert_eq!(requests, 1, "and it is not sent again");
     }
 }
@@ -187,6 +184,26 @@ async fn a_cut_body_is_an_answer_that_says_so() {
         .0
         .unwrap();
     assert!(whole.is_complete());
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_to_the_end_of_the_budget_is_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+        socket.write_all(head).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let request = request().budget(Duration::from_millis(300));
+    let transport = transport(&base_url);
+    let answer = tokio::select! {
+        answer = transport.deliver(&request) => answer.unwrap(),
+        () = serving => unreachable!(),
+    };
+    assert!(answer.is_late() && !answer.is_complete());
+    assert_eq!(answer.body(), b"half");
 }
 
 #[tokio::test]

@@ -119,6 +119,34 @@ async fn a_connection_is_closed_when_its_answer_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_connection_that_cannot_be_trusted_is_closed_after_a_success() {
+    for answer in [
+        "HTTP/1.1 204 No Content\r\ncontent-length: 27\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nkeep-alive: timeout=1\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nKeep-Alive: timeout=5, max=0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+    ] {
+        let peer = peer().await;
+        let (first, mut socket) = peer.first(answer).await;
+        assert_eq!(first.unwrap().status(), StatusCode::NO_CONTENT, "{answer}");
+        assert!(is_closed(&mut socket).await, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_at_once_without_a_word_is_not_given_a_second_request() {
+    let peer = peer().await;
+    let (first, mut socket) = peer.first(APPLIED).await;
+    first.unwrap();
+    socket.shutdown().await.unwrap();
+    // The close is seen before the second request, and remembered after it.
+    let (second, mut socket) = peer.first(APPLIED).await;
+    second.unwrap();
+    assert!(is_closed(&mut socket).await);
+}
+
+#[tokio::test]
 async fn a_connection_that_its_peer_has_closed_is_not_used_again() {
     let peer = peer().await;
     let (first, mut socket) = peer.first(APPLIED).await;

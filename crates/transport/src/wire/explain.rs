@@ -1,7 +1,10 @@
 //! From a stack's error to what a person can act on. Foreign errors end here.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::io;
+
+use rustls::AlertDescription as Alert;
 
 use crate::tls::NoAuthorities;
 use crate::{Cause, Failure};
@@ -27,7 +30,8 @@ pub(super) fn failure(host: &str, error: &(dyn StdError + 'static), signs: &Sign
 
 fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cause, String) {
     let before = signs.connecting || signs.unsent;
-    if let Some(tls) = find::<rustls::Error>(error).filter(|_| before) {
+    let refused = |error: &rustls::Error| matches!(error, rustls::Error::AlertReceived(alert) if refuses_the_client(*alert));
+    if let Some(tls) = find::<rustls::Error>(error).filter(|tls| before || refused(tls)) {
         let why = explain_tls(tls);
         return (Cause::Tls, format!("no trusted connection to {host}: {why}"));
     }
@@ -50,12 +54,42 @@ fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cau
     if signs.timed_out {
         return late(host, signs.unsent);
     }
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+        let message = format!("{host} answered, but its answer is not readable HTTP");
+        return (Cause::UnreadableAnswer, message);
+    }
     let cause = if signs.unsent {
         Cause::Unreachable
     } else {
         Cause::ConnectionLost
     };
     (cause, format!("the connection to {host} broke before its answer"))
+}
+
+/// The peer ended the TLS handshake for this client's sake, so it has read nothing.
+pub(super) fn client_refused(host: &str, alert: Alert) -> Failure {
+    let why = explain_tls(&rustls::Error::AlertReceived(alert));
+    Failure::not_sent(Cause::Tls, format!("no trusted connection to {host}: {why}"))
+}
+
+/// Whether this alert is a server's judgement on the client that it shakes hands with. Each of these has no
+/// other meaning in RFC 8446, section 6.2: what concerns records or messages is not among them, because it can
+/// come after a request was read.
+pub(super) fn refuses_the_client(alert: Alert) -> bool {
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::HandshakeFailure
+            | Alert::InsufficientSecurity
+    )
 }
 
 /// Time ran out, and there is no error to look at.
@@ -79,7 +113,7 @@ fn late(host: &str, unsent: bool) -> (Cause, String) {
     }
 }
 
-fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+pub(super) fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -104,9 +138,9 @@ fn out_of_descriptors(error: &(dyn StdError + 'static)) -> bool {
         )
 }
 
-fn explain_tls(error: &rustls::Error) -> &'static str {
-    use rustls::{CertificateError as Bad, Error};
-    match error {
+fn explain_tls(error: &rustls::Error) -> Cow<'static, str> {
+    use rustls::{CertificateError as Bad, Error, PeerIncompatible as Peer};
+    let why = match error {
         Error::InvalidCertificate(Bad::UnknownIssuer) => {
             "its certificate is signed by an unknown authority; if it is yours, set `tls.ca_file`"
         }
@@ -119,8 +153,81 @@ fn explain_tls(error: &rustls::Error) -> &'static str {
         Error::InvalidCertificate(Bad::Other(why)) if why.0.is::<NoAuthorities>() => {
             "this system has no certificate authorities; install its CA certificates or set `tls.ca_file`"
         }
+        // rustls has no name of its own for webpki's.
+        Error::InvalidCertificate(Bad::Other(why)) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's (CA:TRUE) used as the server's; issue a server certificate by that \
+             authority, and keep the authority's in `tls.ca_file`"
+        }
+        Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
+            "its certificate is not valid yet; check the clocks there and here"
+        }
+        Error::InvalidCertificate(Bad::Revoked) => "its certificate has been revoked; replace it there",
         Error::InvalidCertificate(_) => "its certificate is not valid",
         Error::InvalidMessage(_) => "it does not speak TLS; check the port in the base URL",
+        Error::AlertReceived(Alert::ProtocolVersion)
+        | Error::PeerIncompatible(
+            Peer::ServerDoesNotSupportTls12Or13 | Peer::ServerTlsVersionIsDisabledByOurConfig,
+        ) => "it speaks TLS 1.1 or older only; enable TLS 1.2 or 1.3 there",
+        Error::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity) => {
+            "it refuses the TLS handshake: it asks for a client certificate, and repass has none, or it has no cipher \
+             suite in common with it"
+        }
+        Error::AlertReceived(alert) if refuses_the_client(*alert) => {
+            "the provider asks for a client certificate; repass has none"
+        }
+        Error::AlertReceived(Alert::UnrecognisedName) => {
+            "it does not know this host name; check the base URL"
+        }
+        Error::AlertReceived(alert) => {
+            return format!("it ended the TLS handshake with the alert {alert:?}").into();
+        }
+        Error::PeerIncompatible(_) => {
+            "it has no cipher suite or key exchange in common with repass; enable those of TLS 1.2 or 1.3 there"
+        }
         _ => "the TLS handshake failed",
+    };
+    why.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_about_the_client_is_named_also_after_the_handshake() {
+        let signs = Signs {
+            connecting: false,
+            timed_out: false,
+            unsent: false,
+        };
+        let after = |alert| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
+        let refused = failure("id.example.com", &after(Alert::UnknownCA), &signs);
+        assert_eq!(refused.cause(), Cause::Tls);
+        assert!(refused.to_string().contains("client certificate"), "{refused}");
+        let broken = failure("id.example.com", &after(Alert::InternalError), &signs);
+        assert_eq!(broken.cause(), Cause::ConnectionLost);
+        // That alone says nothing about what was sent.
+        assert!(
+            [refused, broken]
+                .iter()
+                .all(|it| it.acted() == crate::Acted::Maybe)
+        );
+    }
+
+    #[test]
+    fn only_alerts_about_the_client_are_proof_that_nothing_was_read() {
+        for alert in [40, 41, 42, 43, 44, 45, 46, 48, 49, 71, 116] {
+            let alert = Alert::from(alert);
+            assert!(refuses_the_client(alert), "{alert:?}");
+            let failure = client_refused("id.example.com", alert);
+            assert_eq!((failure.acted(), failure.cause()), (crate::Acted::No, Cause::Tls));
+            assert!(failure.to_string().contains("client certificate"), "{failure}");
+        }
+        // These can concern a record or a message after the handshake.
+        for alert in [
+            0, 10, 20, 22, 47, 50, 51, 70, 80, 86, 90, 109, 110, 112, 115, 120, 255,
+        ] {
+            assert!(!refuses_the_client(Alert::from(alert)), "{alert}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod echo;
+mod encoding;
 mod explain;
 mod one_shot;
 mod pool;
@@ -35,3 +36,8 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
 }
 
 const USER_AGENT: &str = concat!("repass/", env!("CARGO_PKG_VERSION"));
+// What is not asked for is left to the server: some answer in XML then, some firewalls refuse.
+const ACCEPT: &str = "application/json";
+const ACCEPT_ENCODING: &str = "identity";
+// Gateways add headers of their own to each other's.
+const MAX_HEADERS: usize = 256;

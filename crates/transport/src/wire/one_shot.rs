@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::BytesMut;
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response};
 
-use super::{USER_AGENT, Wire, echo, explain};
+use super::{USER_AGENT, Wire, echo, encoding, explain};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
 /// HTTP/1.1 over reqwest, with a client of its own for each request: no redirects, no cookies, no
@@ -43,6 +43,10 @@ impl OneShotWire {
             .referer(false)
             .no_proxy()
             .http1_only()
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(super::MAX_HEADERS)
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(0)
             .user_agent(USER_AGENT)
@@ -70,6 +74,8 @@ impl Wire for OneShotWire {
         let mut builder = self
             .client()?
             .request(request.method().clone(), url)
+            .header(ACCEPT, super::ACCEPT)
+            .header(ACCEPT_ENCODING, super::ACCEPT_ENCODING)
             .timeout(limit);
         if let Some(authorization) = &authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
@@ -96,17 +102,27 @@ impl Wire for OneShotWire {
 
 // The head is here, so from now on there is an answer, whole or cut.
 async fn read(mut response: Response, limit: usize, authorization: Option<&HeaderValue>) -> Answer {
-    let headers = echo::headers_without_token(std::mem::take(response.headers_mut()), authorization);
-    let head = Answer::new(response.status()).with_headers(headers);
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = BytesMut::new();
+    let mut late = false;
     let complete = loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > limit => break false,
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break true,
-            Err(_) => break false,
+            Err(error) => {
+                late = error.is_timeout();
+                break false;
+            }
         }
     };
-    let answer = head.with_body(echo::without_token(body.freeze(), authorization));
-    if complete { answer } else { answer.cut() }
+    let decoded = encoding::decoded(&headers, body.freeze(), complete, limit);
+    let answer = Answer::new(status)
+        .with_headers(echo::headers_without_token(headers, authorization))
+        .with_body(echo::without_token(decoded.body, authorization));
+    match (decoded.complete, late) {
+        (true, _) => answer,
+        (false, true) => answer.late(),
+        (false, false) => answer.cut(),
+    }
 }

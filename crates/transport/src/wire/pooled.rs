@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Response, Uri};
 use http_body_util::BodyExt as _;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use tower_service::Service as _;
 
 use super::connection::Connection;
-use super::pool::Pool;
-use super::{Wire, echo, explain};
+use super::pool::{Pool, idle_limit};
+use super::{Wire, echo, encoding, explain};
 use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Observed, Request, TrustedRoots};
 
@@ -121,7 +121,9 @@ impl Ready {
             .method(request.method().clone())
             .uri(PathAndQuery::from_maybe_shared(path)?)
             .header(HOST, self.host.clone())
-            .header(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+            .header(USER_AGENT, HeaderValue::from_static(super::USER_AGENT))
+            .header(ACCEPT, HeaderValue::from_static(super::ACCEPT))
+            .header(ACCEPT_ENCODING, HeaderValue::from_static(super::ACCEPT_ENCODING));
         if let Some(authorization) = authorization {
             head = head.header(AUTHORIZATION, authorization.clone());
         }
@@ -152,14 +154,20 @@ impl Wire for HttpWire {
         let built = ready.request(request, authorization.as_ref(), &fuse);
         let built =
             built.map_err(|_| Failure::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
-        let mut connection = match ready.pool.take().await {
-            Some(kept) => kept,
-            None => self.connect(ready, deadline).await?,
+        let (mut connection, unused) = match ready.pool.take().await {
+            Some((kept, unused)) => (kept, Some(unused)),
+            None => (self.connect(ready, deadline).await?, None),
         };
         let unsent = || request.has_body() && fuse.blown_at().is_none();
         let response = match timeout_at(deadline, connection.send(built)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
+                if let Some(alert) = connection.refusal(&error) {
+                    return Err(explain::client_refused(host, alert));
+                }
+                if let Some(unused) = unused {
+                    ready.pool.closed_early(unused);
+                }
                 let signs = explain::Signs {
                     connecting: false,
                     timed_out: false,
@@ -170,10 +178,11 @@ impl Wire for HttpWire {
             Err(_) => return Err(explain::out_of_time(host, unsent())),
         };
         let authorization = authorization.as_ref();
+        let limit = idle_limit(response.status(), response.headers());
         let answer = read(&mut connection, response, request, authorization, deadline).await;
         // A provider can refuse, and echo, under a status of success.
         if request.read(&answer) == Observed::Done && answer.is_complete() && !connection.is_over() {
-            ready.pool.put(connection);
+            ready.pool.put(connection, limit);
         }
         Ok(answer.leaving(fuse.blown_at()))
     }
@@ -188,13 +197,13 @@ async fn read(
     deadline: Instant,
 ) -> Answer {
     let (head, mut body) = response.into_parts();
-    let headers = echo::headers_without_token(head.headers, authorization);
-    let answer = Answer::new(head.status).with_headers(headers);
     if body.is_end_stream() {
-        return answer;
+        let headers = echo::headers_without_token(head.headers, authorization);
+        return Answer::new(head.status).with_headers(headers);
     }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
+    let mut late = false;
     let complete = loop {
         match timeout_at(deadline, connection.drive(body.frame())).await {
             Ok(Some(Ok(frame))) => {
@@ -215,13 +224,25 @@ async fn read(
                     more.extend_from_slice(&chunk);
                 }
             }
-            Ok(Some(Err(_))) | Err(_) => break false,
+            Ok(Some(Err(_))) => break false,
             Ok(None) => break true,
+            Err(_) => {
+                late = true;
+                break false;
+            }
         }
     };
     let bytes = if more.is_empty() { first } else { more.freeze() };
-    let answer = answer.with_body(echo::without_token(bytes, authorization));
-    if complete { answer } else { answer.cut() }
+    let decoded = encoding::decoded(&head.headers, bytes, complete, request.answer_limit());
+    let headers = echo::headers_without_token(head.headers, authorization);
+    let answer = Answer::new(head.status)
+        .with_headers(headers)
+        .with_body(echo::without_token(decoded.body, authorization));
+    match (decoded.complete, late) {
+        (true, _) => answer,
+        (false, true) => answer.late(),
+        (false, false) => answer.cut(),
+    }
 }
 
 impl fmt::Debug for HttpWire {

@@ -50,6 +50,20 @@ async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Globa
     };
     let message = failure.to_string();
     let (exit, fix) = match failure.cause() {
+        Cause::Tls if message.contains("client certificate") => (
+            Exit::Usage,
+            format!(
+                "set `{key}.base_url` (or `auth.token_url`) to an address that takes tokens without a client certificate, \
+                 or have it made so there"
+            ),
+        ),
+        Cause::UnreadableAnswer => (
+            Exit::Unavailable,
+            format!(
+                "check the port in `{key}.base_url` (and `auth.token_url`), and have what answers there, perhaps a proxy \
+                 or firewall in between, send valid HTTP"
+            ),
+        ),
         Cause::Tls if message.contains("certificate") => (
             Exit::Usage,
             format!(

@@ -1,0 +1,216 @@
+//! Servers with which no TLS connection comes about: nothing was sent, and the reason is named.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use repass_transport::{
+    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Method, OneShotWire, Replay, Request, SecretBody,
+    TrustedRoots, Wire,
+};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
+
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: KeyPair,
+    trusted: String,
+}
+
+fn authority() -> (CertificateParams, KeyPair) {
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params, KeyPair::generate().unwrap())
+}
+
+/// A server's certificate, issued by an authority as it should be.
+fn issued() -> Identity {
+    let (params, key) = authority();
+    let certificate = params.self_signed(&key).unwrap();
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let server_key = KeyPair::generate().unwrap();
+    let signed = server.signed_by(&server_key, &Issuer::new(params, key)).unwrap();
+    Identity {
+        chain: vec![signed.der().clone()],
+        key: server_key,
+        trusted: certificate.pem(),
+    }
+}
+
+/// An authority's own certificate, used as the server's, as `openssl req -x509` makes them.
+fn self_signed_authority() -> Identity {
+    let (params, key) = authority();
+    let certificate = params.self_signed(&key).unwrap();
+    Identity {
+        chain: vec![certificate.der().clone()],
+        key,
+        trusted: certificate.pem(),
+    }
+}
+
+fn config(
+    identity: &Identity,
+    version: &'static SupportedProtocolVersion,
+    asks_for_a_certificate: bool,
+) -> Arc<ServerConfig> {
+    let provider = Arc::new(default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[version])
+        .unwrap();
+    let builder = if asks_for_a_certificate {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(identity.chain.clone());
+        let (params, key) = authority();
+        roots
+            .add(params.self_signed(&key).unwrap().der().clone())
+            .unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build();
+        builder.with_client_cert_verifier(verifier.unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    let key = PrivatePkcs8KeyDer::from(identity.key.serialize_der()).into();
+    let config = builder.with_single_cert(identity.chain.clone(), key);
+    Arc::new(config.unwrap())
+}
+
+/// A server that takes one connection, and how much of a request it has read.
+fn serve(then: impl FnOnce(TcpStream) -> String + Send + 'static) -> (BaseUrl, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("https://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let serving = std::thread::spawn(move || then(listener.accept().unwrap().0));
+    (base_url, serving)
+}
+
+fn tls(config: Arc<ServerConfig>) -> impl FnOnce(TcpStream) -> String + Send + 'static {
+    move |socket| {
+        let tls = ServerConnection::new(config).unwrap();
+        let mut stream = rustls::StreamOwned::new(tls, socket);
+        let mut seen = Vec::new();
+        let mut buffer = [0; 1024];
+        while !seen.windows(5).any(|window| window == b"\"end\"") {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => seen.extend_from_slice(&buffer[..read]),
+            }
+        }
+        String::from_utf8(seen).unwrap()
+    }
+}
+
+fn says(bytes: &'static [u8]) -> impl FnOnce(TcpStream) -> String + Send + 'static {
+    move |mut socket| {
+        let mut hello = [0; 5];
+        socket.read_exact(&mut hello).unwrap();
+        socket.write_all(bytes).unwrap();
+        // Until the client has read it and closed.
+        let _ = socket.read_to_end(&mut Vec::new());
+        String::new()
+    }
+}
+
+fn roots(identity: &Identity) -> TrustedRoots {
+    TrustedRoots::default()
+        .with_pem(identity.trusted.as_bytes())
+        .unwrap()
+}
+
+async fn attempt(wire: impl Wire) -> Result<Answer, Failure> {
+    let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+        .segment("users")
+        .body(SecretBody::json(&"end"));
+    wire.attempt(&request, None, Duration::from_secs(10)).await
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_server_that_wants_a_client_certificate_has_read_nothing() {
+    for version in [&TLS13, &TLS12] {
+        // Several rounds: the alert may come before or after the request has left.
+        for _ in 0..8 {
+            let identity = issued();
+            let (base_url, serving) = serve(tls(config(&identity, version, true)));
+            let failure = attempt(HttpWire::new(base_url, roots(&identity), CONNECT))
+                .await
+                .unwrap_err();
+            let seen = (failure.cause(), failure.acted());
+            assert_eq!(seen, (Cause::Tls, Acted::No), "{failure}");
+            assert!(failure.to_string().contains("client certificate"), "{failure}");
+            assert_eq!(serving.join().unwrap(), "");
+        }
+    }
+    let identity = issued();
+    let (base_url, serving) = serve(tls(config(&identity, &TLS12, true)));
+    let failure = attempt(OneShotWire::new(base_url, roots(&identity), CONNECT))
+        .await
+        .unwrap_err();
+    assert!(failure.to_string().contains("client certificate"), "{failure}");
+    assert_eq!(failure.cause(), Cause::Tls);
+    serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_reads_the_request_and_closes_may_have_acted() {
+    for version in [&TLS13, &TLS12] {
+        let identity = issued();
+        let (base_url, serving) = serve(tls(config(&identity, version, false)));
+        let failure = attempt(HttpWire::new(base_url, roots(&identity), CONNECT))
+            .await
+            .unwrap_err();
+        let seen = (failure.cause(), failure.acted());
+        assert_eq!(seen, (Cause::ConnectionLost, Acted::Maybe), "{failure}");
+        assert!(serving.join().unwrap().contains("\"end\""));
+    }
+}
+
+#[tokio::test]
+async fn an_authoritys_certificate_used_as_the_servers_is_called_that() {
+    let identity = self_signed_authority();
+    for trusted in [roots(&identity), roots(&issued())] {
+        let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
+        let failure = attempt(HttpWire::new(base_url, trusted, CONNECT))
+            .await
+            .unwrap_err();
+        assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, Acted::No));
+        assert!(failure.to_string().contains("CA:TRUE"), "{failure}");
+        serving.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_or_an_old_one_is_named() {
+    // A ServerHello of TLS 1.1 with one of its cipher suites, and no extensions.
+    const TLS11: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
+        0123456789abcdef0123456789abcdef\x00\xc0\x13\x00";
+    for (bytes, part) in [
+        (&b"\x15\x03\x01\x00\x02\x02\x46"[..], "TLS 1.1 or older"),
+        (TLS11, "TLS 1.1 or older"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "client certificate"),
+        (b"\x15\x03\x03\x00\x02\x02\x70", "host name"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak TLS"),
+    ] {
+        let (base_url, serving) = serve(says(bytes));
+        let failure = attempt(HttpWire::new(base_url, TrustedRoots::default(), CONNECT))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (failure.cause(), failure.acted()),
+            (Cause::Tls, Acted::No),
+            "{failure}"
+        );
+        assert!(failure.to_string().contains(part), "{failure}");
+        serving.join().unwrap();
+    }
+}
