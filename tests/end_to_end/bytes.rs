@@ -1,15 +1,14 @@
-//! Passwords arrive byte for byte, whatever they hold.
+//! What can be typed arrives byte for byte; what cannot is never set.
 
 use repass_sandbox::{Options, Provider, ZoomBody, ZoomOptions, ZoomRules};
 
-use crate::world::{ALICE, ALICE_ID, World};
+use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World, json};
 
-const NASTY: [&str; 9] = [
+const NASTY: [&str; 8] = [
     "@Passw0rd-file",
     "Passw0rd;type=text/html",
     "Pass\"w0rd\"'`",
     "Pass\\w0rd\\n%41",
-    "Pass\r\nw0rd\r\n--x",
     " Passw0rd with ends ",
     "Пароль-9-ключ",
     "P4ss-\u{1F511}-wörd-\u{e9}\u{301}",
@@ -89,4 +88,202 @@ fn exactly_one_line_end_is_taken_off_standard_input() {
         assert_eq!(run.code, 0, "{run:?}");
         assert!(world.accepts(Provider::Zoom, ALICE, password));
     }
+}
+
+// A password that nobody can type, what is said of it, and where.
+const UNTYPEABLE: [(&str, &str, u32); 14] = [
+    ("Pass\tw0rd-1x", "a tab after 4 characters", 5),
+    ("Passw0rd-1x\r", "a line break after 11 characters", 12),
+    ("Passw0rd\r1x", "a line break after 8 characters", 9),
+    (
+        "Passw0rd-1x\u{1b}[D",
+        "an escape character (U+001B) after 11 characters",
+        12,
+    ),
+    (
+        "Passw0rd-1x\u{7f}",
+        "a control character (U+007F) after 11 characters",
+        12,
+    ),
+    ("\u{7}Passw0rd-1x", "a control character (U+0007) at the start", 1),
+    (
+        "P\u{feff}assw0rd-1x",
+        "a byte order mark (U+FEFF) after 1 character",
+        2,
+    ),
+    (
+        "Passw0rd\u{200b}-1x",
+        "an invisible character (U+200B) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{ad}-1x",
+        "an invisible character (U+00AD) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{2028}-1x",
+        "a line break (U+2028) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{a0}1x",
+        "a no-break space (U+00A0) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{3000}1x",
+        "a blank other than the space (U+3000) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{202e}-1x",
+        "sets the direction of text (U+202E) after 8 characters",
+        9,
+    ),
+    (
+        "Passw0rd\u{e001}-1x",
+        "a private-use character (U+E001) after 8 characters",
+        9,
+    ),
+];
+
+#[test]
+fn a_new_password_that_nobody_can_type_is_refused() {
+    let world = World::new();
+    for (password, what, position) in UNTYPEABLE {
+        let file = world.secret("new", password);
+        let file = file.to_str().unwrap();
+        let old = world.secret("old", ALICE_PASSWORD);
+        let change = [
+            "-p",
+            "portal",
+            "change",
+            ALICE_ID,
+            "--current-password-file",
+            old.to_str().unwrap(),
+        ];
+        for arguments in [
+            &["reset", ALICE][..],
+            &["-p", "portal", "reset", ALICE_ID],
+            &change,
+        ] {
+            let run = world.run(
+                &[&["--json"], arguments, &["--new-password-file", file]].concat(),
+                "",
+            );
+            let told = json(&run);
+            assert_eq!(
+                (run.code, &told["kind"]),
+                (3, &"password_refused".into()),
+                "{password:?}: {run:?}"
+            );
+            let broken = &told["violations"][0];
+            assert_eq!(
+                (&broken["code"], &broken["position"]),
+                (&"typeable".into(), &position.into())
+            );
+            assert!(told["message"].as_str().unwrap().contains(what), "{told}");
+        }
+        let checked = world.run(&["--json", "policy", "check", "--new-password-file", file], "");
+        let told = json(&checked);
+        assert_eq!(checked.code, 3, "{checked:?}");
+        assert_eq!(told["violations"][0]["code"], "typeable", "{told}");
+    }
+    assert_eq!(world.changes(), 0);
+}
+
+#[test]
+fn every_reason_is_told_with_it() {
+    let world = World::new();
+    let run = world.run(
+        &["--json", "reset", ALICE, "--new-password-stdin"],
+        "\u{feff}a\tb\u{200b}",
+    );
+    let told = json(&run);
+    let codes: Vec<&str> = told["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        ["typeable", "typeable", "min_length", "digit", "mixed_case"],
+        "{told}"
+    );
+}
+
+#[test]
+fn what_files_and_terminals_add_is_no_part_of_a_password() {
+    let world = World::new();
+    let mut current = ALICE_PASSWORD.to_owned();
+    for (index, (before, after)) in [
+        ("\u{feff}", "\r\n"),
+        ("\u{1b}[200~", "\u{1b}[201~\n"),
+        ("\u{feff}\u{1b}[200~", "\u{1b}[201~"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let new = format!("New-Passw0rd-{index}");
+        let stdin = format!("{before}{new}{after}");
+        let run = world.reset_alice(&stdin);
+        assert_eq!(run.code, 0, "{stdin:?}: {run:?}");
+        assert!(world.accepts(Provider::Zoom, ALICE, &new), "{stdin:?}");
+        let (old, file) = (
+            world.secret("old", format!("{before}{current}{after}")),
+            world.secret("new", &stdin),
+        );
+        let run = world.run(
+            &[
+                "-p",
+                "portal",
+                "change",
+                ALICE_ID,
+                "--current-password-file",
+                old.to_str().unwrap(),
+                "--new-password-file",
+                file.to_str().unwrap(),
+            ],
+            "",
+        );
+        assert_eq!(run.code, 0, "{stdin:?}: {run:?}");
+        assert!(world.accepts(Provider::Identity, ALICE_ID, &new), "{stdin:?}");
+        current = new;
+    }
+}
+
+#[test]
+fn two_lines_are_not_one_password() {
+    let world = World::new();
+    for stdin in [
+        "Old-Passw0rd-1\nNew-Passw0rd-1\n",
+        "New-Passw0rd-1\n\n",
+        "\nNew-Passw0rd-1",
+    ] {
+        for command in [
+            &["reset", ALICE][..],
+            &["-p", "portal", "reset", ALICE_ID],
+            &["policy", "check"],
+        ] {
+            let run = world.run(&[command, &["--new-password-stdin"]].concat(), stdin);
+            assert_eq!(run.code, 2, "{stdin:?}: {run:?}");
+            assert!(
+                run.stderr.contains("holds more than one line") && run.stderr.contains("repass change"),
+                "{run:?}"
+            );
+        }
+    }
+    assert_eq!(world.changes(), 0);
+    let file = world.secret("new", "New-Passw0rd-1\nNew-Passw0rd-2\n");
+    let run = world.run(
+        &["reset", ALICE, "--new-password-file", file.to_str().unwrap()],
+        "",
+    );
+    assert!(
+        run.code == 2 && run.stderr.contains("leave only the password in the file"),
+        "{run:?}"
+    );
+    assert_eq!(world.changes(), 0);
 }

@@ -46,7 +46,15 @@ impl Bench {
 
     /// From password `n - 1` to password `n`, where 0 is the one at the start.
     pub(crate) fn change(&self, n: usize) -> PasswordChange {
-        let new = password(&self.world.password(n));
+        self.change_to(n, password(&self.world.password(n)))
+    }
+
+    /// The first change, with what stands for `{}` in `form` as its new password.
+    pub(crate) fn untypeable(&self, form: &str) -> PasswordChange {
+        self.change_to(1, password(&form.replace("{}", &self.world.password(1))))
+    }
+
+    fn change_to(&self, n: usize, new: Password) -> PasswordChange {
         match self.by {
             By::Administrator => PasswordChange::reset(self.world.user(), new),
             By::CurrentPassword => {
@@ -106,7 +114,7 @@ fn shown(value: impl fmt::Debug) -> String {
 
 /// A tester's own text as a password.
 fn password(text: &str) -> Password {
-    Password::new(text).unwrap_or_else(|error| panic!("a tester's password {error}"))
+    Password::new(text).unwrap_or_else(|error| panic!("a tester's password: {error}"))
 }
 
 /// Which authority this is, for messages.

@@ -89,11 +89,13 @@ impl Suite {
         let unsupported = still::unsupported(self, subject).await;
         let no_budget = still::no_budget(subject).await;
         let withheld = still::withheld(self, subject).await;
+        let typeable = still::typeable(self, subject).await;
         let order = order::verdict(self, subject).await;
         row.verdicts.extend([
             (Law::Unsupported, unsupported),
             (Law::NoBudget, no_budget),
             (Law::Withheld, withheld),
+            (Law::Typeable, typeable),
             (Law::Order, order),
         ]);
     }

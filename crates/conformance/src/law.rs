@@ -36,6 +36,8 @@ pub enum Law {
     /// A service that says that it awaits [`before_send`](repass_domain::CallContext::before_send) does so before it
     /// sends a change, and sends nothing that is withheld.
     Withheld,
+    /// A new password that nobody could type is refused with its reason and sends nothing.
+    Typeable,
     /// Of changes called for one user at once, the last one called is the one that stays.
     Order,
 }
@@ -55,6 +57,7 @@ impl Law {
         Self::Unsupported,
         Self::NoBudget,
         Self::Withheld,
+        Self::Typeable,
         Self::Order,
     ];
 
@@ -62,9 +65,12 @@ impl Law {
     pub fn concerns(self, fault: Fault) -> bool {
         match self {
             Self::Astray => fault == Fault::Redirected,
-            Self::Works | Self::Unsupported | Self::NoBudget | Self::Withheld | Self::Order => {
-                fault == Fault::None
-            }
+            Self::Works
+            | Self::Unsupported
+            | Self::NoBudget
+            | Self::Withheld
+            | Self::Typeable
+            | Self::Order => fault == Fault::None,
             _ => true,
         }
     }
@@ -84,6 +90,7 @@ impl Law {
             Self::Unsupported => "unsupported",
             Self::NoBudget => "no-budget",
             Self::Withheld => "withheld",
+            Self::Typeable => "typeable",
             Self::Order => "order",
         }
     }

@@ -72,6 +72,26 @@ pub(crate) async fn withheld(suite: &Suite, subject: &dyn Subject) -> Verdict {
     }
 }
 
+// One of each kind that files and terminals bring in: a line break, a byte order mark, an arrow key, a blank.
+const UNTYPEABLE: [&str; 4] = ["{}\n", "\u{feff}{}", "{}\u{1b}[D", "{}\u{a0}"];
+
+pub(crate) async fn typeable(suite: &Suite, subject: &dyn Subject) -> Verdict {
+    let bench = Bench::new(subject).await;
+    let (cx, before) = (CallContext::with_budget(suite.budget), bench.world().seen().await);
+    for form in UNTYPEABLE {
+        let change = bench.untypeable(form);
+        match bench.service.change_password(&cx, &change).await {
+            Err(error)
+                if (error.kind(), error.effect()) == (ErrorKind::PasswordRefused, Effect::NotApplied) => {}
+            Err(_) => {
+                return Verdict::Broken("it does not refuse a password that nobody can type".to_owned());
+            }
+            Ok(_) => return Verdict::Broken("it sets a password that nobody can type".to_owned()),
+        }
+    }
+    silent(&before, &bench.seen_late().await).into()
+}
+
 fn silent(before: &Seen, after: &Seen) -> Result<(), String> {
     if before.set == after.set && before.contacts == after.contacts {
         Ok(())

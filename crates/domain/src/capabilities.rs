@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Authority, Error, ErrorKind};
+use crate::{Authority, Error, ErrorKind, PasswordChange};
 
 /// What a provider can do. Asking for more fails with [`ErrorKind::Unsupported`] before a byte is
 /// sent.
@@ -65,6 +65,15 @@ impl Capabilities {
     pub const fn with_before_send(mut self) -> Self {
         self.before_send = true;
         self
+    }
+
+    /// Whether this change may be sent. An adapter asks it before it does anything else.
+    ///
+    /// # Errors
+    /// As [`require`](Self::require) and [`Password::check_typeable`](crate::Password::check_typeable).
+    pub fn admit(self, change: &PasswordChange) -> Result<(), Error> {
+        self.require(change.authority())?;
+        change.new_password().check_typeable()
     }
 
     /// Whether a change by this authority may be sent.

@@ -56,7 +56,7 @@ impl InMemoryPasswordService {
     /// If the id or password is not valid; it is a test's own text.
     pub fn with_user(self, user: &str, password: &str) -> Self {
         let user = UserId::new(user).unwrap_or_else(|error| panic!("{error}"));
-        let password = Password::new(password).unwrap_or_else(|error| panic!("the password {error}"));
+        let password = Password::new(password).unwrap_or_else(|error| panic!("{error}"));
         self.state().users.insert(user, password);
         self
     }
@@ -153,6 +153,7 @@ impl PasswordService for InMemoryPasswordService {
                 "no time was left to send the change",
             ));
         }
+        self.capabilities().admit(change)?;
         if !sends(cx).await {
             return Err(Error::not_applied(
                 ErrorKind::Internal,

@@ -36,6 +36,7 @@ mod policy;
 mod preflight;
 mod profile;
 mod service;
+mod unseen;
 mod user_id;
 mod violation;
 
@@ -61,4 +62,4 @@ pub use profile::{FieldProblem, ProfileUpdate, UserProfileService};
 pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};
 pub use user_id::{InvalidUserId, UserId};
-pub use violation::{Certainty, Layer, Rule, Violation};
+pub use violation::{Certainty, Layer, Rule, Untypeable, Violation};

@@ -4,8 +4,14 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::unseen::Unseen;
+use crate::{Error, Rule, Untypeable, Violation};
+
 /// A password that some provider might accept: non-empty UTF-8 without NUL, at most
 /// [`Password::MAX_BYTES`] long. Everything else about it is the provider's policy to judge.
+///
+/// A *new* password must also be one that can be typed, see
+/// [`check_typeable`](Self::check_typeable). A current password need not be: it is what it is.
 ///
 /// It is wiped from memory when dropped, prints as `Password([REDACTED])`, and has no `Display`,
 /// `Serialize`, `Deserialize`, `PartialEq` or `Deref`: the only way to the text is
@@ -61,6 +67,50 @@ impl Password {
         Self::new(text)
     }
 
+    /// Refuses what nobody could type into a login form, and would lock the user out as a new
+    /// password: control characters and line breaks, a byte order mark, characters that are
+    /// invisible or set the direction of text, blanks other than the space, and code points
+    /// without a meaning. Every [`PasswordService`](crate::PasswordService) refuses a change to
+    /// such a password before anything is sent.
+    ///
+    /// ```
+    /// use repass_domain::{ErrorKind, Password};
+    ///
+    /// let refused = Password::new("Old-Passw0rd-1\nNew-Passw0rd-1")?.check_typeable().unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::PasswordRefused);
+    /// assert!(refused.to_string().contains("holds a line break after 14 characters"));
+    /// assert_eq!(refused.violations()[0].rule().position(), Some(15));
+    /// # Ok::<(), repass_domain::InvalidPassword>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::PasswordRefused`](crate::ErrorKind::PasswordRefused) with a
+    /// [`Rule::Typeable`] for each such kind of character and where it first stands.
+    pub fn check_typeable(&self) -> Result<(), Error> {
+        let broken = self.untypeable();
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::refused(broken))
+        }
+    }
+
+    pub(crate) fn untypeable(&self) -> Vec<Violation> {
+        let mut found: Vec<(Unseen, Rule)> = Vec::new();
+        for (index, character) in Self::text(&self.0).chars().enumerate() {
+            if let Some(unseen) = Unseen::of(character)
+                && found.iter().all(|(other, _)| *other != unseen)
+            {
+                let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
+                found.push((unseen, Rule::Typeable(Untypeable { character, position })));
+            }
+        }
+        found
+            .into_iter()
+            .map(|(_, rule)| Violation::of_caller(rule))
+            .collect()
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where the type opens itself"
@@ -99,20 +149,27 @@ pub enum InvalidPassword {
     ContainsNul,
 }
 
-impl fmt::Display for InvalidPassword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl InvalidPassword {
+    /// What is wrong without saying with what, for messages that name the password themselves:
+    /// `is empty`.
+    pub fn reason(&self) -> String {
         match self {
-            Self::Empty => f.write_str("is empty"),
+            Self::Empty => "is empty".to_owned(),
             Self::TooLong { bytes } => {
-                write!(
-                    f,
+                format!(
                     "is too long: {bytes} bytes, at most {} are taken",
                     Password::MAX_BYTES
                 )
             }
-            Self::NotUtf8 => f.write_str("is not valid UTF-8"),
-            Self::ContainsNul => f.write_str("contains a NUL character"),
+            Self::NotUtf8 => "is not valid UTF-8".to_owned(),
+            Self::ContainsNul => "contains a NUL character".to_owned(),
         }
+    }
+}
+
+impl fmt::Display for InvalidPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the password {}", self.reason())
     }
 }
 
@@ -154,6 +211,15 @@ mod tests {
             InvalidPassword::TooLong { bytes: 1025 }
         );
         assert!(Password::new(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn an_invalid_password_is_the_subject_of_its_message() {
+        assert_eq!(InvalidPassword::Empty.to_string(), "the password is empty");
+        assert_eq!(
+            InvalidPassword::TooLong { bytes: 1025 }.to_string(),
+            "the password is too long: 1025 bytes, at most 1024 are taken"
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::{
 ///   else is `Unknown`.
 /// - At most one sending of a change can take effect, whatever is retried inside.
 /// - A call returns within its budget, and a budget of zero sends nothing.
+/// - A new password that nobody could type is refused before anything is sent; see
+///   [`Password::check_typeable`]. [`Capabilities::admit`] does it.
 /// - No secret is in any error, log or `Debug` output.
 ///
 /// Share it as `Arc<dyn PasswordService>`; with the feature `mock` there is a

@@ -5,14 +5,20 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::unseen::Unseen;
+
 /// One rule about passwords, with its parameters. Lengths are counted as the policy that holds
 /// the rule counts them. The order of the variants is the order in which rules are told.
 ///
-/// Serialises as `{"code", "limit", "provider_code", "message"}`, the second and third where
-/// there is one.
+/// Serialises as `{"code", "limit", "position", "provider_code", "message"}`, those in between
+/// where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
+    /// Only characters that a login form accepts: no line break, control or format character, no
+    /// blank but the space. Every new password is held to it, whatever the policy; see
+    /// [`Password::check_typeable`](crate::Password::check_typeable).
+    Typeable(Untypeable),
     /// At least this many characters.
     MinLength(u32),
     /// At most this many characters.
@@ -55,6 +61,7 @@ impl Rule {
     /// The stable code, for programs and translations: `min_length`, `digit`, …
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Typeable(_) => "typeable",
             Self::MinLength(_) => "min_length",
             Self::MaxLength(_) => "max_length",
             Self::Letter => "letter",
@@ -84,6 +91,14 @@ impl Rule {
         }
     }
 
+    /// Where the character stands that breaks [`Rule::Typeable`], counted in characters from 1.
+    pub fn position(&self) -> Option<u32> {
+        match self {
+            Self::Typeable(found) => Some(found.position),
+            _ => None,
+        }
+    }
+
     /// The provider's own code, for [`Rule::Other`].
     pub fn provider_code(&self) -> Option<&str> {
         match self {
@@ -96,6 +111,7 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Typeable(found) => write!(f, "only characters that can be typed (it holds {found})"),
             Self::MinLength(n) => write!(f, "at least {n} characters"),
             Self::MaxLength(n) => write!(f, "at most {n} characters"),
             Self::Letter => f.write_str("at least one letter"),
@@ -128,11 +144,15 @@ impl fmt::Display for Rule {
 
 impl Serialize for Rule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Rule", 4)?;
+        let mut out = serializer.serialize_struct("Rule", 5)?;
         out.serialize_field("code", self.code())?;
         match self.limit() {
             Some(limit) => out.serialize_field("limit", &limit)?,
             None => out.skip_field("limit")?,
+        }
+        match self.position() {
+            Some(position) => out.serialize_field("position", &position)?,
+            None => out.skip_field("position")?,
         }
         match self.provider_code() {
             Some(code) => out.serialize_field("provider_code", code)?,
@@ -143,13 +163,34 @@ impl Serialize for Rule {
     }
 }
 
+/// A character that nobody can type, and where it first stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Untypeable {
+    /// The character.
+    pub character: char,
+    /// Its place, counted in characters from 1.
+    pub position: u32,
+}
+
+impl fmt::Display for Untypeable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Unseen::name(self.character))?;
+        match self.position {
+            0 | 1 => f.write_str(" at the start"),
+            2 => f.write_str(" after 1 character"),
+            n => write!(f, " after {} characters", n - 1),
+        }
+    }
+}
+
 /// Whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// The provider's.
     Provider,
-    /// The caller's own, on top of the provider's.
+    /// The caller's own, on top of the provider's; [`Rule::Typeable`] is always among them.
     Caller,
 }
 
@@ -228,6 +269,10 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rule.fmt(f)?;
+        // No policy asks for it.
+        if matches!(self.rule, Rule::Typeable(_)) {
+            return Ok(());
+        }
         f.write_str(match (self.layer, self.certainty) {
             (Layer::Provider, Certainty::Exact) => "",
             (Layer::Provider, _) => " (approximate)",

@@ -43,7 +43,7 @@ pub fn target(data: &[u8]) {
     }
     let texts = fields(data).into_iter().map(|(_, text)| text);
     let passwords: Vec<_> = texts
-        .filter(|text| Password::new(text.as_str()).is_ok())
+        .filter(|text| Password::new(text.as_str()).is_ok_and(|it| it.check_typeable().is_ok()))
         .collect();
     // One of them each time: a reader's buffers are large.
     let forms = [

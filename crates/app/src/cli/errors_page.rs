@@ -125,8 +125,9 @@ under any kind; the same update can be made again.
 ## Broken rules
 
 `Error::violations` with the kind `password_refused`, `violations` in `--json`: every rule that the new password
-breaks, as far as it is known, each with its `code`, its `limit` where it has a number, and the `layer` whose
-rule it is (`provider` or `caller`). Ask the user for another password and tell all of them at once.
+breaks, as far as it is known, each with its `code`, its `limit` where it has a number, its `position` where it
+is about one character, and the `layer` whose rule it is (`provider` or `caller`). Ask the user for another
+password and tell all of them at once.
 
 | code | the rule |
 | --- | --- |

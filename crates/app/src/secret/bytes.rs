@@ -38,9 +38,58 @@ pub(crate) fn without_final_newline(bytes: &[u8]) -> &[u8] {
     }
 }
 
+/// The bytes without a byte order mark at their start, which editors put there unseen.
+pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// Takes out what a terminal puts around pasted text (bracketed paste), wherever it stands.
+#[cfg(feature = "cli")]
+pub(crate) fn remove_paste_marks(bytes: &mut Zeroizing<Vec<u8>>) {
+    let (mut kept, mut at) = (0, 0);
+    while at < bytes.len() {
+        if bytes[at..].starts_with(b"\x1b[200~") || bytes[at..].starts_with(b"\x1b[201~") {
+            at += 6;
+        } else {
+            bytes[kept] = bytes[at];
+            kept += 1;
+            at += 1;
+        }
+    }
+    bytes.truncate(kept);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_order_mark_goes_at_the_start_only() {
+        for (given, kept) in [
+            ("\u{feff}a", "a"),
+            ("\u{feff}", ""),
+            ("a\u{feff}", "a\u{feff}"),
+            ("a", "a"),
+        ] {
+            assert_eq!(without_byte_order_mark(given.as_bytes()), kept.as_bytes());
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn paste_marks_go_wherever_they_stand() {
+        for (given, kept) in [
+            ("\u{1b}[200~a b\u{1b}[201~", "a b"),
+            ("a\u{1b}[200~b\u{1b}[201~c\n", "abc\n"),
+            ("\u{1b}[201~\u{1b}[200~", ""),
+            ("\u{1b}[20~", "\u{1b}[20~"),
+            ("a", "a"),
+        ] {
+            let mut bytes = Zeroizing::new(given.as_bytes().to_vec());
+            remove_paste_marks(&mut bytes);
+            assert_eq!(*bytes, kept.as_bytes(), "{given:?}");
+        }
+    }
 
     #[test]
     fn exactly_one_newline_goes() {

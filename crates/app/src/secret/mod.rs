@@ -5,7 +5,7 @@ mod file;
 mod reference;
 
 #[cfg(feature = "cli")]
-pub(crate) use bytes::{read_at_most, without_final_newline};
+pub(crate) use bytes::{read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline};
 #[cfg(feature = "cli")]
 pub(crate) use file::open_private;
 pub use reference::{SecretError, SecretRef};

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::bytes::{read_at_most, without_final_newline};
+use super::bytes::{read_at_most, without_byte_order_mark, without_final_newline};
 use super::file::open_private;
 
 // Far above any token there is, so that a wrong file is told from a long secret.
@@ -29,9 +29,10 @@ const MAX_BYTES: usize = 64 * 1024;
 pub enum SecretRef {
     /// `{ env = "NAME" }`: an environment variable, as it is.
     Env(String),
-    /// `{ file = "PATH" }`: a file that only its owner can read, without one newline at its end.
+    /// `{ file = "PATH" }`: a file that only its owner can read, without a byte order mark at its
+    /// start and one newline at its end. It holds one line.
     File(PathBuf),
-    /// `{ command = ["PROGRAM", "ARGUMENT", …] }`: what a program prints, without one newline at its end.
+    /// `{ command = ["PROGRAM", "ARGUMENT", …] }`: what a program prints, read as a file is.
     /// No shell is involved; the program gets no input, and what it says on its error output is dropped.
     Command(Vec<String>),
     /// The secret itself, for configuration made in code. A file cannot hold it.
@@ -149,8 +150,12 @@ fn read(source: &mut impl Read, shown: &dyn fmt::Display) -> Result<Zeroizing<Ve
 }
 
 fn text(bytes: &[u8], shown: &dyn fmt::Display) -> Result<SecretString, SecretError> {
-    match std::str::from_utf8(without_final_newline(bytes)) {
+    let line = without_byte_order_mark(without_final_newline(bytes));
+    match std::str::from_utf8(line) {
         Ok("") => Err(SecretError(format!("{shown} gives an empty secret"))),
+        Ok(secret) if secret.bytes().any(|byte| byte == b'\n') => Err(SecretError(format!(
+            "{shown} gives more than one line; leave only the secret in it, in one line"
+        ))),
         Ok(secret) => Ok(secret.into()),
         Err(_) => Err(SecretError(format!(
             "{shown} gives something that is not valid UTF-8"
@@ -199,9 +204,19 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_loses_one_newline_and_must_be_private() {
+    fn a_file_holds_one_line_and_must_be_private() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(resolved(&file(&directory, b"canary\n\n", 0o600)), "canary\n");
+        for content in [&b"canary\n"[..], b"canary\r\n", b"\xef\xbb\xbfcanary\r\n"] {
+            assert_eq!(resolved(&file(&directory, content, 0o600)), "canary");
+        }
+        for content in [&b"canary\n\n"[..], b"canary\r\nsecond", b"\ncanary"] {
+            let text = refusal(&file(&directory, content, 0o600));
+            assert!(
+                text.contains("gives more than one line; leave only the secret in it")
+                    && !text.contains("canary"),
+                "{text}"
+            );
+        }
         assert_eq!(resolved(&file(&directory, b"canary", 0o400)), "canary");
         for mode in [0o640, 0o604, 0o620, 0o602] {
             let text = refusal(&file(&directory, b"canary", mode));

@@ -75,7 +75,7 @@ fn password(which: &str, bytes: &[u8]) -> Result<Password, String> {
         InvalidPassword::NotUtf8 => {
             format!("the {which} password is not valid UTF-8; save the file as UTF-8")
         }
-        invalid => format!("the {which} password {invalid}"),
+        invalid => format!("the {which} password {}", invalid.reason()),
     })
 }
 

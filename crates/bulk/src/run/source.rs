@@ -229,7 +229,7 @@ fn probe(opened: Opened, journal: &Reader, places: &Places) -> Result<Option<Wor
 
 fn password(secret: SecretString) -> Result<Password, Problem> {
     Password::new(secret)
-        .map_err(|invalid| Problem::usage(format!("a password in the file of secrets {invalid}")))
+        .map_err(|invalid| Problem::usage(format!("a password in the file of secrets {}", invalid.reason())))
 }
 
 fn user(text: &str) -> Result<UserId, Problem> {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use repass::{
-    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange, PasswordService,
-    Resolution,
+    Attempt, Authority, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, Password,
+    PasswordChange, PasswordService, Resolution,
 };
 use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Law, Report, Suite, When};
 use tokio::time::sleep;
@@ -176,6 +176,25 @@ async fn a_change_is_sent_before_it_may_be() {
     });
     let report = judged(&too_late.await, &[Fault::None]).await;
     assert_broken(&report, &[(Law::Withheld, Fault::None)]);
+}
+
+#[tokio::test]
+async fn a_new_password_is_trimmed_instead_of_refused() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            #[expect(clippy::disallowed_methods, reason = "the mistake that is to be found")]
+            let text = secrecy::ExposeSecret::expose_secret(change.new_password());
+            let typed = text.trim_matches(|c: char| !c.is_ascii_graphic());
+            let (user, new) = (change.user().clone(), Password::new(typed).unwrap());
+            let change = match change.authority() {
+                Authority::Administrator => PasswordChange::reset(user, new),
+                Authority::CurrentPassword(current) => PasswordChange::replace(user, current.clone(), new),
+            };
+            inner.change_password(&cx, &change).await
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None]).await;
+    assert_broken(&report, &[(Law::Typeable, Fault::None)]);
 }
 
 #[tokio::test]

@@ -62,6 +62,10 @@ impl PolicyBuilder {
 
     fn add(mut self, rules: impl IntoIterator<Item = Rule>, certainty: Certainty) -> Self {
         for rule in rules {
+            // Every password is held to it already.
+            if matches!(rule, Rule::Typeable(_)) {
+                continue;
+            }
             self = self.without(&rule);
             self.rules.push((rule, certainty));
         }

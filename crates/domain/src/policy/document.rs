@@ -193,6 +193,8 @@ impl From<PasswordPolicy> for Document {
                 Certainty::ProviderOnly => document.provider_only.push(code),
             }
             match rule {
+                // In no policy, because it holds for every one.
+                Rule::Typeable(_) => {}
                 Rule::MinLength(n) => document.min_length = Some(*n),
                 Rule::MaxLength(n) => document.max_length = Some(*n),
                 Rule::Letter => document.letter = Some(true),

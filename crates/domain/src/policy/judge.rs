@@ -23,7 +23,9 @@ pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
         Rule::NoConsecutiveRun(Some(n)) => {
             longest_run(text, in_alphabet).max(longest_run(text, on_keyboard)) > size(*n)
         }
-        Rule::NoConsecutiveRun(None)
+        // Judged of the password itself, whatever the policy.
+        Rule::Typeable(_)
+        | Rule::NoConsecutiveRun(None)
         | Rule::NotCommon
         | Rule::NotBreached
         | Rule::NotCurrent

@@ -41,9 +41,11 @@ impl Policies {
     }
 
     /// Every rule of either layer that this password breaks: the provider's first, each layer in
-    /// the order of [`PasswordPolicy::rules`]. A rule that both have is told for both.
+    /// the order of [`PasswordPolicy::rules`]. A rule that both have is told for both. Before them
+    /// comes [`Rule::Typeable`](crate::Rule::Typeable), which holds whatever the policies.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
-        let mut broken = self.provider.violations(password, Layer::Provider);
+        let mut broken = password.untypeable();
+        broken.extend(self.provider.violations(password, Layer::Provider));
         broken.extend(self.own.violations(password, Layer::Caller));
         broken
     }

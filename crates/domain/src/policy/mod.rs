@@ -126,9 +126,12 @@ impl PasswordPolicy {
     }
 
     /// Every rule that this password breaks, in the order of [`rules`](Self::rules), as the
-    /// provider's. What is [`Certainty::ProviderOnly`] is never among them.
+    /// provider's; before them [`Rule::Typeable`], which holds for every policy. What is
+    /// [`Certainty::ProviderOnly`] is never among them.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
-        self.violations(password, Layer::Provider)
+        let mut broken = password.untypeable();
+        broken.extend(self.violations(password, Layer::Provider));
+        broken
     }
 
     fn violations(&self, password: &Password, layer: Layer) -> Vec<Violation> {

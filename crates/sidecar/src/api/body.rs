@@ -175,7 +175,7 @@ impl Values {
     pub(super) fn optional(&mut self, name: &str, secret: Option<SecretString>) -> Option<Password> {
         let password = Password::new(secret?);
         password
-            .map_err(|error| self.0.push(format!("`{name}` {error}")))
+            .map_err(|error| self.0.push(format!("`{name}` {}", error.reason())))
             .ok()
     }
 

@@ -24,8 +24,8 @@ pub(crate) struct Wanted {
     /// The user, as the provider names them: an e-mail address, a GUID.
     #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
     user: Option<Zeroizing<String>>,
-    /// The password to set.
-    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
+    /// The password to set. One that nobody could type into a login form is refused.
+    #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1f\x7f-\xa0]*$")]
     new_password: Option<SecretString>,
     /// The password that is valid now, which proves the user. Without it an administrator's reset is made.
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]

@@ -45,6 +45,8 @@ pub(crate) struct BrokenRule {
     code: String,
     /// Its number, where it has one that is known.
     limit: Option<u32>,
+    /// Where the first character stands that cannot be typed, counted from 1, where `code` is `typeable`.
+    position: Option<u32>,
     /// The provider's own code, where `code` is `other`.
     provider_code: Option<String>,
     /// The rule in words.

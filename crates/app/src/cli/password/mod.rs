@@ -1,9 +1,9 @@
 //! Where passwords come from: a prompt, standard input, a file or a descriptor; never the command line or the
 //! environment, which others can see.
 //!
-//! One newline at the end, be it LF or CR LF, is not part of the password. Anything else is, newlines inside
-//! included. When both passwords come from the same stream, its first line is the current one and all that
-//! follows is the new one.
+//! One newline at the end, be it LF or CR LF, is not part of the password, and neither are a byte order mark at the
+//! start and the marks that a terminal puts around pasted text. A new password is one line. When both passwords
+//! come from the same stream, its first line is the current one and the second the new one.
 
 mod passphrase;
 mod prompt;
@@ -211,7 +211,8 @@ impl Wanted {
                 current
                     .as_ref()
                     .and_then(|source| keep("current", source, source.read())),
-                new.as_ref().and_then(|source| keep("new", source, source.read())),
+                new.as_ref()
+                    .and_then(|source| keep("new", source, source.read_new())),
             ),
         }
     }

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::Password;
 use crate::cli::stop::Stop;
+use crate::secret::{remove_paste_marks, without_byte_order_mark};
+use crate::{Error, Password};
 
 /// Asks for the password that is valid now. `whose` says for whom and where, as ` for alice at zoom`.
 pub(super) fn current(whose: &str) -> Result<Password, Stop> {
@@ -23,23 +24,40 @@ pub(super) fn new(whose: &str) -> Result<Password, Stop> {
 /// Asks for a passphrase; for a new one twice.
 pub(super) fn passphrase(new: bool) -> Result<Password, Stop> {
     if new {
-        return twice("New passphrase", "passphrase");
+        return twice("New passphrase", PASSPHRASE);
     }
-    let line = ask("Passphrase: ").map_err(|error| failed(&error))?;
-    checked(&line, "passphrase")
+    password("Passphrase: ", PASSPHRASE)
 }
 
+const PASSPHRASE: &str = "passphrase";
+
+// How often both entries may differ.
+const TRIES: u32 = 3;
+
 fn twice(prompt: &str, what: &str) -> Result<Password, Stop> {
-    let line = ask(&format!("{prompt}: ")).map_err(|error| failed(&error))?;
-    // Before it is typed once more.
-    let password = checked(&line, what)?;
-    let again = ask(&format!("{prompt} again: ")).map_err(|error| failed(&error))?;
-    if *line != *again {
-        return Err(Stop::usage(format!(
-            "the {what} was not typed the same way twice; nothing was sent"
-        )));
+    for _ in 0..TRIES {
+        let line = typed(&format!("{prompt}: "), what)?;
+        let password = checked(&line, what)?;
+        if let Err(refused) = password.check_typeable() {
+            return unless_checked(password, &refused, what);
+        }
+        if *line == *typed(&format!("{prompt} again: "), what)? {
+            return Ok(password);
+        }
+        say("The two entries differ; try again.").map_err(|error| failed(&error, what))?;
     }
-    Ok(password)
+    Err(Stop::usage(format!(
+        "the {what} was not typed the same way twice, {TRIES} times; nothing was sent"
+    )))
+}
+
+// A password is refused by the call, which says every reason; typing it again would not help. Of a passphrase there
+// is no call.
+fn unless_checked(password: Password, refused: &Error, what: &str) -> Result<Password, Stop> {
+    match refused.violations() {
+        [first, ..] if what == PASSPHRASE => Err(Stop::usage(format!("the {what} may hold {first}"))),
+        _ => Ok(password),
+    }
 }
 
 /// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
@@ -59,18 +77,30 @@ fn saved() -> std::sync::MutexGuard<'static, Option<(File, Termios)>> {
 }
 
 fn password(prompt: &str, what: &str) -> Result<Password, Stop> {
-    checked(&ask(prompt).map_err(|error| failed(&error))?, what)
+    checked(&typed(prompt, what)?, what)
+}
+
+fn typed(prompt: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Stop> {
+    let mut line = ask(prompt).map_err(|error| failed(&error, what))?;
+    remove_paste_marks(&mut line);
+    Ok(line)
 }
 
 fn checked(line: &[u8], what: &str) -> Result<Password, Stop> {
-    Password::from_utf8(line).map_err(|invalid| Stop::usage(format!("the {what} {invalid}")))
+    Password::from_utf8(without_byte_order_mark(line))
+        .map_err(|invalid| Stop::usage(format!("the {what} {}; nothing was sent", invalid.reason())))
 }
 
-fn failed(error: &io::Error) -> Stop {
+fn failed(error: &io::Error, what: &str) -> Stop {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return Stop::usage("nothing was typed; nothing was sent");
+        return Stop::usage(format!("no input: the {what} was not typed; nothing was sent"));
     }
     Stop::usage(format!("cannot ask at the terminal: {error}"))
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut terminal = OpenOptions::new().write(true).open("/dev/tty")?;
+    writeln!(terminal, "{line}")
 }
 
 // One line, without its newline. The terminal edits the line itself, so nothing of it is ever elsewhere.
@@ -101,8 +131,8 @@ fn read_line(terminal: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
             read => read?,
         };
         length += read;
+        // Ctrl-D, or a terminal that is gone: not an empty line.
         if length == 0 {
-            // Ctrl-D, or the terminal is gone.
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if read == 0 || buffer[length - 1] == b'\n' {

@@ -6,11 +6,15 @@ use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
-use crate::secret::{open_private, read_at_most, without_final_newline};
+use zeroize::Zeroizing;
+
+use crate::secret::{
+    open_private, read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline,
+};
 use crate::{InvalidPassword, Password};
 
-// With room for the newline that is not part of it.
-const LIMIT: usize = Password::MAX_BYTES + 2;
+// With room for what is not part of it: a newline, a byte order mark, the marks around pasted text.
+const LIMIT: usize = Password::MAX_BYTES + 2 + 3 + 2 * 6;
 
 /// Where a password is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,31 +37,51 @@ impl Source {
         !matches!(self, Self::File(_))
     }
 
-    /// The whole of it as one password.
+    /// The whole of it as a password that exists already, which may be anything.
     pub(super) fn read(&self) -> Result<Password, String> {
-        let bytes = read_at_most(&mut self.open()?, LIMIT).map_err(|error| unreadable(&error))?;
-        password(without_final_newline(&bytes.ok_or_else(too_long)?))
+        password(without_final_newline(&self.bytes(LIMIT)?))
     }
 
-    /// Its first line and all that follows, as the current and the new password.
+    /// The one line of it as a new password.
+    pub(super) fn read_new(&self) -> Result<Password, String> {
+        self.one_line(&self.bytes(LIMIT)?)
+    }
+
+    /// Its two lines, as the current and the new password.
     pub(super) fn read_two(&self) -> (Result<Password, String>, Result<Password, String>) {
-        let bytes = self
-            .open()
-            .and_then(|mut file| read_at_most(&mut file, 2 * LIMIT).map_err(|error| unreadable(&error)))
-            .and_then(|bytes| bytes.ok_or_else(too_long));
-        let bytes = match bytes {
+        let bytes = match self.bytes(2 * LIMIT) {
             Ok(bytes) => bytes,
             Err(why) => return (Err(why.clone()), Err(why)),
         };
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            let why = "is missing: the first line is the current one, what follows is the new one";
+            let why = "is missing: the first line is the current one, the second is the new one";
             return (password(&bytes), Err(why.to_owned()));
         };
         let (line, rest) = bytes.split_at(end + 1);
-        (
-            password(without_final_newline(line)),
-            password(without_final_newline(rest)),
-        )
+        (password(without_final_newline(line)), self.one_line(rest))
+    }
+
+    fn one_line(&self, bytes: &[u8]) -> Result<Password, String> {
+        let line = without_final_newline(bytes);
+        if !line.contains(&b'\n') {
+            return password(line);
+        }
+        let cure = if self.is_stream() {
+            "to give the current one first, use `repass change` with --current-password-stdin and \
+             --new-password-stdin"
+        } else {
+            "leave only the password in the file"
+        };
+        Err(format!(
+            "holds more than one line, but a new password is one line; {cure}"
+        ))
+    }
+
+    fn bytes(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+        let bytes = read_at_most(&mut self.open()?, limit).map_err(|error| unreadable(&error))?;
+        let mut bytes = bytes.ok_or_else(too_long)?;
+        remove_paste_marks(&mut bytes);
+        Ok(bytes)
     }
 
     // A file of its own, so that the standard library's buffer of standard input stays empty.
@@ -97,7 +121,7 @@ pub(in crate::cli) fn stdin_unbuffered() -> Result<File, String> {
 }
 
 fn password(bytes: &[u8]) -> Result<Password, String> {
-    Password::from_utf8(bytes).map_err(|invalid| invalid.to_string())
+    Password::from_utf8(without_byte_order_mark(bytes)).map_err(|invalid| invalid.reason())
 }
 
 fn unreadable(error: &io::Error) -> String {
@@ -105,7 +129,7 @@ fn unreadable(error: &io::Error) -> String {
 }
 
 fn too_long() -> String {
-    InvalidPassword::TooLong { bytes: LIMIT }.to_string()
+    InvalidPassword::TooLong { bytes: LIMIT }.reason()
 }
 
 #[cfg(test)]
@@ -138,6 +162,11 @@ mod tests {
         text(source.read())
     }
 
+    fn one_new(content: &[u8]) -> Result<String, String> {
+        let (_open, source) = descriptor(content);
+        text(source.read_new())
+    }
+
     fn two(content: &[u8]) -> (Result<String, String>, Result<String, String>) {
         let (_open, source) = descriptor(content);
         let (first, rest) = source.read_two();
@@ -145,7 +174,35 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_kept_byte_for_byte_but_for_one_newline() {
+    fn a_new_password_is_one_line() {
+        for content in [
+            "Passw0rd",
+            "Passw0rd\n",
+            "\u{feff}Passw0rd\r\n",
+            "\u{1b}[200~Passw0rd\u{1b}[201~\n",
+            "\u{feff}Pass\u{1b}[200~w0rd\u{1b}[201~",
+        ] {
+            assert_eq!(one_new(content.as_bytes()).unwrap(), "Passw0rd", "{content:?}");
+        }
+        for content in [
+            "old\nnew\n",
+            "old\r\nnew",
+            "Passw0rd\n\n",
+            "\nPassw0rd",
+            "Passw0rd\r\n\r\n",
+        ] {
+            let why = one_new(content.as_bytes()).unwrap_err();
+            assert!(
+                why.starts_with("holds more than one line") && why.contains("`repass change`"),
+                "{content:?}: {why}"
+            );
+        }
+        assert_eq!(one_new(b"\n").unwrap_err(), "is empty");
+        assert_eq!(one_new("\u{feff}\n".as_bytes()).unwrap_err(), "is empty");
+    }
+
+    #[test]
+    fn another_password_is_kept_byte_for_byte_but_for_one_newline() {
         for (content, password) in [
             ("Passw0rd\n", "Passw0rd"),
             ("Passw0rd\r\n", "Passw0rd"),
@@ -153,6 +210,8 @@ mod tests {
             ("a\r\nb\n\n", "a\r\nb\n"),
             (" @x;type=\"y\\ \n", " @x;type=\"y\\ "),
             ("пароль\n", "пароль"),
+            ("\u{feff}Passw0rd\r\n", "Passw0rd"),
+            ("\u{1b}[200~Passw0rd\u{1b}[201~\n", "Passw0rd"),
         ] {
             assert_eq!(one(content.as_bytes()).unwrap(), password, "{content:?}");
         }
@@ -183,7 +242,12 @@ mod tests {
         };
         assert_eq!(ok(two(b"old\nnew\n")), ("old".into(), "new".into()));
         assert_eq!(ok(two(b"old\r\nnew")), ("old".into(), "new".into()));
-        assert_eq!(ok(two(b"old\nn\new\n\n")), ("old".into(), "n\new\n".into()));
+        assert_eq!(
+            ok(two("\u{feff}old\r\nnew\r\n".as_bytes())),
+            ("old".into(), "new".into())
+        );
+        let (current, new) = two(b"old\nnew\nnewer\n");
+        assert!(current.is_ok() && new.unwrap_err().starts_with("holds more than one line"));
         let (current, new) = two(b"old");
         assert!(current.is_ok() && new.unwrap_err().starts_with("is missing"));
         let (current, new) = two(b"\nnew");

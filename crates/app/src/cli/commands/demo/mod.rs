@@ -115,8 +115,7 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
 }
 
 fn change(step: &Step) -> Result<PasswordChange, Stop> {
-    let made_up =
-        |text| Password::new(text).map_err(|invalid| Stop::internal(format!("a password {invalid}")));
+    let made_up = |text| Password::new(text).map_err(|invalid| Stop::internal(invalid.to_string()));
     let user = UserId::new(step.user).map_err(|invalid| Stop::internal(invalid.to_string()))?;
     Ok(match step.current {
         Some(current) => PasswordChange::replace(user, made_up(current)?, made_up(step.new)?),
