@@ -98,6 +98,7 @@ async fn struck(
         respond,
         delay_ms,
         detach,
+        twice,
         cut,
         drip,
         refuse_stream: _,
@@ -130,7 +131,17 @@ async fn struck(
     if when == When::BeforeApply {
         tokio::time::sleep(delay).await;
     }
-    let provider_answer = is_seen.then(|| provider_answer(shared, &destination, &request));
+    let provider_answer = is_seen.then(|| {
+        if twice {
+            let _ = provider_answer(shared, &destination, &request);
+        }
+        let mut second = provider_answer(shared, &destination, &request);
+        if twice {
+            let count = HeaderValue::from_static("2");
+            second.headers_mut().insert("x-envoy-attempt-count", count);
+        }
+        second
+    });
     if when == When::AfterApply {
         tokio::time::sleep(delay).await;
     }

@@ -80,6 +80,9 @@ pub struct Action {
     /// With a delay before the change, the provider makes the change when the delay is over even if the client has
     /// disconnected by then. Otherwise a client that leaves early takes its request with it.
     pub detach: bool,
+    /// A gateway sends the request twice on its own, gives the second answer, and says so in
+    /// `x-envoy-attempt-count`.
+    pub twice: bool,
     /// Where the connection is cut, and how. Over HTTP/2 that ends every request of the connection.
     pub cut: Option<Cut>,
     /// The answer comes in drips.
@@ -96,6 +99,7 @@ impl Default for Action {
             respond: None,
             delay_ms: 0,
             detach: false,
+            twice: false,
             cut: None,
             drip: None,
             refuse_stream: false,
@@ -178,6 +182,8 @@ pub enum FaultError {
     Nothing,
     /// It would detach a change that is not delayed, or that the provider never sees.
     NothingToDetach,
+    /// It would send a request twice that the provider never sees, or that is detached.
+    NothingToRepeat,
     /// It would cut or refuse before the provider sees the request, but is to strike afterwards.
     NotAfterApply,
     /// `nth`, `times` or a drip's `bytes` is 0.
@@ -191,6 +197,7 @@ impl fmt::Display for FaultError {
         f.write_str(match self {
             Self::Nothing => "the fault's action does nothing",
             Self::NothingToDetach => "detach needs a delay_ms before-apply, without respond and cut",
+            Self::NothingToRepeat => "twice needs a request that the provider sees, and no detach",
             Self::NotAfterApply => "request-head, request-body and refuse_stream are before-apply only",
             Self::Zero => "nth, times and a drip's bytes are at least 1",
             Self::BadAnswer => "the answer's status or one of its headers is invalid",
@@ -207,12 +214,18 @@ impl Fault {
             respond,
             delay_ms,
             detach,
+            twice,
             cut,
             drip,
             refuse_stream,
         } = &self.action;
-        if respond.is_none() && *delay_ms == 0 && cut.is_none() && drip.is_none() && !refuse_stream {
+        let changes_answer = respond.is_some() || cut.is_some() || drip.is_some();
+        if !changes_answer && *delay_ms == 0 && !twice && !refuse_stream {
             return Err(FaultError::Nothing);
+        }
+        let is_seen = *when == When::AfterApply || respond.is_none() && cut.is_none();
+        if *twice && (!is_seen || *detach || *refuse_stream) {
+            return Err(FaultError::NothingToRepeat);
         }
         let is_delayed = *when == When::BeforeApply && *delay_ms > 0;
         if *detach && !(is_delayed && respond.is_none() && cut.is_none() && !refuse_stream) {

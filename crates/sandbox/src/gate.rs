@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -16,6 +16,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Gate {
     close_next: AtomicU32,
+    certificates: AtomicBool,
     wanted: Arc<watch::Sender<bool>>,
     closed: watch::Sender<bool>,
 }
@@ -24,6 +25,7 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             close_next: AtomicU32::new(0),
+            certificates: AtomicBool::new(false),
             wanted: Arc::new(watch::Sender::new(false)),
             closed: watch::Sender::new(false),
         }
@@ -41,6 +43,15 @@ impl Gate {
         self.close_next
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
             .is_ok()
+    }
+
+    pub(crate) fn want_certificates(&self, want: bool) {
+        self.certificates.store(want, Ordering::Relaxed);
+    }
+
+    /// Whether TLS clients must show a certificate.
+    pub(crate) fn wants_certificates(&self) -> bool {
+        self.certificates.load(Ordering::Relaxed)
     }
 
     /// Stops or resumes listening, and waits until it is so.
@@ -65,6 +76,7 @@ impl Gate {
 
     pub(crate) fn reset(&self) {
         self.close_next.store(0, Ordering::Relaxed);
+        self.want_certificates(false);
         self.wanted.send_replace(false);
     }
 

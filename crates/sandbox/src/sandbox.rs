@@ -88,7 +88,7 @@ impl Sandbox {
         } else {
             None
         };
-        let (acceptor, ca_pem) = identity.map(|it| (it.acceptor, it.ca_pem)).unzip();
+        let (acceptors, ca_pem) = identity.map(|it| (it.acceptors, it.ca_pem)).unzip();
         let listen = options.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -100,7 +100,7 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(options, format!("{scheme}://{addr}")));
         let announcement = Announcement::new(&shared, addr, ca_pem);
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(server::run(listener, acceptor, Arc::clone(&shared), stopped));
+        let server = tokio::spawn(server::run(listener, acceptors, Arc::clone(&shared), stopped));
         Ok(Self {
             shared,
             announcement,
@@ -198,6 +198,12 @@ impl Sandbox {
     /// The next `count` connections are closed as soon as they are accepted, before anything is read.
     pub fn close_next_connections(&self, count: u32) {
         self.shared.gate.close_next(count);
+    }
+
+    /// With TLS, requires a certificate of clients that connect from now on, or no longer does. No client has one that
+    /// would be accepted. Open connections stay open.
+    pub fn require_client_certificates(&self, require: bool) {
+        self.shared.gate.want_certificates(require);
     }
 
     /// Stops or resumes listening; while stopped, the port stays taken and connecting to it is refused. Open

@@ -9,20 +9,20 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::exchange;
 use crate::shared::Shared;
+use crate::tls::Acceptors;
 use crate::wire::{Orders, Resettable, Wire};
 
 /// Accepts until told to stop, then lets what is in flight finish.
 pub(crate) async fn run(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptors>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
@@ -33,7 +33,7 @@ pub(crate) async fn run(
 
 async fn accept(
     mut listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptors>,
     shared: &Arc<Shared>,
     mut stop: watch::Receiver<bool>,
     connections: &mut JoinSet<io::Result<()>>,
@@ -66,7 +66,7 @@ async fn accept(
 
 async fn connection(
     socket: TcpStream,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptors>,
     shared: Arc<Shared>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
@@ -74,13 +74,31 @@ async fn connection(
     match tls {
         None => exchanges(socket, shared, stop).await,
         Some(tls) => {
+            let tls = if shared.gate.wants_certificates() {
+                tls.mutual
+            } else {
+                tls.open
+            };
             let encrypted = tokio::select! {
-                encrypted = tls.accept(socket) => encrypted?,
+                encrypted = tls.accept(socket).into_fallible() => encrypted,
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
             };
-            exchanges(encrypted, shared, stop).await;
+            match encrypted {
+                Ok(encrypted) => exchanges(encrypted, shared, stop).await,
+                Err((_, socket)) => drain(socket).await?,
+            }
         }
     }
+    Ok(())
+}
+
+/// Lets the alert that ended TLS arrive: closing a socket with unread bytes resets the connection.
+async fn drain(mut socket: TcpStream) -> io::Result<()> {
+    const ENOUGH: Duration = Duration::from_secs(1);
+    socket.shutdown().await?;
+    let mut nowhere = tokio::io::sink();
+    let rest = tokio::io::copy(&mut socket, &mut nowhere);
+    let _ = tokio::time::timeout(ENOUGH, rest).await;
     Ok(())
 }
 

@@ -326,6 +326,28 @@ async fn the_control_routes_are_never_struck() {
 }
 
 #[tokio::test]
+async fn a_gateway_sends_a_request_twice_and_says_so() {
+    let sandbox = start(Options::default()).await;
+    arm(&sandbox, json!({"action": {"twice": true}})).await;
+    let answer = zoom_reset(&sandbox, ALICE, NEW).await;
+    assert_eq!(answer.header("x-envoy-attempt-count"), "2");
+    // The second one finds the new password in place.
+    assert_eq!((answer.zoom_error().0, sandbox.changes()), (400, 1));
+    for action in [
+        json!({"twice": true, "delay_ms": 1, "detach": true}),
+        json!({"twice": true, "refuse_stream": true}),
+        json!({"twice": true, "respond": {"status": 500}}),
+    ] {
+        let fault = serde_json::from_value(json!({ "action": action })).unwrap();
+        assert_eq!(
+            sandbox.inject(fault),
+            Err(FaultError::NothingToRepeat),
+            "{action}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_a_delayed_change_that_is_made_can_be_detached() {
     let sandbox = start(Options::default()).await;
     let detached = |when, delay_ms, cut| Action {

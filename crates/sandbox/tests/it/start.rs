@@ -170,6 +170,26 @@ async fn an_expired_certificate_is_served_when_asked_for() {
 }
 
 #[tokio::test]
+async fn a_client_without_a_certificate_gets_an_alert_when_one_is_required() {
+    let sandbox = start(Options {
+        tls: true,
+        ..Options::default()
+    })
+    .await;
+    sandbox.require_client_certificates(true);
+    // TLS 1.3: the client is done before it hears of it.
+    let mut socket = tls(&sandbox, "localhost", b"http/1.1").await.unwrap();
+    let _ = socket
+        .write_all(b"PUT /v2/users/x/password HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
+    let error = socket.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    assert_eq!(sandbox.requests().total, 0);
+    sandbox.require_client_certificates(false);
+    assert!(tls(&sandbox, "localhost", b"http/1.1").await.is_ok());
+}
+
+#[tokio::test]
 async fn http2_is_spoken_without_tls_too() {
     let sandbox = start(Options::default()).await;
     let socket = TokioIo::new(TcpStream::connect(sandbox.addr()).await.unwrap());
