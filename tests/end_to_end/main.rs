@@ -20,6 +20,7 @@ mod packaging;
 mod policy;
 mod policy_breach;
 mod sandbox_command;
+mod secret_commands;
 mod secrets;
 mod serve;
 mod tokens;

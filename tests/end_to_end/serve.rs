@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::binary::command;
 use crate::world::{ALICE, World};
 
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     /// What it told first.
-    listening: String,
+    pub(crate) listening: String,
 }
 
 impl Drop for Serving {
@@ -33,7 +33,7 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn start(world: &World, arguments: &[&str]) -> Self {
+    pub(crate) fn start(world: &World, arguments: &[&str]) -> Self {
         let mut command = command(world.folder());
         command.arg("--quiet").arg("serve").args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -46,19 +46,19 @@ impl Serving {
         Self { child, listening }
     }
 
-    fn local(world: &World) -> Self {
+    pub(crate) fn local(world: &World) -> Self {
         Self::start(world, &["--listen", "127.0.0.1:0"])
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(self.listening.split_once("://").unwrap().1).unwrap()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use repass_adapter_kit::Offer;
 use repass_transport::{
@@ -14,9 +15,15 @@ use crate::config::{Auth, Connection, Problems, ProviderConfig};
 use crate::secret::SecretRef;
 
 /// A provider under its configured name; `None` with a problem noted for each reason.
-pub(crate) fn provider(name: &str, config: &ProviderConfig, problems: &Problems) -> Option<Offer> {
+/// Programs that give secrets may take `secret_timeout` each.
+pub(crate) fn provider(
+    name: &str,
+    config: &ProviderConfig,
+    secret_timeout: Duration,
+    problems: &Problems,
+) -> Option<Offer> {
     let path = format!("providers.{name}");
-    let way = Way::of(name, &config.connection, &path, problems);
+    let way = Way::of(name, &config.connection, &path, secret_timeout, problems);
     let transport = way.transport(&config.kind().limits())?;
     Some(config.kind().offer(name, transport))
 }
@@ -27,11 +34,18 @@ struct Way<'a> {
     connection: &'a Connection,
     roots: TrustedRoots,
     path: &'a str,
+    secret_timeout: Duration,
     problems: &'a Problems,
 }
 
 impl<'a> Way<'a> {
-    fn of(name: &'a str, connection: &'a Connection, path: &'a str, problems: &'a Problems) -> Self {
+    fn of(
+        name: &'a str,
+        connection: &'a Connection,
+        path: &'a str,
+        secret_timeout: Duration,
+        problems: &'a Problems,
+    ) -> Self {
         let ca_file = connection.tls.ca_file.as_deref();
         let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
         Self {
@@ -39,6 +53,7 @@ impl<'a> Way<'a> {
             connection,
             roots: roots.unwrap_or_default(),
             path,
+            secret_timeout,
             problems,
         }
     }
@@ -98,7 +113,8 @@ impl<'a> Way<'a> {
     }
 
     fn secret(&self, key: &str, reference: &SecretRef) -> Option<SecretString> {
-        self.problems.keep(&self.key(key), reference.resolve())
+        let secret = reference.resolve_within(self.secret_timeout);
+        self.problems.keep_secret(&self.key(key), secret)
     }
 
     fn timeouts(&self) -> Timeouts {

@@ -1,12 +1,14 @@
 //! What can be typed with every command.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::ArgAction;
 
 use crate::CallContext;
 use crate::config::parse_duration;
+use crate::secret::SecretRef;
 
 /// Options of every command.
 #[derive(Debug, Default, clap::Args)]
@@ -48,11 +50,32 @@ pub(super) struct Global {
     /// Answer yes to whatever would be asked
     #[arg(long, global = true)]
     pub(super) yes: bool,
+
+    // How long programs have taken to give the secrets of the next call, in milliseconds.
+    #[arg(skip)]
+    waited: AtomicU64,
 }
 
 impl Global {
+    /// How long a call may take in all.
+    pub(super) fn budget(&self) -> Duration {
+        self.timeout.unwrap_or(CallContext::DEFAULT_BUDGET)
+    }
+
+    /// What is left of that after waiting for secrets.
     pub(super) fn call_context(&self) -> CallContext {
-        self.timeout
-            .map_or_else(CallContext::default, CallContext::with_budget)
+        let waited = Duration::from_millis(self.waited.load(Ordering::Relaxed));
+        CallContext::with_budget(self.budget()).after(waited)
+    }
+
+    /// How long a program may take that gives a secret.
+    pub(super) fn secret_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(SecretRef::COMMAND_TIMEOUT)
+    }
+
+    /// So much time has gone with waiting for the secrets of the next call.
+    pub(super) fn has_waited(&self, time: Duration) {
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.waited.store(time, Ordering::Relaxed);
     }
 }

@@ -62,7 +62,9 @@ pub fn main() -> ExitCode {
     };
     let is_outcome = args.command.ends_with_an_outcome();
     let exit = runtime.block_on(run(args, &output));
-    // A thread may still wait for a terminal or a program; the process does not wait for it.
+    // A thread may still wait for a terminal or a program; the process does not wait for it, and takes the program
+    // along.
+    crate::secret::end_commands();
     runtime.shutdown_background();
     finished(exit, is_outcome).into()
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use repass_sandbox::Sandbox;
 
@@ -10,7 +11,7 @@ use super::global::Global;
 use super::lookup;
 use super::stop::Stop;
 use crate::{
-    Config, ConfigError, Error, ErrorKind, OwnRules, PasswordService, PreflightService, Preset, Services,
+    Config, Error, ErrorKind, OwnRules, PasswordService, PreflightService, Preset, Services, ServicesBuilder,
     UnknownProvider, UserProfileService,
 };
 
@@ -61,16 +62,16 @@ impl Setup {
 
     /// The provider that the user means. Only its own secrets are read.
     pub(super) async fn provider(&self, global: &Global) -> Result<Meant, Stop> {
-        self.meant_by(global.provider.as_deref()).await
+        self.meant_by(global.provider.as_deref(), global).await
     }
 
     /// The provider of this name. Only its own secrets are read.
-    pub(super) async fn provider_called(&self, name: &str) -> Result<Meant, Stop> {
-        self.meant_by(Some(name)).await
+    pub(super) async fn provider_called(&self, name: &str, global: &Global) -> Result<Meant, Stop> {
+        self.meant_by(Some(name), global).await
     }
 
-    async fn meant_by(&self, asked: Option<&str>) -> Result<Meant, Stop> {
-        let (name, preset, services) = self.built(asked).await?;
+    async fn meant_by(&self, asked: Option<&str>, global: &Global) -> Result<Meant, Stop> {
+        let (name, preset, services) = self.built(asked, global).await?;
         Ok(Meant {
             service: services.get(name)?,
             own_rules: services.own_rules(name),
@@ -81,7 +82,7 @@ impl Setup {
 
     /// The same for profiles.
     pub(super) async fn profiles(&self, global: &Global) -> Result<Arc<dyn UserProfileService>, Stop> {
-        let (name, _, services) = self.built(global.provider.as_deref()).await?;
+        let (name, _, services) = self.built(global.provider.as_deref(), global).await?;
         services.profile(name)?.ok_or_else(|| Stop::Call {
             provider: name.to_owned(),
             error: Error::not_applied(
@@ -94,13 +95,14 @@ impl Setup {
     async fn built<'a>(
         &'a self,
         asked: Option<&'a str>,
+        global: &Global,
     ) -> Result<(&'a str, Option<Preset>, Services), Stop> {
         let name = asked.or_else(|| self.config.default_provider());
         let mut known = self.config.providers();
         let found = known.find(|(known, _)| Some(*known) == name);
         let (name, provider) = found
             .ok_or_else(|| UnknownProvider::new(asked, self.config.providers().map(|(name, _)| name)))?;
-        let services = build(self.config.clone().only(name)).await?;
+        let services = build(self.config.clone().only(name), global).await?;
         Ok((name, provider.kind().preset(), services))
     }
 }
@@ -112,7 +114,7 @@ pub(super) async fn check(global: &Global) -> Result<(), Stop> {
     }
     let file = file(global)?;
     let placeholders = Config::placeholders_of(file.as_deref(), std::env::vars_os());
-    let checked = blocking(move || Services::load(file.as_deref(), std::env::vars_os())).await;
+    let checked = build_from(file, global).await;
     let left: Vec<Stop> = placeholders
         .iter()
         .map(|problem| Stop::config(problem.to_string()))
@@ -133,20 +135,22 @@ pub(super) fn file_of(global: &Global) -> Option<PathBuf> {
     }
 }
 
-/// Builds services where the programs that give their secrets may take their time.
-pub(super) async fn build(config: Config) -> Result<Services, Stop> {
-    blocking(move || Services::from_config(config)).await
+/// Builds services where the programs that give their secrets may take their time, out of that of the call.
+pub(super) async fn build(config: Config, global: &Global) -> Result<Services, Stop> {
+    building(Services::builder().config(config), global).await
 }
 
 /// The same from a file, if there is one, and the environment, both of which can be read anew.
-pub(super) async fn build_from(file: Option<PathBuf>) -> Result<Services, Stop> {
-    blocking(move || Services::load(file.as_deref(), std::env::vars_os())).await
+pub(super) async fn build_from(file: Option<PathBuf>, global: &Global) -> Result<Services, Stop> {
+    let builder = Services::builder().load(file.as_deref(), std::env::vars_os());
+    building(builder, global).await
 }
 
-async fn blocking(
-    build: impl FnOnce() -> Result<Services, ConfigError> + Send + 'static,
-) -> Result<Services, Stop> {
-    let services = tokio::task::spawn_blocking(build).await;
+async fn building(builder: ServicesBuilder, global: &Global) -> Result<Services, Stop> {
+    let builder = builder.secret_timeout(global.secret_timeout());
+    let start = Instant::now();
+    let services = tokio::task::spawn_blocking(move || builder.build()).await;
+    global.has_waited(start.elapsed());
     Ok(services.map_err(|error| Stop::internal(error.to_string()))??)
 }
 

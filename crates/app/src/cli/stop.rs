@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::{Attempt, ConfigError, Effect, Error, FieldProblem, UnknownProvider, Violation};
+use crate::{Attempt, ConfigError, Effect, Error, ErrorKind, FieldProblem, UnknownProvider, Violation};
 
 /// Why a command did not do what it is for.
 #[derive(Debug)]
@@ -46,10 +46,14 @@ impl Stop {
 
     /// Several at once: all there is to mend, or else the first.
     pub(super) fn all(mut stops: Vec<Self>) -> Self {
-        let first = stops.iter().find_map(|stop| match stop {
-            Self::Mend { kind, .. } => Some(*kind),
-            _ => None,
-        });
+        let kinds = || {
+            stops.iter().filter_map(|stop| match stop {
+                Self::Mend { kind, .. } => Some(*kind),
+                _ => None,
+            })
+        };
+        // What has to be mended is so later, too.
+        let first = kinds().find(|kind| *kind != NO_SECRET).or_else(|| kinds().next());
         match first {
             _ if stops.len() == 1 => stops.remove(0),
             Some(kind) => Self::Mend {
@@ -65,6 +69,7 @@ impl Stop {
 
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::Mend { kind, .. } if *kind == NO_SECRET => Exit::Unavailable,
             Self::Mend { .. } => Exit::Usage,
             Self::Call { error, .. } => Exit::of(error),
             Self::Unsettled { .. } | Self::Abandoned { .. } => Exit::Unknown,
@@ -123,13 +128,14 @@ impl Stop {
     }
 }
 
+/// The kind of a configuration that is good, but whose secrets did not come in time.
+const NO_SECRET: &str = ErrorKind::Unreachable.as_str();
+
 impl From<ConfigError> for Stop {
     fn from(error: ConfigError) -> Self {
         let problems = error.problems().iter().map(ToString::to_string).collect();
-        Self::Mend {
-            kind: "config",
-            problems,
-        }
+        let kind = if error.is_transient() { NO_SECRET } else { "config" };
+        Self::Mend { kind, problems }
     }
 }
 

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use secrecy::SecretString;
+
 use super::document::{Origin, Origins};
+use crate::secret::SecretError;
 
 /// One thing that is wrong, and where. Displays as one line: `repass.toml:7: providers.zoom.plan: …`.
 /// Never quotes a value, which might be a secret.
@@ -12,6 +15,7 @@ pub struct Problem {
     origin: Option<Origin>,
     key: String,
     message: String,
+    is_transient: bool,
 }
 
 impl Problem {
@@ -20,6 +24,7 @@ impl Problem {
             origin: Some(origin),
             key: String::new(),
             message: message.into(),
+            is_transient: false,
         }
     }
 
@@ -46,6 +51,11 @@ impl Problem {
     /// What is wrong with it and, where that is known, what to do.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether it may be gone at the next try: the program of a secret gave nothing in time.
+    pub fn is_transient(&self) -> bool {
+        self.is_transient
     }
 
     /// The line of the file, counted from 1; `None` for what came from a variable or from code.
@@ -95,6 +105,11 @@ impl ConfigError {
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }
+
+    /// Whether all of them [may be gone](Problem::is_transient) at the next try.
+    pub fn is_transient(&self) -> bool {
+        self.0.iter().all(Problem::is_transient)
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -130,14 +145,33 @@ impl Problems {
 
     /// Adds a problem of a key that stands in the file, so that it is about no placeholder.
     pub(super) fn add_beside(&self, key: &str, message: impl Into<String>) {
+        self.note(key, message.into(), false);
+    }
+
+    fn note(&self, key: &str, message: String, is_transient: bool) {
         let mut problems = self.0.borrow_mut();
         if !problems.iter().any(|known| known.key == key) {
             problems.push(Problem {
                 origin: None,
                 key: key.to_owned(),
-                message: message.into(),
+                message,
+                is_transient,
             });
         }
+    }
+
+    /// The secret, or `None` and a problem of the key.
+    pub(crate) fn keep_secret(
+        &self,
+        key: &str,
+        secret: Result<SecretString, SecretError>,
+    ) -> Option<SecretString> {
+        let note = |error: SecretError| {
+            if !self.0.borrow().iter().any(|known| known.covers(key)) {
+                self.note(key, error.to_string(), error.is_timeout());
+            }
+        };
+        secret.map_err(note).ok()
     }
 
     /// The value, or `None` and a problem of the key.

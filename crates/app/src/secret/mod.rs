@@ -1,11 +1,14 @@
 //! Secrets of the configuration: where they come from, and how they are read without leaving a copy behind.
 
 mod bytes;
+mod command;
 mod file;
 mod reference;
 
 #[cfg(feature = "cli")]
 pub(crate) use bytes::{read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline};
+#[cfg(feature = "cli")]
+pub(crate) use command::end_all as end_commands;
 #[cfg(feature = "cli")]
 pub(crate) use file::open_private;
 pub use reference::{SecretError, SecretRef};

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::bytes::{read_at_most, without_byte_order_mark, without_final_newline};
+use super::command;
 use super::file::open_private;
 
 // Far above any token there is, so that a wrong file is told from a long secret.
@@ -33,26 +34,39 @@ pub enum SecretRef {
     /// start and one newline at its end. It holds one line.
     File(PathBuf),
     /// `{ command = ["PROGRAM", "ARGUMENT", …] }`: what a program prints, read as a file is.
-    /// No shell is involved; the program gets no input, and what it says on its error output is dropped.
+    /// No shell is involved; the program gets no input, cannot ask at the terminal, and what it says on its error
+    /// output is dropped. It is ended when it takes too long, with all that it has started.
     Command(Vec<String>),
     /// The secret itself, for configuration made in code. A file cannot hold it.
     Value(SecretString),
 }
 
 impl SecretRef {
-    /// Fetches the secret. May wait for the program of [`SecretRef::Command`].
+    /// How long the program of [`SecretRef::Command`] may take where nothing else is said: 10 seconds.
+    pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Fetches the secret. May wait for the program of [`SecretRef::Command`], for
+    /// [`COMMAND_TIMEOUT`](Self::COMMAND_TIMEOUT).
     ///
     /// # Errors
     /// Says what is wrong with the reference; never quotes anything that was read.
     pub fn resolve(&self) -> Result<SecretString, SecretError> {
+        self.resolve_within(Self::COMMAND_TIMEOUT)
+    }
+
+    /// The same with another limit for the program of [`SecretRef::Command`].
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_within(&self, limit: Duration) -> Result<SecretString, SecretError> {
         match self {
             Self::Env(name) => from_env(name),
             Self::File(path) => {
-                let mut file = open_private(path).map_err(SecretError)?;
+                let mut file = open_private(path).map_err(SecretError::new)?;
                 let bytes = read(&mut file, &path.display())?;
                 text(&bytes, &path.display())
             }
-            Self::Command(argv) => from_command(argv),
+            Self::Command(argv) => from_command(argv, limit),
             Self::Value(secret) => Ok(secret.clone()),
         }
     }
@@ -84,11 +98,39 @@ impl Serialize for SecretRef {
 
 /// Why a secret could not be fetched. Holds nothing of the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretError(String);
+pub struct SecretError {
+    message: String,
+    is_timeout: bool,
+}
+
+impl SecretError {
+    pub(super) fn new(message: String) -> Self {
+        Self {
+            message,
+            is_timeout: false,
+        }
+    }
+
+    pub(super) fn late(message: String) -> Self {
+        Self {
+            message,
+            is_timeout: true,
+        }
+    }
+
+    pub(super) fn too_long(shown: &dyn fmt::Display, most: usize) -> Self {
+        Self::new(format!("{shown} gives more than {most} bytes; that is no secret"))
+    }
+
+    /// Whether a program gave no secret in time, so that the same may work later.
+    pub fn is_timeout(&self) -> bool {
+        self.is_timeout
+    }
+}
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -98,66 +140,41 @@ fn from_env(name: &str) -> Result<SecretString, SecretError> {
     let shown = format_args!("the environment variable {name}");
     // `var_os` panics or misreads on names that cannot be; say so instead.
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(SecretError(
+        return Err(SecretError::new(
             "the name of the environment variable is not a name".to_owned(),
         ));
     }
     match std::env::var_os(name).map(std::ffi::OsString::into_string) {
-        None => Err(SecretError(format!("{shown} is not set"))),
-        Some(Err(_)) => Err(SecretError(format!("{shown} is not valid UTF-8"))),
-        Some(Ok(value)) if value.is_empty() => Err(SecretError(format!("{shown} is empty"))),
+        None => Err(SecretError::new(format!("{shown} is not set"))),
+        Some(Err(_)) => Err(SecretError::new(format!("{shown} is not valid UTF-8"))),
+        Some(Ok(value)) if value.is_empty() => Err(SecretError::new(format!("{shown} is empty"))),
         Some(Ok(value)) => Ok(value.into()),
     }
 }
 
-fn from_command(argv: &[String]) -> Result<SecretString, SecretError> {
-    let [program, arguments @ ..] = argv else {
-        return Err(SecretError(
-            "the command is empty; give at least a program".to_owned(),
-        ));
-    };
-    let shown = format_args!("the command `{program}`");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| SecretError(format!("{shown} cannot be run: {error}")))?;
-    let printed = child.stdout.take().map(|mut output| read(&mut output, &shown));
-    let status = child
-        .wait()
-        .map_err(|error| SecretError(format!("{shown} was lost: {error}")))?;
-    if !status.success() {
-        return Err(SecretError(format!(
-            "{shown} failed ({status}); run it by hand to see why"
-        )));
-    }
-    match printed {
-        Some(bytes) => text(&bytes?, &shown),
-        None => Err(SecretError(format!("{shown} printed nothing"))),
-    }
+fn from_command(argv: &[String], limit: Duration) -> Result<SecretString, SecretError> {
+    let bytes = command::output(argv, MAX_BYTES, limit)?;
+    let program = argv.first().map_or("", String::as_str);
+    text(&bytes, &format_args!("the command `{program}`"))
 }
 
 fn read(source: &mut impl Read, shown: &dyn fmt::Display) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     match read_at_most(source, MAX_BYTES) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(SecretError(format!(
-            "{shown} gives more than {MAX_BYTES} bytes; that is no secret"
-        ))),
-        Err(error) => Err(SecretError(format!("cannot read {shown}: {error}"))),
+        Ok(None) => Err(SecretError::too_long(shown, MAX_BYTES)),
+        Err(error) => Err(SecretError::new(format!("cannot read {shown}: {error}"))),
     }
 }
 
 fn text(bytes: &[u8], shown: &dyn fmt::Display) -> Result<SecretString, SecretError> {
     let line = without_byte_order_mark(without_final_newline(bytes));
     match std::str::from_utf8(line) {
-        Ok("") => Err(SecretError(format!("{shown} gives an empty secret"))),
-        Ok(secret) if secret.bytes().any(|byte| byte == b'\n') => Err(SecretError(format!(
+        Ok("") => Err(SecretError::new(format!("{shown} gives an empty secret"))),
+        Ok(secret) if secret.bytes().any(|byte| byte == b'\n') => Err(SecretError::new(format!(
             "{shown} gives more than one line; leave only the secret in it, in one line"
         ))),
         Ok(secret) => Ok(secret.into()),
-        Err(_) => Err(SecretError(format!(
+        Err(_) => Err(SecretError::new(format!(
             "{shown} gives something that is not valid UTF-8"
         ))),
     }
@@ -246,6 +263,47 @@ mod tests {
         assert!(refusal(&command(&[])).contains("empty"));
         // Without a shell nothing is expanded.
         assert_eq!(resolved(&command(&["echo", "$HOME"])), "$HOME");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_takes_too_long_is_ended_with_all_that_it_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let pids = directory.path().join("pids");
+        let note = format!("echo $$ >> {0}; sleep 600 & echo $! >> {0}; ", pids.display());
+        for rest in [
+            // It prints nothing, ignores what would end it, prints but does not end, or leaves its output to another.
+            "wait",
+            "trap '' TERM; wait; sleep 600",
+            "echo canary; exec >&-; wait",
+            "echo canary; exit 0",
+        ] {
+            let late =
+                command(&["sh", "-c", &(note.clone() + rest)]).resolve_within(Duration::from_millis(300));
+            let late = late.unwrap_err();
+            assert_eq!(
+                (late.is_timeout(), late.to_string().as_str()),
+                (
+                    true,
+                    "the command `sh` gave no secret within 0.3 s, so nothing was sent"
+                ),
+                "{rest}"
+            );
+            let started = fs::read_to_string(&pids).unwrap();
+            for pid in started.lines() {
+                let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+                // What is not waited for by its parent is so by init, sooner or later.
+                let is_gone = || {
+                    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+                    stat.map_or(true, |stat| stat.contains(") Z "))
+                };
+                while !is_gone() {
+                    std::thread::yield_now();
+                }
+            }
+            fs::remove_file(&pids).unwrap();
+        }
+        assert!(!command(&["false"]).resolve().unwrap_err().is_timeout());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use repass_domain::PasswordService;
 
@@ -81,6 +82,13 @@ impl ServicesBuilder {
     /// Puts every change on record in this sink; and in the configured file, where there is one.
     pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.parts.sink = Some(sink);
+        self
+    }
+
+    /// How long each program that [gives a secret](crate::secret::SecretRef::Command) may take, at a
+    /// [reload](Services::reload) too. Default: [`COMMAND_TIMEOUT`](crate::secret::SecretRef::COMMAND_TIMEOUT).
+    pub fn secret_timeout(mut self, limit: Duration) -> Self {
+        self.parts.secret_timeout = limit;
         self
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use repass_adapter_kit::Offer;
 use repass_domain::PasswordService;
@@ -12,6 +13,7 @@ use super::UnknownProvider;
 use crate::config::{Config, ConfigError, Problems};
 use crate::guards::{AuditRecord, AuditSink, Guards, JsonLines, OwnRules, Turns};
 use crate::rules;
+use crate::secret::SecretRef;
 use crate::wiring;
 
 /// Where the configuration is, as often as it is read.
@@ -28,12 +30,24 @@ impl Default for Source {
 }
 
 /// What stays the same whenever the configuration changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parts {
     pub(super) made: Vec<(String, Arc<dyn PasswordService>)>,
     pub(super) sink: Option<Arc<dyn AuditSink>>,
+    pub(super) secret_timeout: Duration,
     // By provider. Calls that began before a reload still have theirs.
     turns: Mutex<BTreeMap<String, Arc<Turns>>>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            made: Vec::new(),
+            sink: None,
+            secret_timeout: SecretRef::COMMAND_TIMEOUT,
+            turns: Mutex::default(),
+        }
+    }
 }
 
 /// Ready services.
@@ -113,7 +127,7 @@ impl Parts {
                 guards = guards.own_rules(rules.clone());
                 built.own_rules.insert(name.to_owned(), rules);
             }
-            if let Some(mut wired) = wiring::provider(name, provider, problems) {
+            if let Some(mut wired) = wiring::provider(name, provider, self.secret_timeout, problems) {
                 wired.passwords = guards.around(wired.passwords);
                 built.providers.insert(name.to_owned(), wired);
             }

@@ -80,7 +80,7 @@ async fn check(global: &Global, output: &Output) -> Result<Exit, Stop> {
         return Ok(stop.exit());
     }
     let setup = Setup::load(global).await?;
-    let listed = providers::list(setup.config).await?;
+    let listed = providers::list(setup.config, global).await?;
     if output.json {
         output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
     } else {

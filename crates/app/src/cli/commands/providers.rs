@@ -20,7 +20,7 @@ pub(super) struct Listed {
 
 pub(in crate::cli) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
     let setup = Setup::load(global).await?;
-    let listed = list(setup.config).await?;
+    let listed = list(setup.config, global).await?;
     if output.json {
         output::object(&serde_json::json!({ "providers": listed }));
     } else {
@@ -30,7 +30,7 @@ pub(in crate::cli) async fn run(global: &Global, output: &Output) -> Result<Exit
 }
 
 /// Every provider of a configuration, told without its secrets.
-pub(super) async fn list(config: Config) -> Result<Vec<Listed>, Stop> {
+pub(super) async fn list(config: Config, global: &Global) -> Result<Vec<Listed>, Stop> {
     let default = config.default_provider().map(str::to_owned);
     let mut listed = Vec::new();
     for (name, provider) in config.providers() {
@@ -42,7 +42,7 @@ pub(super) async fn list(config: Config) -> Result<Vec<Listed>, Stop> {
             can: Capabilities::NONE,
         });
     }
-    let services = setup::build(config.without_secrets()).await?;
+    let services = setup::build(config.without_secrets(), global).await?;
     for listed in &mut listed {
         listed.can = services.get(&listed.name)?.capabilities();
     }

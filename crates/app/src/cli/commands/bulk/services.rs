@@ -32,7 +32,7 @@ pub(super) async fn provider(
     global: &Global,
     output: &Output,
 ) -> Result<Provider, Stop> {
-    let meant = setup.provider_called(name).await?;
+    let meant = setup.provider_called(name, global).await?;
     let policies = if rules {
         Rules::of(&meant, global, output).await?.both.policies().clone()
     } else {

@@ -23,7 +23,7 @@ pub(super) async fn fix(
     // Of the same host, so that no token goes where it did not go before.
     for candidate in &candidates {
         let there = config.clone().only(name).at(candidate);
-        let service = setup::build(there).await?.get(name)?;
+        let service = setup::build(there, global).await?.get(name)?;
         let budget = global.call_context().budget().min(Duration::from_secs(5));
         let answers = match service.policy(&CallContext::with_budget(budget)).await {
             Ok(_) => true,

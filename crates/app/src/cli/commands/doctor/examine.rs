@@ -23,7 +23,7 @@ pub(super) async fn provider(
         global,
     };
     let mut checks = Vec::new();
-    let (service, own_rules) = match wired(name, config.clone()).await? {
+    let (service, own_rules) = match wired(name, config.clone(), global).await? {
         Ok(wired) => wired,
         Err(error) => {
             let unread = error.problems().iter();
@@ -69,14 +69,17 @@ pub(super) async fn provider(
 type Wired = (Arc<dyn PasswordService>, Option<OwnRules>);
 
 // As the library would, but without guards: nothing that is tried here is a change to keep a record of.
-async fn wired(name: &str, config: Config) -> Result<Result<Wired, ConfigError>, Stop> {
-    let name = name.to_owned();
+async fn wired(name: &str, config: Config, global: &Global) -> Result<Result<Wired, ConfigError>, Stop> {
+    let (name, limit) = (name.to_owned(), global.secret_timeout());
     let wired = tokio::task::spawn_blocking(move || {
         let problems = Problems::default();
         let provider = config.providers().find(|(known, _)| *known == name);
         let wired = provider.and_then(|(name, provider)| {
             let rules = rules::wired(name, provider, &problems);
-            Some((wiring::provider(name, provider, &problems)?.passwords, rules))
+            Some((
+                wiring::provider(name, provider, limit, &problems)?.passwords,
+                rules,
+            ))
         });
         problems
             .into_result((wired, config), |(_, config)| config.origins())
@@ -99,6 +102,11 @@ struct Examiner<'a> {
 
 impl Examiner<'_> {
     fn unread(&self, problem: &crate::config::Problem) -> Check {
+        if problem.is_transient() {
+            let fix = "run the program by hand, without input; log in where it asks for that, or give it more time by \
+                       --timeout";
+            return Check::bad("secrets", Exit::Unavailable, problem.to_string(), fix.to_owned());
+        }
         let secret = problem.key().starts_with(&format!("{}.auth", self.key));
         let fix = if secret {
             format!(

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use repass_sandbox::Sandbox;
 use repass_sidecar::{Directory, Rules};
 
+use crate::cli::global::Global;
 use crate::cli::setup::{self, Setup};
 use crate::cli::stop::Stop;
 use crate::rules;
@@ -35,12 +36,12 @@ fn presets(config: &Config) -> BTreeMap<String, Option<Preset>> {
 
 impl Configured {
     /// Builds the services, which reads their secrets.
-    pub(super) async fn load(setup: Setup) -> Result<Self, Stop> {
+    pub(super) async fn load(setup: Setup, global: &Global) -> Result<Self, Stop> {
         let (config, file, sandbox) = setup.into_parts();
         let presets = RwLock::new(presets(&config));
         let services = match sandbox {
-            Some(_) => setup::build(config).await?,
-            None => setup::build_from(file.clone()).await?,
+            Some(_) => setup::build(config, global).await?,
+            None => setup::build_from(file.clone(), global).await?,
         };
         Ok(Self {
             services,

@@ -93,11 +93,11 @@ pub(in crate::cli) async fn run(
     let metrics = recorder()?;
     let setup = Setup::load(global).await?;
     let settle_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
-    let directory = Arc::new(Configured::load(setup).await?);
+    let directory = Arc::new(Configured::load(setup, global).await?);
     let options = Options {
         token,
         allowed_hosts: args.allow_host,
-        budget: global.call_context().budget(),
+        budget: global.budget(),
         max_in_flight: args.max_in_flight.get(),
         max_connections: limits::connections(args.max_connections.get(), args.max_in_flight.get()),
         settle_unknown,
@@ -179,17 +179,28 @@ async fn reloads(
     certificate: Option<&Certificate>,
     output: &Output,
 ) -> Infallible {
-    loop {
-        let done = tokio::select! {
-            _ = hangups.recv() => directory.reload().await.map(|()| "the configuration"),
-            done = Certificate::changed(certificate) => done.map(|()| "the certificate"),
-        };
-        match done {
-            Ok(what) => output.note(&format!("{what} was read anew")),
-            Err(stop) => {
-                for line in stop.lines() {
-                    output::error(&format!("kept what there was: {line}"));
-                }
+    let configuration = async {
+        loop {
+            hangups.recv().await;
+            let reloaded = directory.reload().await;
+            tell(reloaded, "the configuration", output);
+        }
+    };
+    // Beside it: a program that gives a secret may take its time.
+    let certificate = async {
+        loop {
+            tell(Certificate::changed(certificate).await, "the certificate", output);
+        }
+    };
+    tokio::join!(configuration, certificate).0
+}
+
+fn tell(reloaded: Result<(), Stop>, what: &str, output: &Output) {
+    match reloaded {
+        Ok(()) => output.note(&format!("{what} was read anew")),
+        Err(stop) => {
+            for line in stop.lines() {
+                output::error(&format!("kept what there was: {line}"));
             }
         }
     }

@@ -1,0 +1,127 @@
+//! Programs that are to give a secret, and do not end.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::binary::{Run, command, finish};
+use crate::serve::Serving;
+use crate::world::{ALICE, World, json};
+
+/// The token of both providers comes from a program that notes itself and what it starts, and then hangs.
+fn hang(world: &World) {
+    let program = "echo $$ >> pids; sleep 600 & echo $! >> pids; wait";
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = config.replace(
+        "{ file = \"token\" }",
+        &format!("{{ command = [\"sh\", \"-c\", \"{program}\"] }}"),
+    );
+    fs::write(world.path("repass.toml"), config).unwrap();
+}
+
+fn pids(folder: &Path) -> Vec<Pid> {
+    let noted = fs::read_to_string(folder.join("pids")).unwrap_or_default();
+    let noted: Vec<Pid> = noted
+        .lines()
+        .filter_map(|pid| Pid::from_raw(pid.parse().unwrap()))
+        .collect();
+    noted
+}
+
+fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} never came");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+// What has lost its parent is waited for by init, and until then is a zombie.
+fn assert_ended(folder: &Path) {
+    for pid in pids(folder) {
+        let stat = || fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        wait_for("its end", || {
+            test_kill_process(pid).is_err() || stat().map_or(true, |stat| stat.contains(") Z "))
+        });
+    }
+}
+
+#[test]
+fn a_command_that_gives_no_secret_within_the_budget_is_exit_7() {
+    let world = World::new();
+    hang(&world);
+    let late = "the command `sh` gave no secret within 0.5 s, so nothing was sent";
+    for (arguments, stdin) in [
+        (
+            &["--timeout", "500ms", "reset", ALICE, "--new-password-stdin"][..],
+            "New-Passw0rd-1\n",
+        ),
+        (&["--timeout", "500ms", "doctor"], ""),
+        (&["--timeout", "500ms", "config", "check"], ""),
+        (&["--timeout", "500ms", "serve", "--listen", "127.0.0.1:0"], ""),
+    ] {
+        let run = world.run(arguments, stdin);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert!(run.code == 7 && told.contains(late), "{run:?}");
+        assert!(pids(world.folder()).len() >= 2);
+        assert_ended(world.folder());
+        fs::remove_file(world.path("pids")).unwrap();
+    }
+    let run = world.run(
+        &[
+            "--json",
+            "--timeout",
+            "500ms",
+            "reset",
+            ALICE,
+            "--new-password-stdin",
+        ],
+        "New-Passw0rd-1\n",
+    );
+    let told = json(&run);
+    assert_eq!(
+        (&told["outcome"], &told["kind"]),
+        (&"not_applied".into(), &"unreachable".into())
+    );
+    // What else is wrong has to be mended in any case.
+    let run = world.run(
+        &["--timeout", "500ms", "reset", "", "--new-password-stdin"],
+        "New-Passw0rd-1\n",
+    );
+    assert!(run.code == 2 && run.stderr.contains(late), "{run:?}");
+    assert_eq!(world.requests(), 0);
+}
+
+#[test]
+fn an_interrupt_ends_the_command_too() {
+    let world = World::new();
+    hang(&world);
+    let mut command = command(world.folder());
+    command.args(["--timeout", "10m", "doctor"]);
+    let folder = world.folder().to_owned();
+    let child = thread::spawn(move || -> Run { finish(command, b"") });
+    wait_for("the program", || pids(&folder).len() == 2);
+    // The test runs several of them, but only one is the parent of that program.
+    let program = pids(&folder)[0].as_raw_nonzero();
+    let stat = fs::read_to_string(format!("/proc/{program}/stat")).unwrap();
+    let parent = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap();
+    kill_process(Pid::from_raw(parent.parse().unwrap()).unwrap(), Signal::INT).unwrap();
+    assert_eq!(child.join().unwrap().code, 130);
+    assert_ended(&folder);
+    assert_eq!(world.requests(), 0);
+}
+
+#[test]
+fn a_reload_that_waits_for_a_command_holds_nothing_up() {
+    let world = World::new();
+    let serving = Serving::local(&world);
+    hang(&world);
+    serving.signal(Signal::HUP);
+    wait_for("the program", || pids(world.folder()).len() == 2);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.end(), Some(0));
+    assert_ended(world.folder());
+}
