@@ -145,7 +145,7 @@ mod adapters {
     fn portal(bencher: Bencher) {
         let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(super::transport()));
         let service: Arc<dyn PasswordService> = Arc::new(service);
-        let change = PasswordChange::replace(user(GUID), password(), password());
+        let change = PasswordChange::change(user(GUID), password(), password());
         changes(bencher, &service, &change);
     }
 }

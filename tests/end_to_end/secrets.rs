@@ -136,7 +136,7 @@ fn in_the_logs_of_every_crate_around_the_library() {
             );
             let applied = zoom.reset(&cx, ALICE.parse().unwrap(), password(NEW)).await;
             let wrong = portal
-                .replace(&cx, ALICE_ID.parse().unwrap(), password(WRONG), password(NEW))
+                .change(&cx, ALICE_ID.parse().unwrap(), password(WRONG), password(NEW))
                 .await;
             format!(
                 "{applied:?} {wrong:?} {services:?} {zoom:?} {portal:?} {}",

@@ -151,7 +151,7 @@ impl Subject {
             Call::PortalReset => self.service("portal").reset(&cx, portal, new).await,
             Call::PortalChange => {
                 let portal_service = self.service("portal");
-                portal_service.replace(&cx, portal, secret(Which::Old), new).await
+                portal_service.change(&cx, portal, secret(Which::Old), new).await
             }
             Call::Naive => {
                 drop(new);

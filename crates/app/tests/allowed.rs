@@ -20,7 +20,7 @@ fn by_administrator() -> PasswordChange {
 fn by_the_user() -> PasswordChange {
     let current = Password::new("Alice-Start-7").unwrap();
     let new = Password::new("New-Passw0rd-1").unwrap();
-    PasswordChange::replace(ALICE.parse().unwrap(), current, new)
+    PasswordChange::change(ALICE.parse().unwrap(), current, new)
 }
 
 // The portal, which takes both.
@@ -59,8 +59,8 @@ async fn what_is_not_allowed_is_refused_before_anything_is_sent_and_the_rest_is_
         let sandbox = Sandbox::start().await.unwrap();
         let portal = services(&sandbox, allow).get("portal").unwrap();
         let can = portal.capabilities();
-        assert_eq!(can.administrator, allow == "reset");
-        assert_eq!(can.current_password, allow == "change");
+        assert_eq!(can.reset, allow == "reset");
+        assert_eq!(can.change, allow == "change");
 
         for error in refusals(&*portal, &refused).await {
             assert_eq!(error.kind(), ErrorKind::Unsupported);

@@ -280,7 +280,7 @@ async fn records_are_lines_of_json_without_secrets() {
     let service = guards.around(Slow::new(&["alice"]));
     let (cx, current) = (CallContext::default(), password("Canary-old"));
     let wrong = service
-        .replace(&cx, user("alice"), current, password("Canary-new"))
+        .change(&cx, user("alice"), current, password("Canary-new"))
         .await;
     assert_eq!(wrong.unwrap_err().kind(), ErrorKind::WrongCurrentPassword);
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

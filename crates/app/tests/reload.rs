@@ -194,7 +194,7 @@ async fn who_is_gone_sends_nothing_until_they_are_back() {
     assert_eq!(services.names(), ["other"]);
     assert!(services.get("zoom").is_err());
     assert_eq!(service.provider(), "zoom");
-    assert!(!service.capabilities().administrator);
+    assert!(!service.capabilities().reset);
     let refused = reset(&*service, "New-Passw0rd-1").await.unwrap_err();
     let update = ProfileUpdate::new(ALICE.parse().unwrap()).set("company", "Acme");
     let untouched = profiles.update_profile(&CallContext::default(), &update).await;

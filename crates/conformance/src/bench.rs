@@ -63,7 +63,7 @@ impl Bench {
                 } else {
                     self.world.password(n - 1)
                 };
-                PasswordChange::replace(self.world.user(), password(&before), new)
+                PasswordChange::change(self.world.user(), password(&before), new)
             }
         }
     }
@@ -72,7 +72,7 @@ impl Bench {
     pub(crate) fn unsupported(&self) -> Vec<PasswordChange> {
         let (user, new) = (self.world.user(), password(&self.world.password(1)));
         let reset = PasswordChange::reset(user.clone(), new.clone());
-        let replace = PasswordChange::replace(user, password(&self.world.current()), new);
+        let replace = PasswordChange::change(user, password(&self.world.current()), new);
         let taken = self.service.capabilities();
         let mut changes = vec![reset, replace];
         changes.retain(|change| taken.require(change.authority()).is_err());

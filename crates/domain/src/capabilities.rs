@@ -13,10 +13,12 @@ use crate::{Authority, Error, ErrorKind, PasswordChange};
     reason = "independent facts, not a state machine"
 )]
 pub struct Capabilities {
-    /// [`Authority::Administrator`] is taken.
-    pub administrator: bool,
-    /// [`Authority::CurrentPassword`] is taken.
-    pub current_password: bool,
+    /// A *reset* is taken: [`Authority::Administrator`]. Written as `administrator`.
+    #[serde(rename = "administrator")]
+    pub reset: bool,
+    /// A *change* is taken: [`Authority::CurrentPassword`]. Written as `current_password`.
+    #[serde(rename = "current_password")]
+    pub change: bool,
     /// [`PasswordService::resolve`](crate::PasswordService::resolve) can settle an unknown outcome.
     pub resolve: bool,
     /// [`PasswordService::policy`](crate::PasswordService::policy) tells the provider's rules.
@@ -30,22 +32,22 @@ pub struct Capabilities {
 impl Capabilities {
     /// A provider that can do nothing; add to it.
     pub const NONE: Self = Self {
-        administrator: false,
-        current_password: false,
+        reset: false,
+        change: false,
         resolve: false,
         policy: false,
         before_send: false,
     };
 
     /// Takes administrator resets as well.
-    pub const fn with_administrator(mut self) -> Self {
-        self.administrator = true;
+    pub const fn with_reset(mut self) -> Self {
+        self.reset = true;
         self
     }
 
     /// Takes changes proved by the current password as well.
-    pub const fn with_current_password(mut self) -> Self {
-        self.current_password = true;
+    pub const fn with_change(mut self) -> Self {
+        self.change = true;
         self
     }
 
@@ -83,11 +85,11 @@ impl Capabilities {
     pub fn require(self, authority: &Authority) -> Result<(), Error> {
         let (taken, hint) = match authority {
             Authority::Administrator => (
-                self.administrator,
+                self.reset,
                 "this provider takes no administrator reset; give the current password",
             ),
             Authority::CurrentPassword(_) => (
-                self.current_password,
+                self.change,
                 "this provider cannot check a current password; make it an administrator reset",
             ),
         };

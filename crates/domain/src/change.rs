@@ -12,12 +12,14 @@ pub enum Authority {
     CurrentPassword(Password),
 }
 
-/// One change of one user's password.
+/// One change of one user's password. Calls borrow it, so that the same value settles an unknown outcome:
+/// [`change_password`](crate::PasswordService::change_password) first, then
+/// [`resolve`](crate::PasswordService::resolve).
 ///
 /// ```
 /// use repass_domain::{Password, PasswordChange};
 ///
-/// let change = PasswordChange::replace(
+/// let change = PasswordChange::change(
 ///     "alice@example.com".parse()?,
 ///     Password::new("Old-Passw0rd")?,
 ///     Password::new("New-Passw0rd")?,
@@ -33,7 +35,7 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
-    /// The administrator sets a new password.
+    /// A *reset*: the administrator sets a new password.
     pub fn reset(user: UserId, new: Password) -> Self {
         Self {
             user,
@@ -42,8 +44,8 @@ impl PasswordChange {
         }
     }
 
-    /// The user replaces the current password by a new one.
-    pub fn replace(user: UserId, current: Password, new: Password) -> Self {
+    /// A *change*: the user proves the current password and sets a new one.
+    pub fn change(user: UserId, current: Password, new: Password) -> Self {
         Self {
             user,
             new,

@@ -81,6 +81,13 @@ impl fmt::Debug for CallContext {
     }
 }
 
+/// A call that may take this long: [`with_budget`](CallContext::with_budget).
+impl From<Duration> for CallContext {
+    fn from(budget: Duration) -> Self {
+        Self::with_budget(budget)
+    }
+}
+
 impl Default for CallContext {
     fn default() -> Self {
         Self::with_budget(Self::DEFAULT_BUDGET)

@@ -336,7 +336,7 @@ mod tests {
     fn scrubber(current: &str, new: &str) -> Scrubber<'static> {
         let password = |text| Password::new(text).unwrap();
         let user = "alice@example.com".parse().unwrap();
-        let change = PasswordChange::replace(user, password(current), password(new));
+        let change = PasswordChange::change(user, password(current), password(new));
         Scrubber::for_change(Box::leak(Box::new(change)))
     }
 

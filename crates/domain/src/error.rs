@@ -3,15 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Violation};
+use serde::{Serialize, Serializer};
+
+use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Rule, Violation};
 
 /// What went wrong ([`kind`](Error::kind)), and whether the password may have been changed all the
 /// same ([`effect`](Error::effect)). Branch on these two; there is no `is_retryable`, because that
 /// depends on what you are doing.
 ///
-/// `Display` is one sentence that a person can act on. Neither it nor `Debug` ever holds a
-/// password, a token or unscrubbed text of a provider. There is no `source`: foreign errors end at
-/// the adapter.
+/// `Display` is one sentence that an operator can act on: it may hold the provider's words, codes and
+/// ids. What an end user can be shown is [`user_message`](Self::user_message). Neither of them, `Debug` or
+/// `Serialize` ever holds a password, a token or unscrubbed text of a provider, so an error can be logged in each
+/// form. There is no `source`: foreign errors end at the adapter.
 ///
 /// ```
 /// use repass_domain::{Effect, Error, ErrorKind, Rule, Violation};
@@ -21,8 +24,10 @@ use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Violation}
 /// assert_eq!(error.effect(), Effect::NotApplied);
 /// assert_eq!(error.to_string(), "the new password is refused; it needs: at least 8 characters");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -34,6 +39,7 @@ struct Inner {
 }
 
 // An unknown outcome cannot be built without the attempt that settles it.
+#[derive(Clone)]
 enum Outcome {
     NotApplied,
     Unknown(Attempt),
@@ -130,6 +136,88 @@ impl Error {
         self.0.detail.as_ref()
     }
 
+    /// What can be shown to the user whose password it is: whole sentences in English that say whether anything
+    /// was changed and what to do, made only of fixed text, the rules that repass knows, the names of profile
+    /// fields and a number of seconds. It never holds words, codes, statuses or ids of the provider or the
+    /// configuration. For other languages, translate by [`kind`](Self::kind), [`effect`](Self::effect) and the
+    /// codes of [`violations`](Self::violations).
+    ///
+    /// ```
+    /// use repass_domain::{Error, ErrorKind, ProviderDetail, Rule, Violation};
+    ///
+    /// let detail = ProviderDetail { code: Some("1124".into()), ..ProviderDetail::default() };
+    /// let error = Error::refused(vec![Violation::of_provider(Rule::MinLength(8))]).with_detail(detail);
+    /// assert_eq!(
+    ///     error.user_message(),
+    ///     "Nothing was changed. Choose another password: it needs at least 8 characters."
+    /// );
+    /// assert!(error.to_string().contains("code 1124"));
+    /// ```
+    pub fn user_message(&self) -> String {
+        if self.effect() == Effect::Unknown {
+            return "It is not known yet whether the change was made. Do not try again until that is clear."
+                .to_owned();
+        }
+        let what_to_do = match self.0.kind {
+            ErrorKind::PasswordRefused => self.what_it_needs(),
+            ErrorKind::WrongCurrentPassword => "The current password is not right.".to_owned(),
+            ErrorKind::LockedOut => {
+                "The account is locked for now, after too many wrong passwords. Try again later.".to_owned()
+            }
+            ErrorKind::NotEligible => "This cannot be changed for this user here.".to_owned(),
+            ErrorKind::UserNotFound => "There is no such user.".to_owned(),
+            ErrorKind::InvalidRequest if !self.0.field_problems.is_empty() => {
+                let fields = self.0.field_problems.iter().map(FieldProblem::field);
+                format!("Correct these fields: {}.", fields.collect::<Vec<_>>().join(", "))
+            }
+            ErrorKind::RateLimited
+            | ErrorKind::Conflict
+            | ErrorKind::Unreachable
+            | ErrorKind::BudgetExhausted
+            | ErrorKind::ConnectionLost
+            | ErrorKind::TimedOut
+            | ErrorKind::ProviderFault => match self.0.retry_after {
+                Some(delay) => format!("Try again in {} seconds.", delay.as_secs_f64().ceil()),
+                None => "Try again later.".to_owned(),
+            },
+            ErrorKind::InvalidRequest
+            | ErrorKind::Unsupported
+            | ErrorKind::Unauthenticated
+            | ErrorKind::PermissionDenied
+            | ErrorKind::Misconfigured
+            | ErrorKind::UnexpectedAnswer
+            | ErrorKind::Internal => "Those who run this service have to look into it.".to_owned(),
+        };
+        format!("Nothing was changed. {what_to_do}")
+    }
+
+    fn what_it_needs(&self) -> String {
+        let mut needs = Vec::new();
+        for rule in self.0.violations.iter().map(Violation::rule) {
+            let text = match rule {
+                Rule::ChangesPerDay => {
+                    return "This password was changed too often within 24 hours. Try again tomorrow."
+                        .to_owned();
+                }
+                // Its code is the provider's own.
+                Rule::Other(_) => continue,
+                Rule::NotOneCharacter => "different characters".to_owned(),
+                Rule::NotCommon | Rule::NotBreached => "to be harder to guess".to_owned(),
+                Rule::NotCurrent => "to differ from the current one".to_owned(),
+                Rule::NotRecent(_) => "to differ from the recent ones".to_owned(),
+                known => known.to_string(),
+            };
+            if !needs.contains(&text) {
+                needs.push(text);
+            }
+        }
+        if needs.is_empty() {
+            "Choose another password: this one does not meet the rules.".to_owned()
+        } else {
+            format!("Choose another password: it needs {}.", needs.join(", "))
+        }
+    }
+
     /// What [`resolve`](crate::PasswordService::resolve) needs; present exactly when
     /// [`effect`](Self::effect) is [`Effect::Unknown`].
     pub fn attempt(&self) -> Option<&Attempt> {
@@ -150,6 +238,43 @@ impl fmt::Display for Error {
             write!(f, " ({detail})")?;
         }
         Ok(())
+    }
+}
+
+/// As an object of `outcome`, `kind`, `message` (the `Display`), `violations`, `field_problems`, `retry_after_seconds`
+/// (rounded up), `provider` (what it said) and `attempt`, without those that are not there. The words are those of
+/// `--json` and the audit.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            outcome: Effect,
+            kind: ErrorKind,
+            message: String,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            violations: &'a [Violation],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            field_problems: &'a [FieldProblem],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after_seconds: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            provider: Option<&'a ProviderDetail>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            attempt: Option<&'a Attempt>,
+        }
+
+        let rounded_up = |delay: Duration| delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        let shown = Shown {
+            outcome: self.effect(),
+            kind: self.0.kind,
+            message: self.to_string(),
+            violations: &self.0.violations,
+            field_problems: &self.0.field_problems,
+            retry_after_seconds: self.0.retry_after.map(rounded_up),
+            provider: self.0.detail.as_ref(),
+            attempt: self.attempt(),
+        };
+        shown.serialize(serializer)
     }
 }
 
@@ -188,6 +313,89 @@ mod tests {
         assert_eq!(lost.attempt().map(Attempt::provider), Some("zoom"));
         let refused = Error::refused(vec![Violation::of_caller(Rule::Digit)]);
         assert_eq!((refused.effect(), refused.attempt()), (Effect::NotApplied, None));
+    }
+
+    fn with_canaries(error: Error) -> Error {
+        error.with_detail(ProviderDetail {
+            status: Some(471),
+            code: Some("canary-code".into()),
+            message: Some("canary-words".into()),
+            tracking_id: Some("canary-id".into()),
+        })
+    }
+
+    #[test]
+    fn a_user_is_told_what_was_changed_and_nothing_of_the_provider_s() {
+        for kind in ErrorKind::ALL {
+            let message = "canary-message of the operator";
+            let not_applied = with_canaries(Error::not_applied(kind, message)).user_message();
+            assert!(
+                not_applied.starts_with("Nothing was changed. "),
+                "{kind}: {not_applied}"
+            );
+            let attempt = Attempt::new("canary-provider");
+            let unknown = with_canaries(Error::unknown(kind, message, attempt)).user_message();
+            assert!(unknown.starts_with("It is not known yet"), "{kind}: {unknown}");
+            for text in [not_applied, unknown] {
+                assert!(
+                    !text.contains("canary") && !text.contains("471"),
+                    "{kind}: {text}"
+                );
+                assert!(text.ends_with('.') && !text.contains('\n'), "{kind}: {text}");
+            }
+        }
+        let later = Error::not_applied(ErrorKind::RateLimited, "slow down");
+        let later = later.with_retry_after(Some(Duration::from_millis(1200)));
+        assert_eq!(
+            later.user_message(),
+            "Nothing was changed. Try again in 2 seconds."
+        );
+    }
+
+    #[test]
+    fn a_user_is_told_every_rule_once_and_no_code() {
+        let refused = |rules: &[Rule]| {
+            let provider = rules.iter().cloned().map(Violation::of_provider);
+            let own = rules.iter().cloned().map(Violation::of_caller);
+            Error::refused(provider.chain(own).collect()).user_message()
+        };
+        assert_eq!(
+            refused(&[
+                Rule::MinLength(8),
+                Rule::NotCurrent,
+                Rule::Other("CanaryRule".into())
+            ]),
+            "Nothing was changed. Choose another password: it needs at least 8 characters, to differ from the current \
+             one."
+        );
+        assert_eq!(
+            refused(&[Rule::Other("CanaryRule".into())]),
+            "Nothing was changed. Choose another password: this one does not meet the rules."
+        );
+        assert!(refused(&[Rule::ChangesPerDay]).ends_with("Try again tomorrow."));
+    }
+
+    #[test]
+    fn it_is_written_with_the_stable_words() {
+        let error = with_canaries(Error::refused(vec![Violation::of_provider(Rule::Digit)]));
+        let json = serde_json::to_value(error.clone()).unwrap();
+        assert_eq!(
+            (&json["outcome"], &json["kind"]),
+            (&"not_applied".into(), &"password_refused".into())
+        );
+        assert_eq!(json["violations"][0]["code"], "digit");
+        assert_eq!(json["message"], error.to_string());
+        assert_eq!(json["provider"]["code"], "canary-code");
+        assert!(
+            json.get("attempt").is_none() && json.get("retry_after_seconds").is_none(),
+            "{json}"
+        );
+        let lost = Error::unknown(ErrorKind::TimedOut, "late", Attempt::new("zoom"));
+        let json = serde_json::to_value(&lost).unwrap();
+        assert_eq!(
+            (&json["outcome"], &json["attempt"]["provider"]),
+            (&"unknown".into(), &"zoom".into())
+        );
     }
 
     #[test]

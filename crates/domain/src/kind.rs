@@ -1,10 +1,8 @@
 //! The kinds of failure, each with what to do about it.
 
-use std::fmt;
+use crate::word::words;
 
-use serde::{Serialize, Serializer};
-
-/// What happened. Whether the password may have been changed is told apart from it, by
+/// What happened. It is written and read (`Display`, `FromStr`, serde) as its [stable code](Self::as_str). Whether the password may have been changed is told apart from it, by
 /// [`Error::effect`](crate::Error::effect).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -109,14 +107,22 @@ impl ErrorKind {
     }
 }
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(ErrorKind, "kind of error");
 
-impl Serialize for ErrorKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_back_from_its_code() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{kind}\""));
+            assert_eq!(serde_json::from_str::<ErrorKind>(&json).unwrap(), kind);
+        }
+        let unknown = "Canary".parse::<ErrorKind>().unwrap_err();
+        assert_eq!(unknown.to_string(), "not the word of any kind of error");
+        assert!(serde_json::from_str::<ErrorKind>("\"canary\"").is_err());
     }
 }

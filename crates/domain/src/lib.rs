@@ -36,9 +36,11 @@ mod policy;
 mod preflight;
 mod profile;
 mod service;
+mod text;
 mod unseen;
 mod user_id;
 mod violation;
+mod word;
 
 pub use capabilities::Capabilities;
 pub use change::{Authority, PasswordChange};
@@ -63,3 +65,4 @@ pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};
 pub use user_id::{InvalidUserId, UserId};
 pub use violation::{Certainty, Layer, Rule, Untypeable, Violation};
+pub use word::UnknownWord;

@@ -6,10 +6,12 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::word::words;
+
 /// What is known about a change that did not end in [`Changed`]. There is no third case, so it
-/// can be matched without a wildcard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// can be matched without a wildcard. It is written and read (`Display`, `FromStr`, serde) as its
+/// [word](Self::as_str).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// The old password is still the valid one, the profile as it was, as far as this call is
     /// concerned. Never guessed.
@@ -21,6 +23,8 @@ pub enum Effect {
 }
 
 impl Effect {
+    const ALL: [Self; 2] = [Self::NotApplied, Self::Unknown];
+
     /// `not_applied` or `unknown`, as in every machine-readable output.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,6 +33,8 @@ impl Effect {
         }
     }
 }
+
+words!(Effect, "effect");
 
 /// The provider said that it made the change: the new password is the valid one now, or the
 /// profile holds the new values.
@@ -58,11 +64,12 @@ impl Changed {
 
 /// One sending whose outcome is unknown: the evidence that
 /// [`resolve`](crate::PasswordService::resolve) needs, and nothing secret. It may be stored and
-/// read back.
+/// read back; its instant is written as RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     id: Uuid,
     provider: String,
+    #[serde(with = "instant")]
     at: SystemTime,
 }
 
@@ -113,5 +120,83 @@ impl fmt::Display for Resolution {
             Self::NotInPlace => "not in place",
             Self::StillUnknown => "still unknown",
         })
+    }
+}
+
+/// An instant as RFC 3339. What was stored as seconds and nanoseconds since the epoch is read too.
+mod instant {
+    use std::time::SystemTime;
+
+    use jiff::Timestamp;
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Epoch {
+            secs_since_epoch: i64,
+            nanos_since_epoch: i32,
+        },
+    }
+
+    pub(super) fn serialize<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = Timestamp::try_from(*at).map_err(S::Error::custom)?;
+        serializer.collect_str(&at)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        let at = match Written::deserialize(deserializer)? {
+            Written::Text(text) => text.parse::<Timestamp>(),
+            Written::Epoch {
+                secs_since_epoch,
+                nanos_since_epoch,
+            } => Timestamp::new(secs_since_epoch, nanos_since_epoch),
+        };
+        at.map(SystemTime::from)
+            .map_err(|_| D::Error::custom("the instant of an attempt is not one"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_read_back_in_both_forms_of_its_instant() {
+        let attempt = Attempt::new("zoom");
+        let json = serde_json::to_value(&attempt).unwrap();
+        let at = json["at"].as_str().unwrap();
+        assert!(at.starts_with("20") && at.ends_with('Z'), "{at}");
+        assert_eq!(serde_json::from_value::<Attempt>(json).unwrap(), attempt);
+        let id = attempt.id();
+        let read = |at: serde_json::Value| {
+            serde_json::from_value::<Attempt>(serde_json::json!({ "id": id, "provider": "zoom", "at": at }))
+        };
+        let old = serde_json::json!({ "secs_since_epoch": 1_764_200_000, "nanos_since_epoch": 5 });
+        assert_eq!(
+            read(old).unwrap(),
+            read("2025-11-26T23:33:20.000000005Z".into()).unwrap()
+        );
+        for bad in [
+            serde_json::json!({ "secs_since_epoch": i64::MAX, "nanos_since_epoch": 5 }),
+            serde_json::json!({ "secs_since_epoch": 1, "nanos_since_epoch": i32::MAX }),
+            serde_json::json!(7),
+            serde_json::json!("yesterday"),
+        ] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_effect_is_read_back_from_its_word() {
+        for effect in Effect::ALL {
+            assert_eq!(effect.to_string().parse(), Ok(effect));
+            let json = serde_json::to_string(&effect).unwrap();
+            assert_eq!(serde_json::from_str::<Effect>(&json).unwrap(), effect);
+        }
+        assert!("applied".parse::<Effect>().is_err());
     }
 }

@@ -1,9 +1,12 @@
 //! A password on its way to a provider.
 
 use std::fmt;
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
 
+use crate::text::{self, FromText};
 use crate::unseen::Unseen;
 use crate::{Error, Rule, Untypeable, Violation};
 
@@ -14,7 +17,7 @@ use crate::{Error, Rule, Untypeable, Violation};
 /// [`check_typeable`](Self::check_typeable). A current password need not be: it is what it is.
 ///
 /// It is wiped from memory when dropped, prints as `Password([REDACTED])`, and has no `Display`,
-/// `Serialize`, `Deserialize`, `PartialEq` or `Deref`: the only way to the text is
+/// `Serialize`, `PartialEq` or `Deref`: the only way to the text is
 /// [`ExposeSecret::expose_secret`], which this workspace bans by lint except where a provider's
 /// body is encoded.
 ///
@@ -120,6 +123,32 @@ impl Password {
     }
 }
 
+impl FromStr for Password {
+    type Err = InvalidPassword;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl FromText for Password {
+    const WHAT: &'static str = "the password";
+
+    type Invalid = InvalidPassword;
+
+    fn from_text(text: &str) -> Result<Self, Self::Invalid> {
+        Self::new(text)
+    }
+}
+
+/// Reads it as text. An error never quotes what was read. What the deserializer itself keeps of the text, such as the
+/// body of a request, is the caller's to wipe.
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer)
+    }
+}
+
 impl ExposeSecret<str> for Password {
     fn expose_secret(&self) -> &str {
         Self::text(&self.0)
@@ -220,6 +249,31 @@ mod tests {
             InvalidPassword::TooLong { bytes: 1025 }.to_string(),
             "the password is too long: 1025 bytes, at most 1024 are taken"
         );
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test compares made-up passwords")]
+    fn it_is_read_from_text_and_never_quoted() {
+        assert_eq!(
+            "canary-77".parse::<Password>().unwrap().expose_secret(),
+            "canary-77"
+        );
+        let read = |json: &str| serde_json::from_str::<Password>(json);
+        assert_eq!(read("\"canary-77\"").unwrap().expose_secret(), "canary-77");
+        assert_eq!(read("\"c\\u0061nary-77\"").unwrap().expose_secret(), "canary-77");
+        for json in [
+            "770077",
+            "-770077",
+            "77.0077",
+            "true",
+            "[770077]",
+            "{\"a\":770077}",
+            "null",
+            "\"\"",
+        ] {
+            let error = read(json).unwrap_err().to_string();
+            assert!(!error.contains("77") && !error.contains("true"), "{error}");
+        }
     }
 
     #[test]

@@ -66,7 +66,9 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
 }
 
-/// The two everyday calls, on every [`PasswordService`].
+/// The two everyday calls, on every [`PasswordService`]. They take user and passwords, and are over with them: to be
+/// able to settle an unknown outcome, make a [`PasswordChange`] and call
+/// [`change_password`](PasswordService::change_password), which borrows it.
 ///
 /// ```
 /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
@@ -74,7 +76,7 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
-/// service.replace(&CallContext::default(), "alice".parse()?, Password::new("old")?, Password::new("new")?).await?;
+/// service.change(&CallContext::default(), "alice".parse()?, Password::new("old")?, Password::new("new")?).await?;
 /// assert!(service.accepts("alice", "new"));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
@@ -88,18 +90,18 @@ pub trait PasswordServiceExt: PasswordService {
         self.change_password(cx, &PasswordChange::reset(user, new)).await
     }
 
-    /// The user replaces the current password.
+    /// The user proves the current password and sets a new one.
     ///
     /// # Errors
     /// As [`PasswordService::change_password`].
-    async fn replace(
+    async fn change(
         &self,
         cx: &CallContext,
         user: UserId,
         current: Password,
         new: Password,
     ) -> Result<Changed, Error> {
-        self.change_password(cx, &PasswordChange::replace(user, current, new))
+        self.change_password(cx, &PasswordChange::change(user, current, new))
             .await
     }
 }

@@ -5,6 +5,10 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroize as _;
+
+use crate::text::{self, FromText};
 
 /// A user as the provider names them: an e-mail address, a GUID, an opaque id.
 ///
@@ -75,6 +79,41 @@ impl FromStr for UserId {
 
     fn from_str(id: &str) -> Result<Self, Self::Err> {
         Self::new(id)
+    }
+}
+
+impl TryFrom<&str> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(id: &str) -> Result<Self, Self::Error> {
+        Self::new(id)
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(mut id: String) -> Result<Self, Self::Error> {
+        let user = Self::new(&id);
+        id.zeroize();
+        user
+    }
+}
+
+impl FromText for UserId {
+    const WHAT: &'static str = "the user id";
+
+    type Invalid = InvalidUserId;
+
+    fn from_text(text: &str) -> Result<Self, Self::Invalid> {
+        Self::new(text)
+    }
+}
+
+/// Reads it as text. An error never quotes what was read.
+impl<'de> Deserialize<'de> for UserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer)
     }
 }
 
@@ -175,6 +214,32 @@ mod tests {
             UserId::new(&long).unwrap_err(),
             InvalidUserId::TooLong { bytes: 10_240 }
         );
+    }
+
+    #[test]
+    fn it_comes_from_text_in_every_usual_way_and_is_never_quoted() {
+        let alice = UserId::new("alice@example.com").unwrap();
+        assert_eq!(UserId::try_from("alice@example.com").unwrap(), alice);
+        assert_eq!(UserId::try_from("alice@example.com".to_owned()).unwrap(), alice);
+        let read = |json: &str| serde_json::from_str::<UserId>(json);
+        assert_eq!(read("\"alice@example.com\"").unwrap(), alice);
+        assert_eq!(read("\"\\u0061lice@example.com\"").unwrap(), alice);
+        for json in [
+            "\"canary 77\"",
+            "770077",
+            "-770077",
+            "77.0077",
+            "true",
+            "[770077]",
+            "{\"a\":770077}",
+            "null",
+        ] {
+            let error = read(json).unwrap_err().to_string();
+            assert!(
+                !error.contains("77") && !error.contains("canary") && !error.contains("true"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

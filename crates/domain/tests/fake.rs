@@ -31,7 +31,7 @@ async fn a_change_is_applied_once_and_remembered() {
         .await
         .unwrap();
     service
-        .replace(&cx(), user("alice"), password("one"), password("two"))
+        .change(&cx(), user("alice"), password("one"), password("two"))
         .await
         .unwrap();
     assert!(service.accepts("alice", "two") && !service.accepts("alice", "one"));
@@ -46,7 +46,7 @@ async fn every_refusal_says_why_and_changes_nothing() {
         .with_user("alice", "old")
         .with_policy(policy);
     let wrong = service
-        .replace(&cx(), user("alice"), password("bad"), password("New-Passw0rd"))
+        .change(&cx(), user("alice"), password("bad"), password("New-Passw0rd"))
         .await;
     let nobody = service
         .reset(&cx(), user("nobody"), password("New-Passw0rd"))

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_change_carries_both_passwords() {
         let password_of = |text| Password::new(text).unwrap();
-        let change = PasswordChange::replace(ID.parse().unwrap(), password_of("o\"ld"), password_of("né\\w"));
+        let change = PasswordChange::change(ID.parse().unwrap(), password_of("o\"ld"), password_of("né\\w"));
         let request = password(change.user(), &change);
         assert_eq!(request.method(), &Method::POST);
         assert_eq!(request.path(), format!("/api/User/{ID}/changepassword"));

@@ -98,8 +98,8 @@ impl PasswordService for IdentityService {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
-            .with_administrator()
-            .with_current_password()
+            .with_reset()
+            .with_change()
             .with_resolve()
             .with_policy()
             .with_before_send()

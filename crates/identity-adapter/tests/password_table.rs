@@ -191,7 +191,7 @@ async fn change_over(transport: impl Transport) -> Result<Changed, Error> {
     let user = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01".parse().unwrap();
     let password = |text| Password::new(text).unwrap();
     service
-        .replace(
+        .change(
             &CallContext::default(),
             user,
             password("Old-Passw0rd-1"),

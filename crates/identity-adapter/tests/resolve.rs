@@ -19,7 +19,7 @@ fn password(text: &str) -> Password {
 }
 
 fn change(user: &str) -> PasswordChange {
-    PasswordChange::replace(
+    PasswordChange::change(
         user.parse().unwrap(),
         password("Old-Passw0rd"),
         password("New-Passw0rd"),

@@ -24,7 +24,7 @@ async fn change(answer: Answer) -> Result<Changed, Error> {
     let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
     let password = |text| Password::new(text).unwrap();
     service
-        .replace(
+        .change(
             &CallContext::default(),
             user(),
             password("Old-Passw0rd"),

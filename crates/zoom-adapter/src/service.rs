@@ -117,7 +117,7 @@ impl PasswordService for ZoomService {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
-            .with_administrator()
+            .with_reset()
             .with_resolve()
             .with_policy()
             .with_before_send()

@@ -218,7 +218,7 @@ async fn an_impossible_length_or_authority_sends_nothing() {
     }
     let current = Password::new("Old-Passw0rd").unwrap();
     let new = Password::new("New-Passw0rd").unwrap();
-    let change = PasswordChange::replace("alice@example.com".parse().unwrap(), current, new);
+    let change = PasswordChange::change("alice@example.com".parse().unwrap(), current, new);
     let error = service
         .change_password(&CallContext::default(), &change)
         .await

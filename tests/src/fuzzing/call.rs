@@ -26,7 +26,7 @@ pub(super) fn replace() -> PasswordChange {
 /// The same for another name of the user.
 pub(super) fn replace_of(user: &str) -> PasswordChange {
     let password = |text| Password::new(text).unwrap();
-    PasswordChange::replace(user.parse().unwrap(), password(OLD), password(NEW))
+    PasswordChange::change(user.parse().unwrap(), password(OLD), password(NEW))
 }
 
 /// What no text about this change may hold.

@@ -47,7 +47,7 @@ pub fn check(current: &str, new: &str) {
     assert!(!typeable || !new.chars().any(char::is_control), "{new:?}");
     let user = || GUID.parse().unwrap();
     let reset = PasswordChange::reset(user(), password.clone());
-    let replace = PasswordChange::replace(user(), old_password, password);
+    let replace = PasswordChange::change(user(), old_password, password);
 
     for (body, encoding) in [(BodyEncoding::FormData, "form"), (BodyEncoding::Json, "json")] {
         let config = ZoomConfig {

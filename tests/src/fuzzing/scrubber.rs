@@ -19,7 +19,7 @@ pub fn target(data: &[u8]) {
     let (Ok(password), Ok(current)) = (Password::new(&*new), Password::new(&*old)) else {
         return;
     };
-    let change = PasswordChange::replace(name, current, password);
+    let change = PasswordChange::change(name, current, password);
     let update = ProfileUpdate::new(change.user().clone())
         .set("first_name", &*new)
         .set("custom_attributes", [&*old]);

@@ -229,7 +229,7 @@ fn change(world: &World, provider: usize, user: &str, new: &str, by_user: bool) 
     if by_user {
         // What the user believes to be valid, which another change may have made wrong meanwhile.
         let current = world.providers[provider].current(user);
-        return PasswordChange::replace(id, parsed(&current), parsed(new));
+        return PasswordChange::change(id, parsed(&current), parsed(new));
     }
     PasswordChange::reset(id, parsed(new))
 }

@@ -35,7 +35,7 @@ async fn change(
     let (Ok(user), (Ok(current), Ok(new))) = (user.parse(), passwords) else {
         return (StatusCode::BAD_REQUEST, "no user id, or no password".to_owned());
     };
-    let Err(error) = service.replace(&CallContext::default(), user, current, new).await else {
+    let Err(error) = service.change(&CallContext::default(), user, current, new).await else {
         return (StatusCode::NO_CONTENT, String::new());
     };
     let status = match (error.effect(), error.kind()) {

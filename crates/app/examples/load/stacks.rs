@@ -108,8 +108,8 @@ impl Changes for Repass {
             .id
             .parse()
             .map_err(|error: repass::InvalidUserId| error.to_string())?;
-        let change = if self.0.capabilities().current_password {
-            PasswordChange::replace(user, password(&row.old)?, password(&row.new)?)
+        let change = if self.0.capabilities().change {
+            PasswordChange::change(user, password(&row.old)?, password(&row.new)?)
         } else {
             PasswordChange::reset(user, password(&row.new)?)
         };

@@ -46,7 +46,7 @@ pub(super) async fn prepare<'a>(
     };
     let service = meant.as_ref().map(|meant| &meant.service);
     // Without a service the flags still tell which passwords are meant.
-    let anything = Capabilities::NONE.with_administrator().with_current_password();
+    let anything = Capabilities::NONE.with_reset().with_change();
     let capabilities = service.map_or(anything, PasswordService::capabilities);
     let current = authority(capabilities).unwrap_or_else(|hint| {
         let provider = service.map(|service| service.provider().to_owned());
@@ -74,7 +74,7 @@ pub(super) async fn prepare<'a>(
                 None => generated(&meant, global, output).await?,
             };
             let change = match passwords.current {
-                Some(current) => PasswordChange::replace(user, current, new),
+                Some(current) => PasswordChange::change(user, current, new),
                 None => PasswordChange::reset(user, new),
             };
             Ok(Ready {

@@ -45,8 +45,8 @@ impl PasswordService for Allowed {
     fn capabilities(&self) -> Capabilities {
         let mut can = self.inner.capabilities();
         match self.allow {
-            Allow::Change => can.administrator = false,
-            Allow::Reset => can.current_password = false,
+            Allow::Change => can.reset = false,
+            Allow::Reset => can.change = false,
         }
         can
     }

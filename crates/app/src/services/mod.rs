@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(services.names(), ["portal", "zoom"]);
         assert_eq!(services.default_service().unwrap().provider(), "portal");
         assert_eq!(services.get("zoom").unwrap().provider(), "zoom");
-        assert!(services.get("zoom").unwrap().capabilities().administrator);
+        assert!(services.get("zoom").unwrap().capabilities().reset);
         assert_eq!(services.profile("zoom").unwrap().unwrap().provider(), "zoom");
         assert!(services.profile("portal").unwrap().is_none());
         assert!(services.profile("zom").is_err());

@@ -79,7 +79,7 @@ fn every_outcome_is_counted_once_and_nobody_is_named() {
         // Refused before anything is sent.
         reset(&*zoom, "weak").await.unwrap_err();
         let cx = CallContext::default();
-        let wrong = portal.replace(
+        let wrong = portal.change(
             &cx,
             ALICE.parse().unwrap(),
             Password::new("canary-wrong").unwrap(),

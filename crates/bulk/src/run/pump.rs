@@ -153,7 +153,7 @@ fn made_ready(
     };
     let user = work.user.clone();
     let change = match work.current.take() {
-        Some(current) => PasswordChange::replace(user, current, new),
+        Some(current) => PasswordChange::change(user, current, new),
         None => PasswordChange::reset(user, new),
     };
     Ok(Ready { work, change, batch })

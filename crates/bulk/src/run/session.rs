@@ -115,7 +115,7 @@ impl Session {
         let user = work.user.clone();
         let Some(new) = work.new.take() else { return };
         let change = match work.current.take() {
-            Some(current) => repass_domain::PasswordChange::replace(user, current, new),
+            Some(current) => repass_domain::PasswordChange::change(user, current, new),
             None => repass_domain::PasswordChange::reset(user, new),
         };
         self.call(Ready {

@@ -188,7 +188,7 @@ async fn a_new_password_is_trimmed_instead_of_refused() {
             let (user, new) = (change.user().clone(), Password::new(typed).unwrap());
             let change = match change.authority() {
                 Authority::Administrator => PasswordChange::reset(user, new),
-                Authority::CurrentPassword(current) => PasswordChange::replace(user, current.clone(), new),
+                Authority::CurrentPassword(current) => PasswordChange::change(user, current.clone(), new),
             };
             inner.change_password(&cx, &change).await
         })
@@ -266,7 +266,7 @@ async fn a_redirect_is_followed() {
 async fn more_is_sent_than_is_taken() {
     let subject = identity("bent", By::Administrator).await.bent(|_, inner| {
         Arc::new(Bent {
-            capabilities: Some(Capabilities::NONE.with_administrator().with_resolve()),
+            capabilities: Some(Capabilities::NONE.with_reset().with_resolve()),
             ..Bent::new(inner)
         })
     });

@@ -18,7 +18,7 @@ fn change(subject: &OverSandbox, world: &dyn World, n: usize) -> PasswordChange 
     match subject.by {
         By::Administrator => PasswordChange::reset(world.user(), new),
         By::CurrentPassword => {
-            PasswordChange::replace(world.user(), Password::new(world.current()).unwrap(), new)
+            PasswordChange::change(world.user(), Password::new(world.current()).unwrap(), new)
         }
     }
 }

@@ -34,7 +34,7 @@ fn change(place: &Place, by: By, n: u32) -> PasswordChange {
         By::Administrator => PasswordChange::reset(user, new),
         By::CurrentPassword => {
             let current = Password::new(repass_sandbox::numbered_password(n)).unwrap();
-            PasswordChange::replace(user, current, new)
+            PasswordChange::change(user, current, new)
         }
     }
 }

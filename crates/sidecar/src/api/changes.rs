@@ -124,7 +124,7 @@ pub(super) fn change_of(
     let current = values.optional("current_password", current);
     values.check()?;
     match (user, new, current) {
-        (Some(user), Some(new), Some(current)) => Ok(PasswordChange::replace(user, current, new)),
+        (Some(user), Some(new), Some(current)) => Ok(PasswordChange::change(user, current, new)),
         (Some(user), Some(new), None) => Ok(PasswordChange::reset(user, new)),
         _ => Err(invalid("the body is not whole")),
     }

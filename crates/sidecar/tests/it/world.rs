@@ -132,7 +132,7 @@ impl PasswordService for Scripted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_administrator()
+        Capabilities::NONE.with_reset()
     }
 
     async fn change_password(&self, _: &CallContext, _: &PasswordChange) -> Result<Changed, Error> {

@@ -28,7 +28,7 @@ pub(in crate::cli) async fn run(
     let given = args.new.given(global.yes)?;
     let ready = call::prepare(global, output, &args.user, given, |capabilities| {
         let hint = "this provider cannot check a current password; use `repass reset`";
-        if capabilities.current_password {
+        if capabilities.change {
             Ok(Some(&args.current))
         } else {
             Err(hint)

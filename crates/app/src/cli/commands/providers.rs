@@ -62,8 +62,8 @@ pub(super) fn print(listed: &[Listed]) {
     } in listed
     {
         let can = [
-            (can.administrator, "reset"),
-            (can.current_password, "change"),
+            (can.reset, "reset"),
+            (can.change, "change"),
             (can.resolve, "resolve"),
             (can.policy, "policy"),
         ];

@@ -26,11 +26,7 @@ pub(in crate::cli) async fn run(
     let given = args.new.given(global.yes)?;
     let ready = call::prepare(global, output, &args.user, given, |capabilities| {
         let hint = "this provider takes no administrator's reset; use `repass change`";
-        if capabilities.administrator {
-            Ok(None)
-        } else {
-            Err(hint)
-        }
+        if capabilities.reset { Ok(None) } else { Err(hint) }
     });
     let ready = ready.await?;
     if args.new.print {

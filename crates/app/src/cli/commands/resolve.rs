@@ -43,7 +43,7 @@ pub(in crate::cli) async fn run(
     signals: &Signals,
 ) -> Result<Exit, Stop> {
     let ready = call::prepare(global, output, &args.user, Some(&args.new), |capabilities| {
-        let by_user = args.current.is_given() || !capabilities.administrator;
+        let by_user = args.current.is_given() || !capabilities.reset;
         Ok(by_user.then_some(&args.current))
     });
     let ready = ready.await?;

@@ -118,7 +118,7 @@ fn change(step: &Step) -> Result<PasswordChange, Stop> {
     let made_up = |text| Password::new(text).map_err(|invalid| Stop::internal(invalid.to_string()));
     let user = UserId::new(step.user).map_err(|invalid| Stop::internal(invalid.to_string()))?;
     Ok(match step.current {
-        Some(current) => PasswordChange::replace(user, made_up(current)?, made_up(step.new)?),
+        Some(current) => PasswordChange::change(user, made_up(current)?, made_up(step.new)?),
         None => PasswordChange::reset(user, made_up(step.new)?),
     })
 }

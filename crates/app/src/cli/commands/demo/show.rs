@@ -105,7 +105,7 @@ pub(super) fn ledger(all: &[Told]) -> String {
 fn call(step: &Step) -> String {
     let user = step.user;
     match step.current {
-        Some(_) => format!("service.replace(&cx, \"{user}\", current, new)"),
+        Some(_) => format!("service.change(&cx, \"{user}\", current, new)"),
         None => format!("service.reset(&cx, \"{user}\", new)"),
     }
 }

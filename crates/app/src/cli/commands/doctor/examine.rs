@@ -48,7 +48,7 @@ pub(super) async fn provider(
         let told = "not asked: this kind of provider does not tell its rules";
         checks.push(Check::good("policy", told));
     }
-    if !can.administrator || provider.own.allow == Some(Allow::Change) {
+    if !can.reset || provider.own.allow == Some(Allow::Change) {
         let told = "not tried: no administrator reset is allowed here";
         checks.push(Check::good("reset", told));
         return Ok(checks);
@@ -214,7 +214,7 @@ mod tests {
         fn offer(&self, _name: &str, _transport: Arc<dyn Transport>) -> Offer {
             let kind = self.0;
             let mut service = MockPasswordService::new();
-            let can = Capabilities::NONE.with_administrator();
+            let can = Capabilities::NONE.with_reset();
             service.expect_capabilities().return_const(can);
             let answer = move || Err(Error::not_applied(kind, "so it is"));
             service.expect_change_password().returning(move |_, _| answer());
