@@ -21,6 +21,7 @@ fn on_a_small_disk(world: &World, kilobytes: u32, script: &str) -> Option<Run> {
         .args(["-rm", "sh", "-c", &mount])
         .current_dir(world.folder())
         .env("REPASS", env!("CARGO_BIN_EXE_repass"))
+        .env("REPASS_TEST_IN_FLIGHT_MS", "0")
         .env("RECIPIENT", RECIPIENT);
     Some(finish(command, b""))
 }

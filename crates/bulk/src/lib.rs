@@ -48,10 +48,10 @@ pub use dry::{dry_run, preflight};
 pub use input::{Input, LONGEST_ROW, Passwords};
 pub use journal::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub use problem::Problem;
-pub use provider::{Names, Provider};
+pub use provider::{Names, Provider, System};
 pub use report::{write_csv, write_html, write_json};
 pub use run::{
-    Ask, Canary, Controls, Event, Haste, OnUnknown, Operator, Progress, Run, SecretsTo, Source, Stopped,
-    Terms,
+    Ask, Canary, Controls, Event, Haste, IN_FLIGHT, OnUnknown, Operator, Progress, Run, SecretsTo, Source,
+    Stopped, Terms,
 };
 pub use secrets::{Key, Opened, Recipients, SecretState, States, open};

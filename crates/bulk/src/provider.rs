@@ -1,8 +1,12 @@
 //! The providers of a run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use repass_domain::{PasswordService, Policies, PreflightService};
+use serde::{Deserialize, Serialize};
+
+use crate::Problem;
 
 /// A provider as a run sees it.
 #[derive(Debug, Clone)]
@@ -11,6 +15,71 @@ pub struct Provider {
     pub(crate) policies: Policies,
     pub(crate) allowed: Option<f64>,
     pub(crate) preflight: Option<Arc<dyn PreflightService>>,
+    pub(crate) attempt_timeout: Option<Duration>,
+    system: Option<System>,
+}
+
+/// Which system a provider is: what makes it another one under the same name. A run is bound to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// The kind of provider, as a configuration names it.
+    pub kind: String,
+    /// The root of its API. Letter case of scheme and host and a slash at the end make no difference.
+    pub base_url: String,
+    /// The account or client there, where the credentials name one.
+    pub account: Option<String>,
+}
+
+impl System {
+    pub(crate) fn noted(text: &str) -> Result<Self, Problem> {
+        serde_json::from_str(text).map_err(|error| {
+            Problem::machine(format!("the journal was changed: it names no system: {error}"))
+        })
+    }
+
+    pub(crate) fn to_note(&self) -> String {
+        // It has no keys that are no strings.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// In what the other one differs, for people. An account that only one of them names is no difference: fixed
+    /// tokens name none.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut differ = |what: &str, before: &str, now: &str| {
+            differences.push(format!("its {what} is {now} and was {before}"));
+        };
+        if self.kind != other.kind {
+            differ("kind", &self.kind, &other.kind);
+        }
+        if place(&self.base_url) != place(&other.base_url) {
+            differ("base URL", &self.base_url, &other.base_url);
+        }
+        if let (Some(before), Some(now)) = (&self.account, &other.account)
+            && before != now
+        {
+            differ("account", before, now);
+        }
+        differences
+    }
+
+    /// The same, with an account that only an earlier one names.
+    pub(crate) fn after(&self, earlier: &Self) -> Self {
+        Self {
+            account: self.account.clone().or_else(|| earlier.account.clone()),
+            ..self.clone()
+        }
+    }
+}
+
+fn place(base_url: &str) -> String {
+    let trimmed = base_url.trim_end_matches('/');
+    let path = trimmed
+        .find("://")
+        .and_then(|scheme| Some(scheme + 3 + trimmed.get(scheme + 3..)?.find('/')?));
+    let (origin, path) = trimmed.split_at(path.unwrap_or(trimmed.len()));
+    format!("{}{path}", origin.to_ascii_lowercase())
 }
 
 impl Provider {
@@ -22,7 +91,27 @@ impl Provider {
             policies,
             allowed: None,
             preflight: None,
+            attempt_timeout: None,
+            system: None,
         }
+    }
+
+    /// The same with how long one sending may take there at most. Without it, a change that a crash has interrupted
+    /// counts as in flight for as long as its whole call might have taken.
+    pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// The same with which system it is, to which a run is then bound.
+    pub fn with_system(mut self, system: System) -> Self {
+        self.system = Some(system);
+        self
+    }
+
+    /// Its name, and which system it is, where that is known.
+    pub fn system(&self) -> Option<(&str, &System)> {
+        self.system.as_ref().map(|system| (self.name(), system))
     }
 
     /// The same with the rate that its limit allows, in changes a second. It is shown beside the rate that was
@@ -89,5 +178,45 @@ impl Names {
 
     pub(crate) fn name(&self, place: usize) -> &str {
         self.known.get(place).map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(kind: &str, base_url: &str, account: Option<&str>) -> System {
+        System {
+            kind: kind.to_owned(),
+            base_url: base_url.to_owned(),
+            account: account.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_system_is_told_by_kind_place_and_account() {
+        let before = system("zoom", "https://api.example/v2", Some("a1"));
+        for (now, expected) in [
+            (system("zoom", "https://API.example/v2/", Some("a1")), ""),
+            (system("zoom", "https://api.example/v2", None), ""),
+            (
+                system("zoom", "https://api.example/V2", Some("a1")),
+                "its base URL is https://api.example/V2 and was https://api.example/v2",
+            ),
+            (
+                system("zoom", "https://api.example:8443/v2", Some("a2")),
+                "its base URL is https://api.example:8443/v2 and was https://api.example/v2, its account is a2 and was a1",
+            ),
+            (
+                system("identity", "https://api.example/v2", None),
+                "its kind is identity and was zoom",
+            ),
+        ] {
+            assert_eq!(before.differences(&now).join(", "), expected);
+            assert_eq!(System::noted(&now.to_note()).unwrap(), now);
+        }
+        let token = system("zoom", "https://api.example/v2", None);
+        assert_eq!(token.after(&before).account.as_deref(), Some("a1"));
+        assert!(System::noted("{}").is_err());
     }
 }

@@ -141,6 +141,8 @@ impl World {
         command
             .args(arguments)
             .env_clear()
+            // So that a fresh password need not wait for a minute each time.
+            .env("REPASS_TEST_IN_FLIGHT_MS", "200")
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command

@@ -93,6 +93,18 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// The account or client that the credentials name, where they do.
+    #[cfg(feature = "cli")]
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Self::Bearer { .. } => None,
+            #[cfg(feature = "zoom")]
+            Self::ServerToServer(auth) => Some(&auth.account_id),
+            #[cfg(feature = "identity")]
+            Self::ClientCredentials(auth) => Some(&auth.client_id),
+        }
+    }
+
     fn check(&self, path: &str, problems: &Problems) {
         let judged = match self {
             Self::Bearer { .. } => Ok(()),

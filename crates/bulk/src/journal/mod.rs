@@ -1,10 +1,11 @@
 //! The journal: what is meant for each row, before it is done, and what became of it.
 //!
 //! An SQLite database without a secret in it. A row's life is `pending` → `sending` → `applied`, `not applied` or
-//! `unknown`. `sending` is durable before the request is made, so a row that is found `sending` after a crash is
-//! `unknown`, and a row that is found `pending` was never sent. Rows as they came in and what
+//! `unknown`. `sending` is durable before the request leaves, and only then: a row that is found `sending` after a
+//! crash is `unknown`, and a row that is found `pending` was never sent, or waited for its turn. Rows as they came in and what
 //! became of each are added, not rewritten in turn; which of them are begun is noted until each has its outcome.
 
+mod clock;
 mod facts;
 mod read;
 mod schema;
@@ -17,11 +18,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub(crate) use clock::{Clock, Moment};
 pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
 pub(crate) use facts::{Standing, State};
 use sending::Begun;
-pub(crate) use sending::{Ended, Started};
-pub(crate) use write::PASSING;
+pub(crate) use sending::{Ended, Sent, Started};
+pub(crate) use write::{Entries, PASSING};
 
 use crate::Problem;
 
@@ -31,12 +33,14 @@ pub(crate) struct Journal {
     connection: Connection,
     // What stands in the table `begun`.
     open: Vec<Begun>,
+    clock: Clock,
 }
 
 /// The same, read beside whoever writes it.
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: Connection,
+    clock: Clock,
 }
 
 impl Journal {
@@ -54,6 +58,7 @@ impl Journal {
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         let journal = Self::connect(path, OpenFlags::empty())?;
         schema::check(&journal.connection)?;
+        schema::migrate(&journal.connection)?;
         Ok(journal)
     }
 
@@ -65,6 +70,7 @@ impl Journal {
         Ok(Self {
             connection,
             open: Vec::new(),
+            clock: Clock::new(),
         })
     }
 }
@@ -77,7 +83,10 @@ impl Reader {
             .busy_timeout(std::time::Duration::from_secs(30))
             .map_err(unreadable)?;
         schema::check(&connection)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            clock: Clock::new(),
+        })
     }
 }
 

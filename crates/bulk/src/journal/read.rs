@@ -2,7 +2,9 @@
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{Facts, Outcome, Reader, Reason, Record, SessionFacts, Standing, State, Tally, unreadable};
+use super::{
+    Facts, Moment, Outcome, Reader, Reason, Record, SessionFacts, Standing, State, Tally, unreadable,
+};
 use crate::Problem;
 
 const STANDING: &str = "line, user, provider, state, unsettled, batch, attempts";
@@ -25,11 +27,62 @@ impl Reader {
         })
     }
 
-    /// The next rows behind a line that are to be sent, at most so many.
+    /// Which system a provider is, as it was noted.
+    pub(crate) fn identity(&self, provider: u64) -> Result<Option<String>, Problem> {
+        let sql = "SELECT identity FROM providers WHERE id = ?1";
+        let found = self.connection.query_row(sql, [provider], |row| row.get(0));
+        Ok(found.optional().map_err(unreadable)?.flatten())
+    }
+
+    /// For how many milliseconds nothing that was sent for a row can have been on its way from here; negative while
+    /// something can, and 0 where nothing is known of it.
+    pub(crate) fn quiet_for(&self, line: u64) -> Result<i64, Problem> {
+        let sql = "SELECT at, uptime, boot FROM in_flight WHERE line = ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let since = statement
+            .query_map([line], |row| {
+                let (at, uptime) = (row.get(0)?, row.get(1)?);
+                let boot: Option<String> = row.get(2)?;
+                Ok(self.clock.since(Moment { at, uptime }, boot.as_deref()))
+            })
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(unreadable)?;
+        Ok(since.into_iter().min().unwrap_or_default())
+    }
+
+    /// The next rows behind a line that have an unknown sending behind them and no later one that was applied.
+    pub(crate) fn to_reissue(&self, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
+        let sql = "SELECT r.line, r.user, r.provider, o.state, o.unsettled, o.batch, o.attempts
+                   FROM outcomes o JOIN rows r ON r.line = o.line
+                   WHERE o.line > ?1 AND (o.state = 4 OR (o.unsettled AND o.state IN (0, 3)))
+                   ORDER BY o.line LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let rows = statement.query_map(params![behind, most], standing);
+        rows.and_then(Iterator::collect).map_err(unreadable)
+    }
+
+    /// Of how many rows it is not known which password holds, those included of which one was applied after one
+    /// that is unknown.
+    pub(crate) fn to_settle(&self) -> Result<u64, Problem> {
+        let sql = "SELECT count(*) FROM outcomes WHERE state = 4 OR unsettled";
+        self.connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(unreadable)
+    }
+
+    /// The batches of a row's earlier passwords of which nobody knows whether they were set, the last one first.
+    pub(crate) fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, Problem> {
+        let sql = "SELECT batch FROM earlier WHERE line = ?1 AND state IN (1, 4) ORDER BY batch DESC";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let batches = statement.query_map([line], |row| row.get(0));
+        batches.and_then(Iterator::collect).map_err(unreadable)
+    }
+
+    /// The next rows behind a line that are to be sent, at most so many. None that an unknown sending stands behind.
     pub(crate) fn to_send(&self, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
         let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
                    FROM rows r LEFT JOIN outcomes o ON o.line = r.line
-                   WHERE r.line > ?1 AND coalesce(o.state, 0) = 0
+                   WHERE r.line > ?1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0)
                        AND (r.line > (SELECT coalesce(max(last), 0) FROM begun)
                             OR NOT EXISTS (SELECT 1 FROM begun b WHERE r.line BETWEEN b.first AND b.last))
                    ORDER BY r.line LIMIT ?2";
@@ -109,7 +162,8 @@ impl Reader {
     /// Why rows are not applied or unknown, the most frequent reason first.
     pub(crate) fn reasons(&self) -> Result<Vec<Reason>, Problem> {
         self.all(
-            "SELECT state, unsettled, kind, code, min(message), count(*) FROM standings WHERE state NOT IN (0, 2) OR unsettled
+            "SELECT state, unsettled, kind, code, min(message), count(*) FROM standings
+             WHERE state <> 2 AND (state <> 0 OR unsettled)
              GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
             |row| {
                 Ok(Reason {

@@ -18,7 +18,10 @@ pub(super) const DURABLE: &str = "
 pub(super) const TABLES: &str = "
     BEGIN;
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE providers (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, allowed REAL) STRICT;
+    CREATE TABLE providers (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, allowed REAL,
+        identity TEXT,                -- which system it is, as JSON
+        longest INTEGER               -- how long one sending may take, in milliseconds
+    ) STRICT;
     CREATE TABLE sessions (id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER) STRICT;
     -- What came in, and is not changed.
     CREATE TABLE rows (line INTEGER PRIMARY KEY, user TEXT, provider INTEGER) STRICT;
@@ -29,7 +32,9 @@ pub(super) const TABLES: &str = "
         last INTEGER NOT NULL,
         batch INTEGER NOT NULL,       -- with which their passwords were sealed
         session INTEGER NOT NULL,
-        at INTEGER NOT NULL           -- in milliseconds since 1970
+        at INTEGER NOT NULL,          -- in milliseconds since 1970
+        uptime INTEGER NOT NULL,      -- the same, in milliseconds since the boot
+        boot TEXT                     -- which boot that is
     ) STRICT;
     -- What became of the last sending that has ended, and of rows that cannot be sent.
     CREATE TABLE outcomes (
@@ -49,6 +54,10 @@ pub(super) const TABLES: &str = "
     -- Sendings before the last one, of rows that were sent more than once.
     CREATE TABLE earlier (line INTEGER NOT NULL, batch INTEGER NOT NULL, state INTEGER NOT NULL,
         PRIMARY KEY (line, batch)) STRICT, WITHOUT ROWID;
+    -- Of rows with an unknown sending behind them: until when something of it may have been on its way from here.
+    -- Probes count for themselves, because some of them set the password.
+    CREATE TABLE in_flight (line INTEGER NOT NULL, probe INTEGER NOT NULL, at INTEGER NOT NULL,
+        uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
     -- Where each row stands. One that was begun and has no outcome is being sent, or was when all ended.
     CREATE VIEW standings AS
         SELECT r.line, r.user, r.provider,
@@ -64,16 +73,41 @@ pub(super) const TABLES: &str = "
             LEFT JOIN outcomes o ON o.line = r.line
             LEFT JOIN begun b ON b.id = iif(coalesce(o.state, 0) = 0 AND r.line <= (SELECT max(last) FROM begun),
                 (SELECT max(id) FROM begun WHERE r.line BETWEEN first AND last), NULL);
-    PRAGMA user_version = 2;
+    PRAGMA user_version = 3;
     COMMIT;
 ";
 
-const VERSION: i64 = 2;
+// What format 2 does not have. Of its boots nothing is known, so the wall clock is asked.
+const FROM_2: &str = "
+    BEGIN;
+    ALTER TABLE providers ADD COLUMN identity TEXT;
+    ALTER TABLE providers ADD COLUMN longest INTEGER;
+    ALTER TABLE begun ADD COLUMN uptime INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE begun ADD COLUMN boot TEXT;
+    CREATE TABLE in_flight (line INTEGER NOT NULL, probe INTEGER NOT NULL, at INTEGER NOT NULL,
+        uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
+    INSERT INTO in_flight SELECT line, 0, finished, 0, NULL FROM outcomes WHERE state = 4 OR unsettled;
+    PRAGMA user_version = 3;
+    COMMIT;
+";
+
+const VERSION: i64 = 3;
+/// What this one reads too. It is made the current one when a run is gone on with.
+const BEFORE: i64 = 2;
+
+/// Brings a journal of the format before to the current one.
+pub(super) fn migrate(connection: &Connection) -> Result<(), Problem> {
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    match version {
+        Ok(BEFORE) => connection.execute_batch(FROM_2).map_err(super::unwritable),
+        _ => Ok(()),
+    }
+}
 
 pub(super) fn check(connection: &Connection) -> Result<(), Problem> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
-        Ok(VERSION) => Ok(()),
+        Ok(VERSION | BEFORE) => Ok(()),
         Ok(0) => Err(Problem::usage(
             "the journal is empty: the run was stopped before it began; start it anew",
         )),

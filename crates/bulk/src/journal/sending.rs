@@ -1,9 +1,9 @@
 //! What is written of a sending: that it was begun, and what became of it.
 
 use repass_domain::UserId;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::State;
+use super::{Clock, Moment, State};
 
 /// A row that is about to be sent.
 #[derive(Debug)]
@@ -13,8 +13,10 @@ pub(crate) struct Started<'a> {
     pub(crate) batch: u64,
     /// Of a row that is not in the journal yet: whose it is, and where.
     pub(crate) fresh: Option<(&'a UserId, u64)>,
-    /// It was sent before in this session, with an unknown outcome.
+    /// A sending of it has ended before, with an unknown outcome.
     pub(crate) again: bool,
+    /// It is begun already: its call sends a second time, because the first one certainly did nothing.
+    pub(crate) resent: bool,
 }
 
 /// What became of a sending, or of a probe.
@@ -27,6 +29,25 @@ pub(crate) struct Ended {
     pub(crate) message: Option<String>,
     pub(crate) tracking_id: Option<String>,
     pub(crate) at: i64,
+    pub(crate) sent: Sent,
+}
+
+/// What it is the end of.
+#[derive(Debug, Clone)]
+pub(crate) enum Sent {
+    /// A sending that is on record as begun.
+    Begun,
+    /// A row that was not begun: nothing was sent. Also whose and at which of the session's providers, if the
+    /// journal does not have the row yet.
+    Not(Option<(UserId, usize)>),
+    /// A row that was sent and not begun, by a service that did not wait for that, with the password of this batch.
+    Unrecorded(u64, Option<(UserId, usize)>),
+    /// A probe with the password of this batch.
+    Probed {
+        batch: u64,
+        /// Its own answer was lost, so it may still be on its way.
+        lost: bool,
+    },
 }
 
 /// Neighbours that were begun with one commit, and of which some have not ended.
@@ -42,85 +63,231 @@ pub(super) struct Begun {
     pub(super) left: usize,
 }
 
+impl Begun {
+    fn holds(&self, line: u64) -> bool {
+        (self.first..=self.last).contains(&line)
+    }
+}
+
 pub(super) const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM outcomes";
 const START_FRESH: &str = "INSERT INTO rows VALUES (?1, ?2, ?3)";
-const START: &str = "INSERT INTO begun (first, last, batch, session, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const KNOW: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
+const START: &str = "INSERT INTO begun (first, last, batch, session, at, uptime, boot)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+// Whether an earlier sending is unsettled stays as it is: one that is applied now says nothing about it.
 const END: &str = "INSERT INTO outcomes VALUES (?1, ?2, 0, ?8, 1, ?9, ?10, ?3, ?4, ?5, ?6, ?7)
-     ON CONFLICT DO UPDATE SET state = ?2, unsettled = unsettled AND ?2 <> 2, batch = ?8, attempts = attempts + 1,
+     ON CONFLICT DO UPDATE SET state = ?2, batch = ?8, attempts = attempts + 1,
          session = ?9, started = ?10, finished = ?3, kind = ?4, code = ?5, message = ?6, tracking_id = ?7
      WHERE state = 0";
+const END_UNBEGUN: &str = "INSERT INTO outcomes VALUES (?1, ?2, 0, ?8, ?9, ?10, 0, ?3, ?4, ?5, ?6, ?7)
+     ON CONFLICT DO UPDATE SET state = ?2, batch = iif(?9, ?8, batch), attempts = attempts + ?9, session = ?10,
+         finished = ?3, kind = ?4, code = ?5, message = ?6, tracking_id = ?7
+     WHERE state = 0";
 const END_PROBE: &str =
-    "UPDATE outcomes SET state = ?2, unsettled = unsettled AND ?2 <> 2, finished = ?3, kind = ?4, code = ?5,
-         message = ?6, tracking_id = ?7
+    "UPDATE outcomes SET state = ?2, unsettled = unsettled AND ?2 <> 2, batch = ?8, finished = ?3,
+         kind = ?4, code = ?5, message = ?6, tracking_id = ?7
      WHERE line = ?1";
+const IN_FLIGHT: &str = "INSERT INTO in_flight VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
+
+/// Notes until when something of a row may have been on its way.
+pub(super) fn in_flight(
+    transaction: &Transaction<'_>,
+    line: u64,
+    probe: bool,
+    until: Moment,
+    boot: Option<&str>,
+) -> rusqlite::Result<()> {
+    let mut note = transaction.prepare_cached(IN_FLIGHT)?;
+    note.execute(params![line, probe, until.at, until.uptime, boot])
+        .map(drop)
+}
 
 /// How many rows of each that is open have not ended now; those without any are no longer noted as begun.
 pub(super) fn end(
     transaction: &Transaction<'_>,
     ended: &[Ended],
     open: &[Begun],
+    (session, providers, clock): (u64, &[u64], &Clock),
 ) -> rusqlite::Result<Vec<usize>> {
     // Looked up once, not for each row.
     let mut sent = transaction.prepare_cached(END)?;
-    let mut probed = transaction.prepare_cached(END_PROBE)?;
     let mut left: Vec<usize> = open.iter().map(|begun| begun.left).collect();
+    let now = Moment::now();
     for row in ended {
         let (line, state, at) = (row.line, row.state as i64, row.at);
         let (kind, code, message, tracking_id) = (row.kind, &row.code, &row.message, &row.tracking_id);
-        // One that is sent again may stand in an older one as well.
-        let place = open
-            .iter()
-            .rposition(|begun| (begun.first..=begun.last).contains(&line));
-        if let Some(place) = place {
-            let Begun {
-                batch,
-                session,
-                at: started,
-                ..
-            } = open[place];
-            // Nothing is changed where it has its outcome already: then it does not end a second time.
-            let ended = sent.execute(params![
-                line,
-                state,
-                at,
-                kind,
-                code,
-                message,
-                tracking_id,
-                batch,
-                session,
-                started
-            ])?;
-            left[place] -= ended;
-            if ended == 1 {
+        match &row.sent {
+            Sent::Begun => {
+                // One that is sent again may stand in an older one as well.
+                let place = open.iter().rposition(|begun| begun.holds(line));
+                let changed = match place.map(|place| &open[place]) {
+                    Some(&Begun {
+                        batch,
+                        session,
+                        at: started,
+                        ..
+                    }) => sent.execute(params![
+                        line,
+                        state,
+                        at,
+                        kind,
+                        code,
+                        message,
+                        tracking_id,
+                        batch,
+                        session,
+                        started
+                    ])?,
+                    None => 0,
+                };
+                if changed == 1 {
+                    if let Some(place) = place {
+                        left[place] -= 1;
+                    }
+                } else if !has_ended(transaction, line)? {
+                    return Err(rusqlite::Error::StatementChangedRows(changed));
+                }
+            }
+            Sent::Not(fresh) | Sent::Unrecorded(_, fresh) => {
+                if let Some((user, place)) = fresh {
+                    let provider = providers.get(*place);
+                    let mut know = transaction.prepare_cached(KNOW)?;
+                    know.execute(params![line, user.expose(), provider])?;
+                }
+                let batch = match row.sent {
+                    Sent::Unrecorded(batch, _) => Some(batch),
+                    _ => None,
+                };
+                let mut unbegun = transaction.prepare_cached(END_UNBEGUN)?;
+                unbegun.execute(params![
+                    line,
+                    state,
+                    at,
+                    kind,
+                    code,
+                    message,
+                    tracking_id,
+                    batch.unwrap_or_default(),
+                    batch.is_some(),
+                    session
+                ])?;
+            }
+            Sent::Probed { batch, lost } => {
+                probed(transaction, row, *batch)?;
+                if *lost {
+                    in_flight(transaction, line, true, now, clock.boot())?;
+                } else {
+                    let mut forget =
+                        transaction.prepare_cached("DELETE FROM in_flight WHERE line = ?1 AND probe")?;
+                    forget.execute([line])?;
+                }
                 continue;
             }
         }
-        let changed = probed.execute(params![line, state, at, kind, code, message, tracking_id])?;
-        if changed != 1 {
-            return Err(rusqlite::Error::StatementChangedRows(changed));
+        if row.state == State::Unknown {
+            in_flight(transaction, line, false, now, clock.boot())?;
         }
     }
+    forget_ended(transaction, open, &left)?;
+    Ok(left)
+}
+
+// As after a commit that failed too late: it is told once more and does not end a second time.
+fn has_ended(transaction: &Transaction<'_>, line: u64) -> rusqlite::Result<bool> {
+    let mut ended = transaction.prepare_cached("SELECT 1 FROM outcomes WHERE line = ?1 AND state <> 0")?;
+    ended.exists([line])
+}
+
+fn forget_ended(transaction: &Transaction<'_>, open: &[Begun], left: &[usize]) -> rusqlite::Result<()> {
     let mut forget = transaction.prepare_cached("DELETE FROM begun WHERE id = ?1")?;
-    for (begun, left) in open.iter().zip(&left) {
+    for (begun, left) in open.iter().zip(left) {
         if *left == 0 {
             forget.execute([begun.id])?;
         }
     }
-    Ok(left)
+    Ok(())
 }
 
-/// Notes which rows are about to be sent.
+// What a probe found out about the password of this batch: the one that was sent last, or one before it.
+fn probed(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::Result<()> {
+    let line = row.line;
+    let known = transaction
+        .prepare_cached("SELECT batch, state FROM outcomes WHERE line = ?1")?
+        .query_row([line], |row| Ok((row.get::<_, u64>(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((last, before)) = known else {
+        return Err(rusqlite::Error::StatementChangedRows(0));
+    };
+    let before = State::of(before);
+    match (row.state, last == batch) {
+        // The provider has said before that this one was set. Now it is the one that holds.
+        (State::Applied, true) if before == State::Applied => {
+            transaction.execute("UPDATE outcomes SET unsettled = 0 WHERE line = ?1", [line])?;
+        }
+        // It was replaced since, by whomever: that the provider set it stays true.
+        (_, true) if before == State::Applied => {}
+        (State::Applied | State::NotApplied | State::Unknown, true) => settle(transaction, row, batch)?,
+        (State::Applied, false) => {
+            transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [line])?;
+            transaction.execute(
+                "DELETE FROM earlier WHERE line = ?1 AND batch = ?2",
+                params![line, batch],
+            )?;
+            settle(transaction, row, batch)?;
+        }
+        (State::NotApplied, false) => {
+            transaction.execute(
+                "UPDATE earlier SET state = ?3 WHERE line = ?1 AND batch = ?2",
+                params![line, batch, State::NotApplied as i64],
+            )?;
+            transaction.execute(
+                "UPDATE outcomes SET unsettled = EXISTS (SELECT 1 FROM earlier WHERE line = ?1 AND state IN (1, 4))
+                 WHERE line = ?1",
+                [line],
+            )?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn settle(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::Result<()> {
+    let mut probed = transaction.prepare_cached(END_PROBE)?;
+    probed
+        .execute(params![
+            row.line,
+            row.state as i64,
+            row.at,
+            row.kind,
+            row.code,
+            row.message,
+            row.tracking_id,
+            batch
+        ])
+        .map(drop)
+}
+
+/// Notes which rows are about to be sent. `left` is that of those that are open, as [`end`] leaves it.
 pub(super) fn start(
     transaction: &Transaction<'_>,
     started: &[Started<'_>],
-    session: u64,
-    at: i64,
+    (open, left): (&[Begun], &mut [usize]),
+    (session, clock): (u64, &Clock),
 ) -> rusqlite::Result<Vec<Begun>> {
     let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
     let mut start = transaction.prepare_cached(START)?;
     let mut count = transaction.prepare_cached("SELECT count(*) FROM rows WHERE line BETWEEN ?1 AND ?2")?;
+    let mut resent = false;
     for row in started {
+        if row.resent {
+            // The newer one stands for it from now on.
+            let place = open.iter().rposition(|begun| begun.holds(row.line));
+            let place = place.ok_or(rusqlite::Error::StatementChangedRows(0))?;
+            left[place] -= 1;
+            resent = true;
+            continue;
+        }
         if let Some((user, provider)) = row.fresh {
             start_fresh.execute(params![row.line, user.expose(), provider])?;
         }
@@ -132,6 +299,10 @@ pub(super) fn start(
             )?;
         }
     }
+    if resent {
+        forget_ended(transaction, open, left)?;
+    }
+    let now = Moment::now();
     // Most rows have neighbours, and this stands before every sending.
     let neighbours = |a: &Started<'_>, b: &Started<'_>| b.line == a.line + 1 && a.batch == b.batch;
     let mut all = Vec::new();
@@ -142,14 +313,22 @@ pub(super) fn start(
         if known != rows.len() {
             return Err(rusqlite::Error::StatementChangedRows(known));
         }
-        let id = start.insert(params![first, last, batch, session, at])?;
+        let id = start.insert(params![
+            first,
+            last,
+            batch,
+            session,
+            now.at,
+            now.uptime,
+            clock.boot()
+        ])?;
         all.push(Begun {
             id,
             first,
             last,
             batch,
             session,
-            at,
+            at: now.at,
             left: rows.len(),
         });
     }

@@ -8,7 +8,22 @@ fn started(line: u64, batch: u64, again: bool) -> Started<'static> {
         batch,
         fresh: None,
         again,
+        resent: false,
     }
+}
+
+fn commit(
+    journal: &mut Journal,
+    ended: &[Ended],
+    started: &[Started<'_>],
+    session: u64,
+) -> Result<(), Problem> {
+    let entries = Entries {
+        ended,
+        started,
+        ..Entries::default()
+    };
+    journal.commit(&entries, session)
 }
 
 /// Batch, state, attempts and whether an earlier sending is unsettled.
@@ -31,7 +46,7 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
         ..started(line, batch, false)
     };
     let all: Vec<_> = (1..=8).map(|line| fresh(line, 1)).collect();
-    journal.commit(&[], &[], &all, 1, 0).unwrap();
+    commit(&mut journal, &[], &all, 1).unwrap();
     journal
         .connection
         .execute_batch(
@@ -51,7 +66,7 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
         started(7, 6, false),
         fresh(9, 6),
     ];
-    journal.commit(&[], &[], &begun, 2, 0).unwrap();
+    commit(&mut journal, &[], &begun, 2).unwrap();
     let (left, sent) = ((1, State::Pending, 1, false), |batch| {
         (batch, State::Sending, 2, false)
     });
@@ -70,9 +85,9 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
 
     // One that is not there is not begun, and neither are the others.
     let absent = [started(8, 7, false), started(10, 7, false)];
-    assert!(journal.commit(&[], &[], &absent, 3, 0).is_err());
+    assert!(commit(&mut journal, &[], &absent, 3).is_err());
     let absent: Vec<_> = (8..=10).map(|line| started(line, 7, false)).collect();
-    assert!(journal.commit(&[], &[], &absent, 3, 0).is_err());
+    assert!(commit(&mut journal, &[], &absent, 3).is_err());
     assert_eq!(rows(&path), expected);
 }
 
@@ -85,6 +100,7 @@ fn ended(line: u64, state: State) -> Ended {
         message: None,
         tracking_id: None,
         at: 0,
+        sent: Sent::Begun,
     }
 }
 
@@ -107,11 +123,11 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
             ..started(line, 7, false)
         })
         .collect();
-    journal.commit(&[], &[], &all, 1, 0).unwrap();
+    commit(&mut journal, &[], &all, 1).unwrap();
     let unknown = [ended(2, State::Unknown), ended(3, State::Applied)];
-    journal.commit(&[], &unknown, &[], 1, 0).unwrap();
+    commit(&mut journal, &unknown, &[], 1).unwrap();
     // The first sending's neighbours are still under way.
-    journal.commit(&[], &[], &[started(2, 8, true)], 1, 0).unwrap();
+    commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
     assert_eq!(begun(&journal), (2, 2));
     let told = |journal: &Journal| {
         (
@@ -138,9 +154,7 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
 
     // Told twice, as after a commit that failed too late; it counts once, and its neighbours stay begun.
     for _ in 0..2 {
-        journal
-            .commit(&[], &[ended(2, State::NotApplied)], &[], 1, 0)
-            .unwrap();
+        commit(&mut journal, &[ended(2, State::NotApplied)], &[], 1).unwrap();
         let again = (8, State::NotApplied, 2, true);
         let expected = vec![
             first(State::Sending),
@@ -152,10 +166,8 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     }
     // What could not be written is what a crash leaves.
     let nobody = [ended(1, State::Applied), ended(9, State::Applied)];
-    assert!(journal.commit(&[], &nobody, &[], 1, 0).is_err());
-    journal
-        .commit(&[], &[ended(4, State::NotApplied)], &[], 1, 0)
-        .unwrap();
+    assert!(commit(&mut journal, &nobody, &[], 1).is_err());
+    commit(&mut journal, &[ended(4, State::NotApplied)], &[], 1).unwrap();
     journal.sweep(5).unwrap();
     let again = (8, State::NotApplied, 2, true);
     let expected = vec![
@@ -168,9 +180,14 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     let earlier = Reader::open(&path).unwrap().earlier(2, 7).unwrap();
     assert_eq!(earlier, Some(State::Unknown));
     // A probe settles it, and is no sending.
-    journal
-        .commit(&[], &[ended(1, State::Applied)], &[], 2, 0)
-        .unwrap();
+    let probe = Ended {
+        sent: Sent::Probed {
+            batch: 7,
+            lost: false,
+        },
+        ..ended(1, State::Applied)
+    };
+    commit(&mut journal, &[probe], &[], 2).unwrap();
     assert_eq!(rows(&path)[0], first(State::Applied));
 }
 
@@ -184,10 +201,10 @@ fn of_two_sendings_that_a_crash_leaves_the_last_one_counts() {
         fresh: Some((&user, 1)),
         ..started(line, 7, false)
     });
-    journal.commit(&[], &[], &all, 1, 0).unwrap();
+    commit(&mut journal, &[], &all, 1).unwrap();
     let lost = [ended(2, State::Unknown)];
-    journal.commit(&[], &lost, &[], 1, 0).unwrap();
-    journal.commit(&[], &[], &[started(2, 8, true)], 1, 0).unwrap();
+    commit(&mut journal, &lost, &[], 1).unwrap();
+    commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
     drop(journal);
     let expected = vec![(7, State::Sending, 1, false), (8, State::Sending, 2, true)];
     assert_eq!(rows(&path), expected);
@@ -196,4 +213,144 @@ fn of_two_sendings_that_a_crash_leaves_the_last_one_counts() {
     Journal::open(&path).unwrap().sweep(5).unwrap();
     let expected = vec![(7, State::Unknown, 1, false), (8, State::Unknown, 2, true)];
     assert_eq!(rows(&path), expected);
+}
+
+#[test]
+fn what_is_sent_twice_by_one_call_is_begun_once_more_and_ends_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    let user = UserId::new("ann").unwrap();
+    let all = [1, 2].map(|line| Started {
+        fresh: Some((&user, 1)),
+        ..started(line, 7, false)
+    });
+    commit(&mut journal, &[], &all, 1).unwrap();
+    let again = Started {
+        resent: true,
+        ..started(1, 7, false)
+    };
+    commit(&mut journal, &[], &[again], 1).unwrap();
+    assert_eq!(begun(&journal), (2, 2));
+    commit(&mut journal, &[ended(1, State::Applied)], &[], 1).unwrap();
+    assert_eq!(begun(&journal), (1, 1));
+    commit(&mut journal, &[ended(2, State::Applied)], &[], 1).unwrap();
+    assert_eq!(begun(&journal), (0, 0));
+    let expected = vec![(7, State::Applied, 1, false), (7, State::Applied, 1, false)];
+    assert_eq!(rows(&path), expected);
+    // One that is not begun is not sent once more.
+    let absent = Started {
+        resent: true,
+        ..started(2, 7, false)
+    };
+    assert!(commit(&mut journal, &[], &[absent], 1).is_err());
+}
+
+#[test]
+fn what_is_in_flight_is_known_to_a_later_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    let user = UserId::new("ann").unwrap();
+    let provider = journal.provider("zoom").unwrap();
+    journal.allow(provider, None, 30_000).unwrap();
+    let all = [1, 2, 3].map(|line| Started {
+        fresh: Some((&user, provider)),
+        ..started(line, 7, false)
+    });
+    commit(&mut journal, &[], &all, 1).unwrap();
+    let lost = [ended(1, State::Unknown)];
+    commit(&mut journal, &lost, &[], 1).unwrap();
+    // Two minutes pass; nothing is set back by it.
+    let pass = |journal: &Journal| {
+        journal
+            .connection
+            .execute_batch(
+                "UPDATE in_flight SET at = at - 120000, uptime = uptime - 120000;
+                 UPDATE begun SET at = at - 120000, uptime = uptime - 120000",
+            )
+            .unwrap();
+    };
+    pass(&journal);
+    // This one was begun shortly before the crash.
+    let late = Started {
+        resent: true,
+        ..started(3, 7, false)
+    };
+    commit(&mut journal, &[], &[late], 1).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path).unwrap();
+    journal.sweep(0).unwrap();
+    let quiet = |line| Reader::open(&path).unwrap().quiet_for(line).unwrap();
+    let second = 1000;
+    assert!((120 * second..200 * second).contains(&quiet(1)), "{}", quiet(1));
+    assert!((90 * second..170 * second).contains(&quiet(2)), "{}", quiet(2));
+    assert!((0..80 * second).contains(&quiet(3)), "{}", quiet(3));
+    assert_eq!(quiet(9), 0, "what is not known is not long ago");
+
+    // A probe that may set the password counts too, until it has an end.
+    let probing = Entries {
+        probing: &[(1, 30_000)],
+        ..Entries::default()
+    };
+    journal.commit(&probing, 2).unwrap();
+    assert!(quiet(1) < 0, "{}", quiet(1));
+    let probed = |lost| Ended {
+        sent: Sent::Probed { batch: 7, lost },
+        ..ended(1, State::Unknown)
+    };
+    commit(&mut journal, &[probed(true)], &[], 2).unwrap();
+    assert!((0..80 * second).contains(&quiet(1)), "{}", quiet(1));
+    commit(&mut journal, &[probed(false)], &[], 2).unwrap();
+    assert!((120 * second..200 * second).contains(&quiet(1)), "{}", quiet(1));
+}
+
+#[test]
+fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("format2.sql")).unwrap();
+    // Applied, unknown, being sent when it was killed, pending after a reissue that was stopped, and pending.
+    connection
+        .execute_batch(
+            "INSERT INTO facts VALUES ('begun', 'yes');
+             INSERT INTO providers VALUES (1, 'zoom', 60.0);
+             INSERT INTO sessions VALUES (1, 1000, NULL);
+             INSERT INTO rows VALUES (2, 'a', 1), (3, 'b', 1), (4, 'c', 1), (5, 'd', 1), (6, 'e', 1);
+             INSERT INTO begun VALUES (1, 4, 4, 7, 1, 1000);
+             INSERT INTO earlier VALUES (5, 7, 4);
+             INSERT INTO outcomes VALUES (2, 2, 0, 7, 1, 1, 1, 2000, NULL, NULL, NULL, NULL),
+                 (3, 4, 0, 7, 1, 1, 1, 2000, 'timed_out', NULL, NULL, NULL),
+                 (5, 0, 1, 7, 1, 1, 1, 2000, 'timed_out', NULL, NULL, NULL)",
+        )
+        .unwrap();
+    drop(connection);
+    let tally = |reader: &Reader| reader.tally().unwrap();
+    let expected = Tally {
+        rows: 5,
+        applied: 1,
+        not_applied: 0,
+        unknown: 3,
+        pending: 1,
+    };
+    let old = Reader::open(&path).unwrap();
+    assert_eq!(tally(&old), expected);
+    assert_eq!(old.standing(3).unwrap().unwrap().state, State::Unknown);
+    drop(old);
+    let mut journal = Journal::open(&path).unwrap();
+    journal.sweep(3000).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(tally(&reader), expected);
+    let lines = |rows: Vec<Standing>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
+    assert_eq!(lines(reader.to_send(0, 9).unwrap()), [6]);
+    assert_eq!(lines(reader.to_reissue(0, 9).unwrap()), [3, 4, 5]);
+    assert_eq!(reader.to_settle().unwrap(), 3);
+    // Since 1970, but no longer than this machine is up.
+    assert!(reader.quiet_for(3).unwrap() > 0 && reader.quiet_for(4).unwrap() > 0);
+    assert_eq!(reader.identity(1).unwrap(), None);
+    journal.identify(1, "x").unwrap();
+    assert_eq!(reader.identity(1).unwrap().as_deref(), Some("x"));
+    commit(&mut journal, &[], &[started(6, 8, false)], 2).unwrap();
+    drop(Journal::open(&path).unwrap());
 }

@@ -3,8 +3,8 @@
 use repass_domain::{ErrorKind, UserId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, start};
-use super::{Journal, Outcome, State, Tally, unwritable};
+use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, in_flight, start};
+use super::{Clock, Journal, Moment, Outcome, State, Tally, unwritable};
 use crate::Problem;
 use crate::input::{BadRow, Item};
 
@@ -34,6 +34,33 @@ const SWEEP: &str = "INSERT INTO outcomes
          session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
          code = NULL, message = excluded.message, tracking_id = NULL";
 
+// Where the provider's own limit is not known.
+const LONGEST: i64 = 600_000;
+const SWEEP_IN_FLIGHT: &str = "INSERT INTO in_flight
+     SELECT r.line, 0, b.at + coalesce(p.longest, ?2), b.uptime + coalesce(p.longest, ?2), b.boot
+     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+         LEFT JOIN providers p ON p.id = r.provider
+     WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
+     ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
+// Nothing leaves a process that is gone, and a wall clock that was ahead is not waited for.
+const NOTHING_LATER: &str = "UPDATE in_flight SET at = min(at, ?1),
+     uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
+
+/// What is written with one commit.
+#[derive(Debug, Default)]
+pub(crate) struct Entries<'a> {
+    /// Rows that cannot be sent.
+    pub(crate) bad: &'a [BadRow],
+    /// What became of rows.
+    pub(crate) ended: &'a [Ended],
+    /// Rows that are about to be sent.
+    pub(crate) started: &'a [Started<'a>],
+    /// Rows that are about to be probed, and how long that may take at most, in milliseconds.
+    pub(crate) probing: &'a [(u64, i64)],
+    /// The numbers of the session's providers.
+    pub(crate) providers: &'a [u64],
+}
+
 impl Journal {
     /// Notes a fact of the run.
     pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), Problem> {
@@ -61,11 +88,20 @@ impl Journal {
             .map_err(|error| Problem::machine(error.to_string()))
     }
 
-    /// Notes the rate that a provider allows.
-    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>) -> Result<(), Problem> {
-        let sql = "UPDATE providers SET allowed = ?2 WHERE id = ?1";
+    /// Notes the rate that a provider allows, and how long one sending may take there, in milliseconds.
+    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), Problem> {
+        let sql = "UPDATE providers SET allowed = ?2, longest = ?3 WHERE id = ?1";
         self.connection
-            .execute(sql, params![provider, rate])
+            .execute(sql, params![provider, rate, longest])
+            .map(drop)
+            .map_err(unwritable)
+    }
+
+    /// Notes which system a provider is.
+    pub(crate) fn identify(&self, provider: u64, identity: &str) -> Result<(), Problem> {
+        let sql = "UPDATE providers SET identity = ?2 WHERE id = ?1";
+        self.connection
+            .execute(sql, params![provider, identity])
             .map(drop)
             .map_err(unwritable)
     }
@@ -73,13 +109,15 @@ impl Journal {
     /// What a session that is no more left `sending` is unknown from now on.
     pub(crate) fn sweep(&mut self, at: i64) -> Result<(), Problem> {
         self.open.clear();
-        self.transaction(|transaction, _| {
+        self.transaction(|transaction, _, clock| {
             let begun: Vec<i64> = transaction
                 .prepare("SELECT id FROM begun ORDER BY id DESC")?
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             let mut sweep = transaction.prepare(SWEEP)?;
+            let mut in_flight = transaction.prepare(SWEEP_IN_FLIGHT)?;
             for id in begun {
+                in_flight.execute([id, LONGEST])?;
                 sweep.execute(params![
                     State::Unknown as i64,
                     at,
@@ -87,6 +125,8 @@ impl Journal {
                     id
                 ])?;
             }
+            let Moment { at, uptime } = Moment::now();
+            transaction.execute(NOTHING_LATER, params![at, uptime, clock.boot()])?;
             transaction.execute("DELETE FROM begun", []).map(drop)
         })
     }
@@ -108,38 +148,24 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Rows that were not applied for a passing reason are pending again. How many.
+    /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
+    /// behind. How many.
     pub(crate) fn try_again(&mut self) -> Result<usize, Problem> {
         let kinds: Vec<String> = PASSING.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
-            "state = {} AND kind IN ({})",
+            "state = {} AND NOT unsettled AND kind IN ({})",
             State::NotApplied as i64,
             kinds.join(", ")
         );
-        self.send_again(&which)
-    }
-
-    /// Rows whose outcome is unknown are pending again, and stay unsettled until they are applied. How many.
-    pub(crate) fn reissue(&mut self) -> Result<usize, Problem> {
-        let (unknown, refused) = (State::Unknown as i64, State::NotApplied as i64);
-        self.send_again(&format!(
-            "state = {unknown} OR (state = {refused} AND unsettled = 1)"
-        ))
-    }
-
-    fn send_again(&mut self, which: &str) -> Result<usize, Problem> {
-        self.transaction(|transaction, _| {
+        self.transaction(|transaction, _, _| {
             transaction.execute(&format!("{KEEP_EARLIER} WHERE {which}"), [])?;
-            transaction.execute(
-                &format!("UPDATE outcomes SET state = 0, unsettled = unsettled OR state = ?1 WHERE {which}"),
-                [State::Unknown as i64],
-            )
+            transaction.execute(&format!("UPDATE outcomes SET state = 0 WHERE {which}"), [])
         })
     }
 
     /// Takes rows in, those that are there already left alone. How many came in, and as what.
     pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, Problem> {
-        self.transaction(|transaction, _| {
+        self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Looked up once, not for each row.
             let mut insert = transaction.prepare_cached(TAKE_IN)?;
@@ -157,21 +183,29 @@ impl Journal {
         })
     }
 
-    /// In one commit: bad rows, what became of rows, and which rows are about to be sent. Durable when it returns.
-    pub(crate) fn commit(
-        &mut self,
-        bad: &[BadRow],
-        ended: &[Ended],
-        started: &[Started<'_>],
-        session: u64,
-        at: i64,
-    ) -> Result<(), Problem> {
-        let (begun, left) = self.transaction(|transaction, open| {
-            for bad in bad {
+    /// In one commit: bad rows, what became of rows, and which rows are about to be sent or probed. Durable when it
+    /// returns.
+    pub(crate) fn commit(&mut self, entries: &Entries<'_>, session: u64) -> Result<(), Problem> {
+        let (begun, left) = self.transaction(|transaction, open, clock| {
+            let at = Moment::now().at;
+            for bad in entries.bad {
                 insert_bad(transaction, bad, at)?;
             }
-            let left = end(transaction, ended, open)?;
-            let begun = start(transaction, started, session, at)?;
+            let mut left = end(
+                transaction,
+                entries.ended,
+                open,
+                (session, entries.providers, clock),
+            )?;
+            let begun = start(transaction, entries.started, (open, &mut left), (session, clock))?;
+            for (line, longest) in entries.probing {
+                let now = Moment::now();
+                let until = Moment {
+                    at: now.at + longest,
+                    uptime: now.uptime + longest,
+                };
+                in_flight(transaction, *line, true, until, clock.boot())?;
+            }
             Ok((begun, left))
         })?;
         // What is kept in mind is what is on the disk.
@@ -185,11 +219,15 @@ impl Journal {
 
     fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>, &[Begun]) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, &[Begun], &Clock) -> rusqlite::Result<T>,
     ) -> Result<T, Problem> {
-        let Self { connection, open } = self;
+        let Self {
+            connection,
+            open,
+            clock,
+        } = self;
         let done = connection.transaction().and_then(|transaction| {
-            let result = work(&transaction, open)?;
+            let result = work(&transaction, open, clock)?;
             transaction.commit()?;
             Ok(result)
         });

@@ -1,125 +1,236 @@
 //! One change, sent or probed, and what became of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use repass_domain::{
-    Attempt, CallContext, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
+    Attempt, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
 };
+use tokio::sync::mpsc;
 
 use super::controls::OnUnknown;
+use super::gate::{Ask, Gate};
 use super::now;
+use super::pump::Ready;
 use super::work::{Task, Work};
 use crate::Provider;
-use crate::journal::{Ended, State};
+use crate::journal::{Ended, Sent, State};
 
-/// A row whose sending or probe has ended. Its passwords are gone.
+/// A row whose sending or probe has ended. Its passwords are gone, but those that are probed once more.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) work: Work,
     pub(super) ended: Ended,
     /// The error's kind, if there was one.
     pub(super) kind: Option<ErrorKind>,
+    /// It was not sent, and stays as it was.
+    pub(super) untouched: bool,
+    /// It was told not to send: there is nothing to tell either.
+    pub(super) withheld: bool,
+    /// What a later probe may settle.
+    pub(super) probe_later: Option<PasswordChange>,
+}
+
+/// How all calls of a session are made.
+#[derive(Debug, Clone)]
+pub(super) struct Making {
+    pub(super) on_unknown: OnUnknown,
+    pub(super) budget: Duration,
+    pub(super) asks: mpsc::UnboundedSender<Ask>,
 }
 
 /// Sends a change, and settles it where that is wanted, or only settles it.
-pub(super) async fn make(
-    provider: Arc<Provider>,
-    work: Work,
-    change: PasswordChange,
-    on_unknown: OnUnknown,
-    cx: CallContext,
-) -> Done {
+pub(super) async fn make(provider: Arc<Provider>, ready: Ready, making: Making) -> Done {
+    let Ready { work, change, batch } = ready;
     let service = &provider.service;
+    let Making {
+        on_unknown,
+        budget,
+        asks,
+    } = making;
+    let awaits = service.capabilities().before_send;
+    let gate = Gate::of(&work, batch, asks);
+    let Some(cx) = gate.context(awaits, budget).await else {
+        return Done::withheld(work);
+    };
     if work.task == Task::Probe {
         let attempt = Attempt::new(provider.name());
         let probed = service.resolve(&cx, &attempt, &change).await;
-        return Done::probed(work, probed);
+        return Done::probed(work, batch, probed, &gate, change);
     }
-    let error = match service.change_password(&cx, &change).await {
+    let made = service.change_password(&cx, &change).await;
+    let error = match made {
         Ok(changed) => {
-            let tracking_id = changed.tracking_id().map(str::to_owned);
             let ended = Ended {
-                tracking_id,
+                tracking_id: changed.tracking_id().map(str::to_owned),
                 ..plain(work.line, State::Applied)
             };
-            return Done {
-                work,
-                ended,
-                kind: None,
-            };
+            return Done::new(work, ended, None).sent(&gate, batch);
         }
         Err(error) => error,
     };
-    let settled = match error.attempt() {
-        Some(attempt) if on_unknown == OnUnknown::Resolve && service.capabilities().resolve => {
-            service.resolve(&cx, attempt, &change).await.ok()
+    if error.effect() == Effect::NotApplied && gate.withheld() {
+        return Done::withheld(work);
+    }
+    let settles = on_unknown == OnUnknown::Resolve && service.capabilities().resolve;
+    let settled = match error.attempt().filter(|_| settles) {
+        Some(attempt) => {
+            let probe = gate.probe();
+            match probe.context(awaits, budget).await {
+                Some(cx) => service.resolve(&cx, attempt, &change).await.ok(),
+                None => None,
+            }
         }
-        _ => None,
+        None => None,
     };
-    Done::failed(work, &error, settled)
+    let mut done = Done::failed(work, &error, settled).sent(&gate, batch);
+    if settled == Some(Resolution::NotInPlace) {
+        done.work.batch = batch;
+        done.probe_later = Some(change);
+    }
+    done
 }
 
 impl Done {
+    fn new(work: Work, ended: Ended, kind: Option<ErrorKind>) -> Self {
+        Self {
+            work,
+            ended,
+            kind,
+            untouched: false,
+            withheld: false,
+            probe_later: None,
+        }
+    }
+
+    fn withheld(work: Work) -> Self {
+        let ended = plain(work.line, State::Pending);
+        Self {
+            untouched: true,
+            withheld: true,
+            ..Self::new(work, ended, None)
+        }
+    }
+
+    // What it is the end of, by what the journal has of it.
+    fn sent(mut self, gate: &Gate, batch: u64) -> Self {
+        let Work {
+            task, user, provider, ..
+        } = &self.work;
+        let fresh = || (*task == Task::SendFresh).then(|| (user.clone(), *provider));
+        self.ended.sent = if gate.granted() {
+            Sent::Begun
+        } else if self.ended.state == State::NotApplied {
+            // It was unknown before it was sent again, and it was not.
+            self.untouched = *task == Task::SendAgain;
+            Sent::Not(fresh())
+        } else {
+            Sent::Unrecorded(batch, fresh())
+        };
+        self
+    }
+
     fn failed(work: Work, error: &Error, settled: Option<Resolution>) -> Self {
         let told = told(work.line, error);
         let ended = match (error.effect(), settled) {
             (Effect::Unknown, Some(Resolution::InPlace)) => in_place(told),
+            // True when it was probed, and the change may still be on its way.
             (Effect::Unknown, Some(Resolution::NotInPlace)) => Ended {
-                state: State::NotApplied,
                 message: Some(format!(
-                    "{error}; a probe found that the new password is not in place"
+                    "{error}; a probe right after it did not find the new password in place, which is no proof yet: \
+                     the change may still take effect"
                 )),
                 ..told
             },
             _ => told,
         };
-        Self {
-            work,
-            ended,
-            kind: Some(error.kind()),
-        }
+        Self::new(work, ended, Some(error.kind()))
     }
 
-    fn probed(work: Work, probed: Result<Resolution, Error>) -> Self {
+    fn probed(
+        work: Work,
+        batch: u64,
+        probed: Result<Resolution, Error>,
+        gate: &Gate,
+        change: PasswordChange,
+    ) -> Self {
         let line = work.line;
+        let mut lost = false;
+        let mut probe_later = None;
         let (ended, kind) = match probed {
             Ok(Resolution::InPlace) => (in_place(plain(line, State::Applied)), None),
-            Ok(Resolution::NotInPlace) => (
+            Ok(Resolution::NotInPlace) if gate.late() => (
                 Ended {
                     kind: Some(ErrorKind::ConnectionLost.as_str()),
-                    message: Some("a probe found that the new password is not in place".to_owned()),
+                    message: Some(
+                        "a probe found that the new password is not in place, when nothing of the change could be on \
+                         its way any more"
+                            .to_owned(),
+                    ),
                     ..plain(line, State::NotApplied)
                 },
                 None,
             ),
+            Ok(Resolution::NotInPlace) => {
+                probe_later = Some(change);
+                (
+                    unsettled(
+                        line,
+                        "a probe did not find the new password in place, which is no proof yet: the change may still \
+                         take effect; probe again later",
+                    ),
+                    None,
+                )
+            }
             Ok(Resolution::StillUnknown) => (
-                Ended {
-                    kind: Some("unsettled"),
-                    message: Some("a probe could not tell whether the new password is in place".to_owned()),
-                    ..plain(line, State::Unknown)
-                },
+                unsettled(line, "a probe could not tell whether the new password is in place"),
                 None,
             ),
             // It says nothing about the sending before it.
-            Err(error) => (
-                Ended {
-                    state: State::Unknown,
-                    message: Some(format!("the probe failed: {error}")),
-                    ..told(line, &error)
-                },
-                Some(error.kind()),
-            ),
+            Err(error) => {
+                lost = error.effect() == Effect::Unknown;
+                (
+                    Ended {
+                        state: State::Unknown,
+                        message: Some(format!("the probe failed: {error}")),
+                        ..told(line, &error)
+                    },
+                    Some(error.kind()),
+                )
+            }
         };
-        Self { work, ended, kind }
-    }
-
-    /// A sending that was abandoned, or that broke inside.
-    pub(super) fn abandoned(work_line: u64, message: &str) -> Ended {
-        Ended {
-            kind: Some("interrupted"),
-            message: Some(message.to_owned()),
-            ..plain(work_line, State::Unknown)
+        let withheld = gate.withheld();
+        Self {
+            untouched: withheld,
+            withheld,
+            probe_later,
+            ..Self::new(
+                work,
+                Ended {
+                    sent: Sent::Probed { batch, lost },
+                    ..ended
+                },
+                kind,
+            )
         }
+    }
+}
+
+/// A sending or probe that was abandoned, or that broke inside.
+pub(super) fn abandoned(line: u64, message: &str, sent: Sent) -> Ended {
+    Ended {
+        kind: Some("interrupted"),
+        message: Some(message.to_owned()),
+        sent,
+        ..plain(line, State::Unknown)
+    }
+}
+
+fn unsettled(line: u64, message: &str) -> Ended {
+    Ended {
+        kind: Some("unsettled"),
+        message: Some(message.to_owned()),
+        ..plain(line, State::Unknown)
     }
 }
 
@@ -132,6 +243,7 @@ fn plain(line: u64, state: State) -> Ended {
         message: None,
         tracking_id: None,
         at: now(),
+        sent: Sent::Begun,
     }
 }
 

@@ -19,9 +19,15 @@ pub enum OnUnknown {
     Leave,
     /// Settle it with one probe, which may itself set the new password.
     Resolve,
-    /// Send the row once more, with a fresh password. Only where passwords are made.
+    /// Send the row once more, with a fresh password, when nothing of the first one can be in flight any more. Only
+    /// where passwords are made.
     Reissue,
 }
+
+/// How long a change may still take effect at the provider after the attempt that sent it has ended, in the answer or
+/// in none: 60 seconds. Until then a probe that does not find the new password in place proves nothing, and a fresh
+/// password could be overtaken by it.
+pub const IN_FLIGHT: Duration = Duration::from_secs(60);
 
 /// How a session goes about it.
 pub struct Controls {
@@ -36,6 +42,9 @@ pub struct Controls {
     pub max_unknown: Option<u64>,
     /// What to do about unknown ones.
     pub on_unknown: OnUnknown,
+    /// How long what was sent may still take effect at the provider after its attempt has ended:
+    /// [`IN_FLIGHT`], but in tests.
+    pub in_flight: Duration,
     /// After so many rows, wait for what they have become, and go on only if the answer is yes.
     pub canary: Option<Canary>,
 }
@@ -110,6 +119,7 @@ impl fmt::Debug for Controls {
             .field("max_failures", &self.max_failures)
             .field("max_unknown", &self.max_unknown)
             .field("on_unknown", &self.on_unknown)
+            .field("in_flight", &self.in_flight)
             .field("canary", &self.canary)
             .finish()
     }

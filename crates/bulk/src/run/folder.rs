@@ -11,7 +11,7 @@ use super::terms::{SecretsTo, Terms};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
 use crate::journal::{Facts, Journal, Reader, Reason, Record};
-use crate::{Outcome, Problem, Tally};
+use crate::{Outcome, Problem, System, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
@@ -228,13 +228,58 @@ impl Run {
         self.journal.try_again()
     }
 
-    /// Rows whose outcome is unknown are to be sent again with a fresh password. How many.
+    /// Of how many rows it is not known which password holds: those whose outcome is unknown, and those of which one
+    /// was applied after another that is unknown.
     ///
     /// # Errors
-    /// The journal cannot be written.
-    pub fn reissue(&mut self) -> Result<usize, Problem> {
-        self.journal.sweep(now())?;
-        self.journal.reissue()
+    /// The journal cannot be read.
+    pub fn to_settle(&self) -> Result<u64, Problem> {
+        self.reader()?.to_settle()
+    }
+
+    /// Binds the run to these systems, each under the name of its provider, and says which names were not bound
+    /// before. A name stays bound to the system of its first use, because a probe at another system, or a change
+    /// there, would say nothing about rows that were sent to the first. `moved` names those that are the same
+    /// system at another place.
+    ///
+    /// # Errors
+    /// A name is bound to another system and not moved; or the journal cannot be written.
+    pub fn bind(&mut self, systems: &[(&str, &System)], moved: &[String]) -> Result<Vec<String>, Problem> {
+        let reader = self.reader()?;
+        let mut bound = Vec::new();
+        let mut problems = Vec::new();
+        let mut fresh = Vec::new();
+        for (name, system) in systems {
+            let number = self.journal.provider(name)?;
+            let known = reader
+                .identity(number)?
+                .map(|text| System::noted(&text))
+                .transpose()?;
+            if let Some(known) = known {
+                let differences = known.differences(system);
+                if !differences.is_empty() && moved.iter().all(|moved| moved != name) {
+                    problems.push(format!(
+                        "the provider {name} is not the one that this run was begun with: {}",
+                        differences.join(", ")
+                    ));
+                }
+                bound.push((number, system.after(&known)));
+            } else {
+                fresh.push((*name).to_owned());
+                bound.push((number, (*system).clone()));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problem::usage(format!(
+                "{}; nothing was sent. Use the configuration that the run was begun with; only if it is the same system at \
+                 another place, with the same users, give --provider-moved NAME",
+                problems.join("; ")
+            )));
+        }
+        for (number, system) in bound {
+            self.journal.identify(number, &system.to_note())?;
+        }
+        Ok(fresh)
     }
 
     pub(super) fn reader(&self) -> Result<Reader, Problem> {

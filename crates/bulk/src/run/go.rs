@@ -6,6 +6,7 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::call::Making;
 use super::controls::{Controls, Operator, Stopped};
 use super::folder::Run;
 use super::now;
@@ -40,20 +41,23 @@ impl Run {
             Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
             None => None,
         };
+        let systems = providers.iter().filter_map(Provider::system);
+        self.bind(&systems.collect::<Vec<_>>(), &[])?;
         // Whatever a session before this one could not write.
         self.journal.sweep(now())?;
         let session = self.journal.begin_session(now())?;
-        let mut numbered = Vec::new();
+        let (mut numbers, mut longest) = (Vec::new(), Vec::new());
         for provider in &providers {
             let number = self.journal.provider(provider.name())?;
-            self.journal.allow(number, provider.allowed)?;
-            numbered.push((provider.clone(), number));
+            let attempt = provider.attempt_timeout.unwrap_or(controls.budget);
+            let attempt = i64::try_from(attempt.min(controls.budget).as_millis()).unwrap_or(i64::MAX / 4);
+            self.journal.allow(number, provider.allowed, attempt)?;
+            numbers.push(number);
+            longest.push(attempt);
         }
+        let named_as = providers.iter().map(|provider| provider.name().to_owned());
         let places = Places {
-            providers: numbered
-                .iter()
-                .map(|(provider, number)| (provider.name().to_owned(), *number))
-                .collect(),
+            providers: named_as.zip(numbers.iter().copied()).collect(),
         };
         let (feeds, fed) = mpsc::channel(4);
         let reader = self.reader()?;
@@ -69,7 +73,9 @@ impl Run {
         let pump = Pump {
             journal,
             secrets,
-            providers: numbered,
+            providers: providers.clone(),
+            numbers,
+            longest,
             session,
             owed: Vec::new(),
             lock,
@@ -77,6 +83,12 @@ impl Run {
         let pump = named("bulk-journal")
             .spawn(move || pump.run(&ordered))
             .map_err(|error| Problem::machine(format!("no thread for the journal: {error}")))?;
+        let (asking, asks) = mpsc::unbounded_channel();
+        let making = Making {
+            on_unknown: controls.on_unknown,
+            budget: controls.budget,
+            asks: asking,
+        };
         let session_of_rows = Session {
             providers: providers.into_iter().map(Arc::new).collect(),
             passwords: terms.passwords,
@@ -84,6 +96,8 @@ impl Run {
             operator,
             feeds: fed,
             orders,
+            asks,
+            making,
             state: Under::default(),
         };
         // On the runtime's own threads, where the calls are: from outside each call would cost two wake-ups. Dropped

@@ -3,6 +3,7 @@
 mod call;
 mod controls;
 mod folder;
+mod gate;
 mod go;
 mod order;
 mod pump;
@@ -13,7 +14,7 @@ mod terms;
 mod watch;
 mod work;
 
-pub use controls::{Ask, Canary, Controls, Haste, OnUnknown, Operator, Stopped};
+pub use controls::{Ask, Canary, Controls, Haste, IN_FLIGHT, OnUnknown, Operator, Stopped};
 pub use folder::Run;
 pub(crate) use folder::reader;
 pub use source::Source;

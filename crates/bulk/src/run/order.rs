@@ -2,30 +2,34 @@
 
 use tokio::sync::oneshot;
 
-use super::call::Done;
+use super::call::abandoned;
 use super::controls::Stopped;
+use super::gate::{Ask, Intent};
 use super::pump::{Batch, Order, Written};
 use super::session::{ABANDONED, SEALED_AT_ONCE, Session};
-use super::work::{Task, Work};
+use super::work::Work;
+use crate::journal::Sent;
 use crate::{Outcome, Problem};
 
 impl Session {
-    // Has everything written that waits for it, one order at a time, so that what comes meanwhile shares the next.
+    // Begins calls, and has everything written that waits for it, one order at a time, so that what comes meanwhile
+    // shares the next.
     pub(super) fn order(&mut self) {
-        if self.state.written.is_some() {
-            return;
-        }
+        self.wake();
         let concurrency = self.concurrency();
-        let seal = self.take_to_seal(concurrency);
-        let room = concurrency.saturating_sub(self.state.calls.len());
-        let mut begin = Vec::with_capacity(room.min(self.state.sealed.len()));
-        while begin.len() < room && self.taking() {
-            let Some(ready) = self.state.sealed.pop_front() else {
+        while self.state.calls.len() < concurrency && self.taking() {
+            let ready = self.state.probes.pop_front();
+            let Some(ready) = ready.or_else(|| self.state.sealed.pop_front()) else {
                 break;
             };
             self.state.begun += 1;
-            begin.push(ready);
+            self.call(ready);
         }
+        if self.state.written.is_some() {
+            return;
+        }
+        let seal = self.take_to_seal(concurrency);
+        let begin = self.take_asked();
         let state = &mut self.state;
         let batch = Batch {
             bad: std::mem::take(&mut state.bad),
@@ -46,7 +50,25 @@ impl Session {
         }
     }
 
-    // Rows for which sealed ones would run out while those are under way. Probes are made at once.
+    // Calls that wait to send. In a session that stops only those go on that have sent before: what is under way ends.
+    fn take_asked(&mut self) -> Vec<Intent> {
+        let stops = self.state.stopped.is_some();
+        let mut begin = Vec::with_capacity(self.state.asked.len());
+        for Ask { mut intent, answer } in self.state.asked.drain(..) {
+            let under_way = self.state.sending.contains(&intent.line);
+            intent.resent = under_way && !intent.probe;
+            if stops && !under_way {
+                // A call that is gone needs no answer.
+                let _ = answer.send(false);
+            } else {
+                begin.push(intent.clone());
+                self.state.granting.push(Ask { intent, answer });
+            }
+        }
+        begin
+    }
+
+    // Rows for which sealed ones would run out while those are under way.
     fn take_to_seal(&mut self, concurrency: usize) -> Vec<Work> {
         if self.state.sealed.len() >= concurrency || !self.taking() {
             return Vec::new();
@@ -56,44 +78,34 @@ impl Session {
             let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
             most = most.min(left.saturating_sub(self.state.sealed.len()));
         }
-        let mut seal = Vec::with_capacity(most.min(self.state.queue.len()));
-        while seal.len() < most {
-            let probes = self
-                .state
-                .queue
-                .front()
-                .is_some_and(|work| work.task == Task::Probe);
-            if probes && (self.state.calls.len() >= concurrency || !self.taking()) {
-                break;
-            }
-            match self.state.queue.pop_front() {
-                Some(work) if probes => {
-                    self.state.begun += 1;
-                    self.probe(work);
-                }
-                Some(work) => seal.push(work),
-                None => break,
-            }
-        }
-        seal
+        let most = most.min(self.state.queue.len());
+        self.state.queue.drain(..most).collect()
     }
 
     pub(super) fn written(&mut self, written: Result<Result<Written, Problem>, oneshot::error::RecvError>) {
         self.state.written = None;
+        let granting = std::mem::take(&mut self.state.granting);
         let gone = |_| Err(Problem::machine("the journal's thread is gone"));
         let written = match written.unwrap_or_else(gone) {
             Ok(written) => written,
+            // Those that ask are not answered, so they do not send.
             Err(problem) => return self.stop(Stopped::Problem(problem)),
         };
-        let abandoned = self.state.stopped == Some(Stopped::Abandoned);
-        for row in written.begun {
-            if abandoned {
-                // In the journal it is being sent, but nobody waits any more: it was not sent.
-                self.state.ended.push(Done::abandoned(row.work.line, ABANDONED));
-                self.operator.progress.moved(row.work.before, Outcome::Unknown);
-            } else {
-                self.call(row);
+        for Ask { intent, answer } in granting {
+            if self.state.stopped == Some(Stopped::Abandoned) {
+                // In the journal it is being sent, but its call is gone: it was not sent.
+                if !intent.probe && !intent.resent {
+                    let ended = abandoned(intent.line, ABANDONED, Sent::Begun);
+                    self.state.ended.push(ended);
+                    self.operator.progress.moved(intent.before, Outcome::Unknown);
+                }
+                continue;
             }
+            if !intent.probe {
+                self.state.sending.insert(intent.line);
+            }
+            // A call that is gone needs no answer; its end says what it was.
+            let _ = answer.send(true);
         }
         match written.sealed {
             Ok(sealed) => self.state.sealed.extend(sealed),

@@ -7,10 +7,10 @@ use std::sync::mpsc::Receiver;
 use repass_domain::{Error, Password, PasswordChange};
 use tokio::sync::oneshot;
 
-use super::now;
-use super::work::{Task, Work};
+use super::gate::Intent;
+use super::work::Work;
 use crate::input::BadRow;
-use crate::journal::{Ended, Journal, Started};
+use crate::journal::{Ended, Entries, Journal, Started};
 use crate::secrets::{Entry, SecretsFile};
 use crate::{Problem, Provider};
 
@@ -19,8 +19,8 @@ use crate::{Problem, Provider};
 pub(super) struct Batch {
     pub(super) bad: Vec<BadRow>,
     pub(super) ended: Vec<Ended>,
-    /// Rows whose passwords are sealed, and that are about to be sent.
-    pub(super) begin: Vec<Ready>,
+    /// Calls that are about to send.
+    pub(super) begin: Vec<Intent>,
     /// Rows whose passwords are to be made and sealed. They are sealed well ahead, so that sealing is shared by
     /// more rows than are under way at once; one that is never sent is no harm.
     pub(super) seal: Vec<Work>,
@@ -36,11 +36,9 @@ pub(super) struct Ready {
     pub(super) batch: u64,
 }
 
-/// What was written.
+/// What was written, besides that those that were to begin may send now.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// They may be sent now.
-    pub(super) begun: Vec<Ready>,
     pub(super) sealed: Result<Vec<Ready>, Problem>,
 }
 
@@ -53,7 +51,11 @@ pub(super) struct Order {
 pub(super) struct Pump {
     pub(super) journal: Journal,
     pub(super) secrets: Option<SecretsFile>,
-    pub(super) providers: Vec<(Provider, u64)>,
+    pub(super) providers: Vec<Provider>,
+    /// Their numbers in the journal.
+    pub(super) numbers: Vec<u64>,
+    /// How long one sending may take at each, in milliseconds.
+    pub(super) longest: Vec<i64>,
     pub(super) session: u64,
     /// What a full disk has kept from the journal until now.
     pub(super) owed: Vec<Ended>,
@@ -84,24 +86,39 @@ impl Pump {
             self.journal.note(super::READ_WHOLE, "yes")?;
         }
         Ok(Written {
-            begun: batch.begin,
             sealed: self.sealed(batch.seal),
         })
     }
 
-    fn commit(&mut self, bad: &[BadRow], begin: &[Ready]) -> Result<(), Problem> {
+    fn commit(&mut self, bad: &[BadRow], begin: &[Intent]) -> Result<(), Problem> {
         let started: Vec<Started<'_>> = begin
             .iter()
-            .map(|row| Started {
-                line: row.work.line,
-                batch: row.batch,
-                fresh: (row.work.task == Task::SendFresh)
-                    .then(|| (&row.work.user, self.providers[row.work.provider].1)),
-                again: row.work.task == Task::SendAgain,
+            .filter(|intent| !intent.probe)
+            .map(|intent| Started {
+                line: intent.line,
+                batch: intent.batch,
+                fresh: intent
+                    .fresh
+                    .as_ref()
+                    .filter(|_| !intent.resent)
+                    .map(|user| (user, self.numbers[intent.provider])),
+                again: intent.again && !intent.resent,
+                resent: intent.resent,
             })
             .collect();
-        self.journal
-            .commit(bad, &self.owed, &started, self.session, now())?;
+        let probing: Vec<(u64, i64)> = begin
+            .iter()
+            .filter(|intent| intent.probe)
+            .map(|intent| (intent.line, self.longest[intent.provider]))
+            .collect();
+        let entries = Entries {
+            bad,
+            ended: &self.owed,
+            started: &started,
+            probing: &probing,
+            providers: &self.numbers,
+        };
+        self.journal.commit(&entries, self.session)?;
         self.owed.clear();
         Ok(())
     }
@@ -113,7 +130,7 @@ impl Pump {
         let mut fresh: Vec<_> = self
             .providers
             .iter()
-            .map(|(provider, _)| provider.policies.passwords())
+            .map(|provider| provider.policies.passwords())
             .collect();
         let mut ready = Vec::with_capacity(rows.len());
         for work in rows {
@@ -129,7 +146,7 @@ impl Pump {
             .map(|row| Entry {
                 line: row.work.line,
                 user: row.work.user.expose(),
-                provider: providers[row.work.provider].0.name(),
+                provider: providers[row.work.provider].name(),
                 attempt: row.work.attempts + 1,
                 new: row.change.new_password(),
             })

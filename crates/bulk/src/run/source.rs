@@ -19,6 +19,9 @@ const AT_ONCE: usize = 64;
 pub enum Source {
     /// The journal: rows that are still to be sent, for which passwords are made.
     Journal,
+    /// The journal: rows that an unknown sending stands behind, to be sent again with a fresh password when nothing of
+    /// that can be in flight any more. Has to come before [`Journal`](Self::Journal).
+    Reissue,
     /// The input, which gives passwords: rows that are still to be sent, and those that the journal does not have
     /// yet. With `settle`, unknown rows are probed with the password that it gives.
     Input {
@@ -53,6 +56,7 @@ pub(super) fn feed(sources: Vec<Source>, journal: &Reader, places: &Places, send
     };
     let fed = sources.into_iter().try_for_each(|source| match source {
         Source::Journal => from_journal(journal, places, &mut out),
+        Source::Reissue => reissued(journal, places, &mut out),
         Source::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
         Source::Secrets { path, key } => open(&path, &key, |opened| {
             let probe = probe(opened, journal, places)?;
@@ -121,6 +125,23 @@ fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<
     }
 }
 
+fn reissued(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), Problem> {
+    let mut behind = 0;
+    loop {
+        let rows = journal.to_reissue(behind, 256)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        behind = last.line;
+        for row in rows {
+            let provider = places.of_number(row.provider)?;
+            let user = user(&row.user)?;
+            out.push(Feed::Work(Work {
+                quiet_for: journal.quiet_for(row.line)?,
+                ..work(&row, user, provider, None, None, Task::SendAgain)
+            }))?;
+        }
+    }
+}
+
 fn from_input(
     mut input: Input,
     settle: bool,
@@ -150,18 +171,18 @@ fn from_input(
             }
             Some(known) => {
                 let task = match known.state {
-                    State::Pending => Task::Send,
+                    State::Pending if !known.unsettled => Task::Send,
                     State::Unknown if settle => Task::Probe,
                     _ => continue,
                 };
-                out.push(Feed::Work(work(
-                    &known,
-                    row.user,
-                    provider,
-                    row.new,
-                    row.current,
-                    task,
-                )))?;
+                let quiet_for = match task {
+                    Task::Probe => journal.quiet_for(known.line)?,
+                    _ => 0,
+                };
+                out.push(Feed::Work(Work {
+                    quiet_for,
+                    ..work(&known, row.user, provider, row.new, row.current, task)
+                }))?;
             }
         }
     }
@@ -184,6 +205,10 @@ fn fresh(row: Row, provider: usize) -> Work {
         attempts: 0,
         before: Outcome::Pending,
         task: Task::SendFresh,
+        batch: 0,
+        more_unknown: false,
+        quiet_for: 0,
+        due: None,
     }
 }
 
@@ -204,27 +229,39 @@ fn work(
         attempts: row.attempts,
         before: Outcome::of(row.state, row.unsettled),
         task,
+        batch: row.batch,
+        more_unknown: false,
+        quiet_for: 0,
+        due: None,
     }
 }
 
-// Only the password that was sent last, and only if nobody knows what became of it.
+// The password that was sent last, if nobody knows whether it holds; and if it certainly does not, the one before it.
 fn probe(opened: Opened, journal: &Reader, places: &Places) -> Result<Option<Work>, Problem> {
     let Some(row) = journal.standing(opened.line)? else {
         return Ok(None);
     };
-    if row.state != State::Unknown || row.batch != opened.batch {
-        return Ok(None);
-    }
+    let last = row.batch == opened.batch;
+    let more_unknown = match row.state {
+        State::Unknown if last => row.unsettled,
+        State::Applied if last && row.unsettled => false,
+        State::NotApplied | State::Pending if row.unsettled => {
+            let earlier = journal.unknown_earlier(row.line)?;
+            if earlier.first() != Some(&opened.batch) {
+                return Ok(None);
+            }
+            earlier.len() > 1
+        }
+        _ => return Ok(None),
+    };
     let provider = places.of_number(row.provider)?;
     let new = password(opened.new_password)?;
-    Ok(Some(work(
-        &row,
-        user(&row.user)?,
-        provider,
-        Some(new),
-        None,
-        Task::Probe,
-    )))
+    Ok(Some(Work {
+        batch: opened.batch,
+        more_unknown,
+        quiet_for: journal.quiet_for(row.line)?,
+        ..work(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)
+    }))
 }
 
 fn password(secret: SecretString) -> Result<Password, Problem> {

@@ -15,6 +15,7 @@ pub struct Progress {
     unknown: AtomicU64,
     ended: AtomicU64,
     in_flight: AtomicU64,
+    waiting: AtomicU64,
 }
 
 impl Progress {
@@ -42,6 +43,11 @@ impl Progress {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many rows wait to be sent again, until nothing that was sent for them before can be in flight.
+    pub fn awaiting_reissue(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     pub(super) fn came(&self) {
         self.rows.fetch_add(1, Ordering::Relaxed);
     }
@@ -61,6 +67,11 @@ impl Progress {
 
     pub(super) fn flying(&self, count: usize) {
         self.in_flight
+            .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    pub(super) fn waiting(&self, count: usize) {
+        self.waiting
             .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
     }
 
@@ -84,6 +95,7 @@ impl From<Tally> for Progress {
             unknown: before.unknown.into(),
             ended: 0.into(),
             in_flight: 0.into(),
+            waiting: 0.into(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be done for one row.
 
 use repass_domain::{Password, UserId};
+use tokio::time::Instant;
 
 use crate::Outcome;
 use crate::input::BadRow;
@@ -19,6 +20,14 @@ pub(super) struct Work {
     /// What was known of it before.
     pub(super) before: Outcome,
     pub(super) task: Task,
+    /// With which the password of a probe was sealed.
+    pub(super) batch: u64,
+    /// Whether another password was sent before the one of a probe, and is unknown too.
+    pub(super) more_unknown: bool,
+    /// For how long nothing that was sent for it can have been on its way when it was fed, in milliseconds.
+    pub(super) quiet_for: i64,
+    /// From when on nothing of it can be in flight: then a probe is proof, and a fresh password may follow.
+    pub(super) due: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,9 @@ pub enum SecretState {
     Current,
     /// It was sent, and nobody knows whether it is set.
     Unknown,
+    /// It is one of several of which one is set: the last one was set for certain, and of one that was sent before it
+    /// nobody knows. A later probe of the last one shows which holds.
+    Candidate,
     /// It was sent and not set, for certain.
     Refused,
     /// It may have been set, and another one was set after it.
@@ -55,6 +58,7 @@ impl SecretState {
         match self {
             Self::Current => "current",
             Self::Unknown => "unknown",
+            Self::Candidate => "candidate",
             Self::Refused => "refused",
             Self::Superseded => "superseded",
             Self::NotSent => "not-sent",
@@ -124,7 +128,11 @@ impl Opened {
         let last = row.batch == self.batch;
         Ok(match sent {
             None => SecretState::NotSent,
+            Some(State::Applied) if row.unsettled => SecretState::Candidate,
             Some(State::Applied) => SecretState::Current,
+            Some(State::Sending | State::Unknown) if applied && !last && row.unsettled => {
+                SecretState::Candidate
+            }
             Some(State::Sending | State::Unknown) if applied && !last => SecretState::Superseded,
             Some(State::Sending | State::Unknown) => SecretState::Unknown,
             // It is to be sent again, so this sending is among the earlier ones too.

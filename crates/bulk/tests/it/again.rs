@@ -1,6 +1,7 @@
 //! Going on after a crash, and with what is unknown.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use repass_bulk::{
     Controls, Haste, OnUnknown, Operator, Outcome, Progress, Run, SecretState, Source, Stopped, Tally,
@@ -17,8 +18,8 @@ fn unknown_ones(on_unknown: OnUnknown) -> Controls {
     }
 }
 
-/// Goes on until so many calls hang, and is then gone as after a crash.
-async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms, calls: usize) {
+/// Goes on until so many changes were sent, of which some hang, and is then gone as after a crash.
+async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms, sent: usize) {
     let (_haste, listen) = watch::channel(Haste::None);
     let nobody = |_: &repass_bulk::Event<'_>| {};
     let providers = vec![world.service.provider()];
@@ -34,7 +35,7 @@ async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms
         },
     );
     let hang = async {
-        while world.service.calls() < calls {
+        while world.service.sent() < sent {
             tokio::task::yield_now().await;
         }
     };
@@ -89,13 +90,78 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn what_was_under_way_in_a_crash_can_be_reissued_at_once() {
+async fn what_was_under_way_in_a_crash_can_be_reissued() {
     let users = ["hang1", "hang2"];
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     crash_while_hanging(&world, run, &terms, 2).await;
-    let (mut run, _) = open(&world).await;
-    assert_eq!(run.reissue().unwrap(), 2);
+    let (run, _) = open(&world).await;
+    assert_eq!(run.to_settle().unwrap(), 2);
+    assert_eq!(run.tally().unwrap().unknown, 2);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
+    let users = ["wait1", "hang1", "wait2", "ann"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    crash_while_hanging(&world, run, &terms, 2).await;
+    let (run, _) = open(&world).await;
+    let outcomes: Vec<Outcome> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(
+        (outcomes[0], outcomes[1], outcomes[2]),
+        (Outcome::Pending, Outcome::Unknown, Outcome::Pending)
+    );
+    assert_eq!(world.records()[0].attempts, 0);
+    world.service.up();
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Done);
+    let applied = |user| world.service.applied(user);
+    assert_eq!((applied("wait1"), applied("hang1"), applied("wait2")), (1, 0, 1));
+    world.assert_current();
+}
+
+#[tokio::test]
+async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_one() {
+    let users = ["local", "twice", "blunt"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let (mut run, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!(stopped, Stopped::Done);
+    let told: Vec<_> = world
+        .records()
+        .into_iter()
+        .map(|row| (row.outcome, row.attempts, row.started.is_some()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Outcome::NotApplied, 0, false),
+            (Outcome::Applied, 1, true),
+            (Outcome::Applied, 1, false)
+        ]
+    );
+    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
+    assert_eq!(
+        states,
+        [SecretState::NotSent, SecretState::Current, SecretState::Current]
+    );
+    assert_eq!(run.try_again().unwrap(), 1, "it may be sent another time");
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 4));
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_ask_is_begun_before_it_is_called() {
+    let users = ["ann", "lost", "nobody", "hang"];
+    let mut world = World::new(&users);
+    world.service = Service::blunt(&users);
+    let (run, terms) = world.begin(&users);
+    crash_while_hanging(&world, run, &terms, 4).await;
+    let (_run, _) = open(&world).await;
+    let told: Vec<_> = world.records().into_iter().map(|row| row.attempts).collect();
+    assert_eq!(told, [1, 1, 1, 1]);
+    assert_eq!(world.outcomes()[3].1, Outcome::Unknown);
 }
 
 #[tokio::test]
@@ -148,44 +214,208 @@ async fn a_later_session_settles_with_the_sealed_passwords() {
     assert_eq!(world.service.calls(), 3, "a probe is no change");
 }
 
-#[tokio::test]
-async fn a_later_session_reissues_and_the_first_password_is_superseded() {
-    let users = ["lost", "vain"];
-    let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (mut run, _) = world.go(run, &terms, controls()).await;
-    assert_eq!(run.reissue().unwrap(), 2);
-    assert_eq!(
-        run.tally().unwrap().unknown,
-        2,
-        "they stay unknown until one is applied"
-    );
-    let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
-    assert!(
-        world
-            .outcomes()
-            .iter()
-            .all(|(_, outcome)| *outcome == Outcome::Applied)
-    );
-    world.assert_current();
-    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
-    let (old, new) = (SecretState::Superseded, SecretState::Current);
-    assert_eq!(states, [old, old, new, new]);
+/// Far longer than any test.
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+fn secrets_of(world: &World) -> Source {
+    Source::Secrets {
+        path: world.secrets_file(),
+        key: world.key(),
+    }
+}
+
+fn states(world: &World) -> Vec<SecretState> {
+    world.secrets().into_iter().map(|secret| secret.state).collect()
 }
 
 #[tokio::test]
-async fn a_fresh_password_that_is_refused_settles_nothing() {
-    let users = ["lost"];
-    let mut world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (mut run, _) = world.go(run, &terms, controls()).await;
-    run.reissue().unwrap();
-    world.service = Service::new(&["bob"]);
-    let (_, _) = world.go(run, &terms, controls()).await;
+async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
+    let world = World::new(&["late"]);
+    let (run, terms) = world.begin(&["late"]);
+    let early = |on_unknown| Controls {
+        in_flight: AN_HOUR,
+        ..unknown_ones(on_unknown)
+    };
+    // In the run, and when it is gone on with.
+    let (run, stopped) = world.go(run, &terms, early(OnUnknown::Resolve)).await;
+    assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 1));
     assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
-    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
-    assert_eq!(states, [SecretState::Unknown, SecretState::Refused]);
+    let message = world.records()[0].message.clone().unwrap();
+    assert!(message.contains("no proof yet"), "{message}");
+    let (mut run, _) = world
+        .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Resolve))
+        .await;
+    assert_eq!(world.service.probes().len(), 2);
+    assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+    assert_eq!(states(&world), [SecretState::Unknown]);
+    // A plain resume sends nothing.
+    assert_eq!(run.try_again().unwrap(), 0);
+    let (run, _) = world.go(run, &terms, early(OnUnknown::Leave)).await;
+    assert_eq!(world.service.calls(), 1);
+    // It lands, and a probe says so at any time.
+    world.service.up();
+    let (_, _) = world
+        .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Leave))
+        .await;
+    assert_eq!(world.outcomes(), [(2, Outcome::Applied)]);
+    assert_eq!(
+        (states(&world), world.service.applied("late")),
+        (vec![SecretState::Current], 1)
+    );
+    world.assert_current();
+}
+
+#[tokio::test]
+async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
+    let world = World::new(&["vain", "ann"]);
+    let (run, terms) = world.begin(&["vain", "ann"]);
+    let (run, _) = world.go(run, &terms, controls()).await;
+    drop(run);
+    let (run, terms) = Run::open(&world.run()).unwrap();
+    let bound = Duration::from_millis(20);
+    tokio::time::sleep(bound).await;
+    let late = Controls {
+        in_flight: bound,
+        ..controls()
+    };
+    let (mut run, _) = world.feed(run, &terms, vec![secrets_of(&world)], late).await;
+    assert_eq!(world.outcomes()[0], (2, Outcome::NotApplied));
+    assert_eq!(states(&world), [SecretState::Refused, SecretState::Current]);
+    assert_eq!(
+        run.try_again().unwrap(),
+        1,
+        "it is settled, so it may be sent another time"
+    );
+}
+
+#[tokio::test]
+async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() {
+    let users = ["vain", "wait"];
+    let world = World::new(&users);
+    let (run, terms) = world.begin(&users);
+    let bound = Controls {
+        in_flight: Duration::from_millis(20),
+        ..unknown_ones(OnUnknown::Resolve)
+    };
+    let going = world.go(run, &terms, bound);
+    let other = async {
+        while world.service.probes().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        world.service.up();
+    };
+    let ((_, stopped), ()) = tokio::join!(going, other);
+    assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 2));
+    assert_eq!(
+        world.outcomes(),
+        [(2, Outcome::NotApplied), (3, Outcome::Applied)]
+    );
+}
+
+#[tokio::test]
+async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
+    let bound = Duration::from_millis(300);
+    for in_one_session in [true, false] {
+        let world = World::new(&["lost", "ann"]);
+        let (run, terms) = world.begin(&["lost", "ann"]);
+        let reissue = || Controls {
+            in_flight: bound,
+            ..unknown_ones(OnUnknown::Reissue)
+        };
+        let start = Instant::now();
+        let run = if in_one_session {
+            world.go(run, &terms, reissue()).await.0
+        } else {
+            let (run, _) = world.go(run, &terms, controls()).await;
+            assert_eq!(run.to_settle().unwrap(), 1);
+            let sources = vec![Source::Reissue, Source::Journal];
+            world.feed(run, &terms, sources, reissue()).await.0
+        };
+        assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
+        assert_eq!(world.outcomes(), [(2, Outcome::Applied), (3, Outcome::Applied)]);
+        assert_eq!(world.service.applied("lost"), 2);
+        let (candidate, current) = (SecretState::Candidate, SecretState::Current);
+        assert_eq!(states(&world), [candidate, current, candidate]);
+        // A later probe shows which one it is.
+        assert_eq!(run.to_settle().unwrap(), 1);
+        let (run, _) = world
+            .feed(run, &terms, vec![secrets_of(&world)], controls())
+            .await;
+        assert_eq!(states(&world), [SecretState::Superseded, current, current]);
+        assert_eq!((run.to_settle().unwrap(), world.service.probes().len()), (0, 1));
+        assert_eq!(world.outcomes()[0].1, Outcome::Applied);
+        world.assert_current();
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume() {
+    let world = World::new(&["lost"]);
+    let (run, terms) = world.begin(&["lost"]);
+    let (run, _) = world.go(run, &terms, controls()).await;
+    let (haste, listen) = watch::channel(Haste::None);
+    let progress = Arc::new(Progress::from(run.tally().unwrap()));
+    let going = run.go(
+        &terms,
+        vec![world.service.provider()],
+        vec![Source::Reissue, Source::Journal],
+        Controls {
+            in_flight: AN_HOUR,
+            ..unknown_ones(OnUnknown::Reissue)
+        },
+        Operator {
+            progress: Arc::clone(&progress),
+            haste: listen,
+            observe: Box::new(|_| {}),
+        },
+    );
+    let interrupt = async {
+        while progress.awaiting_reissue() == 0 {
+            tokio::task::yield_now().await;
+        }
+        haste.send_replace(Haste::Drain);
+    };
+    let (gone, ()) = tokio::join!(going, interrupt);
+    let (mut run, stopped) = gone.unwrap();
+    assert_eq!(stopped, Stopped::Drained);
+    assert_eq!(run.try_again().unwrap(), 0);
+    let (_, stopped) = world.go(run, &terms, controls()).await;
+    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 1));
+    assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+}
+
+#[tokio::test]
+async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_probed() {
+    // With users there for whom the provider is down or who are unknown there, the fresh one is refused.
+    for refusal in ["down-lost", "lost"] {
+        let users = [refusal];
+        let mut world = World::new(&["lost", "down-lost"]);
+        let (run, terms) = world.begin(&users);
+        world.service = Service::losing(&users);
+        let (run, _) = world.go(run, &terms, controls()).await;
+        let set = Arc::clone(&world.service);
+        assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+        world.service = if refusal == "lost" {
+            Service::new(&["bob"])
+        } else {
+            Service::new(&users)
+        };
+        let sources = vec![Source::Reissue, Source::Journal];
+        let (mut run, _) = world
+            .feed(run, &terms, sources, unknown_ones(OnUnknown::Reissue))
+            .await;
+        assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+        assert_eq!(states(&world), [SecretState::Unknown, SecretState::Refused]);
+        assert_eq!(run.try_again().unwrap(), 0, "an unknown sending stands behind it");
+        world.service = set;
+        let (run, _) = world
+            .feed(run, &terms, vec![secrets_of(&world)], controls())
+            .await;
+        assert_eq!(world.outcomes(), [(2, Outcome::Applied)]);
+        assert_eq!(states(&world), [SecretState::Current, SecretState::Refused]);
+        assert_eq!(run.to_settle().unwrap(), 0);
+        world.assert_current();
+    }
 }
 
 #[tokio::test]
@@ -220,7 +450,7 @@ fn half_written() -> (World, Run, repass_bulk::Terms) {
     let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
     journal
         .execute_batch(
-            "INSERT INTO begun SELECT 1, min(line), max(line), 1, 1, 1 FROM rows;
+            "INSERT INTO begun SELECT 1, min(line), max(line), 1, 1, 1, 0, NULL FROM rows;
              INSERT INTO outcomes SELECT min(line), 3, 0, 1, 1, 1, 1, 2, 'unreachable', NULL, NULL, NULL FROM rows",
         )
         .unwrap();
@@ -230,22 +460,29 @@ fn half_written() -> (World, Run, repass_bulk::Terms) {
 #[tokio::test]
 async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again() {
     let nothing: fn(&mut Run) = |_| {};
-    for (before, calls, expected) in [
-        (nothing, 0, [Outcome::NotApplied, Outcome::Unknown]),
+    for (before, source, calls, expected) in [
+        (
+            nothing,
+            Source::Journal,
+            0,
+            [Outcome::NotApplied, Outcome::Unknown],
+        ),
         (
             |run| assert_eq!(run.try_again().unwrap(), 1),
+            Source::Journal,
             1,
             [Outcome::Applied, Outcome::Unknown],
         ),
         (
-            |run| assert_eq!(run.reissue().unwrap(), 1),
+            nothing,
+            Source::Reissue,
             1,
             [Outcome::NotApplied, Outcome::Applied],
         ),
     ] {
         let (world, mut run, terms) = half_written();
         before(&mut run);
-        let (_, stopped) = world.go(run, &terms, controls()).await;
+        let (_, stopped) = world.feed(run, &terms, vec![source], controls()).await;
         assert_eq!((stopped, world.service.calls()), (Stopped::Done, calls));
         let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected);

@@ -1,6 +1,8 @@
 //! A provider in memory whose users say by their names what is to go wrong.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use repass_bulk::Provider;
@@ -16,26 +18,64 @@ use std::sync::Arc;
 /// - `vain`: nothing is made and the answer is lost, the first time;
 /// - `down`: the provider is not there, until [`Service::up`];
 /// - `hang`: there is never an answer;
+/// - `late`: there is no answer, and the change is made when the provider is [`Service::up`], the first time;
+/// - `wait`: the call waits for its turn until then, and sends nothing before;
+/// - `local`: it is refused here, before anything is sent;
+/// - `twice`: it is sent twice by one call, because the first time did nothing;
+/// - `blunt`: it is sent without asking whether it may be;
 /// - `nobody`: there is no such user.
+///
+/// It asks before it sends, but for those.
 #[derive(Debug)]
 pub(crate) struct Service {
     memory: InMemoryPasswordService,
+    late: Mutex<Vec<PasswordChange>>,
+    /// It is no service that asks.
+    never_asks: bool,
+    loses_all: bool,
+    sent: AtomicUsize,
+    probes: Mutex<Vec<String>>,
     calls: Mutex<Vec<String>>,
     up: Mutex<bool>,
 }
 
 impl Service {
     pub(crate) fn new(users: &[&str]) -> Arc<Self> {
+        Arc::new(Self::of(users))
+    }
+
+    /// One that makes every change and loses the answer.
+    pub(crate) fn losing(users: &[&str]) -> Arc<Self> {
+        Arc::new(Self {
+            loses_all: true,
+            ..Self::of(users)
+        })
+    }
+
+    /// One that does not ask before it sends.
+    pub(crate) fn blunt(users: &[&str]) -> Arc<Self> {
+        Arc::new(Self {
+            never_asks: true,
+            ..Self::of(users)
+        })
+    }
+
+    fn of(users: &[&str]) -> Self {
         let memory = InMemoryPasswordService::new("zoom");
         let memory = users
             .iter()
             .filter(|user| !user.starts_with("nobody"))
             .fold(memory, |memory, user| memory.with_user(user, "Old-Passw0rd-1"));
-        Arc::new(Self {
+        Self {
             memory,
+            late: Mutex::default(),
+            never_asks: false,
+            loses_all: false,
+            sent: AtomicUsize::new(0),
+            probes: Mutex::default(),
             calls: Mutex::default(),
             up: Mutex::default(),
-        })
+        }
     }
 
     pub(crate) fn provider(self: &Arc<Self>) -> Provider {
@@ -45,6 +85,28 @@ impl Service {
 
     pub(crate) fn up(&self) {
         *self.up.lock().unwrap() = true;
+        for change in std::mem::take(&mut *self.late.lock().unwrap()) {
+            self.make(&change).unwrap();
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        *self.up.lock().unwrap()
+    }
+
+    // What the provider does, whenever it does it.
+    fn make(&self, change: &PasswordChange) -> Result<Changed, Error> {
+        let cx = CallContext::default();
+        let mut made = self.memory.change_password(&cx, change);
+        match made.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(made) => made,
+            Poll::Pending => panic!("memory does not wait"),
+        }
+    }
+
+    /// Whom it was asked about by probes.
+    pub(crate) fn probes(&self) -> Vec<String> {
+        self.probes.lock().unwrap().clone()
     }
 
     pub(crate) fn accepts(&self, user: &str, password: &str) -> bool {
@@ -65,6 +127,11 @@ impl Service {
         self.calls.lock().unwrap().len()
     }
 
+    /// How many changes have got as far as being sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     // How often it has been called for this user, this time included.
     fn note(&self, user: &str) -> usize {
         let mut calls = self.calls.lock().unwrap();
@@ -80,16 +147,31 @@ impl PasswordService for Service {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.memory.capabilities()
+        let mut capabilities = self.memory.capabilities();
+        capabilities.before_send = !self.never_asks;
+        capabilities
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
         let user = change.user().expose();
         let first = self.note(user) == 1;
+        if user.starts_with("local") {
+            return Err(Error::not_applied(ErrorKind::BudgetExhausted, "no time was left"));
+        }
+        while user.starts_with("wait") && !self.is_up() {
+            tokio::task::yield_now().await;
+        }
+        if !user.starts_with("blunt") && !sends(cx).await {
+            return Err(Error::not_applied(ErrorKind::Internal, "withheld"));
+        }
+        if user.starts_with("twice") && !sends(cx).await {
+            return Err(Error::not_applied(ErrorKind::Internal, "withheld"));
+        }
+        self.sent.fetch_add(1, Ordering::Relaxed);
         if user.starts_with("hang") {
             std::future::pending::<()>().await;
         }
-        if user.starts_with("down") && !*self.up.lock().unwrap() {
+        if user.starts_with("down") && !self.is_up() && !self.loses_all {
             return Err(Error::not_applied(ErrorKind::Unreachable, "no connection"));
         }
         let lost = || {
@@ -102,8 +184,12 @@ impl PasswordService for Service {
         if user.starts_with("vain") && first {
             return Err(lost());
         }
-        let made = self.memory.change_password(cx, change).await;
-        if made.is_ok() && user.starts_with("lost") && first {
+        if user.starts_with("late") && first {
+            self.late.lock().unwrap().push(change.clone());
+            return Err(lost());
+        }
+        let made = self.make(change);
+        if made.is_ok() && (self.loses_all || user.starts_with("lost") && first) {
             return Err(lost());
         }
         made
@@ -115,10 +201,21 @@ impl PasswordService for Service {
         attempt: &Attempt,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
+        self.probes
+            .lock()
+            .unwrap()
+            .push(change.user().expose().to_owned());
         self.memory.resolve(cx, attempt, change).await
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.memory.policy(cx).await
+    }
+}
+
+async fn sends(cx: &CallContext) -> bool {
+    match cx.before_send() {
+        Some(before_send) => before_send().await,
+        None => true,
     }
 }

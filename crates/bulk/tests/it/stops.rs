@@ -115,7 +115,7 @@ async fn the_first_signal_drains_and_the_second_stops() {
         },
     );
     let signals = async {
-        while world.service.calls() < 2 {
+        while world.service.sent() < 2 {
             tokio::task::yield_now().await;
         }
         haste.send_replace(Haste::Drain);
@@ -135,4 +135,49 @@ async fn the_first_signal_drains_and_the_second_stops() {
         ]
     );
     assert_eq!(seen.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_pending_after_either_signal() {
+    let users = ["hang", "wait1", "wait2", "ann"];
+    for first in [Haste::Drain, Haste::Stop] {
+        let world = World::new(&users);
+        let (run, terms) = world.begin(&users);
+        let (haste, listen) = watch::channel(Haste::None);
+        let progress = Arc::new(Progress::from(run.tally().unwrap()));
+        let going = run.go(
+            &terms,
+            vec![world.service.provider()],
+            vec![Source::Journal],
+            controls(),
+            Operator {
+                progress: Arc::clone(&progress),
+                haste: listen,
+                observe: Box::new(|_| {}),
+            },
+        );
+        let signals = async {
+            while world.service.sent() < 2 || progress.tally().applied < 1 {
+                tokio::task::yield_now().await;
+            }
+            // Those in line are asked about when their turn comes.
+            haste.send_replace(first);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            world.service.up();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            haste.send_replace(Haste::Stop);
+        };
+        let (gone, ()) = tokio::join!(going, signals);
+        let (run, stopped) = gone.unwrap();
+        assert_eq!(stopped, Stopped::Abandoned);
+        let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+        let pending = Outcome::Pending;
+        assert_eq!(
+            outcomes,
+            [Outcome::Unknown, pending, pending, Outcome::Applied],
+            "{first:?}"
+        );
+        assert_eq!(progress.tally(), run.tally().unwrap());
+        assert_eq!(world.service.applied("wait1"), 0);
+    }
 }

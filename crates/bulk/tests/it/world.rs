@@ -152,29 +152,29 @@ impl World {
         secrets
     }
 
-    /// Every current password is accepted, and every user whose row is applied has exactly one.
+    /// Every current password is accepted, and every user whose row is applied has exactly one, or several candidates
+    /// of which one is accepted.
     pub(crate) fn assert_current(&self) {
         let secrets = self.secrets();
-        for secret in secrets
-            .iter()
-            .filter(|secret| secret.state == SecretState::Current)
-        {
-            assert!(
-                self.service.accepts(&secret.user, &secret.password),
-                "{}",
-                secret.user
-            );
-        }
+        let accepted = |secret: &&Secret| self.service.accepts(&secret.user, &secret.password);
         for row in self
             .records()
             .iter()
             .filter(|row| row.outcome == Outcome::Applied)
         {
-            let of_row = secrets.iter().filter(|secret| secret.line == row.line);
-            let current = of_row
-                .filter(|secret| secret.state == SecretState::Current)
-                .count();
-            assert_eq!(current, 1, "line {}", row.line);
+            let of_row = |state| {
+                let secrets = secrets.iter();
+                secrets.filter(move |secret| secret.line == row.line && secret.state == state)
+            };
+            let current = of_row(SecretState::Current).count();
+            let candidates = of_row(SecretState::Candidate).count();
+            assert!(
+                (current, candidates) == (1, 0) || (current == 0 && candidates > 1),
+                "line {}",
+                row.line
+            );
+            let all = of_row(SecretState::Current).chain(of_row(SecretState::Candidate));
+            assert_eq!(all.filter(accepted).count(), 1, "line {}", row.line);
         }
     }
 
@@ -204,6 +204,7 @@ pub(crate) fn controls() -> Controls {
         max_failures: None,
         max_unknown: None,
         on_unknown: OnUnknown::Leave,
+        in_flight: Duration::ZERO,
         canary: None,
     }
 }

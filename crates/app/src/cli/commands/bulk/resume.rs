@@ -26,6 +26,9 @@ pub(in crate::cli) struct Args {
     run: PathBuf,
     /// The same input as before, where it gives passwords or was not read to its end; else it is where it was
     input: Option<PathBuf>,
+    /// The provider NAME is the system that the run was begun with, at another place or under another account
+    #[arg(long, value_name = "NAME")]
+    provider_moved: Vec<String>,
     #[command(flatten)]
     steering: Steering,
     #[command(flatten)]
@@ -44,6 +47,7 @@ pub(super) async fn run(
     let controls = args
         .steering
         .controls(terms.passwords, setup.config.on_unknown(), global, output)?;
+    bind(&mut run, &args.provider_moved, &setup, output)?;
     if !run.is_read_whole()? && terms.passwords == Passwords::Generated {
         let input = input(&args, &terms, &setup, global).await?;
         run = blocking(move || {
@@ -53,9 +57,8 @@ pub(super) async fn run(
         .await?;
     }
     let sources = sources(&args, &run, &terms, &setup, global).await?;
-    let reissue = args.steering.reissue;
     let (run, again) = blocking(move || {
-        let again = run.try_again()? + if reissue { run.reissue()? } else { 0 };
+        let again = run.try_again()?;
         Ok((run, again))
     })
     .await?;
@@ -88,6 +91,27 @@ pub(super) async fn run(
     going::go(run, session).await
 }
 
+// Before anything is asked of a provider.
+fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Result<(), Stop> {
+    let names = run.providers()?;
+    if let Some(moved) = moved.iter().find(|moved| !names.contains(moved)) {
+        return Err(Stop::usage(format!(
+            "--provider-moved: the run has no provider {moved}; it has {}",
+            names.join(", ")
+        )));
+    }
+    let systems = services::systems(&names, setup);
+    let systems: Vec<_> = systems.iter().map(|(name, system)| (*name, system)).collect();
+    let bound = run.bind(&systems, moved)?;
+    if !bound.is_empty() {
+        output.note(&format!(
+            "this run has no record of the system that {} was when it was begun; from now on it is the configured one",
+            bound.join(" and ")
+        ));
+    }
+    Ok(())
+}
+
 async fn sources(
     args: &Args,
     run: &Run,
@@ -104,7 +128,10 @@ async fn sources(
         }]);
     }
     let mut sources = Vec::new();
-    if settle && run.tally()?.unknown > 0 {
+    if args.steering.reissue {
+        sources.push(Source::Reissue);
+    }
+    if settle && run.to_settle()? > 0 {
         let key = args.opening.key(global).await?.ok_or_else(|| {
             Stop::usage(
                 "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \

@@ -97,7 +97,7 @@ pub(super) async fn run(
         provider: global.provider.clone(),
         secrets: None,
     };
-    let (run, terms, input, before) = blocking(move || {
+    let (mut run, terms, input, before) = blocking(move || {
         let (mut run, terms) = Run::create(&folder, terms, target)?;
         if streamed {
             return Ok((run, terms, Some(input), Tally::default()));
@@ -115,6 +115,10 @@ pub(super) async fn run(
                 .push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
         }
     }
+    run.bind(
+        &providers.iter().filter_map(Provider::system).collect::<Vec<_>>(),
+        &[],
+    )?;
     if input.is_none() && !confirmed(&run, before, &providers, global, output).await? {
         return Err(Stop::Interrupted);
     }

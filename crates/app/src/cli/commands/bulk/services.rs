@@ -1,13 +1,14 @@
 //! The configured providers, as a run needs them.
 
 use repass_adapter_kit::Kind;
-use repass_bulk::{Names, Passwords, Provider};
+use repass_bulk::{Names, Passwords, Provider, System};
 
 use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::rules::Rules;
 use crate::cli::setup::Setup;
 use crate::cli::stop::Stop;
+use crate::config::ProviderConfig;
 use crate::{PasswordPolicy, PasswordService as _, Policies};
 
 /// What rows may name, and where those go that name nothing: -p, else what the run was begun with, else the
@@ -39,16 +40,34 @@ pub(super) async fn provider(
         Policies::from(PasswordPolicy::default())
     };
     tracing::info!(provider = meant.service.provider(), "provider ready");
-    let rate = setup
-        .config
-        .providers()
-        .find(|(known, _)| *known == name)
-        .and_then(|(_, config)| allowed(config.kind(), passwords));
-    let provider = Provider::new(meant.service, policies).with_allowed_rate(rate);
+    let mut provider = Provider::new(meant.service, policies);
+    if let Some((_, config)) = setup.config.providers().find(|(known, _)| *known == name) {
+        provider = provider
+            .with_allowed_rate(allowed(config.kind(), passwords))
+            .with_attempt_timeout(config.connection.attempt_timeout)
+            .with_system(system(config));
+    }
     Ok(match meant.preflight {
         Some(preflight) => provider.with_preflight(preflight),
         None => provider,
     })
+}
+
+/// Which systems these names stand for in the configuration.
+pub(super) fn systems<'a>(names: &'a [String], setup: &Setup) -> Vec<(&'a str, System)> {
+    let configured = |name: &'a String| {
+        let (_, config) = setup.config.providers().find(|(known, _)| known == name)?;
+        Some((name.as_str(), system(config)))
+    };
+    names.iter().filter_map(configured).collect()
+}
+
+fn system(config: &ProviderConfig) -> System {
+    System {
+        kind: config.kind().name().to_owned(),
+        base_url: config.connection.base_url.clone(),
+        account: config.connection.auth.account().map(str::to_owned),
+    }
 }
 
 // Of changes a second.

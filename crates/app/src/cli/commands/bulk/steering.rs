@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::value_parser;
-use repass_bulk::{Controls, OnUnknown, Passwords};
+use repass_bulk::{Controls, IN_FLIGHT, OnUnknown, Passwords};
 
 use super::questions;
 use crate::cli::global::Global;
@@ -27,10 +27,12 @@ pub(super) struct Steering {
     /// Send N rows first, tell what became of them, and ask whether to go on
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     canary: Option<u64>,
-    /// Settle each unknown outcome with one probe, which may itself set the new password
+    /// Settle each unknown outcome with one probe, which at Zoom itself sets the new password. That the password is not
+    /// in place counts when the change was sent more than a minute before; until then the row stays unknown
     #[arg(long)]
     pub(super) resolve: bool,
-    /// Send each unknown row once more with a fresh password, as an administrator
+    /// Send each unknown row once more with a fresh password, as an administrator, a minute after the first one, when
+    /// that cannot take effect any more
     #[arg(long, conflicts_with = "resolve")]
     pub(super) reissue: bool,
 }
@@ -64,7 +66,17 @@ impl Steering {
             max_failures: self.max_failures,
             max_unknown: self.max_unknown,
             on_unknown,
+            in_flight: in_flight(),
             canary: self.canary.map(|rows| questions::canary(rows, global, output)),
         })
     }
+}
+
+// Nothing for users: campaigns that kill this program over and over cannot wait minutes each time.
+const IN_FLIGHT_IN_TESTS: &str = "REPASS_TEST_IN_FLIGHT_MS";
+
+fn in_flight() -> Duration {
+    let said = std::env::var(IN_FLIGHT_IN_TESTS).ok();
+    said.and_then(|said| said.parse().ok())
+        .map_or(IN_FLIGHT, Duration::from_millis)
 }

@@ -1,0 +1,136 @@
+//! The last step before a call sends: its intent is put on record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use repass_domain::{BeforeSend, CallContext, UserId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::work::{Task, Work};
+use crate::Outcome;
+
+/// What a call is about to do.
+#[derive(Debug, Clone)]
+pub(super) struct Intent {
+    pub(super) line: u64,
+    /// The place of its provider among the session's.
+    pub(super) provider: usize,
+    /// With which the password was sealed.
+    pub(super) batch: u64,
+    /// Whose it is, of a row that is not in the journal yet.
+    pub(super) fresh: Option<UserId>,
+    /// A sending of it has ended before, with an unknown outcome.
+    pub(super) again: bool,
+    pub(super) probe: bool,
+    /// What was known of it before.
+    pub(super) before: Outcome,
+    /// The same call has sent before. Known to the session, not to the call.
+    pub(super) resent: bool,
+}
+
+/// The question of a call whether it may send.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) intent: Intent,
+    /// A session that is gone answers no.
+    pub(super) answer: oneshot::Sender<bool>,
+}
+
+/// Where a call asks, and what it was answered.
+#[derive(Debug, Clone)]
+pub(super) struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    asks: mpsc::UnboundedSender<Ask>,
+    intent: Intent,
+    due: Option<Instant>,
+    granted: AtomicBool,
+    withheld: AtomicBool,
+    late: AtomicBool,
+}
+
+impl Gate {
+    pub(super) fn of(work: &Work, batch: u64, asks: mpsc::UnboundedSender<Ask>) -> Self {
+        let intent = Intent {
+            line: work.line,
+            provider: work.provider,
+            batch,
+            fresh: (work.task == Task::SendFresh).then(|| work.user.clone()),
+            again: work.task == Task::SendAgain,
+            probe: work.task == Task::Probe,
+            before: work.before,
+            resent: false,
+        };
+        Self::new(intent, work.due, asks)
+    }
+
+    /// That of a probe right after a sending of the same call.
+    pub(super) fn probe(&self) -> Self {
+        let Inner { intent, asks, .. } = &*self.0;
+        let intent = Intent {
+            fresh: None,
+            again: false,
+            probe: true,
+            ..intent.clone()
+        };
+        Self::new(intent, None, asks.clone())
+    }
+
+    fn new(intent: Intent, due: Option<Instant>, asks: mpsc::UnboundedSender<Ask>) -> Self {
+        let no = || AtomicBool::new(false);
+        Self(Arc::new(Inner {
+            asks,
+            intent,
+            due,
+            granted: no(),
+            withheld: no(),
+            late: no(),
+        }))
+    }
+
+    /// The context of a call that asks before it sends: at the last moment where the service does so by itself,
+    /// else now. `None` if it may not.
+    pub(super) async fn context(&self, awaits: bool, budget: Duration) -> Option<CallContext> {
+        let cx = CallContext::with_budget(budget);
+        if !awaits {
+            return Arc::clone(&self.0).ask().await.then_some(cx);
+        }
+        let inner = Arc::clone(&self.0);
+        let before_send: BeforeSend = Arc::new(move || Box::pin(Arc::clone(&inner).ask()));
+        Some(cx.with_before_send(before_send))
+    }
+
+    /// Its intent is on record, and it may have sent.
+    pub(super) fn granted(&self) -> bool {
+        self.0.granted.load(Ordering::Acquire)
+    }
+
+    /// It was told not to send, and has not sent before.
+    pub(super) fn withheld(&self) -> bool {
+        self.0.withheld.load(Ordering::Acquire) && !self.granted()
+    }
+
+    /// When it last asked, nothing that was sent before could be in flight any more.
+    pub(super) fn late(&self) -> bool {
+        self.0.late.load(Ordering::Acquire)
+    }
+}
+
+impl Inner {
+    async fn ask(self: Arc<Self>) -> bool {
+        let late = self.due.is_some_and(|due| Instant::now() >= due);
+        self.late.store(late, Ordering::Release);
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask {
+            intent: self.intent.clone(),
+            answer,
+        };
+        let granted = self.asks.send(ask).is_ok() && answered.await.unwrap_or(false);
+        let said = if granted { &self.granted } else { &self.withheld };
+        said.store(true, Ordering::Release);
+        granted
+    }
+}
