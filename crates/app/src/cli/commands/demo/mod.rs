@@ -1,15 +1,17 @@
 //! `repass demo`: the main job from start to end, for somebody who has nothing set up.
 //!
 //! Both providers are the sandbox's, over real loopback HTTP. Each step shows what went over the wire; at the
-//! end the sandbox's ledger stands next to what repass said, which is the whole point.
+//! end the sandbox's ledger stands next to what repass said, which is the whole point. The last step loses an
+//! answer, and an ordinary client that retries loses it too.
 
+mod ordinary;
 mod show;
 mod story;
 mod tap;
 
 use std::sync::Arc;
 
-use repass_sandbox::{Provider, Sandbox};
+use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
@@ -17,7 +19,8 @@ use crate::cli::output::{self, Output};
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 use crate::{
-    CallContext, Changed, Config, Effect, Error, Password, PasswordChange, PasswordService, Services, UserId,
+    CallContext, Changed, Config, Effect, Error, Password, PasswordChange, PasswordService, Resolution,
+    Services, UserId,
 };
 use story::{STORY, Step};
 use tap::{Message, Tap};
@@ -30,6 +33,9 @@ struct Told {
     /// `applied`, `not_applied` or `unknown`.
     claim: &'static str,
     kind: Option<&'static str>,
+    /// What a probe of an unknown outcome found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<Resolution>,
     /// How many changes the provider really made, and whether each set this very password.
     applied: usize,
     equal: bool,
@@ -39,6 +45,9 @@ struct Told {
     requests: Vec<Message>,
     #[serde(skip)]
     answers: Vec<Message>,
+    /// Those of the probe.
+    #[serde(skip)]
+    probe: [Vec<Message>; 2],
 }
 
 pub(in crate::cli) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
@@ -63,11 +72,13 @@ pub(in crate::cli) async fn run(output: &Output, signals: &Signals) -> Result<Ex
         }
         all.push(told);
     }
+    let retried = ordinary::all(&sandbox).await?;
     let equal = all.iter().all(|told| told.equal);
     if output.json {
-        output::object(&serde_json::json!({ "steps": all, "equal": equal }));
+        output::object(&serde_json::json!({ "steps": all, "equal": equal, "retrying_client": retried }));
     } else {
-        output::text(&show::ledger(&all));
+        output::text(&show::retried(&retried));
+        output::text(&show::ledger(&all, &retried));
     }
     sandbox.shutdown().await;
     Ok(if equal { Exit::Ok } else { Exit::Internal })
@@ -78,11 +89,19 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
     let services = Services::from_config(config.clone().with_default_provider(step.provider))?;
     let service: Arc<dyn PasswordService> = services.default_service()?;
     let before = sandbox.changes();
-    let result = service
-        .change_password(&CallContext::default(), &change(step)?)
-        .await;
-    let changes = sandbox.ledger().changes.split_off(before);
+    if step.answer_lost {
+        lose_next_answer(sandbox)?;
+    }
+    let (cx, change) = (CallContext::default(), change(step)?);
+    let result = service.change_password(&cx, &change).await;
     let [requests, answers] = tap.take();
+    let resolution = match result.as_ref().err().and_then(Error::attempt) {
+        // A probe that does not come through leaves it unknown.
+        Some(attempt) => service.resolve(&cx, attempt, &change).await.ok(),
+        None => None,
+    };
+    let probe = tap.take();
+    let changes = sandbox.ledger().changes.split_off(before);
     let (claim, kind) = match &result {
         Ok(_) => ("applied", None),
         Err(error) => (error.effect().as_str(), Some(error.kind().as_str())),
@@ -95,10 +114,10 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
     let right = |change: &repass_sandbox::Change| {
         change.provider == provider && change.fingerprint == sandbox.fingerprint(step.new)
     };
-    let allowed = match result.as_ref().map_err(Error::effect) {
-        Ok(_) => 1..=1,
-        Err(Effect::NotApplied) => 0..=0,
-        Err(Effect::Unknown) => 0..=1,
+    let allowed = match (result.as_ref().map_err(Error::effect), resolution) {
+        (Ok(_), _) | (Err(Effect::Unknown), Some(Resolution::InPlace)) => 1..=1,
+        (Err(Effect::NotApplied), _) | (Err(Effect::Unknown), Some(Resolution::NotInPlace)) => 0..=0,
+        (Err(Effect::Unknown), _) => 0..=1,
     };
     let equal = allowed.contains(&changes.len()) && changes.iter().all(right);
     Ok(Told {
@@ -106,12 +125,32 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
         provider: step.provider,
         claim,
         kind,
+        resolution,
         applied: changes.len(),
         equal,
         result,
         requests,
         answers,
+        probe,
     })
+}
+
+/// Has the provider make the next change, and the connection break before it says so.
+fn lose_next_answer(sandbox: &Sandbox) -> Result<(), Stop> {
+    let cut = Cut {
+        at: CutAt::Answer,
+        how: CutHow::Rst,
+    };
+    let fault = Fault {
+        matching: Matching::default(),
+        action: Action {
+            when: When::AfterApply,
+            cut: Some(cut),
+            ..Action::default()
+        },
+    };
+    let armed = sandbox.inject(fault);
+    armed.map_err(|error| Stop::internal(error.to_string()))
 }
 
 fn change(step: &Step) -> Result<PasswordChange, Stop> {
@@ -159,7 +198,53 @@ mod tests {
             refused("wrong_current_password", 2),
             refused("user_not_found", 1),
             refused("password_refused", 0),
+            ("unknown", Some("connection_lost"), 1),
         ];
         assert_eq!(ends, expected);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_retries_is_wrong_in_both_ways() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let retried = ordinary::all(&sandbox).await.unwrap();
+        let [zoom, portal] = &retried[..] else {
+            panic!("{retried:?}")
+        };
+        assert_eq!((zoom.report, zoom.status, zoom.applied), ("failed", 400, 1));
+        assert!(zoom.words.is_some(), "{zoom:?}");
+        assert_eq!(
+            (portal.report, portal.status, portal.applied),
+            ("changed", 200, 2)
+        );
+        let shown = show::retried(&retried) + &show::ledger(&[], &retried);
+        assert!(shown.contains("2 changes") && shown.contains("WRONG"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_resolved_with_one_change_in_the_ledger() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let (zoom, portal) = (
+            format!("http://{}/v2", tap.addr()),
+            format!("http://{}/identity", tap.addr()),
+        );
+        let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
+        let step = STORY.iter().find(|step| step.answer_lost).unwrap();
+        let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+        assert_eq!(
+            (told.claim, told.resolution),
+            ("unknown", Some(Resolution::InPlace))
+        );
+        assert_eq!((told.applied, told.equal, told.answers.len()), (1, true, 0));
+        let shown = show::step(8, step, &told, &sandbox);
+        for part in [
+            "unknown",
+            "service.resolve(&cx, attempt, &change)",
+            "resolved: in place",
+            "no answer",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(shown.lines().all(|line| line.trim_end() == line), "{shown}");
     }
 }

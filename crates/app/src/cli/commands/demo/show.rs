@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use repass_sandbox::Sandbox;
 
 use super::Told;
+use super::ordinary::Retried;
 use super::story::Step;
 use super::tap::Message;
 
@@ -27,7 +28,7 @@ pub(super) fn introduction(addr: SocketAddr) -> String {
 pub(super) fn step(number: usize, step: &Step, told: &Told, sandbox: &Sandbox) -> String {
     let mut out = String::new();
     let mut line = |text: &str| {
-        let _ = writeln!(out, "   {text}");
+        let _ = writeln!(out, "{}", format!("   {text}").trim_end());
     };
     if let Some(before) = step.swapped_from {
         line(&format!("{BAD}- default_provider = \"{before}\"{BAD:#}"));
@@ -38,12 +39,7 @@ pub(super) fn step(number: usize, step: &Step, told: &Told, sandbox: &Sandbox) -
     }
     line(&format!("{NAME}{}{NAME:#}", call(step)));
     let hide = |text: &str| hide(text, step, sandbox);
-    for (index, request) in told.requests.iter().enumerate() {
-        wire(request, "→", &hide, &mut line);
-        if let Some(answer) = told.answers.get(index) {
-            wire(answer, "←", &hide, &mut line);
-        }
-    }
+    exchanges(&told.requests, &told.answers, &hide, &mut line);
     if told.requests.is_empty() {
         line(&format!("{QUIET}nothing was sent{QUIET:#}"));
     }
@@ -63,13 +59,50 @@ pub(super) fn step(number: usize, step: &Step, told: &Told, sandbox: &Sandbox) -
             }
         }
     }
+    if let Some(resolution) = told.resolution {
+        line(&format!("{NAME}service.resolve(&cx, attempt, &change){NAME:#}"));
+        let [requests, answers] = &told.probe;
+        exchanges(requests, answers, &hide, &mut line);
+        line(&format!("{GOOD}resolved: {resolution}{GOOD:#}"));
+    }
     format!(
         "\n{TITLE}{number}  {}{TITLE:#}\n   {QUIET}{}{QUIET:#}\n{out}",
         step.title, step.remark
     )
 }
 
-pub(super) fn ledger(all: &[Told]) -> String {
+/// What an ordinary client makes of the same lost answer.
+pub(super) fn retried(all: &[Retried]) -> String {
+    let mut out = format!(
+        "\n{TITLE}   The same lost answer, and a client that retries{TITLE:#}\n   {QUIET}It sends the request again and \
+         believes the second answer.{QUIET:#}\n"
+    );
+    for it in all {
+        let words = it
+            .words
+            .as_deref()
+            .map_or_else(String::new, |words| format!(" \"{words}\""));
+        let _ = write!(
+            out,
+            "   → PUT {path}\n   {BAD}no answer: the connection broke{BAD:#}\n   → PUT {path}\n   ← {status}{words}\n   \
+             {BAD}reports: {report}{BAD:#}\n",
+            path = it.path,
+            status = it.status,
+            report = it.report
+        );
+    }
+    out
+}
+
+fn changes(count: usize) -> String {
+    match count {
+        0 => "no change".to_owned(),
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    }
+}
+
+pub(super) fn ledger(all: &[Told], retried: &[Retried]) -> String {
     let mut out = format!("\n{TITLE}What repass said, and what the providers' ledger says{TITLE:#}\n");
     for (index, told) in all.iter().enumerate() {
         let Told {
@@ -83,12 +116,29 @@ pub(super) fn ledger(all: &[Told]) -> String {
         } else {
             (BAD, "DIFFERENT")
         };
-        let changes = if *applied == 1 { "1 change" } else { "no change" };
-        let kind = told.kind.unwrap_or("");
+        let changes = changes(*applied);
+        let mut kind = told.kind.unwrap_or("").to_owned();
+        if let Some(resolution) = told.resolution {
+            let _ = write!(kind, ", resolved: {resolution}");
+        }
+        let kind = if kind.is_empty() {
+            kind
+        } else {
+            format!("  {QUIET}{kind}{QUIET:#}")
+        };
         let number = index + 1;
         let _ = writeln!(
             out,
-            "   {number}  {provider:6}  said {claim:11}  ledger {changes:9}  {style}{verdict}{style:#}  {QUIET}{kind}{QUIET:#}"
+            "   {number}  {provider:6}  said {claim:11}  ledger {changes:9}  {style}{verdict}{style:#}{kind}"
+        );
+    }
+    for it in retried {
+        let _ = writeln!(
+            out,
+            "   -  {:6}  {:16}  ledger {:9}  {BAD}WRONG{BAD:#}  {QUIET}a client that retries{QUIET:#}",
+            it.provider,
+            format!("said {}", it.report),
+            changes(it.applied)
         );
     }
     let equal = all.iter().filter(|told| told.equal).count();
@@ -110,6 +160,21 @@ fn call(step: &Step) -> String {
     }
 }
 
+fn exchanges(
+    requests: &[Message],
+    answers: &[Message],
+    hide: &impl Fn(&str) -> String,
+    line: &mut impl FnMut(&str),
+) {
+    for (index, request) in requests.iter().enumerate() {
+        wire(request, "→", hide, line);
+        match answers.get(index) {
+            Some(answer) => wire(answer, "←", hide, line),
+            None => line(&format!("{BAD}no answer: the connection broke{BAD:#}")),
+        }
+    }
+}
+
 fn wire(message: &Message, arrow: &str, hide: &impl Fn(&str) -> String, line: &mut impl FnMut(&str)) {
     let start = message
         .start
@@ -121,8 +186,9 @@ fn wire(message: &Message, arrow: &str, hide: &impl Fn(&str) -> String, line: &m
             line(&format!("  {QUIET}{name}: {}{QUIET:#}", hide(value)));
         }
     }
-    for body in message.body.lines().filter(|body| !body.is_empty()) {
-        line(&format!("  {}", cut(&hide(body))));
+    // Blanks at the end of a body mean nothing.
+    for body in message.body.trim_end().lines() {
+        line(format!("  {}", cut(&hide(body))).trim_end());
     }
 }
 

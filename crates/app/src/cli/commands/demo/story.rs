@@ -14,9 +14,11 @@ pub(super) struct Step {
     pub(super) new: &'static str,
     /// Whether the configuration was edited since the step before.
     pub(super) swapped_from: Option<&'static str>,
+    /// Whether the connection breaks when the provider has made the change, before it says so.
+    pub(super) answer_lost: bool,
 }
 
-pub(super) const STORY: [Step; 7] = [
+pub(super) const STORY: [Step; 8] = [
     Step {
         title: "Zoom: an administrator sets a new password",
         remark: "The body is multipart/form-data, byte for byte what was given.",
@@ -25,6 +27,7 @@ pub(super) const STORY: [Step; 7] = [
         current: None,
         new: "Demo-Passw0rd-1",
         swapped_from: None,
+        answer_lost: false,
     },
     Step {
         title: "The same call after one line of configuration: the identity portal",
@@ -34,6 +37,7 @@ pub(super) const STORY: [Step; 7] = [
         current: None,
         new: "Demo-Passw0rd-2",
         swapped_from: Some("zoom"),
+        answer_lost: false,
     },
     Step {
         title: "The portal: a user changes the password, proved by the current one",
@@ -43,6 +47,7 @@ pub(super) const STORY: [Step; 7] = [
         current: Some("Bob-Start-7"),
         new: "demo-passw0rd-3",
         swapped_from: None,
+        answer_lost: false,
     },
     Step {
         title: "A weak password: every rule it fails, at once",
@@ -52,6 +57,7 @@ pub(super) const STORY: [Step; 7] = [
         current: Some("demo-passw0rd-3"),
         new: "WEAK",
         swapped_from: None,
+        answer_lost: false,
     },
     Step {
         title: "A wrong current password",
@@ -61,6 +67,7 @@ pub(super) const STORY: [Step; 7] = [
         current: Some("Not-Carols-1"),
         new: "Demo-Passw0rd-4",
         swapped_from: None,
+        answer_lost: false,
     },
     Step {
         title: "A user whom the provider does not know",
@@ -70,6 +77,7 @@ pub(super) const STORY: [Step; 7] = [
         current: None,
         new: "Demo-Passw0rd-5",
         swapped_from: Some("portal"),
+        answer_lost: false,
     },
     Step {
         title: "A password that no account can take",
@@ -79,5 +87,16 @@ pub(super) const STORY: [Step; 7] = [
         current: None,
         new: "weak",
         swapped_from: None,
+        answer_lost: false,
+    },
+    Step {
+        title: "A lost answer: the connection breaks when Zoom has made the change",
+        remark: "repass cannot know, so it says so; it does not send the change again, and `resolve` finds out.",
+        provider: "zoom",
+        user: "carol@example.com",
+        current: None,
+        new: "Demo-Passw0rd-6",
+        swapped_from: None,
+        answer_lost: true,
     },
 ];
