@@ -2,37 +2,105 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use jiff::civil::DateTime;
+use jiff::fmt::{rfc2822, strtime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use crate::Answer;
 
-/// Whatever a server says, it is asked again after a month.
+/// No server is believed for longer than a month.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
-/// How long the server asks to wait: `Retry-After` in seconds, as an HTTP date or (Zoom's daily
-/// limit) as an ISO 8601 instant, else `X-RateLimit-Reset` in seconds since 1970. `None` if it
-/// says nothing that can be read. An instant that has passed means: now.
+/// How long the server asks to wait: `Retry-After`, or else one of the headers in which others say the same;
+/// each as seconds to go, which may have a fraction, as seconds or milliseconds since 1970, as an HTTP date in
+/// any of its three forms, or as an ISO 8601 instant. `None` if it says nothing that can be read. An instant
+/// that has passed means: now.
+///
+/// Instants are measured against the answer's own `Date`, so that two clocks need not agree; `now` stands in
+/// where there is none.
 pub fn retry_after(answer: &Answer, now: SystemTime) -> Option<Duration> {
-    let until = |instant: Timestamp| {
-        SystemTime::from(instant)
-            .duration_since(now)
-            .unwrap_or(Duration::ZERO)
-            .min(LONGEST)
-    };
-    if let Some(text) = answer.header("retry-after").map(str::trim) {
-        if let Ok(seconds) = text.parse::<u64>() {
-            return Some(Duration::from_secs(seconds).min(LONGEST));
-        }
-        if let Ok(instant) = text.parse::<Timestamp>() {
-            return Some(until(instant));
-        }
-        if let Ok(zoned) = rfc2822::parse(text) {
-            return Some(until(zoned.timestamp()));
-        }
+    const NAMES: [&str; 5] = [
+        "retry-after",
+        "x-ratelimit-reset",
+        "ratelimit-reset",
+        "x-rate-limit-reset",
+        "x-ratelimit-reset-after",
+    ];
+    let header = |name| answer.header(name).map(str::trim);
+    let there = header("date").and_then(instant);
+    let there = there.or_else(|| Timestamp::try_from(now).ok())?;
+    let told = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
+    told.or_else(|| {
+        // Zoom's daily limits end at midnight (documented); the header comes without an instant too (observed).
+        let daily = header("x-ratelimit-type")?.to_ascii_lowercase().contains("daily");
+        if daily { until_midnight(there) } else { None }
+    })
+}
+
+fn delay(text: &str, now: Timestamp) -> Option<Duration> {
+    // Later than any delay that is meant, and long past as an instant.
+    const LONGEST_DELAY: f64 = 1e9;
+    const LONGEST_SECONDS: f64 = 1e11;
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        let number: f64 = text.parse().ok()?;
+        let seconds = if number < LONGEST_DELAY {
+            number
+        } else if number < LONGEST_SECONDS {
+            number - now.as_duration().as_secs_f64()
+        } else {
+            number / 1000.0 - now.as_duration().as_secs_f64()
+        };
+        return Some(Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())));
     }
-    let reset = answer.header("x-ratelimit-reset")?.trim().parse::<i64>().ok()?;
-    Timestamp::from_second(reset).ok().map(until)
+    let until = instant(text)?.duration_since(now);
+    Some(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LONGEST))
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    // ISO 8601 with a zone, or without one, which is UTC then.
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    if let Ok(time) = text.parse::<DateTime>() {
+        return utc(time);
+    }
+    if let Ok(zoned) = rfc2822::parse(text) {
+        return Some(zoned.timestamp());
+    }
+    // RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime. The weekday says nothing new.
+    let (weekday, rest) = text.split_once([',', ' '])?;
+    if weekday.is_empty() || !weekday.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    let rest = rest.trim();
+    let rest = ["GMT", "UTC", "Z"]
+        .iter()
+        .find_map(|zone| rest.strip_suffix(zone))
+        .unwrap_or(rest)
+        .trim_end();
+    // Two digits first: four could be taken for a year long ago.
+    [
+        "%d %b %y %H:%M:%S",
+        "%d %b %Y %H:%M:%S",
+        "%d-%b-%y %H:%M:%S",
+        "%d-%b-%Y %H:%M:%S",
+        "%b %e %H:%M:%S %Y",
+    ]
+    .into_iter()
+    .find_map(|form| {
+        strtime::parse(form, rest)
+            .and_then(|time| time.to_datetime())
+            .ok()
+    })
+    .and_then(utc)
+}
+
+fn until_midnight(now: Timestamp) -> Option<Duration> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let midnight = today.checked_add(1.day()).ok()?.to_zoned(TimeZone::UTC).ok()?;
+    Duration::try_from(midnight.timestamp().duration_since(now)).ok()
 }
 
 #[cfg(test)]
@@ -41,24 +109,109 @@ mod tests {
 
     use super::*;
 
+    // 2015-10-21, 07:26:30.
+    const NOW: Duration = Duration::from_secs(1_445_412_480 - 90);
+
+    fn wait(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
+        let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS);
+        let answer = headers
+            .iter()
+            .fold(answer, |answer, (name, value)| answer.with_header(name, value));
+        retry_after(&answer, SystemTime::UNIX_EPOCH + NOW)
+    }
+
     #[test]
     fn every_form_is_read() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480 - 90); // 07:26:30
-        let delay = |name, value| {
-            retry_after(
-                &Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header(name, value),
-                now,
-            )
-        };
         let ninety = Some(Duration::from_secs(90));
-        assert_eq!(delay("retry-after", "90"), ninety);
-        assert_eq!(delay("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), ninety);
-        assert_eq!(delay("retry-after", "2015-10-21T07:28:00Z"), ninety);
-        assert_eq!(delay("x-ratelimit-reset", "1445412480"), ninety);
-        assert_eq!(delay("retry-after", "2015-10-21T07:00:00Z"), Some(Duration::ZERO));
-        assert_eq!(delay("retry-after", "9999999999999999999"), Some(LONGEST));
-        for unreadable in ["soon", "-1", "", "1e9"] {
-            assert_eq!(delay("retry-after", unreadable), None, "{unreadable}");
+        for (name, value) in [
+            ("retry-after", "90"),
+            ("retry-after", " 90 "),
+            ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"),
+            ("retry-after", "Wednesday, 21-Oct-15 07:28:00 GMT"),
+            ("retry-after", "Wed, 21-Oct-2015 07:28:00 GMT"),
+            ("retry-after", "Wed Oct 21 07:28:00 2015"),
+            ("retry-after", "Wed, 21 Oct 2015 07:28:00 UTC"),
+            ("retry-after", "Wed, 21 Oct 2015 09:28:00 +0200"),
+            ("retry-after", "2015-10-21T07:28:00Z"),
+            ("retry-after", "2015-10-21T09:28:00+02:00"),
+            ("retry-after", "2015-10-21T07:28:00"),
+            ("retry-after", "2015-10-21 07:28:00"),
+            ("retry-after", "1445412480"),
+            ("x-ratelimit-reset", "90"),
+            ("x-ratelimit-reset", "90.0"),
+            ("x-ratelimit-reset", "1445412480"),
+            ("x-ratelimit-reset", "1445412480000"),
+            ("x-ratelimit-reset", "2015-10-21T07:28:00Z"),
+            ("ratelimit-reset", "90"),
+            ("x-rate-limit-reset", "90"),
+            ("x-ratelimit-reset-after", "90"),
+        ] {
+            assert_eq!(wait(&[(name, value)]), ninety, "{name}: {value}");
         }
+        let passed = [
+            "0",
+            "2015-10-21T07:00:00Z",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ];
+        for value in passed {
+            assert_eq!(wait(&[("retry-after", value)]), Some(Duration::ZERO), "{value}");
+        }
+        assert_eq!(
+            wait(&[("retry-after", "299.997")]),
+            Some(Duration::from_millis(299_997))
+        );
+        assert_eq!(wait(&[("retry-after", "9999999999999999999")]), Some(LONGEST));
+        for value in [
+            "soon",
+            "-1",
+            "",
+            "1e9",
+            "1.2.3",
+            ".",
+            "GMT",
+            "Wed, ",
+            "in 5 minutes",
+            "NaN",
+            "inf",
+        ] {
+            assert_eq!(wait(&[("retry-after", value)]), None, "{value}");
+        }
+        let both = [("retry-after", "soon"), ("x-ratelimit-reset", "90")];
+        assert_eq!(wait(&both), ninety);
+    }
+
+    #[test]
+    fn instants_are_measured_against_the_servers_clock() {
+        let ninety = Some(Duration::from_secs(90));
+        for date in ["Fri, 27 Nov 2026 00:18:30 GMT", "Friday, 27-Nov-26 00:18:30 GMT"] {
+            for until in [
+                "Friday, 27-Nov-26 00:20:00 GMT",
+                "2026-11-27T00:20:00Z",
+                "1795738800",
+            ] {
+                assert_eq!(wait(&[("date", date), ("retry-after", until)]), ninety, "{until}");
+            }
+        }
+        assert_eq!(
+            wait(&[("date", "yesterday"), ("retry-after", "1445412480")]),
+            ninety
+        );
+        assert_eq!(
+            wait(&[("date", "Fri, 27 Nov 2026 00:18:30 GMT"), ("retry-after", "90")]),
+            ninety
+        );
+    }
+
+    #[test]
+    fn a_daily_limit_ends_at_midnight() {
+        let midnight = Some(Duration::from_secs(16 * 3600 + 33 * 60 + 30));
+        assert_eq!(wait(&[("x-ratelimit-type", "Daily-limit")]), midnight);
+        assert_eq!(wait(&[("x-ratelimit-type", "QPS")]), None);
+        let told = [
+            ("x-ratelimit-type", "Daily-limit"),
+            ("retry-after", "2015-10-21T07:28:00Z"),
+        ];
+        assert_eq!(wait(&told), Some(Duration::from_secs(90)));
     }
 }
