@@ -105,11 +105,19 @@ impl<'a> Reader<'a> {
             return Error::invalid_fields(told.map(scrubbed).collect());
         }
         let delay = if verdict.kind == ErrorKind::RateLimited {
-            retry_after(answer, SystemTime::now()).or(Some(Duration::from_secs(1)))
+            let told = answer.wait().or_else(|| retry_after(answer, SystemTime::now()));
+            Some(told.unwrap_or_default().max(Duration::from_secs(1)))
         } else {
             None
         };
-        let message = verdict.advice.unwrap_or(sentence(verdict.kind));
+        let sentence = match verdict.kind {
+            ErrorKind::Unauthenticated if answer.rejects_grant() => {
+                "the provider rejects a token that it granted a moment ago; if another process uses the same app, each \
+                 grant may void the one before: give each an app of its own"
+            }
+            kind => sentence(kind),
+        };
+        let message = verdict.advice.unwrap_or(sentence);
         Error::not_applied(verdict.kind, message).with_retry_after(delay)
     }
 

@@ -85,7 +85,7 @@ impl<'a> Way<'a> {
                 let basic = self.problems.keep(&self.key("auth.client_secret"), basic)?;
                 let endpoint = self.token_endpoint(url?, Credentials::Fixed(basic));
                 let credentials = repass_zoom::server_to_server(endpoint, &auth.account_id);
-                Some((credentials, auth.account_id.clone()))
+                Some((credentials.redacting(&secret), auth.account_id.clone()))
             }
             #[cfg(feature = "identity")]
             Auth::ClientCredentials(auth) => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use repass_transport::{
-    Answer, Cause, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
-    oauth,
+    Answer, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
+    oauth::{self, Endpoint},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -25,36 +25,30 @@ pub fn client_credentials(
         clippy::disallowed_methods,
         reason = "encoded once, into the body that wipes itself"
     )]
-    let client_secret = client_secret.expose_secret();
+    let secret = client_secret.expose_secret();
     let body = SecretBody::form(&[
         ("grant_type", "client_credentials"),
         ("client_id", client_id),
-        ("client_secret", client_secret),
+        ("client_secret", secret),
         ("scope", scope),
     ]);
     let request = Request::new("identity.token", Method::POST, Replay::Convergent).body(body);
-    Credentials::Granted(Box::new(TokenGrant::new(endpoint, request, read)))
+    Credentials::Granted(Box::new(TokenGrant::new(endpoint, request, read))).redacting(client_secret)
 }
 
 fn read(answer: &Answer) -> Result<Granted, Denied> {
-    oauth::granted(answer).ok_or_else(|| denied(answer))
+    oauth::granted(answer).ok_or_else(|| ENDPOINT.denied(answer))
 }
 
+const ENDPOINT: Endpoint = Endpoint {
+    whose: "the portal's",
+    elsewhere: "`token_url` ends in /identity_/connect/token, on a standalone server in /identity/connect/token",
+    advice: |error, _| advice(error),
+};
+
 // Every refusal is a 400 there, `invalid_client` included (framework), and seldom explained.
-fn denied(answer: &Answer) -> Denied {
-    let status = answer.status();
-    if status.is_server_error() || status.as_u16() == 429 || (status.is_success() && !answer.is_complete()) {
-        let message = format!(
-            "the portal's token endpoint cannot answer now (status {})",
-            status.as_u16()
-        );
-        return Denied {
-            cause: Cause::Unreachable,
-            message,
-        };
-    }
-    let (error, _) = oauth::refusal(answer).unwrap_or_default();
-    let advice = match error.as_str() {
+fn advice(error: &str) -> Option<&'static str> {
+    Some(match error {
         "invalid_client" => {
             "the portal does not know this client id with this secret; check `client_id` and `client_secret`"
         }
@@ -66,20 +60,13 @@ fn denied(answer: &Answer) -> Denied {
             "the external application cannot use client credentials; it must be confidential, with an application scope"
         }
         "invalid_request" | "invalid_grant" => "the portal cannot read the token request; check `token_url`",
-        _ => {
-            "what answers is not the portal's token endpoint; `token_url` ends in /identity_/connect/token, on a \
-             standalone server in /identity/connect/token"
-        }
-    };
-    Denied {
-        cause: Cause::TokenRefused,
-        message: format!("no token was granted: {advice}"),
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use repass_transport::StatusCode;
+    use repass_transport::{Cause, StatusCode};
 
     use super::*;
 
@@ -92,12 +79,7 @@ mod tests {
             (400, r#"{"error":"unauthorized_client"}"#, "confidential"),
             (400, r#"{"error":"unsupported_grant_type"}"#, "confidential"),
             (400, r#"{"error":"invalid_request"}"#, "token_url"),
-            (200, "<!DOCTYPE html><html></html>", "/identity/connect/token"),
-            (
-                405,
-                r#"{"error":{"code":"UnsupportedApiVersion"}}"#,
-                "/identity/connect/token",
-            ),
+            (400, r#"{"error":"access_denied"}"#, "check the app"),
         ] {
             let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
             let denied = read(&answer).unwrap_err();
@@ -107,10 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_not_called_a_refusal() {
-        for status in [429, 500, 503] {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap());
-            assert_eq!(read(&answer).unwrap_err().cause, Cause::Unreachable);
+    fn what_is_no_token_endpoint_is_a_wrong_address() {
+        for (status, body) in [
+            (200, "<!DOCTYPE html><html></html>"),
+            (405, r#"{"error":{"code":"UnsupportedApiVersion"}}"#),
+        ] {
+            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            let denied = read(&answer).unwrap_err();
+            assert_eq!(denied.cause, Cause::Misconfigured);
+            assert!(
+                denied.message.contains("/identity/connect/token"),
+                "{}",
+                denied.message
+            );
         }
     }
 }

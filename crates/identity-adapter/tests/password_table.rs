@@ -302,14 +302,14 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             "observed page",
             200,
             "<!DOCTYPE html>",
-            Unauthenticated,
+            Misconfigured,
             "/identity/connect/token",
         ),
         (
             "observed 405",
             405,
             r#"{"error":{"code":"UnsupportedApiVersion"}}"#,
-            Unauthenticated,
+            Misconfigured,
             "/identity/connect/token",
         ),
         (

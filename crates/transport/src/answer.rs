@@ -1,6 +1,7 @@
 //! What a provider answered.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -12,10 +13,20 @@ pub struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    complete: bool,
-    late: bool,
+    end: End,
     in_doubt: bool,
+    wait: Option<Duration>,
+    rejects_grant: bool,
     left_at: Option<Instant>,
+}
+
+/// How a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    Cut,
+    /// Its rest did not come in time.
+    Late,
 }
 
 impl Answer {
@@ -29,9 +40,10 @@ impl Answer {
             status,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            complete: true,
-            late: false,
+            end: End::Whole,
             in_doubt: false,
+            wait: None,
+            rejects_grant: false,
             left_at: None,
         }
     }
@@ -58,14 +70,14 @@ impl Answer {
     /// The same, but the body was cut: the rest was lost, late, or beyond
     /// [`MAX_BODY`](Self::MAX_BODY).
     pub fn cut(mut self) -> Self {
-        self.complete = false;
+        self.end = End::Cut;
         self
     }
 
     /// The same, but the rest of the body did not come in time.
     pub fn late(mut self) -> Self {
-        self.late = true;
-        self.cut()
+        self.end = End::Late;
+        self
     }
 
     /// The same with when its request left, for wires that know.
@@ -103,12 +115,34 @@ impl Answer {
 
     /// Whether the body arrived whole.
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.end == End::Whole
+    }
+
+    pub(crate) fn with_wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// How long to wait before the next request, after a refusal for the rate's sake: what the server says, or
+    /// longer where that turned out to be too short.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
+    pub(crate) fn with_rejected_grant(mut self) -> Self {
+        self.rejects_grant = true;
+        self
+    }
+
+    /// Whether it rejects a token that was granted only just before, and was replaced in vain. Where each grant
+    /// voids the one before, another process uses the same client.
+    pub fn rejects_grant(&self) -> bool {
+        self.rejects_grant
     }
 
     /// Whether the body was cut because its rest did not come in time.
     pub fn is_late(&self) -> bool {
-        self.late
+        self.end == End::Late
     }
 
     /// Whether an earlier sending of the same request may have been acted on, so that a refusal
@@ -124,7 +158,7 @@ impl fmt::Debug for Answer {
         f.debug_struct("Answer")
             .field("status", &self.status)
             .field("body_bytes", &self.body.len())
-            .field("complete", &self.complete)
+            .field("end", &self.end)
             .field("in_doubt", &self.in_doubt)
             .finish_non_exhaustive()
     }

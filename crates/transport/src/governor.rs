@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -34,57 +34,85 @@ impl RateLimit {
 ///
 /// A request goes out when the one that is `requests` places before it is certainly `window` old
 /// at the provider: counted from its answer, or, where the answer takes long, from when it left
-/// and a little more. So no window of the provider's ever holds too many, however the network
-/// delays, and nothing else makes a request wait.
+/// and a little more. So no window of the provider's ever holds too many, however long connecting
+/// takes, and nothing else makes a request wait.
+///
+/// After a refusal all requests under its label wait as long as the server says, and longer each time that
+/// turns out to be too short. After at most [`LONGEST_CLOSURE`](Self::LONGEST_CLOSURE) one request tries again.
 #[derive(Debug)]
 pub struct Governor {
-    lanes: BTreeMap<&'static str, Lane>,
+    limited: BTreeMap<&'static str, Arc<Lane>>,
+    // Labels without a limit of their own: what is known of them is what the server said.
+    others: Mutex<BTreeMap<&'static str, Arc<Lane>>>,
 }
 
 impl Governor {
-    /// A governor with a limit for each label. Requests with another label, or none, do not wait.
+    /// How long a refusal keeps others back before one of them tries again, however long the server said.
+    pub const LONGEST_CLOSURE: Duration = Duration::from_secs(15 * 60);
+
+    /// A governor with a limit for each label. Requests with another label, or none, wait only where the server
+    /// has refused one.
     pub fn new(limits: impl IntoIterator<Item = (&'static str, RateLimit)>) -> Self {
+        let lanes = limits.into_iter();
         Self {
-            lanes: limits
-                .into_iter()
-                .map(|(label, limit)| (label, Lane::new(limit)))
+            limited: lanes
+                .map(|(label, limit)| (label, Lane::new(Some(limit))))
                 .collect(),
+            others: Mutex::default(),
         }
     }
 
     /// Waits for a place, at most as long as `left`.
-    pub(crate) async fn admit(
-        &self,
-        label: Option<&str>,
-        left: Duration,
-    ) -> Result<Option<Place<'_>>, Failure> {
-        match label.and_then(|label| self.lanes.get(label)) {
-            Some(lane) => lane.admit(left).await.map(Some),
-            None => Ok(None),
+    pub(crate) async fn admit(&self, label: Option<&'static str>, left: Duration) -> Result<Place, Failure> {
+        let label = label.unwrap_or_default();
+        if let Some(lane) = self.limited.get(label) {
+            return lane.admit(left).await;
         }
+        let lane = {
+            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(others.entry(label).or_insert_with(|| Lane::new(None)))
+        };
+        lane.admit(left).await
     }
 }
 
 struct Lane {
-    limit: RateLimit,
+    limit: Option<RateLimit>,
     state: Mutex<State>,
     // Whoever is next waits in here for the next free place, all others for it, in order.
     turnstile: tokio::sync::Mutex<()>,
-    // A request ended, so a place may be free earlier than it seemed.
-    ended: Notify,
+    // A request left or ended, so a place may be free earlier than it seemed.
+    changed: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct State {
     /// When each taken place is free again.
     taken: BTreeSet<(Instant, u64)>,
+    /// Places whose requests were not seen to leave: they may reach the provider at any time.
+    unsent: BTreeMap<u64, Departure>,
     next: u64,
-    /// The server's word: nothing before this.
+    /// Nothing before this.
     closed_until: Option<Instant>,
+    /// The server's word, which may be later.
+    told_until: Option<Instant>,
+    /// Refusals since the last other answer, each by a request that came after the one before.
+    refusals: u32,
+    refused_at: Option<Instant>,
+    trial: Trial,
     /// Places that are not used for a while, because somebody else uses the account too.
     withheld: f64,
     withheld_at: Option<Instant>,
     recovered_at: Option<Instant>,
+}
+
+/// Whether one request alone finds out if the server still refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Trial {
+    #[default]
+    None,
+    Due,
+    Running(u64),
 }
 
 /// What a refusal for the rate's sake means for the others.
@@ -96,45 +124,97 @@ pub(crate) enum Limited {
     ForNow,
 }
 
-impl Lane {
-    // An answer that takes longer than this is counted by the provider well before it comes.
-    const LONGEST_ARRIVAL: Duration = Duration::from_millis(20);
-    // What a place costs while nothing is known of its request.
-    const UNTIL_KNOWN: Duration = Duration::from_millis(500);
-
-    fn new(limit: RateLimit) -> Self {
-        Self {
-            limit,
-            state: Mutex::default(),
-            turnstile: tokio::sync::Mutex::default(),
-            ended: Notify::new(),
+impl Limited {
+    // How long to wait after so many refusals in a row. What the server says is believed, but "now" only once,
+    // and the same delay not for ever.
+    fn wait(self, refusals: u32, window: Duration) -> Duration {
+        const SECOND: Duration = Duration::from_secs(1);
+        let doubled = |base: Duration, believed: u32| match refusals.checked_sub(believed + 1) {
+            Some(doublings) => base
+                .saturating_mul(2_u32.saturating_pow(doublings))
+                .min(Governor::LONGEST_CLOSURE),
+            None => Duration::ZERO,
+        };
+        match self {
+            // Somebody else took the places; they are free again before the window is over.
+            Self::ForNow => doubled(window / 10, 0),
+            Self::Until(told) if told < SECOND => told.max(doubled(SECOND, 1)),
+            Self::Until(told) => told.max(doubled(SECOND, 3)),
         }
     }
 
-    async fn admit(&self, left: Duration) -> Result<Place<'_>, Failure> {
+    // After that only one request should find out.
+    fn needs_trial(self, refusals: u32) -> bool {
+        match self {
+            Self::ForNow => refusals > 2,
+            Self::Until(told) => told.is_zero() || refusals > 1 || told > Governor::LONGEST_CLOSURE,
+        }
+    }
+}
+
+/// When a request began to leave; unknown while it waits for its connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Departure {
+    at: Arc<OnceLock<Instant>>,
+    changed: Arc<Notify>,
+}
+
+impl Departure {
+    /// The first byte may leave from now on.
+    pub(crate) fn mark(&self) {
+        self.at.get_or_init(Instant::now);
+        self.changed.notify_one();
+    }
+}
+
+impl Lane {
+    // An answer that takes longer than this is counted by the provider well before it comes.
+    const LONGEST_ARRIVAL: Duration = Duration::from_millis(20);
+    // What a place costs from when its request left while nothing more is known of it.
+    const UNTIL_KNOWN: Duration = Duration::from_millis(500);
+
+    fn new(limit: Option<RateLimit>) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            state: Mutex::default(),
+            turnstile: tokio::sync::Mutex::default(),
+            changed: Arc::default(),
+        })
+    }
+
+    fn window(&self) -> Duration {
+        self.limit.map_or(Duration::from_secs(1), |limit| limit.window)
+    }
+
+    async fn admit(self: &Arc<Self>, left: Duration) -> Result<Place, Failure> {
+        let now = Instant::now();
+        let deadline = now.checked_add(left);
         let limited = || {
-            Failure::not_sent(
+            let told = self.state().told_until;
+            let told = told.map(|until| until.saturating_duration_since(Instant::now()));
+            let failure = Failure::not_sent(
                 Cause::RateLimited,
                 "the provider's rate limit leaves no place within the budget",
-            )
+            );
+            match told.filter(|wait| !wait.is_zero()) {
+                Some(wait) => failure.with_retry_after(wait),
+                None => failure,
+            }
         };
-        let deadline = Instant::now().checked_add(left);
-        if let Some(until) = self
-            .state()
-            .closed_until
-            .filter(|until| deadline.is_some_and(|end| *until > end))
-        {
-            return Err(limited().with_retry_after(until.saturating_duration_since(Instant::now())));
+        let closed_until = self.state().closed_until;
+        if closed_until.is_some_and(|until| deadline.is_some_and(|end| until > end)) {
+            return Err(limited());
         }
         let turn = async {
             let _turn = self.turnstile.lock().await;
             loop {
                 match self.take() {
                     Ok(place) => return place,
-                    Err(free_at) => {
-                        // Either way it is time to look again.
-                        let _ = timeout_at(free_at, self.ended.notified()).await;
+                    // Either way it is time to look again.
+                    Err(Some(free_at)) => {
+                        let _ = timeout_at(free_at, self.changed.notified()).await;
                     }
+                    Err(None) => self.changed.notified().await,
                 }
             }
         };
@@ -144,24 +224,45 @@ impl Lane {
         }
     }
 
-    fn take(&self) -> Result<Place<'_>, Instant> {
+    // A place, or when there may be one, if that is known.
+    fn take(self: &Arc<Self>) -> Result<Place, Option<Instant>> {
         let now = Instant::now();
         let mut state = self.state();
         if let Some(until) = state.closed_until.filter(|until| *until > now) {
-            return Err(until);
+            return Err(Some(until));
         }
-        state.recover(now, self.limit);
-        while let Some(free) = state.taken.first().copied().filter(|(at, _)| *at <= now) {
-            state.taken.remove(&free);
+        if matches!(state.trial, Trial::Running(_)) {
+            return Err(None);
         }
-        if state.taken.len() >= state.places(self.limit) {
-            // There is a first one: at least one place is always left to be taken.
-            return Err(state.taken.first().map_or(now, |(at, _)| *at));
+        if let Some(limit) = self.limit {
+            state.recover(now, limit);
+            state.note_departures(limit);
+            while let Some(free) = state.taken.first().copied().filter(|(at, _)| *at <= now) {
+                state.taken.remove(&free);
+            }
+            if state.taken.len() + state.unsent.len() >= state.places(limit) {
+                return Err(state.taken.first().map(|(at, _)| *at));
+            }
         }
-        let key = (now + Self::UNTIL_KNOWN + self.limit.window, state.next);
+        let serial = state.next;
         state.next += 1;
-        state.taken.insert(key);
-        Ok(Place { lane: self, key })
+        let departure = Departure {
+            at: Arc::default(),
+            changed: Arc::clone(&self.changed),
+        };
+        if self.limit.is_some() {
+            state.unsent.insert(serial, departure.clone());
+        }
+        if state.trial == Trial::Due {
+            state.trial = Trial::Running(serial);
+        }
+        Ok(Place {
+            lane: Arc::clone(self),
+            serial,
+            taken_at: now,
+            departure,
+            ended: false,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,6 +282,27 @@ impl State {
         places
     }
 
+    // A request that has left is at the provider soon, so that its place is free in a known time.
+    fn note_departures(&mut self, limit: RateLimit) {
+        let taken = &mut self.taken;
+        self.unsent.retain(|serial, departure| match departure.at.get() {
+            Some(at) => {
+                taken.insert((*at + Lane::UNTIL_KNOWN + limit.window, *serial));
+                false
+            }
+            None => true,
+        });
+    }
+
+    // Forgets a place; when it is free again is for the caller to say.
+    fn give_back(&mut self, serial: u64, departure: &Departure, limit: RateLimit) {
+        self.unsent.remove(&serial);
+        if let Some(at) = departure.at.get() {
+            self.taken
+                .remove(&(*at + Lane::UNTIL_KNOWN + limit.window, serial));
+        }
+    }
+
     // Somebody else uses the account too: leave them a little more, and try for it back by and by.
     // Many requests hear the same refusal; the first one in a window has said it for all.
     fn withhold(&mut self, now: Instant, window: Duration) {
@@ -197,6 +319,27 @@ impl State {
         self.withheld = (self.withheld - windows * 0.02).max(0.0);
         self.recovered_at = (self.withheld > 0.0).then_some(now);
     }
+
+    // How long everybody waits now.
+    fn refuse(&mut self, limited: Limited, taken_at: Instant, now: Instant, window: Duration) -> Duration {
+        self.withhold(now, window);
+        // Many requests hear the same refusal; only one that came after the last can say that it still holds.
+        if self.refused_at.is_none_or(|at| taken_at >= at) {
+            self.refusals = self.refusals.saturating_add(1);
+            self.refused_at = Some(now);
+        }
+        let wait = limited.wait(self.refusals, window);
+        if limited.needs_trial(self.refusals) {
+            self.trial = Trial::Due;
+        }
+        let later = |known: Option<Instant>, wait| {
+            let until = now + wait;
+            Some(known.map_or(until, |known| known.max(until)))
+        };
+        self.closed_until = later(self.closed_until, wait.min(Governor::LONGEST_CLOSURE));
+        self.told_until = later(self.told_until, wait);
+        wait
+    }
 }
 
 impl fmt::Debug for Lane {
@@ -208,43 +351,78 @@ impl fmt::Debug for Lane {
 /// A request's place within the limit. Dropped without a word, it stays taken as long as the
 /// request might have counted.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    lane: &'a Lane,
-    key: (Instant, u64),
+pub(crate) struct Place {
+    lane: Arc<Lane>,
+    serial: u64,
+    taken_at: Instant,
+    departure: Departure,
+    ended: bool,
 }
 
-impl Place<'_> {
-    /// The request came to an end, now; `limited` if it was refused for the rate's sake.
-    pub(crate) fn ended(self, result: &Result<Answer, Failure>, limited: Option<Limited>) {
+impl Place {
+    /// What is to be told when the request leaves, where that matters.
+    pub(crate) fn departure(&self) -> Option<Departure> {
+        self.lane.limit.is_some().then(|| self.departure.clone())
+    }
+
+    /// The request came to an end, now; `limited` if it was refused for the rate's sake. How long to wait
+    /// then, which may be longer than the server said.
+    pub(crate) fn ended(
+        mut self,
+        result: &Result<Answer, Failure>,
+        limited: Option<Limited>,
+    ) -> Option<Duration> {
+        self.ended = true;
         let now = Instant::now();
-        let mut state = self.lane.state();
-        state.taken.remove(&self.key);
-        let counted_at = match result {
-            Ok(answer) => {
-                let arrived = answer.left_at().map(|left| left + Lane::LONGEST_ARRIVAL);
-                Some(arrived.map_or(now, |arrived| arrived.min(now)))
-            }
-            Err(failure) if failure.acted() == crate::Acted::No => None,
-            Err(_) => Some(now),
-        };
-        if let Some(counted_at) = counted_at {
-            state
-                .taken
-                .insert((counted_at + self.lane.limit.window, self.key.1));
-        }
-        if let Some(limited) = limited {
-            let window = self.lane.limit.window;
-            let pause = match limited {
-                Limited::Until(told) => told,
-                // Somebody else took the places; they are free again before the window is over.
-                Limited::ForNow => window / 10,
+        let lane = Arc::clone(&self.lane);
+        let mut state = lane.state();
+        if let Some(limit) = lane.limit {
+            state.give_back(self.serial, &self.departure, limit);
+            let counted_at = match result {
+                Ok(answer) => {
+                    let arrived = answer.left_at().map(|left| left + Lane::LONGEST_ARRIVAL);
+                    Some(arrived.map_or(now, |arrived| arrived.min(now)))
+                }
+                Err(failure) if failure.acted() == crate::Acted::No => None,
+                Err(_) => Some(now),
             };
-            state.withhold(now, window);
-            let until = now + pause;
-            state.closed_until = Some(state.closed_until.map_or(until, |known| known.max(until)));
+            if let Some(counted_at) = counted_at {
+                state.taken.insert((counted_at + limit.window, self.serial));
+            }
+        }
+        let tried = state.trial == Trial::Running(self.serial);
+        if tried {
+            state.trial = Trial::Due;
+        }
+        let is_news = state.refused_at.is_none_or(|at| self.taken_at >= at);
+        let wait = limited.map(|limited| state.refuse(limited, self.taken_at, now, lane.window()));
+        if limited.is_none() && result.is_ok() && (tried || is_news) {
+            (state.refusals, state.refused_at, state.told_until) = (0, None, None);
+            state.trial = Trial::None;
         }
         drop(state);
-        self.lane.ended.notify_one();
+        lane.changed.notify_one();
+        wait
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let mut state = self.lane.state();
+        if state.unsent.remove(&self.serial).is_some() {
+            // Given up on the way, or over a wire that does not tell.
+            state
+                .taken
+                .insert((Instant::now() + self.lane.window(), self.serial));
+        }
+        if state.trial == Trial::Running(self.serial) {
+            state.trial = Trial::Due;
+        }
+        drop(state);
+        self.lane.changed.notify_one();
     }
 }
 
@@ -269,7 +447,6 @@ mod tests {
                 let place = governor
                     .admit(Some("medium"), Duration::from_secs(600))
                     .await
-                    .unwrap()
                     .unwrap();
                 tokio::time::sleep(takes).await;
                 place.ended(&ok(), None);
@@ -315,42 +492,165 @@ mod tests {
             let place = governor
                 .admit(Some("medium"), Duration::from_secs(1))
                 .await
-                .unwrap()
                 .unwrap();
             place.ended(&Err(Failure::not_sent(Cause::Unreachable, "refused")), None);
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
 
+    async fn admit(governor: &Governor, seconds: u64) -> Result<Place, Failure> {
+        governor.admit(Some("medium"), Duration::from_secs(seconds)).await
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what a place is told")]
+    fn refused() -> Result<Answer, Failure> {
+        Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_holds_however_long_connecting_takes() {
+        for limit in [2, 20] {
+            let governor = Arc::new(Governor::new([("medium", RateLimit::per_second(limit))]));
+            let mut calls = Vec::new();
+            for call in 0..150_u64 {
+                let governor = Arc::clone(&governor);
+                calls.push(tokio::spawn(async move {
+                    let place = admit(&governor, 6000).await.unwrap();
+                    // At first the handshakes stall.
+                    let stalls = if call < u64::from(limit) { 9000 } else { call % 7 };
+                    tokio::time::sleep(Duration::from_millis(stalls)).await;
+                    place.departure().unwrap().mark();
+                    let left = Instant::now();
+                    // Some answers take long.
+                    tokio::time::sleep(Duration::from_millis(call % 3 * 2000)).await;
+                    place.ended(&Ok(ok().unwrap().leaving(Some(left))), None);
+                    left
+                }));
+            }
+            let mut left = Vec::new();
+            for call in calls {
+                left.push(call.await.unwrap());
+            }
+            left.sort();
+            for pair in left.windows(limit as usize + 1) {
+                let within = pair[limit as usize] - pair[0];
+                assert!(within >= Duration::from_secs(1), "{} in {within:?}", limit + 1);
+            }
+            // A slow answer holds its place no longer than its request needs to arrive.
+            let rounds = Duration::from_millis(1500) * (150 / limit + 1);
+            let took = left[149] - left[0];
+            assert!(took <= rounds, "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_dropped_on_its_way_gives_its_place_back_after_a_window() {
+        let governor = Governor::new([("medium", RateLimit::per_second(1))]);
+        let start = Instant::now();
+        for round in 0..3 {
+            let place = admit(&governor, 10).await.unwrap();
+            assert_eq!(start.elapsed(), Duration::from_secs(round));
+            drop(place);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_server_closes_the_lane_and_says_when_it_reopens() {
+        let unlimited = Governor::new([]);
+        for governor in [Governor::new([("medium", RateLimit::per_second(10))]), unlimited] {
+            let place = admit(&governor, 1).await.unwrap();
+            let hour = Duration::from_secs(3600);
+            assert_eq!(place.ended(&refused(), Some(Limited::Until(hour))), Some(hour));
+            let start = Instant::now();
+            let failure = admit(&governor, 60).await.unwrap_err();
+            assert_eq!(
+                (failure.cause(), start.elapsed()),
+                (Cause::RateLimited, Duration::ZERO)
+            );
+            assert_eq!(failure.retry_after(), Some(hour));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_request_alone_tries_again_after_a_quarter_of_an_hour() {
+        let month = Limited::Until(Duration::from_secs(31 * 86_400));
         let governor = Governor::new([("medium", RateLimit::per_second(10))]);
-        let place = governor
-            .admit(Some("medium"), Duration::from_secs(1))
-            .await
-            .unwrap()
-            .unwrap();
-        place.ended(
-            &Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS)),
-            Some(Limited::Until(Duration::from_secs(3600))),
-        );
         let start = Instant::now();
-        let failure = governor
-            .admit(Some("medium"), Duration::from_secs(60))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (failure.cause(), start.elapsed()),
-            (Cause::RateLimited, Duration::ZERO)
-        );
-        assert_eq!(failure.retry_after(), Some(Duration::from_secs(3600)));
-        assert!(
-            governor
-                .admit(Some("medium"), Duration::from_secs(3601))
+        admit(&governor, 1).await.unwrap().ended(&refused(), Some(month));
+        let trial = admit(&governor, 3600).await.unwrap();
+        assert_eq!(start.elapsed(), Governor::LONGEST_CLOSURE);
+        let failure = admit(&governor, 60).await.unwrap_err();
+        assert_eq!(failure.cause(), Cause::RateLimited, "others wait for it");
+        assert!(failure.retry_after() > Some(Duration::from_secs(86_400)));
+        // It could not find out: the next one does.
+        trial.ended(&Err(Failure::not_sent(Cause::Unreachable, "refused")), None);
+        let trial = admit(&governor, 1).await.unwrap();
+        trial.ended(&refused(), Some(month));
+        let closed = Instant::now();
+        let trial = admit(&governor, 3600).await.unwrap();
+        assert_eq!(closed.elapsed(), Governor::LONGEST_CLOSURE);
+        drop(trial);
+        let trial = admit(&governor, 1).await.unwrap();
+        trial.ended(&ok(), None);
+        let opened = Instant::now();
+        let all = [admit(&governor, 1).await, admit(&governor, 1).await];
+        assert!(all.iter().all(Result::is_ok) && opened.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_now_for_ever_is_asked_ever_less() {
+        for limited in [
+            Limited::Until(Duration::ZERO),
+            Limited::Until(Duration::from_secs(1)),
+            Limited::ForNow,
+        ] {
+            let governor = Arc::new(Governor::new([]));
+            let start = Instant::now();
+            let requests = Arc::new(Mutex::new(Vec::new()));
+            let calls: Vec<_> = (0..64)
+                .map(|_| {
+                    let (governor, requests) = (Arc::clone(&governor), Arc::clone(&requests));
+                    tokio::spawn(async move {
+                        while let Ok(place) = admit(&governor, 30).await {
+                            requests.lock().unwrap().push(start.elapsed());
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                            place.ended(&refused(), Some(limited));
+                            if start.elapsed() > Duration::from_secs(600) {
+                                break;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for call in calls {
+                call.await.unwrap();
+            }
+            let requests = requests.lock().unwrap();
+            // All at once at first; whoever was under way heard the same.
+            let later = requests
+                .iter()
+                .filter(|at| **at > Duration::from_millis(500))
+                .count();
+            assert!(later <= 64 + 12, "{limited:?}: {later} of {}", requests.len());
+            assert!(requests.len() <= 64 * 4, "{limited:?}: {}", requests.len());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_between_refusals_makes_them_news_again() {
+        let governor = Governor::new([]);
+        let now = Limited::Until(Duration::ZERO);
+        let wait = async |limited| {
+            admit(&governor, 60)
                 .await
-                .is_ok()
-        );
-        assert_eq!(start.elapsed(), Duration::from_secs(3600));
+                .unwrap()
+                .ended(&refused(), Some(limited))
+        };
+        assert_eq!(wait(now).await, Some(Duration::ZERO));
+        assert_eq!(wait(now).await, Some(Duration::from_secs(1)));
+        assert_eq!(wait(now).await, Some(Duration::from_secs(2)));
+        admit(&governor, 60).await.unwrap().ended(&ok(), None);
+        assert_eq!(wait(now).await, Some(Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
@@ -365,7 +665,6 @@ mod tests {
         let place = governor
             .admit(Some("medium"), Duration::from_secs(1))
             .await
-            .unwrap()
             .unwrap();
         place.ended(&ok(), None);
         let start = Instant::now();
@@ -382,13 +681,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn other_labels_do_not_wait() {
         let governor = Governor::new([("medium", RateLimit::per_second(1))]);
-        assert!(
-            governor
-                .admit(Some("light"), Duration::ZERO)
-                .await
-                .unwrap()
-                .is_none()
-        );
-        assert!(governor.admit(None, Duration::ZERO).await.unwrap().is_none());
+        let medium = admit(&governor, 1).await.unwrap();
+        medium.ended(&refused(), Some(Limited::Until(Duration::from_secs(60))));
+        for _ in 0..3 {
+            assert!(governor.admit(Some("light"), Duration::ZERO).await.is_ok());
+            assert!(governor.admit(None, Duration::ZERO).await.is_ok());
+        }
     }
 }

@@ -1,30 +1,38 @@
 //! The answers of OAuth token endpoints, as far as they are alike everywhere.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroize as _;
 
-use crate::{Answer, Granted};
+use crate::{Answer, Cause, Denied, Granted, json};
 
 /// No token is believed to live longer, in seconds.
 const MONTH: u64 = 31 * 86_400;
 
-/// Reads a grant (RFC 6749, section 5.1). `None` if the answer is none: another status, a cut
-/// body, no JSON, no token. `expires_in` may be a number or, as some endpoints have it, a text.
+/// Reads a grant (RFC 6749, section 5.1). `None` if the answer is none: another status, no JSON, no token.
+/// `expires_in` may be a number or, as some endpoints have it, a text.
 pub fn granted(answer: &Answer) -> Option<Granted> {
     #[derive(Deserialize)]
     struct Body {
         access_token: SecretString,
         expires_in: Option<Value>,
     }
-    // A list would be read as an object without names.
-    let is_object = answer.body().trim_ascii_start().starts_with(b"{");
-    if !answer.status().is_success() || !answer.is_complete() || !is_object {
+    if !answer.status().is_success() {
         return None;
     }
-    let body: Body = serde_json::from_slice(answer.body()).ok()?;
+    let mut text = answer.text();
+    // A list would be read as an object without names.
+    let is_list = text.trim_start().starts_with('[');
+    let body = if is_list { None } else { json::parse::<Body>(&text) };
+    if let Cow::Owned(copy) = &mut text {
+        copy.zeroize();
+    }
+    let body = body?;
     let seconds = body.expires_in.and_then(|value| match value {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
@@ -35,20 +43,201 @@ pub fn granted(answer: &Answer) -> Option<Granted> {
     })
 }
 
-/// Reads a refusal's `error` (RFC 6749, section 5.2) and its explanation, which is `reason` at
-/// some. Both are lower-cased, to be searched; they are not fit to be shown.
-pub fn refusal(answer: &Answer) -> Option<(String, String)> {
-    let body: Value = serde_json::from_slice(answer.body()).ok()?;
-    let text = |name: &str| match body.get(name)? {
-        Value::String(text) => Some(text.to_ascii_lowercase()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// A token endpoint, as its errors name it.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint {
+    /// Whose it is, as in `Zoom's token endpoint`.
+    pub whose: &'static str,
+    /// What to do where something else answers, behind `what answers is not … token endpoint; `.
+    pub elsewhere: &'static str,
+    /// What to do about an `error` with its explanation, both in lower case, if that is known.
+    pub advice: fn(&str, &str) -> Option<&'static str>,
+}
+
+impl Endpoint {
+    /// Reads an answer that grants nothing: an error of the endpoint's (RFC 6749, section 5.2, and its dialects)
+    /// names itself; what passes is no refusal; and what no token endpoint can have written is a wrong address.
+    pub fn denied(&self, answer: &Answer) -> Denied {
+        let (status, whose) = (answer.status(), self.whose);
+        let code = status.as_u16();
+        let said = said(answer);
+        let error = said.as_ref().map(|(error, _)| error.to_ascii_lowercase());
+        let error = error.as_deref();
+        let is_limit = matches!(
+            error,
+            Some("too_many_requests" | "rate_limit_exceeded" | "rate_limited" | "429")
+        );
+        let passes = matches!(
+            error,
+            Some(
+                "temporarily_unavailable"
+                    | "server_error"
+                    | "slow_down"
+                    | "service_unavailable"
+                    | "internal_error"
+            )
+        );
+        let cut = status.is_success() && !answer.is_complete();
+        let (cause, message) = if code == 429 || is_limit {
+            (
+                Cause::RateLimited,
+                format!("the rate limit of {whose} token endpoint is reached"),
+            )
+        } else if status.is_server_error() || matches!(code, 408 | 425) || passes || cut {
+            let message = format!("{whose} token endpoint cannot answer now (status {code})");
+            (Cause::Unreachable, message)
+        } else if let Some(error) = error.filter(|error| !is_no_route(code) || is_registered(error)) {
+            let why = said
+                .as_ref()
+                .map(|(_, why)| why.to_ascii_lowercase())
+                .unwrap_or_default();
+            let advice = (self.advice)(error, &why).map(str::to_owned);
+            let advice = advice.unwrap_or_else(|| {
+                format!("{whose} token endpoint refuses; check the app and what it was granted there")
+            });
+            (Cause::TokenRefused, advice)
+        } else if code == 401 {
+            let message = format!("{whose} token endpoint does not accept these credentials; check them");
+            (Cause::TokenRefused, message)
+        } else if code == 403 {
+            let message = format!(
+                "something in front of {whose} token endpoint refused (status 403): a firewall, proxy or IP allow-list"
+            );
+            (Cause::Misconfigured, message)
+        } else {
+            let elsewhere = self.elsewhere;
+            let message = format!("what answers is not {whose} token endpoint (status {code}); {elsewhere}");
+            return Denied::new(Cause::Misconfigured, format!("no token was granted: {message}"));
+        };
+        let mut denied = Denied::new(cause, format!("no token was granted: {message}"));
+        denied.said = said;
+        denied
+    }
+}
+
+// What gateways answer where there is nothing, often with an `error` of their own.
+fn is_no_route(status: u16) -> bool {
+    matches!(status, 300..400 | 404 | 405 | 410 | 421)
+}
+
+// RFC 6749, section 5.2, and RFC 8693.
+fn is_registered(error: &str) -> bool {
+    [
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "invalid_target",
+        "access_denied",
+    ]
+    .contains(&error)
+}
+
+// An error and its explanation, in JSON or in XML.
+fn said(answer: &Answer) -> Option<(String, String)> {
+    const ERRORS: [&str; 4] = ["error", "errorcode", "error_code", "code"];
+    const WORDS: [&str; 6] = [
+        "error_description",
+        "reason",
+        "errormessage",
+        "error_message",
+        "message",
+        "detail",
+    ];
+    let json = answer.json();
+    let xml = answer.text();
+    let text = |name: &str| match &json {
+        Some(body) => {
+            let mut entries = body.as_object()?.iter();
+            match entries.find(|(key, _)| key.eq_ignore_ascii_case(name))?.1 {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            }
+        }
+        None => element(&xml, name),
     };
-    let error = text("error").or_else(|| text("code"))?;
-    let why = ["error_description", "reason", "message"]
-        .into_iter()
-        .find_map(text);
-    Some((error, why.unwrap_or_default()))
+    let error = ERRORS.into_iter().find_map(text).filter(|error| error != "0")?;
+    Some((error, WORDS.into_iter().find_map(text).unwrap_or_default()))
+}
+
+// The text of the first element of this name, in a document without anything difficult.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let lower = xml.to_ascii_lowercase();
+    let start = lower.find(&format!("<{name}>"))? + name.len() + 2;
+    let end = start + lower[start..].find(&format!("</{name}>"))?;
+    Some(xml[start..end].trim().to_owned())
+}
+
+/// An endpoint's own words, fit to be shown: without these secrets and what looks like one, without characters
+/// that control a terminal, and of bounded length.
+pub(crate) fn shown(said: &(String, String), secrets: &[SecretString]) -> String {
+    let error = fit(&said.0, secrets, 80);
+    let why = fit(&said.1, secrets, 200);
+    if why.is_empty() {
+        format!("`{error}`")
+    } else {
+        format!("`{error}`, \"{why}\"")
+    }
+}
+
+fn fit(text: &str, secrets: &[SecretString], longest: usize) -> String {
+    const REDACTED: &str = "[redacted]";
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let line: String = text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
+    let decoded = percent_decode_str(&line).decode_utf8_lossy();
+    let compact: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+    if secrets.iter().any(|secret| {
+        [&*line, &decoded, &compact]
+            .iter()
+            .any(|text| holds_part(text, secret))
+    }) {
+        return REDACTED.to_owned();
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_-.~%".contains(c);
+    let looks_secret = |word: &str| {
+        let is_mixed =
+            word.contains(|c: char| c.is_ascii_digit()) && word.contains(|c: char| c.is_ascii_alphabetic());
+        word.len() >= 40 || (word.len() >= 20 && is_mixed)
+    };
+    let mut fit = String::new();
+    let mut rest = line.trim();
+    while let Some(first) = rest.chars().next() {
+        let end = rest
+            .find(|c: char| is_part(c) != is_part(first))
+            .unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(end);
+        fit.push_str(if is_part(first) && looks_secret(part) {
+            REDACTED
+        } else {
+            part
+        });
+        rest = behind;
+    }
+    match fit.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &fit[..end]),
+        None => fit,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "looked for in place")]
+fn holds_part(text: &str, secret: &SecretString) -> bool {
+    const LONG: usize = 6;
+    let secret = secret.expose_secret();
+    let starts = secret.char_indices().map(|(at, _)| &secret[at..]);
+    let mut parts = starts.filter_map(|rest| {
+        let end = rest.char_indices().nth(LONG).map(|(end, _)| end);
+        // The last part ends with the secret.
+        let end = end
+            .or_else(|| (rest.chars().count() == LONG || rest.len() == secret.len()).then_some(rest.len()))?;
+        Some(&rest[..end])
+    });
+    !secret.is_empty() && parts.any(|part| text.contains(part))
 }
 
 #[cfg(test)]
@@ -57,37 +246,121 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: StatusCode, body: &'static str) -> Answer {
-        Answer::new(status).with_body(body)
+    fn answer(status: u16, body: &'static str) -> Answer {
+        Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body)
     }
 
     #[test]
     fn a_grant_is_read_with_its_lifetime_in_either_form() {
-        let lifetime = |body| granted(&answer(StatusCode::OK, body)).map(|granted| granted.lifetime);
+        let lifetime = |body| granted(&answer(200, body)).map(|granted| granted.lifetime);
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(lifetime(r#"{"access_token":"x","expires_in":3600}"#), Some(hour));
         assert_eq!(
             lifetime(r#"{"access_token":"x","expires_in":"3600"}"#),
             Some(hour)
         );
+        assert_eq!(
+            lifetime("\u{feff}{\"access_token\":\"x\",\"expires_in\":3600}"),
+            Some(hour)
+        );
         assert_eq!(lifetime(r#"{"access_token":"x"}"#), Some(None));
         assert!(lifetime("<html>").is_none() && lifetime("{}").is_none());
         assert!(lifetime(r#"["x",3600]"#).is_none());
         let whole = r#"{"access_token":"x"}"#;
-        assert!(granted(&answer(StatusCode::BAD_REQUEST, whole)).is_none());
-        assert!(granted(&answer(StatusCode::OK, whole).cut()).is_none());
+        assert!(granted(&answer(400, whole)).is_none());
+        // JSON shows its own end.
+        assert!(granted(&answer(200, whole).cut()).is_some());
+        assert!(granted(&answer(200, r#"{"access_token":"x""#).cut()).is_none());
+    }
+
+    const ENDPOINT: Endpoint = Endpoint {
+        whose: "Acme's",
+        elsewhere: "check `token_url`",
+        advice: |error, why| match (error, why) {
+            ("invalid_client", "expired") => Some("renew the secret"),
+            ("invalid_client" | "4702", _) => Some("check the secret"),
+            _ => None,
+        },
+    };
+
+    #[rustfmt::skip]
+    #[test]
+    fn each_answer_without_a_token_has_its_cause() {
+        use Cause::{Misconfigured, RateLimited, TokenRefused, Unreachable};
+        for (status, body, cause, part) in [
+            (400, r#"{"error":"invalid_client"}"#, TokenRefused, "check the secret"),
+            (401, r#"{"error":"invalid_client","error_description":"Expired"}"#, TokenRefused, "renew"),
+            (400, r#"{"error":"access_denied"}"#, TokenRefused, "what it was granted"),
+            (400, r#"{"error":"invalid_target"}"#, TokenRefused, "what it was granted"),
+            (403, r#"{"error":"access_denied"}"#, TokenRefused, "what it was granted"),
+            (404, r#"{"error":"invalid_client"}"#, TokenRefused, "check the secret"),
+            (400, r#"{"status":false,"errorCode":4702,"errorMessage":"X"}"#, TokenRefused, "check the secret"),
+            (200, r#"{"status":false,"errorCode":4702,"errorMessage":"X"}"#, TokenRefused, "check the secret"),
+            (400, "<?xml version='1.0'?><result><code>4702</code><message>X</message></result>", TokenRefused, "check"),
+            (401, "", TokenRefused, "credentials"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, Unreachable, "cannot answer now"),
+            (400, r#"{"error":"server_error"}"#, Unreachable, "cannot answer now"),
+            (400, r#"{"error":"slow_down"}"#, Unreachable, "cannot answer now"),
+            (503, r#"{"error":"invalid_client"}"#, Unreachable, "503"),
+            (500, "<html>", Unreachable, "500"),
+            (408, "", Unreachable, "408"),
+            (429, "", RateLimited, "rate limit"),
+            (400, r#"{"error":"too_many_requests"}"#, RateLimited, "rate limit"),
+            (200, "<!DOCTYPE html>", Misconfigured, "check `token_url`"),
+            (200, "{}", Misconfigured, "check `token_url`"),
+            (404, "", Misconfigured, "check `token_url`"),
+            (404, r#"{"message":"no Route matched with those values"}"#, Misconfigured, "check `token_url`"),
+            (404, r#"{"status":404,"error":"Not Found","path":"/token"}"#, Misconfigured, "check `token_url`"),
+            (405, r#"{"error":{"code":"UnsupportedApiVersion"}}"#, Misconfigured, "check `token_url`"),
+            (302, "", Misconfigured, "check `token_url`"),
+            (400, "Bad Request", Misconfigured, "check `token_url`"),
+            (403, "<html>", Misconfigured, "firewall"),
+        ] {
+            let denied = ENDPOINT.denied(&answer(status, body));
+            assert_eq!(denied.cause, cause, "{status} {body}");
+            assert!(
+                denied.message.contains(part),
+                "{status} {body}: {}",
+                denied.message
+            );
+        }
+        assert_eq!(
+            ENDPOINT.denied(&answer(200, r#"{"access_to"#).cut()).cause,
+            Unreachable
+        );
     }
 
     #[test]
-    fn a_refusal_is_read_in_every_dialect() {
-        let read = |body| refusal(&answer(StatusCode::BAD_REQUEST, body));
-        let both = |error: &str, why: &str| Some((error.to_owned(), why.to_owned()));
-        assert_eq!(read(r#"{"error":"invalid_scope"}"#), both("invalid_scope", ""));
+    fn the_endpoints_words_are_shown_without_secrets() {
+        let secrets = ["s3cret/of+the=app".into()];
+        let words = |error: &str, why: &str| shown(&(error.to_owned(), why.to_owned()), &secrets);
         assert_eq!(
-            read(r#"{"reason":"Invalid Token!","error":"invalid_grant"}"#),
-            both("invalid_grant", "invalid token!")
+            words("invalid_client", "The client secret has expired on 2026-01-01."),
+            "`invalid_client`, \"The client secret has expired on 2026-01-01.\""
         );
-        assert_eq!(read(r#"{"code":4702,"message":"X"}"#), both("4702", "x"));
-        assert_eq!(read(r#"{"error":{"code":"X"}}"#), None);
+        assert_eq!(words("invalid_scope", ""), "`invalid_scope`");
+        for echo in [
+            "bad secret s3cret/of+the=app",
+            "it begins with s3cret",
+            "…f+the=…",
+            "form: s3cret%2Fof%2Bthe%3Dapp",
+            "spaced s3c ret/o f+th",
+        ] {
+            assert_eq!(
+                words("invalid_client", echo),
+                "`invalid_client`, \"[redacted]\"",
+                "{echo}"
+            );
+            assert_eq!(words(echo, ""), "`[redacted]`", "{echo}");
+        }
+        let token = "got eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x, sorry";
+        assert_eq!(words("x", token), "`x`, \"got [redacted], sorry\"");
+        assert_eq!(words("a\u{1b}[31mb", "c\r\nd\u{202e}e"), "`a [31mb`, \"c  d e\"");
+        assert!(words("x", &"word ".repeat(100)).chars().count() < 220);
+        let short = ["abc".into()];
+        assert_eq!(
+            shown(&("x".to_owned(), "is abc".to_owned()), &short),
+            "`x`, \"[redacted]\""
+        );
     }
 }

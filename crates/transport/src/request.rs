@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::governor::Departure;
 use crate::{Answer, Observed, SecretBody};
 
 /// Whether the same request may be sent again.
@@ -38,6 +39,7 @@ pub struct Request {
     pub(crate) reading: fn(&Answer) -> Observed,
     pub(crate) answer_limit: usize,
     pub(crate) before_send: Option<BeforeSend>,
+    pub(crate) departure: Option<Departure>,
 }
 
 // RFC 3986's unreserved characters, and `@`, which every path segment may hold.
@@ -68,6 +70,7 @@ impl Request {
             reading: Observed::of_answer,
             answer_limit: Answer::MAX_BODY,
             before_send: None,
+            departure: None,
         }
     }
 
@@ -174,6 +177,20 @@ impl Request {
     /// How much of an answer's body is read, in bytes; what lies beyond counts as cut.
     pub fn answer_limit(&self) -> usize {
         self.answer_limit
+    }
+
+    pub(crate) fn departing(mut self, departure: Departure) -> Self {
+        self.departure = Some(departure);
+        self
+    }
+
+    /// To be called by a [`Wire`](crate::Wire) when the request has its connection, before the first byte can
+    /// leave. Until then the provider's rate limit counts it as one that may arrive at any time; over a wire that
+    /// does not call this, until its end.
+    pub fn mark_sending(&self) {
+        if let Some(departure) = &self.departure {
+            departure.mark();
+        }
     }
 
     /// Reads an answer to this request.

@@ -1,9 +1,9 @@
 //! The credentials that repass itself shows to a provider.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64ct::{Base64, Encoding as _};
 use http::HeaderValue;
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use crate::{Answer, Cause, Failure, Meter, Request, Transport};
+use crate::{Answer, Cause, Failure, Meter, Request, Transport, oauth, retry_after};
 
 /// What goes into the `Authorization` header of every request.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ impl Credentials {
         }
     }
 
+    /// The same with a secret of the client's, which never shows in an error, should the token endpoint echo it.
+    pub fn redacting(mut self, secret: &SecretString) -> Self {
+        if let Self::Granted(grant) = &mut self {
+            grant.secrets.push(secret.clone());
+        }
+        self
+    }
+
     pub(crate) async fn token(
         &self,
         limit: Duration,
@@ -47,16 +55,31 @@ impl Credentials {
         }
     }
 
-    /// Gives up a token that the gateway does not take; whether another can be had.
-    pub(crate) fn reject(&self, token: Option<&Token>) -> bool {
+    /// Gives up a token that the gateway does not take, after so many others in the same call.
+    pub(crate) fn reject(&self, token: Option<&Token>, earlier: u32) -> Rejected {
         match (self, token) {
-            (Self::Granted(grant), Some(token)) => {
-                grant.reject(token);
-                true
-            }
-            _ => false,
+            (Self::Granted(grant), Some(token)) => grant.reject(token, earlier),
+            _ => Rejected::Final,
         }
     }
+
+    /// The gateway took this token.
+    pub(crate) fn accepted(&self, token: Option<&Token>) {
+        if let (Self::Granted(grant), Some(_)) = (self, token) {
+            grant.rejections.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What follows from a rejected token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// Another can be had, after this pause.
+    Renew(Duration),
+    /// Others were had, and rejected as well.
+    GivenUp,
+    /// There is no other.
+    Final,
 }
 
 /// A value of the `Authorization` header. `Debug` shows nothing of it.
@@ -64,6 +87,7 @@ impl Credentials {
 pub struct Token {
     header: HeaderValue,
     serial: u64,
+    granted_at: Option<Instant>,
 }
 
 impl Token {
@@ -104,6 +128,7 @@ impl Token {
         Ok(Self {
             header,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            granted_at: None,
         })
     }
 
@@ -142,16 +167,36 @@ pub struct Granted {
 /// Why a token endpoint gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// [`Cause::TokenRefused`] when the credentials must be mended, [`Cause::Unreachable`] when
-    /// trying later may help.
+    /// [`Cause::TokenRefused`] when the credentials are wrong, [`Cause::Misconfigured`] when this is no token
+    /// endpoint, [`Cause::RateLimited`] or [`Cause::Unreachable`] when trying later may help.
     pub cause: Cause,
     /// A sentence for people that says what to do, free of secrets.
     pub message: String,
+    /// The endpoint's own error and its explanation, as they came. They are shown behind the message, without
+    /// secrets.
+    pub said: Option<(String, String)>,
+}
+
+impl Denied {
+    /// Without words of the endpoint's.
+    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self {
+            cause,
+            message: message.into(),
+            said: None,
+        }
+    }
 }
 
 // How long a caller with a good token spends on the next one, and when it is tried again after that.
 const RENEWAL: Duration = Duration::from_secs(2);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+// A token that is rejected within this time was never good, or another client's grant has voided it.
+const FRESH: Duration = Duration::from_secs(60);
+// How many fresh tokens in a row are rejected before it is not tried again, and the longest first pause: where
+// two processes void each other's tokens, each needs a moment without the other.
+const MOST_FRESH: u32 = 4;
+const FRESH_PAUSE: Duration = Duration::from_millis(500);
 
 /// Fetches tokens from a token endpoint: one request at a time however many callers wait, renewed
 /// before the end of their life, replaced when the gateway no longer takes them.
@@ -159,8 +204,11 @@ pub struct TokenGrant {
     endpoint: Arc<dyn Transport>,
     request: Request,
     reading: fn(&Answer) -> Result<Granted, Denied>,
+    secrets: Vec<SecretString>,
     kept: Mutex<Option<Kept>>,
     random: Mutex<StdRng>,
+    // Of fresh tokens, one after the other.
+    rejections: AtomicU32,
     // Held by whoever fetches; holds the last failure, for those who waited meanwhile.
     fetching: tokio::sync::Mutex<Option<(Instant, Failure)>>,
 }
@@ -183,8 +231,10 @@ impl TokenGrant {
             endpoint,
             request,
             reading,
+            secrets: Vec::new(),
             kept: Mutex::default(),
             random: Mutex::new(StdRng::seed_from_u64(rand::random())),
+            rejections: AtomicU32::new(0),
             fetching: tokio::sync::Mutex::default(),
         }
     }
@@ -242,10 +292,12 @@ impl TokenGrant {
             return Ok(kept.token);
         }
         // Only what every caller would hear: another one's time may not be as short.
-        let lasting = fetched
-            .as_ref()
-            .err()
-            .filter(|failure| failure.cause() == Cause::TokenRefused);
+        let lasting = fetched.as_ref().err().filter(|failure| {
+            matches!(
+                failure.cause(),
+                Cause::TokenRefused | Cause::Misconfigured | Cause::Tls
+            )
+        });
         *last_failure = lasting.map(|failure| (Instant::now(), failure.clone()));
         fetched
     }
@@ -264,13 +316,24 @@ impl TokenGrant {
         let answer = self.endpoint.deliver(&self.request.clone().budget(limit)).await;
         // Whatever became of the token request, the request that needs it has not left.
         let answer = answer.map_err(|failure| {
-            Failure::not_sent(Cause::Unreachable, format!("no token was granted: {failure}"))
+            let cause = match failure.cause() {
+                lasting @ (Cause::Tls
+                | Cause::Misconfigured
+                | Cause::UnreadableAnswer
+                | Cause::RateLimited) => lasting,
+                _ => Cause::Unreachable,
+            };
+            let no_token = Failure::not_sent(cause, format!("no token was granted: {failure}"));
+            match failure.retry_after() {
+                Some(wait) => no_token.with_retry_after(wait),
+                None => no_token,
+            }
         })?;
-        let granted =
-            (self.reading)(&answer).map_err(|denied| Failure::not_sent(denied.cause, denied.message))?;
-        let token = Token::bearer(&granted.token).map_err(|_| {
+        let granted = (self.reading)(&answer).map_err(|denied| self.refusal(denied, &answer))?;
+        let mut token = Token::bearer(&granted.token).map_err(|_| {
             Failure::not_sent(Cause::TokenRefused, "the token endpoint gave an unusable token")
         })?;
+        token.granted_at = Some(asked);
         let lifetime = granted.lifetime.unwrap_or(HOUR);
         let margin = (lifetime / 10).min(Duration::from_secs(60));
         // Spread out, so that many processes do not renew at the same instant.
@@ -289,7 +352,24 @@ impl TokenGrant {
         Ok(token)
     }
 
-    fn reject(&self, token: &Token) {
+    fn refusal(&self, denied: Denied, answer: &Answer) -> Failure {
+        let message = match &denied.said {
+            Some(said) => {
+                let said = oauth::shown(said, &self.secrets);
+                format!("{}; the token endpoint says {said}", denied.message)
+            }
+            None => denied.message,
+        };
+        let failure = Failure::not_sent(denied.cause, message);
+        if denied.cause != Cause::RateLimited {
+            return failure;
+        }
+        let wait = answer.wait().or_else(|| retry_after(answer, SystemTime::now()));
+        failure.with_retry_after(wait.unwrap_or_default().max(Duration::from_secs(1)))
+    }
+
+    fn reject(&self, token: &Token, earlier: u32) -> Rejected {
+        let is_fresh = token.granted_at.is_some_and(|at| at.elapsed() < FRESH);
         let mut kept = self.kept();
         // Another call may have replaced it already.
         if kept
@@ -297,6 +377,19 @@ impl TokenGrant {
             .is_some_and(|kept| kept.token.serial == token.serial)
         {
             *kept = None;
+            if is_fresh {
+                self.rejections.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        drop(kept);
+        match self.rejections.load(Ordering::Relaxed) {
+            _ if earlier == 0 => Rejected::Renew(Duration::ZERO),
+            rejections if rejections >= MOST_FRESH => Rejected::GivenUp,
+            0 | 1 => Rejected::Renew(FRESH_PAUSE),
+            rejections => {
+                let longest = FRESH_PAUSE * (1 << (rejections - 1));
+                Rejected::Renew(longest.mul_f64(self.random().random_range(0.5..1.0)))
+            }
         }
     }
 

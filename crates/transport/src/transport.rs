@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::governor::Limited;
+use crate::token::Rejected;
 use crate::{
     Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Meter, Observed, Request, Resend,
     Token, Wire, retry_after,
@@ -117,6 +118,10 @@ impl HttpTransport {
         self
     }
 
+    // A refusal for the rate's sake is followed by longer and longer waits; this bounds them where the budget
+    // does not.
+    const MOST_LIMITED_RESENDS: u32 = 16;
+
     async fn attempt(
         &self,
         request: &Request,
@@ -175,16 +180,14 @@ impl HttpTransport {
         resend: Resend,
         resends: u32,
         result: &Result<Answer, Failure>,
-        limited: Option<Limited>,
+        refusal: Option<(Limited, Duration)>,
     ) -> Option<Duration> {
         match resend {
-            Resend::WhenServerSays => {
-                let told = match limited? {
-                    Limited::Until(told) => Some(told),
-                    Limited::ForNow => None,
-                };
-                Some(self.backoff.as_told(told))
-            }
+            Resend::WhenServerSays => match refusal? {
+                _ if resends >= Self::MOST_LIMITED_RESENDS => None,
+                (Limited::Until(_), wait) => Some(self.backoff.as_told(Some(wait))),
+                (Limited::ForNow, wait) => Some(self.backoff.as_told(None).max(wait)),
+            },
             Resend::AfterBackoff if result.as_ref().is_err_and(Failure::is_lasting) => None,
             Resend::AfterBackoff => self.backoff.delay(resends),
             _ => None,
@@ -196,7 +199,7 @@ impl HttpTransport {
     async fn attempts(&self, request: &Request, in_doubt: &mut bool) -> Result<Answer, Failure> {
         let start = Instant::now();
         let left = || request.budget.saturating_sub(start.elapsed());
-        let (mut resends, mut token_renewed) = (0, false);
+        let (mut resends, mut renewals) = (0, 0);
         loop {
             let meter = self.meter.as_ref();
             let token = self.credentials.token(left(), meter).await?;
@@ -211,25 +214,38 @@ impl HttpTransport {
             };
             if let Some((cause, why)) = unsent {
                 let result = Err(Failure::not_sent(cause, why));
-                if let Some(place) = place {
-                    place.ended(&result, None);
-                }
+                place.ended(&result, None);
                 return result;
             }
-            let result = self.attempt(request, token.as_ref(), left()).await;
+            let result = match place.departure() {
+                Some(departure) => {
+                    let request = request.clone().departing(departure);
+                    self.attempt(&request, token.as_ref(), left()).await
+                }
+                None => self.attempt(request, token.as_ref(), left()).await,
+            };
             let (observed, limited) = self.read(request, &result);
-            if let Some(place) = place {
-                place.ended(&result, limited);
-            }
+            let wait = place.ended(&result, limited);
+            let result = match (result, wait) {
+                (Ok(answer), Some(wait)) => Ok(answer.with_wait(wait)),
+                (result, _) => result,
+            };
             let (acted, resend) = observed.row_of(request.replay);
-            if resend == Resend::OnceWithFreshToken
-                && !token_renewed
-                && self.credentials.reject(token.as_ref())
-            {
-                token_renewed = true;
-                continue;
+            if resend == Resend::OnceWithFreshToken {
+                match self.credentials.reject(token.as_ref(), renewals) {
+                    Rejected::Renew(pause) if pause < left() => {
+                        renewals += 1;
+                        sleep(pause).await;
+                        continue;
+                    }
+                    Rejected::Renew(_) | Rejected::GivenUp => return result.map(Answer::with_rejected_grant),
+                    Rejected::Final => return result,
+                }
             }
-            match self.delay(resend, resends, &result, limited) {
+            if result.is_ok() {
+                self.credentials.accepted(token.as_ref());
+            }
+            match self.delay(resend, resends, &result, limited.zip(wait)) {
                 // A wait that passes the budget helps nobody: the caller hears of it at once.
                 Some(delay) if delay < left() => sleep(delay).await,
                 _ => return result,

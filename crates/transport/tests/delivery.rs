@@ -269,10 +269,7 @@ async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
 #[tokio::test(start_paused = true)]
 async fn those_who_waited_for_a_token_share_its_failure() {
     fn denied(_: &Answer) -> Result<Granted, Denied> {
-        Err(Denied {
-            cause: Cause::TokenRefused,
-            message: "wrong secret".into(),
-        })
+        Err(Denied::new(Cause::TokenRefused, "wrong secret"))
     }
     let (credentials, requests) = grant(denied, |_| status(400));
     let transport = Arc::new(HttpTransport::new(
@@ -321,10 +318,61 @@ async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_token_is_replaced_once() {
+async fn a_rate_limit_that_says_now_is_believed_once() {
+    let now = |name, value| Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header(name, value));
+    for outcome in [
+        now("retry-after", "0"),
+        now("retry-after", "2020-05-31T00:00:00Z"),
+        now("x-ratelimit-reset", "1"),
+        now("x-powered-by", "nothing of that"),
+    ] {
+        let start = Instant::now();
+        let (wire, attempts) = wire(vec![outcome; 100]);
+        let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
+        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 429);
+        let in_the_first_call = attempts.lock().unwrap().len();
+        assert!(
+            (2..=9).contains(&in_the_first_call),
+            "{in_the_first_call} in 30 s"
+        );
+        assert!(
+            answer.wait().unwrap() > Duration::from_secs(3),
+            "{:?}",
+            answer.wait()
+        );
+        // What one call has learnt keeps the next ones back.
+        for _ in 0..20 {
+            let failure = transport
+                .deliver(&request(Replay::OnlyIfUnacted).budget(Duration::from_secs(1)))
+                .await
+                .unwrap_err();
+            assert_eq!(
+                (failure.cause(), failure.acted()),
+                (Cause::RateLimited, Acted::No)
+            );
+        }
+        assert_eq!(attempts.lock().unwrap().len(), in_the_first_call);
+        assert!(start.elapsed() < Duration::from_secs(40));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daily_limit_is_not_tried_again_the_same_day() {
+    let daily = Answer::new(StatusCode::TOO_MANY_REQUESTS)
+        .with_header("x-ratelimit-type", "Daily-limit")
+        .with_header("date", "Fri, 27 Nov 2026 12:00:00 GMT");
+    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![Ok(daily)]).await;
+    let told = result.unwrap().wait();
+    assert_eq!((told, attempts), (Some(Duration::from_secs(12 * 3600)), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_is_replaced_and_fresh_ones_after_a_pause() {
     for (outcomes, fetched, end) in [
         (vec![status(401), status(204)], 2, 204),
-        (vec![status(401), status(401)], 2, 401),
+        (vec![status(401), status(401), status(401), status(204)], 4, 204),
+        (vec![status(401); 4], 4, 401),
         (vec![status(204)], 1, 204),
     ] {
         let (credentials, requests) = grant(hour, |_| status(200));
@@ -337,7 +385,27 @@ async fn a_rejected_token_is_replaced_once() {
             *requests.lock().unwrap(),
         );
         assert_eq!(counted, (end, outcomes.len(), fetched));
+        assert_eq!(answer.rejects_grant(), end == 401);
+        // The first is replaced at once, which takes the endpoint's second.
+        let attempts = attempts.lock().unwrap();
+        let waits: Vec<_> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for (nth, wait) in waits.iter().enumerate() {
+            let least = Duration::from_millis(if nth == 0 { 1000 } else { 1000 + 250 * (1 << nth) });
+            assert!(*wait >= least && *wait <= 2 * least, "{nth}: {wait:?}");
+        }
     }
+    // Where no fresh token is ever taken, later calls do not hammer the endpoint.
+    let (credentials, requests) = grant(hour, |_| status(200));
+    let (wire, attempts) = wire(vec![status(401); 4 + 5 * 2]);
+    let transport = HttpTransport::new(wire, credentials, Timeouts::default());
+    for _ in 0..6 {
+        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        assert!(answer.rejects_grant());
+    }
+    assert_eq!(
+        (*requests.lock().unwrap(), attempts.lock().unwrap().len()),
+        (14, 14)
+    );
     let (_, attempts) = deliver(Replay::OnlyIfUnacted, vec![status(401)]).await;
     assert_eq!(attempts, 1, "a fixed token has no successor");
 }

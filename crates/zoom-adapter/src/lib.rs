@@ -20,4 +20,4 @@ mod verdict;
 
 pub use config::{BodyEncoding, Plan, ZoomConfig};
 pub use service::ZoomService;
-pub use token::{TOKEN_URL, server_to_server};
+pub use token::{TOKEN_URL, server_to_server, token_url};

@@ -3,12 +3,28 @@
 use std::sync::Arc;
 
 use repass_transport::{
-    Answer, Cause, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
-    oauth,
+    Answer, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
+    oauth::{self, Endpoint},
 };
 
 /// Where Zoom grants tokens.
 pub const TOKEN_URL: &str = "https://zoom.us/oauth/token";
+
+/// Where tokens for the API at this base URL are granted: Zoom for Government has an endpoint of its own, and
+/// its apps are unknown at [`TOKEN_URL`].
+pub fn token_url(base_url: &str) -> &'static str {
+    let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let host = host
+        .split(['/', ':'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if host == "zoomgov.com" || host.ends_with(".zoomgov.com") {
+        "https://zoomgov.com/oauth/token"
+    } else {
+        TOKEN_URL
+    }
+}
 
 /// Credentials of a server-to-server app in this account. `endpoint` must lead to
 /// [`TOKEN_URL`] and authenticate with the app's client id and secret as `Basic`. Sends nothing
@@ -20,28 +36,19 @@ pub fn server_to_server(endpoint: Arc<dyn Transport>, account_id: &str) -> Crede
 }
 
 fn read(answer: &Answer) -> Result<Granted, Denied> {
-    oauth::granted(answer).ok_or_else(|| denied(answer))
+    oauth::granted(answer).ok_or_else(|| ENDPOINT.denied(answer))
 }
 
+const ENDPOINT: Endpoint = Endpoint {
+    whose: "Zoom's",
+    elsewhere: "check `token_url`",
+    advice,
+};
+
 // Zoom explains with `reason`; the newer texts carry a numeric code instead (documented).
-fn denied(answer: &Answer) -> Denied {
-    let status = answer.status();
-    if status.is_server_error() || status.as_u16() == 429 || (status.is_success() && !answer.is_complete()) {
-        let message = format!(
-            "Zoom's token endpoint cannot answer now (status {})",
-            status.as_u16()
-        );
-        return Denied {
-            cause: Cause::Unreachable,
-            message,
-        };
-    }
-    let (error, why) = oauth::refusal(answer).unwrap_or_default();
-    let advice = match error.as_str() {
-        _ if why.contains("disabled")
-            || why.contains("deactivated")
-            || matches!(&*error, "4738" | "4741") =>
-        {
+fn advice(error: &str, why: &str) -> Option<&'static str> {
+    Some(match error {
+        _ if why.contains("disabled") || why.contains("deactivated") || matches!(error, "4738" | "4741") => {
             "the app is disabled or deactivated; activate it in Zoom's App Marketplace"
         }
         "invalid_client" | "4702" | "4704" => {
@@ -54,19 +61,31 @@ fn denied(answer: &Answer) -> Denied {
         "invalid_grant" | "invalid_request" | "bad_request" => {
             "Zoom does not grant a token for this account; check `account_id`"
         }
-        _ => "what answers is not Zoom's token endpoint; check `token_url`",
-    };
-    Denied {
-        cause: Cause::TokenRefused,
-        message: format!("no token was granted: {advice}"),
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use repass_transport::StatusCode;
+    use repass_transport::{Cause, StatusCode};
 
     use super::*;
+
+    #[test]
+    fn each_cloud_has_its_token_endpoint() {
+        let government = "https://zoomgov.com/oauth/token";
+        for (base_url, url) in [
+            ("https://api.zoom.us/v2", TOKEN_URL),
+            ("https://api-eu.zoom.us/v2", TOKEN_URL),
+            ("https://api.zoomgov.com/v2", government),
+            ("https://API.ZoomGov.com:443/v2/", government),
+            ("https://notzoomgov.com/v2", TOKEN_URL),
+            ("https://zoomgov.com.example.com/v2", TOKEN_URL),
+            ("", TOKEN_URL),
+        ] {
+            assert_eq!(token_url(base_url), url, "{base_url}");
+        }
+    }
 
     #[test]
     fn every_refusal_names_what_to_mend() {
@@ -104,21 +123,22 @@ mod tests {
             ),
             (400, r#"{"code":4702,"message":"…"}"#, "client_secret"),
             (400, r#"{"code":4741,"message":"…"}"#, "activate"),
-            (200, "<!DOCTYPE html>", "token_url"),
-            (404, "", "token_url"),
+            (
+                400,
+                r#"{"status":false,"errorCode":4702,"errorMessage":"…"}"#,
+                "client_secret",
+            ),
+            (
+                400,
+                "<result><code>4704</code><message>…</message></result>",
+                "client_secret",
+            ),
+            (400, r#"{"error":"access_denied"}"#, "check the app"),
         ] {
             let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
             let denied = read(&answer).unwrap_err();
             assert_eq!(denied.cause, Cause::TokenRefused);
             assert!(denied.message.contains(part), "{body}: {}", denied.message);
-        }
-    }
-
-    #[test]
-    fn what_may_pass_is_not_called_a_refusal() {
-        for status in [429, 500, 503] {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap());
-            assert_eq!(read(&answer).unwrap_err().cause, Cause::Unreachable);
         }
     }
 }

@@ -120,10 +120,10 @@ const TABLE: &[Row] = &[
     row("observed 400/200, plan", 400, r#"{"code":200,"message":"No privilege."}"#, PermissionDenied).code("200"),
     row("documented 200/200, paid accounts", 200, r#"{"code":200,"message":"Only available for paid accounts."}"#, PermissionDenied).code("200").says("paid"),
     row("documented 429, per second", 429, r#"{"code":429,"message":"You have reached the maximum per-second rate limit for this API. Try again later."}"#, RateLimited).code("429").says("try again in 1 s"),
-    row("documented 429, daily, ISO instant", 429, r#"{"code":429,"message":"You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request."}"#, RateLimited).header("retry-after", "2020-05-31T00:00:00Z").code("429").says("try again in 0 s"),
+    row("documented 429, daily, ISO instant", 429, r#"{"code":429,"message":"You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request."}"#, RateLimited).header("retry-after", "2020-05-31T00:00:00Z").code("429").says("try again in 1 s"),
     row("RFC 9110 429, seconds", 429, "", RateLimited).header("retry-after", "12").says("try again in 12 s"),
-    row("RFC 9110 429, HTTP date", 429, "", RateLimited).header("retry-after", "Sun, 31 May 2020 00:00:00 GMT").says("try again in 0 s"),
-    row("documented 429, reset", 429, "", RateLimited).header("x-ratelimit-reset", "1590883200").says("try again in 0 s"),
+    row("RFC 9110 429, HTTP date", 429, "", RateLimited).header("retry-after", "Sun, 31 May 2020 00:00:00 GMT").says("try again in 1 s"),
+    row("documented 429, reset", 429, "", RateLimited).header("x-ratelimit-reset", "1590883200").says("try again in 1 s"),
     row("observed 404/2300", 404, r#"{"code":2300,"message":"This API endpoint is not recognized."}"#, Misconfigured).code("2300").says("/v2"),
     // Shapes to tolerate (community).
     row("community, error_message", 400, r#"{"code":1126,"error_message":"Have at least 1 number (1, 2, 3…)"}"#, PasswordRefused).rule("digit", None).code("1126"),
@@ -272,7 +272,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             Unauthenticated,
             "activate",
         ),
-        ("a page", 200, "<!DOCTYPE html>", Unauthenticated, "`token_url`"),
+        ("a page", 200, "<!DOCTYPE html>", Misconfigured, "`token_url`"),
         (
             "a failing endpoint",
             503,

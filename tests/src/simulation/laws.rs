@@ -125,7 +125,11 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
     let count = |seen| attempts.iter().filter(|attempt| attempt.seen == seen).count();
     match last.seen {
         Seen::Refused => count(Seen::Refused) >= 5 || left < Duration::from_secs(4),
-        Seen::Limited(told) => told.unwrap_or(Duration::from_secs(1)) + Duration::from_millis(250) >= left,
+        // It waits longer where the server's word turned out to be too short.
+        Seen::Limited(told) => {
+            let wait = error.retry_after().max(told).unwrap_or(Duration::from_secs(1));
+            wait + Duration::from_millis(250) >= left
+        }
         // Without an answer of its own the call had no other token to try.
         Seen::TokenRejected => count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated,
         Seen::EncodingRefused => count(Seen::EncodingRefused) >= 2 || left < Duration::from_secs(1),

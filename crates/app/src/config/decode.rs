@@ -45,7 +45,8 @@ pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config 
     }
 }
 
-type ReadAuth = fn(&mut Section<'_>, &Path) -> Auth;
+// With the base URL, where the configuration has one.
+type ReadAuth = fn(&mut Section<'_>, &Path, Option<&str>) -> Auth;
 
 // `None` without a known kind: which keys are right cannot be told then.
 fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
@@ -128,31 +129,31 @@ fn auth(section: &mut Section<'_>, folder: &Path, besides_bearer: &[&str]) -> Au
     let Some(read) = auth.required_choice("kind", &taken) else {
         return placeholder;
     };
-    let read = read(&mut auth, folder);
+    let read = read(&mut auth, folder, section.peek("base_url"));
     auth.finish();
     read
 }
 
-fn bearer(auth: &mut Section<'_>, folder: &Path) -> Auth {
+fn bearer(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
     Auth::Bearer {
         token: auth.required_secret("token", folder),
     }
 }
 
 #[cfg(feature = "zoom")]
-fn server_to_server(auth: &mut Section<'_>, folder: &Path) -> Auth {
+fn server_to_server(auth: &mut Section<'_>, folder: &Path, base_url: Option<&str>) -> Auth {
     Auth::ServerToServer(super::ServerToServer {
         account_id: auth.required_text("account_id"),
         client_id: auth.required_text("client_id"),
         client_secret: auth.required_secret("client_secret", folder),
         token_url: auth
             .text("token_url")
-            .unwrap_or_else(|| repass_zoom::TOKEN_URL.to_owned()),
+            .unwrap_or_else(|| repass_zoom::token_url(base_url.unwrap_or_default()).to_owned()),
     })
 }
 
 #[cfg(feature = "identity")]
-fn client_credentials(auth: &mut Section<'_>, folder: &Path) -> Auth {
+fn client_credentials(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
     Auth::ClientCredentials(super::ClientCredentials {
         token_url: auth.required_text("token_url"),
         client_id: auth.required_text("client_id"),

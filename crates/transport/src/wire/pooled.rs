@@ -158,6 +158,7 @@ impl Wire for HttpWire {
             Some((kept, unused)) => (kept, Some(unused)),
             None => (self.connect(ready, deadline).await?, None),
         };
+        request.mark_sending();
         let unsent = || request.has_body() && fuse.blown_at().is_none();
         let response = match timeout_at(deadline, connection.send(built)).await {
             Ok(Ok(response)) => response,

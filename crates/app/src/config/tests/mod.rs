@@ -118,6 +118,24 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn zoom_for_government_has_a_token_endpoint_of_its_own() {
+    for (base_url, token_url) in [
+        ("", "https://zoom.us/oauth/token"),
+        (
+            "base_url = \"https://api.zoomgov.com/v2\"",
+            "https://zoomgov.com/oauth/token",
+        ),
+    ] {
+        let config = Config::from_toml(&format!(
+            "[providers.z]\nkind = \"zoom\"\n{base_url}\n[providers.z.auth]\nkind = \"server-to-server\"\n\
+             account_id = \"a\"\nclient_id = \"c\"\nclient_secret = {{ env = \"S\" }}\n"
+        ));
+        let shown = toml::to_string(&config.unwrap()).unwrap();
+        assert!(shown.contains(&format!("token_url = \"{token_url}\"")), "{shown}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_each_with_its_line() {
     let found = problems(
         "default_provider = \"zom\"\n\
