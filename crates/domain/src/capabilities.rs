@@ -21,6 +21,9 @@ pub struct Capabilities {
     pub change: bool,
     /// [`PasswordService::resolve`](crate::PasswordService::resolve) can settle an unknown outcome.
     pub resolve: bool,
+    /// The probe of [`resolve`](crate::PasswordService::resolve) sends the change once more, so it may itself set the
+    /// new password. It is refused where it would overwrite a later change of this process.
+    pub resolve_sets_password: bool,
     /// [`PasswordService::policy`](crate::PasswordService::policy) tells the provider's rules.
     pub policy: bool,
     /// [`CallContext::before_send`](crate::CallContext::before_send) is awaited. This is between caller and service,
@@ -35,6 +38,7 @@ impl Capabilities {
         reset: false,
         change: false,
         resolve: false,
+        resolve_sets_password: false,
         policy: false,
         before_send: false,
     };
@@ -54,6 +58,13 @@ impl Capabilities {
     /// Can settle unknown outcomes as well.
     pub const fn with_resolve(mut self) -> Self {
         self.resolve = true;
+        self
+    }
+
+    /// Can settle unknown outcomes as well, by sending the change once more.
+    pub const fn with_resolve_by_resending(mut self) -> Self {
+        self.resolve = true;
+        self.resolve_sets_password = true;
         self
     }
 

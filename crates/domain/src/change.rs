@@ -30,6 +30,7 @@ pub enum Authority {
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
     user: UserId,
+    account: Option<UserId>,
     new: Password,
     authority: Authority,
 }
@@ -39,6 +40,7 @@ impl PasswordChange {
     pub fn reset(user: UserId, new: Password) -> Self {
         Self {
             user,
+            account: None,
             new,
             authority: Authority::Administrator,
         }
@@ -48,14 +50,27 @@ impl PasswordChange {
     pub fn change(user: UserId, current: Password, new: Password) -> Self {
         Self {
             user,
+            account: None,
             new,
             authority: Authority::CurrentPassword(current),
         }
     }
 
-    /// Whose password.
+    /// The same with the id that [`canonical_id`](crate::PasswordService::canonical_id) found for the user, so that
+    /// they are not looked up again.
+    pub fn with_account(mut self, id: UserId) -> Self {
+        self.account = Some(id);
+        self
+    }
+
+    /// Whose password, as the caller names the user.
     pub fn user(&self) -> &UserId {
         &self.user
+    }
+
+    /// The user's canonical id, if it was looked up: what an adapter sends, where there is one.
+    pub fn account(&self) -> Option<&UserId> {
+        self.account.as_ref()
     }
 
     /// The password to set.

@@ -1,8 +1,9 @@
 //! What every call carries besides its change.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a caller does before a change is sent. It answers whether to send it.
@@ -26,6 +27,17 @@ pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>>
 pub struct CallContext {
     budget: Duration,
     before_send: Option<BeforeSend>,
+    held: Option<Arc<Held>>,
+}
+
+/// What layers hold between calls that belong together.
+#[derive(Default)]
+struct Held(Mutex<Vec<Box<dyn Any + Send>>>);
+
+impl Held {
+    fn all(&self) -> MutexGuard<'_, Vec<Box<dyn Any + Send>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CallContext {
@@ -37,6 +49,7 @@ impl CallContext {
         Self {
             budget,
             before_send: None,
+            held: None,
         }
     }
 
@@ -51,6 +64,43 @@ impl CallContext {
     pub fn with_before_send(mut self, before_send: BeforeSend) -> Self {
         self.before_send = Some(before_send);
         self
+    }
+
+    /// The same for several calls that belong together, such as a change and its resolution: pass this context or
+    /// clones of it to each of them. What a layer [holds](Self::hold) between the calls, such as the lock of the user
+    /// whose change is unknown, is released when the last clone is dropped.
+    ///
+    /// [`change_and_resolve`](crate::PasswordServiceExt::change_and_resolve) does this; few callers need it
+    /// themselves.
+    pub fn across_calls(&self) -> Self {
+        Self {
+            held: Some(Arc::default()),
+            ..self.clone()
+        }
+    }
+
+    /// For layers: keeps a guard for the next call that is made with this context. Gives it back if the context is
+    /// not meant for [several calls](Self::across_calls).
+    ///
+    /// # Errors
+    /// The guard.
+    pub fn hold<T: Any + Send>(&self, guard: T) -> Result<(), T> {
+        match &self.held {
+            Some(held) => {
+                held.all().push(Box::new(guard));
+                Ok(())
+            }
+            None => Err(guard),
+        }
+    }
+
+    /// For layers: the first of the guards of this type that an earlier call has left here and `find` gives something
+    /// for.
+    pub fn held<T: Any, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        let held = self.held.as_ref()?.all();
+        held.iter()
+            .filter_map(|guard| guard.downcast_ref())
+            .find_map(find)
     }
 
     /// How long the call may take, counted from when it is made. Zero: fail without sending.
@@ -68,6 +118,7 @@ impl CallContext {
         Self {
             budget: self.budget.saturating_sub(spent),
             before_send: self.before_send.clone(),
+            held: self.held.clone(),
         }
     }
 }
@@ -77,6 +128,7 @@ impl fmt::Debug for CallContext {
         f.debug_struct("CallContext")
             .field("budget", &self.budget)
             .field("before_send", &self.before_send.is_some())
+            .field("across_calls", &self.held.is_some())
             .finish()
     }
 }
@@ -91,5 +143,28 @@ impl From<Duration> for CallContext {
 impl Default for CallContext {
     fn default() -> Self {
         Self::with_budget(Self::DEFAULT_BUDGET)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_is_held_as_long_as_the_calls_last() {
+        let guard = Arc::new(());
+        let alone = CallContext::default();
+        assert!(alone.hold(Arc::clone(&guard)).is_err());
+        let calls = alone.across_calls();
+        calls
+            .after(Duration::from_secs(1))
+            .hold(Arc::clone(&guard))
+            .unwrap();
+        let same = |it: &Arc<()>| Arc::ptr_eq(it, &guard).then_some(());
+        assert_eq!(calls.clone().held(same), Some(()));
+        assert_eq!(calls.across_calls().held(same), None);
+        assert_eq!(Arc::strong_count(&guard), 2);
+        drop(calls);
+        assert_eq!(Arc::strong_count(&guard), 1);
     }
 }

@@ -89,6 +89,20 @@ impl Error {
         error
     }
 
+    /// The same, where it kept a probe from settling this attempt: the outcome of the change is as unknown as it was,
+    /// whatever became of the probe.
+    pub fn leaving_unknown(mut self, attempt: &Attempt) -> Self {
+        self.0.outcome = Outcome::Unknown(attempt.clone());
+        self
+    }
+
+    /// The same with something more to say, after a semicolon.
+    pub fn with_note(mut self, note: &str) -> Self {
+        self.0.message.push_str("; ");
+        self.0.message.push_str(note);
+        self
+    }
+
     /// The same with what the provider said.
     pub fn with_detail(mut self, detail: ProviderDetail) -> Self {
         self.0.detail = Some(detail);

@@ -39,6 +39,7 @@ mod service;
 mod text;
 mod unseen;
 mod user_id;
+mod user_key;
 mod violation;
 mod word;
 
@@ -64,5 +65,6 @@ pub use profile::{FieldProblem, ProfileUpdate, UserProfileService};
 pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};
 pub use user_id::{InvalidUserId, UserId};
+pub use user_key::UserKey;
 pub use violation::{Certainty, Layer, Rule, Untypeable, Violation};
 pub use word::UnknownWord;

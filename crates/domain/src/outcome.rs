@@ -1,7 +1,7 @@
 //! What became of a change.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -42,6 +42,7 @@ words!(Effect, "effect");
 #[non_exhaustive]
 pub struct Changed {
     tracking_id: Option<String>,
+    by_probe: bool,
 }
 
 impl Changed {
@@ -54,6 +55,17 @@ impl Changed {
     pub fn with_tracking_id(mut self, id: Option<String>) -> Self {
         self.tracking_id = id;
         self
+    }
+
+    /// The same, where the answer was lost and a probe found the new password in place.
+    pub fn proved_by_probe(mut self) -> Self {
+        self.by_probe = true;
+        self
+    }
+
+    /// Whether the provider's answer was lost and a probe found the new password in place.
+    pub fn is_proved_by_probe(&self) -> bool {
+        self.by_probe
     }
 
     /// The provider's id of this exchange, for its support desk.
@@ -74,13 +86,28 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt made now. Also what an operator says who knows from elsewhere (a log, a crashed
-    /// run) that this change was sent: some proofs hold only if it was.
+    /// How long after an unknown outcome the original request may still arrive: 2 minutes, for what gateways and
+    /// queues between here and the provider may hold back. Until then
+    /// [`NotInPlace`](Resolution::NotInPlace) does not prove that the change was not applied.
+    pub const IN_FLIGHT: Duration = Duration::from_secs(120);
+
+    /// An attempt that ended now without a known outcome.
     pub fn new(provider: impl Into<String>) -> Self {
+        Self::at_time(provider, SystemTime::now())
+    }
+
+    /// An attempt that was made at a time that nobody has on record: what an operator says who knows from elsewhere
+    /// (a log, a crashed run) that this change was sent, since some proofs hold only if it was. It counts as older
+    /// than everything that is on record, and as no longer in flight.
+    pub fn undated(provider: impl Into<String>) -> Self {
+        Self::at_time(provider, SystemTime::UNIX_EPOCH)
+    }
+
+    fn at_time(provider: impl Into<String>, at: SystemTime) -> Self {
         Self {
             id: Uuid::new_v4(),
             provider: provider.into(),
-            at: SystemTime::now(),
+            at,
         }
     }
 
@@ -94,9 +121,23 @@ impl Attempt {
         &self.provider
     }
 
-    /// When it was made, by the local clock.
+    /// When it ended without a known outcome, by the local clock; 1970 if it is [undated](Self::undated).
     pub fn at(&self) -> SystemTime {
         self.at
+    }
+
+    /// Whether it is [undated](Self::undated).
+    pub fn is_undated(&self) -> bool {
+        self.at == SystemTime::UNIX_EPOCH
+    }
+
+    /// Whether the original request may still arrive at the provider: it ended less than
+    /// [`IN_FLIGHT`](Self::IN_FLIGHT) ago, or, where clocks disagree, in the future.
+    pub fn may_still_arrive(&self) -> bool {
+        match self.at.elapsed() {
+            Ok(age) => age < Self::IN_FLIGHT,
+            Err(_) => true,
+        }
     }
 }
 
@@ -107,7 +148,8 @@ impl Attempt {
 pub enum Resolution {
     /// The new password is the valid one.
     InPlace,
-    /// It is not; the change may be made again.
+    /// It was not when probed. The change may be made again once the original cannot arrive any more:
+    /// [`Attempt::may_still_arrive`].
     NotInPlace,
     /// The provider's answer proves neither.
     StillUnknown,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::{
     Attempt, CallContext, Capabilities, Changed, Error, Password, PasswordChange, PasswordPolicy, Resolution,
-    UserId,
+    UserId, UserKey,
 };
 
 /// Changes passwords at one provider.
@@ -25,7 +25,6 @@ use crate::{
 ///
 /// Share it as `Arc<dyn PasswordService>`; with the feature `mock` there is a
 /// `MockPasswordService` and a stateful `InMemoryPasswordService` for tests.
-#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// The provider's configured name. It is of low cardinality: fit for a label in metrics.
@@ -49,9 +48,10 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// way may land after it.
     ///
     /// # Errors
-    /// As for [`change_password`](Self::change_password), where the probe did not come through;
-    /// the earlier outcome then is as unknown as it was. `Unsupported` where
-    /// [`Capabilities::resolve`] is false.
+    /// Why the probe was not made or did not come through; the earlier outcome then is as unknown as it was. An
+    /// adapter's error has the effect of the probe itself; the guards around every configured service make it
+    /// [`Unknown`](crate::Effect::Unknown) with this attempt. `Unsupported` where [`Capabilities::resolve`] is false,
+    /// `Conflict` where the probe would overwrite a later change.
     async fn resolve(
         &self,
         cx: &CallContext,
@@ -64,6 +64,47 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unsupported` where [`Capabilities::policy`] is false; else why it could not be read.
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
+
+    /// What a user id is compared by: ids with equal keys name the same user at this provider. Changes of one user are
+    /// made one at a time by it. Costs nothing.
+    ///
+    /// The default folds what nearly every provider folds, see [`UserKey`]; override it where more spellings are the
+    /// same user (such as user names without letter case), or fewer.
+    fn user_key(&self, user: &UserId) -> UserKey {
+        user.key()
+    }
+
+    /// The id by which the provider itself names a user, where `user` is another name of theirs that has to be looked
+    /// up, such as an e-mail address; `None` where it is not. Give it to the change by
+    /// [`PasswordChange::with_account`]. Changes nothing.
+    ///
+    /// # Errors
+    /// As a change whose user cannot be found; the effect always is that nothing was applied.
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        let _ = (cx, user);
+        Ok(None)
+    }
+}
+
+#[cfg(feature = "mock")]
+mockall::mock! {
+    /// A service whose answers a test sets. Users are compared by the default rules, and none is looked up.
+    #[derive(Debug)]
+    pub PasswordService {}
+
+    #[async_trait]
+    impl PasswordService for PasswordService {
+        fn provider(&self) -> &str;
+        fn capabilities(&self) -> Capabilities;
+        async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error>;
+        async fn resolve(
+            &self,
+            cx: &CallContext,
+            attempt: &Attempt,
+            change: &PasswordChange,
+        ) -> Result<Resolution, Error>;
+        async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
+    }
 }
 
 /// The two everyday calls, on every [`PasswordService`]. They take user and passwords, and are over with them: to be
@@ -104,6 +145,66 @@ pub trait PasswordServiceExt: PasswordService {
         self.change_password(cx, &PasswordChange::change(user, current, new))
             .await
     }
+
+    /// Makes a change and, if its outcome is unknown, settles it at once with one probe. No other change of the same
+    /// user comes in between: the guards around every configured service hold the user's lock over both.
+    ///
+    /// `Ok`: the new password is in place, by the provider's answer or [by the
+    /// probe](Changed::is_proved_by_probe). An error is what became of the change. It stays unknown where the probe did
+    /// not find the new password, because the original may still arrive: [resolve](PasswordService::resolve) its
+    /// [attempt](Error::attempt) again later.
+    ///
+    /// ```
+    /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
+    /// use repass_domain::{Effect, PasswordChange, PasswordServiceExt as _};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
+    /// let change = PasswordChange::reset("alice".parse()?, Password::new("new")?);
+    ///
+    /// service.lose_next_answer();
+    /// match service.change_and_resolve(&CallContext::default(), &change).await {
+    ///     Ok(changed) => assert!(changed.is_proved_by_probe()),
+    ///     Err(error) => match error.effect() {
+    ///         Effect::NotApplied => println!("the old password still works: {error}"),
+    ///         Effect::Unknown => println!("store {:?} and resolve it later: {error}", error.attempt()),
+    ///     },
+    /// }
+    /// assert!(service.accepts("alice", "new"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`PasswordService::change_password`].
+    ///
+    /// # Budget
+    /// The probe has the budget of `cx` once more, since the change may have used up its own.
+    ///
+    /// # Cancellation
+    /// As for [`PasswordService::change_password`]; the user's lock is released. In a web handler, spawn the call, so
+    /// that it ends even when the client goes away.
+    async fn change_and_resolve(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+        let cx = cx.across_calls();
+        let lost = match self.change_password(&cx, change).await {
+            Ok(changed) => return Ok(changed),
+            Err(error) => error,
+        };
+        let Some(attempt) = lost.attempt().filter(|_| self.capabilities().resolve) else {
+            return Err(lost);
+        };
+        let note = match self.resolve(&cx, attempt, change).await {
+            Ok(Resolution::InPlace) => return Ok(Changed::new().proved_by_probe()),
+            Ok(Resolution::NotInPlace) => {
+                "a probe did not find the new password in place, but the original may still arrive; resolve it later"
+                    .to_owned()
+            }
+            Ok(Resolution::StillUnknown) => {
+                "a probe could not tell whether the new password is in place".to_owned()
+            }
+            Err(error) => format!("the probe failed: {error}"),
+        };
+        Err(lost.with_note(&note))
+    }
 }
 
 impl<S: PasswordService + ?Sized> PasswordServiceExt for S {}
@@ -140,6 +241,14 @@ macro_rules! forward {
 
             async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
                 (**self).policy(cx).await
+            }
+
+            fn user_key(&self, user: &UserId) -> UserKey {
+                (**self).user_key(user)
+            }
+
+            async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+                (**self).canonical_id(cx, user).await
             }
         }
     };

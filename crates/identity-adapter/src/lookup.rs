@@ -1,7 +1,7 @@
 //! From an e-mail address to the GUID by which the portal names a user.
 
 use repass_adapter_kit::Verdict;
-use repass_domain::{ErrorKind, UserId};
+use repass_domain::{ErrorKind, UserId, UserKey};
 use repass_transport::{Answer, Method, Observed, Replay, Request};
 use serde_json::Value;
 
@@ -35,9 +35,8 @@ pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
     let results = field(&body, "results")
         .and_then(Value::as_array)
         .ok_or_else(unclear)?;
-    let is = |found: &Value, name| {
-        text_of(found, name).is_some_and(|text| text.eq_ignore_ascii_case(user.expose()))
-    };
+    let wanted = user.key();
+    let is = |found: &Value, name| text_of(found, name).is_some_and(|text| UserKey::of(&text) == wanted);
     // The search also finds parts of names.
     let mut found = results
         .iter()
@@ -71,5 +70,23 @@ mod tests {
             r#"{"results":[{"id":"1","email":"ann@example.com"},{"id":"2","userName":"ann@example.com"}]}"#;
         assert_eq!(read(two).unwrap_err().kind, ErrorKind::InvalidRequest);
         assert_eq!(read("{}").unwrap_err().kind, ErrorKind::UnexpectedAnswer);
+    }
+
+    #[test]
+    fn an_address_is_compared_as_the_portal_folds_it() {
+        for (asked, stored) in [
+            ("MÜLLER@EXAMPLE.COM", "müller@example.com"),
+            ("mu\u{308}ller@example.com", "müller@example.com"),
+            ("ann@bücher.example", "Ann@xn--bcher-kva.example"),
+            ("ann@xn--bcher-kva.example", "ann@BÜCHER.example"),
+        ] {
+            let body = serde_json::json!({"results": [
+                {"id": "1", "email": "muller@example.com", "userName": "ann@bucher.example"},
+                {"id": "2", "userName": stored},
+            ]});
+            let answer = Answer::new(StatusCode::OK).with_body(body.to_string());
+            let found = read(&answer, &UserId::new(asked).unwrap());
+            assert_eq!(found.unwrap().expose(), "2", "{asked}");
+        }
     }
 }

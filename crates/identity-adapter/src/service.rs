@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use repass_adapter_kit::Reader;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
-    Resolution, Scrubber, UserId,
+    ProfileUpdate, Resolution, Scrubber, UserId,
 };
 use repass_transport::{Answer, Failure, Instant, Request, Transport};
 
@@ -65,9 +65,9 @@ impl IdentityService {
         request: fn(&UserId, &PasswordChange) -> Request,
     ) -> Result<Answer, Error> {
         let start = Instant::now();
-        let found = match self.organization_for(change.user()) {
-            Some(organization) => Some(self.look_up(cx, reader, organization, change.user()).await?),
-            None => None,
+        let found = match (change.account(), self.organization_for(change.user())) {
+            (None, Some(organization)) => Some(self.look_up(cx, reader, organization, change.user()).await?),
+            (known, _) => known.cloned(),
         };
         let request = request(found.as_ref().unwrap_or(change.user()), change);
         let budget = cx.after(start.elapsed()).budget();
@@ -137,5 +137,15 @@ impl PasswordService for IdentityService {
         let answer = self.transport.deliver(&request).await;
         let answer = answer.map_err(|failure| reader.unread(&failure))?;
         policy::read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
+    }
+
+    /// Looks up the GUID behind an e-mail address, where [`IdentityConfig::organization`] is set.
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        let Some(organization) = self.organization_for(user) else {
+            return Ok(None);
+        };
+        let nothing = ProfileUpdate::new(user.clone());
+        let reader = self.reader(Scrubber::for_profile(&nothing));
+        self.look_up(cx, &reader, organization, user).await.map(Some)
     }
 }

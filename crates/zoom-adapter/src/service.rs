@@ -118,7 +118,7 @@ impl PasswordService for ZoomService {
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
             .with_reset()
-            .with_resolve()
+            .with_resolve_by_resending()
             .with_policy()
             .with_before_send()
     }

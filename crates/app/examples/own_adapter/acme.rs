@@ -48,7 +48,7 @@ impl PasswordService for Acme {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.with_reset().with_resolve()
+        Capabilities::NONE.with_reset().with_resolve_by_resending()
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_domain::{
     Attempt, Authority, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution,
+    PasswordService, Resolution, UserId, UserKey,
 };
 
 use crate::config::Allow;
@@ -69,5 +69,13 @@ impl PasswordService for Allowed {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.inner.canonical_id(cx, user).await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution,
+    PasswordService, Resolution, UserId, UserKey,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
@@ -65,5 +65,14 @@ impl PasswordService for AtMost {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        // It changes nothing, and comes before the user's turn.
+        self.inner.canonical_id(cx, user).await
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use repass_domain::{
     Attempt, Authority, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange,
-    PasswordPolicy, PasswordService, Resolution,
+    PasswordPolicy, PasswordService, Resolution, UserId, UserKey,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -220,5 +220,13 @@ impl PasswordService for Audited {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.inner.canonical_id(cx, user).await
     }
 }

@@ -1,26 +1,30 @@
-//! One change at a time per user: two at once would leave it to chance whose password stays.
+//! One change at a time per user, with its settlement: two at once would leave it to chance whose password stays.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, UserId,
+    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, PasswordChange, PasswordPolicy,
+    PasswordService, Resolution, UserId, UserKey,
 };
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
-/// Whose turn it is. Services that change the same users' passwords share it.
+use super::recent_changes::{Later, RecentChanges};
+
+/// Whose turn it is, and what was sent. Services that change the same users' passwords share it.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(
+pub(crate) struct Turns {
     // A user is in it as long as somebody has or awaits a turn.
-    Mutex<HashMap<UserId, Weak<Turn<()>>>>,
-);
+    turns: Mutex<HashMap<UserKey, Weak<Turn<()>>>>,
+    sent: RecentChanges,
+}
 
 impl Turns {
-    fn of(&self, user: &UserId) -> Arc<Turn<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of(&self, user: &UserKey) -> Arc<Turn<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(user).and_then(Weak::upgrade) {
             return turn;
         }
@@ -40,26 +44,95 @@ pub(super) struct InOrder {
     turns: Arc<Turns>,
 }
 
+/// The turn of a user whose change is unknown, held in the context until it is settled.
+struct HeldTurn {
+    turns: Arc<Turns>,
+    user: UserId,
+    account: Option<UserId>,
+    key: UserKey,
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// A call that has the user's turn.
+struct Admitted<'a> {
+    /// With what is left of the call.
+    cx: CallContext,
+    change: Cow<'a, PasswordChange>,
+    key: UserKey,
+    /// None where the context holds it.
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
 impl InOrder {
     pub(super) fn new(inner: Arc<dyn PasswordService>, turns: Arc<Turns>) -> Self {
         Self { inner, turns }
     }
 
-    /// The user's turn, in order of arrival, and what is left of the call after waiting for it.
-    async fn turn(
-        &self,
-        cx: &CallContext,
-        user: &UserId,
-    ) -> Result<(OwnedMutexGuard<()>, CallContext), Error> {
+    /// The user's turn, in order of arrival. A user is one account, by whichever name: one that has to be looked up is
+    /// looked up first.
+    async fn admit<'a>(&self, cx: &CallContext, change: &'a PasswordChange) -> Result<Admitted<'a>, Error> {
         let start = Instant::now();
-        let turn = self.turns.of(user).lock_owned();
-        let turn = timeout(cx.budget(), turn).await.map_err(|_| {
-            Error::not_applied(
-                ErrorKind::BudgetExhausted,
-                "another change of this user's password was under way for longer than this call may take",
-            )
-        })?;
-        Ok((turn, cx.after(start.elapsed())))
+        let is_ours = |held: &HeldTurn| Arc::ptr_eq(&held.turns, &self.turns);
+        let held = cx.held(|held: &HeldTurn| {
+            let is_this = is_ours(held) && held.user == *change.user();
+            is_this.then(|| (held.key.clone(), held.account.clone()))
+        });
+        if let Some((key, account)) = held {
+            return Ok(Admitted {
+                cx: cx.clone(),
+                change: with_account(change, account),
+                key,
+                turn: None,
+            });
+        }
+        let account = match change.account() {
+            Some(_) => None,
+            None => self.inner.canonical_id(cx, change.user()).await?,
+        };
+        let change = with_account(change, account);
+        let key = self.inner.user_key(change.account().unwrap_or(change.user()));
+        let is_held = cx.held(|held: &HeldTurn| (is_ours(held) && held.key == key).then_some(()));
+        let turn = if is_held.is_some() {
+            None
+        } else {
+            let left = cx.after(start.elapsed()).budget();
+            let turn = timeout(left, self.turns.of(&key).lock_owned()).await;
+            Some(turn.map_err(|_| {
+                Error::not_applied(
+                    ErrorKind::BudgetExhausted,
+                    "another change of this user's password was under way for longer than this call may take",
+                )
+            })?)
+        };
+        Ok(Admitted {
+            cx: cx.after(start.elapsed()),
+            change,
+            key,
+            turn,
+        })
+    }
+}
+
+impl Admitted<'_> {
+    /// Holds the turn for a settlement, if the context is meant for one.
+    fn hold(self, turns: &Arc<Turns>) {
+        if let Some(turn) = self.turn {
+            // Given back if it is not, and over then.
+            let _ = self.cx.hold(HeldTurn {
+                turns: Arc::clone(turns),
+                user: self.change.user().clone(),
+                account: self.change.account().cloned(),
+                key: self.key,
+                _turn: turn,
+            });
+        }
+    }
+}
+
+fn with_account(change: &PasswordChange, account: Option<UserId>) -> Cow<'_, PasswordChange> {
+    match account {
+        Some(account) => Cow::Owned(change.clone().with_account(account)),
+        None => Cow::Borrowed(change),
     }
 }
 
@@ -75,8 +148,20 @@ impl PasswordService for InOrder {
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
-        let (_turn, cx) = self.turn(cx, change.user()).await?;
-        self.inner.change_password(&cx, change).await
+        // Before anything is looked up.
+        self.capabilities().require(change.authority())?;
+        let admitted = self.admit(cx, change).await?;
+        let sending = self.turns.sent.send(&admitted.key, None);
+        let result = self.inner.change_password(&admitted.cx, &admitted.change).await;
+        match result.as_ref().map_err(Error::attempt) {
+            Ok(_) => sending.applied(),
+            Err(None) => sending.not_applied(),
+            Err(Some(attempt)) => {
+                sending.unknown(attempt);
+                admitted.hold(&self.turns);
+            }
+        }
+        result
     }
 
     async fn resolve(
@@ -85,11 +170,47 @@ impl PasswordService for InOrder {
         attempt: &Attempt,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        let (_turn, cx) = self.turn(cx, change.user()).await?;
-        self.inner.resolve(&cx, attempt, change).await
+        let admitted = self.admit(cx, change).await?;
+        let later = self.turns.sent.later_than(&admitted.key, attempt);
+        let probe = self.inner.resolve(&admitted.cx, attempt, &admitted.change);
+        if !self.inner.capabilities().resolve_sets_password {
+            return match probe.await? {
+                // The password may have been in place until the later change.
+                Resolution::NotInPlace if later != Later::No => Ok(Resolution::StillUnknown),
+                found => Ok(found),
+            };
+        }
+        let what = match later {
+            Later::No => {
+                let sending = self.turns.sent.send(&admitted.key, Some(attempt));
+                let found = probe.await;
+                match &found {
+                    Err(error) if error.effect() == Effect::NotApplied => sending.not_applied(),
+                    Ok(Resolution::InPlace) => sending.applied(),
+                    _ => sending.unknown(attempt),
+                }
+                return found;
+            }
+            Later::Yes => "this process has sent a later change of this user's password",
+            Later::Forgotten => "this process may have sent a later change of this user's password",
+        };
+        Err(Error::not_applied(
+            ErrorKind::Conflict,
+            format!(
+                "{what}, which the probe would overwrite, so none was sent; to be certain, make a new change"
+            ),
+        ))
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.inner.canonical_id(cx, user).await
     }
 }

@@ -1,13 +1,13 @@
 //! Metrics and a span for every call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use metrics::{Unit, describe_counter, describe_gauge};
 use repass_domain::{
     Attempt, Authority, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution,
+    PasswordService, Resolution, UserId, UserKey,
 };
 use repass_transport::Meter;
 use tracing::field::{Empty, display};
@@ -90,15 +90,50 @@ impl Measured {
     }
 
     // Changes the number of unknown outcomes, and tells it if it is another one then.
-    fn unsettled(&self, change: impl FnOnce(&mut HashSet<Uuid>) -> bool) {
+    fn unsettled(&self, change: impl FnOnce(&mut Unsettled) -> bool) {
         // As long-lived and as wide as the metric, which is one for all services of this name.
-        static UNSETTLED: LazyLock<Mutex<HashMap<String, HashSet<Uuid>>>> = LazyLock::new(Mutex::default);
+        static UNSETTLED: LazyLock<Mutex<HashMap<String, Unsettled>>> = LazyLock::new(Mutex::default);
         let mut unsettled = UNSETTLED.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts = unsettled.entry(self.inner.provider().to_owned()).or_default();
         if change(attempts) {
-            let count = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+            let count = u32::try_from(attempts.by_id.len()).unwrap_or(u32::MAX);
             self.meter.set(UNKNOWN, &[], count.into());
         }
+    }
+}
+
+/// Attempts that no resolution has settled, the newest ones.
+#[derive(Debug, Default)]
+struct Unsettled {
+    by_id: HashMap<Uuid, u64>,
+    by_age: BTreeMap<u64, Uuid>,
+    last: u64,
+}
+
+impl Unsettled {
+    /// How many are remembered: somebody has been alerted long before.
+    const MOST: usize = 10_000;
+
+    /// Whether it was not there.
+    fn insert(&mut self, attempt: Uuid) -> bool {
+        if self.by_id.contains_key(&attempt) {
+            return false;
+        }
+        if self.by_id.len() >= Self::MOST
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.by_id.remove(&oldest);
+        }
+        self.last += 1;
+        self.by_id.insert(attempt, self.last);
+        self.by_age.insert(self.last, attempt);
+        true
+    }
+
+    /// Whether it was there.
+    fn remove(&mut self, attempt: &Uuid) -> bool {
+        let age = self.by_id.remove(attempt);
+        age.and_then(|age| self.by_age.remove(&age)).is_some()
     }
 }
 
@@ -182,10 +217,41 @@ impl PasswordService for Measured {
             self.unsettled(|attempts| attempts.remove(&attempt.id()));
         }
         call.ended(&span, outcome);
-        result
+        // Whatever became of the probe, it says nothing about the change.
+        result.map_err(|error| error.leaving_unknown(attempt))
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.inner.canonical_id(cx, user).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsettled_attempts_are_bounded_and_the_oldest_go_first() {
+        let ids: Vec<Uuid> = (0..2 * Unsettled::MOST).map(|_| Uuid::new_v4()).collect();
+        let mut unsettled = Unsettled::default();
+        for id in &ids {
+            assert!(unsettled.insert(*id) && !unsettled.insert(*id));
+        }
+        assert_eq!(
+            (unsettled.by_id.len(), unsettled.by_age.len()),
+            (Unsettled::MOST, Unsettled::MOST)
+        );
+        let (old, new) = ids.split_at(Unsettled::MOST);
+        assert!(old.iter().all(|id| !unsettled.remove(id)));
+        assert!(new.iter().all(|id| unsettled.remove(id) && !unsettled.remove(id)));
+        assert!(unsettled.by_id.is_empty() && unsettled.by_age.is_empty());
     }
 }

@@ -16,6 +16,7 @@ mod breach;
 mod in_order;
 mod measured;
 mod own_rules;
+mod recent_changes;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Certainty, Changed, Error, ImpossiblePolicy, Layer, Password,
-    PasswordChange, PasswordPolicy, PasswordService, Policies, Resolution, Rule, Violation,
+    PasswordChange, PasswordPolicy, PasswordService, Policies, Resolution, Rule, UserId, UserKey, Violation,
 };
 use tokio::time::Instant;
 
@@ -150,5 +150,13 @@ impl PasswordService for Ruled {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.inner.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.inner.user_key(user)
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.inner.canonical_id(cx, user).await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange, PasswordPolicy,
-    PasswordService, ProfileUpdate, Resolution, UserProfileService,
+    PasswordService, ProfileUpdate, Resolution, UserId, UserKey, UserProfileService,
 };
 
 use super::Shared;
@@ -70,6 +70,15 @@ impl PasswordService for Following {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.passwords()?.policy(cx).await
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        self.passwords()
+            .map_or_else(|_| user.key(), |it| it.user_key(user))
+    }
+
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        self.passwords()?.canonical_id(cx, user).await
     }
 }
 
