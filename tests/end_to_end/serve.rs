@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use repass_sandbox::{Action, Fault, Matching, Options};
+use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Options, Provider, When};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -378,4 +378,82 @@ fn its_description_can_be_printed() {
     let run = world.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &api["openapi"]), (0, &json!("3.1.0")));
+}
+
+fn body(user: &str, new: &str) -> String {
+    json!({"user": user, "new_password": new}).to_string()
+}
+
+/// The answer to the next change of Alice's is lost after Zoom has made it, half a second later.
+fn lose_the_answer(world: &World) {
+    let matching = Matching {
+        user: Some(ALICE.to_owned()),
+        ..Matching::default()
+    };
+    let action = Action {
+        when: When::AfterApply,
+        delay_ms: 500,
+        cut: Some(Cut {
+            at: CutAt::Answer,
+            how: CutHow::Fin,
+        }),
+        ..Action::default()
+    };
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+}
+
+#[test]
+fn a_change_that_waits_for_another_one_waits_for_its_settlement_too() {
+    let world = World::new();
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    fs::write(
+        world.path("repass.toml"),
+        format!("on_unknown = \"resolve\"\n{config}"),
+    )
+    .unwrap();
+    lose_the_answer(&world);
+    let serving = Serving::local(&world);
+    let (mut first, mut second) = (serving.connect(), serving.connect());
+    send(&mut first, CHANGE, &body(ALICE, "First-Passw0rd-1"), "").unwrap();
+    wait_for("the first change", || world.requests() == 1);
+    send(
+        &mut second,
+        CHANGE,
+        &body("Alice@EXAMPLE.com", "Second-Passw0rd-2"),
+        "",
+    )
+    .unwrap();
+    assert_eq!((answer(&mut first).0, answer(&mut second).0), (200, 200));
+    assert!(world.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
+    assert_eq!(world.changes(), 2);
+}
+
+#[test]
+fn settling_a_change_never_overwrites_a_later_one() {
+    let world = World::new();
+    lose_the_answer(&world);
+    let serving = Serving::local(&world);
+    let (status, lost) = ask(serving.connect(), CHANGE, &body(ALICE, "First-Passw0rd-1"));
+    assert_eq!((status, &lost["effect"]), (409, &json!("unknown")));
+    let (status, _) = ask(
+        serving.connect(),
+        CHANGE,
+        &body("ALICE@example.com", "Second-Passw0rd-2"),
+    );
+    assert_eq!(status, 200);
+    let handle = &lost["resolution"]["attempt"];
+    let mut question = json!({"user": ALICE, "new_password": "First-Passw0rd-1", "attempt": handle});
+    let requests = world.requests();
+    for _ in ["with the handle", "without it"] {
+        let line = "POST /v1/providers/zoom/resolutions";
+        let (status, told) = ask(serving.connect(), line, &question.to_string());
+        assert_eq!(
+            (status, &told["code"], &told["effect"]),
+            (409, &json!("conflict"), &json!("unknown")),
+            "{told}"
+        );
+        question.as_object_mut().unwrap().remove("attempt");
+    }
+    assert_eq!(world.requests(), requests);
+    assert!(world.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
 }

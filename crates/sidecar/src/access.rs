@@ -52,7 +52,8 @@ pub(crate) fn check<B>(shared: &Shared, request: &Request<B>) -> Result<(), Box<
     if is_open || shown.is_some_and(|shown| token.is(shown)) {
         return Ok(());
     }
-    let problem = Problem::new(
+    let problem = Problem::at(
+        request.uri().path(),
         StatusCode::UNAUTHORIZED,
         "not_authenticated",
         "show this sidecar's token as `Authorization: Bearer TOKEN`",

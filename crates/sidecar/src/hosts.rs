@@ -76,7 +76,8 @@ impl HostCheck {
     /// It does not.
     pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Problem> {
         if !self.host_is_accepted(request) {
-            return Err(Problem::new(
+            return Err(Problem::at(
+                request.uri().path(),
                 StatusCode::FORBIDDEN,
                 "host_not_allowed",
                 "the request must have one `Host`, and it must be localhost, a loopback address, or a name given by \
@@ -84,7 +85,8 @@ impl HostCheck {
             ));
         }
         if !self.page_is_accepted(request) {
-            return Err(Problem::new(
+            return Err(Problem::at(
+                request.uri().path(),
                 StatusCode::FORBIDDEN,
                 "origin_not_allowed",
                 "the request comes from a web page of another site (see its `Origin` and `Sec-Fetch-Site`), so nothing \

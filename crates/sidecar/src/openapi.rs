@@ -73,8 +73,9 @@ impl IntoResponses for Calls {
             ),
             (
                 "409",
-                "The outcome is unknown (`effect` is `unknown`): settle it by `resolution`. Or `conflict`, which was \
-                 not applied; or `idempotency_in_progress`, without `effect`",
+                "The outcome is unknown (`effect` is `unknown`): settle it by `resolution`. Or `conflict`, where a \
+                 change was not applied, and a resolution would overwrite a later change; or \
+                 `idempotency_in_progress`, without `effect`",
             ),
             (
                 "422",
@@ -131,7 +132,7 @@ fn problems(told: &[&[Answered]]) -> BTreeMap<String, RefOr<Response>> {
 pub(crate) fn frame() -> OpenApi {
     let description = "Changes users' passwords at other systems, and knows for certain whether it happened. Every \
         problem tells its `code`, and whether the change was applied: `effect` is `not_applied`, or `unknown` where the \
-        provider's answer was lost.";
+        provider's answer was lost. A resolution that is not made leaves it `unknown`, whatever its status says.";
     let info = InfoBuilder::new()
         .title("repass sidecar")
         .version(env!("CARGO_PKG_VERSION"))

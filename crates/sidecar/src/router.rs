@@ -103,10 +103,15 @@ async fn nowhere(uri: Uri) -> Response {
         "there is no such path; "
     };
     let detail = format!("{hint}what there is, is told at /docs and /openapi.json");
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+    Problem::at(uri.path(), StatusCode::NOT_FOUND, "not_found", detail).into_response()
 }
 
-async fn otherwise() -> Problem {
+async fn otherwise(uri: Uri) -> Problem {
     let detail = "this path does not take this method; what it takes is in the header `Allow`";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    Problem::at(
+        uri.path(),
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        detail,
+    )
 }

@@ -46,24 +46,37 @@ pub(super) fn named(
 /// The longest `Idempotency-Key`, in bytes.
 const LONGEST_KEY: usize = 255;
 
+/// Why a request is not carried out under its key.
+pub(super) enum Stopped {
+    /// It was before, and this was its answer.
+    Answered(Answer),
+    Problem(Problem),
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 /// What the client's key stands for: an answer that there is already, or what this request's answer goes under.
 pub(super) fn keyed(
     shared: &Shared,
     headers: &HeaderMap,
     route: &str,
     body: &Json,
-) -> Result<Option<Open>, Answer> {
+) -> Result<Option<Open>, Stopped> {
     let Some(key) = headers.get("idempotency-key") else {
         return Ok(None);
     };
     let key = key.as_bytes();
     if !(1..=LONGEST_KEY).contains(&key.len()) {
         let detail = format!("the `Idempotency-Key` must have 1 to {LONGEST_KEY} bytes");
-        return Err(invalid(&detail).answer());
+        return Err(invalid(&detail).into());
     }
     match shared.kept.look_up(body.client, route, key, &body.bytes) {
         Found::New(open) => Ok(Some(open)),
-        Found::Answered(answer) => Err(answer.replayed()),
+        Found::Answered(answer) => Err(Stopped::Answered(answer.replayed())),
         Found::Running => Err(Problem::new(
             StatusCode::CONFLICT,
             "idempotency_in_progress",
@@ -71,7 +84,7 @@ pub(super) fn keyed(
         )
         .told_elsewhere()
         .retry_after(Duration::from_secs(1))
-        .answer()),
+        .into()),
         Found::Full(delay) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "idempotency_full",
@@ -79,13 +92,13 @@ pub(super) fn keyed(
              the oldest has gone",
         )
         .retry_after(delay)
-        .answer()),
+        .into()),
         Found::Another => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_mismatch",
             "this `Idempotency-Key` was used for another request; take a new one for a new request",
         )
-        .answer()),
+        .into()),
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
-use repass_domain::{Attempt, Changed, Error, PasswordChange, PasswordService, Resolution};
+use repass_domain::{Attempt, Changed, Error, PasswordChange, PasswordService, PasswordServiceExt as _};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::body::{Json, Values, invalid};
-use super::call::{keyed, named, place, see_through};
+use super::call::{Stopped, keyed, named, place, see_through};
 use super::{Answer, Problem, trace};
 use crate::openapi::Calls;
 use crate::shared::Shared;
@@ -79,7 +79,8 @@ pub(crate) async fn change(
     let route = format!("{}/password-changes", service.provider());
     let open = match keyed(&shared, &headers, &route, &body) {
         Ok(open) => open,
-        Err(answer) => return Ok(answer),
+        Err(Stopped::Answered(answer)) => return Ok(answer),
+        Err(Stopped::Problem(problem)) => return Err(problem),
     };
     drop(body);
     let place = place(&shared)?;
@@ -136,17 +137,9 @@ async fn made(
     change: &PasswordChange,
 ) -> Result<Changed, Error> {
     let cx = shared.call_context();
-    let error = match service.change_password(&cx, change).await {
-        Ok(changed) => return Ok(changed),
-        Err(error) => error,
-    };
-    let attempt = error.attempt().filter(|_| shared.options.settle_unknown);
-    if let Some(attempt) = attempt {
-        let probed = service.resolve(&cx, attempt, change).await;
-        // Not in place was true at the probe; the original may still be on its way.
-        if matches!(probed, Ok(Resolution::InPlace)) {
-            return Ok(Changed::new());
-        }
+    if shared.options.settle_unknown {
+        service.change_and_resolve(&cx, change).await
+    } else {
+        service.change_password(&cx, change).await
     }
-    Err(error)
 }

@@ -30,7 +30,8 @@ pub(crate) struct Told {
     /// What went wrong, for programs.
     #[schema(example = "password_refused")]
     code: &'static str,
-    /// `not_applied`: the old password still holds. `unknown`: the new one may hold; settle it by the resolution.
+    /// `not_applied`: the old password still holds. `unknown`: the new one may hold; settle it by the resolution. For
+    /// a resolution it is always `unknown`, since a probe that was not made says nothing about the change.
     /// Absent where another request has the answer: that one under way with the same `Idempotency-Key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::call::Unsettled>)]
@@ -40,8 +41,8 @@ pub(crate) struct Told {
     violations: Vec<Violation>,
     /// The provider's id of the exchange, for its support desk.
     tracking_id: Option<String>,
-    /// What settles an unknown outcome: hand it to `resolutions` as `attempt`. There if, and only if, `effect` is
-    /// `unknown`. Holds nothing secret.
+    /// What settles an unknown outcome: hand it to `resolutions` as `attempt`. There if `effect` is `unknown`, but for
+    /// a resolution that was asked for without a handle that can be read. Holds nothing secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<Resolvable>,
     #[serde(skip)]
@@ -82,6 +83,17 @@ impl Problem {
         }))
     }
 
+    /// The same at a path: what keeps a resolution from being made says nothing about the change that it asks about.
+    pub(crate) fn at(path: &str, status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let problem = Self::new(status, code, detail);
+        let is_resolution = path.trim_end_matches('/').ends_with("/resolutions");
+        if is_resolution {
+            problem.unprobed(None)
+        } else {
+            problem
+        }
+    }
+
     /// What became of a call.
     pub(crate) fn of_call(error: &Error) -> Self {
         let status = status(error);
@@ -111,11 +123,19 @@ impl Problem {
     /// The same, where the outcome of this attempt is not known.
     pub(crate) fn unknown(mut self, attempt: &Attempt) -> Self {
         self.0.status = StatusCode::CONFLICT.as_u16();
-        self.0.effect = Some(Effect::Unknown);
-        self.0.resolution = Some(Resolvable {
-            href: format!("/v1/providers/{}/resolutions", attempt.provider()),
-            attempt: handle(attempt),
-        });
+        self.unprobed(Some(attempt))
+    }
+
+    /// The same, where it kept a probe from being made: the outcome is as unknown as it was. With the handle that was
+    /// posted, if one was.
+    pub(crate) fn unprobed(mut self, attempt: Option<&Attempt>) -> Self {
+        if self.0.effect.is_some() {
+            self.0.effect = Some(Effect::Unknown);
+            self.0.resolution = attempt.map(|attempt| Resolvable {
+                href: format!("/v1/providers/{}/resolutions", attempt.provider()),
+                attempt: handle(attempt),
+            });
+        }
         self
     }
 

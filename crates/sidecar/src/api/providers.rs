@@ -43,6 +43,8 @@ pub(crate) struct Abilities {
     current_password: bool,
     /// Unknown outcomes can be settled.
     resolve: bool,
+    /// Settling sends the change once more, so it may itself set the new password.
+    resolve_sets_password: bool,
     /// The provider tells its rules.
     policy: bool,
 }

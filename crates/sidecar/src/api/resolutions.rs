@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::body::{Json, invalid};
-use super::call::{keyed, named, place, see_through};
+use super::call::{Stopped, keyed, named, place, see_through};
 use super::changes::change_of;
 use super::problem::attempt;
 use super::{Answer, Problem, trace};
@@ -31,7 +31,7 @@ pub(crate) struct Question {
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     current_password: Option<SecretString>,
     /// The handle that came with the unknown outcome, as `resolution.attempt`. Without it, asking says that the
-    /// change was sent.
+    /// change was sent, long enough ago to have arrived.
     #[schema(min_length = 1, max_length = 512, pattern = r"^[A-Za-z0-9_-]+$")]
     attempt: Option<String>,
 }
@@ -74,8 +74,10 @@ enum SettledEffect {
 /// Finds out whether a change with an unknown outcome took effect.
 ///
 /// Send the change's own user and passwords once more, with the handle of its problem. It is answered by one probe,
-/// which may itself set the new password, and is true at the probe: an original that is still on its way may land
-/// after it.
+/// which may itself set the new password (`resolve_sets_password` of the capabilities), and is true at the probe: an
+/// original that is still on its way may land after it, so `not_in_place` means `not_applied` only two minutes after
+/// the outcome became unknown. Where this process has sent a later change of the user, no probe is made that would
+/// overwrite it. Every problem leaves the outcome `unknown`, with the handle that was posted.
 #[utoipa::path(
     post,
     operation_id = "resolveChange",
@@ -95,17 +97,28 @@ pub(crate) async fn resolve(
     headers: HeaderMap,
     body: Result<Json, Problem>,
 ) -> Result<Answer, Problem> {
+    let body = body.map_err(|problem| problem.unprobed(None))?;
+    // What keeps the probe from being made says nothing about the change.
+    let posted = posted(&body);
+    match probe(shared, provider, &headers, body).await {
+        Ok(answer) | Err(Stopped::Answered(answer)) => Ok(answer),
+        Err(Stopped::Problem(problem)) => Err(problem.unprobed(posted.as_ref())),
+    }
+}
+
+async fn probe(
+    shared: Shared,
+    provider: Result<Path<String>, PathRejection>,
+    headers: &HeaderMap,
+    body: Json,
+) -> Result<Answer, Stopped> {
     let service = named(provider, &shared)?;
-    let body = body?;
     let (attempt, change) = read(&body, service.provider())?;
     let route = format!("{}/resolutions", service.provider());
-    let open = match keyed(&shared, &headers, &route, &body) {
-        Ok(open) => open,
-        Err(answer) => return Ok(answer),
-    };
+    let open = keyed(&shared, headers, &route, &body)?;
     drop(body);
     let place = place(&shared)?;
-    let span = trace::span(&headers, "resolve");
+    let span = trace::span(headers, "resolve");
     let lost = {
         let attempt = attempt.clone();
         move || attempt.clone()
@@ -120,6 +133,8 @@ pub(crate) async fn resolve(
                     resolution,
                     effect: match resolution {
                         Resolution::InPlace => SettledEffect::Applied,
+                        // It was true at the probe, and the original may land after it.
+                        Resolution::NotInPlace if attempt.may_still_arrive() => SettledEffect::Unknown,
                         Resolution::NotInPlace => SettledEffect::NotApplied,
                         Resolution::StillUnknown => SettledEffect::Unknown,
                     },
@@ -127,7 +142,11 @@ pub(crate) async fn resolve(
                 },
             ),
             // Nothing was asked of the provider.
-            Err(error) if error.kind() == ErrorKind::Unsupported => Problem::of_call(&error).answer(),
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                let problem = Problem::new(status, error.kind().as_str(), error.to_string());
+                problem.unprobed(Some(&attempt)).answer()
+            }
             // The probe did not come through, so the outcome is as unknown as it was.
             Err(error) => Problem::of_call(&error).unknown(&attempt).answer(),
         }
@@ -138,7 +157,7 @@ pub(crate) async fn resolve(
 fn read(body: &Json, provider: &str) -> Result<(Attempt, PasswordChange), Problem> {
     let body: Question = body.read("`user`, `new_password`, `current_password` and `attempt`")?;
     let attempt = match body.attempt {
-        None => Attempt::new(provider),
+        None => Attempt::undated(provider),
         Some(handle) => {
             attempt(&handle).ok_or_else(|| invalid("`attempt` is not the handle of an unknown outcome"))?
         }
@@ -149,4 +168,14 @@ fn read(body: &Json, provider: &str) -> Result<(Attempt, PasswordChange), Proble
     let user = body.user.as_ref().map(|user| user.as_str());
     let change = change_of(user, body.new_password, body.current_password)?;
     Ok((attempt, change))
+}
+
+/// The handle in a body, whatever else is wrong with it.
+fn posted(body: &Json) -> Option<Attempt> {
+    #[derive(Deserialize)]
+    struct Posted {
+        attempt: String,
+    }
+    let posted: Posted = serde_json::from_slice(&body.bytes).ok()?;
+    attempt(&posted.attempt)
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use http::Request;
 use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail};
 use repass_sidecar::{Options, Sidecar, Token};
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, CHANGES, Read, SCRIPTED, Scripted, Services, get, memory, post, send};
+use crate::world::{ALICE, CHANGES, Read, SCRIPTED, Scripted, Services, get, keyed, memory, post, send};
 
 fn over_memory() -> Sidecar {
     Services::default().with(&memory()).sidecar(Options::default())
@@ -123,7 +124,151 @@ async fn an_unknown_outcome_is_settled_by_its_handle() {
         post("/v1/providers/memory/resolutions", forged.to_string()),
     )
     .await;
-    assert_problem(&forged, 400, "invalid_request", "not_applied");
+    assert_problem(&forged, 400, "invalid_request", "unknown");
+    assert_eq!(forged.json.get("resolution"), None);
+}
+
+const RESOLUTIONS: &str = "/v1/providers/scripted/resolutions";
+
+#[tokio::test]
+async fn whatever_keeps_a_resolution_from_being_made_leaves_it_unknown_with_its_handle() {
+    let lost = || Error::unknown(ErrorKind::TimedOut, "x", Attempt::new("scripted"));
+    let scripted = Scripted::new(move || Err(lost()));
+    let options = |max_in_flight| Options {
+        max_in_flight,
+        ..Options::default()
+    };
+    let sidecar = Services::default().with(&scripted).sidecar(options(4));
+    let lost = send(&sidecar, post(SCRIPTED, ALICE)).await;
+    let handle = lost.json["resolution"]["attempt"].as_str().unwrap();
+    let question = json!({"user": "alice", "new_password": "New-Passw0rd", "attempt": handle});
+    let with = |member: &str, value: Value| {
+        let mut question = question.clone();
+        question[member] = value;
+        question.to_string()
+    };
+    let question = question.to_string();
+
+    let assert_unknown = |read: &Read, status: u16, code: &str, is_known: bool| {
+        assert_problem(read, status, code, "unknown");
+        let told = read.json["resolution"]["attempt"].as_str();
+        assert_eq!(told, is_known.then_some(handle), "{read:?}");
+    };
+    // The provider was renamed, or the handle is another one's.
+    let none = send(&sidecar, post("/v1/providers/none/resolutions", &*question)).await;
+    assert_unknown(&none, 404, "provider_not_found", true);
+    let both = Services::default()
+        .with(&scripted)
+        .with(&memory())
+        .sidecar(Options::default());
+    let other = send(&both, post("/v1/providers/memory/resolutions", &*question)).await;
+    assert_unknown(&other, 400, "invalid_request", true);
+    // The request is not good.
+    for (body, is_known) in [
+        (with("user", json!("a/b")), true),
+        (with("user", json!(7)), true),
+        (with("new_password", json!("")), true),
+        (with("new_password", Value::Null), true),
+        (with("canary", json!(1)), true),
+        (with("attempt", json!("bm9uc2Vuc2U")), false),
+        (question.replace('}', ""), false),
+        (String::new(), false),
+    ] {
+        let read = send(&sidecar, post(RESOLUTIONS, body)).await;
+        assert_unknown(&read, 400, "invalid_request", is_known);
+    }
+    let long = send(&sidecar, post(RESOLUTIONS, " ".repeat(32 * 1024 + 1))).await;
+    assert_unknown(&long, 413, "body_too_large", false);
+    for (header, value, status, code) in [
+        ("content-type", "text/plain", 415, "unsupported_media_type"),
+        ("transfer-encoding", "chunked", 411, "length_required"),
+    ] {
+        let mut request = post(RESOLUTIONS, &*question);
+        request.headers_mut().insert(header, value.parse().unwrap());
+        assert_unknown(&send(&sidecar, request).await, status, code, false);
+    }
+    let read = send(&sidecar, keyed(RESOLUTIONS, &"k".repeat(256), &*question)).await;
+    assert_unknown(&read, 400, "invalid_request", true);
+    // The key stands for another request.
+    send(&sidecar, keyed(RESOLUTIONS, "k", ALICE)).await;
+    let read = send(&sidecar, keyed(RESOLUTIONS, "k", &*question)).await;
+    assert_unknown(&read, 422, "idempotency_mismatch", true);
+    // Nobody is let in, or the path is not quite it.
+    let token = Token::new(&"canary-token-0001".into());
+    let closed = Services::default().with(&scripted).sidecar(Options {
+        token,
+        ..Options::default()
+    });
+    let read = send(&closed, post(RESOLUTIONS, &*question)).await;
+    assert_unknown(&read, 401, "not_authenticated", false);
+    assert_unknown(
+        &get(&sidecar, RESOLUTIONS).await,
+        405,
+        "method_not_allowed",
+        false,
+    );
+    let slash = send(&sidecar, post(&format!("{RESOLUTIONS}/"), &*question)).await;
+    assert_unknown(&slash, 404, "not_found", false);
+    // The only place is taken.
+    let held = Scripted::held(|| Ok(Changed::new()));
+    let busy = Services::default().with(&held).sidecar(options(1));
+    let first = send(&busy, post(SCRIPTED, ALICE));
+    let second = async {
+        while held.begun() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let read = send(&busy, post(RESOLUTIONS, &*question)).await;
+        held.let_go(1);
+        read
+    };
+    let (_, read) = tokio::join!(first, second);
+    assert_unknown(&read, 503, "overloaded", true);
+    // The probe fails, however it does.
+    for kind in ErrorKind::ALL {
+        let scripted = Scripted::new(move || Err(Error::not_applied(kind, "no")));
+        let sidecar = Services::default().with(&scripted).sidecar(Options::default());
+        let read = send(&sidecar, post(RESOLUTIONS, &*question)).await;
+        let status = if kind == ErrorKind::Unsupported { 422 } else { 409 };
+        assert_unknown(&read, status, kind.as_str(), true);
+    }
+    let broken = Scripted::new(|| panic!("a defect"));
+    let broken = Services::default().with(&broken).sidecar(Options::default());
+    let read = send(&broken, post(RESOLUTIONS, &*question)).await;
+    assert_unknown(&read, 409, "internal", true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolution_whose_body_does_not_come_is_unknown() {
+    let sidecar = over_memory();
+    let mut request = post("/v1/providers/memory/resolutions", ALICE);
+    *request.body_mut() = Body::from_stream(futures_util::stream::pending::<
+        Result<bytes::Bytes, std::io::Error>,
+    >());
+    assert_problem(&send(&sidecar, request).await, 408, "request_timeout", "unknown");
+}
+
+#[tokio::test]
+async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_more() {
+    let memory = memory();
+    let sidecar = Services::default().with(&memory).sidecar(Options::default());
+    memory.lose_next_answer();
+    let lost = send(&sidecar, post(CHANGES, ALICE)).await;
+    let handle = lost.json["resolution"]["attempt"].as_str().unwrap();
+    let attempt: Value = serde_json::from_slice(&Base64UrlUnpadded::decode_vec(handle).unwrap()).unwrap();
+    for (seconds, effect) in [(0, "unknown"), (110, "unknown"), (130, "not_applied")] {
+        let mut attempt = attempt.clone();
+        let at = attempt["at"]["secs_since_epoch"].as_u64().unwrap() - seconds;
+        attempt["at"]["secs_since_epoch"] = json!(at);
+        let handle = Base64UrlUnpadded::encode_string(attempt.to_string().as_bytes());
+        let question = json!({"user": "alice", "new_password": "Other-Passw0rd", "attempt": handle});
+        let read = send(
+            &sidecar,
+            post("/v1/providers/memory/resolutions", question.to_string()),
+        )
+        .await;
+        let expected = json!({"resolution": "not_in_place", "effect": effect, "provider": "memory"});
+        assert_eq!(read.json, expected, "{seconds}");
+    }
 }
 
 #[tokio::test]
