@@ -157,7 +157,7 @@ impl Input {
 
     fn unless_seen(&mut self, row: Row) -> Item {
         let provider = self.names.name(row.provider);
-        match self.seen.first_line(provider, &row.user, row.line) {
+        match self.seen.first_line(provider, &row.user.key(), row.line) {
             None => Item::Row(row),
             Some(first) => Item::Bad(BadRow {
                 line: row.line,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use repass_domain::UserId;
+use repass_domain::UserKey;
 
 /// The line on which each user was first seen, by 64-bit fingerprints under a key of this process.
 ///
@@ -25,18 +25,13 @@ impl Seen {
         }
     }
 
-    /// Remembers a user; the line on which the same one was before, if there is one. Letter case is no
-    /// difference: to the providers it is none in addresses and GUIDs.
-    pub(crate) fn first_line(&mut self, provider: &str, user: &UserId, line: u64) -> Option<u64> {
-        let mut lower = [0; UserId::MAX_BYTES];
-        let id = user.expose().as_bytes();
-        let lower = &mut lower[..id.len()];
-        lower.copy_from_slice(id);
-        lower.make_ascii_lowercase();
+    /// Remembers a user; the line on which the same one was before, if there is one. Spellings that providers take
+    /// for the same user are no difference.
+    pub(crate) fn first_line(&mut self, provider: &str, user: &UserKey, line: u64) -> Option<u64> {
         let mut hasher = self.key.build_hasher();
         hasher.write(provider.as_bytes());
         hasher.write_u8(0xff);
-        hasher.write(lower);
+        hasher.write(user.expose().as_bytes());
         let [low, high] = halves(hasher.finish());
         let shard = &mut self.shards[low as usize % SHARDS];
         let line = u32::try_from(line).unwrap_or(u32::MAX);
@@ -92,20 +87,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_is_told_and_case_and_provider_are_minded() {
+    fn the_first_line_is_told_and_spelling_and_provider_are_minded() {
         let mut seen = Seen::new();
-        let user = |text: &str| UserId::new(text).unwrap();
+        let user = |text: &str| UserKey::of(text);
         assert_eq!(seen.first_line("zoom", &user("Ann@example.com"), 2), None);
         assert_eq!(seen.first_line("zoom", &user("ann@EXAMPLE.com"), 9), Some(2));
         assert_eq!(seen.first_line("portal", &user("ann@example.com"), 10), None);
         assert_eq!(seen.first_line("zoom", &user("ann@example.co"), 11), None);
+        assert_eq!(seen.first_line("zoom", &user("KdYKjnimT4KPd8FFgQt9FQ"), 12), None);
+        assert_eq!(seen.first_line("zoom", &user("kdykjnimt4kpd8ffgqt9fq"), 13), None);
+        let guid = "b0b00000-0000-4000-8000-000000000002";
+        assert_eq!(seen.first_line("portal", &user(guid), 14), None);
+        let upper = guid.to_uppercase();
+        for spelling in [
+            upper.clone(),
+            guid.replace('-', ""),
+            format!("{{{guid}}}"),
+            format!("({upper})"),
+        ] {
+            assert_eq!(
+                seen.first_line("portal", &user(&spelling), 15),
+                Some(14),
+                "{spelling}"
+            );
+        }
     }
 
     #[test]
     fn a_hundred_thousand_users_are_all_different() {
         let mut seen = Seen::new();
         for line in 1..=100_000_u64 {
-            let user = UserId::new(&format!("user{line}@example.com")).unwrap();
+            let user = UserKey::of(&format!("user{line}@example.com"));
             assert_eq!(seen.first_line("zoom", &user, line), None);
         }
     }
