@@ -1,6 +1,7 @@
 //! An unknown outcome on the command line: told, settled when told to, and on record.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, When};
 use serde_json::{Value, json};
@@ -61,6 +62,62 @@ fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
 }
 
 #[test]
+fn a_probe_that_is_not_made_leaves_it_unknown_whatever_was_in_its_way() {
+    let world = World::new();
+    let with_stdin = ["resolve", ALICE, "--new-password-stdin"];
+    let assert_unknown = |arguments: &[&str], stdin: &str| {
+        let run = world.run(arguments, stdin);
+        assert_eq!(run.code, 8, "{arguments:?} {run:?}");
+        run
+    };
+    for (arguments, stdin) in [
+        (
+            &["resolve", "not an id", "--new-password-stdin"][..],
+            "New-Passw0rd-1\n",
+        ),
+        (&["resolve", ALICE], ""),
+        (&with_stdin, ""),
+        (
+            &["-p", "nope", "resolve", ALICE, "--new-password-stdin"],
+            "New-Passw0rd-1\n",
+        ),
+        (
+            &["-c", "nowhere.toml", "resolve", ALICE, "--new-password-stdin"],
+            "New-Passw0rd-1\n",
+        ),
+        (&["resolve", ALICE, "--new-password-file", "nowhere"], ""),
+    ] {
+        let told = [&["--json", "--no-input"], arguments].concat();
+        let run = assert_unknown(&told, stdin);
+        assert_eq!(json(&run)["outcome"], "unknown", "{run:?}");
+        let run = assert_unknown(arguments, stdin);
+        assert!(run.stderr.contains("as unknown as it was"), "{run:?}");
+    }
+    // Arguments that cannot be read.
+    assert_unknown(&["resolve"], "");
+    assert_unknown(&["resolve", ALICE, "--no-such"], "");
+    assert_unknown(&["resolve", "-x", "--new-password-stdin"], "New-Passw0rd-1\n");
+    // A token that others can read, and one that Zoom does not take.
+    let token = world.path("token");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = [&["--json"], &with_stdin[..]].concat();
+    let run = assert_unknown(&told, "New-Passw0rd-1\n");
+    assert_eq!(
+        (&json(&run)["outcome"], &json(&run)["kind"]),
+        (&json!("unknown"), &json!("config"))
+    );
+    assert_eq!(world.requests(), 0);
+    world.secret("token", "canary-token-of-another");
+    let run = assert_unknown(&told, "New-Passw0rd-1\n");
+    assert_eq!(json(&run)["kind"], "unauthenticated");
+    configure(&world, "nonsense = 1");
+    assert_eq!(
+        json(&assert_unknown(&told, "New-Passw0rd-1\n"))["outcome"],
+        "unknown"
+    );
+}
+
+#[test]
 fn it_is_settled_at_once_where_the_config_says_so() {
     let world = World::new();
     configure(&world, "on_unknown = \"resolve\"");
@@ -108,7 +165,6 @@ fn every_change_is_on_record() {
     );
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(world.path("audit.jsonl"))
             .unwrap()
             .permissions()

@@ -11,7 +11,10 @@ use super::setup::{Meant, Setup};
 use super::signals::Signals;
 use super::stop::{Report, Stop};
 use crate::config::OnUnknown;
-use crate::{Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, Resolution, UserId};
+use crate::{
+    Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, PasswordServiceExt as _,
+    UserId,
+};
 
 /// A change that is ready to be sent.
 pub(super) struct Ready {
@@ -103,30 +106,23 @@ pub(super) async fn send(
     let provider = ready.service.provider().to_owned();
     let cx = global.call_context();
     tracing::info!(provider, budget = ?cx.budget(), "changing a password");
-    let call = ready.service.change_password(&cx, &ready.change);
-    let made = signals.see_through(&provider, output, call).await?;
-    let attempt = made.as_ref().err().and_then(Error::attempt);
-    let settled = match (attempt, ready.on_unknown) {
-        (Some(attempt), OnUnknown::Resolve) => {
-            let probe = ready.service.resolve(&cx, attempt, &ready.change);
-            // Whatever becomes of the probe, the change itself was sent.
-            let probed = signals.see_through(&provider, output, probe).await;
-            probed.ok().and_then(Result::ok)
+    let call = async {
+        match ready.on_unknown {
+            OnUnknown::Report => ready.service.change_password(&cx, &ready.change).await,
+            OnUnknown::Resolve => ready.service.change_and_resolve(&cx, &ready.change).await,
         }
-        _ => None,
     };
+    let made = signals.see_through(&provider, output, call).await?;
     drop(ready);
-    let (tracking_id, message) = match (made, settled) {
-        (Ok(changed), _) => (
-            changed.tracking_id().map(str::to_owned),
-            "the password is changed",
-        ),
-        (Err(_), Some(Resolution::InPlace)) => (
-            None,
-            "the answer was lost; a probe found the new password in place",
-        ),
-        // Not in place was true at the probe; the original may still be on its way.
-        (Err(error), _) => return Err(Stop::Call { provider, error }),
+    let changed = match made {
+        Ok(changed) => changed,
+        Err(error) => return Err(Stop::Call { provider, error }),
+    };
+    let tracking_id = changed.tracking_id().map(str::to_owned);
+    let message = if changed.is_proved_by_probe() {
+        "the answer was lost; a probe found the new password in place"
+    } else {
+        "the password is changed"
     };
     output.report(&Report {
         provider: Some(provider),

@@ -102,11 +102,12 @@ async fn run(args: Args, output: &Output) -> Exit {
         Ok(signals) => signals,
         Err(error) => return output.stop(&Stop::internal(format!("cannot listen for signals: {error}"))),
     };
+    let is_resolve = matches!(args.command, Command::Resolve(_));
     let ended = tokio::select! {
         ended = dispatch::run(args, output, &signals) => ended,
         () = signals.unclaimed() => {
             password::restore_terminal();
-            Err(Stop::Interrupted)
+            Err(if is_resolve { Stop::Interrupted.unprobed() } else { Stop::Interrupted })
         }
     };
     ended.unwrap_or_else(|stop| output.stop(&stop))

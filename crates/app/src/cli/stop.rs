@@ -17,6 +17,8 @@ pub(super) enum Stop {
     Call { provider: String, error: Error },
     /// The probe of an unknown outcome failed, so that the outcome stays unknown.
     Unsettled { provider: String, error: Error },
+    /// This kept the probe of an unknown outcome from being made, so that the outcome stays unknown.
+    Unprobed(Box<Self>),
     /// Interrupted before anything was sent.
     Interrupted,
     /// Interrupted twice while a change was under way.
@@ -42,6 +44,14 @@ impl Stop {
 
     pub(super) fn internal(problem: impl Into<String>) -> Self {
         Self::Internal(problem.into())
+    }
+
+    /// The same, where it kept a probe from being made: that says nothing about the change.
+    pub(super) fn unprobed(self) -> Self {
+        match self {
+            Self::Unsettled { .. } | Self::Abandoned { .. } | Self::Unprobed(_) => self,
+            other => Self::Unprobed(Box::new(other)),
+        }
     }
 
     /// Several at once: all there is to mend, or else the first.
@@ -72,7 +82,7 @@ impl Stop {
             Self::Mend { kind, .. } if *kind == NO_SECRET => Exit::Unavailable,
             Self::Mend { .. } => Exit::Usage,
             Self::Call { error, .. } => Exit::of(error),
-            Self::Unsettled { .. } | Self::Abandoned { .. } => Exit::Unknown,
+            Self::Unsettled { .. } | Self::Abandoned { .. } | Self::Unprobed(_) => Exit::Unknown,
             Self::Interrupted => Exit::Interrupted,
             Self::Internal(_) => Exit::Internal,
         }
@@ -97,6 +107,11 @@ impl Stop {
             Self::Unsettled { provider, error } => {
                 vec![format!("{provider}: outcome still unknown: {error}")]
             }
+            Self::Unprobed(why) => {
+                let mut lines = why.lines();
+                lines.push("no probe was made, so the outcome is as unknown as it was".to_owned());
+                lines
+            }
             Self::Interrupted => vec!["interrupted; nothing was sent".to_owned()],
             Self::Abandoned { attempt } => vec![format!(
                 "{}: abandoned while the change was under way, so its outcome is unknown; settle it with `repass \
@@ -116,7 +131,16 @@ impl Stop {
                 ..Report::new("not_applied", Some(kind), message)
             },
             Self::Call { provider, error } => Report::of_error(provider, error, error.effect().as_str()),
-            Self::Unsettled { provider, error } => Report::of_error(provider, error, "unknown"),
+            // Its attempt was made up for the probe.
+            Self::Unsettled { provider, error } => Report {
+                attempt: None,
+                ..Report::of_error(provider, error, "unknown")
+            },
+            Self::Unprobed(why) => Report {
+                outcome: "unknown",
+                message,
+                ..why.report()
+            },
             Self::Interrupted => Report::new("not_applied", Some("interrupted"), message),
             Self::Abandoned { attempt } => Report {
                 provider: Some(attempt.provider().to_owned()),
@@ -258,6 +282,32 @@ mod tests {
             (stop.exit(), &json(&stop)["outcome"]),
             (Exit::Unknown, &"unknown".into())
         );
+    }
+
+    #[test]
+    fn what_keeps_a_probe_from_being_made_is_unknown_whatever_it_is() {
+        let mut refused = vec![
+            Stop::usage("no password source"),
+            Stop::config("a file is readable by others"),
+            Stop::internal("broken"),
+            Stop::Interrupted,
+            Stop::Abandoned {
+                attempt: Attempt::new("zoom"),
+            },
+        ];
+        refused.extend(ErrorKind::ALL.map(|kind| call(Error::not_applied(kind, "no"))));
+        for stop in refused {
+            let kind = json(&stop)["kind"].clone();
+            let stop = stop.unprobed();
+            let report = json(&stop);
+            assert_eq!(
+                (stop.exit(), &report["outcome"]),
+                (Exit::Unknown, &"unknown".into()),
+                "{report}"
+            );
+            assert_eq!(report["kind"], kind);
+            assert!(stop.lines().last().unwrap().contains("unknown"), "{report}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Error};
 
+use super::args::Args;
 use super::exit::Exit;
 use super::output::{self, Output};
 use super::stop::Stop;
@@ -13,7 +14,13 @@ use super::version;
 /// Prints help and version as asked for, and all else as one line; as JSON if `words`, which could not be read,
 /// hold `--json`.
 pub(super) fn answer(error: &Error, words: impl Iterator<Item = OsString>) -> Exit {
-    let json = words.take_while(|word| word != "--").any(|word| word == "--json");
+    let words: Vec<OsString> = words.collect();
+    let json = words
+        .iter()
+        .take_while(|word| *word != "--")
+        .any(|word| word == "--json");
+    // That `resolve` was called wrongly says nothing about the change that it asks about.
+    let is_resolve = command_of(&words).as_deref() == Some("resolve");
     match error.kind() {
         ErrorKind::DisplayHelp if json => {
             output::object(&serde_json::json!({ "help": error.to_string() }));
@@ -29,10 +36,21 @@ pub(super) fn answer(error: &Error, words: impl Iterator<Item = OsString>) -> Ex
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
             output::result(error.print());
-            Exit::Usage
+            if is_resolve { Exit::Unknown } else { Exit::Usage }
         }
-        _ => Output { json, quiet: false }.stop(&Stop::usage(line(error))),
+        _ => {
+            let stop = Stop::usage(line(error));
+            let stop = if is_resolve { stop.unprobed() } else { stop };
+            Output { json, quiet: false }.stop(&stop)
+        }
     }
+}
+
+/// The command that was meant by words that cannot be read, if that much can be.
+fn command_of(words: &[OsString]) -> Option<String> {
+    let command = Args::command().ignore_errors(true).no_binary_name(true);
+    let meant = command.try_get_matches_from(words).ok()?;
+    meant.subcommand_name().map(str::to_owned)
 }
 
 const NEVER_AN_ARGUMENT: &str = "a password is never an argument, because other users of the machine can read \
@@ -106,10 +124,27 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::args::Args;
 
     fn refusal(words: &[&str]) -> String {
         line(&Args::try_parse_from(words).unwrap_err())
+    }
+
+    #[test]
+    fn the_command_is_known_though_its_arguments_are_wrong() {
+        let command = |words: &[&str]| command_of(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        for words in [
+            &["resolve"][..],
+            &["-p", "zoom", "--json", "resolve", "alice", "--no-such"],
+            &["resolve", "-OYHaGfRQSaQ", "--new-password-stdin"],
+            &["--timeout", "soon", "resolve", "alice"],
+        ] {
+            assert_eq!(command(words).as_deref(), Some("resolve"), "{words:?}");
+        }
+        assert_eq!(
+            command(&["reset", "resolve", "--no-such"]).as_deref(),
+            Some("reset")
+        );
+        assert_eq!(command(&["--no-such"]), None);
     }
 
     #[test]

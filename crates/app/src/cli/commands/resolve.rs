@@ -9,7 +9,7 @@ use crate::cli::output::{self, Output};
 use crate::cli::password::{CurrentPassword, NewPassword};
 use crate::cli::signals::Signals;
 use crate::cli::stop::{Report, Stop};
-use crate::{Attempt, ErrorKind, Resolution};
+use crate::{Attempt, Resolution};
 
 /// A question about a change that was made with these very passwords.
 #[derive(Debug, clap::Args)]
@@ -42,13 +42,18 @@ pub(in crate::cli) async fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
+    // Whatever keeps the probe from being made says nothing about the change.
+    probe(args, global, output, signals).await.map_err(Stop::unprobed)
+}
+
+async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
     let ready = call::prepare(global, output, &args.user, Some(&args.new), |capabilities| {
         let by_user = args.current.is_given() || !capabilities.reset;
         Ok(by_user.then_some(&args.current))
     });
     let ready = ready.await?;
     let provider = ready.service.provider().to_owned();
-    let (cx, attempt) = (global.call_context(), Attempt::new(&provider));
+    let (cx, attempt) = (global.call_context(), Attempt::undated(&provider));
     let probe = ready.service.resolve(&cx, &attempt, &ready.change);
     let resolved = signals.see_through(&provider, output, probe).await?;
     drop(ready);
@@ -72,8 +77,6 @@ pub(in crate::cli) async fn run(
             }
             Ok(exit)
         }
-        // Nothing was asked of the provider.
-        Err(error) if error.kind() == ErrorKind::Unsupported => Err(Stop::Call { provider, error }),
         Err(error) => Err(Stop::Unsettled { provider, error }),
     }
 }
