@@ -1,6 +1,6 @@
 //! Every status, with its code and effect.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -257,8 +257,9 @@ async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_mo
     let attempt: Value = serde_json::from_slice(&Base64UrlUnpadded::decode_vec(handle).unwrap()).unwrap();
     for (seconds, effect) in [(0, "unknown"), (110, "unknown"), (130, "not_applied")] {
         let mut attempt = attempt.clone();
-        let at = attempt["at"]["secs_since_epoch"].as_u64().unwrap() - seconds;
-        attempt["at"]["secs_since_epoch"] = json!(at);
+        let at = SystemTime::now() - Duration::from_secs(seconds);
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        attempt["at"] = json!({"secs_since_epoch": at, "nanos_since_epoch": 0});
         let handle = Base64UrlUnpadded::encode_string(attempt.to_string().as_bytes());
         let question = json!({"user": "alice", "new_password": "Other-Passw0rd", "attempt": handle});
         let read = send(
