@@ -96,7 +96,7 @@ fn the_exit_code_tells_the_rows() {
 
     let rows = world.run(
         &["bulk", "run", "-", "--run", "other"],
-        "user,new_password\nalice@example.com, New-Passw0rd-1 \nnobody@example.com,New-Passw0rd-1\n",
+        "user,new_password\nalice@example.com,\" New-Passw0rd-1 \"\nnobody@example.com,New-Passw0rd-1\n",
     );
     assert_eq!(rows.code, 9, "{rows:?}");
     assert!(world.accepts(Provider::Zoom, ALICE, " New-Passw0rd-1 "));
@@ -421,4 +421,115 @@ fn the_sealed_passwords_are_those_that_hold() {
         wrong.stdout.lines().count() <= 1 && wrong.stderr.contains("the passphrase is not"),
         "{wrong:?}"
     );
+}
+
+// What `users.csv` with these rows does to Alice at the portal and to two numbered users at Zoom.
+fn given(world: &World, content: impl AsRef<[u8]>, more: &[&str]) -> Run {
+    world.secret("users.csv", content);
+    let mut arguments = vec!["--json", "bulk", "run", "users.csv", "--run", "run", "--yes"];
+    arguments.extend(more);
+    world.run(&arguments, "")
+}
+
+// The lines that were refused, each with its reason.
+fn refused(run: &Run) -> Vec<(u64, String)> {
+    let events = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    let refused = events.filter(|event: &Value| event["outcome"] == "not_applied");
+    let lines = refused.map(|row| {
+        let message = row["message"].as_str().unwrap_or_default();
+        (row["line"].as_u64().unwrap(), message.to_owned())
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_lost_quote_sets_no_password_and_loses_no_row() {
+    let world = world(3);
+    let rows = "user,new_password\nuser000001@example.com,\"Pass-w0rd1x\nuser000002@example.com,Pass-w0rd2x\n\
+                user000003@example.com,Pass-w0rd3x\n";
+    let dry = given(&world, rows, &["--dry-run"]);
+    assert_eq!((dry.code, refused(&dry).len()), (9, 3), "{dry:?}");
+    let run = given(&world, rows, &[]);
+    assert_eq!((run.code, world.changes()), (9, 0), "{run:?}");
+    assert_eq!(status(&world)["rows"], 3);
+    let report = world.run(&["bulk", "report", "run"], "").stdout;
+    for row in [
+        "\n2,,,not_applied,invalid_row,,a quote is opened in field 2",
+        "\n3,,,not_applied,invalid_row,,stands inside the quotes that are opened on line 2",
+        "\n4,,,not_applied,invalid_row,,stands inside the quotes that are opened on line 2",
+    ] {
+        assert!(report.replace('"', "").contains(row), "{report}");
+    }
+    assert!(!format!("{run:?}{report}").contains("Pass-w0rd"), "{run:?}");
+}
+
+#[test]
+fn a_password_that_nobody_can_type_is_refused_in_bulk() {
+    let world = world(4);
+    let rows = "{\"user\":\"user000001@example.com\",\"new_password\":\"Pass-w0rd1x\\n\"}\n\
+                {\"user\":\"user000002@example.com\",\"new_password\":\"\\ufeffPass-w0rd2x\"}\n\
+                {\"user\":\"user000003@example.com\",\"new_password\":\"Pass\\u00a0w0rd3x\"}\n\
+                {\"user\":\"user000004@example.com\",\"new_password\":\"Pass-w0rd4x\"}\n";
+    for more in [&["--dry-run"][..], &[]] {
+        let run = given(&world, rows, more);
+        let refused = refused(&run);
+        let lines: Vec<u64> = refused.iter().map(|(line, _)| *line).collect();
+        assert_eq!((run.code, lines), (9, vec![1, 2, 3]), "{run:?}");
+        for ((_, message), what) in refused.iter().zip([
+            "a line break after 11 characters",
+            "a byte order mark (U+FEFF) at the start",
+            "a no-break space (U+00A0) after 4 characters",
+        ]) {
+            assert!(message.contains(what), "{message}");
+        }
+        assert!(run.stdout.contains("\"code\":\"typeable\""), "{run:?}");
+    }
+    assert_eq!(world.changes(), 1);
+    assert!(world.accepts(Provider::Zoom, "user000004@example.com", "Pass-w0rd4x"));
+}
+
+#[test]
+fn an_input_without_rows_is_an_error_unless_it_is_meant() {
+    let world = world(1);
+    for (content, why) in [
+        ("", "is empty"),
+        ("\u{feff}\r\n", "is empty"),
+        ("user,new_password\n", "has no rows"),
+        ("user,new_password\n,\n", "has no rows"),
+    ] {
+        for more in [&[][..], &["--dry-run"]] {
+            let run = given(&world, content, more);
+            assert!(
+                run.code == 2
+                    && run.stdout.contains(&format!("users.csv {why}"))
+                    && run.stdout.contains("--allow-empty"),
+                "{content:?}: {run:?}"
+            );
+            assert!(!world.path("run").exists());
+        }
+        let piped = world.run(&["bulk", "run", "-", "--run", "run", "--yes"], content);
+        assert!(
+            piped.code == 2 && piped.stderr.contains(&format!("standard input {why}")),
+            "{content:?}: {piped:?}"
+        );
+        assert!(!world.path("run").exists());
+        let run = given(&world, content, &["--allow-empty", "--dry-run"]);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let run = given(&world, "user,new_password\n", &["--allow-empty"]);
+    assert_eq!((run.code, world.changes()), (0, 0), "{run:?}");
+}
+
+#[test]
+fn rows_without_content_are_skipped_with_a_note() {
+    let world = world(1);
+    let rows = "sep=;\r\nUser; New_Password\r\nuser000001@example.com;Pass-w0rd1x\r\n;\r\n   \r\n\u{1a}";
+    let run = given(&world, rows, &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stderr
+            .contains("3 lines of the input held only separators and blanks; skipped"),
+        "{run:?}"
+    );
+    assert!(world.accepts(Provider::Zoom, "user000001@example.com", "Pass-w0rd1x"));
 }

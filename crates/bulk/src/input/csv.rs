@@ -1,78 +1,115 @@
-//! CSV into buffers that are wiped.
+//! CSV as RFC 4180 has it, into buffers that are wiped.
+//!
+//! No column can hold a line break, so every record is one line, and what is wrong with one is said of its line.
+//! A quote that is not closed takes the lines up to the next quote with it: whether they are rows or a part of the
+//! field is not known, so each of them is refused.
 
 use std::io::{self, Read};
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use zeroize::Zeroizing;
 
 use super::bytes::Bytes;
-use super::record::{COLUMNS, Record};
+use super::header::{self, Columns};
+use super::record::{Field, Record};
 use super::{LONGEST_ROW, Passwords};
 
 const MOST_FIELDS: usize = 64;
 
 pub(super) struct Csv<R> {
     bytes: Bytes<R>,
-    parser: Reader,
+    separator: u8,
+    // The bytes that are more than text inside a field.
+    special: Box<[bool; 256]>,
     columns: Columns,
     fields: Fields,
     place: Place,
+    /// The line on which a quote was opened that is not closed yet.
+    open: Option<u64>,
+    skipped: u64,
 }
 
-/// The line on which the next byte stands. Lines end as records do: with a line feed, a carriage return or both, so
-/// that no two records stand on the same one.
+/// The line on which the next byte stands. Lines end with a line feed, a carriage return or both.
 struct Place {
     line: u64,
     after_return: bool,
 }
 
-/// Which field holds what.
-#[derive(Default)]
-struct Columns {
-    user: usize,
-    new: Option<usize>,
-    current: Option<usize>,
-    provider: Option<usize>,
-    count: usize,
-}
-
-struct Fields {
+/// The fields of one line.
+pub(super) struct Fields {
     text: Zeroizing<Vec<u8>>,
+    length: usize,
     ends: [usize; MOST_FIELDS],
     count: usize,
+    // A bit for each field.
+    quoted: u64,
+    fit: bool,
 }
 
-/// Why there is no record in [`Fields`].
-enum Unread {
-    End,
-    TooLong,
+/// Where in a field the reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    /// Only blanks so far.
+    Blanks,
+    Unquoted,
+    Quoted,
+    /// Behind a quote inside quotes: the last one, or the first of two.
+    Quote,
+    /// Behind text that stands behind the closing quote.
+    Tail,
+}
+
+/// What is wrong with a line. Fields are counted from 1.
+#[derive(Clone, Copy)]
+enum Fault {
+    Open { field: usize },
+    Inside { opened: u64 },
+    BlanksBefore { field: usize },
+    QuoteInside { field: usize },
+    TextBehind { field: usize },
 }
 
 impl<R: Read> Csv<R> {
     /// Reads the header.
     pub(super) fn new(mut bytes: Bytes<R>, passwords: Passwords) -> io::Result<Result<Self, String>> {
-        let separator = separator(bytes.peek(|start| start.trim_ascii_start().contains(&b'\n'))?);
+        let start = bytes.peek(|start| start.trim_ascii_start().contains(&b'\n'))?;
+        let named = header::named_separator(start);
+        let separator = named.unwrap_or_else(|| header::likely_separator(start));
+        let mut special = Box::new([false; 256]);
+        for byte in [b'"', b'\r', b'\n', separator] {
+            special[usize::from(byte)] = true;
+        }
         let mut csv = Self {
             bytes,
-            parser: ReaderBuilder::new().delimiter(separator).build(),
+            separator,
+            special,
             columns: Columns::default(),
             fields: Fields {
                 text: Zeroizing::new(vec![0; LONGEST_ROW]),
+                length: 0,
                 ends: [0; MOST_FIELDS],
                 count: 0,
+                quoted: 0,
+                fit: true,
             },
             place: Place {
                 line: 1,
                 after_return: false,
             },
+            open: None,
+            skipped: 0,
         };
-        let (_, read) = csv.read()?;
-        let columns = match read {
-            Ok(()) => Columns::of(&csv.fields, passwords),
-            Err(_) => Err(format!(
-                "the first line is longer than {} KiB; it must name the columns: {COLUMNS}",
-                LONGEST_ROW / 1024
-            )),
+        if named.is_some() {
+            csv.read()?;
+        }
+        let Some((_, fault)) = csv.read()? else {
+            return Ok(Err(header::missing()));
+        };
+        let columns = match fault {
+            // Blanks do not matter in a header.
+            None | Some(Fault::BlanksBefore { .. }) if csv.fields.fit => Columns::of(&csv.fields, passwords),
+            Some(fault) => Err(format!("the first line cannot be read: {}", fault.reason())),
+            None => Err(header::too_long()),
         };
         Ok(columns.map(|columns| Self { columns, ..csv }))
     }
@@ -81,60 +118,97 @@ impl<R: Read> Csv<R> {
         self.columns.provider.is_some()
     }
 
-    /// The line on which the next record starts, and the record or why it is none; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<(u64, Option<Result<Record<'_>, String>>)> {
-        let (line, read) = self.read()?;
+    /// How many lines had nothing but separators and blanks so far.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The line of the next record, and the record or why it is none; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<Record<'_>, String>)>> {
+        let (line, fault) = loop {
+            let Some((line, fault)) = self.read()? else {
+                return Ok(None);
+            };
+            if fault.is_none() && self.fields.are_blank() {
+                self.skipped += 1;
+                continue;
+            }
+            break (line, fault);
+        };
         let (columns, fields) = (&self.columns, &self.fields);
-        let record = match read {
-            Err(Unread::End) => return Ok((line, None)),
-            Err(Unread::TooLong) => Err(format!(
+        let record = match fault {
+            Some(fault) => Err(fault.reason()),
+            None if !fields.fit => Err(format!(
                 "is longer than {} KiB, or has more than {MOST_FIELDS} fields; is a quote not closed?",
                 LONGEST_ROW / 1024
             )),
-            Ok(()) if fields.count != columns.count => Err(format!(
+            None if fields.count != columns.count => Err(format!(
                 "has {} fields, but the header has {}; a field that holds the separator needs quotes",
                 fields.count, columns.count
             )),
-            Ok(()) => Ok(Record {
+            None => Ok(Record {
                 user: fields.get(columns.user),
                 provider: columns.provider.map_or(&[], |column| fields.get(column)),
-                new: columns.new.map(|column| fields.get(column)),
-                current: columns.current.map(|column| fields.get(column)),
+                new: columns.new.map(|column| fields.field(column)),
+                current: columns.current.map(|column| fields.field(column)),
             }),
         };
-        Ok((line, Some(record)))
+        Ok(Some((line, record)))
     }
 
-    // Reads one record into the fields, whatever its length.
-    fn read(&mut self) -> io::Result<(u64, Result<(), Unread>)> {
+    // Reads one line into the fields, whatever its length; `None` at the end.
+    fn read(&mut self) -> io::Result<Option<(u64, Option<Fault>)>> {
         self.skip_empty_lines()?;
+        self.place.after_return = false;
         let line = self.place.line;
-        let (mut length, mut too_long) = (0, false);
-        self.fields.count = 0;
+        let opened = self.open.take();
+        let mut state = opened.map_or(State::Start, |_| State::Quoted);
+        let mut fault = opened.map(|opened| Fault::Inside { opened });
+        self.fields.clear();
+        let mut any = false;
         loop {
             let input = self.bytes.filled()?;
-            let (result, used, written, ended) = self.parser.read_record(
-                input,
-                &mut self.fields.text[length..],
-                &mut self.fields.ends[self.fields.count..],
-            );
-            self.place.pass(&input[..used]);
-            self.bytes.consume(used);
-            length += written;
-            self.fields.count += ended;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                // The rest of it is read over what there is.
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    too_long = true;
-                    length = 0;
-                    self.fields.count = 0;
+            if input.is_empty() {
+                if !any {
+                    return Ok(None);
                 }
-                _ if too_long => return Ok((line, Err(Unread::TooLong))),
-                ReadRecordResult::Record => return Ok((line, Ok(()))),
-                ReadRecordResult::End => return Ok((line, Err(Unread::End))),
+                break;
+            }
+            any = true;
+            let (mut used, mut ended) = (0, false);
+            while let Some(byte) = input.get(used)
+                && !ended
+            {
+                if matches!(state, State::Unquoted | State::Quoted | State::Tail) {
+                    let rest = &input[used..];
+                    let run = rest.iter().position(|byte| self.special[usize::from(*byte)]);
+                    let run = run.unwrap_or(rest.len());
+                    if run > 0 {
+                        self.fields.extend(&rest[..run]);
+                        used += run;
+                        continue;
+                    }
+                }
+                used += 1;
+                ended = matches!(byte, b'\r' | b'\n');
+                if ended {
+                    self.place.pass(&[*byte]);
+                } else {
+                    state = self.fields.take(*byte, state, self.separator, &mut fault);
+                }
+            }
+            self.bytes.consume(used);
+            if ended {
+                break;
             }
         }
+        if state == State::Quoted {
+            let field = self.fields.count + 1;
+            fault.get_or_insert(Fault::Open { field });
+            self.open = opened.or(Some(line));
+        }
+        self.fields.end_field();
+        Ok(Some((line, fault)))
     }
 
     fn skip_empty_lines(&mut self) -> io::Result<()> {
@@ -164,74 +238,136 @@ impl Place {
 }
 
 impl Fields {
-    fn get(&self, index: usize) -> &[u8] {
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn get(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.text[start..self.ends[index]]
     }
-}
 
-impl Columns {
-    // A file without a header may have a password in its first line, so nothing of it is quoted.
-    fn of(header: &Fields, passwords: Passwords) -> Result<Self, String> {
-        let mut problems = Vec::new();
-        let (mut user, mut new, mut current, mut provider) = (None, None, None, None);
-        for index in 0..header.count {
-            let name = header.get(index).trim_ascii();
-            let column = match name {
-                b"user" => &mut user,
-                b"new_password" => &mut new,
-                b"current_password" => &mut current,
-                b"provider" => &mut provider,
-                _ => {
-                    problems.push(format!(
-                        "column {} of the header is none that is known",
-                        index + 1
-                    ));
-                    continue;
+    fn field(&self, index: usize) -> Field<'_> {
+        Field {
+            text: self.get(index),
+            exact: self.quoted & (1 << index) != 0,
+        }
+    }
+
+    // Nothing but blanks, and what DOS puts at the end of a file.
+    fn are_blank(&self) -> bool {
+        let mut rest = &self.text[..self.length];
+        while let Some(blank) = [&b" "[..], b"\t", b"\x1a", b"\xc2\xa0"]
+            .into_iter()
+            .find(|blank| rest.starts_with(blank))
+        {
+            rest = &rest[blank.len()..];
+        }
+        self.fit && rest.is_empty()
+    }
+
+    fn clear(&mut self) {
+        (self.length, self.count, self.quoted, self.fit) = (0, 0, 0, true);
+    }
+
+    // One byte that ends no line.
+    fn take(&mut self, byte: u8, state: State, separator: u8, fault: &mut Option<Fault>) -> State {
+        let field = self.count + 1;
+        match (state, byte) {
+            (State::Quoted, b'"') => return State::Quote,
+            (State::Quoted, _) => {}
+            (_, _) if byte == separator => {
+                self.end_field();
+                return State::Start;
+            }
+            (State::Start | State::Blanks, b'"') => {
+                if state == State::Blanks {
+                    fault.get_or_insert(Fault::BlanksBefore { field });
                 }
-            };
-            if column.replace(index).is_some() {
-                let name = String::from_utf8_lossy(name);
-                problems.push(format!("the header has the column {name} twice"));
+                self.quoted |= 1 << self.count.min(MOST_FIELDS - 1);
+                return State::Quoted;
             }
-        }
-        if user.is_none() {
-            problems.push("the header has no column user".to_owned());
-        }
-        match passwords {
-            Passwords::Given if new.is_none() => {
-                problems.push(
-                    "the header has no column new_password, and passwords are not to be made".to_owned(),
-                );
+            (State::Start | State::Blanks, b' ' | b'\t') => {
+                self.push(byte);
+                return State::Blanks;
             }
-            Passwords::Generated if new.is_some() || current.is_some() => problems.push(
-                "the header has a column of passwords, although they are to be made; leave it out".to_owned(),
-            ),
-            _ => {}
+            (State::Start | State::Blanks, _) => {
+                self.push(byte);
+                return State::Unquoted;
+            }
+            (State::Unquoted, b'"') => {
+                fault.get_or_insert(Fault::QuoteInside { field });
+            }
+            (State::Quote, b'"') => {
+                self.push(byte);
+                return State::Quoted;
+            }
+            (State::Quote, _) => {
+                fault.get_or_insert(Fault::TextBehind { field });
+                // As MySQL writes a quote: the field goes on, over line breaks too.
+                let escaped = self.length > 0 && self.text[self.length - 1] == b'\\';
+                self.push(byte);
+                return if escaped { State::Quoted } else { State::Tail };
+            }
+            (State::Unquoted | State::Tail, _) => {}
         }
-        match user {
-            Some(user) if problems.is_empty() => Ok(Self {
-                user,
-                new,
-                current,
-                provider,
-                count: header.count,
-            }),
-            _ => Err(format!(
-                "{}; the first line must name the columns, which are: {COLUMNS}",
-                problems.join("; ")
-            )),
+        self.push(byte);
+        state
+    }
+
+    fn push(&mut self, byte: u8) {
+        match self.text.get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length += 1;
+            }
+            None => self.fit = false,
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        match self.text.get_mut(self.length..self.length + bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            None => self.fit = false,
+        }
+    }
+
+    fn end_field(&mut self) {
+        match self.ends.get_mut(self.count) {
+            Some(end) => {
+                *end = self.length;
+                self.count += 1;
+            }
+            None => self.fit = false,
         }
     }
 }
 
-// The first of them on the first line.
-fn separator(start: &[u8]) -> u8 {
-    let visible = start.trim_ascii_start();
-    let header = visible
-        .split(|byte| matches!(byte, b'\n' | b'\r'))
-        .next()
-        .unwrap_or_default();
-    let found = header.iter().find(|byte| matches!(byte, b',' | b';' | b'\t'));
-    found.copied().unwrap_or(b',')
+impl Fault {
+    fn reason(self) -> String {
+        match self {
+            Self::Open { field } => format!(
+                "a quote is opened in field {field} and not closed on this line; close it, and write a quote inside \
+                 the field twice"
+            ),
+            Self::Inside { opened } => {
+                format!(
+                    "stands inside the quotes that are opened on line {opened}; see what is said of that line"
+                )
+            }
+            Self::BlanksBefore { field } => {
+                format!("blanks stand before the quote of field {field}; take them out")
+            }
+            Self::QuoteInside { field } => format!(
+                "a quote stands inside field {field}, which is not in quotes; put the field in quotes and write the \
+                 quote twice"
+            ),
+            Self::TextBehind { field } => format!(
+                "text stands behind the closing quote of field {field}; write a quote inside the field twice"
+            ),
+        }
+    }
 }

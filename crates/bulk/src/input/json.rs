@@ -1,14 +1,16 @@
 //! JSON lines into types that wipe themselves.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::de::{self, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::LONGEST_ROW;
 use super::bytes::Bytes;
-use super::record::{COLUMNS, Record};
+use super::record::{COLUMNS, Field, Record};
 
 pub(super) struct Json<R> {
     bytes: Bytes<R>,
@@ -17,12 +19,10 @@ pub(super) struct Json<R> {
     line: u64,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default)]
 struct Object {
-    user: String,
-    #[serde(default)]
-    provider: String,
+    user: Option<SecretString>,
+    provider: Option<SecretString>,
     new_password: Option<SecretString>,
     current_password: Option<SecretString>,
 }
@@ -38,34 +38,32 @@ impl<R: Read> Json<R> {
     }
 
     /// The number of the next line that is not empty, and its record or why it is none; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<(u64, Option<Result<Record<'_>, String>>)> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<Record<'_>, String>)>> {
         loop {
             self.line += 1;
             match self.read_line()? {
-                None => return Ok((self.line, None)),
+                None => return Ok(None),
                 Some(false) => {
                     let reason = format!("is longer than {} KiB", LONGEST_ROW / 1024);
-                    return Ok((self.line, Some(Err(reason))));
+                    return Ok(Some((self.line, Err(reason))));
                 }
-                Some(true) if self.text.trim_ascii().is_empty() => {}
+                Some(true) if is_blank(&self.text) => {}
                 Some(true) => break,
             }
         }
-        // A list would be read as an object without names.
-        let is_object = self.text.trim_ascii_start().starts_with(b"{");
-        let text = if is_object { &self.text[..] } else { b"" };
-        // What serde says quotes what it found, which may be a password.
-        self.object = match serde_json::from_slice(text) {
+        let object = match serde_json::from_slice(&self.text) {
             Ok(object) => object,
             Err(error) => {
                 let reason = format!(
-                    "is not an object with the text fields {COLUMNS}, of which user is needed (see column {})",
+                    "is not an object with the text fields {COLUMNS}, of which user is needed: {} (see column {})",
+                    why(&error),
                     error.column()
                 );
-                return Ok((self.line, Some(Err(reason))));
+                return Ok(Some((self.line, Err(reason))));
             }
         };
-        Ok((self.line, Some(Ok(self.object.record()))))
+        self.object = object;
+        Ok(Some((self.line, Ok(self.object.record()))))
     }
 
     // Whether it was short enough; `None` at the end.
@@ -93,23 +91,177 @@ impl<R: Read> Json<R> {
     }
 }
 
+// Nothing but blanks, and what DOS puts at the end of a file.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter()
+        .all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a)
+}
+
+// What serde itself says may quote a password, so only the sentences of this file are passed on.
+fn why(error: &serde_json::Error) -> &'static str {
+    if error.is_data() {
+        let told = Zeroizing::new(error.to_string());
+        let ours = FAULTS.into_iter().find(|fault| told.starts_with(fault));
+        return ours.unwrap_or("it is something else");
+    }
+    if error.is_eof() {
+        "it is cut off"
+    } else {
+        "it is not JSON, or has more than one object"
+    }
+}
+
+const TWICE: &str = "a field is there twice";
+const UNKNOWN: &str = "a field has another name";
+const NOT_TEXT: &str = "a field is not text";
+const NO_USER: &str = "there is no user";
+const NO_OBJECT: &str = "it is no object";
+const FAULTS: [&str; 5] = [TWICE, UNKNOWN, NOT_TEXT, NO_USER, NO_OBJECT];
+
+macro_rules! refuse {
+    ($why:ident: $($visit:ident($type:ty)),*) => {
+        $(fn $visit<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
+            Err(E::custom($why))
+        })*
+    };
+}
+
+// By hand, because what serde derives quotes the values that it refuses, and reads a list as an object.
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = Object::default();
+        let (mut user, mut provider, mut new, mut current) = (false, false, false, false);
+        while let Some(key) = map.next_key::<Key>()? {
+            let (place, seen) = match key {
+                Key::User => (&mut object.user, &mut user),
+                Key::Provider => (&mut object.provider, &mut provider),
+                Key::NewPassword => (&mut object.new_password, &mut new),
+                Key::CurrentPassword => (&mut object.current_password, &mut current),
+                Key::Unknown => return Err(A::Error::custom(UNKNOWN)),
+            };
+            if std::mem::replace(seen, true) {
+                return Err(A::Error::custom(TWICE));
+            }
+            *place = map.next_value::<Text>()?.0;
+        }
+        if object.user.is_none() {
+            return Err(A::Error::custom(NO_USER));
+        }
+        Ok(object)
+    }
+
+    refuse!(NO_OBJECT: visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+
+    fn visit_unit<E: de::Error>(self) -> Result<Object, E> {
+        Err(E::custom(NO_OBJECT))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Object, A::Error> {
+        Err(A::Error::custom(NO_OBJECT))
+    }
+}
+
+enum Key {
+    User,
+    Provider,
+    NewPassword,
+    CurrentPassword,
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    "user" => Key::User,
+                    "provider" => Key::Provider,
+                    "new_password" => Key::NewPassword,
+                    "current_password" => Key::CurrentPassword,
+                    _ => Key::Unknown,
+                })
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// Text, or `null` for none.
+struct Text(Option<SecretString>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(Some(text.into())))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    refuse!(NOT_TEXT: visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Text, A::Error> {
+        Err(A::Error::custom(NOT_TEXT))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Text, A::Error> {
+        Err(A::Error::custom(NOT_TEXT))
+    }
+}
+
 impl Object {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "on its way from one wiping type to the other"
-    )]
     fn record(&self) -> Record<'_> {
+        let field = |secret| text(secret).map(|text| Field { text, exact: true });
         Record {
-            user: self.user.as_bytes(),
-            provider: self.provider.as_bytes(),
-            new: self
-                .new_password
-                .as_ref()
-                .map(|secret| secret.expose_secret().as_bytes()),
-            current: self
-                .current_password
-                .as_ref()
-                .map(|secret| secret.expose_secret().as_bytes()),
+            user: text(self.user.as_ref()).unwrap_or_default(),
+            provider: text(self.provider.as_ref()).unwrap_or_default(),
+            new: field(self.new_password.as_ref()),
+            current: field(self.current_password.as_ref()),
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on its way from one wiping type to the other"
+)]
+fn text(secret: Option<&SecretString>) -> Option<&[u8]> {
+    secret.map(|secret| secret.expose_secret().as_bytes())
 }

@@ -2,12 +2,16 @@
 
 mod bytes;
 mod csv;
+mod foreign;
+mod header;
 mod json;
 mod record;
 mod seen;
 
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use repass_domain::{Password, UserId};
 
@@ -48,7 +52,7 @@ pub(crate) struct BadRow {
     pub(crate) reason: String,
 }
 
-/// What stands on one line, or on several where quotes hold them together.
+/// What stands on one line.
 #[derive(Debug)]
 pub(crate) enum Item {
     Row(Row),
@@ -58,16 +62,23 @@ pub(crate) enum Item {
 /// Rows, read one by one. Passwords are only in memory that is wiped, and only while their row is looked at.
 ///
 /// CSV has a header that names the columns, in any order: `user`, and where it applies `new_password`,
-/// `current_password`, `provider`; it is separated by commas, semicolons or tabs. JSON lines have an object with
-/// the same keys on each line. Which of the two it is shows in the first byte. A byte order mark and CR LF are
-/// taken; passwords are taken byte for byte, blanks included. A `current_password` makes it a change by the user,
-/// otherwise it is an administrator's reset.
+/// `current_password`, `provider`; it is separated by commas, semicolons, tabs or what a first line `sep=…` names.
+/// JSON lines have an object with the same keys on each line. Which of the two it is shows in the first byte. A byte
+/// order mark and CR LF are accepted. A `current_password` makes it a change by the user, otherwise it is an
+/// administrator's reset.
+///
+/// CSV is read as RFC 4180 has it and never corrected: a record whose quotes are not as written there is refused,
+/// and so is one with a line break in a field, or with a password that begins or ends with a blank outside quotes.
+/// Lines with nothing but separators and blanks are skipped and counted.
 pub struct Input {
     format: Format,
     shown: String,
     names: Names,
     passwords: Passwords,
     seen: Seen,
+    // Read ahead to see whether there is any.
+    first: Option<Item>,
+    skipped: Arc<AtomicU64>,
 }
 
 enum Format {
@@ -91,14 +102,13 @@ impl Input {
         let wrong = |what: String| Problem::usage(format!("{shown}: {what}"));
         let mut bytes = Bytes::new(source);
         let start = bytes
-            .peek(|start| start.len() >= 3)
+            .peek(|start| start.len() >= foreign::ENOUGH)
             .map_err(|error| unreadable(&shown, &error))?;
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
-            return Err(wrong("is UTF-16; save it as UTF-8".to_owned()));
+        if let Some(what) = foreign::named(start) {
+            return Err(wrong(what.to_owned()));
         }
-        if start.starts_with(b"\xef\xbb\xbf") {
-            bytes.consume(3);
-        }
+        let mark = start.len() - foreign::without_byte_order_mark(start).len();
+        bytes.consume(mark);
         let first = first_visible(&mut bytes).map_err(|error| unreadable(&shown, &error))?;
         let format = match first {
             None => Format::Nothing,
@@ -120,7 +130,33 @@ impl Input {
             names,
             passwords,
             seen: Seen::new(),
+            first: None,
+            skipped: Arc::default(),
         })
+    }
+
+    /// Why there is no row at all, if so: nothing, or a header alone. Reads the first row ahead.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn emptiness(&mut self) -> Result<Option<&'static str>, Problem> {
+        if matches!(self.format, Format::Nothing) {
+            return Ok(Some("is empty"));
+        }
+        if self.first.is_none() {
+            self.first = self.next()?;
+        }
+        Ok(self.first.is_none().then_some("has no rows"))
+    }
+
+    /// What messages call it.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// How many lines with nothing but separators and blanks were skipped; it counts on while the input is read.
+    pub fn skipped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.skipped)
     }
 
     /// Whether rows may name their providers. In JSON lines they always may.
@@ -138,17 +174,24 @@ impl Input {
 
     /// The next row, good or bad; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Item>, Problem> {
-        let (line, read) = match &mut self.format {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let read = match &mut self.format {
             Format::Csv(csv) => csv.next(),
             Format::Json(json) => json.next(),
             Format::Nothing => return Ok(None),
         }
         .map_err(|error| unreadable(&self.shown, &error))?;
-        let Some(record) = read else { return Ok(None) };
-        let item = match record {
-            Ok(record) => record.judge(line, &self.names, self.passwords),
-            Err(reason) => Item::Bad(BadRow::new(line, None, reason)),
+        let item = match read {
+            None => None,
+            Some((line, Ok(record))) => Some(record.judge(line, &self.names, self.passwords)),
+            Some((line, Err(reason))) => Some(Item::Bad(BadRow::new(line, None, reason))),
         };
+        if let Format::Csv(csv) = &self.format {
+            self.skipped.store(csv.skipped(), Ordering::Relaxed);
+        }
+        let Some(item) = item else { return Ok(None) };
         Ok(Some(match item {
             Item::Row(row) => self.unless_seen(row),
             bad @ Item::Bad(_) => bad,
@@ -189,7 +232,8 @@ impl fmt::Debug for Input {
 }
 
 fn first_visible<R: Read>(bytes: &mut Bytes<R>) -> std::io::Result<Option<u8>> {
-    let visible = |byte: &u8| !byte.is_ascii_whitespace();
+    // What DOS puts at the end of a file is nothing either.
+    let visible = |byte: &u8| !byte.is_ascii_whitespace() && *byte != 0x1a;
     let start = bytes.peek(|start| start.iter().any(visible))?;
     Ok(start.iter().copied().find(visible))
 }

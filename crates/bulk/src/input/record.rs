@@ -13,8 +13,16 @@ pub(super) const COLUMNS: &str = "user, new_password, current_password, provider
 pub(super) struct Record<'a> {
     pub(super) user: &'a [u8],
     pub(super) provider: &'a [u8],
-    pub(super) new: Option<&'a [u8]>,
-    pub(super) current: Option<&'a [u8]>,
+    pub(super) new: Option<Field<'a>>,
+    pub(super) current: Option<Field<'a>>,
+}
+
+/// A field that holds a password.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'a> {
+    pub(super) text: &'a [u8],
+    /// Blanks at its ends are meant: it stands in quotes.
+    pub(super) exact: bool,
 }
 
 impl Record<'_> {
@@ -47,7 +55,7 @@ impl Record<'_> {
             (Passwords::Given, Some(new)) => keep(&mut reasons, password("new", new)).map(Some),
         };
         let current = match self.current {
-            None | Some([]) => Some(None),
+            None | Some(Field { text: [], .. }) => Some(None),
             Some(_) if passwords == Passwords::Generated => {
                 reasons.push(
                     "gives a current_password, but only an administrator's reset takes one that is made"
@@ -70,12 +78,25 @@ impl Record<'_> {
     }
 }
 
-fn password(which: &str, bytes: &[u8]) -> Result<Password, String> {
-    Password::from_utf8(bytes).map_err(|invalid| match invalid {
+fn password(which: &str, field: Field<'_>) -> Result<Password, String> {
+    if !field.exact && has_outer_blanks(field.text) {
+        return Err(format!(
+            "the {which} password begins or ends with a blank and is not in quotes; put it in quotes if the blank is \
+             meant, else take the blank out"
+        ));
+    }
+    Password::from_utf8(field.text).map_err(|invalid| match invalid {
         InvalidPassword::NotUtf8 => {
             format!("the {which} password is not valid UTF-8; save the file as UTF-8")
         }
         invalid => format!("the {which} password {}", invalid.reason()),
+    })
+}
+
+fn has_outer_blanks(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        let ends = [text.chars().next(), text.chars().next_back()];
+        ends.into_iter().flatten().any(char::is_whitespace)
     })
 }
 

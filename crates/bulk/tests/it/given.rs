@@ -4,8 +4,7 @@ use repass_bulk::{Outcome, Passwords, Run, Source, Stopped, Terms};
 
 use crate::world::{World, controls};
 
-const TEXT: &str =
-    "user,new_password,current_password\nann, New one ,\nbob,New-2,Old-Passw0rd-1\ncarol,New-3,wrong\n,x,\n";
+const TEXT: &str = "user,new_password,current_password\nann,\" New one \",\nbob,New-2,Old-Passw0rd-1\ncarol,New-3,wrong\n,x,\n";
 
 fn terms() -> Terms {
     Terms {

@@ -59,22 +59,260 @@ fn csv_as_spreadsheets_write_it() {
 
 #[test]
 fn lines_are_those_of_the_file() {
-    let text = "\nuser,new_password\n\nann,\"two\nlines\"\r\n\r\nbob,\"a \"\"b\"\"\"\ncarol,x";
+    let text = "\nuser,new_password\n\nann,\"two, words\"\r\n\r\nbob,\"a \"\"b\"\"\"\ncarol,x";
     assert_eq!(
         read(text, Passwords::Given),
-        [good(4, "ann"), good(7, "bob"), good(8, "carol")]
+        [good(4, "ann"), good(6, "bob"), good(7, "carol")]
     );
 }
 
 #[test]
 fn lines_end_with_a_return_a_line_feed_or_both() {
-    let text = "user,new_password\r\nann,\"a\rb\r\nc\"\rbob,x\n\r\rcarol,y\r\n\ndave,z";
-    let rows = [good(2, "ann"), good(5, "bob"), good(8, "carol"), good(10, "dave")];
+    let text = "user,new_password\r\nann,\"a\"\rbob,x\n\r\rcarol,y\r\n\ndave,z";
+    let rows = [good(2, "ann"), good(3, "bob"), good(6, "carol"), good(8, "dave")];
     assert_eq!(read(text, Passwords::Given), rows);
     // However they come in pieces.
     let row = format!("user,new_password\r\n{}", "ann,x\r\n".repeat(20_000));
     let lines = read(row, Passwords::Given).into_iter().map(|(line, ..)| line);
     assert!(lines.eq(2..20_002));
+}
+
+// The lines that are refused, each with the beginning of its reason.
+fn refused(text: &str) -> Vec<(u64, String)> {
+    let rows = read(text, Passwords::Given).into_iter();
+    rows.filter_map(|(line, user, reason)| {
+        let reason = reason?;
+        assert!(!reason.contains("canary") && !reason.contains(user.as_deref().unwrap_or("canary")));
+        Some((line, reason))
+    })
+    .collect()
+}
+
+#[test]
+fn quotes_are_as_the_standard_has_them_or_refused() {
+    const OPEN: &str = "a quote is opened in field 2 and not closed on this line";
+    const INSIDE: &str = "stands inside the quotes that are opened on line 2";
+    const UNQUOTED: &str = "a quote stands inside field 2, which is not in quotes";
+    const BEHIND: &str = "text stands behind the closing quote of field 2";
+    for (rows, expected) in [
+        // Never closed: what follows may be a part of the field.
+        (
+            "ann,\"canary\nbob,x\ncarol,y\n",
+            &[(2, OPEN), (3, INSIDE), (4, INSIDE)][..],
+        ),
+        ("ann,\"canary", &[(2, OPEN)]),
+        // Closed by a quote two lines on.
+        (
+            "ann,\"canary\nbob,x\ncarol,canary\"\ndave,z\n",
+            &[(2, OPEN), (3, INSIDE), (4, INSIDE)],
+        ),
+        // Closed where another field is opened.
+        ("ann,\"canary\nbob,\"canary\"\ndave,z", &[(2, OPEN), (3, INSIDE)]),
+        // Empty lines are no rows inside quotes either.
+        ("ann,\"canary\n\nb\"\n", &[(2, OPEN), (4, INSIDE)]),
+        (
+            "ann,\"canary\r\nbob,x\rcarol,y\"\r\ndave,z",
+            &[(2, OPEN), (3, INSIDE), (4, INSIDE)],
+        ),
+        // Open again behind what was closed.
+        (
+            "ann,\"canary\nb\",\"canary\nbob,x\n\"\ndave,z",
+            &[(2, OPEN), (3, INSIDE), (4, INSIDE), (5, INSIDE)],
+        ),
+        ("ann,\"canary\"tail\nbob,x\n", &[(2, BEHIND)]),
+        ("ann,\"canary\" \nbob,x\n", &[(2, BEHIND)]),
+        ("ann,\"\"canary\nbob,x\n", &[(2, BEHIND)]),
+        // A quote as MySQL writes it, in a field that goes on.
+        ("ann,\"can\\\"ary\"\nbob,x\n", &[(2, BEHIND)]),
+        (
+            "ann,\"can\\\"ary\nbob,x\ny\"\ndave,z\n",
+            &[(2, BEHIND), (3, INSIDE), (4, INSIDE)],
+        ),
+        ("ann,can\"ary\nbob,x\n", &[(2, UNQUOTED)]),
+        ("ann,canary\"\nbob,x\n", &[(2, UNQUOTED)]),
+        ("ann,'\"canary\nbob,x\n", &[(2, UNQUOTED)]),
+        (
+            "ann, \"canary\"\nbob,x\n",
+            &[(2, "blanks stand before the quote of field 2")],
+        ),
+        (
+            "ann,\t\"canary\nbob,x\n\"\ndave,z",
+            &[
+                (2, "blanks stand before the quote of field 2"),
+                (3, INSIDE),
+                (4, INSIDE),
+            ],
+        ),
+        (
+            "\"ann\" ,canary\n",
+            &[(2, "text stands behind the closing quote of field 1")],
+        ),
+    ] {
+        let text = format!("user,new_password\n{rows}");
+        let found = refused(&text);
+        assert_eq!(found.len(), expected.len(), "{rows:?}: {found:?}");
+        for ((line, reason), (expected_line, start)) in found.iter().zip(expected) {
+            assert!(
+                line == expected_line && reason.starts_with(start),
+                "{rows:?}: {found:?}"
+            );
+        }
+        // No line is lost.
+        let lines = rows.split(['\n', '\r']).filter(|line| !line.is_empty()).count();
+        assert_eq!(read(&text, Passwords::Given).len(), lines, "{rows:?}");
+    }
+}
+
+#[test]
+fn blanks_at_the_ends_of_a_password_stand_in_quotes_or_are_refused() {
+    for password in [
+        " canary",
+        "canary ",
+        "canary\t",
+        "\u{a0}canary",
+        "canary\u{a0}",
+        "\u{3000}canary",
+        " ",
+    ] {
+        let found = refused(&format!("user;new_password\nann;{password}\n"));
+        assert!(
+            matches!(&found[..], [(2, reason)] if reason.starts_with("the new password begins or ends with a blank and is not in quotes")),
+            "{password:?}: {found:?}"
+        );
+        let found = refused(&format!("user;current_password;new_password\nann;{password};x\n"));
+        assert!(
+            found[0].1.starts_with("the current password begins or ends"),
+            "{found:?}"
+        );
+    }
+    assert!(refused("user,new_password\nann,\" a \"\n").is_empty());
+    assert!(refused("{\"user\":\"ann\",\"new_password\":\" a \"}").is_empty());
+}
+
+#[test]
+fn rows_of_separators_and_blanks_are_skipped_and_counted() {
+    let text = "user,new_password\r\nann,x\r\n,\r\n   \r\n,,,\r\n \u{a0},\t\r\nbob,y\r\n\x1a";
+    assert_eq!(read(text, Passwords::Given), [good(2, "ann"), good(7, "bob")]);
+    let world = World::new(&[]);
+    let (mut run, _) = world.begin(&[]);
+    let input = World::input("user\nann\n \n;\n\n,\n", Passwords::Generated).unwrap();
+    let skipped = input.skipped();
+    run.take_in(input).unwrap();
+    assert_eq!(skipped.load(std::sync::atomic::Ordering::Relaxed), 2);
+    assert!(read("{\"user\":\"ann\"}\n\x1a", Passwords::Generated) == [good(1, "ann")]);
+}
+
+#[test]
+fn names_of_columns_are_taken_in_any_case_and_with_blanks() {
+    for header in [
+        "User,New_Password",
+        "USER , NEW_PASSWORD",
+        " \"user\", \"new_password\"",
+        "user\u{a0},new_password\u{200b}",
+        "User,New Password",
+        "\u{feff}user,NewPassword",
+        "sep=,\nuser,new_password",
+        "\u{feff}sep=,\r\nuser,new_password",
+        "SEP=,\nuser,new_password",
+    ] {
+        let rows = read(format!("{header}\nann,x\n"), Passwords::Given);
+        assert!(
+            matches!(&rows[..], [(_, Some(user), None)] if user == "ann"),
+            "{header:?}: {rows:?}"
+        );
+    }
+    for separator in [";", "|", "\t", ":"] {
+        let text = format!("sep={separator}\nuser{separator}new_password\nann{separator}a,b\n");
+        assert_eq!(read(text, Passwords::Given), [good(3, "ann")]);
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    for (start, what) in [
+        (
+            &b"PK\x03\x04canary"[..],
+            "is a zip file, as a workbook (.xlsx, .ods) is",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "is a workbook of Excel (.xls)",
+        ),
+        (b"\x1f\x8b\x08\0canary", "is compressed by gzip"),
+        (b"BZh91AYcanary", "is compressed"),
+        (b"\xff\xfeu\0s\0", "is UTF-16"),
+        (b"\xfe\xff\0u\0s", "is UTF-16"),
+        (b"u\0s\0e\0r\0\n\0", "is UTF-16"),
+        (b"\0u\0s\0e\0r\0\n", "is UTF-16"),
+        (b"\xff\xfe\0\0u\0\0\0", "is UTF-32"),
+        (b"{\\rtf1\\ansi canary}", "is rich text (RTF)"),
+        (b"<!DOCTYPE html><p>canary", "is HTML or XML"),
+        (b"\xef\xbb\xbf\r\n<table>", "is HTML or XML"),
+        (
+            b"#TYPE System.canary\nuser\n",
+            "begins with a line #TYPE, as PowerShell writes it; export it with -NoTypeInformation",
+        ),
+        (b"# canary\nuser\n", "begins with a comment"),
+        (b"%PDF-1.7 canary", "is a PDF"),
+        (b"age-encryption.org/v1\ncanary", "is encrypted"),
+    ] {
+        let source = Box::new(std::io::Cursor::new(start.to_vec()));
+        let names = repass_bulk::Names::new(["zoom"], Some("zoom"));
+        let problem = repass_bulk::Input::new(source, "users.csv", names, Passwords::Generated).unwrap_err();
+        let text = problem.to_string();
+        assert!(
+            text.starts_with(&format!("users.csv: {what}")) && !text.contains("canary"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn json_says_what_is_wrong_without_quoting_it() {
+    for (line, why) in [
+        (
+            "{\"user\":\"ann\",\"new_password\":\"canary\",\"new_password\":\"canary-2\"}",
+            "a field is there twice",
+        ),
+        (
+            "{\"user\":\"ann\",\"User\":\"canary\"}",
+            "a field has another name",
+        ),
+        (
+            "{\"user\":\"ann\",\"new_password\":77123456}",
+            "a field is not text",
+        ),
+        (
+            "{\"user\":\"ann\",\"new_password\":[\"canary\"]}",
+            "a field is not text",
+        ),
+        (
+            "{\"user\":{\"canary\":1},\"new_password\":\"x\"}",
+            "a field is not text",
+        ),
+        ("{\"new_password\":\"canary\"}", "there is no user"),
+        ("{\"user\":null,\"new_password\":\"canary\"}", "there is no user"),
+        ("{\"user\":\"ann\",\"new_password\":\"canary", "it is cut off"),
+        (
+            "{\"user\":\"ann\",\"new_password\":\"canary\"} canary",
+            "it is not JSON, or has more than one object",
+        ),
+        (
+            "{\"user\":\"ann\"}{\"user\":\"canary\"}",
+            "it is not JSON, or has more than one object",
+        ),
+        ("[\"ann\",\"canary\"]", "it is no object"),
+        ("\"canary\"", "it is no object"),
+        ("\u{feff}{\"user\":\"canary\"}", "it is not JSON"),
+    ] {
+        let found = refused(&format!(
+            "{{\"user\":\"first\",\"new_password\":\"x\"}}\n{line}\n"
+        ));
+        assert!(
+            matches!(&found[..], [(2, reason)] if reason.contains(why) && !reason.contains("77123456")),
+            "{line}: {found:?}"
+        );
+    }
 }
 
 #[test]
@@ -168,6 +406,41 @@ fn a_header_that_is_none_is_not_quoted() {
         text.contains("column 1 of the header") && text.contains("which are: user, new_password"),
         "{text}"
     );
+    for (header, expected) in [
+        ("user,new_password,\n", "column 3 of the header is empty"),
+        (",user,new_password\n", "column 1 of the header is empty"),
+        (
+            "user|new_password\nann|canary\n",
+            "the columns are separated by `|`",
+        ),
+        (
+            "userPrincipalName,password\n",
+            "column 1 of the header is called userprincipalname; call it user",
+        ),
+        (
+            "E-Mail,Passwort\n",
+            "column 1 of the header is called email; call it user",
+        ),
+        (
+            "user,password\n",
+            "column 2 of the header is called password; call it new_password",
+        ),
+        (
+            "user,old password,new_password\n",
+            "column 2 of the header is called oldpassword; call it current_password",
+        ),
+        (
+            "user,\"canary\n\",x\n",
+            "the first line cannot be read: a quote is opened in field 2",
+        ),
+        (
+            "user,\"new_password\"canary\n",
+            "the first line cannot be read: text stands behind",
+        ),
+    ] {
+        let text = refusal(header, Passwords::Given);
+        assert!(text.contains(expected) && !text.contains("canary"), "{text}");
+    }
     let text = refusal("user,user\n", Passwords::Generated);
     assert!(text.contains("the column user twice"), "{text}");
     let text = refusal("user\nann\n", Passwords::Given);
@@ -188,6 +461,25 @@ fn nothing_at_all_is_no_rows() {
     assert!(read("", Passwords::Generated).is_empty());
     assert!(read("\n\n", Passwords::Generated).is_empty());
     assert!(read("user\n", Passwords::Generated).is_empty());
+    for (text, why) in [
+        ("", Some("is empty")),
+        ("\u{feff}\r\n \n\x1a", Some("is empty")),
+        ("user\n", Some("has no rows")),
+        ("user\n,\n \n", Some("has no rows")),
+        ("user\nann\n", None),
+        ("user\n/\n", None),
+        ("{\"user\":\"ann\"}\n", None),
+    ] {
+        let mut input = World::input(text, Passwords::Generated).unwrap();
+        assert_eq!(input.emptiness().unwrap(), why, "{text:?}");
+        assert_eq!(input.emptiness().unwrap(), why, "{text:?}");
+    }
+    // What was read ahead is not lost.
+    let mut input = World::input("user\nann\nbob\n", Passwords::Generated).unwrap();
+    input.emptiness().unwrap();
+    let world = World::new(&[]);
+    let (mut run, _) = world.begin(&[]);
+    assert_eq!(run.take_in(input).unwrap().rows, 2);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `repass bulk run`: a run from its beginning.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
-use repass_bulk::{Controls, Event, Passwords, Provider, Run, Source, Tally, Terms};
+use repass_bulk::{Controls, Event, Input, Passwords, Problem, Provider, Run, Source, Tally, Terms};
 
 use super::going::{self, Session};
 use super::questions::{self, Answers};
@@ -24,8 +25,11 @@ Input: CSV with a header, or JSON lines with the same keys:
   new_password      required unless --generate is given
   current_password  to change by the user's own right; without it the row is a reset
   provider          else -p, else `default_provider`
+CSV is separated by commas, semicolons, tabs or what a first line `sep=…` names. A record is one line; quotes are
+as RFC 4180 has them, and a password that begins or ends with a blank stands in quotes. Else the row is refused.
 Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.
 With --json standard output has one JSON object a line: `begin`, `row`, `progress` and `end` events.")]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(in crate::cli) struct Args {
     /// The CSV or JSON lines file, or - for standard input
     input: PathBuf,
@@ -41,6 +45,9 @@ pub(in crate::cli) struct Args {
     /// In a dry run, ask the provider too whether each user exists and is one whose password can be set
     #[arg(long, requires = "dry_run")]
     preflight: bool,
+    /// Accept an input without rows, which otherwise means that what writes it has failed
+    #[arg(long)]
+    allow_empty: bool,
     #[command(flatten)]
     sealing: Sealing,
     #[command(flatten)]
@@ -70,10 +77,44 @@ pub(super) async fn run(
     let passwords = args.passwords();
     let setup = Setup::load(global).await?;
     let names = services::names(&setup, global.provider.as_deref())?;
-    let input = going::input(&args.input, names, passwords).await?;
-    if args.dry_run {
-        return dry(&args, input, &setup, global, output).await;
+    let mut input = going::input(&args.input, names, passwords).await?;
+    if !args.allow_empty {
+        input = blocking(move || not_empty(input)).await?;
     }
+    let skipped = input.skipped();
+    let ended = if args.dry_run {
+        dry(&args, input, &setup, global, output).await
+    } else {
+        change(&args, input, setup, global, output, signals).await
+    };
+    if let lines @ 1.. = skipped.load(Ordering::Relaxed) {
+        let shown = if lines == 1 { "line" } else { "lines" };
+        output.note(&format!(
+            "{lines} {shown} of the input held only separators and blanks; skipped"
+        ));
+    }
+    ended
+}
+
+fn not_empty(mut input: Input) -> Result<Input, Problem> {
+    match input.emptiness()? {
+        None => Ok(input),
+        Some(why) => Err(Problem::Usage(format!(
+            "{} {why}; did the program that writes it fail? If it may be so, give --allow-empty",
+            input.shown()
+        ))),
+    }
+}
+
+async fn change(
+    args: &Args,
+    input: Input,
+    setup: Setup,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
     let controls = args
         .steering
         .controls(passwords, setup.config.on_unknown(), global, output)?;
@@ -194,7 +235,7 @@ async fn confirmed(
 
 async fn dry(
     args: &Args,
-    input: repass_bulk::Input,
+    input: Input,
     setup: &Setup,
     global: &Global,
     output: &Output,
