@@ -87,17 +87,22 @@ impl<'a> Reader<'a> {
         Error::unknown(kind, message, Attempt::new(self.provider))
     }
 
+    // Without the call's secrets, and without repass's own.
+    fn scrub(&self, answer: &Answer, text: &str) -> String {
+        self.scrubber.scrub_with(text, answer.redactors())
+    }
+
     fn refusal(&self, answer: &Answer, verdict: Verdict) -> Error {
         if verdict.kind == ErrorKind::PasswordRefused && !verdict.rules.is_empty() {
             let fit = |rule| match rule {
-                Rule::Other(code) => Rule::Other(self.scrubber.scrub(&code)),
+                Rule::Other(code) => Rule::Other(self.scrub(answer, &code)),
                 rule => rule,
             };
             let rules = verdict.rules.into_iter().take(MOST_REASONS).map(fit);
             return Error::refused(rules.map(Violation::of_provider).collect());
         }
         if verdict.kind == ErrorKind::InvalidRequest && !verdict.fields.is_empty() {
-            let scrub = |text: &str| self.scrubber.scrub(text);
+            let scrub = |text: &str| self.scrub(answer, text);
             let scrubbed = |problem: &FieldProblem| {
                 FieldProblem::new(scrub(problem.field()), problem.code(), scrub(problem.message()))
             };
@@ -122,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     fn detail(&self, answer: &Answer, verdict: &Verdict) -> ProviderDetail {
-        let scrub = |text: &str| self.scrubber.scrub(text);
+        let scrub = |text: &str| self.scrub(answer, text);
         ProviderDetail {
             status: Some(answer.status().as_u16()),
             code: verdict.code.as_deref().map(scrub),

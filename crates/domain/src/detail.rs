@@ -3,14 +3,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
-use crate::{Authority, PasswordChange, ProfileUpdate};
+use crate::{Authority, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, scrubbed and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -60,7 +56,8 @@ impl fmt::Display for ProviderDetail {
     }
 }
 
-/// Takes one call's secrets out of a provider's text: providers do echo what they were sent.
+/// Takes one call's secrets out of a provider's text: providers do echo what they were sent. What is found,
+/// and in which forms, [`Redactor`] says.
 ///
 /// ```
 /// use repass_domain::{Password, PasswordChange, Scrubber};
@@ -72,8 +69,8 @@ impl fmt::Display for ProviderDetail {
 /// ```
 pub struct Scrubber<'a> {
     call: Call<'a>,
-    // Made when a text first needs them: most calls end without one.
-    needles: OnceLock<Needles>,
+    // Made when a text first needs it: most calls end without one.
+    redactor: OnceLock<Redactor>,
 }
 
 #[derive(Clone, Copy)]
@@ -85,7 +82,7 @@ enum Call<'a> {
 
 impl<'a> Scrubber<'a> {
     /// The longest text that comes out, in characters.
-    pub const MAX_CHARS: usize = 300;
+    pub const MAX_CHARS: usize = Redactor::MAX_CHARS;
 
     /// The shortest value of a profile that is taken out, in characters.
     pub const MIN_VALUE_CHARS: usize = 4;
@@ -95,13 +92,12 @@ impl<'a> Scrubber<'a> {
         Self::of(Call::Nothing)
     }
 
-    /// Knows both passwords and the user of this change, in every encoding in which they may
-    /// come back: as they are, as JSON, percent-encoded, as a form's, base64.
+    /// Knows both passwords of this change, and parts of them, and its user.
     pub fn for_change(change: &'a PasswordChange) -> Self {
         Self::of(Call::Change(change))
     }
 
-    /// Knows the user and the new values of this update, in the same encodings. Values of less than
+    /// Knows the user and the new values of this update, each as a whole. Values of less than
     /// [`MIN_VALUE_CHARS`](Self::MIN_VALUE_CHARS) stay: they are everyday words and numbers, and
     /// taking them out would leave no sentence readable.
     pub fn for_profile(update: &'a ProfileUpdate) -> Self {
@@ -111,215 +107,64 @@ impl<'a> Scrubber<'a> {
     fn of(call: Call<'a>) -> Self {
         Self {
             call,
-            needles: OnceLock::new(),
+            redactor: OnceLock::new(),
         }
     }
 
     /// The text without secrets, then without characters that control a terminal, then cut to
     /// [`MAX_CHARS`](Self::MAX_CHARS): in this order, so that no cut secret stays.
     pub fn scrub(&self, text: &str) -> String {
-        if let Call::Change(change) = self.call
-            && is_identifier(text)
-            && !secrets(change).any(|secret| stands_in(secret, text))
-        {
-            return text.to_owned();
-        }
-        let text = self.without_secrets(text.to_owned());
-        let one_line: String = text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
-        // A blank may have been all that was missing in one.
-        let one_line = self.without_secrets(one_line);
-        let one_line = one_line.trim();
-        match one_line.char_indices().nth(Self::MAX_CHARS) {
-            Some((end, _)) => format!("{}…", &one_line[..end]),
-            None => one_line.to_owned(),
-        }
+        self.redactor().sanitize(text)
     }
 
-    fn without_secrets(&self, mut text: String) -> String {
-        for (needle, mark) in &self.needles.get_or_init(|| Needles::of(self.call)).0 {
-            if text.contains(needle.as_str()) {
-                text = text.replace(needle.as_str(), mark);
-            }
-        }
-        text
+    /// As [`scrub`](Self::scrub), with the secrets of these redactors too: those of the credentials that
+    /// went with the request.
+    pub fn scrub_with<'r>(&'r self, text: &str, more: impl IntoIterator<Item = &'r Redactor>) -> String {
+        let redactors: Vec<&Redactor> = std::iter::once(self.redactor()).chain(more).collect();
+        Redactor::sanitize_all(&redactors, text)
     }
-}
 
-// What moves a terminal's cursor, or turns the order in which its text is read.
-fn misleads(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || c.is_control()
-}
-
-/// The change's passwords, and whose they are.
-#[expect(clippy::disallowed_methods, reason = "looked for in place")]
-fn secrets(change: &PasswordChange) -> impl Iterator<Item = &str> {
-    let current = match change.authority() {
-        Authority::CurrentPassword(current) => Some(current.expose_secret()),
-        Authority::Administrator => None,
-    };
-    [
-        Some(change.new_password().expose_secret()),
-        current,
-        Some(change.user().expose()),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-// Tracking ids come with every answer, so they have a way of their own that makes no needles. Of a
-// secret's other forms, those with `%`, `+` or a backslash cannot stand in such a text.
-fn is_identifier(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:;=-/".contains(&byte);
-    text.len() <= 128 && text.bytes().all(plain)
-}
-
-fn stands_in(secret: &str, text: &str) -> bool {
-    // In base64 it only gets longer.
-    if secret.len() > text.len() {
-        return false;
-    }
-    // Three bytes at a time: a quicker encoder leaves eight of a secret on the stack.
-    let mut buffer = Zeroizing::new([0; 256]);
-    text.contains(secret)
-        || Base64Unpadded::encode(secret.as_bytes(), &mut *buffer).is_ok_and(|form| text.contains(form))
-        || Base64UrlUnpadded::encode(secret.as_bytes(), &mut *buffer).is_ok_and(|form| text.contains(form))
-}
-
-/// What is looked for, and what stands in its place.
-struct Needles(Vec<(Zeroizing<String>, &'static str)>);
-
-impl Needles {
-    fn of(call: Call<'_>) -> Self {
-        let mut needles = Self(Vec::new());
-        match call {
-            Call::Nothing => {}
-            Call::Change(change) => {
-                for secret in secrets(change) {
-                    let mark = if secret == change.user().expose() {
-                        "[user]"
-                    } else {
-                        "[redacted]"
-                    };
-                    needles.add(secret, mark);
-                }
-            }
+    /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that
+    /// stands inside an echo is a part of a password.
+    pub fn redactor(&self) -> &Redactor {
+        self.redactor.get_or_init(|| match self.call {
+            Call::Nothing => Redactor::new(),
+            Call::Change(change) => of_change(change),
             Call::Profile(update) => {
-                for value in update.fields().values() {
-                    needles.add_value(value);
-                }
-                needles.add(update.user().expose(), "[user]");
+                let values = update.fields().values().fold(Redactor::new(), with_value);
+                values.with_whole(update.user().expose(), "[user]")
             }
-        }
-        // The longest first, so that a secret inside another leaves no rest of the longer one.
-        needles
-            .0
-            .sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
-        needles
-    }
-
-    fn add_value(&mut self, value: &Value) {
-        let text = match value {
-            Value::String(text) => {
-                // A text may stand for the list or object that it spells.
-                if let Ok(spelled @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str(text) {
-                    self.add_value(&spelled);
-                }
-                text.clone()
-            }
-            Value::Number(number) => number.to_string(),
-            Value::Array(items) => return items.iter().for_each(|item| self.add_value(item)),
-            Value::Object(members) => return members.values().for_each(|member| self.add_value(member)),
-            Value::Null | Value::Bool(_) => return,
-        };
-        if text.chars().count() >= Scrubber::MIN_VALUE_CHARS {
-            self.add(&text, "[value]");
-        }
-    }
-
-    fn add(&mut self, secret: &str, mark: &'static str) {
-        let mut forms = vec![
-            joined([secret], secret.len()),
-            json(secret),
-            html(secret),
-            Zeroizing::new(Base64Unpadded::encode_string(secret.as_bytes())),
-            Zeroizing::new(Base64UrlUnpadded::encode_string(secret.as_bytes())),
-        ];
-        for kept in KEPT {
-            for blank in ["%20", "+"] {
-                forms.push(percent(secret, kept, blank, str::make_ascii_uppercase));
-                forms.push(percent(secret, kept, blank, str::make_ascii_lowercase));
-            }
-        }
-        for form in forms {
-            if !form.is_empty() && !self.0.iter().any(|(known, _)| *known == form) {
-                self.0.push((form, mark));
-            }
-        }
+        })
     }
 }
 
-// Each form in a buffer with room for the longest it can be: one that grows leaves copies behind.
-fn joined<'p>(pieces: impl IntoIterator<Item = &'p str>, room: usize) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    pieces.into_iter().for_each(|piece| text.push_str(piece));
-    text
-}
-
-fn json(secret: &str) -> Zeroizing<String> {
-    let mut quoted = Zeroizing::new(Vec::with_capacity(6 * secret.len() + 2));
-    let written = serde_json::to_writer(&mut *quoted, secret);
-    match (written, std::str::from_utf8(&quoted)) {
-        (Ok(()), Ok(quoted)) => joined(quoted.get(1..quoted.len() - 1), quoted.len()),
-        _ => Zeroizing::default(),
+fn of_change(change: &PasswordChange) -> Redactor {
+    let mut redactor = Redactor::new().with(change.new_password(), "[redacted]");
+    if let Authority::CurrentPassword(current) = change.authority() {
+        redactor = redactor.with(current, "[redacted]");
     }
+    redactor.with_whole(change.user().expose(), "[user]")
 }
 
-// What encoders leave as it is: nothing, RFC 3986's unreserved characters, and what forms of browsers, scripts
-// and .NET do.
-const KEPT: [&AsciiSet; 5] = [
-    NON_ALPHANUMERIC,
-    &MARKS.remove(b'~'),
-    &MARKS.remove(b'*'),
-    &MARKS
-        .remove(b'!')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')')
-        .remove(b'*')
-        .remove(b'~'),
-    &MARKS.remove(b'!').remove(b'(').remove(b')').remove(b'*'),
-];
-const MARKS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
-
-fn percent(secret: &str, kept: &'static AsciiSet, blank: &str, hex: fn(&mut str)) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(3 * secret.len()));
-    for piece in utf8_percent_encode(secret, kept) {
-        let from = text.len();
-        text.push_str(if piece == "%20" { blank } else { piece });
-        // A `%` of the secret's own comes as `%25`.
-        if piece.starts_with('%') {
-            hex(&mut text[from..]);
+fn with_value(redactor: Redactor, value: &Value) -> Redactor {
+    let (redactor, text) = match value {
+        Value::String(text) => {
+            // A text may stand for the list or object that it spells.
+            let redactor = match serde_json::from_str(text) {
+                Ok(spelled @ (Value::Array(_) | Value::Object(_))) => with_value(redactor, &spelled),
+                _ => redactor,
+            };
+            (redactor, text.clone())
         }
+        Value::Number(number) => (redactor, number.to_string()),
+        Value::Array(items) => return items.iter().fold(redactor, with_value),
+        Value::Object(members) => return members.values().fold(redactor, with_value),
+        Value::Null | Value::Bool(_) => return redactor,
+    };
+    if text.chars().count() < Scrubber::MIN_VALUE_CHARS {
+        return redactor;
     }
-    text
-}
-
-// As pages show it.
-fn html(secret: &str) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(6 * secret.len()));
-    for character in secret.chars() {
-        match character {
-            '&' => text.push_str("&amp;"),
-            '<' => text.push_str("&lt;"),
-            '>' => text.push_str("&gt;"),
-            '"' => text.push_str("&quot;"),
-            '\'' => text.push_str("&#39;"),
-            other => text.push(other),
-        }
-    }
-    text
+    redactor.with_whole(&text, "[value]")
 }
 
 impl fmt::Debug for Scrubber<'_> {
@@ -330,6 +175,8 @@ impl fmt::Debug for Scrubber<'_> {
 
 #[cfg(test)]
 mod tests {
+    use base64ct::{Base64Unpadded, Encoding as _};
+
     use super::*;
     use crate::Password;
 

@@ -35,6 +35,7 @@ mod password;
 mod policy;
 mod preflight;
 mod profile;
+mod redaction;
 mod service;
 mod text;
 mod unseen;
@@ -61,6 +62,7 @@ pub use preflight::PreflightService;
 #[cfg(feature = "mock")]
 pub use profile::MockUserProfileService;
 pub use profile::{FieldProblem, ProfileUpdate, UserProfileService};
+pub use redaction::Redactor;
 #[cfg(feature = "mock")]
 pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};

@@ -1,10 +1,12 @@
 //! What a provider answered.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use repass_domain::Redactor;
 use tokio::time::Instant;
 
 /// What a provider answered. `Debug` shows no body: providers echo what they were sent.
@@ -18,6 +20,7 @@ pub struct Answer {
     wait: Option<Duration>,
     rejects_grant: bool,
     left_at: Option<Instant>,
+    redactors: Vec<Arc<Redactor>>,
 }
 
 /// How a body ended.
@@ -45,6 +48,7 @@ impl Answer {
             wait: None,
             rejects_grant: false,
             left_at: None,
+            redactors: Vec::new(),
         }
     }
 
@@ -91,6 +95,25 @@ impl Answer {
         self.left_at
     }
 
+    /// The same, to a request that carried credentials which these know.
+    pub fn with_redactors(mut self, redactors: impl IntoIterator<Item = Arc<Redactor>>) -> Self {
+        self.redactors.extend(redactors);
+        self
+    }
+
+    /// What knows repass's own credentials that went with the request: a peer may quote them, in any
+    /// encoding. Show nothing of an answer that they have not redacted.
+    pub fn redactors(&self) -> impl Iterator<Item = &Redactor> {
+        self.redactors.iter().map(|redactor| &**redactor)
+    }
+
+    /// A text of this answer without repass's own credentials, fit to be shown in one line. Texts that
+    /// may quote a password go through the call's `Scrubber` in place of this.
+    pub fn sanitize(&self, text: &str) -> String {
+        let redactors: Vec<&Redactor> = self.redactors().collect();
+        Redactor::sanitize_all(&redactors, text)
+    }
+
     /// The same, but it answers only the last of several sendings, and an earlier one may have been
     /// acted on.
     pub fn in_doubt(mut self) -> Self {
@@ -108,7 +131,8 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// As much of the body as arrived, without repass's own token.
+    /// As much of the body as arrived. A token that stands in it as it was sent is replaced; one that
+    /// is encoded is not, see [`redactors`](Self::redactors).
     pub fn body(&self) -> &[u8] {
         &self.body
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret as _, SecretString};
+use repass_domain::Redactor;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroize as _;
@@ -173,9 +173,9 @@ fn element(xml: &str, name: &str) -> Option<String> {
 
 /// An endpoint's own words, fit to be shown: without these secrets and what looks like one, without characters
 /// that control a terminal, and of bounded length.
-pub(crate) fn shown(said: &(String, String), secrets: &[SecretString]) -> String {
-    let error = fit(&said.0, secrets, 80);
-    let why = fit(&said.1, secrets, 200);
+pub(crate) fn shown(said: &(String, String), redactor: &Redactor) -> String {
+    let error = fit(&said.0, redactor, 80);
+    let why = fit(&said.1, redactor, 200);
     if why.is_empty() {
         format!("`{error}`")
     } else {
@@ -183,22 +183,9 @@ pub(crate) fn shown(said: &(String, String), secrets: &[SecretString]) -> String
     }
 }
 
-fn fit(text: &str, secrets: &[SecretString], longest: usize) -> String {
+fn fit(text: &str, redactor: &Redactor, longest: usize) -> String {
     const REDACTED: &str = "[redacted]";
-    let misleads = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let line: String = text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect();
-    let decoded = percent_decode_str(&line).decode_utf8_lossy();
-    let compact: String = line.chars().filter(|c| !c.is_whitespace()).collect();
-    if secrets.iter().any(|secret| {
-        [&*line, &decoded, &compact]
-            .iter()
-            .any(|text| holds_part(text, secret))
-    }) {
-        return REDACTED.to_owned();
-    }
+    let line = redactor.sanitize(text);
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_-.~%".contains(c);
     let looks_secret = |word: &str| {
         let is_mixed =
@@ -206,7 +193,7 @@ fn fit(text: &str, secrets: &[SecretString], longest: usize) -> String {
         word.len() >= 40 || (word.len() >= 20 && is_mixed)
     };
     let mut fit = String::new();
-    let mut rest = line.trim();
+    let mut rest = line.as_str();
     while let Some(first) = rest.chars().next() {
         let end = rest
             .find(|c: char| is_part(c) != is_part(first))
@@ -223,21 +210,6 @@ fn fit(text: &str, secrets: &[SecretString], longest: usize) -> String {
         Some((end, _)) => format!("{}…", &fit[..end]),
         None => fit,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "looked for in place")]
-fn holds_part(text: &str, secret: &SecretString) -> bool {
-    const LONG: usize = 6;
-    let secret = secret.expose_secret();
-    let starts = secret.char_indices().map(|(at, _)| &secret[at..]);
-    let mut parts = starts.filter_map(|rest| {
-        let end = rest.char_indices().nth(LONG).map(|(end, _)| end);
-        // The last part ends with the secret.
-        let end = end
-            .or_else(|| (rest.chars().count() == LONG || rest.len() == secret.len()).then_some(rest.len()))?;
-        Some(&rest[..end])
-    });
-    !secret.is_empty() && parts.any(|part| text.contains(part))
 }
 
 #[cfg(test)]
@@ -332,35 +304,37 @@ mod tests {
 
     #[test]
     fn the_endpoints_words_are_shown_without_secrets() {
-        let secrets = ["s3cret/of+the=app".into()];
-        let words = |error: &str, why: &str| shown(&(error.to_owned(), why.to_owned()), &secrets);
+        let redactor = |secret: &str| Redactor::new().with(&SecretString::from(secret), "[redacted]");
+        let of_app = redactor("s3cret/of+the=app");
+        let words = |error: &str, why: &str| shown(&(error.to_owned(), why.to_owned()), &of_app);
         assert_eq!(
             words("invalid_client", "The client secret has expired on 2026-01-01."),
             "`invalid_client`, \"The client secret has expired on 2026-01-01.\""
         );
         assert_eq!(words("invalid_scope", ""), "`invalid_scope`");
-        for echo in [
-            "bad secret s3cret/of+the=app",
-            "it begins with s3cret",
-            "…f+the=…",
-            "form: s3cret%2Fof%2Bthe%3Dapp",
-            "spaced s3c ret/o f+th",
+        for (echo, left) in [
+            ("bad secret s3cret/of+the=app", "bad secret [redacted]"),
+            ("it begins with s3cret", "it begins with [redacted]"),
+            ("…f+the=…", "…[redacted]…"),
+            ("form: s3cret%2Fof%2Bthe%3Dapp", "form: [redacted]"),
+            ("basic: YXBwOnMzY3JldC9vZit0aGU9YXBw", "basic: YXBwO[redacted]"),
+            ("spaced s3c ret/o f+th", "spaced [redacted]"),
         ] {
             assert_eq!(
                 words("invalid_client", echo),
-                "`invalid_client`, \"[redacted]\"",
+                format!("`invalid_client`, \"{left}\""),
                 "{echo}"
             );
-            assert_eq!(words(echo, ""), "`[redacted]`", "{echo}");
+            assert_eq!(words(echo, ""), format!("`{left}`"), "{echo}");
         }
         let token = "got eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x, sorry";
         assert_eq!(words("x", token), "`x`, \"got [redacted], sorry\"");
         assert_eq!(words("a\u{1b}[31mb", "c\r\nd\u{202e}e"), "`a [31mb`, \"c  d e\"");
         assert!(words("x", &"word ".repeat(100)).chars().count() < 220);
-        let short = ["abc".into()];
+        let short = redactor("abc");
         assert_eq!(
             shown(&("x".to_owned(), "is abc".to_owned()), &short),
-            "`x`, \"[redacted]\""
+            "`x`, \"is [redacted]\""
         );
     }
 }

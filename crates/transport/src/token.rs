@@ -9,6 +9,7 @@ use base64ct::{Base64, Encoding as _};
 use http::HeaderValue;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use repass_domain::Redactor;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
@@ -38,7 +39,8 @@ impl Credentials {
     /// The same with a secret of the client's, which never shows in an error, should the token endpoint echo it.
     pub fn redacting(mut self, secret: &SecretString) -> Self {
         if let Self::Granted(grant) = &mut self {
-            grant.secrets.push(secret.clone());
+            let redactor = std::mem::take(&mut grant.redactor);
+            grant.redactor = redactor.with(secret, "[redacted]");
         }
         self
     }
@@ -88,6 +90,7 @@ pub struct Token {
     header: HeaderValue,
     serial: u64,
     granted_at: Option<Instant>,
+    redactor: Arc<Redactor>,
 }
 
 impl Token {
@@ -100,11 +103,12 @@ impl Token {
         reason = "the token goes into its header, marked sensitive"
     )]
     pub fn bearer(token: &SecretString) -> Result<Self, InvalidToken> {
-        let token = token.expose_secret();
-        if token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic()) {
+        let text = token.expose_secret();
+        if text.is_empty() || text.chars().any(|c| !c.is_ascii_graphic()) {
             return Err(InvalidToken);
         }
-        Self::sensitive(&Zeroizing::new(format!("Bearer {token}")))
+        let redactor = Redactor::new().with(token, "[token]");
+        Self::sensitive(&Zeroizing::new(format!("Bearer {text}")), redactor)
     }
 
     /// `Basic`, with a client's id and secret.
@@ -118,10 +122,12 @@ impl Token {
     pub fn basic(id: &str, secret: &SecretString) -> Result<Self, InvalidToken> {
         let pair = Zeroizing::new(format!("{id}:{}", secret.expose_secret()));
         let encoded = Zeroizing::new(Base64::encode_string(pair.as_bytes()));
-        Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)))
+        // Its encoded form is found by decoding.
+        let redactor = Redactor::new().with(secret, "[client secret]");
+        Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)), redactor)
     }
 
-    fn sensitive(text: &str) -> Result<Self, InvalidToken> {
+    fn sensitive(text: &str, redactor: Redactor) -> Result<Self, InvalidToken> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let mut header = HeaderValue::from_str(text).map_err(|_| InvalidToken)?;
         header.set_sensitive(true);
@@ -129,7 +135,12 @@ impl Token {
             header,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             granted_at: None,
+            redactor: Arc::new(redactor),
         })
+    }
+
+    pub(crate) fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
@@ -204,7 +215,7 @@ pub struct TokenGrant {
     endpoint: Arc<dyn Transport>,
     request: Request,
     reading: fn(&Answer) -> Result<Granted, Denied>,
-    secrets: Vec<SecretString>,
+    redactor: Redactor,
     kept: Mutex<Option<Kept>>,
     random: Mutex<StdRng>,
     // Of fresh tokens, one after the other.
@@ -231,7 +242,7 @@ impl TokenGrant {
             endpoint,
             request,
             reading,
-            secrets: Vec::new(),
+            redactor: Redactor::new(),
             kept: Mutex::default(),
             random: Mutex::new(StdRng::seed_from_u64(rand::random())),
             rejections: AtomicU32::new(0),
@@ -355,7 +366,7 @@ impl TokenGrant {
     fn refusal(&self, denied: Denied, answer: &Answer) -> Failure {
         let message = match &denied.said {
             Some(said) => {
-                let said = oauth::shown(said, &self.secrets);
+                let said = oauth::shown(said, &self.redactor);
                 format!("{}; the token endpoint says {said}", denied.message)
             }
             None => denied.message,

@@ -131,6 +131,9 @@ impl HttpTransport {
         let start = Instant::now();
         let limit = left.min(self.attempt_timeout);
         let result = self.wire.attempt(request, token.map(Token::header), limit).await;
+        // For what is shown of the answer.
+        let redactor = token.map(Token::redactor).cloned();
+        let result = result.map(|answer| answer.with_redactors(redactor));
         let (operation, elapsed) = (request.operation, start.elapsed());
         if let Some(meter) = &self.meter {
             meter.request_took(operation, elapsed);

@@ -240,6 +240,15 @@ async fn the_token_does_not_come_back_in_a_header() {
 }
 
 #[tokio::test]
+async fn an_answer_knows_the_token_that_it_may_quote() {
+    let head =
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 39\r\n\r\nbad canary\\u002dtoken%2d5150 or canary-t";
+    let answer = attempt(Peer::Says(head)).await.0.unwrap();
+    let text = std::str::from_utf8(answer.body()).unwrap();
+    assert_eq!(answer.sanitize(text), "bad [token] or [token]");
+}
+
+#[tokio::test]
 async fn a_port_without_tls_is_told_and_not_sent_to() {
     let listening = listen(Peer::Stalls).await;
     let https = listening.base_url.replace("http:", "https:");
