@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::killing::{self, Campaign, Settle};
+use crate::killing::{self, Campaign, Setting, Settle};
 
 fn campaign(settle: Settle) -> killing::Counts {
     let campaign = Campaign {
+        setting: Setting::Zoom,
         users: 300,
         kills: 4,
         seed: 7,
@@ -29,4 +30,39 @@ fn what_was_under_way_is_settled_by_the_sealed_passwords() {
 #[test]
 fn what_was_under_way_is_reissued() {
     assert_eq!(campaign(Settle::Reissue).applied, 300);
+}
+
+/// A provider that makes a third of the changes late, most of them when their attempt has timed out.
+fn slow(setting: Setting, settle: Settle) -> killing::Counts {
+    let campaign = Campaign {
+        setting,
+        users: 60,
+        kills: 3,
+        seed: 7,
+        settle,
+    };
+    killing::run(Path::new(env!("CARGO_BIN_EXE_repass")), campaign)
+}
+
+#[test]
+fn what_a_slow_provider_does_late_is_sent_once() {
+    for setting in [Setting::SlowZoom, Setting::SlowPortal] {
+        let counts = slow(setting, Settle::Leave);
+        assert!(counts.unknown > 0, "{counts}");
+    }
+}
+
+#[test]
+fn what_a_slow_provider_does_late_is_settled_by_the_sealed_passwords() {
+    for setting in [Setting::SlowZoom, Setting::SlowPortal] {
+        let counts = slow(setting, Settle::Resolve);
+        assert_eq!(counts.applied + counts.not_applied, 60, "{counts}");
+    }
+}
+
+#[test]
+fn what_a_slow_provider_does_late_is_not_overtaken_by_a_fresh_password() {
+    for setting in [Setting::SlowZoom, Setting::SlowPortal] {
+        assert_eq!(slow(setting, Settle::Reissue).applied, 60);
+    }
 }

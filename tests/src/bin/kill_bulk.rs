@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use repass_tests::killing::{self, Campaign, Settle};
+use repass_tests::killing::{self, Campaign, Setting, Settle};
 
 #[derive(Parser)]
 #[command(about = "Kills bulk runs at random instants and compares report, secrets and ledger, row by row")]
@@ -22,6 +22,9 @@ struct Args {
     /// What is done about unknown rows; without it, all three in turn.
     #[arg(long)]
     settle: Option<Choice>,
+    /// The provider; without it, all three in turn.
+    #[arg(long)]
+    setting: Option<Place>,
     /// The binary [else: the one beside this program].
     #[arg(long)]
     repass: Option<PathBuf>,
@@ -32,6 +35,13 @@ enum Choice {
     Leave,
     Resolve,
     Reissue,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Place {
+    Zoom,
+    SlowZoom,
+    SlowPortal,
 }
 
 fn main() {
@@ -49,25 +59,36 @@ fn main() {
     let choices = args
         .settle
         .map_or_else(|| Choice::value_variants().to_vec(), |one| vec![one]);
-    for choice in choices {
-        let settle = match choice {
-            Choice::Leave => Settle::Leave,
-            Choice::Resolve => Settle::Resolve,
-            Choice::Reissue => Settle::Reissue,
+    let places = args
+        .setting
+        .map_or_else(|| Place::value_variants().to_vec(), |one| vec![one]);
+    for place in places {
+        let setting = match place {
+            Place::Zoom => Setting::Zoom,
+            Place::SlowZoom => Setting::SlowZoom,
+            Place::SlowPortal => Setting::SlowPortal,
         };
-        let campaign = Campaign {
-            users: args.users,
-            kills: args.kills,
-            seed: args.seed,
-            settle,
-        };
-        let start = Instant::now();
-        let counts = killing::run(&binary, campaign);
-        println!("unknown rows: {choice:?}");
-        println!("{counts}");
-        println!(
-            "report, ledger and secrets agree row by row; no password in clear; {:.0?}\n",
-            start.elapsed()
-        );
+        for choice in &choices {
+            let settle = match choice {
+                Choice::Leave => Settle::Leave,
+                Choice::Resolve => Settle::Resolve,
+                Choice::Reissue => Settle::Reissue,
+            };
+            let campaign = Campaign {
+                setting,
+                users: args.users,
+                kills: args.kills,
+                seed: args.seed,
+                settle,
+            };
+            let start = Instant::now();
+            let counts = killing::run(&binary, campaign);
+            println!("{place:?}, unknown rows: {choice:?}");
+            println!("{counts}");
+            println!(
+                "report, ledger and secrets agree row by row; no password in clear; {:.0?}\n",
+                start.elapsed()
+            );
+        }
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use repass_sandbox::Provider;
 use serde_json::Value;
 
-use super::world::{World, user};
+use super::world::World;
 use super::{Campaign, Settle};
 
 /// What a campaign found.
@@ -18,6 +17,8 @@ pub struct Counts {
     pub killed: u32,
     /// Rows applied.
     pub applied: u64,
+    /// Rows not applied, for certain.
+    pub not_applied: u64,
     /// Rows whose outcome is unknown.
     pub unknown: u64,
     /// Of those, how many the sandbox did make.
@@ -33,13 +34,15 @@ pub struct Counts {
 pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
     let report: Value = parsed(&world.output(&["--json", "bulk", "report", "run"]));
     assert_eq!(report["complete"], Value::Bool(true), "every row has an outcome");
-    let mut ledger: BTreeMap<String, u64> = BTreeMap::new();
-    for total in world.sandbox.ledger().totals {
-        ledger.insert(total.user, total.count);
+    let mut ledger: BTreeMap<String, Made> = BTreeMap::new();
+    for change in world.sandbox.ledger().changes {
+        let made = ledger.entry(change.user).or_default();
+        made.times += 1;
+        made.passwords.insert(change.fingerprint);
     }
     let mut counts = Counts {
         killed: world.killed_under_way,
-        ledger: ledger.values().sum(),
+        ledger: ledger.values().map(|made| made.times).sum(),
         ..Counts::default()
     };
     let rows = report["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -49,33 +52,44 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
         "no row is lost, none is there twice"
     );
     for (number, row) in (1..).zip(rows) {
-        let name = user(number);
+        let name = world.user(number);
         assert_eq!(
             (&row["line"], &row["user"]),
             (&(number + 1).into(), &Value::from(name.as_str()))
         );
-        let made = ledger.get(&name).copied().unwrap_or_default();
+        let nothing = Made::default();
+        let made = ledger.get(&name).unwrap_or(&nothing);
         let attempts = row["attempts"].as_u64().unwrap_or_default();
         counts.rows += 1;
         counts.sent_again += u64::from(attempts > 1);
+        // Only a fresh password changes a row for a second time; a probe may set the same one once more.
+        let most = if campaign.settle == Settle::Reissue {
+            attempts
+        } else {
+            1
+        };
+        assert!(
+            made.passwords.len() as u64 <= most,
+            "{name} was changed more often than that: {made:?}, {row}"
+        );
+        if campaign.settle == Settle::Leave {
+            assert!(made.times <= 1, "{name} was sent again: {made:?}, {row}");
+        }
         match row["outcome"].as_str() {
             Some("applied") => {
                 counts.applied += 1;
-                // With `resolve` the probe at Zoom is the same password again, which it takes once only.
-                let most = if campaign.settle == Settle::Reissue {
-                    attempts
-                } else {
-                    1
-                };
+                assert!(made.times > 0, "{name} is applied and was never made: {row}");
+            }
+            Some("not_applied") if campaign.setting.is_slow() => {
+                counts.not_applied += 1;
                 assert!(
-                    (1..=most).contains(&made),
-                    "{name} is applied and was made {made} times: {row}"
+                    made.times == 0,
+                    "{name} is not applied and was made: {made:?}, {row}"
                 );
             }
             Some("unknown") => {
                 counts.unknown += 1;
-                counts.unknown_but_made += u64::from(made > 0);
-                assert!(made <= attempts, "{name} was made {made} times: {row}");
+                counts.unknown_but_made += u64::from(made.times > 0);
             }
             _ => panic!("no fault was injected, and yet: {row}"),
         }
@@ -88,39 +102,46 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
     counts
 }
 
+/// What was really done about one user.
+#[derive(Debug, Default)]
+struct Made {
+    times: u64,
+    /// By their fingerprints.
+    passwords: BTreeSet<String>,
+}
+
 fn secrets(world: &World, counts: &mut Counts, rows: &[Value]) {
-    let mut current = BTreeSet::new();
+    let mut known = BTreeSet::new();
     let mut candidates: BTreeMap<String, Vec<bool>> = BTreeMap::new();
     for secret in opened(world) {
         let state = secret["state"].as_str().unwrap_or_default().to_owned();
         let name = secret["user"].as_str().unwrap_or_default().to_owned();
-        let password = secret["new_password"].as_str().unwrap_or_default();
-        let accepted = world.sandbox.accepts(Provider::Zoom, &name, password);
+        let holds = world.accepts(&name, secret["new_password"].as_str().unwrap_or_default());
         match state.as_str() {
             "current" => {
-                assert!(accepted, "{name}: the current password is not accepted");
-                assert!(current.insert(name), "one current password for each");
+                assert!(holds, "{name}: the current password is not accepted");
+                assert!(known.insert(name), "one current password for each");
             }
-            "candidate" => candidates.entry(name).or_default().push(accepted),
+            "candidate" => candidates.entry(name).or_default().push(holds),
             "unknown" => {}
-            _ => assert!(!accepted, "{name}: a password that is {state} is accepted"),
+            _ => assert!(!holds, "{name}: a password holds that is {state}"),
         }
         *counts.secrets.entry(state).or_default() += 1;
     }
-    for (name, accepted) in &candidates {
-        assert!(accepted.len() > 1, "{name} has one candidate");
-        let holding = accepted.iter().filter(|accepted| **accepted).count();
+    for (name, holds) in &candidates {
+        assert!(holds.len() > 1, "{name} has one candidate");
+        let holding = holds.iter().filter(|holds| **holds).count();
         assert_eq!(holding, 1, "{name}: one candidate holds");
-        assert!(current.insert(name.clone()), "{name} has a current password too");
+        assert!(known.insert(name.clone()), "{name} has a current password too");
     }
     for row in rows.iter().filter(|row| row["outcome"] == "applied") {
         let name = row["user"].as_str().unwrap_or_default();
         assert!(
-            current.contains(name),
-            "{name} is applied and has no current password"
+            known.contains(name),
+            "{name} is applied, and no current password and no candidate holds"
         );
     }
-    assert_eq!(u64::try_from(current.len()).unwrap_or_default(), counts.applied);
+    assert_eq!(known.len() as u64, counts.applied);
 }
 
 /// Every password of the file, with what it is worth.
@@ -149,9 +170,10 @@ fn csv(world: &World, rows: &[Value]) {
     for row in rows {
         let line = lines.next().unwrap_or_default();
         let start = format!(
-            "{},{},zoom,{},",
+            "{},{},{},{},",
             row["line"],
             row["user"].as_str().unwrap_or_default(),
+            world.provider(),
             row["outcome"].as_str().unwrap_or_default()
         );
         assert!(line.starts_with(&start), "{line}");
@@ -169,6 +191,7 @@ impl fmt::Display for Counts {
             rows,
             killed,
             applied,
+            not_applied,
             unknown,
             unknown_but_made,
             sent_again,
@@ -178,7 +201,7 @@ impl fmt::Display for Counts {
         writeln!(f, "killed under way {killed} times")?;
         writeln!(
             f,
-            "{rows} rows: {applied} applied, {unknown} unknown, of which the sandbox made {unknown_but_made}; \
+            "{rows} rows: {applied} applied, {not_applied} not applied, {unknown} unknown, of which the sandbox made {unknown_but_made}; \
              {sent_again} sent more than once"
         )?;
         writeln!(f, "{ledger} changes in the sandbox's ledger")?;

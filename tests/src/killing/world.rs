@@ -1,20 +1,29 @@
 //! A sandbox in this process, and the binary beside it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use repass_sandbox::{Options, Sandbox};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use repass_sandbox::{Action, Fault, Matching, Options, Provider, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Campaign, Settle};
+use super::{Campaign, Setting, Settle};
 
 /// What opens the file of secrets.
 const PASSPHRASE: &str = "campaign-passphrase-5521";
 const TOKEN: &str = "campaign-token-7204";
+/// How long an attempt may take at a slow provider.
+const ATTEMPT: Duration = Duration::from_millis(700);
+/// By when a slow provider has made every change, counted from its request.
+pub(super) const LATEST: Duration = Duration::from_secs(2);
+/// For how long repass takes a change at a slow provider to be in flight: longer than it is, on a busy machine too.
+const IN_FLIGHT: Duration = Duration::from_secs(4);
 
 pub(super) struct World {
     pub(super) sandbox: Sandbox,
@@ -46,17 +55,86 @@ impl World {
             folder,
             _runtime: runtime,
         };
-        let config = format!(
-            "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
-             auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
-            world.sandbox.zoom_base_url()
-        );
-        world.private("repass.toml", &config);
+        world.private("repass.toml", &world.config());
+        if campaign.setting.is_slow() {
+            world.slow_down();
+        }
         world.private("token", TOKEN);
         world.private("passphrase", PASSPHRASE);
-        let rows: Vec<String> = (1..=campaign.users).map(user).collect();
+        let rows: Vec<String> = (1..=campaign.users).map(|n| world.user(n)).collect();
         world.private("users.csv", &format!("user\n{}\n", rows.join("\n")));
         world
+    }
+
+    fn config(&self) -> String {
+        let kind = match self.campaign.setting {
+            Setting::Zoom | Setting::SlowZoom => {
+                let url = self.sandbox.zoom_base_url();
+                format!("kind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{url}\"\n")
+            }
+            Setting::SlowPortal => {
+                let url = self.sandbox.identity_base_url();
+                format!("kind = \"identity\"\nbase_url = \"{url}\"\n")
+            }
+        };
+        let mut config = format!("[providers.{}]\n{kind}", self.provider());
+        config.push_str("auth = { kind = \"bearer\", token = { file = \"token\" } }\n");
+        if self.campaign.setting.is_slow() {
+            let _ = writeln!(config, "attempt_timeout = \"{}ms\"", ATTEMPT.as_millis());
+        }
+        config
+    }
+
+    /// A third of the users are changed late, whether or not the client still waits.
+    fn slow_down(&self) {
+        let mut random = StdRng::seed_from_u64(self.campaign.seed);
+        for number in 1..=self.campaign.users {
+            if !random.random_ratio(1, 3) {
+                continue;
+            }
+            let latest = LATEST.as_millis().try_into().unwrap_or(u64::MAX);
+            let action = Action {
+                delay_ms: random.random_range(1..latest),
+                detach: true,
+                ..Action::default()
+            };
+            let matching = Matching {
+                provider: Some(self.at()),
+                user: Some(self.user(number)),
+                // Sometimes the next sending or probe too.
+                times: random.random_range(1..3),
+                ..Matching::default()
+            };
+            let armed = self.sandbox.inject(Fault { matching, action });
+            armed.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    fn at(&self) -> Provider {
+        match self.campaign.setting {
+            Setting::Zoom | Setting::SlowZoom => Provider::Zoom,
+            Setting::SlowPortal => Provider::Identity,
+        }
+    }
+
+    /// How the provider is called.
+    pub(super) fn provider(&self) -> &'static str {
+        match self.at() {
+            Provider::Zoom => "zoom",
+            Provider::Identity => "portal",
+        }
+    }
+
+    /// The user on row `n`.
+    pub(super) fn user(&self, n: u32) -> String {
+        match self.at() {
+            Provider::Zoom => format!("user{n:06}@example.com"),
+            Provider::Identity => format!("00000000-0000-4000-8000-{n:012}"),
+        }
+    }
+
+    pub(super) fn accepts(&self, user: &str, password: &str) -> bool {
+        self.sandbox.accepts(self.at(), user, password)
     }
 
     /// Begins the run, or goes on with it.
@@ -75,6 +153,13 @@ impl World {
             let _ = fs::remove_dir_all(self.path("run"));
             arguments.extend(["run", "users.csv", "--generate", "--run", "run"]);
             arguments.extend(["--secrets-out", "secrets.age", "--passphrase-file", "passphrase"]);
+            match self.campaign.settle {
+                _ if !self.campaign.setting.is_slow() => {}
+                Settle::Leave => {}
+                // The moment in which an attempt times out is the worst one to settle it.
+                Settle::Resolve => arguments.push("--resolve"),
+                Settle::Reissue => arguments.push("--reissue"),
+            }
         }
         let mut command = self.command(&arguments);
         command
@@ -137,12 +222,17 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let in_flight = if self.campaign.setting.is_slow() {
+            IN_FLIGHT
+        } else {
+            Duration::from_millis(200)
+        };
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
             .env_clear()
             // So that a fresh password need not wait for a minute each time.
-            .env("REPASS_TEST_IN_FLIGHT_MS", "200")
+            .env("REPASS_TEST_IN_FLIGHT_MS", in_flight.as_millis().to_string())
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
@@ -160,9 +250,4 @@ impl World {
         let written = fs::write(&path, text).and_then(|()| fs::set_permissions(&path, mode));
         written.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-}
-
-/// The user on row `n`.
-pub(super) fn user(n: u32) -> String {
-    format!("user{n:06}@example.com")
 }
