@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use repass_sandbox::{Options, Provider};
@@ -411,7 +412,39 @@ fn the_sealed_passwords_are_those_that_hold() {
         assert_eq!((cells[1], cells[4]), (user.as_str(), "current"));
         assert!(world.accepts(Provider::Zoom, &user, cells[5]));
     }
+    let secrets = [
+        "bulk",
+        "secrets",
+        "s.age",
+        "--passphrase-file",
+        "passphrase",
+        "--run",
+        "run",
+        "--current",
+    ];
+    fs::write(world.path("out.csv"), "public").unwrap();
+    let written = world.run(&[&secrets[..], &["--out", "out.csv"]].concat(), "");
+    assert_eq!((written.code, written.stdout.as_str()), (0, ""), "{written:?}");
+    assert_eq!(fs::read_to_string(world.path("out.csv")).unwrap(), opened.stdout);
+    let mode = fs::metadata(world.path("out.csv")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let written = world.run(&[&secrets[..], &["--out", "out.json", "--json"]].concat(), "");
+    assert_eq!(crate::world::json(&written)["file"], "out.json");
+    assert_eq!(
+        fs::read_to_string(world.path("out.json"))
+            .unwrap()
+            .lines()
+            .count(),
+        3
+    );
     world.secret("passphrase", "wrong horse");
+    let wrong = world.run(&[&secrets[..], &["--out", "out.csv"]].concat(), "");
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert_eq!(
+        fs::read_to_string(world.path("out.csv")).unwrap(),
+        opened.stdout,
+        "it is as it was"
+    );
     let wrong = world.run(
         &["bulk", "secrets", "s.age", "--passphrase-file", "passphrase"],
         "",

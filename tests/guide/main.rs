@@ -7,6 +7,7 @@
 mod commands;
 mod configuration;
 mod dependencies;
+mod faults;
 mod links;
 mod pages;
 mod questions;

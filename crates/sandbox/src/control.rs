@@ -43,6 +43,21 @@ struct Advance {
     advance_seconds: u64,
 }
 
+/// What there is, for somebody who asks.
+const ROUTES: [&str; 11] = [
+    "GET /_sandbox/ledger",
+    "POST /_sandbox/verify",
+    "GET /_sandbox/requests",
+    "GET /_sandbox/faults",
+    "POST /_sandbox/faults",
+    "DELETE /_sandbox/faults",
+    "POST /_sandbox/connections",
+    "POST /_sandbox/revoke-tokens",
+    "POST /_sandbox/clock",
+    "POST /_sandbox/reset",
+    "GET /_sandbox/",
+];
+
 /// Answers a request. No token is asked for: the sandbox holds nothing but inventions.
 pub(crate) fn answer(shared: &Shared, request: &Received) -> Reply {
     handle(shared, request)
@@ -97,13 +112,14 @@ fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
             shared.clock.advance(advance_seconds);
             Ok(reply::json(StatusCode::OK, &json!({"now": shared.clock.now()})))
         }
+        (&Method::GET, [] | [""]) => Ok(reply::json(StatusCode::OK, &json!({ "routes": ROUTES }))),
         (&Method::POST, ["reset"]) => {
             shared.reset();
             Ok(reply::empty(StatusCode::NO_CONTENT))
         }
         _ => Ok(reply::json(
             StatusCode::NOT_FOUND,
-            &json!({"error": "no such control route"}),
+            &json!({"error": "no such control route", "routes": ROUTES}),
         )),
     }
 }

@@ -216,3 +216,22 @@ async fn numbered_users_exist_up_to_their_count() {
     );
     assert_eq!(numbered_password(999_999), "Start-999-999");
 }
+
+#[tokio::test]
+async fn the_control_routes_list_themselves() {
+    let sandbox = start(Options::default()).await;
+    for path in ["/_sandbox", "/_sandbox/"] {
+        let answer = get(&sandbox, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let listed: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let routes = listed["routes"].as_array().unwrap();
+        let reads = routes
+            .iter()
+            .filter_map(|route| route.as_str()?.strip_prefix("GET "));
+        for route in reads {
+            assert_eq!(get(&sandbox, route).await.status, 200, "{route}");
+        }
+    }
+    let unknown = get(&sandbox, "/_sandbox/nothing").await;
+    assert_eq!(unknown.status, 404);
+}

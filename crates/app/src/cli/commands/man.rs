@@ -255,8 +255,8 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "repass-bulk-secrets",
-        "The passwords that are set now, piped to a program:",
-        "repass bulk secrets new.age --identity key.txt --run breach --current | hand-out",
+        "The passwords that are set now, in a file that only its owner can read:",
+        "repass bulk secrets new.age --identity key.txt --run breach --current --out passwords.csv",
     ),
     ("repass-providers", "As JSON:", "repass providers --json"),
     ("repass-doctor", "Of one provider:", "repass -p zoom doctor"),

@@ -1,7 +1,7 @@
 //! `repass bulk secrets`: the new passwords, for whoever has the key.
 
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use repass_bulk::{Opened, Problem, SecretState, States};
 use secrecy::ExposeSecret as _;
@@ -13,6 +13,7 @@ use super::sealing::Opening;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::output::{self, Output};
+use crate::cli::private_file::PrivateFile;
 use crate::cli::stop::Stop;
 
 /// The passwords of a file of secrets.
@@ -35,6 +36,9 @@ pub(in crate::cli) struct Args {
     /// Print them even if standard output is a terminal
     #[arg(long)]
     print: bool,
+    /// Write them to a file that only its owner can read, in place of one that exists
+    #[arg(long, value_name = "FILE", conflicts_with = "print")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -50,9 +54,10 @@ struct Line<'a> {
 }
 
 pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
-    if std::io::stdout().is_terminal() && !args.print {
+    if args.out.is_none() && io::stdout().is_terminal() && !args.print {
         return Err(Stop::usage(
-            "the passwords would be shown on the terminal; send them to a file or a program, or give --print to see them",
+            "the passwords would be shown on the terminal; give --out FILE to write them to a file, send them to a \
+             program, or give --print to see them",
         ));
     }
     let key = args.opening.key(global).await?.ok_or_else(|| {
@@ -60,18 +65,25 @@ pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result
     })?;
     let states = args.run.as_deref().map(States::of).transpose()?;
     let (file, json, only_current) = (args.file.clone(), output.json, args.current);
+    let out = args.out.clone();
     let cut = blocking(move || {
+        let mut out = out.map(Out::create).transpose()?;
+        let mut print = |text: &[u8]| match &mut out {
+            Some(out) => out.write(text),
+            None => print(text),
+        };
         if !json {
             let state = if states.is_some() { "state," } else { "" };
             print(format!("line,user,provider,attempt,{state}new_password\n").as_bytes())?;
         }
-        repass_bulk::open(&file, &key, |opened| {
+        let cut = repass_bulk::open(&file, &key, |opened| {
             let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
             if only_current && state != Some(SecretState::Current) {
                 return Ok(());
             }
             print(&text(&opened, state, json))
-        })
+        })?;
+        out.map_or(Ok(cut), |out| out.finish().map(|()| cut))
     })
     .await?;
     if cut > 0 {
@@ -79,7 +91,41 @@ pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result
             "{cut} batches were cut off when repass was stopped; nothing of them was sent"
         ));
     }
+    match &args.out {
+        Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
+        Some(file) => output.note(&format!("wrote {}; only its owner can read it", file.display())),
+        None => {}
+    }
     Ok(Exit::Ok)
+}
+
+/// The file that is written instead of standard output. Until it is whole, nothing has its name.
+struct Out {
+    path: PathBuf,
+    file: PrivateFile,
+}
+
+impl Out {
+    fn create(path: PathBuf) -> Result<Self, Problem> {
+        match PrivateFile::replace(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(unwritten(&path, &error)),
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), Problem> {
+        let written = self.file.write_all(text);
+        written.map_err(|error| unwritten(&self.path, &error))
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        let finished = self.file.finish();
+        finished.map_err(|error| unwritten(&self.path, &error))
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Problem {
+    Problem::Usage(format!("cannot write {}: {error}", path.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
