@@ -5,6 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::unseen::Unseen;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize as _;
 
@@ -13,9 +16,11 @@ use crate::text::{self, FromText};
 /// A user as the provider names them: an e-mail address, a GUID, an opaque id.
 ///
 /// It always stands for exactly one URL path segment. What could leave the segment or be read
-/// twice on the way (`/`, `\`, `%`, `?`, `#`, `;`, `.` and `..`, white space, control characters) is
-/// refused rather than encoded, because proxies and servers disagree about decoding it again.
-/// Everything else, non-ASCII included, is percent-encoded by the transport.
+/// twice on the way (`/`, `\`, `%`, `?`, `#`, `;`, `.` and `..`, white space, control characters, and
+/// what a server that normalises would turn into one of them) is refused rather than encoded,
+/// because proxies and servers disagree about decoding it again. So is what cannot be seen, such as
+/// a zero-width space, because an id with it looks like another. Everything else, non-ASCII
+/// included, is percent-encoded by the transport.
 ///
 /// It is personal data: `Debug` is redacted and there is no `Display`. Zoom reads the id `me` as
 /// the caller's own account, so `me` is sent only if it is given here; nothing defaults to it.
@@ -47,15 +52,10 @@ impl UserId {
         if id.len() > Self::MAX_BYTES {
             return Err(InvalidUserId::TooLong { bytes: id.len() });
         }
-        if matches!(id, "." | "..") {
+        if is_dot_segment(id) {
             return Err(InvalidUserId::DotSegment);
         }
-        let unsafe_in_a_path = |c: char| {
-            c.is_control()
-                || c.is_whitespace()
-                || matches!(c, '/' | '\\' | '%' | '?' | '#' | ';' | '\u{feff}')
-        };
-        if let Some((index, character)) = id.chars().enumerate().find(|(_, c)| unsafe_in_a_path(*c)) {
+        if let Some((index, character)) = id.chars().enumerate().find(|(_, c)| is_refused(*c)) {
             return Err(InvalidUserId::Character {
                 character,
                 position: index + 1,
@@ -72,6 +72,30 @@ impl UserId {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+// To a server that normalises, `．．` and `‥` are `..` too.
+fn is_dot_segment(id: &str) -> bool {
+    let mut normalised = id.nfkc();
+    let dots = normalised.by_ref().take(3).collect::<String>();
+    matches!(dots.as_str(), "." | "..")
+}
+
+fn is_refused(c: char) -> bool {
+    let splits_a_path = |c| matches!(c, '/' | '\\' | '%' | '?' | '#' | ';');
+    // Those that NFKC leaves as they are but other foldings, such as the best fit of Windows, do not.
+    let looks_like_a_slash = matches!(
+        c,
+        '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{29f5}' | '\u{29f8}' | '\u{29f9}'
+    );
+    c.is_whitespace()
+        || looks_like_a_slash
+        || Unseen::of(c).is_some()
+        || if c.is_ascii() {
+            splits_a_path(c)
+        } else {
+            std::iter::once(c).nfkc().any(splits_a_path)
+        }
 }
 
 impl FromStr for UserId {
@@ -243,6 +267,77 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_is_refused_with_its_place() {
+        // Every format character there is, and what else has no shape of its own.
+        for c in ('\u{80}'..=char::MAX).filter(|c| Unseen::of(*c).is_some()) {
+            assert_eq!(
+                UserId::new(&format!("b{c}b@example.com")).unwrap_err(),
+                InvalidUserId::Character {
+                    character: c,
+                    position: 2
+                }
+            );
+        }
+        for (c, shown) in [
+            ('\u{200b}', "\\u{200b}"),
+            ('\u{202e}', "\\u{202e}"),
+            ('\u{ad}', "\\u{ad}"),
+            ('\u{2060}', "\\u{2060}"),
+            ('\u{e0041}', "\\u{e0041}"),
+            ('\u{a0}', "\\u{a0}"),
+        ] {
+            let text = UserId::new(&format!("bob{c}@example.com"))
+                .unwrap_err()
+                .to_string();
+            assert_eq!(
+                text,
+                format!("the user id holds `{shown}` at character 4, which is not allowed there")
+            );
+        }
+    }
+
+    #[test]
+    fn what_normalises_to_a_path_is_refused() {
+        for id in [
+            "a\u{ff0f}b",
+            "a\u{2215}b",
+            "a\u{2044}b",
+            "a\u{29f8}b",
+            "a\u{ff3c}b",
+            "a\u{fe68}b",
+            "a\u{2216}b",
+            "a\u{ff05}b",
+            "a\u{fe6a}b",
+            "a\u{ff1f}b",
+            "a\u{ff03}b",
+            "a\u{fe5f}b",
+            "a\u{ff1b}b",
+            "a\u{37e}b",
+            "a\u{2100}b",
+            "a\u{2105}b",
+            "a\u{2047}b",
+            "a\u{2049}b",
+            "\u{ff0e}\u{ff0e}\u{ff0f}x",
+        ] {
+            assert!(
+                matches!(UserId::new(id).unwrap_err(), InvalidUserId::Character { .. }),
+                "{id:?}"
+            );
+        }
+        for id in [
+            ".",
+            "..",
+            "\u{ff0e}",
+            "\u{ff0e}\u{ff0e}",
+            "\u{2024}.",
+            "\u{2025}",
+            "\u{fe52}\u{ff0e}",
+        ] {
+            assert_eq!(UserId::new(id).unwrap_err(), InvalidUserId::DotSegment, "{id:?}");
+        }
+    }
+
+    #[test]
     fn an_error_is_one_line_and_free_of_control_characters() {
         let text = UserId::new("a\u{1b}[31m").unwrap_err().to_string();
         assert!(
@@ -259,6 +354,10 @@ mod tests {
             "o'hara@example.com",
             "用户@例子.公司",
             "a..b",
+            "...",
+            "jürgen.größe@straße.example",
+            "ｆｕｌｌ@例え.jp",
+            "e\u{301}ve@example.com",
         ] {
             assert_eq!(UserId::new(id).unwrap().expose(), id);
         }

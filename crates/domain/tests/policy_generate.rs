@@ -26,6 +26,44 @@ fn generated(count: usize, policies: &Policies) -> (BTreeSet<char>, BTreeSet<usi
     (characters, lengths)
 }
 
+#[test]
+fn a_generated_password_begins_with_a_letter() {
+    let first = |policy: &PasswordPolicy| -> BTreeSet<char> {
+        let policies = Policies::from(policy.clone());
+        let firsts = policies.passwords().take(2000).map(|password| {
+            let password = password.unwrap();
+            assert_eq!(policies.check(&password), []);
+            password.expose_secret().chars().next().unwrap()
+        });
+        firsts.collect()
+    };
+    for preset in Preset::ALL {
+        let found = first(&preset.into());
+        // Each of them, so that none is favoured.
+        assert!(
+            found.len() == 52 && found.iter().all(char::is_ascii_alphabetic),
+            "{found:?}"
+        );
+    }
+    let of = |alphabet: &str| PasswordPolicy::builder().alphabet(alphabet).length(12);
+    for (alphabet, expected) in [
+        ("ab12=-", "ab"),
+        ("0123=+", "0123"),
+        ("!#=+-@", "!#"),
+        ("=+-@", "+-=@"),
+    ] {
+        let policy = of(alphabet).build().unwrap();
+        assert_eq!(first(&policy).into_iter().collect::<String>(), {
+            let mut sorted: Vec<char> = expected.chars().collect();
+            sorted.sort_unstable();
+            sorted.into_iter().collect::<String>()
+        });
+    }
+    // The rules come first.
+    let digit = PasswordPolicy::builder().exact([Rule::Digit, Rule::MaxLength(1)]);
+    assert!(first(&digit.build().unwrap()).iter().all(char::is_ascii_digit));
+}
+
 fn assert_whole_space(preset: Preset) {
     let (characters, lengths) = generated(100_000, &PasswordPolicy::from(preset).into());
     let count = |class: fn(&char) -> bool| characters.iter().copied().filter(class).count();

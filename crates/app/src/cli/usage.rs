@@ -39,7 +39,7 @@ pub(super) fn answer(error: &Error, words: impl Iterator<Item = OsString>) -> Ex
             if is_resolve { Exit::Unknown } else { Exit::Usage }
         }
         _ => {
-            let stop = Stop::usage(line(error));
+            let stop = Stop::usage(line(error, &words));
             let stop = if is_resolve { stop.unprobed() } else { stop };
             Output { json, quiet: false }.stop(&stop)
         }
@@ -64,7 +64,7 @@ fn means_a_password(option: &str) -> bool {
     last.is_some_and(|last| words.contains(&&*last.to_lowercase()))
 }
 
-fn line(error: &Error) -> String {
+fn line(error: &Error, words: &[OsString]) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
@@ -81,7 +81,7 @@ fn line(error: &Error) -> String {
         }
         ErrorKind::UnknownArgument => {
             let hint = match text(ContextKind::SuggestedArg) {
-                "" => String::new(),
+                "" => BEHIND_DASHES.to_owned(),
                 suggested => format!("; did you mean `{suggested}`?"),
             };
             format!("unknown option `{}`{hint}", name.escape_debug())
@@ -108,8 +108,20 @@ fn line(error: &Error) -> String {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             "a command is missing; `repass --help` lists the commands".to_owned()
         }
+        // `-pXYZ` is the option -p with its value.
+        ErrorKind::MissingRequiredArgument if words.iter().any(is_clustered) => {
+            format!("{}{BEHIND_DASHES}", first_sentence(&error.to_string()))
+        }
         _ => first_sentence(&error.to_string()),
     }
+}
+
+const BEHIND_DASHES: &str = "; if a user id is meant, which begins with `-`, put `--` before it";
+
+// More than one letter behind one hyphen.
+fn is_clustered(word: &OsString) -> bool {
+    let bytes = word.as_encoded_bytes();
+    bytes.len() > 2 && bytes[0] == b'-' && bytes[1] != b'-'
 }
 
 // What clap prints, without its usage and hints, on one line.
@@ -126,7 +138,8 @@ mod tests {
     use super::*;
 
     fn refusal(words: &[&str]) -> String {
-        line(&Args::try_parse_from(words).unwrap_err())
+        let typed: Vec<OsString> = words.iter().map(OsString::from).collect();
+        line(&Args::try_parse_from(words).unwrap_err(), &typed)
     }
 
     #[test]
@@ -197,6 +210,21 @@ mod tests {
             refusal(&["repass", "frob\u{1b}icate"]),
             "unknown command `frob\\u{1b}icate`; `repass --help` lists the commands"
         );
+    }
+
+    #[test]
+    fn a_user_id_that_looks_like_an_option_is_sent_behind_dashes() {
+        for words in [
+            &["repass", "reset", "-OYHaGfRQSaQ"][..],
+            &["repass", "reset", "-vOYHaGfRQSaQ"],
+            &["repass", "change", "--YHaGfRQSaQ"],
+            &["repass", "reset", "-pYHaGfRQSaQ"],
+        ] {
+            let line = refusal(words);
+            assert!(line.ends_with("put `--` before it"), "{line}");
+        }
+        assert!(Args::try_parse_from(["repass", "reset", "--", "-OYHaGfRQSaQ"]).is_ok());
+        assert!(!refusal(&["repass", "reset"]).contains("put `--`"));
     }
 
     #[test]

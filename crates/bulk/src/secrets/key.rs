@@ -45,7 +45,7 @@ impl Recipients {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn in_file(text: &str) -> Result<Self, Problem> {
-        let lines = text.lines().map(str::trim);
+        let lines = without_byte_order_mark(text).lines().map(str::trim);
         Self::new(lines.filter(|line| !line.is_empty() && !line.starts_with('#')))
     }
 
@@ -78,13 +78,37 @@ fn one(text: &str) -> Result<x25519::Recipient, String> {
                 .to_owned(),
         );
     }
-    text.parse().map_err(|_| {
-        format!(
-            "`{}` is no age recipient: it starts with age1 and has a check sum, so a typing error shows",
-            shown(text)
-        )
-    })
+    text.parse()
+        .map_err(|_| format!("`{}` {}", shown(text), why_no_recipient(text)))
 }
+
+fn why_no_recipient(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    if text.contains([',', ';']) || (lower.starts_with("age1") && text.contains(char::is_whitespace)) {
+        return "is more than one recipient; give --recipient once for each".to_owned();
+    }
+    if SSH_KINDS.iter().any(|kind| lower.starts_with(kind)) {
+        return format!("is an ssh key, which repass does not encrypt to; {MAKE_A_KEY}");
+    }
+    if lower.starts_with("age-plugin-") {
+        return format!("is the identity of an age plugin, which repass does not support; {MAKE_A_KEY}");
+    }
+    // The data of a plain recipient has no `1`, which stands behind a plugin's name.
+    let plugin = lower.strip_prefix("age1").and_then(|rest| rest.rsplit_once('1'));
+    if let Some((plugin, _)) = plugin {
+        return format!(
+            "is a recipient of the age plugin {plugin}, which repass does not support; {MAKE_A_KEY}"
+        );
+    }
+    if lower.starts_with("-----begin ") || lower.contains("pgp") {
+        return format!("is no key of age; {MAKE_A_KEY}");
+    }
+    "is no age recipient: it starts with age1 and has a check sum, so a typing error shows".to_owned()
+}
+
+const SSH_KINDS: [&str; 4] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
+
+const MAKE_A_KEY: &str = "make a key by `age-keygen -o key.txt` and give its public key, age1…";
 
 fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
@@ -102,17 +126,37 @@ pub enum Key {
 pub struct Identities(pub(super) Vec<x25519::Identity>);
 
 impl Key {
-    /// The secret keys in the text of an identity file, as `age-keygen` makes it.
+    /// The secret keys in an identity file, as `age-keygen` makes it.
     ///
     /// # Errors
-    /// There is none in it, or a line is none. Quotes nothing of it.
+    /// There is none in it, or a line is none; says what it is instead. Quotes nothing of it.
+    pub fn in_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        if text.starts_with(b"age-encryption.org/") || text.trim_ascii_start().starts_with(b"-----BEGIN AGE ")
+        {
+            return Err(Problem::usage(
+                "is protected by a passphrase, which repass does not ask for; decrypt it by `age -d` into a file in \
+                 memory (/dev/shm) that only you can read, give that one, and remove it afterwards",
+            ));
+        }
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(Problem::usage("is UTF-16; save it as UTF-8"));
+        }
+        let text = std::str::from_utf8(text).map_err(|_| Problem::usage("is not valid UTF-8"))?;
+        Self::in_file(text)
+    }
+
+    /// As [`in_bytes`](Self::in_bytes), of its text.
+    ///
+    /// # Errors
+    /// As there.
     pub fn in_file(text: &str) -> Result<Self, Problem> {
-        let lines = text.lines().map(str::trim).enumerate();
+        let lines = without_byte_order_mark(text).lines().map(str::trim).enumerate();
         let kept = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         let keys: Result<Vec<_>, Problem> = kept
             .map(|(index, line)| {
                 line.parse::<x25519::Identity>()
-                    .map_err(|_| Problem::usage(format!("line {} is no secret key of age", index + 1)))
+                    .map_err(|_| Problem::usage(format!("line {} {}", index + 1, why_no_identity(line))))
             })
             .collect();
         let keys = keys?;
@@ -121,6 +165,31 @@ impl Key {
         }
         Ok(Self::Identities(Identities(keys)))
     }
+}
+
+// A constant text each, so that nothing of a key is in it.
+fn why_no_identity(line: &str) -> &'static str {
+    let starts = |start: &str| {
+        line.get(..start.len())
+            .is_some_and(|it| it.eq_ignore_ascii_case(start))
+    };
+    if starts("AGE-PLUGIN-") {
+        "is the identity of an age plugin, which repass does not support; give the key that `age-keygen` made"
+    } else if starts("AGE-SECRET-KEY-PQ-") {
+        "is a post-quantum key of age, which repass does not support; give the key that `age-keygen` made"
+    } else if starts("age1") {
+        "is a public key; give the file of the secret key, AGE-SECRET-KEY-1…"
+    } else if starts("-----BEGIN OPENSSH ") || (starts("-----BEGIN ") && line.contains("PRIVATE KEY")) {
+        "is a private key of ssh, which repass does not support; give the key that `age-keygen` made"
+    } else if SSH_KINDS.into_iter().any(starts) {
+        "is a public key of ssh; give the key that `age-keygen` made"
+    } else {
+        "is no secret key of age"
+    }
+}
+
+fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 impl fmt::Debug for Key {

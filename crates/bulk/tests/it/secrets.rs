@@ -3,6 +3,7 @@
 use std::fs;
 
 use repass_bulk::{Key, Passwords, Recipients, Run, SecretState, SecretsTo, Stopped, Terms};
+use secrecy::ExposeSecret as _;
 
 use crate::world::{World, controls};
 
@@ -104,6 +105,84 @@ fn a_typing_error_in_a_recipient_shows_and_a_secret_key_is_not_repeated() {
     assert!(Recipients::in_file(&format!("# me\n{public}\n")).is_ok());
     assert!(Key::in_file("# nothing\n").is_err());
     assert!(!Key::in_file("canary").unwrap_err().to_string().contains("canary"));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a key that the test has made up")]
+fn keys_of_other_kinds_are_named_with_what_to_do() {
+    let public = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    for (text, what) in [
+        (
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@here".to_owned(),
+            "is an ssh key",
+        ),
+        ("ecdsa-sha2-nistp256 AAAA".to_owned(), "is an ssh key"),
+        (
+            "age1yubikey1q2w7u3vpya839jxxuq8g0sedh3d740d4xvn639sqhr95ejj8vu3hyfumptt".to_owned(),
+            "is a recipient of the age plugin yubikey",
+        ),
+        (
+            "age1fido2-hmac1qqqqqqqq".to_owned(),
+            "is a recipient of the age plugin fido2-hmac",
+        ),
+        (
+            "AGE-PLUGIN-YUBIKEY-1QQQ".to_owned(),
+            "is the identity of an age plugin",
+        ),
+        (format!("{public},{public}"), "is more than one recipient"),
+        (format!("{public} {public}"), "is more than one recipient"),
+        (
+            "-----BEGIN PGP PUBLIC KEY BLOCK-----".to_owned(),
+            "is no key of age",
+        ),
+    ] {
+        let problem = Recipients::new([&text]).unwrap_err().to_string();
+        assert!(problem.contains(what), "{problem}");
+        assert!(
+            problem.contains("age-keygen") || problem.contains("--recipient once"),
+            "{problem}"
+        );
+    }
+    assert!(Recipients::in_file(&format!("\u{feff}# me\r\n{public}\r\n")).is_ok());
+    for (text, what) in [
+        (
+            "# me\nAGE-PLUGIN-YUBIKEY-1CANARY",
+            "line 2 is the identity of an age plugin",
+        ),
+        ("AGE-SECRET-KEY-PQ-1CANARY", "line 1 is a post-quantum key"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n",
+            "line 1 is a private key of ssh",
+        ),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\ncanary\n",
+            "line 1 is a private key of ssh",
+        ),
+        ("ssh-ed25519 canary", "line 1 is a public key of ssh"),
+        (public, "line 1 is a public key; give the file of the secret key"),
+        (
+            "age-encryption.org/v1\n-> scrypt canary",
+            "is protected by a passphrase",
+        ),
+        (
+            "-----BEGIN AGE ENCRYPTED FILE-----\ncanary",
+            "is protected by a passphrase",
+        ),
+    ] {
+        let problem = Key::in_bytes(text.as_bytes()).unwrap_err().to_string();
+        assert!(
+            problem.starts_with(what) && !problem.to_lowercase().contains("canary"),
+            "{problem}"
+        );
+    }
+    let binary = Key::in_bytes(b"age-encryption.org/v1\n-> scrypt x\n\xff\xfe").unwrap_err();
+    assert!(
+        binary.to_string().starts_with("is protected by a passphrase"),
+        "{binary}"
+    );
+    let key = age::x25519::Identity::generate().to_string();
+    let text = format!("\u{feff}# created\r\n{}\r\n", key.expose_secret());
+    assert!(Key::in_bytes(text.as_bytes()).is_ok());
 }
 
 #[test]

@@ -36,7 +36,8 @@ impl<'a, R: TryRng> Candidates<'a, R> {
 
     /// A password of the space that meets the policies.
     ///
-    /// Every text of the space is drawn with the same chance, and one that breaks a rule is thrown
+    /// Every text of the space is drawn with the same chance: the first character of those that may be first, the
+    /// others of the whole alphabet. One that breaks a rule is thrown
     /// away whole and drawn anew. So those that are left keep equal chances: they are uniform over
     /// what the rules allow. Mending a text, or placing one character of each kind first, would not be.
     pub(super) fn password(&mut self, policies: &[&PolicyBuilder]) -> Result<Password, R::Error> {
@@ -53,8 +54,14 @@ impl<'a, R: TryRng> Candidates<'a, R> {
 
     pub(super) fn next(&mut self) -> Result<&str, R::Error> {
         self.text.clear();
-        while self.text.len() < self.space.length {
-            let c = self.character()?;
+        let space = self.space;
+        while self.text.len() < space.length {
+            let from = if self.text.is_empty() {
+                &space.first
+            } else {
+                &space.alphabet
+            };
+            let c = self.character(from)?;
             self.text.push(c);
         }
         Ok(&self.text)
@@ -62,8 +69,7 @@ impl<'a, R: TryRng> Candidates<'a, R> {
 
     // Uniform: of the smallest power of two that covers the alphabet, what lies beyond it is
     // thrown away. A remainder would favour the first characters.
-    fn character(&mut self) -> Result<char, R::Error> {
-        let alphabet = &self.space.alphabet;
+    fn character(&mut self, alphabet: &[u8]) -> Result<char, R::Error> {
         let mask = alphabet.len().next_power_of_two() - 1;
         loop {
             if self.used == POOL {

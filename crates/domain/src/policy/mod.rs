@@ -145,12 +145,15 @@ impl PasswordPolicy {
 
     /// A new password that meets every rule that can be judged here: each of them is as likely as
     /// any other, among those of [`generated_length`](Self::generated_length) made of the
-    /// policy's alphabet. The randomness is the operating system's.
+    /// policy's alphabet and beginning with a letter: a spreadsheet takes what begins with `=`, `+`,
+    /// `-` or `@` for a formula and shows another password. Only an alphabet without letters, or
+    /// rules that no such password meets, give another beginning. The randomness is the operating
+    /// system's.
     ///
     /// The alphabet, unless the policy names one, is letters, digits and
     /// ``!#$%&*+-.:=?@^~``: what every known provider takes and counts as special, without the
     /// quotes, brackets, commas, blanks and `_` that some input filter or other trips over. With
-    /// 20 characters that is 125 bits.
+    /// 20 characters that is 124.7 bits.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system gives no

@@ -11,11 +11,13 @@ const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 const DEFAULT_LENGTH: usize = 20;
 const TRIES: u32 = 10_000;
 
-/// The texts to draw from: all of this length over this alphabet. Some of them meet the rules.
+/// The texts to draw from: all of this length over this alphabet that begin as they may. Some of them meet the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Space {
     // Visible ASCII, not empty, each character once.
     pub(super) alphabet: Vec<u8>,
+    // Of the alphabet: what the first character is drawn from.
+    pub(super) first: Vec<u8>,
     pub(super) length: usize,
 }
 
@@ -33,18 +35,48 @@ impl Space {
         if !reasons.is_empty() {
             return Err(ImpossiblePolicy::new(reasons));
         }
-        let space = Self { alphabet, length };
-        let mut candidates = Candidates::new(&space, SmallRng::seed_from_u64(0));
-        for _ in 0..TRIES {
-            let Ok(text) = candidates.next();
-            if meets(policies, text) {
-                return Ok(space);
-            }
+        let first = beginnings(&alphabet);
+        let mut space = Self {
+            alphabet,
+            first,
+            length,
+        };
+        if space.is_possible(policies) {
+            return Ok(space);
+        }
+        // Rather a password that a spreadsheet spoils than none: the rules may want another beginning.
+        space.first.clone_from(&space.alphabet);
+        if space.is_possible(policies) {
+            return Ok(space);
         }
         Err(ImpossiblePolicy::new(vec![format!(
             "none of {TRIES} random passwords of {length} characters meets all rules at once"
         )]))
     }
+
+    fn is_possible(&self, policies: &[&PolicyBuilder]) -> bool {
+        let mut candidates = Candidates::new(self, SmallRng::seed_from_u64(0));
+        (0..TRIES).any(|_| {
+            let Ok(text) = candidates.next();
+            meets(policies, text)
+        })
+    }
+}
+
+// Spreadsheets take a cell that begins with `=`, `+`, `-` or `@` for a formula, and one with `'` lose it. A letter is
+// safe everywhere; without letters in the alphabet the next best is drawn.
+fn beginnings(alphabet: &[u8]) -> Vec<u8> {
+    let of = |class: fn(&u8) -> bool| alphabet.iter().copied().filter(class).collect::<Vec<_>>();
+    let safe = |byte: &u8| !matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\'');
+    [
+        of(u8::is_ascii_alphabetic),
+        of(u8::is_ascii_digit),
+        of(safe),
+        alphabet.to_vec(),
+    ]
+    .into_iter()
+    .find(|beginnings| !beginnings.is_empty())
+    .unwrap_or_default()
 }
 
 fn rules<'a>(policies: &[&'a PolicyBuilder]) -> impl Iterator<Item = &'a Rule> {

@@ -100,8 +100,7 @@ impl Opening {
             let bytes = read_at_most(&mut file, LONGEST)
                 .map_err(|error| wrong(format!("cannot be read: {error}")))?;
             let bytes = bytes.ok_or_else(|| wrong("is too long to be one".to_owned()))?;
-            let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is not valid UTF-8".to_owned()))?;
-            Key::in_file(text).map_err(|problem| wrong(problem.to_string()))
+            Key::in_bytes(&bytes).map_err(|problem| wrong(problem.to_string()))
         };
         blocking(read).await.map(Some)
     }
