@@ -58,6 +58,28 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every [code](Self::code) that there is, in the order of the variants.
+    pub const CODES: [&'static str; 18] = [
+        "typeable",
+        "min_length",
+        "max_length",
+        "letter",
+        "digit",
+        "uppercase",
+        "lowercase",
+        "mixed_case",
+        "special",
+        "distinct_characters",
+        "not_one_character",
+        "no_consecutive_run",
+        "not_common",
+        "not_breached",
+        "not_current",
+        "not_recent",
+        "changes_per_day",
+        "other",
+    ];
+
     /// The stable code, for programs and translations: `min_length`, `digit`, …
     pub fn code(&self) -> &'static str {
         match self {
@@ -285,4 +307,18 @@ impl fmt::Display for Violation {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_exact(certainty: &Certainty) -> bool {
     *certainty == Certainty::Exact
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed() {
+        let source = include_str!("violation.rs");
+        let codes = source.split_once("pub fn code(").unwrap().1;
+        let codes = codes.split_once("\n    }\n").unwrap().0;
+        let codes: Vec<&str> = codes.split('"').skip(1).step_by(2).collect();
+        assert_eq!(codes, Rule::CODES);
+    }
 }

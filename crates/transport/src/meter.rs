@@ -63,6 +63,30 @@ impl Meter {
         });
     }
 
+    /// Has a count be there before it counts: what comes into being with its first count does not show as one.
+    pub fn declare(&self, metric: &'static str, labels: Labels<'_>) {
+        self.with(metric, labels, |recorder, key| {
+            recorder.register_counter(key, &METADATA).increment(0);
+        });
+    }
+
+    /// The same for a level, which stays what it is.
+    pub fn declare_level(&self, metric: &'static str, labels: Labels<'_>) {
+        self.with(metric, labels, |recorder, key| {
+            recorder.register_gauge(key, &METADATA).increment(0.0);
+        });
+    }
+
+    /// The same for all counts of a transport.
+    pub(crate) fn declare_requests(&self) {
+        for kind in ["refused", "no_place"] {
+            self.declare(RATE_LIMITED, &[("kind", kind)]);
+        }
+        for result in ["granted", "refused", "failed"] {
+            self.declare(TOKEN_REFRESH, &[("result", result)]);
+        }
+    }
+
     /// Sets a level.
     pub fn set(&self, metric: &'static str, labels: Labels<'_>, level: f64) {
         self.with(metric, labels, |recorder, key| {

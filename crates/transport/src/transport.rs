@@ -114,7 +114,9 @@ impl HttpTransport {
 
     /// The same with metrics, under this name of the provider. See [`describe_metrics`](crate::describe_metrics).
     pub fn named(mut self, provider: impl Into<String>) -> Self {
-        self.meter = Some(Meter::new(provider));
+        let meter = Meter::new(provider);
+        meter.declare_requests();
+        self.meter = Some(meter);
         self
     }
 

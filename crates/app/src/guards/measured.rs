@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use metrics::{Unit, describe_counter, describe_gauge};
 use repass_domain::{
     Attempt, Authority, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, UserId, UserKey,
+    PasswordService, Resolution, Rule, UserId, UserKey,
 };
 use repass_transport::Meter;
 use tracing::field::{Empty, display};
@@ -52,7 +52,26 @@ impl Measured {
     pub(super) fn new(inner: Arc<dyn PasswordService>) -> Self {
         let meter = Meter::new(inner.provider());
         let rules = Meter::default();
-        Self { inner, meter, rules }
+        let measured = Self { inner, meter, rules };
+        measured.declare();
+        measured
+    }
+
+    fn declare(&self) {
+        for operation in ["change", "reset"] {
+            for outcome in ["applied", "not_applied", "unknown", "abandoned"] {
+                self.meter
+                    .declare(OPERATIONS, &[("operation", operation), ("outcome", outcome)]);
+            }
+        }
+        for outcome in ["in_place", "not_in_place", "still_unknown", "abandoned"] {
+            self.meter
+                .declare(OPERATIONS, &[("operation", "resolve"), ("outcome", outcome)]);
+        }
+        for code in Rule::CODES {
+            self.rules.declare(VIOLATIONS, &[("code", code)]);
+        }
+        self.meter.declare_level(UNKNOWN, &[]);
     }
 
     fn span(&self, operation: &'static str) -> Span {

@@ -1,6 +1,6 @@
 //! What the metrics tell of calls, and what they never tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use metrics_util::debugging::DebugValue::{Counter, Gauge, Histogram};
@@ -67,6 +67,62 @@ fn strike(sandbox: &Sandbox, action: Action) {
         ..Matching::default()
     };
     sandbox.inject(Fault { matching, action }).unwrap();
+}
+
+/// All that are there, with their labels.
+fn names(snapshotter: &Snapshotter) -> BTreeSet<String> {
+    let all = snapshotter.snapshot().into_vec().into_iter();
+    all.map(|(key, ..)| key.key().to_string()).collect()
+}
+
+#[test]
+fn every_count_is_there_before_it_counts() {
+    recorded(|snapshotter| async move {
+        let sandbox = Sandbox::start().await.unwrap();
+        let services = Services::for_sandbox(&sandbox).unwrap();
+        let before = names(&snapshotter);
+        let zoom = services.get("zoom").unwrap();
+        reset(&*zoom, "weak").await.unwrap_err();
+        let lost = Action {
+            when: When::AfterApply,
+            cut: Some(Cut {
+                at: CutAt::Answer,
+                how: CutHow::Rst,
+            }),
+            ..Action::default()
+        };
+        strike(&sandbox, lost);
+        reset(&*zoom, "New-Passw0rd-1").await.unwrap_err();
+        let limited = Respond {
+            status: 429,
+            headers: [("retry-after".to_owned(), "3600".to_owned())].into(),
+            body: String::new(),
+            pad_to: 0,
+        };
+        let refused = Action {
+            respond: Some(limited),
+            ..Action::default()
+        };
+        strike(&sandbox, refused);
+        let cx = CallContext::with_budget(std::time::Duration::from_millis(300));
+        let new = Password::new("New-Passw0rd-2").unwrap();
+        zoom.reset(&cx, ALICE.parse().unwrap(), new).await.unwrap_err();
+        let mut others: Vec<String> = names(&snapshotter).difference(&before).cloned().collect();
+        // It has no value before the first.
+        others.retain(|name| !name.contains("repass_provider_request_duration_seconds"));
+        assert_eq!(others, [""; 0]);
+        for count in [
+            "repass_unknown_outcomes",
+            "repass_token_refresh_total",
+            "repass_provider_rate_limited_total",
+            "repass_policy_violations_total",
+        ] {
+            assert!(
+                before.iter().any(|name| name.contains(count)),
+                "{count}: {before:?}"
+            );
+        }
+    });
 }
 
 #[test]
