@@ -295,6 +295,7 @@ impl Config {
     /// The same with nothing to fetch, for what can be told without calling anybody.
     #[cfg(feature = "cli")]
     pub(crate) fn without_secrets(mut self) -> Self {
+        self.audit = None;
         for provider in self.providers.values_mut() {
             provider.connection.auth = Auth::Bearer {
                 token: crate::secret::SecretRef::Value("none".into()),

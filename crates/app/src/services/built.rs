@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use repass_adapter_kit::Offer;
 use repass_domain::PasswordService;
 
 use super::UnknownProvider;
+use super::audit_file::AuditFile;
 use crate::config::{Config, ConfigError, Problems};
-use crate::guards::{AuditRecord, AuditSink, Guards, JsonLines, OwnRules, Turns};
+use crate::guards::{AuditRecord, AuditSink, Guards, OwnRules, Turns};
 use crate::rules;
 use crate::secret::SecretRef;
 use crate::wiring;
@@ -89,7 +90,8 @@ impl Parts {
     fn guards(&self, config: &Config, problems: &Problems) -> Guards {
         let file = config
             .audit()
-            .and_then(|file| problems.keep("audit.file", audit_file(file)));
+            .and_then(|file| problems.keep("audit.file", AuditFile::new(file)))
+            .map(|file| Arc::new(file) as Arc<dyn AuditSink>);
         let sink = match (self.sink.clone(), file) {
             (Some(sink), Some(file)) => Some(Arc::new(Both(sink, file)) as Arc<dyn AuditSink>),
             (sink, file) => sink.or(file),
@@ -148,17 +150,6 @@ impl Built {
     pub(super) fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
         UnknownProvider::new(asked, self.providers.keys().map(String::as_str))
     }
-}
-
-// Opened for appending, and made for nobody else to read: it names users.
-fn audit_file(file: &Path) -> Result<Arc<dyn AuditSink>, String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(file);
-    let opened = opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    Ok(Arc::new(JsonLines::new(opened)))
 }
 
 /// Two sinks that must both keep every record.

@@ -1,5 +1,6 @@
 //! From a configuration to services that are ready to be called.
 
+mod audit_file;
 mod builder;
 mod built;
 mod following;
