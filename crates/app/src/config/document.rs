@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,53 @@ impl fmt::Display for Origin {
 pub(super) struct Node {
     pub(super) origin: Option<Origin>,
     pub(super) value: Value,
+}
+
+impl Node {
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(self.origin, Some(Origin::Variable(_)))
+    }
+
+    /// The value, where its key wants another type than text. A variable has nothing but text, in which numbers, booleans
+    /// and arrays are written as in a file.
+    pub(super) fn typed(&self) -> Typed<'_> {
+        let parsed = match &self.value {
+            Value::Text(text) if self.is_variable() => parsed(text.trim(), self.origin.as_ref()),
+            _ => None,
+        };
+        parsed.map_or(Typed::Kept(&self.value), Typed::Parsed)
+    }
+}
+
+/// A value as it is, or made of a variable's text.
+pub(super) enum Typed<'a> {
+    Kept(&'a Value),
+    Parsed(Value),
+}
+
+impl Deref for Typed<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        match self {
+            Self::Kept(value) => value,
+            Self::Parsed(value) => value,
+        }
+    }
+}
+
+fn parsed(text: &str, origin: Option<&Origin>) -> Option<Value> {
+    let is_typed = text.starts_with(|c: char| c == '[' || c == '-' || c == '+' || c.is_ascii_digit())
+        || matches!(text, "true" | "false");
+    let document = is_typed.then(|| format!("value = {text}"))?;
+    let (document, errors) = DeTable::parse_recoverable(&document);
+    let only = errors.is_empty().then(|| document.into_inner().into_iter())?;
+    let mut only = only.map(|(_, value)| value.into_inner());
+    // Another key on a line of its own would be another value.
+    let first = only.next().filter(|_| only.next().is_none())?;
+    let line = |_: usize| origin.cloned().unwrap_or_else(|| Origin::Variable(String::new()));
+    let value = value(first, &line);
+    (!matches!(value, Value::Text(_) | Value::Table(_))).then_some(value)
 }
 
 pub(super) enum Value {

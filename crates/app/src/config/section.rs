@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::document::{Node, Origin, Table, Value, join};
+use super::document::{Node, Table, Value, join};
 use super::duration;
 use super::problem::{Problems, did_you_mean};
 use crate::secret::SecretRef;
@@ -35,16 +35,17 @@ impl Shape {
     }
 
     fn read(self, node: &Node) -> Option<serde_json::Value> {
-        let is_variable = matches!(node.origin, Some(Origin::Variable(_)));
-        match (self, &node.value) {
+        if let (Self::Text, Value::Text(text)) = (self, &node.value) {
+            return Some(text.as_str().into());
+        }
+        match (self, &*node.typed()) {
             (Self::Flag | Self::NumberOrFlag, Value::Flag(flag)) => Some((*flag).into()),
             (Self::Number | Self::NumberOrFlag, Value::Number(number)) => Some((*number).into()),
-            (Self::Text, Value::Text(text)) => Some(text.as_str().into()),
             (Self::Texts, Value::List(items)) => items.iter().map(|item| Self::Text.read(item)).collect(),
-            // A variable has nothing but text.
-            (Self::Flag, Value::Text(text)) if is_variable => text.parse::<bool>().ok().map(Into::into),
-            (Self::Number, Value::Text(text)) if is_variable => text.parse::<u32>().ok().map(Into::into),
-            (Self::NumberOrFlag, Value::Text(_)) => Self::Flag.read(node).or_else(|| Self::Number.read(node)),
+            // One word needs no brackets in a variable.
+            (Self::Texts, Value::Text(text)) if node.is_variable() && !text.starts_with('[') => {
+                Some(vec![text.as_str()].into())
+            }
             _ => None,
         }
     }
@@ -178,12 +179,13 @@ impl<'a> Section<'a> {
     /// A number of at least 1.
     pub(super) fn count(&mut self, key: &'static str) -> Option<NonZeroUsize> {
         let node = self.node(key)?;
-        let count = match node.value {
+        let value = node.typed();
+        let count = match *value {
             Value::Number(number) => usize::try_from(number).ok().and_then(NonZeroUsize::new),
             _ => None,
         };
         if count.is_none() {
-            self.is_wrong(key, "a number of at least 1", &node.value);
+            self.is_wrong(key, "a number of at least 1", &value);
         }
         count
     }
@@ -204,7 +206,7 @@ impl<'a> Section<'a> {
                 Some(value) => {
                     document.insert((*key).to_owned(), value);
                 }
-                None => self.is_wrong(key, shape.spelled(), &node.value),
+                None => self.is_wrong(key, shape.spelled(), &node.typed()),
             }
         }
     }
@@ -245,12 +247,13 @@ impl<'a> Section<'a> {
             Value::Text(word) => Some(word.clone()),
             _ => None,
         };
-        let words = match &node.value {
+        let words = match &*node.typed() {
             Value::List(items) => items.iter().map(word).collect::<Option<Vec<String>>>(),
             _ => None,
         };
         if words.as_ref().is_none_or(Vec::is_empty) {
-            let message = "must be an array of strings: a program and its arguments";
+            let message =
+                "must be an array of strings: a program and its arguments, as in [\"PROGRAM\", \"ARGUMENT\"]";
             self.problems.add(&self.key(key), message);
         }
         words

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_reference_is_exactly_one_of_its_kinds() {
     let exactly = "needs exactly one of `env`, `file` and `command`";
-    let words = "must be an array of strings: a program and its arguments";
+    let words = "must be an array of strings: a program and its arguments, as in [\"PROGRAM\", \"ARGUMENT\"]";
     for (reference, expected) in [
         ("{ }", vec![format!("auth.token: {exactly}")]),
         (
