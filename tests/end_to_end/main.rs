@@ -9,6 +9,7 @@ mod bulk_disk;
 mod bulk_killed;
 mod bytes;
 mod canaries;
+mod deployment;
 mod doctor;
 mod encoding;
 mod exit_codes;

@@ -1,0 +1,268 @@
+//! What is in `deploy/` fits the binary and itself. No container engine, cluster or systemd is asked.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::binary::run;
+
+const CONTAINERFILE: &str = include_str!("../../deploy/Containerfile");
+const MANIFEST: &str = include_str!("../../deploy/kubernetes-sidecar.yaml");
+const UNIT: &str = include_str!("../../deploy/repass.service");
+const PAGE: &str = include_str!("../../docs/sidecar.md");
+
+/// Fails where the binary does not know a command line. Nothing of it is done.
+#[track_caller]
+fn assert_known(arguments: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), &[arguments, &["--help"]].concat(), b"");
+    assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
+}
+
+fn help(command: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &[command, "--help"], b"").stdout
+}
+
+/// The value of the last line of a Containerfile that begins with this word.
+fn instruction(word: &str) -> &'static str {
+    let mut lines = CONTAINERFILE.lines().filter_map(|line| line.strip_prefix(word));
+    lines.next_back().unwrap_or_else(|| panic!("no {word}")).trim()
+}
+
+/// Who the image runs as, by number: a kubelet does not know the image's names.
+fn image_user() -> u64 {
+    let ids: Vec<u64> = instruction("USER ")
+        .split(':')
+        .map(|id| id.parse().unwrap())
+        .collect();
+    assert!(ids.len() == 2 && ids.iter().all(|id| *id > 0), "{ids:?}");
+    ids[0]
+}
+
+fn documents() -> Vec<Value> {
+    serde_yaml_ng::Deserializer::from_str(MANIFEST)
+        .map(|document| serde::Deserialize::deserialize(document).unwrap())
+        .collect()
+}
+
+fn words(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap_or_else(|| panic!("{list} is no list"));
+    list.iter().map(|word| word.as_str().unwrap()).collect()
+}
+
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let mut all = list.as_array().unwrap().iter();
+    all.find(|it| it["name"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {list}"))
+}
+
+/// The port of `--listen`, and of the default.
+fn listened(arguments: &[&str]) -> String {
+    let given = arguments.iter().skip_while(|word| **word != "--listen").nth(1);
+    let default = help("serve");
+    let default = default.split_once("[default: 127.0.0.1:").unwrap().1;
+    let default = format!("127.0.0.1:{}", default.split(']').next().unwrap());
+    let address = given.map_or(default, |given| (*given).to_owned());
+    address.rsplit_once(':').unwrap().1.to_owned()
+}
+
+#[test]
+fn the_image_has_a_user_by_number_and_a_command_that_is_known() {
+    image_user();
+    let command: Vec<String> = serde_json::from_str(instruction("CMD ")).unwrap();
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    assert_known(&command);
+    assert_eq!(instruction("EXPOSE "), listened(&command));
+    let entry: Vec<String> = serde_json::from_str(instruction("ENTRYPOINT ")).unwrap();
+    let copied = CONTAINERFILE
+        .lines()
+        .find(|line| line.starts_with("COPY --from=build"));
+    assert!(copied.unwrap().ends_with(&entry[0]), "{entry:?}");
+}
+
+#[test]
+fn the_manifest_fits_the_image_and_the_command_line() {
+    let documents = documents();
+    let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).unwrap();
+    let pod = &of_kind("Deployment")["spec"]["template"]["spec"];
+    let sidecar = named(&pod["initContainers"], "repass");
+    // The kubelet compares numbers only.
+    let security = &sidecar["securityContext"];
+    assert_eq!(security["runAsNonRoot"], true);
+    assert_eq!(security["runAsUser"], image_user());
+    let arguments = words(&sidecar["args"]);
+    assert_known(&arguments);
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        let probe = &sidecar[probe];
+        if let Some(http) = probe.get("httpGet") {
+            assert!(
+                ["/healthz", "/readyz"].contains(&http["path"].as_str().unwrap()),
+                "{http}"
+            );
+            assert_eq!(http["port"].to_string(), listened(&arguments));
+        }
+        if let Some(exec) = probe.get("exec") {
+            let command = words(&exec["command"]);
+            let entry: Vec<String> = serde_json::from_str(instruction("ENTRYPOINT ")).unwrap();
+            assert_eq!(command[0], entry[0]);
+            assert_known(&command[1..]);
+        }
+    }
+    let url = &named(&named(&pod["containers"], "accounts")["env"], "REPASS_URL")["value"];
+    assert_eq!(*url, format!("http://127.0.0.1:{}", listened(&arguments)));
+    // Changes in flight are waited for: 30 s, and what it takes to end.
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > 40);
+    // Every mount is of a volume, and the files that are named lie in mounts.
+    let mounts = sidecar["volumeMounts"].as_array().unwrap();
+    for mount in mounts {
+        named(&pod["volumes"], mount["name"].as_str().unwrap());
+    }
+    let lies_in_a_mount = |path: &str, writable: bool| {
+        mounts.iter().any(|mount| {
+            path.starts_with(mount["mountPath"].as_str().unwrap()) && !(writable && mount["readOnly"] == true)
+        })
+    };
+    let file = arguments.iter().skip_while(|word| **word != "-c").nth(1).unwrap();
+    assert!(lies_in_a_mount(file, false), "{file}");
+    let (folder, name) = file.rsplit_once('/').unwrap();
+    let config = of_kind("ConfigMap")["data"][name].as_str().unwrap();
+    assert!(lies_in_a_mount(folder, false));
+    // The configuration is good, and its variables are given.
+    let world = tempfile::tempdir().unwrap();
+    fs::write(world.path().join("repass.toml"), config).unwrap();
+    let shown = run(
+        world.path(),
+        &["--json", "-c", "repass.toml", "config", "show"],
+        b"",
+    );
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let audit = shown["audit"]["file"].as_str().unwrap();
+    assert!(lies_in_a_mount(audit, true), "{audit}");
+    for (_, provider) in shown["providers"].as_object().unwrap() {
+        let variable = provider["auth"]["token"]["env"].as_str().unwrap();
+        named(&sidecar["env"], variable);
+    }
+}
+
+/// The directives of the unit by their names, each with all its values.
+fn directives() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for line in UNIT.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';', '[']) {
+            continue;
+        }
+        let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+        all.entry(name).or_default().push(value);
+    }
+    all
+}
+
+// systemd warns of others and goes on without them.
+const KNOWN: &[&str] = &[
+    "After",
+    "AmbientCapabilities",
+    "CapabilityBoundingSet",
+    "Description",
+    "DynamicUser",
+    "ExecReload",
+    "ExecStart",
+    "ExecStartPost",
+    "Group",
+    "KeyringMode",
+    "KillSignal",
+    "LimitCORE",
+    "LimitNOFILE",
+    "LoadCredentialEncrypted",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "MemorySwapMax",
+    "NoNewPrivileges",
+    "PrivateDevices",
+    "PrivateIPC",
+    "PrivateTmp",
+    "PrivateUsers",
+    "ProcSubset",
+    "ProtectClock",
+    "ProtectControlGroups",
+    "ProtectHome",
+    "ProtectHostname",
+    "ProtectKernelLogs",
+    "ProtectKernelModules",
+    "ProtectKernelTunables",
+    "ProtectProc",
+    "ProtectSystem",
+    "RemoveIPC",
+    "Restart",
+    "RestrictAddressFamilies",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "RestrictSUIDSGID",
+    "RuntimeDirectory",
+    "RuntimeDirectoryMode",
+    "StateDirectory",
+    "SystemCallArchitectures",
+    "SystemCallErrorNumber",
+    "SystemCallFilter",
+    "TimeoutStopSec",
+    "UMask",
+    "User",
+    "WantedBy",
+    "Wants",
+];
+
+#[test]
+fn the_unit_fits_the_command_line_and_itself() {
+    let all = directives();
+    let unknown: Vec<_> = all.keys().filter(|name| !KNOWN.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let one = |name: &str| match all.get(name).map(Vec::as_slice) {
+        Some([value]) => *value,
+        other => panic!("{name}: {other:?}"),
+    };
+    let start: Vec<&str> = one("ExecStart").split(' ').collect();
+    assert!(start[0].starts_with('/'), "{start:?}");
+    assert_known(&start[1..]);
+    let socket = start.iter().find_map(|word| word.strip_prefix("unix:")).unwrap();
+    assert!(
+        socket.starts_with(&format!("/run/{}/", one("RuntimeDirectory"))),
+        "{socket}"
+    );
+    assert!(one("ExecStartPost").contains(&format!("chmod 0660 {socket}")));
+    assert!(one("ExecReload").contains("-HUP $MAINPID"));
+    let families: Vec<&str> = one("RestrictAddressFamilies").split(' ').collect();
+    for family in ["AF_INET", "AF_INET6", "AF_UNIX"] {
+        assert!(families.contains(&family), "{family}");
+    }
+    // Changes in flight are waited for: 30 s, and what it takes to end.
+    assert!(one("TimeoutStopSec").parse::<u32>().unwrap() > 40);
+    // Two for each connection to a provider, and one for each client.
+    assert!(one("LimitNOFILE").parse::<u32>().unwrap() >= 4096 + 2 * 256 + 192);
+    // The comment says how a configuration refers to the credential.
+    let credential = format!(
+        "/run/credentials/repass.service/{}",
+        one("LoadCredentialEncrypted")
+    );
+    assert!(UNIT.contains(&credential), "{credential}");
+    assert_ne!(one("User"), "root");
+}
+
+#[test]
+fn options_on_the_page_are_those_of_the_command() {
+    let (serve, mut seen) = (help("serve"), 0);
+    for code in PAGE.split('`').skip(1).step_by(2) {
+        for word in code.split([' ', '\n', '[', ']', '=']) {
+            if let Some(option) = word.strip_prefix("--")
+                && !option.is_empty()
+                && !code.starts_with("cargo ")
+            {
+                let is_known = serve.split([' ', ',', '\n']).any(|known| known == word);
+                assert!(is_known, "{word} in `{code}`");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "{seen}");
+}
