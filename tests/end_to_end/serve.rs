@@ -373,11 +373,109 @@ fn its_certificate_is_read_anew_when_it_changes_and_clients_can_need_one() {
 }
 
 #[test]
+fn every_metric_is_there_before_anything_is_counted() {
+    let world = World::new();
+    let serving = Serving::local(&world);
+    let mut stream = serving.connect();
+    send(&mut stream, "GET /metrics", "", "").unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).unwrap();
+    for line in [
+        "repass_token_refresh_total{provider=\"zoom\",result=\"refused\"} 0",
+        "repass_provider_rate_limited_total{provider=\"portal\",kind=\"refused\"} 0",
+        "repass_password_operations_total{provider=\"portal\",operation=\"change\",outcome=\"unknown\"} 0",
+        "repass_policy_violations_total{code=\"min_length\"} 0",
+        "repass_unknown_outcomes{provider=\"zoom\"} 0",
+        "repass_sidecar_overloaded_total 0",
+        "repass_sidecar_calls 0",
+        "repass_sidecar_idempotency_keys 0",
+        "# HELP repass_sidecar_calls ",
+        "# HELP repass_sidecar_connections ",
+        "# HELP repass_sidecar_overloaded_total ",
+        "# HELP repass_unknown_outcomes ",
+    ] {
+        assert!(
+            told.lines().any(|known| known.starts_with(line)),
+            "{line}: {told}"
+        );
+    }
+}
+
+#[test]
+fn the_audit_is_made_by_a_change_and_made_again_where_it_is_gone() {
+    let world = World::new();
+    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let audited = |file: &str| {
+        let text = format!("audit = {{ file = \"{file}\" }}\n{config}");
+        fs::write(world.path("repass.toml"), text).unwrap();
+    };
+    audited("none/audit.jsonl");
+    let run = world.run(&["config", "check"], "");
+    assert!(
+        run.code == 2 && run.stderr.contains("audit.file: cannot write"),
+        "{run:?}"
+    );
+    audited("audit.jsonl");
+    for looking in [
+        &["config", "check"][..],
+        &["providers"],
+        &["policy", "show"],
+        &["doctor"],
+    ] {
+        let run = world.run(looking, "");
+        assert!(run.code == 0 && !world.path("audit.jsonl").exists(), "{run:?}");
+    }
+    let serving = Serving::local(&world);
+    assert!(!world.path("audit.jsonl").exists());
+    let mut changed = 0;
+    let mut change = || {
+        changed += 1;
+        let body = json!({"user": ALICE, "new_password": format!("New-Passw0rd-{changed}")});
+        assert_eq!(ask(serving.connect(), CHANGE, &body.to_string()).0, 200);
+        fs::read_to_string(world.path("audit.jsonl"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    assert_eq!((change(), change()), (2, 4));
+    fs::remove_file(world.path("audit.jsonl")).unwrap();
+    assert_eq!(change(), 2);
+    fs::rename(world.path("audit.jsonl"), world.path("audit.jsonl.1")).unwrap();
+    assert_eq!((change(), change()), (2, 4));
+    // Where it cannot be kept, nothing is sent.
+    fs::remove_file(world.path("audit.jsonl")).unwrap();
+    fs::create_dir(world.path("audit.jsonl")).unwrap();
+    let body = json!({"user": ALICE, "new_password": "New-Passw0rd-99"}).to_string();
+    let (status, told) = ask(serving.connect(), CHANGE, &body);
+    assert_eq!((status, &told["effect"]), (500, &json!("not_applied")), "{told}");
+    assert_eq!(world.changes(), 5);
+}
+
+#[test]
 fn its_description_can_be_printed() {
     let world = World::new();
     let run = world.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &api["openapi"]), (0, &json!("3.1.0")));
+    let provider =
+        |api: &Value| api["paths"]["/v1/providers/{provider}/policy"]["get"]["parameters"][0].clone();
+    assert_eq!(provider(&api)["schema"]["enum"], json!(["portal", "zoom"]));
+    // It needs neither a configuration nor a secret, but one that is named has to be there.
+    fs::remove_file(world.path("token")).unwrap();
+    assert_eq!(world.run(&["serve", "--print-openapi"], "").stdout, run.stdout);
+    fs::remove_file(world.path("repass.toml")).unwrap();
+    let bare = world.run(&["serve", "--print-openapi"], "");
+    let bare: Value = serde_json::from_str(&bare.stdout).unwrap();
+    assert_eq!(
+        (&bare["info"], &provider(&bare)["schema"]["enum"]),
+        (&api["info"], &Value::Null)
+    );
+    assert_eq!(
+        world
+            .run(&["-c", "none.toml", "serve", "--print-openapi"], "")
+            .code,
+        2
+    );
 }
 
 fn body(user: &str, new: &str) -> String {

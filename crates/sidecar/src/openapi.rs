@@ -159,9 +159,12 @@ pub(crate) fn secured(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// The same as JSON, with the names that `{provider}` can have now.
+/// The same as JSON, with the names that `{provider}` can have now, where there are any.
 pub(crate) fn with_providers(api: &OpenApi, names: &[String]) -> Value {
     let mut api = serde_json::to_value(api).unwrap_or_default();
+    if names.is_empty() {
+        return api;
+    }
     let paths = api["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, methods)| methods.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {

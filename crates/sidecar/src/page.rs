@@ -10,7 +10,7 @@ use crate::api::CODES;
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
-    color:#1c1e21;background:#fff}code,pre{font:14px/1.4 ui-monospace,monospace;background:#f2f3f5}\
+    color:#1c1e21;background:#fff}code,pre{font:14px/1.4 ui-monospace,monospace;background:#f2f3f5}pre{padding:.6rem;overflow-x:auto}\
     code{padding:.1em .25em}table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;\
     padding:.3rem .6rem;border-bottom:1px solid #ddd}h2{margin-top:2.5rem;border-top:2px solid #ddd;padding-top:1rem}\
     b.m{background:#0b5;color:#fff;padding:.1em .4em}@media(prefers-color-scheme:dark){body{color:#ddd;\
@@ -27,12 +27,28 @@ pub(crate) fn render(api: &Value) -> String {
         words(&api["info"]["description"]),
         text(&api["openapi"]),
     );
-    for (path, methods) in members(&api["paths"]) {
-        for (method, operation) in members(methods) {
-            operation_section(&mut page, path, method, operation);
-        }
+    example(&mut page, api);
+    let operations = operations(api);
+    page.push_str("<h2 id=\"contents\">Contents</h2>\n<ul>\n");
+    for (path, method, operation) in &operations {
+        line(
+            &mut page,
+            format_args!(
+                "<li><a href=\"#{}\">{} <code>{}</code></a> {}",
+                text(&operation["operationId"]),
+                method.to_uppercase(),
+                escaped(path),
+                words(&operation["summary"])
+            ),
+        );
     }
-    page.push_str("<h2 id=\"schemas\">What bodies hold</h2>\n");
+    page.push_str(
+        "<li><a href=\"#schemas\">Bodies</a>\n<li><a href=\"#codes\">Codes of problems</a>\n</ul>\n",
+    );
+    for (path, method, operation) in operations {
+        operation_section(&mut page, path, method, operation);
+    }
+    page.push_str("<h2 id=\"schemas\">Bodies</h2>\n");
     for (name, schema) in members(&api["components"]["schemas"]) {
         schema_section(&mut page, name, schema);
     }
@@ -48,6 +64,52 @@ pub(crate) fn render(api: &Value) -> String {
     }
     page.push_str("</table></html>\n");
     page
+}
+
+/// The operations with those first that most are here for.
+fn operations(api: &Value) -> Vec<(&str, &str, &Value)> {
+    const TAGS: [&str; 4] = ["Passwords", "Policy", "Providers", "State"];
+    let mut all: Vec<_> = members(&api["paths"])
+        .flat_map(|(path, methods)| {
+            members(methods).map(move |(method, it)| (path.as_str(), method.as_str(), it))
+        })
+        .collect();
+    all.sort_by_key(|(.., operation)| TAGS.iter().position(|tag| operation["tags"][0] == *tag));
+    all
+}
+
+/// A request to start from, with the first provider that there is.
+fn example(page: &mut String, api: &Value) {
+    let change = &api["paths"]["/v1/providers/{provider}/password-changes"]["post"];
+    let parameters = change["parameters"].as_array();
+    let mut parameters = parameters.into_iter().flatten();
+    let provider = parameters.find(|it| it["name"] == "provider");
+    let provider = provider.map_or_else(String::new, |it| text(&it["schema"]["enum"][0]));
+    let provider = if provider.is_empty() {
+        "PROVIDER"
+    } else {
+        &provider
+    };
+    let token = if api["security"].is_array() {
+        "  --header \"Authorization: Bearer $TOKEN\" \\\n"
+    } else {
+        ""
+    };
+    line(
+        page,
+        format_args!(
+            "<h2 id=\"example\">Example</h2>\n<p>A reset, with the password on standard input and not among the \
+             arguments, which other users can see:</p>\n<pre>\
+             curl --header 'Content-Type: application/json' \\\n\
+             {token}  --header \"Idempotency-Key: $(uuidgen)\" \\\n  --data @- \
+             http://127.0.0.1:8788/v1/providers/{provider}/password-changes &lt;&lt;'END'\n\
+             {{\"user\": \"alice@example.com\", \"new_password\": \"New-Passw0rd-1\"}}\nEND</pre>\n\
+             <p>It was applied:</p>\n<pre>{{\"effect\":\"applied\",\"provider\":\"{provider}\",\"tracking_id\":null}}</pre>\n\
+             <p>Branch on <code>effect</code>, then on <code>code</code>. Where <code>effect</code> is \
+             <code>unknown</code> (status 409), post the same body and <code>resolution.attempt</code> to \
+             <code>resolution.href</code>.</p>"
+        ),
+    );
 }
 
 fn operation_section(page: &mut String, path: &str, method: &str, operation: &Value) {
@@ -188,6 +250,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_request_can_be_copied_and_every_operation_is_found() {
+        let operation = |id: &str, tag: &str| json!({"operationId": id, "tags": [tag], "summary": id});
+        let mut api = json!({"paths": {
+            "/healthz": {"get": operation("isAlive", "State")},
+            "/v1/providers/{provider}/password-changes": {"post": operation("changePassword", "Passwords")},
+        }});
+        api["paths"]["/v1/providers/{provider}/password-changes"]["post"]["parameters"] =
+            json!([{"name": "provider", "schema": {"enum": ["portal", "zoom"]}}]);
+        let page = render(&api);
+        assert!(
+            page.contains("/v1/providers/portal/password-changes &lt;&lt;"),
+            "{page}"
+        );
+        assert!(!page.contains("Authorization"));
+        let at = |text: &str| {
+            page.find(text)
+                .unwrap_or_else(|| panic!("{text} is missing: {page}"))
+        };
+        assert!(at("href=\"#changePassword\"") < at("href=\"#isAlive\""));
+        assert!(at("href=\"#isAlive\"") < at("id=\"changePassword\""));
+        api["security"] = json!([{"token": []}]);
+        assert!(render(&api).contains("Authorization: Bearer"));
+    }
 
     #[test]
     fn nothing_is_taken_for_markup() {

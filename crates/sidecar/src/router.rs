@@ -1,14 +1,15 @@
 //! From a path to its handler.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use http::header::CONTENT_SECURITY_POLICY;
-use http::{Request, StatusCode, Uri};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use tower_service::Service as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,7 +20,7 @@ use crate::api::paths::{
     __path_metrics, __path_ready, __path_resolve, __path_show,
 };
 use crate::api::{
-    Answer, Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
+    Problem, capabilities, change, check, generate, health, list, metrics, ready, resolve, show,
 };
 use crate::hosts::HostCheck;
 use crate::shared::Shared;
@@ -83,26 +84,72 @@ fn described(router: Router<Shared>, api: &Arc<OpenApi>) -> Router<Shared> {
     let for_people = Arc::clone(api);
     let for_programs = Arc::clone(api);
     let json = async move |State(shared): State<Shared>| {
-        let api = openapi::with_providers(&for_programs, &shared.directory.names());
-        Answer::json(StatusCode::OK, &api)
+        let description = shared.described.of(&shared.directory.names(), &for_programs);
+        ([(CONTENT_TYPE, "application/json")], description.json.clone()).into_response()
     };
     let page = async move |State(shared): State<Shared>| {
-        let api = openapi::with_providers(&for_people, &shared.directory.names());
-        (
-            [(CONTENT_SECURITY_POLICY, page::POLICY)],
-            Html(page::render(&api)),
-        )
+        let description = shared.described.of(&shared.directory.names(), &for_people);
+        let headers = [
+            (CONTENT_SECURITY_POLICY, page::POLICY),
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+        ];
+        (headers, description.page.clone()).into_response()
     };
-    router.route("/openapi.json", get(json)).route("/docs", get(page))
+    router
+        .route("/", get(welcome))
+        .route("/openapi.json", get(json))
+        .route("/docs", get(page))
+}
+
+/// The description as it was last asked for. It is made once for each set of providers.
+#[derive(Default)]
+pub(crate) struct Described(Mutex<Option<Arc<Description>>>);
+
+struct Description {
+    providers: Vec<String>,
+    json: Bytes,
+    page: Bytes,
+}
+
+impl Described {
+    fn of(&self, providers: &[String], api: &OpenApi) -> Arc<Description> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(description) = last.as_ref().filter(|it| it.providers == providers) {
+            return Arc::clone(description);
+        }
+        let api = openapi::with_providers(api, providers);
+        let description = Arc::new(Description {
+            providers: providers.to_vec(),
+            json: serde_json::to_vec(&api).unwrap_or_default().into(),
+            page: page::render(&api).into(),
+        });
+        *last = Some(Arc::clone(&description));
+        description
+    }
+}
+
+/// Where to go from here: a browser to the page, a program to its list.
+async fn welcome(headers: HeaderMap) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        return Redirect::to("/docs").into_response();
+    }
+    let text = concat!(
+        "repass sidecar ",
+        env!("CARGO_PKG_VERSION"),
+        "\n\n",
+        "GET  /docs                                     the API, for people\n",
+        "GET  /openapi.json                             the API, for programs\n",
+        "GET  /v1/providers                             the configured providers\n",
+        "POST /v1/providers/{provider}/password-changes change a password\n",
+        "POST /v1/providers/{provider}/resolutions      settle an unknown outcome\n",
+        "GET  /healthz, /readyz, /metrics               for operating it\n",
+    );
+    text.into_response()
 }
 
 async fn nowhere(uri: Uri) -> Response {
-    let hint = if uri.path() == "/" {
-        ""
-    } else {
-        "there is no such path; "
-    };
-    let detail = format!("{hint}what there is, is told at /docs and /openapi.json");
+    let detail = "there is no such path; the API is described at /docs and /openapi.json";
     Problem::at(uri.path(), StatusCode::NOT_FOUND, "not_found", detail).into_response()
 }
 

@@ -15,18 +15,47 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use metrics::{Unit, describe_counter, describe_gauge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::api::MOST_BYTES;
+use crate::api::{MOST_BYTES, OVERLOADED};
 use crate::directory::Directory;
 use crate::door::{Client, Crowd, Place, Seal, Sealed, Tls};
 use crate::hosts::HostCheck;
 use crate::router::{answer, router};
 use crate::shared::{Options, Shared};
+
+// Each is there from the start, so that its first count is seen as one.
+fn describe_metrics() {
+    describe_gauge!(
+        "repass_sidecar_calls",
+        Unit::Count,
+        "Changes and resolutions that are in flight now"
+    );
+    describe_gauge!(
+        "repass_sidecar_connections",
+        Unit::Count,
+        "Connections of clients that are open now"
+    );
+    describe_gauge!(
+        "repass_sidecar_idempotency_keys",
+        Unit::Count,
+        "Answers that are kept under an Idempotency-Key now"
+    );
+    describe_counter!(
+        OVERLOADED,
+        Unit::Count,
+        "Requests that were refused because as many were in flight as there may be"
+    );
+    metrics::gauge!("repass_sidecar_calls").set(0);
+    metrics::gauge!("repass_sidecar_connections").set(0);
+    metrics::gauge!("repass_sidecar_idempotency_keys").set(0);
+    metrics::counter!(OVERLOADED).increment(0);
+}
 
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -68,7 +97,8 @@ enum Accepted {
 /// How a sidecar ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Calls that were still under way when the time was over. Their outcomes are unknown.
+    /// Changes and resolutions that were still in flight when the time was over. Their outcomes are unknown. Look-ups are
+    /// not among them.
     pub abandoned: usize,
 }
 
@@ -82,6 +112,7 @@ impl Sidecar {
     /// A sidecar for these providers. Needs a tokio runtime with its I/O and time drivers on when it is
     /// [run](Self::run).
     pub fn new(directory: Arc<dyn Directory>, options: Options) -> Self {
+        describe_metrics();
         let shared = Shared::new(directory, options);
         let router = router(&shared);
         Self { shared, router }
@@ -123,7 +154,7 @@ impl Sidecar {
         drop(listener);
         self.shared.drain();
         stopping.send_replace(true);
-        // A probe of an unknown outcome has a budget of its own.
+        // Only changes are waited for. A probe of an unknown outcome has a budget of its own.
         let calls = if self.shared.options.settle_unknown { 2 } else { 1 };
         let grace = self.shared.options.budget * calls + Duration::from_secs(5);
         let abandoned = match timeout(grace, self.shared.idle()).await {
@@ -160,7 +191,7 @@ impl Sidecar {
                 tokio::select! {
                     entered = entered.as_mut() => break entered,
                     _ = rounds.tick() => crowd.send_off(patience),
-                    Some(_) = connections.join_next() => {}
+                    Some(_) = connections.join_next() => count_open(crowd),
                 }
             };
             let Ok((accepted, place)) = entered else {
@@ -169,12 +200,16 @@ impl Sidecar {
                 sleep(Duration::from_millis(5)).await;
                 continue;
             };
-            let open = u32::try_from(crowd.open()).unwrap_or(u32::MAX);
-            metrics::gauge!("repass_sidecar_connections").set(f64::from(open));
+            count_open(crowd);
             let routes = (self.shared.clone(), hosts.clone(), self.router.clone());
             connections.spawn(connection(accepted, place, routes, stopped.clone()));
         }
     }
+}
+
+fn count_open(crowd: &Crowd) {
+    let open = u32::try_from(crowd.open()).unwrap_or(u32::MAX);
+    metrics::gauge!("repass_sidecar_connections").set(f64::from(open));
 }
 
 impl fmt::Debug for Sidecar {

@@ -25,6 +25,7 @@ use crate::shared::Shared;
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it stands in the description of the API for `Effect`")]
+#[schema(as = ProblemEffect)]
 pub(super) enum Unsettled {
     NotApplied,
     Unknown,
@@ -102,23 +103,33 @@ pub(super) fn keyed(
     }
 }
 
-/// A place for one call.
+/// Requests for which there was no place.
+pub(crate) const OVERLOADED: &str = "repass_sidecar_overloaded_total";
+
+/// A place for one call that changes something or settles it.
 pub(super) fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    shared.place().ok_or_else(|| {
-        let (code, detail) = if shared.is_draining() {
-            (
-                "shutting_down",
-                "the sidecar is about to end, so nothing was sent; ask another one, or try again",
-            )
-        } else {
-            metrics::counter!("repass_sidecar_overloaded_total").increment(1);
-            (
-                "overloaded",
-                "as many calls are under way as there may be, so nothing was sent; try again",
-            )
-        };
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
-    })
+    shared.place().ok_or_else(|| no_place(shared))
+}
+
+/// A place for one call that changes nothing.
+pub(super) fn read_place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    shared.read_place().ok_or_else(|| no_place(shared))
+}
+
+fn no_place(shared: &Shared) -> Problem {
+    let (code, detail) = if shared.is_draining() {
+        (
+            "shutting_down",
+            "the sidecar is about to end, so nothing was sent; ask another one, or try again",
+        )
+    } else {
+        metrics::counter!(OVERLOADED).increment(1);
+        (
+            "overloaded",
+            "as many calls are under way as there may be, so nothing was sent; try again",
+        )
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
 }
 
 /// Makes a call that goes on whatever becomes of the client, keeps its answer under the client's key and holds

@@ -20,9 +20,10 @@ use crate::shared::Shared;
 /// A change that is to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangeRequest)]
 pub(crate) struct Wanted {
     /// The user, as the provider names them: an e-mail address, a GUID.
-    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
+    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[^\u0000-\u0020#%/;?\\\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$")]
     user: Option<Zeroizing<String>>,
     /// The password to set. One that nobody could type into a login form is refused.
     #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1f\x7f-\xa0]*$")]
@@ -34,6 +35,7 @@ pub(crate) struct Wanted {
 
 /// A change that was made.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangeResult)]
 pub(crate) struct Applied {
     /// `applied`: the new password is the valid one now.
     effect: AppliedEffect,
@@ -45,6 +47,7 @@ pub(crate) struct Applied {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ChangeResultEffect)]
 pub(crate) enum AppliedEffect {
     Applied,
 }

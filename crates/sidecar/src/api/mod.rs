@@ -13,6 +13,7 @@ mod trace;
 
 pub(crate) use answer::{Answer, Retention};
 pub(crate) use body::MOST_BYTES;
+pub(crate) use call::OVERLOADED;
 pub(crate) use changes::change;
 pub(crate) use policy::{check, generate, show};
 pub(crate) use problem::{CODES, Problem, Told};

@@ -11,11 +11,12 @@ use http::{HeaderValue, StatusCode};
 use repass_domain::{Certainty, Explained, Layer, Password, PasswordService as _, Rule, Violation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::body::{Json, Values};
-use super::call::{named, place};
+use super::call::{named, read_place};
 use super::{Answer, Problem};
 use crate::directory::Rules;
 use crate::openapi::Judgements;
@@ -24,6 +25,7 @@ use crate::shared::Shared;
 /// One rule.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it stands in the description of the API for `Explained`")]
+#[schema(as = PolicyRule)]
 pub(crate) struct KnownRule {
     /// The rule, for programs: `min_length`, `digit`, …
     code: String,
@@ -40,6 +42,7 @@ pub(crate) struct KnownRule {
 /// One rule that a password breaks.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it stands in the description of the API for `Violation`")]
+#[schema(as = PolicyViolation)]
 pub(crate) struct BrokenRule {
     /// The rule, for programs: `min_length`, `digit`, …
     code: String,
@@ -60,6 +63,7 @@ pub(crate) struct BrokenRule {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it stands in the description of the API for `Layer`")]
+#[schema(as = PolicyLayer)]
 enum RuleLayer {
     Provider,
     Caller,
@@ -69,6 +73,7 @@ enum RuleLayer {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it stands in the description of the API for `Certainty`")]
+#[schema(as = PolicyCertainty)]
 enum RuleCertainty {
     Exact,
     Approximate,
@@ -94,6 +99,7 @@ pub(crate) struct Policy {
 /// A password to be judged.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PolicyCheckRequest)]
 pub(crate) struct Candidate {
     /// It is sent nowhere.
     #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
@@ -102,6 +108,7 @@ pub(crate) struct Candidate {
 
 /// What is wrong with a password.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PolicyCheckResult)]
 pub(crate) struct Checked {
     /// Whether it breaks none of the rules that can be judged here.
     ok: bool,
@@ -116,6 +123,7 @@ pub(crate) struct Checked {
 
 /// A new password.
 #[derive(Serialize, ToSchema)]
+#[schema(as = GeneratedPassword)]
 pub(crate) struct Generated<'a> {
     #[schema(format = Password)]
     password: &'a str,
@@ -163,12 +171,10 @@ pub(crate) async fn check(
 ) -> Result<Answer, Problem> {
     let service = named(provider, &shared)?;
     let password = read(&body?)?;
-    let _place = place(&shared)?;
-    let rules = shared
-        .rules(service.provider())
-        .await
-        .map_err(|error| Problem::of_call(&error))?;
-    let violations = rules.check(&shared.call_context(), &password).await;
+    let _place = read_place(&shared)?;
+    let (cx, start) = (shared.call_context(), Instant::now());
+    let rules = shared.rules(service.provider()).await?;
+    let violations = rules.check(&cx.after(start.elapsed()), &password).await;
     drop(password);
     let violations = violations.map_err(|error| Problem::of_call(&error))?;
     let checked = Checked {
@@ -232,10 +238,7 @@ async fn rules(
     shared: &Shared,
 ) -> Result<(String, Arc<dyn Rules>), Problem> {
     let service = named(provider, shared)?;
-    let _place = place(shared)?;
-    let rules = shared
-        .rules(service.provider())
-        .await
-        .map_err(|error| Problem::of_call(&error))?;
+    let _place = read_place(shared)?;
+    let rules = shared.rules(service.provider()).await?;
     Ok((service.provider().to_owned(), rules))
 }

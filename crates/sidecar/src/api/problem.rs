@@ -57,6 +57,7 @@ pub(crate) struct Problem(Box<Told>);
 
 /// Where an unknown outcome is settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemResolution)]
 pub(crate) struct Resolvable {
     /// Where to post it.
     #[schema(example = "/v1/providers/zoom/resolutions")]

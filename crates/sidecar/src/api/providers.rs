@@ -14,6 +14,7 @@ use crate::shared::Shared;
 
 /// All providers.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ProviderList)]
 pub(crate) struct Providers {
     providers: Vec<Provider>,
 }
@@ -36,6 +37,7 @@ pub(crate) struct Provider {
     clippy::struct_excessive_bools,
     reason = "it stands in the description of the API for `Capabilities`"
 )]
+#[schema(as = ProviderCapabilities)]
 pub(crate) struct Abilities {
     /// Resets are taken: changes without the current password.
     administrator: bool,

@@ -20,9 +20,10 @@ use crate::shared::Shared;
 /// A change whose outcome is unknown.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ResolutionRequest)]
 pub(crate) struct Question {
     /// The user of the change.
-    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[A-Za-z0-9@_+'!~$&*=:,()-][A-Za-z0-9@._+'!~$&*=:,()-]*$")]
+    #[schema(value_type = String, required, example = "alice@example.com", min_length = 1, max_length = 320, pattern = r"^[^\u0000-\u0020#%/;?\\\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+$")]
     user: Option<Zeroizing<String>>,
     /// The password that was to be set.
     #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
@@ -38,6 +39,7 @@ pub(crate) struct Question {
 
 /// What a probe found.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResolutionResult)]
 pub(crate) struct Settled {
     /// What the probe found.
     #[schema(value_type = Found)]
@@ -54,6 +56,7 @@ pub(crate) struct Settled {
     dead_code,
     reason = "it stands in the description of the API for `Resolution`"
 )]
+#[schema(as = ResolutionFinding)]
 enum Found {
     /// The new password is the valid one.
     InPlace,
@@ -65,6 +68,7 @@ enum Found {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ResolutionEffect)]
 enum SettledEffect {
     Applied,
     NotApplied,

@@ -58,7 +58,7 @@ impl Seal {
             return;
         }
         let keep = left <= most;
-        state.body = Zeroizing::new(Vec::with_capacity(if keep { left } else { 0 }));
+        state.body = Zeroizing::default();
         state.reading = Reading::Body { left, keep };
     }
 
@@ -86,6 +86,21 @@ impl Seal {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds to a body of which so much more is to come. What a client announces takes no memory, what it sends does; a body
+/// that outgrows its buffer leaves no copy there.
+fn extend(body: &mut Zeroizing<Vec<u8>>, bytes: &[u8], to_come: usize) {
+    let length = body.len() + bytes.len();
+    if length > body.capacity() {
+        let most = body.len() + to_come;
+        let room = most.min(length.max(2 * body.capacity()).max(1024));
+        let mut grown = Zeroizing::new(Vec::with_capacity(room));
+        grown.extend_from_slice(body);
+        // The outgrown one is wiped as it is dropped.
+        *body = grown;
+    }
+    body.extend_from_slice(bytes);
 }
 
 /// A connection for hyper, which sees no byte of a body.
@@ -123,9 +138,9 @@ impl<S> Sealed<S> {
             Reading::Body { left, keep } => {
                 let (taken, keep) = (room.min(*left), *keep);
                 *left -= taken;
-                let ends = *left == 0;
+                let (left, ends) = (*left, *left == 0);
                 if keep {
-                    state.body.extend_from_slice(&available[..taken]);
+                    extend(&mut state.body, &available[..taken], left + taken);
                 }
                 if ends {
                     state.reading = Reading::Head(HeadEnd::Nothing);
@@ -213,6 +228,23 @@ impl HeadEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_takes_as_much_memory_as_has_come() {
+        let mut body = Zeroizing::default();
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(32 * 1024).collect();
+        let mut left = whole.len();
+        for bytes in whole.chunks(1000) {
+            extend(&mut body, bytes, left);
+            left -= bytes.len();
+            let most = (2 * body.len()).max(1024).min(whole.len());
+            assert!(body.capacity() <= most, "{} of {}", body.capacity(), body.len());
+        }
+        assert_eq!(*body, whole);
+        let mut short = Zeroizing::default();
+        extend(&mut short, b"{}", 2);
+        assert_eq!(short.capacity(), 2);
+    }
 
     #[test]
     fn a_head_ends_with_an_empty_line_however_it_comes_in_pieces() {

@@ -40,7 +40,11 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    fn stop(&mut self) {
+    pub(crate) async fn ended(self) -> Drained {
+        self.ended.await.unwrap()
+    }
+
+    pub(crate) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 }
@@ -71,7 +75,7 @@ pub(crate) async fn answer(socket: &mut TcpStream) -> String {
     }
 }
 
-async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::task::yield_now().await;
     }

@@ -5,5 +5,6 @@
 mod connections;
 mod hosts;
 mod keys;
+mod lookups;
 mod statuses;
 mod world;

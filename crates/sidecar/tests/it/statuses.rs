@@ -442,6 +442,49 @@ async fn paths_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
+async fn the_first_page_says_where_to_go() {
+    let sidecar = over_memory();
+    let read = get(&sidecar, "/").await;
+    assert!(read.status == 200 && read.text.contains("/docs"), "{read:?}");
+    let browser = Request::get("/").header("accept", "text/html,*/*;q=0.8");
+    let read = send(&sidecar, browser.body(Body::empty()).unwrap()).await;
+    assert_eq!((read.status.as_u16(), read.header("location")), (303, "/docs"));
+    let docs = get(&sidecar, "/docs").await;
+    assert!(
+        docs.text
+            .contains("/v1/providers/memory/password-changes &lt;&lt;")
+    );
+    assert_eq!(docs.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(get(&sidecar, "/docs").await.text, docs.text);
+    let described = get(&sidecar, "/openapi.json").await;
+    assert_eq!(
+        described.json,
+        serde_json::from_str::<Value>(&sidecar.openapi()).unwrap()
+    );
+    let user = &described.json["components"]["schemas"]["ChangeRequest"]["properties"]["user"]["pattern"];
+    assert!(user.as_str().unwrap().starts_with("^[^"), "{user}");
+    // Names that say nothing outside of these sources are not in generated clients.
+    let mut names: Vec<&String> = described.json["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    names.retain(|name| {
+        ![
+            "Change",
+            "Resolution",
+            "Policy",
+            "Provider",
+            "Problem",
+            "GeneratedPassword",
+        ]
+        .iter()
+        .any(|noun| name.starts_with(noun))
+    });
+    assert_eq!(names, [""; 0]);
+}
+
+#[tokio::test]
 async fn rules_are_told_checked_and_met() {
     let sidecar = over_memory();
     let policy = get(&sidecar, "/v1/providers/memory/policy").await;

@@ -85,6 +85,9 @@ type Make = Box<dyn Fn() -> Result<Changed, Error> + Send + Sync>;
 pub(crate) struct Scripted {
     make: Make,
     gate: Semaphore,
+    // Questions for its rules are never answered, whatever budget they have.
+    hides_policy: bool,
+    pub(crate) asked: AtomicUsize,
     pub(crate) begun: AtomicUsize,
     pub(crate) ended: AtomicUsize,
 }
@@ -104,12 +107,26 @@ impl Scripted {
 
     /// Waits until it is let.
     pub(crate) fn held(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self::unshared(make))
+    }
+
+    /// Waits until it is let, and never tells its rules.
+    pub(crate) fn silent(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
+            hides_policy: true,
+            ..Self::unshared(make)
+        })
+    }
+
+    fn unshared(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Self {
+        Self {
             make: Box::new(make),
             gate: Semaphore::new(0),
+            hides_policy: false,
+            asked: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
-        })
+        }
     }
 
     pub(crate) fn let_go(&self, calls: usize) {
@@ -147,6 +164,10 @@ impl PasswordService for Scripted {
     }
 
     async fn policy(&self, _: &CallContext) -> Result<PasswordPolicy, Error> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.hides_policy {
+            std::future::pending::<()>().await;
+        }
         Err(Error::not_applied(ErrorKind::Unsupported, "it does not tell"))
     }
 }

@@ -117,6 +117,29 @@ impl Directory for Configured {
     }
 }
 
+/// Nothing but names, for a description.
+#[derive(Debug)]
+pub(super) struct Described(pub(super) Vec<String>);
+
+#[async_trait]
+impl Directory for Described {
+    fn names(&self) -> Vec<String> {
+        self.0.clone()
+    }
+
+    fn default_name(&self) -> Option<String> {
+        None
+    }
+
+    fn service(&self, _: &str) -> Option<Arc<dyn PasswordService>> {
+        None
+    }
+
+    async fn rules(&self, _: &str, _: &CallContext) -> Result<Arc<dyn Rules>, Error> {
+        Err(Error::not_applied(ErrorKind::Unsupported, "nothing is served"))
+    }
+}
+
 /// Rules, and where the provider's come from.
 #[derive(Debug)]
 struct Told {

@@ -25,7 +25,7 @@ use crate::cli::stop::Stop;
 use crate::config::OnUnknown;
 use crate::secret::SecretRef;
 use certificate::Certificate;
-use directory::Configured;
+use directory::{Configured, Described};
 use listen::{Bound, Place};
 
 /// Where to serve, and to whom.
@@ -90,6 +90,17 @@ pub(in crate::cli) async fn run(
     };
     let is_known = token.is_some() || certificate.as_ref().is_some_and(Certificate::asks_clients);
     args.listen.check(certificate.is_some(), is_known)?;
+    if args.print_openapi {
+        let sidecar = Sidecar::new(
+            Arc::new(described(global).await?),
+            Options {
+                token,
+                ..Options::default()
+            },
+        );
+        output::text(&(sidecar.openapi() + "\n"));
+        return Ok(Exit::Ok);
+    }
     let metrics = recorder()?;
     let setup = Setup::load(global).await?;
     let settle_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
@@ -99,16 +110,16 @@ pub(in crate::cli) async fn run(
         allowed_hosts: args.allow_host,
         budget: global.budget(),
         max_in_flight: args.max_in_flight.get(),
-        max_connections: limits::connections(args.max_connections.get(), args.max_in_flight.get()),
+        max_connections: limits::connections(
+            args.max_connections.get(),
+            args.max_in_flight.get(),
+            directory.names().len(),
+        ),
         settle_unknown,
         metrics: Some(Arc::new(move || metrics.render())),
         ..Options::default()
     };
     let sidecar = Sidecar::new(Arc::clone(&directory) as _, options);
-    if args.print_openapi {
-        output::text(&(sidecar.openapi() + "\n"));
-        return Ok(Exit::Ok);
-    }
     // Before anybody is told that it is ready: until then a hangup would end it.
     let hangups = signal(SignalKind::hangup())
         .map_err(|error| Stop::internal(format!("cannot listen for signals: {error}")))?;
@@ -117,6 +128,9 @@ pub(in crate::cli) async fn run(
         shown,
         socket,
     } = args.listen.bind(certificate.as_ref()).await?;
+    if shown.starts_with("http") {
+        output.note(&format!("the API is described at {shown}/docs"));
+    }
     output::object(&Announcement {
         listening: shown,
         providers: directory.names(),
@@ -135,8 +149,20 @@ pub(in crate::cli) async fn run(
     match drained.abandoned {
         0 => Ok(Exit::Ok),
         calls => Err(Stop::internal(format!(
-            "{calls} calls were under way for longer than they may be; their outcomes are unknown"
+            "{calls} changes were still in flight after the time that a call may take; their outcomes are unknown"
         ))),
+    }
+}
+
+/// The names of the configured providers, if there is a configuration. The description is the same without.
+async fn described(global: &Global) -> Result<Described, Stop> {
+    match Setup::load(global).await {
+        Ok(setup) => {
+            let names = setup.config.providers().map(|(name, _)| name.to_owned());
+            Ok(Described(names.collect()))
+        }
+        Err(stop) if global.config.is_some() => Err(stop),
+        Err(_) => Ok(Described(Vec::new())),
     }
 }
 
