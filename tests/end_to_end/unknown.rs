@@ -57,6 +57,18 @@ fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
             (0, &json!("in_place")),
             "{run:?}"
         );
+        assert!(run.stderr.contains("sets this password"), "{run:?}");
+        assert!(
+            json(&run)["message"]
+                .as_str()
+                .unwrap()
+                .contains("the probe has set it"),
+            "{run:?}"
+        );
+        assert!(
+            object["attempt"]["at"].as_str().unwrap().ends_with('Z'),
+            "{object}"
+        );
         assert_eq!(world.changes(), 1);
     }
 }

@@ -3,8 +3,8 @@
 //! The providers here are the sandbox's, so that it runs as it is. With yours, the configuration is a file and
 //! the first half of this one falls away.
 
-use repass::{CallContext, Effect, Password, PasswordServiceExt as _, Services};
-use repass_sandbox::Sandbox;
+use repass::sandbox::Sandbox;
+use repass::{CallContext, Password, PasswordChange, PasswordServiceExt as _, Services};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,18 +29,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // For each change. The password comes from wherever yours come from; it is wiped when dropped.
     let cx = CallContext::default();
     for new in ["New-Passw0rd-1", "weak"] {
-        match service
-            .reset(&cx, "alice@example.com".parse()?, Password::new(new)?)
-            .await
-        {
+        let change = PasswordChange::reset("alice@example.com".parse()?, Password::new(new)?);
+        // A lost answer is looked into at once.
+        match service.change_and_resolve(&cx, &change).await {
             Ok(_) => println!("changed"),
-            Err(error) if error.effect() == Effect::NotApplied => {
-                println!("not changed ({}): {error}", error.kind());
-                for violation in error.violations() {
-                    println!("  {}: {violation}", violation.rule().code());
-                }
+            Err(error) if error.attempt().is_none() => {
+                println!("for the user: {}", error.user_message());
+                println!("for operators: {} ({error})", error.kind());
             }
-            Err(error) => println!("may be changed; settle it with `resolve`: {error}"),
+            Err(error) => println!("may be changed; `resolve` it later: {error}"),
         }
     }
 

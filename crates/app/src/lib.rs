@@ -4,20 +4,26 @@
 //! `Arc<dyn `[`PasswordService`]`>`, so that another provider is a matter of configuration:
 //!
 //! ```no_run
-//! use repass::{CallContext, Effect, Password, PasswordServiceExt as _, Services};
+//! use repass::{CallContext, Password, PasswordChange, PasswordServiceExt as _, Services};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let service = Services::from_file("repass.toml")?.default_service()?;
-//! let new = Password::new("New-Passw0rd-1")?;
-//! match service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await {
+//! let change = PasswordChange::reset("alice@example.com".parse()?, Password::new("New-Passw0rd-1")?);
+//! match service.change_and_resolve(&CallContext::default(), &change).await {
 //!     Ok(_) => println!("changed"),
-//!     Err(error) if error.effect() == Effect::NotApplied => println!("not changed: {error}"),
-//!     Err(error) => println!("may be changed, settle it with `resolve`: {error}"),
+//!     Err(error) => match error.attempt() {
+//!         None => println!("not changed: {error}"),
+//!         Some(attempt) => println!("unknown; store {attempt:?} and `resolve` it later: {error}"),
+//!     },
 //! }
 //! # Ok(()) }
 //! ```
 //!
-//! Calls need a tokio runtime with its I/O and time drivers on.
+//! Calls need a tokio runtime with its I/O and time drivers on. Blocking callers make one and keep it:
+//! `tokio::runtime::Builder::new_current_thread().enable_all().build()?`, then `runtime.block_on(call)` for each call.
+//!
+//! A call that is dropped may leave a change behind that nobody knows of. Web frameworks drop a handler when its client
+//! disconnects, so run the change in a task of its own (`tokio::spawn`).
 //!
 //! # Features
 //!

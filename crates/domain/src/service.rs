@@ -107,9 +107,9 @@ mockall::mock! {
     }
 }
 
-/// The two everyday calls, on every [`PasswordService`]. They take user and passwords, and are over with them: to be
-/// able to settle an unknown outcome, make a [`PasswordChange`] and call
-/// [`change_password`](PasswordService::change_password), which borrows it.
+/// The everyday calls, on every [`PasswordService`]. [`reset`](Self::reset) and [`change`](Self::change) take user and
+/// passwords, and are over with them: to be able to settle an unknown outcome later, make a [`PasswordChange`] and call
+/// [`change_and_resolve`](Self::change_and_resolve), which borrows it.
 ///
 /// ```
 /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};

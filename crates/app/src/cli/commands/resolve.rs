@@ -53,6 +53,12 @@ async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals)
     });
     let ready = ready.await?;
     let provider = ready.service.provider().to_owned();
+    let sets = ready.service.capabilities().resolve_sets_password;
+    if sets {
+        output.note(&format!(
+            "{provider}: the probe sends the change once more, so it sets this password if another one is in place"
+        ));
+    }
     let (cx, attempt) = (global.call_context(), Attempt::undated(&provider));
     let probe = ready.service.resolve(&cx, &attempt, &ready.change);
     let resolved = signals.see_through(&provider, output, probe).await?;
@@ -65,7 +71,12 @@ async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals)
                 Resolution::NotInPlace => ("not_applied", Exit::Unavailable),
                 Resolution::StillUnknown => ("unknown", Exit::Unknown),
             };
-            let message = format!("when probed, the new password was {resolution}");
+            let message = match resolution {
+                Resolution::InPlace if sets => {
+                    "the new password is in place; if it was not before, the probe has set it".to_owned()
+                }
+                _ => format!("when probed, the new password was {resolution}"),
+            };
             let report = Report {
                 provider: Some(provider),
                 ..Report::new(outcome, None, message)
