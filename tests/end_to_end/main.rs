@@ -20,6 +20,8 @@ mod output;
 mod packaging;
 mod policy;
 mod policy_breach;
+#[cfg(target_os = "linux")]
+mod prompt;
 mod sandbox_command;
 mod secret_commands;
 mod secrets;

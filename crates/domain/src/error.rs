@@ -73,7 +73,11 @@ impl Error {
     /// The new password breaks these rules: [`ErrorKind::PasswordRefused`], nothing was changed.
     pub fn refused(violations: Vec<Violation>) -> Self {
         let rules: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        let message = format!("the new password is refused; it needs: {}", rules.join(", "));
+        let mut message = "the new password is refused".to_owned();
+        if !rules.is_empty() {
+            message.push_str("; it needs: ");
+            message.push_str(&rules.join(", "));
+        }
         let mut error = Self::not_applied(ErrorKind::PasswordRefused, message);
         error.0.violations = violations;
         error
@@ -427,6 +431,11 @@ mod tests {
             (ErrorKind::InvalidRequest, Effect::NotApplied)
         );
         assert_eq!(error.field_problems()[1].code(), "unknown_field");
+    }
+
+    #[test]
+    fn a_refusal_without_reasons_promises_none() {
+        assert_eq!(Error::refused(vec![]).to_string(), "the new password is refused");
     }
 
     #[test]

@@ -1,0 +1,163 @@
+//! What a person types at the prompt, on a terminal of the test's own.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use repass_sandbox::Provider;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::world::{ALICE, World};
+
+/// The binary at a terminal.
+struct AtTerminal {
+    keyboard: File,
+    screen: Receiver<u8>,
+    shown: String,
+    child: Child,
+}
+
+impl AtTerminal {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let path = std::ffi::OsStr::from_bytes(name.as_bytes());
+        let slave = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let stdio = || Stdio::from(slave.try_clone().unwrap());
+        // Part of util-linux: a session of its own, with this terminal.
+        let child = Command::new("/usr/bin/setsid")
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_repass")])
+            .args(arguments)
+            .env_clear()
+            .current_dir(world.folder())
+            .stdin(stdio())
+            .stdout(stdio())
+            .stderr(stdio())
+            .spawn()
+            .unwrap();
+        drop(slave);
+        let keyboard = File::from(master);
+        let mut reader = keyboard.try_clone().unwrap();
+        let (sender, screen) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 512];
+            // An error is the end: the last process has closed the terminal.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                for byte in &buffer[..count] {
+                    let _ = sender.send(*byte);
+                }
+            }
+        });
+        Self {
+            keyboard,
+            screen,
+            shown: String::new(),
+            child,
+        }
+    }
+
+    /// Waits for a text behind what was waited for before, then types.
+    fn answer(&mut self, prompt: &str, keys: &str) {
+        let mut since = String::new();
+        while !since.ends_with(prompt) {
+            let byte = self.screen.recv_timeout(Duration::from_secs(60));
+            let byte =
+                byte.unwrap_or_else(|error| panic!("{error}, waiting for {prompt:?}: {:?}", self.shown));
+            since.push(char::from(byte));
+            self.shown.push(char::from(byte));
+        }
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// The exit code, and all that was shown.
+    fn end(mut self) -> (i32, String) {
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let rest: Vec<u8> = self.screen.iter().collect();
+        self.shown.push_str(&String::from_utf8_lossy(&rest));
+        (code, self.shown)
+    }
+}
+
+const NEW: &str = "New-Passw0rd-1";
+const AGAIN: &str = " again: ";
+
+fn asked(world: &World) -> AtTerminal {
+    AtTerminal::start(world, &["reset", ALICE])
+}
+
+#[test]
+fn what_a_terminal_puts_around_pasted_text_is_not_typed() {
+    let world = World::new();
+    let mut terminal = asked(&world);
+    terminal.answer(": ", &format!("\u{1b}[200~{NEW}\u{1b}[201~\n"));
+    terminal.answer(AGAIN, &format!("{NEW}\n"));
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains(NEW), "{shown}");
+    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+}
+
+#[test]
+fn a_key_that_is_no_character_is_refused_at_once() {
+    let world = World::new();
+    let mut terminal = asked(&world);
+    terminal.answer(": ", &format!("{NEW}\u{1b}[D\n"));
+    let (code, shown) = terminal.end();
+    assert_eq!((code, world.changes()), (3, 0), "{shown}");
+    assert!(
+        shown.contains("it holds an escape character (U+001B) after 14 characters") && !shown.contains(AGAIN),
+        "{shown}"
+    );
+}
+
+#[test]
+fn nothing_typed_and_an_empty_line_are_told_apart() {
+    let world = World::new();
+    for (keys, why) in [
+        (
+            "\u{4}",
+            "no input: the new password was not typed; nothing was sent",
+        ),
+        ("\n", "the new password is empty; nothing was sent"),
+    ] {
+        let mut terminal = asked(&world);
+        terminal.answer(": ", keys);
+        let (code, shown) = terminal.end();
+        assert_eq!((code, world.requests()), (2, 0), "{shown}");
+        assert!(shown.contains(why) && !shown.contains(AGAIN), "{shown}");
+    }
+}
+
+#[test]
+fn entries_that_differ_are_asked_for_again_but_not_for_ever() {
+    let world = World::new();
+    let mut terminal = asked(&world);
+    for _ in 0..2 {
+        terminal.answer(": ", &format!("{NEW}\n"));
+        terminal.answer(AGAIN, "New-Passw0rd-2\n");
+        terminal.answer("differ; try again.", "");
+    }
+    terminal.answer(": ", &format!("{NEW}\n"));
+    terminal.answer(AGAIN, &format!("{NEW}\n"));
+    let (code, shown) = terminal.end();
+    assert_eq!((code, world.changes()), (0, 1), "{shown}");
+    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+
+    let mut terminal = asked(&world);
+    for _ in 0..3 {
+        terminal.answer(": ", &format!("{NEW}\n"));
+        terminal.answer(AGAIN, "New-Passw0rd-2\n");
+        terminal.answer("differ; try again.", "");
+    }
+    let (code, shown) = terminal.end();
+    assert_eq!((code, world.changes()), (2, 1), "{shown}");
+    assert!(
+        shown.contains("was not typed the same way twice, 3 times"),
+        "{shown}"
+    );
+}
