@@ -53,6 +53,12 @@ fn secret_files_that_cannot_be_trusted() {
     let open = world.secret("open.txt", "New-Passw0rd-1");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     refused(&world, &reset("open.txt"), 2, "open.txt");
+    let fifo = std::process::Command::new("mkfifo")
+        .args(["-m", "600"])
+        .arg(world.path("fifo"))
+        .status();
+    assert!(fifo.unwrap().success());
+    refused(&world, &reset("fifo"), 2, "fifo is a named pipe");
     fs::set_permissions(world.path("token"), fs::Permissions::from_mode(0o640)).unwrap();
     refused(&world, &world.reset_alice("New-Passw0rd-1\n"), 2, "token");
 }
@@ -251,4 +257,15 @@ fn without_a_config_or_a_terminal_it_says_what_to_do() {
         .env("REPASS_CONFIG", "nowhere.toml")
         .args(["providers"]);
     refused(&world, &finish(found_by_variable, b""), 2, "nowhere.toml");
+}
+
+// Only root can give a file away.
+#[test]
+fn a_configuration_of_another_user_is_not_obeyed() {
+    let world = World::new();
+    if std::os::unix::fs::chown(world.path("repass.toml"), Some(65534), None).is_err() {
+        return;
+    }
+    let run = world.reset_alice("New-Passw0rd-1\n");
+    refused(&world, &run, 2, "repass.toml: belongs to user 65534");
 }

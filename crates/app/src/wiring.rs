@@ -1,5 +1,6 @@
 //! One provider's configuration, wired: secrets and certificates, then a transport, then its adapter.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use secrecy::SecretString;
 
 use crate::accounts;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
-use crate::secret::SecretRef;
+use crate::secret::{Refused, SecretRef, open_trusted};
 
 /// A provider under its configured name; `None` with a problem noted for each reason.
 /// Programs that give secrets may take `secret_timeout` each.
@@ -132,7 +133,12 @@ impl<'a> Way<'a> {
 /// The authorities to trust, by a configuration's file.
 pub(crate) fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
     let shown = file.display();
-    let pem = std::fs::read(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let mut pem = Vec::new();
+    let opened = open_trusted(file).and_then(|mut open| open.read_to_end(&mut pem).map_err(Refused::System));
+    opened.map_err(|refused| match refused {
+        Refused::System(error) => format!("cannot read {shown}: {error}"),
+        Refused::Unfit(why) => format!("{shown} {why}"),
+    })?;
     let roots = TrustedRoots::default().with_pem(&pem);
     roots.map_err(|invalid| format!("{shown} {invalid}"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read as _;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems};
+use crate::secret::{Refused, open_trusted};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +126,16 @@ impl Source {
 
     pub(super) fn file(path: &Path) -> Result<Self, Problem> {
         let name: Arc<str> = path.display().to_string().into();
-        match std::fs::read(path).map(String::from_utf8) {
+        // Whoever writes it starts programs as this user, and says where passwords go.
+        let bytes = match open_trusted(path) {
+            Ok(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map(|_| bytes)
+            }
+            Err(Refused::System(error)) => Err(error),
+            Err(Refused::Unfit(why)) => return Err(Problem::at(Origin::File(name), why)),
+        };
+        match bytes.map(String::from_utf8) {
             Ok(Ok(text)) => Ok(Self {
                 name,
                 text,

@@ -30,7 +30,8 @@ const MAX_BYTES: usize = 64 * 1024;
 pub enum SecretRef {
     /// `{ env = "NAME" }`: an environment variable, as it is.
     Env(String),
-    /// `{ file = "PATH" }`: a file that only its owner can read, without a byte order mark at its
+    /// `{ file = "PATH" }`: a file that only this process's user and root can read, or one that a service
+    /// manager or container mounts, without a byte order mark at its
     /// start and one newline at its end. It holds one line.
     File(PathBuf),
     /// `{ command = ["PROGRAM", "ARGUMENT", …] }`: what a program prints, read as a file is.
@@ -84,13 +85,23 @@ impl fmt::Debug for SecretRef {
     }
 }
 
-/// Shows the reference as a file would hold it; [`SecretRef::Value`] as `{ value = "[redacted]" }`.
+/// Shows the reference as a file would hold it, but of a program only its name: people do put secrets into
+/// arguments, which are shown as `…`. [`SecretRef::Value`] is shown as `{ value = "[redacted]" }`.
 impl Serialize for SecretRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Env(name) => serializer.collect_map([("env", name)]),
             Self::File(path) => serializer.collect_map([("file", path.display().to_string())]),
-            Self::Command(argv) => serializer.collect_map([("command", argv)]),
+            Self::Command(argv) => {
+                let hidden = argv.iter().skip(1).map(|_| "…").take(1);
+                let shown: Vec<&str> = argv
+                    .first()
+                    .map(String::as_str)
+                    .into_iter()
+                    .chain(hidden)
+                    .collect();
+                serializer.collect_map([("command", shown)])
+            }
             Self::Value(_) => serializer.collect_map([("value", "[redacted]")]),
         }
     }
@@ -304,6 +315,21 @@ mod tests {
             fs::remove_file(&pids).unwrap();
         }
         assert!(!command(&["false"]).resolve().unwrap_err().is_timeout());
+    }
+
+    #[test]
+    fn the_arguments_of_a_program_are_never_shown() {
+        for (argv, shown) in [
+            (
+                &["vault", "read", "--token", "s.canary"][..],
+                r#"{"command":["vault","…"]}"#,
+            ),
+            (&["pass"], r#"{"command":["pass"]}"#),
+            (&[], r#"{"command":[]}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&command(argv)).unwrap(), shown);
+        }
+        assert!(!format!("{:?}", command(&["vault", "s.canary"])).contains("canary"));
     }
 
     #[test]

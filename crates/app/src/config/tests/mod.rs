@@ -102,7 +102,7 @@ fn every_key_is_read() {
         "ca_file = \"/ca.pem\"",
         "kind = \"server-to-server\"",
         "token_url = \"https://zoom.us/oauth/token\"",
-        "command = [\"op\", \"read\"]",
+        "command = [\"op\", \"…\"]",
         "kind = \"client-credentials\"",
         "file = \"/run/secrets/portal\"",
         "scope = \"PM.User.Write\"",
@@ -218,6 +218,32 @@ fn what_is_not_toml_is_told_with_its_line() {
     assert!(found[0].starts_with("config:2: not TOML: "), "{found:?}");
     assert!(found[1].starts_with("config:3: not TOML: "), "{found:?}");
     assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_file_that_others_can_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("repass.toml");
+    let authority = directory.path().join("ca.pem");
+    fs::write(&file, "").unwrap();
+    fs::write(&authority, "").unwrap();
+    for mode in [0o664, 0o646, 0o666] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let text = Config::from_file(&file).unwrap_err().to_string();
+        let expected = format!(
+            "{}: can be changed by others than its owner (mode {mode:o}); run `chmod go-w` on it",
+            file.display()
+        );
+        assert_eq!(text, expected);
+        fs::set_permissions(&authority, fs::Permissions::from_mode(mode)).unwrap();
+        let text = crate::wiring::read_roots(&authority).unwrap_err();
+        assert!(text.contains("ca.pem can be changed by others"), "{text}");
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let other_problems = Config::from_file(&file).unwrap_err().to_string();
+    assert!(!other_problems.contains("changed"), "{other_problems}");
 }
 
 #[test]

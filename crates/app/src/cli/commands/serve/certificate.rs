@@ -10,7 +10,7 @@ use repass_sidecar::{Tls, TlsFiles};
 use zeroize::Zeroizing;
 
 use crate::cli::stop::Stop;
-use crate::secret::{open_private, read_at_most};
+use crate::secret::{Refused, open_private, open_trusted, read_at_most};
 
 // Far above any chain there is.
 const MAX_BYTES: usize = 1 << 20;
@@ -36,13 +36,19 @@ struct Read {
 
 impl Read {
     fn new(chain: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, Stop> {
+        let trusted = |path: &Path| {
+            open_trusted(path).map_err(|refused| match refused {
+                Refused::System(error) => Stop::usage(format!("cannot open {}: {error}", path.display())),
+                Refused::Unfit(why) => Stop::usage(format!("{} {why}", path.display())),
+            })
+        };
         let open = |path: &Path| {
             File::open(path).map_err(|error| Stop::usage(format!("cannot open {}: {error}", path.display())))
         };
         Ok(Self {
             chain: whole(open(chain)?, chain)?,
             key: whole(open_private(key).map_err(Stop::usage)?, key)?,
-            client_ca: client_ca.map(|path| whole(open(path)?, path)).transpose()?,
+            client_ca: client_ca.map(|path| whole(trusted(path)?, path)).transpose()?,
         })
     }
 
