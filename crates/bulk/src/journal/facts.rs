@@ -163,8 +163,14 @@ pub struct SessionFacts {
 pub struct Facts {
     /// Whether the whole input was read.
     pub read_whole: bool,
-    /// The outcomes.
+    /// The outcomes. What is being sent counts as unknown, as it is if its process is gone.
     pub tally: Tally,
+    /// Of the unknown ones, how many are being sent, if a process is at it.
+    pub in_flight: u64,
+    /// Of the applied ones, how many were sent another password before, whose outcome is unknown.
+    pub candidates: u64,
+    /// Whether the passwords are made, and not given by the input.
+    pub generated: bool,
     /// The rates that are allowed, by provider, where they are known.
     pub allowed: Vec<(String, Option<f64>)>,
     /// Every start of it.

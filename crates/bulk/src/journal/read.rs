@@ -136,6 +136,16 @@ impl Reader {
     /// The run as a whole.
     pub(crate) fn facts(&self) -> Result<Facts, Problem> {
         let tally = self.tally()?;
+        let count = |sql: &str| {
+            let count = self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+            count.map_err(unreadable)
+        };
+        let in_flight = count(
+            "SELECT count(DISTINCT r.line) FROM begun b
+             JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+             WHERE coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0)",
+        )?;
+        let candidates = count("SELECT count(*) FROM outcomes WHERE state = 2 AND unsettled")?;
         let allowed = self.all("SELECT name, allowed FROM providers ORDER BY id", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
@@ -154,6 +164,9 @@ impl Reader {
         Ok(Facts {
             read_whole: self.fact(crate::run::READ_WHOLE)?.is_some(),
             tally,
+            in_flight,
+            candidates,
+            generated: self.fact("passwords")?.as_deref() == Some("generated"),
             allowed,
             sessions,
         })

@@ -127,19 +127,34 @@ impl Page {
             ..
         } = reach.facts.tally;
         self.put(format_args!("<section>\n<h2>What to do next</h2>\n"));
-        if not_applied + unknown + pending == 0 {
+        if not_applied + unknown + pending + reach.facts.candidates == 0 {
             self.put(format_args!(
                 "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
             ));
         }
         let run = Text(reach.name);
+        let (key, reissue) = if reach.facts.generated {
+            (
+                " --identity KEYFILE",
+                ", or send fresh passwords by <code><span>--reissue</span></code>",
+            )
+        } else {
+            ("", "")
+        };
+        if reach.facts.candidates > 0 {
+            self.put(format_args!(
+                "<p class=\"note unknown\"><b>{}</b> applied after another password was sent whose outcome is unknown: \
+                 either may hold. See which by <code>repass bulk resume {run} <span>--resolve{key}</span></code>.</p>\n",
+                Count(reach.facts.candidates)
+            ));
+        }
         for (class, count, what) in [
             (
                 "unknown",
                 unknown,
                 format!(
                     "sent, and nobody knows what became of them. Settle them by <code>repass bulk resume {run} \
-                     <span>--resolve</span></code>, or send fresh passwords by <code><span>--reissue</span></code>."
+                     <span>--resolve{key}</span></code>, a minute after they were sent{reissue}."
                 ),
             ),
             (
@@ -232,8 +247,8 @@ impl Page {
         }
         self.put(format_args!(
             "</div>\n<div class=\"times\"><span>0 s</span><span>{}</span><span>{}</span></div>\n</div>\n",
-            Span(rate.total / 2),
-            Span(rate.total)
+            Span(rate.drawn() / 2),
+            Span(rate.drawn())
         ));
         if rate.sessions() > 1 {
             self.put(format_args!(

@@ -68,14 +68,18 @@ impl Rate {
         }
     }
 
-    /// Changes a second, over all.
+    /// The time that is drawn: that of all stretches, none shorter than the second in which a limit counts.
+    pub(super) fn drawn(&self) -> i64 {
+        self.parts.iter().sum()
+    }
+
+    /// Changes a second, over all that is drawn: never more than the highest stretch.
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     pub(super) fn average(&self) -> f64 {
         let all: u64 = self.counts.iter().sum();
-        if self.total > 0 {
-            all as f64 * 1000.0 / self.total as f64
-        } else {
-            0.0
+        match self.drawn() {
+            0 => 0.0,
+            drawn => all as f64 * 1000.0 / drawn as f64,
         }
     }
 
@@ -194,7 +198,24 @@ mod tests {
             "{:?}",
             rate.bars
         );
-        assert!((rate.average() - 9.5).abs() < 0.01);
+        assert!((rate.average() - 190.0 / 22.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_average_is_never_above_the_chart() {
+        // Five rows at once; and twenty at the start of each second.
+        for (length, finished) in [
+            (17, vec![3, 5, 9, 12, 17]),
+            (2_020, [vec![5; 20], vec![1_005; 20], vec![2_010; 5]].concat()),
+        ] {
+            let mut rate = Rate::new(&[session(0, length)]);
+            for at in &finished {
+                rate.count(1, *at);
+            }
+            let rate = rate.finish();
+            let highest = rate.bars.iter().copied().fold(0.0, f64::max);
+            assert!(rate.average() <= highest && highest <= 20.0, "{:?}", rate.bars);
+        }
     }
 
     #[test]

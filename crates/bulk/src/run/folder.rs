@@ -39,18 +39,52 @@ impl Run {
     /// Either is there already, or cannot be made; then nothing is left of the folder.
     pub fn create(
         folder: &Path,
-        mut terms: Terms,
+        terms: Terms,
         secrets: Option<(PathBuf, SecretsTo)>,
     ) -> Result<(Self, Terms), Problem> {
-        let shown = folder.display();
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
+            let shown = folder.display();
             Problem::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => format!(
                     "{shown} exists already; go on with that run by `repass bulk resume {shown}`, or name another folder"
                 ),
-                _ => format!("cannot make the folder {shown}: {error}"),
+                _ => cannot_make(folder, &error),
             })
         })?;
+        Self::begin(folder, terms, secrets)
+    }
+
+    /// The same for a folder that nobody has named: where it is there already, which may be somebody else's run, the
+    /// name gets a number.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_beside(
+        folder: &Path,
+        terms: Terms,
+        secrets: Option<(PathBuf, SecretsTo)>,
+    ) -> Result<(Self, Terms), Problem> {
+        let mut named = folder.to_owned();
+        let mut number = 1_u32;
+        loop {
+            match DirBuilder::new().mode(0o700).create(&named) {
+                Ok(()) => return Self::begin(&named, terms, secrets),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
+                    number += 1;
+                    let mut name = folder.file_name().unwrap_or_default().to_owned();
+                    name.push(format!("-{number}"));
+                    named.set_file_name(name);
+                }
+                Err(error) => return Err(Problem::usage(cannot_make(&named, &error))),
+            }
+        }
+    }
+
+    fn begin(
+        folder: &Path,
+        mut terms: Terms,
+        secrets: Option<(PathBuf, SecretsTo)>,
+    ) -> Result<(Self, Terms), Problem> {
         let made = Self::made(folder, &mut terms, secrets);
         if made.is_err() {
             // The problem is what there is to tell, whether the folder goes or not.
@@ -285,6 +319,10 @@ impl Run {
     pub(super) fn reader(&self) -> Result<Reader, Problem> {
         reader(&self.folder)
     }
+}
+
+fn cannot_make(folder: &Path, error: &io::Error) -> String {
+    format!("cannot make the folder {}: {error}", folder.display())
 }
 
 pub(crate) fn reader(folder: &Path) -> Result<Reader, Problem> {

@@ -1,8 +1,10 @@
 //! Runs from their beginning to their end.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
-use repass_bulk::{Outcome, Run, Stopped};
+use repass_bulk::{Haste, Operator, Outcome, Progress, Run, Source, Stopped, System, Tally};
+use tokio::sync::watch;
 
 use crate::world::{World, controls};
 
@@ -92,4 +94,56 @@ fn a_run_that_was_stopped_before_it_began_is_not_gone_on_with() {
         problem.contains("before it began") && problem.contains("nothing was sent"),
         "{problem}"
     );
+}
+
+#[test]
+fn a_name_that_nobody_gave_is_another_where_it_is_taken() {
+    let world = World::new(&["ann"]);
+    let (run, terms) = world.begin(&["ann"]);
+    let mut folders = Vec::new();
+    for _ in 0..2 {
+        let (beside, _) = Run::create_beside(&world.run(), terms.clone(), None).unwrap();
+        folders.push(beside.folder().file_name().unwrap().to_owned());
+    }
+    assert_eq!(folders, ["run-2", "run-3"]);
+    assert_eq!(run.tally().unwrap().pending, 1, "the first one is as it was");
+    let nowhere = world.folder.path().join("none/run");
+    assert!(Run::create_beside(&nowhere, terms, None).is_err());
+}
+
+#[tokio::test]
+async fn a_run_is_bound_to_the_systems_of_its_first_use() {
+    let world = World::new(&["ann", "bob"]);
+    let (mut run, terms) = world.begin(&["ann"]);
+    let system = |place: &str| System {
+        kind: "zoom".to_owned(),
+        base_url: format!("https://{place}.example/v2"),
+        account: None,
+    };
+    let (here, there) = (system("here"), system("there"));
+    assert_eq!(run.bind(&[("zoom", &here)], &[]).unwrap(), ["zoom"]);
+    assert!(run.bind(&[("zoom", &here)], &[]).unwrap().is_empty());
+    let problem = run.bind(&[("zoom", &there)], &[]).unwrap_err().to_string();
+    assert!(
+        problem.contains("its base URL is https://there.example/v2"),
+        "{problem}"
+    );
+    // A session at another one does not begin either.
+    let (_haste, listen) = watch::channel(Haste::None);
+    let gone = run.go(
+        &terms,
+        vec![world.service.provider().with_system(there.clone())],
+        vec![Source::Journal],
+        controls(),
+        Operator {
+            progress: Arc::new(Progress::from(Tally::default())),
+            haste: listen,
+            observe: Box::new(|_| {}),
+        },
+    );
+    assert!(gone.await.is_err());
+    assert_eq!(world.service.calls(), 0);
+    let (mut run, _) = Run::open(&world.run()).unwrap();
+    run.bind(&[("zoom", &there)], &["zoom".to_owned()]).unwrap();
+    assert!(run.bind(&[("zoom", &here)], &[]).is_err());
 }
