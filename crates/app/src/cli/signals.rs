@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM.
+//! SIGINT and SIGTERM, and SIGHUP where it ends work in an orderly way.
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::Attempt;
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
     count: watch::Receiver<u32>,
+    counter: watch::Sender<u32>,
     claimed: Arc<AtomicBool>,
 }
 
@@ -23,19 +24,42 @@ impl Signals {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (counter, count) = watch::channel(0);
+        let counting = counter.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                counter.send_modify(|count| *count += 1);
+                counting.send_modify(|count| *count += 1);
             }
         });
         Ok(Self {
             count,
+            counter,
             claimed: Arc::default(),
         })
+    }
+
+    /// From now on SIGHUP counts as well: a session that is dropped ends a command as SIGTERM does. Under `nohup` it
+    /// stays ignored.
+    pub(super) fn count_hangups(&self) -> io::Result<()> {
+        if hangups_are_ignored() {
+            return Ok(());
+        }
+        let mut hangup = signal(SignalKind::hangup())?;
+        let counting = self.counter.clone();
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                // A shell and the kernel may both send it: that is no insisting.
+                counting.send_if_modified(|count| {
+                    let first = *count == 0;
+                    *count = 1.max(*count);
+                    first
+                });
+            }
+        });
+        Ok(())
     }
 
     /// Ends with the first signal that no command has claimed.
@@ -92,6 +116,19 @@ impl Signals {
     }
 }
 
+// Only Linux tells it; elsewhere nothing is known to be ignored.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores_hangups(&status)
+}
+
+fn ignores_hangups(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -100,13 +137,12 @@ mod tests {
 
     fn signals(sent: u32) -> (watch::Sender<u32>, Signals) {
         let (counter, count) = watch::channel(sent);
-        (
-            counter,
-            Signals {
-                count,
-                claimed: Arc::default(),
-            },
-        )
+        let signals = Signals {
+            count,
+            counter: counter.clone(),
+            claimed: Arc::default(),
+        };
+        (counter, signals)
     }
 
     const OUTPUT: Output = Output {
@@ -139,6 +175,15 @@ mod tests {
         };
         let stop = signals.see_through("zoom", &OUTPUT, stuck).await.unwrap_err();
         assert!(matches!(stop, Stop::Abandoned { attempt } if attempt.provider() == "zoom"));
+    }
+
+    #[test]
+    fn what_nohup_ignores_is_known() {
+        for (mask, ignored) in [("0000000000000001", true), ("0000000001001006", false)] {
+            let status = format!("Name:\trepass\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+            assert_eq!(ignores_hangups(&status), ignored, "{mask}");
+        }
+        assert!(!ignores_hangups(""));
     }
 
     #[tokio::test]

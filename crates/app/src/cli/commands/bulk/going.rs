@@ -9,7 +9,7 @@ use repass_bulk::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::watching::Watching;
+use super::watching::{Screen, Watching};
 use super::{blocking, exit};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, Output};
@@ -31,6 +31,7 @@ pub(super) struct Session<'a> {
     pub(super) setup: Setup,
     pub(super) output: &'a Output,
     pub(super) signals: &'a Signals,
+    pub(super) screen: Screen,
 }
 
 /// Opens the input that is named, `-` standing for standard input.
@@ -68,12 +69,15 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
         setup,
         output,
         signals,
+        screen,
     } = session;
+    let hangups = signals.count_hangups();
+    hangups.map_err(|error| Stop::internal(format!("cannot listen for SIGHUP: {error}")))?;
     let folder = run.folder().to_owned();
     let progress = Arc::new(repass_bulk::Progress::from(before));
     let (hurry, haste) = watch::channel(Haste::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
-    let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output);
+    let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output, &screen);
     let operator = Operator {
         progress,
         haste,
@@ -96,9 +100,14 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     };
     watching.stop().await;
     drop(setup);
-    let (tally, whole) = (run.tally()?, run.is_read_whole()?);
+    let left = Left {
+        tally: run.tally()?,
+        whole: run.is_read_whole()?,
+        to_settle: run.to_settle()?,
+    };
+    let tally = left.tally;
     drop(run);
-    tell(&folder, &terms, (tally, whole), &stopped, output);
+    tell(&folder, &terms, &left, &stopped, output);
     Ok(ended(before, tally, &stopped))
 }
 
@@ -123,7 +132,20 @@ struct End<'a> {
     tally: &'a Tally,
 }
 
-fn tell(folder: &Path, terms: &Terms, (tally, whole): (Tally, bool), stopped: &Stopped, output: &Output) {
+/// What a session leaves behind.
+struct Left {
+    tally: Tally,
+    whole: bool,
+    /// Rows of which it is not known which password holds.
+    to_settle: u64,
+}
+
+fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &Output) {
+    let Left {
+        tally,
+        whole,
+        to_settle,
+    } = *left;
     let shown = folder.display();
     let (code, message) = told(stopped);
     if output.json {
@@ -142,11 +164,12 @@ fn tell(folder: &Path, terms: &Terms, (tally, whole): (Tally, bool), stopped: &S
         output.note(&message);
     }
     output.note(&sentence(tally));
+    let key = match (terms.passwords, &terms.secrets) {
+        (Passwords::Generated, Some(_)) => " --identity KEYFILE",
+        _ => "",
+    };
+    let resolve = format!("`repass bulk resume {shown} --resolve{key}`");
     if tally.unknown > 0 {
-        let key = match (terms.passwords, &terms.secrets) {
-            (Passwords::Generated, Some(_)) => " --identity KEYFILE",
-            _ => "",
-        };
         let reissue = match terms.passwords {
             Passwords::Generated => {
                 format!(", or send fresh passwords by `repass bulk resume {shown} --reissue`")
@@ -154,7 +177,15 @@ fn tell(folder: &Path, terms: &Terms, (tally, whole): (Tally, bool), stopped: &S
             Passwords::Given => String::new(),
         };
         output.note(&format!(
-            "unknown: settle them by `repass bulk resume {shown} --resolve{key}`{reissue}"
+            "unknown: settle them by {resolve}, a minute after they were sent, when nothing of them can take effect any \
+             more{reissue}"
+        ));
+    }
+    let candidates = to_settle.saturating_sub(tally.unknown);
+    if candidates > 0 {
+        output.note(&format!(
+            "{candidates} users were sent a fresh password after one whose outcome is unknown: both are candidates in the \
+             file of secrets until {resolve} shows which one holds"
         ));
     }
     if tally.pending > 0 || !whole {

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use repass_bulk::{Canary, Tally};
 
+use super::watching::Screen;
 use crate::cli::global::Global;
 use crate::cli::output::Output;
 
@@ -30,24 +31,30 @@ pub(super) fn answers(global: &Global) -> Answers {
 }
 
 /// A question after the first rows.
-pub(super) fn canary(rows: u64, global: &Global, output: &Output) -> Canary {
+pub(super) fn canary(rows: u64, global: &Global, output: &Output, screen: &Screen) -> Canary {
     let answers = answers(global);
     let output = Output {
         json: output.json,
         quiet: output.quiet,
     };
+    let screen = screen.clone();
     let ask = move |tally: Tally| -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>> {
         Box::pin(async move {
             let told = format!(
                 "canary: {} applied, {} not applied, {} unknown, {} to go",
                 tally.applied, tally.not_applied, tally.unknown, tally.pending
             );
-            output.note(&told);
-            match answers {
-                Answers::Yes => true,
-                Answers::Nobody => false,
-                Answers::Person => yes("Go on?").await,
-            }
+            let asked = tokio::task::spawn_blocking(move || {
+                screen.without_bar(|| {
+                    output.note(&told);
+                    match answers {
+                        Answers::Yes => true,
+                        Answers::Nobody => false,
+                        Answers::Person => ask("Go on? [y/N] ").unwrap_or(false),
+                    }
+                })
+            });
+            asked.await.unwrap_or(false)
         })
     };
     Canary {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use repass_bulk::{Passwords, Run, Source, Terms};
 
 use super::going::{self, Session};
+use super::run::confirmed;
 use super::sealing::Opening;
 use super::steering::Steering;
+use super::watching::Screen;
 use super::{blocking, services};
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
@@ -44,9 +46,14 @@ pub(super) async fn run(
     let folder = args.run.clone();
     let (mut run, terms) = blocking(move || Run::open(&folder)).await?;
     let setup = Setup::load(global).await?;
-    let controls = args
-        .steering
-        .controls(terms.passwords, setup.config.on_unknown(), global, output)?;
+    let screen = Screen::default();
+    let controls = args.steering.controls(
+        terms.passwords,
+        setup.config.on_unknown(),
+        global,
+        output,
+        &screen,
+    )?;
     bind(&mut run, &args.provider_moved, &setup, output)?;
     if !run.is_read_whole()? && terms.passwords == Passwords::Generated {
         let input = input(&args, &terms, &setup, global).await?;
@@ -78,15 +85,22 @@ pub(super) async fn run(
     for name in names {
         providers.push(services::provider(&name, &setup, terms.passwords, generate, global, output).await?);
     }
+    // What was asked at the run's beginning, if it was not answered with yes.
+    let before = run.tally()?;
+    let begun = !Run::facts_of(run.folder())?.sessions.is_empty();
+    if !begun && !confirmed(&run, before, &providers, global, output).await? {
+        return Err(Stop::Interrupted);
+    }
     let session = Session {
-        before: run.tally()?,
         terms,
+        before,
         providers,
         sources,
         controls,
         setup,
         output,
         signals,
+        screen,
     };
     going::go(run, session).await
 }

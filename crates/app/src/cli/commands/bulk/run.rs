@@ -9,6 +9,7 @@ use super::going::{self, Session};
 use super::questions::{self, Answers};
 use super::sealing::Sealing;
 use super::steering::Steering;
+use super::watching::Screen;
 use super::{blocking, exit, services, watching};
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
@@ -115,9 +116,10 @@ async fn change(
     signals: &Signals,
 ) -> Result<Exit, Stop> {
     let passwords = args.passwords();
+    let screen = Screen::default();
     let controls = args
         .steering
-        .controls(passwords, setup.config.on_unknown(), global, output)?;
+        .controls(passwords, setup.config.on_unknown(), global, output, &screen)?;
     if args.generate && args.sealing.secrets_out.is_none() {
         return Err(Stop::usage(
             "nobody would know the passwords that are made; give --secrets-out FILE and --recipient age1…",
@@ -131,7 +133,7 @@ async fn change(
     for name in at_first(&setup, all, global) {
         providers.push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
     }
-    let folder = args.folder.clone().unwrap_or_else(fresh_name);
+    let folder = args.folder.clone();
     let terms = Terms {
         passwords,
         input: (!args.is_stdin()).then(|| args.input.clone()),
@@ -139,7 +141,10 @@ async fn change(
         secrets: None,
     };
     let (mut run, terms, input, before) = blocking(move || {
-        let (mut run, terms) = Run::create(&folder, terms, target)?;
+        let (mut run, terms) = match folder {
+            Some(folder) => Run::create(&folder, terms, target)?,
+            None => Run::create_beside(&fresh_name(), terms, target)?,
+        };
         if streamed {
             return Ok((run, terms, Some(input), Tally::default()));
         }
@@ -190,6 +195,7 @@ async fn change(
         setup,
         output,
         signals,
+        screen,
     };
     going::go(run, session).await
 }
@@ -209,7 +215,7 @@ fn at_first(setup: &Setup, all: bool, global: &Global) -> Vec<String> {
     default.map(str::to_owned).into_iter().collect()
 }
 
-async fn confirmed(
+pub(super) async fn confirmed(
     run: &Run,
     tally: Tally,
     providers: &[Provider],
@@ -251,9 +257,13 @@ async fn dry(
     let tally = if args.preflight {
         let Controls {
             concurrency, budget, ..
-        } = args
-            .steering
-            .controls(passwords, setup.config.on_unknown(), global, output)?;
+        } = args.steering.controls(
+            passwords,
+            setup.config.on_unknown(),
+            global,
+            output,
+            &Screen::default(),
+        )?;
         repass_bulk::preflight(input, passwords, providers, concurrency, budget, &mut observe).await?
     } else {
         blocking(move || repass_bulk::dry_run(input, passwords, &providers, &mut observe)).await?

@@ -36,6 +36,11 @@ impl Sealing {
         let Some(path) = &self.secrets_out else {
             return Ok(None);
         };
+        if path.as_os_str() == "-" {
+            return Err(Stop::usage(
+                "--secrets-out needs a file: each password is on the disk before it is sent, which a stream cannot promise",
+            ));
+        }
         let keys = !self.recipient.is_empty() || self.recipients_file.is_some();
         if keys && self.passphrase.is_given() {
             return Err(Stop::usage(

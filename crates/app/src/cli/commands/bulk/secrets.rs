@@ -20,8 +20,9 @@ use crate::cli::stop::Stop;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 CSV, or with --json one object a line. With --run each password has a state: current (it is set),
-unknown (it may be), refused (it is not), superseded (a later one is set), not-sent. A cell is the
-password as it is, so do not open the CSV in a spreadsheet.")]
+unknown (it may be), candidate (this one or another candidate of the user is), refused (it is not),
+superseded (a later one is set), not-sent. A cell is the password as it is, so do not open the CSV in
+a spreadsheet.")]
 pub(in crate::cli) struct Args {
     /// The file of secrets
     file: PathBuf,
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Args {
     /// The run's folder, which tells what each password is worth
     #[arg(long = "run", value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Only those that are current
+    /// Only those that are current, and candidates, marked as such, where it is not known which one is
     #[arg(long, requires = "run")]
     current: bool,
     /// Print them even if standard output is a terminal
@@ -60,72 +61,150 @@ pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result
              program, or give --print to see them",
         ));
     }
+    if args.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+        return Err(Stop::usage("--out needs a file; without it they are printed"));
+    }
     let key = args.opening.key(global).await?.ok_or_else(|| {
         Stop::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
     })?;
     let states = args.run.as_deref().map(States::of).transpose()?;
     let (file, json, only_current) = (args.file.clone(), output.json, args.current);
     let out = args.out.clone();
-    let cut = blocking(move || {
-        let mut out = out.map(Out::create).transpose()?;
-        let mut print = |text: &[u8]| match &mut out {
-            Some(out) => out.write(text),
-            None => print(text),
-        };
+    let told = blocking(move || {
+        let mut to = To::new(out)?;
+        let mut told = Told::default();
         if !json {
             let state = if states.is_some() { "state," } else { "" };
-            print(format!("line,user,provider,attempt,{state}new_password\n").as_bytes())?;
+            let header = format!("line,user,provider,attempt,{state}new_password\n");
+            if let Err(problem) = to.write(header.as_bytes()) {
+                return if to.is_gone() { Ok(told) } else { Err(problem) };
+            }
         }
-        let cut = repass_bulk::open(&file, &key, |opened| {
+        let opened = repass_bulk::open(&file, &key, |opened| {
             let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
-            if only_current && state != Some(SecretState::Current) {
+            told.count(state);
+            let current = matches!(state, Some(SecretState::Current | SecretState::Candidate));
+            if only_current && !current {
                 return Ok(());
             }
-            print(&text(&opened, state, json))
-        })?;
-        out.map_or(Ok(cut), |out| out.finish().map(|()| cut))
+            told.written += 1;
+            to.write(&text(&opened, state, json))
+        });
+        match opened {
+            Err(_) if to.is_gone() => {}
+            opened => told.cut = opened?,
+        }
+        to.finish()?;
+        Ok(told)
     })
     .await?;
-    if cut > 0 {
-        output.note(&format!(
-            "{cut} batches were cut off when repass was stopped; nothing of them was sent"
-        ));
-    }
-    match &args.out {
-        Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
-        Some(file) => output.note(&format!("wrote {}; only its owner can read it", file.display())),
-        None => {}
-    }
+    told.tell(args, output);
     Ok(Exit::Ok)
 }
 
-/// The file that is written instead of standard output. Until it is whole, nothing has its name.
-struct Out {
-    path: PathBuf,
-    file: PrivateFile,
+/// What there is to know besides the passwords.
+#[derive(Default)]
+struct Told {
+    written: u64,
+    cut: u64,
+    candidates: u64,
+    unknown: u64,
 }
 
-impl Out {
-    fn create(path: PathBuf) -> Result<Self, Problem> {
-        match PrivateFile::replace(&path) {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(unwritten(&path, &error)),
+impl Told {
+    fn count(&mut self, state: Option<SecretState>) {
+        match state {
+            Some(SecretState::Candidate) => self.candidates += 1,
+            Some(SecretState::Unknown) => self.unknown += 1,
+            _ => {}
+        }
+    }
+
+    fn tell(&self, args: &Args, output: &Output) {
+        match &args.out {
+            Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
+            Some(file) => output.note(&format!(
+                "wrote {} passwords to {}; only its owner can read it",
+                self.written,
+                file.display()
+            )),
+            None => {}
+        }
+        if self.cut > 0 {
+            output.note(&format!(
+                "{} batches were cut off when repass was stopped; nothing of them was sent",
+                self.cut
+            ));
+        }
+        let run = args
+            .run
+            .as_deref()
+            .map_or_else(String::new, |run| run.display().to_string());
+        let settle = format!("settle them by `repass bulk resume {run} --resolve --identity KEYFILE`");
+        if self.candidates > 0 {
+            output.note(&format!(
+                "{} passwords are candidates: of each such user's one holds, and it is not known which; {settle}",
+                self.candidates
+            ));
+        }
+        if self.unknown > 0 {
+            let left_out = if args.current {
+                ", and left out by --current"
+            } else {
+                ""
+            };
+            output.note(&format!(
+                "{} passwords are unknown: they may hold or not{left_out}; {settle}",
+                self.unknown
+            ));
+        }
+    }
+}
+
+/// Where the passwords go.
+enum To {
+    File(PrivateFile, PathBuf),
+    Stdout {
+        /// Its reader has what it wants.
+        gone: bool,
+    },
+}
+
+impl To {
+    fn new(file: Option<PathBuf>) -> Result<Self, Problem> {
+        match file {
+            Some(path) => match PrivateFile::replace(&path) {
+                Ok(file) => Ok(Self::File(file, path)),
+                Err(error) => Err(cannot(&path, &error)),
+            },
+            None => Ok(Self::Stdout { gone: false }),
         }
     }
 
     fn write(&mut self, text: &[u8]) -> Result<(), Problem> {
-        let written = self.file.write_all(text);
-        written.map_err(|error| unwritten(&self.path, &error))
+        match self {
+            Self::File(file, path) => file.write_all(text).map_err(|error| cannot(path, &error)),
+            Self::Stdout { gone } => output::unbuffered(text).map_err(|error| {
+                *gone = error.kind() == io::ErrorKind::BrokenPipe;
+                Problem::Usage(format!("cannot print the passwords: {error}"))
+            }),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Stdout { gone: true })
     }
 
     fn finish(self) -> Result<(), Problem> {
-        let finished = self.file.finish();
-        finished.map_err(|error| unwritten(&self.path, &error))
+        match self {
+            Self::File(file, path) => file.finish().map_err(|error| cannot(&path, &error)),
+            Self::Stdout { .. } => Ok(()),
+        }
     }
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Problem {
-    Problem::Usage(format!("cannot write {}: {error}", path.display()))
+fn cannot(file: &Path, error: &io::Error) -> Problem {
+    Problem::Usage(format!("cannot write {}: {error}", file.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
@@ -175,9 +254,4 @@ fn cell(text: &mut Vec<u8>, value: &str) {
         text.push(b'"');
     }
     text.push(b',');
-}
-
-fn print(text: &[u8]) -> Result<(), Problem> {
-    let printed = output::unbuffered(text);
-    printed.map_err(|error| Problem::Usage(format!("cannot print the passwords: {error}")))
 }

@@ -28,24 +28,30 @@ struct Status {
     run: String,
     under_way: bool,
     read_whole: bool,
+    /// Of rows that are being sent; they are unknown if their process is gone.
+    in_flight: u64,
     #[serde(flatten)]
     tally: Tally,
 }
 
 pub(super) fn status(args: &StatusArgs, output: &Output) -> Result<Exit, Stop> {
-    let facts = Run::facts_of(&args.run)?;
+    // In this order: a run that ends in between has its outcomes by then.
     let under_way = Run::is_under_way(&args.run);
+    let mut facts = Run::facts_of(&args.run)?;
+    let in_flight = if under_way { facts.in_flight } else { 0 };
+    facts.tally.unknown -= in_flight;
     if output.json {
         output::object(&Status {
             run: args.run.display().to_string(),
             under_way,
             read_whole: facts.read_whole,
+            in_flight,
             tally: facts.tally,
         });
     } else {
         output::line(&sentence(facts.tally));
         if under_way {
-            output::line("under way");
+            output::line(&format!("under way, {in_flight} in flight"));
         } else if !facts.read_whole {
             output::line("its input was not read to its end");
         }
@@ -62,10 +68,10 @@ the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script with
 pub(in crate::cli) struct ReportArgs {
     /// The run's folder
     run: PathBuf,
-    /// Write CSV: one fact a column, every row
+    /// Write CSV: one fact a column, every row; - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write one self-contained HTML page
+    /// Write one self-contained HTML page; - for standard output
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -78,17 +84,59 @@ pub(super) fn report(args: &ReportArgs, output: &Output) -> Result<Exit, Stop> {
     ];
     for (file, write) in files {
         if let Some(file) = file {
+            if file.as_os_str() == "-" {
+                printed(|out| write(&args.run, out))?;
+                continue;
+            }
             written(file, |out| write(&args.run, out))?;
             output.note(&format!("wrote {}", file.display()));
         }
     }
-    let mut stdout = io::stdout().lock();
     if output.json {
-        repass_bulk::write_json(&args.run, &mut stdout)?;
+        printed(|out| repass_bulk::write_json(&args.run, out))?;
     } else if args.csv.is_none() && args.html.is_none() {
-        repass_bulk::write_csv(&args.run, &mut stdout)?;
+        printed(|out| repass_bulk::write_csv(&args.run, out))?;
     }
     Ok(exit(facts.tally))
+}
+
+/// Standard output, whose reader may go away, as `head` does, when it has what it wants.
+struct Piped<W: io::Write> {
+    out: io::BufWriter<W>,
+    gone: bool,
+}
+
+impl<W: io::Write> Piped<W> {
+    fn noted<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        self.gone |= written
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        written
+    }
+}
+
+impl<W: io::Write> io::Write for Piped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.noted(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.noted(flushed)
+    }
+}
+
+fn printed(write: impl FnOnce(&mut dyn io::Write) -> Result<(), Problem>) -> Result<(), Problem> {
+    use io::Write as _;
+
+    let mut out = Piped {
+        out: io::BufWriter::new(io::stdout().lock()),
+        gone: false,
+    };
+    let cannot = |error: io::Error| Problem::Usage(format!("cannot print the report: {error}"));
+    let written = write(&mut out).and_then(|()| out.flush().map_err(cannot));
+    if out.gone { Ok(()) } else { written }
 }
 
 type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), Problem>;

@@ -6,6 +6,7 @@ use clap::value_parser;
 use repass_bulk::{Controls, IN_FLIGHT, OnUnknown, Passwords};
 
 use super::questions;
+use super::watching::Screen;
 use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::stop::Stop;
@@ -47,6 +48,7 @@ impl Steering {
         configured: config::OnUnknown,
         global: &Global,
         output: &Output,
+        screen: &Screen,
     ) -> Result<Controls, Stop> {
         if self.reissue && passwords == Passwords::Given {
             return Err(Stop::usage(
@@ -67,7 +69,9 @@ impl Steering {
             max_unknown: self.max_unknown,
             on_unknown,
             in_flight: in_flight(),
-            canary: self.canary.map(|rows| questions::canary(rows, global, output)),
+            canary: self
+                .canary
+                .map(|rows| questions::canary(rows, global, output, screen)),
         })
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,20 @@ pub(super) struct Watching {
     shown: Option<JoinHandle<()>>,
     words: Sender<Word>,
     json: bool,
+}
+
+/// The terminal, which a progress bar may be drawn on.
+#[derive(Clone, Default)]
+pub(super) struct Screen(Arc<OnceLock<ProgressBar>>);
+
+impl Screen {
+    /// Does something with the terminal while no bar is drawn.
+    pub(super) fn without_bar<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.0.get() {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
+    }
 }
 
 /// What is to be printed between the regular lines.
@@ -66,6 +80,7 @@ impl Watching {
         allowed: Option<f64>,
         before: Tally,
         output: &Output,
+        screen: &Screen,
     ) -> Self {
         let (json, quiet) = (output.json, output.quiet);
         if json {
@@ -83,7 +98,8 @@ impl Watching {
             let show = Show {
                 progress,
                 allowed,
-                bar: (!json && std::io::stderr().is_terminal()).then(|| bar(before)),
+                bar: (!json && std::io::stderr().is_terminal())
+                    .then(|| screen.0.get_or_init(|| bar(before)).clone()),
                 json,
                 start: Instant::now(),
             };
@@ -168,7 +184,7 @@ impl Show {
         while past.len() > 2 && past[0].0.elapsed() > 2 * LINES {
             past.pop_front();
         }
-        let rate = rate(past[0], (Instant::now(), ended));
+        let rate = rate(past[0], (Instant::now(), ended), past[0].0 == self.start);
         let tally = self.progress.tally();
         match &self.bar {
             Some(bar) => {
@@ -208,12 +224,18 @@ impl Show {
         } else {
             String::new()
         };
-        format!("{rate:.1}/s{allowed}{left}{outcomes}")
+        let waiting = match self.progress.awaiting_reissue() {
+            0 => String::new(),
+            count => format!(" · {count} wait until their first change cannot take effect any more"),
+        };
+        format!("{rate:.1}/s{allowed}{left}{outcomes}{waiting}")
     }
 }
 
-fn rate(from: (Instant, u64), to: (Instant, u64)) -> f64 {
-    let seconds = to.0.duration_since(from.0).as_secs_f64();
+// A limit is so many in any second, so that the first second's are there at once: counted from the start, they stand
+// for one second more.
+fn rate(from: (Instant, u64), to: (Instant, u64), from_start: bool) -> f64 {
+    let seconds = to.0.duration_since(from.0).as_secs_f64() + f64::from(u8::from(from_start));
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     let count = to.1.saturating_sub(from.1) as f64;
     if seconds > 0.0 { count / seconds } else { 0.0 }
@@ -266,4 +288,23 @@ pub(super) fn dry(tally: Tally, output: &Output) {
         "{} rows: {} could be sent, {} could not; nothing was sent",
         tally.rows, tally.pending, tally.not_applied
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_second_at_full_rate_is_not_told_as_more() {
+        let start = Instant::now();
+        for tenths in 1..100_u32 {
+            let now = start + Duration::from_millis(100) * tenths;
+            // Twenty at once at the start of each second.
+            let ended = u64::from(tenths / 10 + 1) * 20;
+            let told = rate((start, 0), (now, ended), true);
+            assert!(told <= 20.0, "{told} after {tenths} tenths of a second");
+        }
+        let told = rate((start, 20), (start + Duration::from_secs(10), 220), false);
+        assert!((told - 20.0).abs() < 0.01, "{told}");
+    }
 }
