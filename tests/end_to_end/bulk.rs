@@ -147,6 +147,7 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
         (".", sealed("s.age"), "cannot read .: Is a directory"),
         ("users.csv", sealed("there.age"), "exists already"),
         ("users.csv", sealed("none/s.age"), "cannot make"),
+        ("users.csv", sealed("-"), "--secrets-out needs a file"),
         ("users.csv", vec!["--generate"], "nobody would know the passwords"),
         (
             "users.csv",
@@ -330,40 +331,89 @@ fn a_canary_stops_where_nobody_can_answer() {
 }
 
 #[test]
-fn the_first_interrupt_drains() {
-    // At Zoom's own rate for this plan, so that there is time to interrupt.
+fn the_first_interrupt_drains_and_so_does_a_session_that_is_dropped() {
+    // A shell that ends may send it more than once.
+    for signals in [&["-INT"][..], &["-HUP", "-HUP"]] {
+        // At Zoom's own rate for this plan, so that there is time to interrupt.
+        let world = World::with(Options {
+            users: 200,
+            ..Options::default()
+        });
+        users(&world, 200);
+        let mut command = crate::binary::command(world.folder());
+        command.args(["bulk", "run", "users.csv"]).args(GENERATE);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while world.changes() < 10 {
+            assert!(child.try_wait().unwrap().is_none(), "it is under way");
+            std::thread::yield_now();
+        }
+        for signal in signals {
+            let signalled = Command::new("kill")
+                .args([*signal, &child.id().to_string()])
+                .status();
+            assert!(signalled.unwrap().success());
+        }
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{stderr}");
+        let told = status(&world);
+        assert_eq!(
+            (told["unknown"].as_u64(), told["applied"].as_u64()),
+            (Some(0), u64::try_from(world.changes()).ok())
+        );
+        assert!(told["pending"].as_u64().unwrap() > 0, "{told}");
+        assert!(
+            stderr.contains("interrupted; what was under way has ended"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn what_waits_for_its_turn_is_pending_while_the_run_lasts_and_when_it_is_killed() {
     let world = World::with(Options {
         users: 200,
         ..Options::default()
     });
     users(&world, 200);
     let mut command = crate::binary::command(world.folder());
-    command.args(["bulk", "run", "users.csv"]).args(GENERATE);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    while world.changes() < 10 {
+    command
+        .args(["bulk", "run", "users.csv", "--quiet"])
+        .args(GENERATE);
+    let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+    // All that the plan allows at once; the rest wait for their turn.
+    while world.changes() < 20 {
         assert!(child.try_wait().unwrap().is_none(), "it is under way");
         std::thread::yield_now();
     }
-    let signalled = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(signalled.unwrap().success());
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(9), "{stderr}");
     let told = status(&world);
     assert_eq!(
-        (told["unknown"].as_u64(), told["applied"].as_u64()),
-        (Some(0), u64::try_from(world.changes()).ok())
+        (&told["under_way"], &told["unknown"]),
+        (&true.into(), &0.into()),
+        "{told}"
     );
-    assert!(told["pending"].as_u64().unwrap() > 0, "{told}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (told, made) = (status(&world), u64::try_from(world.changes()).unwrap());
+    let count = |key: &str| told[key].as_u64().unwrap();
+    // Each that was made, and no other, is applied or may have been.
     assert!(
-        stderr.contains("interrupted; what was under way has ended"),
-        "{stderr}"
+        count("applied") <= made && made <= count("applied") + count("unknown"),
+        "{told}"
+    );
+    assert_eq!(count("in_flight"), 0, "{told}");
+    let limit = 20;
+    assert!(count("unknown") <= limit, "{told}");
+    assert!(
+        world.run(&["bulk", "resume", "run", "--quiet"], "").code == if count("unknown") > 0 { 8 } else { 0 }
+    );
+    assert_eq!(
+        status(&world)["applied"].as_u64().unwrap() + count("unknown"),
+        200
     );
 }
 
@@ -565,4 +615,69 @@ fn rows_without_content_are_skipped_with_a_note() {
         "{run:?}"
     );
     assert!(world.accepts(Provider::Zoom, "user000001@example.com", "Pass-w0rd1x"));
+}
+
+#[test]
+fn passwords_are_handed_out_in_a_file_for_its_owner_alone() {
+    let world = world(3);
+    world.secret("passphrase", "correct horse battery\n");
+    let sealed = ["--passphrase-file", "passphrase"];
+    let mut arguments = vec!["bulk", "run", "users.csv", "--generate", "--run", "run", "--yes"];
+    arguments.extend(["--secrets-out", "s.age"]);
+    arguments.extend(sealed);
+    assert_eq!(world.run(&arguments, "").code, 0);
+    // One that is there and open to all.
+    fs::write(world.path("passwords.csv"), "old").unwrap();
+    let all = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(world.path("passwords.csv"), all).unwrap();
+    let mut arguments = vec!["bulk", "secrets", "s.age", "--run", "run", "--current", "--out"];
+    arguments.push("passwords.csv");
+    arguments.extend(sealed);
+    let written = world.run(&arguments, "");
+    assert_eq!((written.code, written.stdout.as_str()), (0, ""), "{written:?}");
+    assert!(
+        written.stderr.contains("wrote 3 passwords to passwords.csv"),
+        "{written:?}"
+    );
+    let mode = fs::metadata(world.path("passwords.csv"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(world.path("passwords.csv")).unwrap();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    std::os::unix::fs::symlink("elsewhere", world.path("link")).unwrap();
+    for (out, why) in [
+        ("link", "symbolic link"),
+        ("-", "--out needs a file"),
+        (".", "cannot write"),
+    ] {
+        arguments[7] = out;
+        let refused = world.run(&arguments, "");
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
+    assert!(!world.path("elsewhere").exists() && !world.path("-").exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = world(3000);
+    world.secret("passphrase", "correct horse battery\n");
+    let begun = "$REPASS bulk run users.csv --generate --secrets-out s.age --passphrase-file passphrase --run run --quiet
+        for what in 'report run' '--json report run' 'secrets s.age --passphrase-file passphrase'; do
+            case $what in --json*) $REPASS --json bulk ${what#--json} ;; *) $REPASS bulk $what ;; esac | head -n 1 > /dev/null
+            echo ${PIPESTATUS[0]}
+        done";
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", begun])
+        .current_dir(world.folder())
+        .env("REPASS", env!("CARGO_BIN_EXE_repass"));
+    let run = crate::binary::finish(command, b"");
+    assert_eq!(
+        (run.stdout.as_str(), run.stderr.as_str()),
+        ("0\n0\n0\n", ""),
+        "{run:?}"
+    );
 }

@@ -7,6 +7,7 @@ mod binary;
 mod bulk;
 mod bulk_disk;
 mod bulk_killed;
+mod bulk_settle;
 mod bytes;
 mod canaries;
 mod deployment;
