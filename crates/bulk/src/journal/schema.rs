@@ -55,7 +55,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE earlier (line INTEGER NOT NULL, batch INTEGER NOT NULL, state INTEGER NOT NULL,
         PRIMARY KEY (line, batch)) STRICT, WITHOUT ROWID;
     -- Of rows with an unknown sending behind them: until when something of it may have been on its way from here.
-    -- Probes count for themselves, because some of them set the password.
+    -- Probes that set the password count for themselves.
     CREATE TABLE in_flight (line INTEGER NOT NULL, probe INTEGER NOT NULL, at INTEGER NOT NULL,
         uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
     -- Where each row stands. One that was begun and has no outcome is being sent, or was when all ended.

@@ -45,8 +45,8 @@ pub(crate) enum Sent {
     /// A probe with the password of this batch.
     Probed {
         batch: u64,
-        /// Its own answer was lost, so it may still be on its way.
-        lost: bool,
+        /// It may have set the password itself, and be in flight for that.
+        set: bool,
     },
 }
 
@@ -173,14 +173,10 @@ pub(super) fn end(
                     session
                 ])?;
             }
-            Sent::Probed { batch, lost } => {
+            Sent::Probed { batch, set } => {
                 probed(transaction, row, *batch)?;
-                if *lost {
+                if *set {
                     in_flight(transaction, line, true, now, clock.boot())?;
-                } else {
-                    let mut forget =
-                        transaction.prepare_cached("DELETE FROM in_flight WHERE line = ?1 AND probe")?;
-                    forget.execute([line])?;
                 }
                 continue;
             }

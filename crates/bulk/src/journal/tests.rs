@@ -181,10 +181,7 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     assert_eq!(earlier, Some(State::Unknown));
     // A probe settles it, and is no sending.
     let probe = Ended {
-        sent: Sent::Probed {
-            batch: 7,
-            lost: false,
-        },
+        sent: Sent::Probed { batch: 7, set: false },
         ..ended(1, State::Applied)
     };
     commit(&mut journal, &[probe], &[], 2).unwrap();
@@ -288,19 +285,21 @@ fn what_is_in_flight_is_known_to_a_later_process() {
     assert!((0..80 * second).contains(&quiet(3)), "{}", quiet(3));
     assert_eq!(quiet(9), 0, "what is not known is not long ago");
 
-    // A probe that may set the password counts too, until it has an end.
+    // A probe that sets the password counts too.
     let probing = Entries {
         probing: &[(1, 30_000)],
         ..Entries::default()
     };
     journal.commit(&probing, 2).unwrap();
     assert!(quiet(1) < 0, "{}", quiet(1));
-    let probed = |lost| Ended {
-        sent: Sent::Probed { batch: 7, lost },
+    let probed = |set| Ended {
+        sent: Sent::Probed { batch: 7, set },
         ..ended(1, State::Unknown)
     };
     commit(&mut journal, &[probed(true)], &[], 2).unwrap();
     assert!((0..80 * second).contains(&quiet(1)), "{}", quiet(1));
+    // Another one does not, however it ends.
+    pass(&journal);
     commit(&mut journal, &[probed(false)], &[], 2).unwrap();
     assert!((120 * second..200 * second).contains(&quiet(1)), "{}", quiet(1));
 }

@@ -55,7 +55,7 @@ pub(crate) struct Entries<'a> {
     pub(crate) ended: &'a [Ended],
     /// Rows that are about to be sent.
     pub(crate) started: &'a [Started<'a>],
-    /// Rows that are about to be probed, and how long that may take at most, in milliseconds.
+    /// Rows whose probes set the password and are about to be made, and how long that may take at most, in milliseconds.
     pub(crate) probing: &'a [(u64, i64)],
     /// The numbers of the session's providers.
     pub(crate) providers: &'a [u64],

@@ -154,7 +154,7 @@ impl Page {
                 unknown,
                 format!(
                     "sent, and nobody knows what became of them. Settle them by <code>repass bulk resume {run} \
-                     <span>--resolve{key}</span></code>, a minute after they were sent{reissue}."
+                     <span>--resolve{key}</span></code>, two minutes after they were sent{reissue}."
                 ),
             ),
             (

@@ -48,8 +48,9 @@ pub(super) async fn make(provider: Arc<Provider>, ready: Ready, making: Making) 
         budget,
         asks,
     } = making;
-    let awaits = service.capabilities().before_send;
-    let gate = Gate::of(&work, batch, asks);
+    let capabilities = service.capabilities();
+    let awaits = capabilities.before_send;
+    let gate = Gate::of(&work, batch, capabilities, asks);
     let Some(cx) = gate.context(awaits, budget).await else {
         return Done::withheld(work);
     };
@@ -72,10 +73,10 @@ pub(super) async fn make(provider: Arc<Provider>, ready: Ready, making: Making) 
     if error.effect() == Effect::NotApplied && gate.withheld() {
         return Done::withheld(work);
     }
-    let settles = on_unknown == OnUnknown::Resolve && service.capabilities().resolve;
+    let settles = on_unknown == OnUnknown::Resolve && capabilities.resolve;
     let settled = match error.attempt().filter(|_| settles) {
         Some(attempt) => {
-            let probe = gate.probe();
+            let probe = gate.probe(capabilities);
             match probe.context(awaits, budget).await {
                 Some(cx) => service.resolve(&cx, attempt, &change).await.ok(),
                 None => None,
@@ -84,7 +85,8 @@ pub(super) async fn make(provider: Arc<Provider>, ready: Ready, making: Making) 
         None => None,
     };
     let mut done = Done::failed(work, &error, settled).sent(&gate, batch);
-    if settled == Some(Resolution::NotInPlace) {
+    // Such a probe proves nothing but that it is in place.
+    if !capabilities.resolve_sets_password && settled == Some(Resolution::NotInPlace) {
         done.work.batch = batch;
         done.probe_later = Some(change);
     }
@@ -155,11 +157,10 @@ impl Done {
         change: PasswordChange,
     ) -> Self {
         let line = work.line;
-        let mut lost = false;
         let mut probe_later = None;
         let (ended, kind) = match probed {
             Ok(Resolution::InPlace) => (in_place(plain(line, State::Applied)), None),
-            Ok(Resolution::NotInPlace) if gate.late() => (
+            Ok(Resolution::NotInPlace) if gate.late() && !gate.may_have_set() => (
                 Ended {
                     kind: Some(ErrorKind::ConnectionLost.as_str()),
                     message: Some(
@@ -187,17 +188,14 @@ impl Done {
                 None,
             ),
             // It says nothing about the sending before it.
-            Err(error) => {
-                lost = error.effect() == Effect::Unknown;
-                (
-                    Ended {
-                        state: State::Unknown,
-                        message: Some(format!("the probe failed: {error}")),
-                        ..told(line, &error)
-                    },
-                    Some(error.kind()),
-                )
-            }
+            Err(error) => (
+                Ended {
+                    state: State::Unknown,
+                    message: Some(format!("the probe failed: {error}")),
+                    ..told(line, &error)
+                },
+                Some(error.kind()),
+            ),
         };
         let withheld = gate.withheld();
         Self {
@@ -207,7 +205,10 @@ impl Done {
             ..Self::new(
                 work,
                 Ended {
-                    sent: Sent::Probed { batch, lost },
+                    sent: Sent::Probed {
+                        batch,
+                        set: gate.may_have_set(),
+                    },
                     ..ended
                 },
                 kind,

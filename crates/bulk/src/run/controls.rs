@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use repass_domain::Attempt;
 use tokio::sync::watch;
 
 use super::watch::{Event, Progress};
@@ -24,10 +25,10 @@ pub enum OnUnknown {
     Reissue,
 }
 
-/// How long a change may still take effect at the provider after the attempt that sent it has ended, in the answer or
-/// in none: 60 seconds. Until then a probe that does not find the new password in place proves nothing, and a fresh
-/// password could be overtaken by it.
-pub const IN_FLIGHT: Duration = Duration::from_secs(60);
+/// How long a change may still take effect at the provider after the attempt that sent it has ended without an
+/// answer, as everywhere: [`Attempt::IN_FLIGHT`], 2 minutes. Until then a probe that does not find the new password in
+/// place proves nothing, and a fresh password could be overtaken by the first.
+pub const IN_FLIGHT: Duration = Attempt::IN_FLIGHT;
 
 /// How a session goes about it.
 pub struct Controls {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use repass_domain::{BeforeSend, CallContext, UserId};
+use repass_domain::{BeforeSend, CallContext, Capabilities, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -24,6 +24,8 @@ pub(super) struct Intent {
     /// A sending of it has ended before, with an unknown outcome.
     pub(super) again: bool,
     pub(super) probe: bool,
+    /// It is a probe that sets the password.
+    pub(super) sets: bool,
     /// What was known of it before.
     pub(super) before: Outcome,
     /// The same call has sent before. Known to the session, not to the call.
@@ -53,7 +55,12 @@ struct Inner {
 }
 
 impl Gate {
-    pub(super) fn of(work: &Work, batch: u64, asks: mpsc::UnboundedSender<Ask>) -> Self {
+    pub(super) fn of(
+        work: &Work,
+        batch: u64,
+        capabilities: Capabilities,
+        asks: mpsc::UnboundedSender<Ask>,
+    ) -> Self {
         let intent = Intent {
             line: work.line,
             provider: work.provider,
@@ -61,6 +68,7 @@ impl Gate {
             fresh: (work.task == Task::SendFresh).then(|| work.user.clone()),
             again: work.task == Task::SendAgain,
             probe: work.task == Task::Probe,
+            sets: work.task == Task::Probe && capabilities.resolve_sets_password,
             before: work.before,
             resent: false,
         };
@@ -68,12 +76,13 @@ impl Gate {
     }
 
     /// That of a probe right after a sending of the same call.
-    pub(super) fn probe(&self) -> Self {
+    pub(super) fn probe(&self, capabilities: Capabilities) -> Self {
         let Inner { intent, asks, .. } = &*self.0;
         let intent = Intent {
             fresh: None,
             again: false,
             probe: true,
+            sets: capabilities.resolve_sets_password,
             ..intent.clone()
         };
         Self::new(intent, None, asks.clone())
@@ -116,6 +125,11 @@ impl Gate {
     /// When it last asked, nothing that was sent before could be in flight any more.
     pub(super) fn late(&self) -> bool {
         self.0.late.load(Ordering::Acquire)
+    }
+
+    /// It may have set the password, as a probe.
+    pub(super) fn may_have_set(&self) -> bool {
+        self.granted() && self.0.intent.sets
     }
 }
 

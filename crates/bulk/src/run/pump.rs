@@ -108,7 +108,7 @@ impl Pump {
             .collect();
         let probing: Vec<(u64, i64)> = begin
             .iter()
-            .filter(|intent| intent.probe)
+            .filter(|intent| intent.probe && intent.sets)
             .map(|intent| (intent.line, self.longest[intent.provider]))
             .collect();
         let entries = Entries {

@@ -219,7 +219,7 @@ impl Session {
     fn abandon(&mut self, row: CallRow, message: &str) {
         let sending = self.state.sending.remove(&row.line);
         let sent = match row.probed {
-            Some(batch) => Sent::Probed { batch, lost: true },
+            Some(batch) => Sent::Probed { batch, set: true },
             None if sending => Sent::Begun,
             None => return,
         };

@@ -177,7 +177,7 @@ fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &O
             Passwords::Given => String::new(),
         };
         output.note(&format!(
-            "unknown: settle them by {resolve}, a minute after they were sent, when nothing of them can take effect any \
+            "unknown: settle them by {resolve}, two minutes after they were sent, when nothing of them can take effect any \
              more{reissue}"
         ));
     }

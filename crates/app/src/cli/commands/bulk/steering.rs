@@ -29,10 +29,10 @@ pub(super) struct Steering {
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     canary: Option<u64>,
     /// Settle each unknown outcome with one probe, which at Zoom itself sets the new password. That the password is not
-    /// in place counts when the change was sent more than a minute before; until then the row stays unknown
+    /// in place counts when the change was sent more than two minutes before; until then the row stays unknown
     #[arg(long)]
     pub(super) resolve: bool,
-    /// Send each unknown row once more with a fresh password, as an administrator, a minute after the first one, when
+    /// Send each unknown row once more with a fresh password, as an administrator, two minutes after the first one, when
     /// that cannot take effect any more
     #[arg(long, conflicts_with = "resolve")]
     pub(super) reissue: bool,
