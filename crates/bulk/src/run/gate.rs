@@ -23,13 +23,36 @@ pub(super) struct Intent {
     pub(super) fresh: Option<UserId>,
     /// A sending of it has ended before, with an unknown outcome.
     pub(super) again: bool,
-    pub(super) probe: bool,
-    /// It is a probe that sets the password.
-    pub(super) sets: bool,
+    pub(super) act: Act,
     /// What was known of it before.
     pub(super) before: Outcome,
     /// The same call has sent before. Known to the session, not to the call.
     pub(super) resent: bool,
+}
+
+/// What it does to the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Changes it.
+    Change,
+    /// Probes it, and leaves it as it is.
+    Probe,
+    /// Probes it by setting it once more.
+    ProbeBySetting,
+}
+
+impl Act {
+    fn probe(capabilities: Capabilities) -> Self {
+        if capabilities.resolve_sets_password {
+            Self::ProbeBySetting
+        } else {
+            Self::Probe
+        }
+    }
+
+    pub(super) fn is_probe(self) -> bool {
+        self != Self::Change
+    }
 }
 
 /// The question of a call whether it may send.
@@ -67,8 +90,10 @@ impl Gate {
             batch,
             fresh: (work.task == Task::SendFresh).then(|| work.user.clone()),
             again: work.task == Task::SendAgain,
-            probe: work.task == Task::Probe,
-            sets: work.task == Task::Probe && capabilities.resolve_sets_password,
+            act: match work.task {
+                Task::Probe => Act::probe(capabilities),
+                Task::Send | Task::SendFresh | Task::SendAgain => Act::Change,
+            },
             before: work.before,
             resent: false,
         };
@@ -81,8 +106,7 @@ impl Gate {
         let intent = Intent {
             fresh: None,
             again: false,
-            probe: true,
-            sets: capabilities.resolve_sets_password,
+            act: Act::probe(capabilities),
             ..intent.clone()
         };
         Self::new(intent, None, asks.clone())
@@ -129,7 +153,7 @@ impl Gate {
 
     /// It may have set the password, as a probe.
     pub(super) fn may_have_set(&self) -> bool {
-        self.granted() && self.0.intent.sets
+        self.granted() && self.0.intent.act == Act::ProbeBySetting
     }
 }
 

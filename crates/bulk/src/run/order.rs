@@ -56,7 +56,7 @@ impl Session {
         let mut begin = Vec::with_capacity(self.state.asked.len());
         for Ask { mut intent, answer } in self.state.asked.drain(..) {
             let under_way = self.state.sending.contains(&intent.line);
-            intent.resent = under_way && !intent.probe;
+            intent.resent = under_way && !intent.act.is_probe();
             if stops && !under_way {
                 // A call that is gone needs no answer.
                 let _ = answer.send(false);
@@ -94,14 +94,14 @@ impl Session {
         for Ask { intent, answer } in granting {
             if self.state.stopped == Some(Stopped::Abandoned) {
                 // In the journal it is being sent, but its call is gone: it was not sent.
-                if !intent.probe && !intent.resent {
+                if !intent.act.is_probe() && !intent.resent {
                     let ended = abandoned(intent.line, ABANDONED, Sent::Begun);
                     self.state.ended.push(ended);
                     self.operator.progress.moved(intent.before, Outcome::Unknown);
                 }
                 continue;
             }
-            if !intent.probe {
+            if !intent.act.is_probe() {
                 self.state.sending.insert(intent.line);
             }
             // A call that is gone needs no answer; its end says what it was.

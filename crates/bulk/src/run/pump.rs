@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use repass_domain::{Error, Password, PasswordChange};
 use tokio::sync::oneshot;
 
-use super::gate::Intent;
+use super::gate::{Act, Intent};
 use super::work::Work;
 use crate::input::BadRow;
 use crate::journal::{Ended, Entries, Journal, Started};
@@ -93,7 +93,7 @@ impl Pump {
     fn commit(&mut self, bad: &[BadRow], begin: &[Intent]) -> Result<(), Problem> {
         let started: Vec<Started<'_>> = begin
             .iter()
-            .filter(|intent| !intent.probe)
+            .filter(|intent| !intent.act.is_probe())
             .map(|intent| Started {
                 line: intent.line,
                 batch: intent.batch,
@@ -108,7 +108,7 @@ impl Pump {
             .collect();
         let probing: Vec<(u64, i64)> = begin
             .iter()
-            .filter(|intent| intent.probe && intent.sets)
+            .filter(|intent| intent.act == Act::ProbeBySetting)
             .map(|intent| (intent.line, self.longest[intent.provider]))
             .collect();
         let entries = Entries {
