@@ -121,13 +121,13 @@ async fn bodies_without_end() {
         Effect::Unknown,
     )
     .await;
-    // What the status says has been said, whatever follows.
-    ends(
-        "a refusal",
-        endless(&long("400 Bad Request"), "[[[[[[[["),
-        Effect::NotApplied,
-    )
-    .await;
+    // Without the provider's own words 400 proves nothing; 404 is defined by HTTP, whatever follows.
+    for (status, effect) in [
+        ("400 Bad Request", Effect::Unknown),
+        ("404 Not Found", Effect::NotApplied),
+    ] {
+        ends(status, endless(&long(status), "[[[[[[[["), effect).await;
+    }
     ends(
         "until the end of the connection",
         endless("HTTP/1.1 500 X\r\n\r\n", "xxxxxxxx"),
@@ -156,7 +156,7 @@ async fn answers_that_take_their_time() {
     ends(
         "half a refusal",
         Says::Stays(head.replace("200 OK", "400 No").into()),
-        Effect::NotApplied,
+        Effect::Unknown,
     )
     .await;
 }
@@ -215,7 +215,8 @@ async fn bodies_that_are_none() {
         ("not UTF-8", "application/json", "{\"message\":\"\u{fffd}\u{0}\"}"),
     ] {
         ends(what, with_body("500 X", kind, body), Effect::Unknown).await;
-        ends(what, with_body("400 No", kind, body), Effect::NotApplied).await;
+        ends(what, with_body("400 No", kind, body), Effect::Unknown).await;
+        ends(what, with_body("405 No", kind, body), Effect::NotApplied).await;
     }
 }
 
@@ -223,7 +224,7 @@ async fn bodies_that_are_none() {
 async fn what_would_write_to_a_terminal() {
     let nasty = "\\u001b]0;title\\u0007\\u001b[2J\\r\\nforged: line\\u009b31m\\u202egnp";
     let body = format!(
-        "{{\"code\":9999,\"message\":\"{nasty}\",\"succeeded\":false,\"errors\":[{{\"code\":\"{nasty}\",\"description\":\"{nasty}\"}}]}}"
+        "{{\"code\":1123,\"message\":\"{nasty}\",\"succeeded\":false,\"errors\":[{{\"code\":\"{nasty}\",\"description\":\"{nasty}\"}}]}}"
     );
     ends(
         "escapes",
@@ -232,7 +233,7 @@ async fn what_would_write_to_a_terminal() {
     )
     .await;
     let header =
-        "HTTP/1.1 400 No\r\nx-zm-trackingid: a\u{9}b\r\ntraceparent: a\u{9}b\r\ncontent-length: 0\r\n\r\n";
+        "HTTP/1.1 405 No\r\nx-zm-trackingid: a\u{9}b\r\ntraceparent: a\u{9}b\r\ncontent-length: 0\r\n\r\n";
     ends("a tab in a header", says(header), Effect::NotApplied).await;
 }
 

@@ -85,7 +85,7 @@ async fn serve(mut socket: TcpStream, says: Says, taken: Arc<AtomicU64>) {
             let said = String::from_utf8_lossy(&request);
             let errors = json!([{"code": said, "description": said}]);
             let body =
-                json!({"code": 9999, "message": said, "succeeded": false, "errors": errors}).to_string();
+                json!({"code": 1123, "message": said, "succeeded": false, "errors": errors}).to_string();
             let head = format!(
                 "HTTP/1.1 400 No\r\nx-zm-trackingid: {}\r\ncontent-length: {}\r\n\r\n",
                 said.lines().last().unwrap_or_default().trim(),

@@ -246,7 +246,7 @@ fn action(random: &mut StdRng) -> Option<(Action, bool)> {
             Action {
                 respond: answer(
                     400,
-                    "{\"succeeded\":false,\"code\":9999,\"message\":\"%PASSWORD%\"}",
+                    "{\"succeeded\":false,\"code\":1123,\"message\":\"%PASSWORD%\"}",
                 ),
                 ..Action::default()
             },

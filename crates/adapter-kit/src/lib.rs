@@ -11,9 +11,11 @@
 //! [`Observed`]: repass_transport::Observed
 
 mod kind;
+mod number;
 mod reader;
 mod verdict;
 
 pub use kind::{Kind, Nobody, Offer, Right, Setting, Word};
+pub use number::only_number;
 pub use reader::Reader;
 pub use verdict::Verdict;

@@ -39,6 +39,11 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// What knows the secrets of the call, for tables that read numbers out of texts.
+    pub fn scrubber(&self) -> &Scrubber<'a> {
+        &self.scrubber
+    }
+
     /// The outcome of a change that was answered.
     ///
     /// # Errors
@@ -51,8 +56,9 @@ impl<'a> Reader<'a> {
                 let message = verdict.advice.unwrap_or(sentence(verdict.kind));
                 Err(self.unknown(verdict.kind, message).with_detail(detail))
             }
+            // An earlier sending may have been carried out, and this be the refusal of the next one.
             Acted::No if answer.is_in_doubt() => {
-                let what = "it was sent more than once, and the last answer is a refusal";
+                let what = "the request was sent more than once, and the last answer is a refusal";
                 Err(self.unknown(verdict.kind, what).with_detail(detail))
             }
             Acted::No => Err(self.refusal(answer, verdict).with_detail(detail)),

@@ -260,7 +260,7 @@ impl fmt::Display for Fault {
             Garbled(when) => write!(f, "{when}, 200 with invalid JSON"),
             Self::WebPage => f.write_str("200 with a web page"),
             Self::RefusedWithin => f.write_str("200 with an error in it"),
-            Self::Echoed => f.write_str("400 that quotes the password"),
+            Self::Echoed => f.write_str("a refusal that quotes the password"),
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Rule {
     Typeable(Untypeable),
     /// At least this many characters.
     MinLength(u32),
+    /// At least a number of characters that the provider does not name.
+    MinLengthUnnamed,
     /// At most this many characters.
     MaxLength(u32),
     /// At least one letter.
@@ -37,6 +39,8 @@ pub enum Rule {
     Special,
     /// At least this many different characters.
     DistinctCharacters(u32),
+    /// At least a number of different characters that the provider does not name.
+    DistinctCharactersUnnamed,
     /// Not the same character throughout.
     NotOneCharacter,
     /// No run of consecutive characters longer than this, where the length is known. A run goes
@@ -84,7 +88,7 @@ impl Rule {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Typeable(_) => "typeable",
-            Self::MinLength(_) => "min_length",
+            Self::MinLength(_) | Self::MinLengthUnnamed => "min_length",
             Self::MaxLength(_) => "max_length",
             Self::Letter => "letter",
             Self::Digit => "digit",
@@ -92,7 +96,7 @@ impl Rule {
             Self::Lowercase => "lowercase",
             Self::MixedCase => "mixed_case",
             Self::Special => "special",
-            Self::DistinctCharacters(_) => "distinct_characters",
+            Self::DistinctCharacters(_) | Self::DistinctCharactersUnnamed => "distinct_characters",
             Self::NotOneCharacter => "not_one_character",
             Self::NoConsecutiveRun(_) => "no_consecutive_run",
             Self::NotCommon => "not_common",
@@ -135,6 +139,7 @@ impl fmt::Display for Rule {
         match self {
             Self::Typeable(found) => write!(f, "only characters that can be typed (it holds {found})"),
             Self::MinLength(n) => write!(f, "at least {n} characters"),
+            Self::MinLengthUnnamed => f.write_str("more characters (the provider does not say how many)"),
             Self::MaxLength(n) => write!(f, "at most {n} characters"),
             Self::Letter => f.write_str("at least one letter"),
             Self::Digit => f.write_str("at least one digit"),
@@ -143,6 +148,9 @@ impl fmt::Display for Rule {
             Self::MixedCase => f.write_str("both upper-case and lower-case letters"),
             Self::Special => f.write_str("at least one special character"),
             Self::DistinctCharacters(n) => write!(f, "at least {n} different characters"),
+            Self::DistinctCharactersUnnamed => {
+                f.write_str("more different characters (the provider does not say how many)")
+            }
             Self::NotOneCharacter => f.write_str("not one character throughout"),
             Self::NoConsecutiveRun(Some(n)) => {
                 write!(

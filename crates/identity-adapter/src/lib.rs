@@ -10,7 +10,6 @@
 //! framework it is built on), *inferred* (ours).
 
 mod config;
-mod json;
 mod kind;
 mod lookup;
 mod policy;

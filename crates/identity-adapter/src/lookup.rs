@@ -2,14 +2,14 @@
 
 use repass_adapter_kit::Verdict;
 use repass_domain::{ErrorKind, UserId, UserKey};
-use repass_transport::{Answer, Method, Observed, Replay, Request};
-use serde_json::Value;
+use repass_transport::{Answer, Json, Method, Observed, Replay, Request, StatusCode};
 
-use crate::json::{field, text_of};
 use crate::verdict;
 
 // More matches than this for a whole e-mail address would be no match.
 const MOST: &str = "100";
+// A user takes about a kilobyte (observed).
+const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// `GET /api/User/users/{organization}?searchTerm={email}`.
 pub(crate) fn request(organization: &str, user: &UserId) -> Request {
@@ -21,30 +21,42 @@ pub(crate) fn request(organization: &str, user: &UserId) -> Request {
         .query("searchTerm", user.expose())
         .query("top", MOST)
         .counted_as("get")
+        .answer_up_to(LONGEST_ANSWER)
         .reading(|answer| verdict::read(answer).observed)
 }
 
 /// The id of the one user who has exactly this e-mail address or user name.
 pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
     let verdict = verdict::read(answer);
+    // A search that finds no user is answered with an empty list, so it is the organisation that is missing.
+    if verdict.kind == ErrorKind::UserNotFound && answer.status() == StatusCode::NOT_FOUND {
+        return Err(Verdict {
+            kind: ErrorKind::Misconfigured,
+            ..verdict
+        }
+        .advise("the portal knows no such organisation; check `organization`"));
+    }
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }
-    let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let body: Value = answer.json().ok_or_else(unclear)?;
-    let results = field(&body, "results")
-        .and_then(Value::as_array)
-        .ok_or_else(unclear)?;
+    let body = answer.json().ok_or_else(Verdict::unreadable)?;
+    let Some(Json::List(results)) = body.get("results") else {
+        return Err(Verdict::unreadable());
+    };
     let wanted = user.key();
-    let is = |found: &Value, name| text_of(found, name).is_some_and(|text| UserKey::of(&text) == wanted);
+    let is = |found: &Json, name| found.text(name).is_some_and(|text| UserKey::of(text) == wanted);
     // The search also finds parts of names.
     let mut found = results
         .iter()
         .filter(|found| is(found, "email") || is(found, "userName"));
     match (found.next(), found.next()) {
         (Some(one), None) => {
-            let id = text_of(one, "id").ok_or_else(unclear)?;
-            UserId::new(&id).map_err(|_| unclear())
+            let id = one.text("id").ok_or_else(Verdict::unreadable)?;
+            UserId::new(id).map_err(|_| Verdict::unreadable())
+        }
+        (None, _) if more_than_listed(&body, results.len()) => {
+            Err(Verdict::refused(ErrorKind::InvalidRequest)
+                .advise("too many users of the organisation match this address; name the user by GUID"))
         }
         (None, _) => Err(Verdict::refused(ErrorKind::UserNotFound)),
         (Some(_), Some(_)) => Err(Verdict::refused(ErrorKind::InvalidRequest)
@@ -52,10 +64,13 @@ pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
     }
 }
 
+fn more_than_listed(body: &Json, listed: usize) -> bool {
+    let total = body.get("totalCount").and_then(Json::as_integer);
+    total.is_some_and(|total| usize::try_from(total).is_ok_and(|total| total > listed))
+}
+
 #[cfg(test)]
 mod tests {
-    use repass_transport::StatusCode;
-
     use super::*;
 
     #[test]
@@ -66,6 +81,8 @@ mod tests {
         assert_eq!(read(one).unwrap().expose(), "2");
         let none = r#"{"totalCount":1,"results":[{"id":"1","email":"joann@example.com"}]}"#;
         assert_eq!(read(none).unwrap_err().kind, ErrorKind::UserNotFound);
+        let cut_off = r#"{"totalCount":250,"results":[{"id":"1","email":"joann@example.com"}]}"#;
+        assert_eq!(read(cut_off).unwrap_err().kind, ErrorKind::InvalidRequest);
         let two =
             r#"{"results":[{"id":"1","email":"ann@example.com"},{"id":"2","userName":"ann@example.com"}]}"#;
         assert_eq!(read(two).unwrap_err().kind, ErrorKind::InvalidRequest);
@@ -88,5 +105,15 @@ mod tests {
             let found = read(&answer, &UserId::new(asked).unwrap());
             assert_eq!(found.unwrap().expose(), "2", "{asked}");
         }
+    }
+
+    #[test]
+    fn missing_organisation_is_not_a_missing_user() {
+        let user = UserId::new("ann@example.com").unwrap();
+        let problem = r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404}"#;
+        let answer = Answer::new(StatusCode::NOT_FOUND).with_body(problem);
+        let verdict = read(&answer, &user).unwrap_err();
+        assert_eq!(verdict.kind, ErrorKind::Misconfigured);
+        assert!(verdict.advice.unwrap().contains("`organization`"));
     }
 }

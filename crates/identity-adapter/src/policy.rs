@@ -4,11 +4,9 @@
 //! numbers come as numbers and as texts.
 
 use repass_adapter_kit::Verdict;
-use repass_domain::{Counting, ErrorKind, ImpossiblePolicy, PasswordPolicy, Rule};
-use repass_transport::{Answer, Method, Observed, Replay, Request};
-use serde_json::Value;
+use repass_domain::{Counting, ImpossiblePolicy, PasswordPolicy, Rule};
+use repass_transport::{Answer, Json, Method, Observed, Replay, Request};
 
-use crate::json::{field, plain, text_of};
 use crate::verdict;
 
 const COMPLEXITY: &str = "Auth.Password.PasswordComplexity";
@@ -35,24 +33,28 @@ pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }
-    let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let settings: Vec<Value> = answer.json_as().ok_or_else(unclear)?;
+    let unclear = Verdict::unreadable;
+    let body = answer.json().ok_or_else(unclear)?;
     let value = |key: &str| {
-        let setting = settings
-            .iter()
-            .find(|setting| text_of(setting, "key").as_deref() == Some(key));
-        setting.and_then(|setting| field(setting, "value")).map(plain)
+        let mut settings = body.items().iter();
+        let setting = settings.find(|setting| setting.text("key") == Some(key));
+        setting.and_then(|setting| setting.get("value")).map(Json::plain)
     };
     let complexity = value(COMPLEXITY).ok_or_else(unclear)?;
-    let complexity: Value = serde_json::from_str(&complexity).map_err(|_| unclear())?;
+    let complexity = Json::read(&complexity).ok_or_else(unclear)?;
     let history = value(HISTORY).and_then(|value| value.parse().ok());
     policy(&complexity, history).map_err(|_| unclear())
 }
 
-fn policy(complexity: &Value, history: Option<u32>) -> Result<PasswordPolicy, ImpossiblePolicy> {
-    let asks_for =
-        |name| field(complexity, name).is_some_and(|value| plain(value).eq_ignore_ascii_case("true"));
-    let length = field(complexity, "Length").and_then(|value| plain(value).parse().ok());
+fn policy(complexity: &Json, history: Option<u32>) -> Result<PasswordPolicy, ImpossiblePolicy> {
+    let asks_for = |name| {
+        complexity
+            .get(name)
+            .is_some_and(|value| value.plain().eq_ignore_ascii_case("true"))
+    };
+    let length = complexity
+        .get("Length")
+        .and_then(|value| value.plain().parse().ok());
     let length = length.unwrap_or(8);
     let mut rules = Vec::from_iter((length > 0).then_some(Rule::MinLength(length)));
     for (name, rule) in [
@@ -76,7 +78,7 @@ fn policy(complexity: &Value, history: Option<u32>) -> Result<PasswordPolicy, Im
 
 #[cfg(test)]
 mod tests {
-    use repass_domain::Password;
+    use repass_domain::{ErrorKind, Password};
     use repass_transport::StatusCode;
 
     use super::*;
@@ -112,9 +114,10 @@ mod tests {
             let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
             read(&answer).unwrap_err().kind
         };
-        assert_eq!(kind(200, "<!DOCTYPE html>"), ErrorKind::Misconfigured);
+        assert_eq!(kind(200, "<!DOCTYPE html>"), ErrorKind::UnexpectedAnswer);
+        assert_eq!(kind(404, "<!DOCTYPE html>"), ErrorKind::Misconfigured);
         assert_eq!(kind(200, "[]"), ErrorKind::UnexpectedAnswer);
-        assert_eq!(kind(401, ""), ErrorKind::Unauthenticated);
+        assert_eq!(kind(401, ""), ErrorKind::UnexpectedAnswer);
         assert_eq!(
             kind(403, r#"{"errorMessage":"Scope(s) 'x' is(are) invalid."}"#),
             ErrorKind::PermissionDenied

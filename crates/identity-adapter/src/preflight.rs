@@ -3,12 +3,10 @@
 
 use async_trait::async_trait;
 use repass_adapter_kit::Verdict;
-use repass_domain::{CallContext, Error, ErrorKind, PreflightService, ProfileUpdate, Scrubber, UserId};
+use repass_domain::{CallContext, Error, PreflightService, ProfileUpdate, Scrubber, UserId};
 use repass_transport::{Answer, Method, Observed, Replay, Request};
-use serde_json::Value;
 
 use crate::IdentityService;
-use crate::json::text_of;
 use crate::verdict;
 
 fn request(user: &UserId) -> Request {
@@ -25,11 +23,8 @@ fn read(answer: &Answer) -> Result<(), Verdict> {
     if verdict.observed != Observed::Done {
         return Err(verdict);
     }
-    let body: Value = answer.json().unwrap_or_default();
-    match text_of(&body, "id") {
-        Some(_) => Ok(()),
-        None => Err(Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)),
-    }
+    let body = answer.json().ok_or_else(Verdict::unreadable)?;
+    body.text("id").map(drop).ok_or_else(Verdict::unreadable)
 }
 
 #[async_trait]

@@ -109,7 +109,7 @@ impl PasswordService for IdentityService {
         self.capabilities().admit(change)?;
         let reader = self.reader(Scrubber::for_change(change));
         let answer = self.send(cx, &reader, change, request::password).await?;
-        reader.conclude(&answer, verdict::password(&answer))
+        reader.conclude(&answer, verdict::password(&answer, reader.scrubber()))
     }
 
     /// Changes the new password to itself. The old one is checked first, so success, or any refusal
@@ -123,10 +123,10 @@ impl PasswordService for IdentityService {
     ) -> Result<Resolution, Error> {
         let reader = self.reader(Scrubber::for_change(change));
         let answer = self.send(cx, &reader, change, request::probe).await?;
-        match verdict::probe(&answer) {
+        match verdict::probe(&answer, reader.scrubber()) {
             Some(resolution) => Ok(resolution),
             None => reader
-                .conclude(&answer, verdict::password(&answer))
+                .conclude(&answer, verdict::password(&answer, reader.scrubber()))
                 .map(|_| Resolution::StillUnknown),
         }
     }

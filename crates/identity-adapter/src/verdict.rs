@@ -1,92 +1,98 @@
 //! What the portal's answers mean: one table.
 //!
-//! The status does not decide: rejected input comes as 400 (documented) and as 200 (observed), so
-//! an answer is judged by `succeeded`. Other shapes come from the layers around the portal.
+//! The status alone does not decide: rejected input comes as 400 (documented) and as 200 (observed), so
+//! an answer is judged by `succeeded`. Nor does the body without its status: a shape counts under the
+//! status with which it is documented, observed, or written by the framework that the portal is built
+//! on. Other shapes come from the layers around the portal.
 
-use repass_adapter_kit::Verdict;
-use repass_domain::{ErrorKind, Resolution, Rule};
-use repass_transport::{Answer, Observed, StatusCode};
-use serde_json::Value;
+use repass_adapter_kit::{Verdict, only_number};
+use repass_domain::{ErrorKind, Resolution, Rule, Scrubber};
+use repass_transport::{Answer, Json, Observed, StatusCode};
 
-use crate::json::{field, fields, plain, text_of};
-
-/// Reads the answer to a password change or reset.
-pub(crate) fn password(answer: &Answer) -> Verdict {
-    let around = read(answer);
-    if around.observed != Observed::Done {
-        return around;
-    }
-    let result = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
-    match said(&result) {
-        Some(Said::Succeeded) => Verdict::done(),
-        _ => unreadable(),
+/// Reads the answer to a password change or reset. `scrubber` knows the secrets of the call.
+pub(crate) fn password(answer: &Answer, scrubber: &Scrubber<'_>) -> Verdict {
+    let verdict = judge(answer, scrubber);
+    let said = answer.json().and_then(|body| said(&body));
+    match (verdict.observed, said) {
+        (Observed::Done, Some(Said::Succeeded)) => Verdict::done(),
+        (Observed::Done, _) => Verdict::unproven(answer),
+        _ => verdict,
     }
 }
 
-/// Reads the answer to any call: done means that its body is JSON and says nothing else.
+/// Reads the answer to a call that changes nothing: done means that its body is JSON and says nothing
+/// else.
 pub(crate) fn read(answer: &Answer) -> Verdict {
+    judge(answer, &Scrubber::for_nothing())
+}
+
+fn judge(answer: &Answer, scrubber: &Scrubber<'_>) -> Verdict {
     let by_status = Verdict::by_status(answer);
     // How far a failing portal came, no body can tell.
     if matches!(by_status.observed, Observed::Faulted | Observed::SuccessCut) {
         return by_status;
     }
-    let elsewhere = answer.status().is_success()
-        || matches!(
-            answer.status(),
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-        );
-    if elsewhere && is_html(answer) {
-        // A wrong base path falls through to the web application's start page (observed).
-        return Verdict::refused(ErrorKind::Misconfigured).advise(
-            "a web page answered: this is not the identity base URL; it ends in /identity or /identity_",
-        );
-    }
-    if by_status.observed == Observed::RateLimited {
-        return by_status;
-    }
-    match serde_json::from_slice::<Value>(answer.body()) {
-        Ok(body) => by_shape(&body, answer, by_status),
-        Err(_) if answer.status().is_success() => unreadable(),
-        Err(_) => by_status.quoting(None, challenge(answer)),
+    match answer.json() {
+        Some(body) => by_shape(&body, answer, by_status, scrubber),
+        None => without_json(answer, by_status),
     }
 }
 
-/// What the answer to a probe, the change of the new password to itself, tells about it. The old
-/// password is checked first (framework), so these codes come only after it was found right; of
-/// other answers nobody knows.
-pub(crate) fn probe(answer: &Answer) -> Option<Resolution> {
-    const AFTER_THE_OLD_PASSWORD: [&str; 11] = [
+fn without_json(answer: &Answer, by_status: Verdict) -> Verdict {
+    match answer.status() {
+        // A wrong base path falls through to the web application's start page (observed).
+        StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if answer.is_markup() => {
+            let nothing_proven = Verdict::unproven(answer);
+            let verdict = match answer.status() {
+                StatusCode::OK => nothing_proven,
+                _ => by_status,
+            };
+            verdict.advise(
+                "a web page answered: a sorry page or proxy is in between, or this is not the identity base URL, which ends in \
+                 /identity or /identity_",
+            )
+        }
+        status if status.is_success() => Verdict::unproven(answer),
+        // The framework refuses so when the token lacks what the call takes.
+        StatusCode::FORBIDDEN if answer.body().is_empty() && answer.is_complete() => {
+            Verdict::refused(ErrorKind::PermissionDenied).quoting(None, challenge(answer))
+        }
+        _ => by_status.quoting(None, challenge(answer)),
+    }
+}
+
+/// What the answer to a probe, the change of the new password to itself, shows. Only success, the
+/// mismatch, and those refusals count that come after the old password was found right: the framework
+/// judges the user itself last. The rules for new passwords do not count, because a portal may check
+/// them first.
+pub(crate) fn probe(answer: &Answer, scrubber: &Scrubber<'_>) -> Option<Resolution> {
+    const AFTER_THE_OLD_PASSWORD: [&str; 5] = [
         "ConcurrencyFailure",
         "DuplicateEmail",
         "DuplicateUserName",
         "InvalidEmail",
         "InvalidUserName",
-        "PasswordRequiresDigit",
-        "PasswordRequiresLower",
-        "PasswordRequiresNonAlphanumeric",
-        "PasswordRequiresUniqueChars",
-        "PasswordRequiresUpper",
-        "PasswordTooShort",
     ];
-    let verdict = password(answer);
+    let verdict = password(answer, scrubber);
     match (verdict.observed, verdict.kind) {
         (Observed::Done, _) => return Some(Resolution::InPlace),
         (Observed::Refused, ErrorKind::WrongCurrentPassword) => return Some(Resolution::NotInPlace),
         (Observed::Refused, kind) if kind != ErrorKind::LockedOut => {}
         _ => return None,
     }
-    let body: Value = serde_json::from_slice(answer.body()).ok()?;
-    let errors = identity_errors(nested(&body));
-    let passed = errors
-        .iter()
-        .any(|(code, _)| AFTER_THE_OLD_PASSWORD.contains(&code.as_str()));
-    let passed = passed && matches!(said(&body), Some(Said::Failed));
+    let body = answer.json()?;
+    let passed = matches!(said(&body), Some(Said::Failed))
+        && identity_errors(nested(&body))
+            .iter()
+            .any(|(code, _)| AFTER_THE_OLD_PASSWORD.contains(&code.as_str()));
     passed.then_some(Resolution::InPlace)
 }
 
 // Some calls nest the same result (observed).
-fn nested(body: &Value) -> &Value {
-    let result = field(body, "result").filter(|result| field(result, "succeeded").is_some());
+fn nested(body: &Json) -> &Json {
+    let result = body
+        .get("result")
+        .filter(|result| result.get("succeeded").is_some());
     result.unwrap_or(body)
 }
 
@@ -98,14 +104,21 @@ enum Said {
     Both,
 }
 
-fn said(body: &Value) -> Option<Said> {
-    let results = fields(body, "result").chain([body]);
-    let said = results.flat_map(|result| fields(result, "succeeded"));
-    let said: Vec<Option<bool>> = said.map(Value::as_bool).collect();
+fn said(body: &Json) -> Option<Said> {
+    let results: Vec<&Json> = body.all("result").chain([body]).collect();
+    let said: Vec<Option<bool>> = results
+        .iter()
+        .flat_map(|result| result.all("succeeded"))
+        .map(Json::as_bool)
+        .collect();
+    let lists_errors = results
+        .iter()
+        .flat_map(|result| result.all("errors"))
+        .any(|errors| !errors.items().is_empty() || !errors.members().is_empty());
     let all = |succeeded| said.iter().all(|said| *said == succeeded);
     if all(None) {
         None
-    } else if all(Some(true)) {
+    } else if all(Some(true)) && !lists_errors {
         Some(Said::Succeeded)
     } else if all(Some(false)) {
         Some(Said::Failed)
@@ -114,95 +127,249 @@ fn said(body: &Value) -> Option<Said> {
     }
 }
 
-fn by_shape(body: &Value, answer: &Answer, by_status: Verdict) -> Verdict {
-    let success = answer.status().is_success();
+// The portal's own shapes, each under its statuses; then those of the layers around it.
+fn by_shape(body: &Json, answer: &Answer, by_status: Verdict, scrubber: &Scrubber<'_>) -> Verdict {
+    let status = answer.status();
+    let bad_request = status == StatusCode::BAD_REQUEST;
     match said(body) {
-        Some(Said::Succeeded) if success => return Verdict::done(),
-        Some(Said::Succeeded | Said::Both) => return unreadable(),
-        Some(Said::Failed) => return by_codes(&identity_errors(nested(body))),
+        Some(Said::Succeeded) if status == StatusCode::OK => return Verdict::done(),
+        Some(Said::Succeeded | Said::Both) => {
+            return Verdict::unreadable()
+                .advise("the answer contradicts itself: a proxy in between may have altered it");
+        }
+        Some(Said::Failed) => {
+            let verdict = by_codes(&identity_errors(nested(body)), scrubber);
+            // 400 is the schema's, 200 was observed.
+            if matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST) {
+                return verdict;
+            }
+            return own(answer, by_status).quoting(verdict.code, verdict.message);
+        }
         None => {}
     }
-    if let Some(Value::Object(fields)) = field(body, "errors") {
-        let text = fields
+    // The bare list of a result's errors (framework).
+    if bad_request
+        && body
+            .items()
             .iter()
-            .map(|(field, messages)| format!("{field}: {}", texts(messages)));
-        let text = text.collect::<Vec<_>>().join("; ");
-        let verdict = if success {
-            unreadable()
-        } else if fields.keys().any(|field| field.eq_ignore_ascii_case("userId")) {
-            Verdict::refused(ErrorKind::InvalidRequest)
-                .advise("the portal knows users by their GUID, not by this id")
-        } else {
-            by_status
-        };
-        return verdict.quoting(None, Some(text));
+            .any(|error| error.text("code").is_some_and(is_framework_code))
+    {
+        return by_codes(&errors_of(body), scrubber);
     }
-    if let Some(text) = text_of(body, "errorMessage") {
-        return Verdict::refused(ErrorKind::PermissionDenied)
-            .advise("the token lacks the scope; grant PM.User.Write (or PM.User) to the external application")
-            .quoting(None, Some(text));
+    // Errors by field, or by code: a validation problem, its older form, or the bare dictionary (framework).
+    let by_field = body.get("errors").or_else(|| body.get("modelState"));
+    let by_field = by_field.or_else(|| is_keyed_by_code(body).then_some(body));
+    if let Some(fields) = by_field.filter(|errors| !errors.members().is_empty()) {
+        let verdict = by_fields(fields.members(), scrubber);
+        if bad_request {
+            return verdict;
+        }
+        return by_status.quoting(verdict.code, verdict.message);
     }
-    if let Some(error) = field(body, "error").filter(|error| error.is_object()) {
-        let code = field(error, "code").map(plain).filter(|code| code != "0");
-        let verdict = match code.as_deref() {
-            Some("UnsupportedApiVersion") => Verdict::refused(ErrorKind::Misconfigured).advise(
-                "this address does not serve the identity API; a standalone server has it under /identity",
+    if let Some(text) = body.text("errorMessage") {
+        let of_scopes = text.to_ascii_lowercase().contains("scope");
+        let verdict = match status {
+            StatusCode::FORBIDDEN if of_scopes => Verdict::refused(ErrorKind::PermissionDenied).advise(
+                "the token lacks the scope; grant PM.User.Write (or PM.User) to the external application",
             ),
-            // The older portal answers 200 to what it rejects (documented).
-            _ if success && field(body, "success").and_then(Value::as_bool) == Some(false) => Verdict {
-                kind: ErrorKind::InvalidRequest,
-                observed: Observed::Refused,
-                ..by_status
-            },
-            _ if success => unreadable(),
+            _ if of_scopes => own(answer, by_status),
+            _ if status == StatusCode::OK => Verdict::unproven(answer),
             _ => by_status,
         };
-        return verdict.quoting(code, text_of(error, "message"));
+        return verdict.quoting(None, Some(text.to_owned()));
     }
-    if success {
-        return Verdict::done();
+    if let Some(error) = body.get("error").filter(|error| !error.members().is_empty()) {
+        return error_object(body, error, answer, by_status);
     }
-    let code = field(body, "errorCode").map(plain);
+    if status.is_success() {
+        return by_status;
+    }
+    let code = body.get("errorCode").map(Json::plain);
     let text = ["message", "detail", "title"]
         .iter()
-        .find_map(|name| text_of(body, name));
-    let verdict = match answer.status() {
-        // A problem document for a path that exists: the user does not (inferred).
-        StatusCode::NOT_FOUND => Verdict::refused(ErrorKind::UserNotFound),
-        _ => by_status,
+        .find_map(|name| body.text(name));
+    let verdict = if is_framework_problem(body, status) {
+        framework_problem(answer, by_status)
+    } else if bad_request && is_of_a_neighbour(body) {
+        Verdict::refused(ErrorKind::InvalidRequest)
+    } else {
+        by_status
     };
-    verdict.quoting(code, text)
+    verdict.quoting(code, text.map(str::to_owned))
 }
 
-/// Code and description of each error, as the framework's result lists them; `errors` may be null.
-fn identity_errors(result: &Value) -> Vec<(String, String)> {
-    let errors = field(result, "errors")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let part = |error, name| text_of(error, name).unwrap_or_default();
-    errors
+// `{"error": {"code", "message"}}`, which is a gateway's as often as the portal's.
+fn error_object(body: &Json, error: &Json, answer: &Answer, by_status: Verdict) -> Verdict {
+    let status = answer.status();
+    let code = error.get("code").map(Json::plain).filter(|code| code != "0");
+    let of_legacy_portal = body.get("__abp").and_then(Json::as_bool) == Some(true)
+        && body.get("success").and_then(Json::as_bool) == Some(false);
+    let verdict = match code.as_deref() {
+        Some("UnsupportedApiVersion") if status.is_client_error() => Verdict::refused(
+            ErrorKind::Misconfigured,
+        )
+        .advise("this address does not serve the identity API; a standalone server has it under /identity"),
+        // The older portal answers 200 to what it rejects (documented).
+        _ if of_legacy_portal && matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST) => {
+            Verdict::refused(ErrorKind::InvalidRequest)
+        }
+        _ if of_legacy_portal => own(answer, by_status),
+        _ if status.is_success() => Verdict::unproven(answer),
+        _ => by_status,
+    };
+    verdict.quoting(code, error.text("message").map(str::to_owned))
+}
+
+// In the portal's own words: with 401 that suffices, as a challenge would.
+fn own(answer: &Answer, by_status: Verdict) -> Verdict {
+    match answer.status() {
+        StatusCode::UNAUTHORIZED => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
+        _ => by_status,
+    }
+}
+
+/// A problem document as the framework writes it: `title` and its own `status`, and the link or the trace
+/// that others do not write so.
+fn is_framework_problem(body: &Json, status: StatusCode) -> bool {
+    let says_status = body.get("status").and_then(Json::as_integer) == Some(status.as_u16().into());
+    let link = body
+        .text("type")
+        .is_some_and(|link| link.starts_with("https://tools.ietf.org/html/rfc"));
+    says_status && body.text("title").is_some() && (link || body.text("traceId").is_some())
+}
+
+fn framework_problem(answer: &Answer, by_status: Verdict) -> Verdict {
+    match answer.status() {
+        StatusCode::BAD_REQUEST => Verdict::refused(ErrorKind::InvalidRequest),
+        StatusCode::FORBIDDEN => Verdict::refused(ErrorKind::PermissionDenied),
+        // For a path that exists: the user does not (inferred; a 404 is a refusal in any case).
+        StatusCode::NOT_FOUND => Verdict::refused(ErrorKind::UserNotFound),
+        StatusCode::CONFLICT => Verdict::refused(ErrorKind::Conflict),
+        _ => own(answer, by_status),
+    }
+}
+
+// Two shapes of the services behind the same host (observed).
+fn is_of_a_neighbour(body: &Json) -> bool {
+    let has = |name| body.get(name).is_some();
+    (has("errorCode") && has("traceId")) || (has("statusCode") && has("statusDescription"))
+}
+
+fn is_keyed_by_code(body: &Json) -> bool {
+    body.members()
         .iter()
-        .map(|error| (part(error, "code"), part(error, "description")))
+        .any(|(name, messages)| is_framework_code(name) && !messages.items().is_empty())
+}
+
+fn is_framework_code(code: &str) -> bool {
+    rule_code(code) || OTHER_CODES.contains(&code)
+}
+
+// The framework's list of codes, but for those of rules, and the portal's that says who is missing.
+const OTHER_CODES: [&str; 17] = [
+    "ConcurrencyFailure",
+    "DefaultError",
+    "DuplicateEmail",
+    "DuplicateRoleName",
+    "DuplicateUserName",
+    "InvalidEmail",
+    "InvalidRoleName",
+    "InvalidToken",
+    "InvalidUserName",
+    "LoginAlreadyAssociated",
+    "PasswordMismatch",
+    "RecoveryCodeRedemptionFailed",
+    "UserAlreadyHasPassword",
+    "UserAlreadyInRole",
+    "UserLockoutNotEnabled",
+    "UserNotFound",
+    "UserNotInRole",
+];
+
+fn by_fields(fields: &[(String, Json)], scrubber: &Scrubber<'_>) -> Verdict {
+    if fields.iter().any(|(name, _)| is_framework_code(name)) {
+        let errors: Vec<_> = fields
+            .iter()
+            .map(|(code, messages)| (code.clone(), messages.plain()))
+            .collect();
+        return by_codes(&errors, scrubber);
+    }
+    let text = fields.iter().map(|(field, messages)| {
+        let messages = messages.plain();
+        if field.is_empty() {
+            messages
+        } else {
+            format!("{field}: {messages}")
+        }
+    });
+    let text = text.collect::<Vec<_>>().join("; ");
+    let verdict = if fields
+        .iter()
+        .any(|(field, _)| field.eq_ignore_ascii_case("userId"))
+    {
+        Verdict::refused(ErrorKind::InvalidRequest)
+            .advise("the portal knows users by their GUID, not by this id")
+    } else if fields
+        .iter()
+        .any(|(field, messages)| is_about_the_new_password(field, &messages.plain()))
+    {
+        Verdict::refused(ErrorKind::PasswordRefused)
+    } else {
+        Verdict::refused(ErrorKind::InvalidRequest)
+    };
+    verdict.quoting(None, Some(text))
+}
+
+// A constraint on the value, and not that the field is missing or could not be read (framework).
+fn is_about_the_new_password(field: &str, message: &str) -> bool {
+    let named = field.rsplit('.').next().unwrap_or(field);
+    let of_password = ["newPassword", "password"]
+        .iter()
+        .any(|name| named.eq_ignore_ascii_case(name));
+    let message = message.to_ascii_lowercase();
+    of_password
+        && ["length", "characters", "regular expression"]
+            .iter()
+            .any(|part| message.contains(part))
+}
+
+/// Code and description of each error, as the framework's result lists them; `errors` may be null, and
+/// may list texts alone (framework).
+fn identity_errors(result: &Json) -> Vec<(String, String)> {
+    result.get("errors").map(errors_of).unwrap_or_default()
+}
+
+fn errors_of(list: &Json) -> Vec<(String, String)> {
+    let part = |error: &Json, name| error.text(name).unwrap_or_default().to_owned();
+    let errors = list.items().iter().map(|error| match error.as_text() {
+        Some(text) => (String::new(), text.to_owned()),
+        None => (part(error, "code"), part(error, "description")),
+    });
+    let keyed = list.members().iter();
+    errors
+        .chain(keyed.map(|(code, messages)| (code.clone(), messages.plain())))
         .collect()
 }
 
 // The codes are the framework's, matched because its texts may be localised; those for lock-out
 // are published nowhere, so any code or text that speaks of it is taken (inferred).
-fn by_codes(errors: &[(String, String)]) -> Verdict {
-    let any = |test: fn(&str) -> bool| errors.iter().any(|(code, _)| test(code));
+fn by_codes(errors: &[(String, String)], scrubber: &Scrubber<'_>) -> Verdict {
+    let any = |code: &str| errors.iter().any(|(known, _)| known == code);
     let locked = |(code, text): &(String, String)| {
         code.to_ascii_lowercase().contains("lockedout") || text.to_ascii_lowercase().contains("locked out")
     };
     let rules: Vec<Rule> = errors
         .iter()
-        .filter_map(|(code, text)| rule(code, text))
+        .filter_map(|(code, text)| rule(code, text, scrubber))
         .collect();
-    let verdict = if any(|code| code == "PasswordMismatch") {
+    let verdict = if any("PasswordMismatch") {
         Verdict::refused(ErrorKind::WrongCurrentPassword)
             .advise("the current password is not the valid one (or the user has no password at this portal)")
     } else if errors.iter().any(locked) {
         Verdict::refused(ErrorKind::LockedOut)
-    } else if any(|code| code == "ConcurrencyFailure") {
+    } else if any("UserNotFound") {
+        Verdict::refused(ErrorKind::UserNotFound)
+    } else if any("ConcurrencyFailure") {
         Verdict::refused(ErrorKind::Conflict)
     } else if !rules.is_empty() {
         Verdict {
@@ -224,42 +391,28 @@ fn by_codes(errors: &[(String, String)]) -> Verdict {
     verdict.quoting(join(|error| &error.0, "+"), join(|error| &error.1, " "))
 }
 
-fn rule(code: &str, text: &str) -> Option<Rule> {
-    let number = || {
-        text.split(|c: char| !c.is_ascii_digit())
-            .find_map(|digits| digits.parse().ok())
-    };
+fn rule_code(code: &str) -> bool {
+    code.starts_with("Password") && code != "PasswordMismatch"
+}
+
+fn rule(code: &str, text: &str, scrubber: &Scrubber<'_>) -> Option<Rule> {
+    // The portal's lengths go up to 256 (documented).
+    let number = || only_number(&scrubber.scrub(text), 1..=256);
     Some(match code {
-        "PasswordTooShort" => Rule::MinLength(number().unwrap_or(8)),
-        "PasswordRequiresUniqueChars" => Rule::DistinctCharacters(number().unwrap_or(1)),
+        "PasswordTooShort" => number().map_or(Rule::MinLengthUnnamed, Rule::MinLength),
+        "PasswordRequiresUniqueChars" => {
+            number().map_or(Rule::DistinctCharactersUnnamed, Rule::DistinctCharacters)
+        }
         "PasswordRequiresNonAlphanumeric" => Rule::Special,
         "PasswordRequiresDigit" => Rule::Digit,
         "PasswordRequiresLower" => Rule::Lowercase,
         "PasswordRequiresUpper" => Rule::Uppercase,
-        code if code.starts_with("Password") && code != "PasswordMismatch" => Rule::Other(code.to_owned()),
+        code if rule_code(code) => Rule::Other(code.to_owned()),
         _ => return None,
     })
-}
-
-fn unreadable() -> Verdict {
-    Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
-}
-
-// By what it is: a gateway may call a result so too.
-fn is_html(answer: &Answer) -> bool {
-    let body = answer.body();
-    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    text.trim_ascii_start().starts_with(b"<")
 }
 
 // What a bearer refusal without a body says in its header.
 fn challenge(answer: &Answer) -> Option<String> {
     answer.header("www-authenticate").map(str::to_owned)
-}
-
-fn texts(value: &Value) -> String {
-    match value.as_array() {
-        Some(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
-        None => plain(value),
-    }
 }

@@ -105,6 +105,16 @@ macro_rules! code {
     };
 }
 
+macro_rules! code_with_success {
+    ($code:literal) => {
+        concat!(
+            r#"{"succeeded":true,"errors":[{"code":""#,
+            $code,
+            r#"","description":"no"}]}"#
+        )
+    };
+}
+
 const TABLE: &[Row] = &[
     // The framework's 22 describer codes, in the shape of the schema; 400 by it, 200 as observed.
     row("framework DefaultError", 400, code!("DefaultError", "An unknown failure has occurred."), InvalidRequest).code("DefaultError").says("unknown failure"),
@@ -145,7 +155,11 @@ const TABLE: &[Row] = &[
     row("observed, the same of a newer runtime", 400, r#"{"errors":{"":["A non-empty request body is required."]},"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("non-empty request body"),
     row("framework, an id that is no GUID", 400, r#"{"errors":{"userId":["The value 'har-3107' is not valid."]},"title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("GUID"),
     row("framework 404 problem", 404, r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404,"traceId":"00-0-0-00"}"#, UserNotFound).of_type(PROBLEM).says("Not Found"),
-    row("framework 409 problem", 409, r#"{"title":"Conflict","status":409}"#, Conflict).of_type(PROBLEM),
+    row("framework 409 problem", 409, r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.8","title":"Conflict","status":409}"#, Conflict).of_type(PROBLEM),
+    row("framework 403 problem", 403, r#"{"title":"Forbidden","status":403,"traceId":"00-0-0-00"}"#, PermissionDenied).of_type(PROBLEM),
+    row("framework 400 problem", 400, r#"{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"Bad Request","status":400}"#, InvalidRequest).of_type(PROBLEM),
+    row("a 409 problem document that is not the framework's", 409, r#"{"type":"about:blank","title":"Conflict","status":409}"#, UnexpectedAnswer).of_type(PROBLEM).unknown(),
+    row("a framework problem under another status than its own", 403, r#"{"title":"Conflict","status":409,"traceId":"00-0-0-00"}"#, UnexpectedAnswer).of_type(PROBLEM).unknown(),
     row("framework 415 problem", 415, r#"{"title":"Unsupported Media Type","status":415}"#, Misconfigured).of_type(PROBLEM).says("encoding"),
     // E4: scopes.
     row("observed, scopes", 403, r#"{"errorMessage":"Scope(s) 'OR.Folders.Read' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#, PermissionDenied).says("PM.User.Write"),
@@ -156,11 +170,14 @@ const TABLE: &[Row] = &[
     row("observed, ABP envelope", 401, r#"{"message":"You are not authorized!","errorCode":0,"success":false,"error":{"code":0,"message":"You are not authorized!","details":null},"__abp":true}"#, Unauthenticated).says("not authorized"),
     row("documented, ABP envelope with 200", 200, r#"{"result":null,"targetUrl":null,"success":false,"error":{"code":400,"message":"Incorrect password."},"unAuthorizedRequest":false,"__abp":true}"#, InvalidRequest).code("400").says("Incorrect password."),
     // E8: web pages.
-    row("observed, start page", 200, "<!DOCTYPE html><html></html>", Misconfigured).of_type(HTML).says("identity base URL"),
-    row("a start page with a byte order mark", 200, "\u{feff}<!DOCTYPE html>", Misconfigured).of_type(HTML).says("identity base URL"),
-    row("observed, start page, mistyped", 200, "\r\n <html></html>", Misconfigured).says("identity base URL"),
+    row("observed, start page", 200, "<!DOCTYPE html><html></html>", UnexpectedAnswer).of_type(HTML).says("identity base URL").unknown(),
+    row("a start page with a byte order mark", 200, "\u{feff}<!DOCTYPE html>", UnexpectedAnswer).of_type(HTML).says("identity base URL").unknown(),
+    row("observed, start page, mistyped", 200, "\r\n <html></html>", UnexpectedAnswer).says("identity base URL").unknown(),
+    row("a result in XML", 200, "<IdentityResult><Succeeded>true</Succeeded></IdentityResult>", UnexpectedAnswer).of_type("application/xml").unknown(),
     row("a 404 page", 404, "<html></html>", Misconfigured).of_type(HTML),
     // E9: bearer refusals without a body.
+    row("a 401 without a challenge", 401, "", UnexpectedAnswer).unknown(),
+    row("a challenge of another scheme", 401, "", Unauthenticated).header("www-authenticate", "Negotiate").says("another scheme"),
     row("framework 401", 401, "", Unauthenticated).header("www-authenticate", "Bearer error=\"invalid_token\", error_description=\"The token expired\"").says("The token expired"),
     row("framework 403", 403, "", PermissionDenied),
     // E11: no such route on a standalone server.
@@ -169,9 +186,49 @@ const TABLE: &[Row] = &[
     row("documented 429", 429, "", RateLimited).header("retry-after", "30").says("try again in 30 s"),
     row("documented 429, no delay", 429, r#"{"message":"slow down"}"#, RateLimited).says("try again in 1 s"),
     row("a page with 429", 429, "<html></html>", RateLimited).of_type(HTML).header("retry-after", "3").says("try again in 3 s"),
-    row("a page with 401", 401, "<html></html>", Unauthenticated).of_type(HTML),
-    row("a page with 403", 403, "<html></html>", PermissionDenied).of_type(HTML),
-    row("a redirect", 302, "", Misconfigured).says("redirects"),
+    row("a page with 401", 401, "<html></html>", UnexpectedAnswer).of_type(HTML).unknown(),
+    row("a page with 403", 403, "<html></html>", UnexpectedAnswer).of_type(HTML).says("firewall").unknown(),
+    row("a redirect that keeps the method", 308, "", Misconfigured).says("redirects"),
+    row("a redirect that may follow a change", 302, "", UnexpectedAnswer).says("redirects").unknown(),
+    row("a redirect to what became of it", 303, "", UnexpectedAnswer).says("redirects").unknown(),
+    // Shapes of the framework beside its result (framework, inferred for this call).
+    row("the bare list of errors", 400, r#"[{"code":"PasswordMismatch","description":"Incorrect password."}]"#, WrongCurrentPassword).code("PasswordMismatch"),
+    row("errors keyed by code", 400, r#"{"errors":{"PasswordMismatch":["Incorrect password."]},"status":400}"#, WrongCurrentPassword).code("PasswordMismatch"),
+    row("a bare dictionary keyed by code", 400, r#"{"PasswordTooShort":["Passwords must be at least 8 characters."]}"#, PasswordRefused).rules(&[("min_length", Some(8))]).code("PasswordTooShort"),
+    row("a result with texts alone", 400, r#"{"Succeeded":false,"Errors":["Incorrect password."]}"#, InvalidRequest).says("Incorrect password."),
+    row("model state", 400, r#"{"Message":"The request is invalid.","ModelState":{"":["Incorrect password."]}}"#, InvalidRequest).says("Incorrect password."),
+    row("a constraint on the new password", 400, r#"{"errors":{"NewPassword":["The field NewPassword must be a string with a maximum length of 100."]}}"#, PasswordRefused).says("maximum length of 100"),
+    row("no such user in a result", 400, r#"{"succeeded":false,"errors":[{"code":"UserNotFound"}]}"#, UserNotFound).code("UserNotFound"),
+    // A rule's parameter is never invented.
+    row("a length in digits of another script", 400, code!("PasswordTooShort", "\u{ff11}\u{ff16} characters at least."), PasswordRefused).rules(&[("min_length", None)]).code("PasswordTooShort"),
+    row("a length in words", 400, code!("PasswordTooShort", "At least sixteen characters."), PasswordRefused).rules(&[("min_length", None)]).code("PasswordTooShort"),
+    row("a length without a text", 400, r#"{"succeeded":false,"errors":[{"code":"PasswordTooShort"}]}"#, PasswordRefused).rules(&[("min_length", None)]).code("PasswordTooShort"),
+    row("a length beside another number", 400, code!("PasswordTooShort", "2024-05 policy: at least 16 characters."), PasswordRefused).rules(&[("min_length", None)]).code("PasswordTooShort").says("policy"),
+    row("unique characters without a number", 400, code!("PasswordRequiresUniqueChars", "More of them."), PasswordRefused).rules(&[("distinct_characters", None)]).code("PasswordRequiresUniqueChars"),
+    // Own shapes under statuses with which they are not known.
+    row("a result with 403", 403, code!("PasswordMismatch", "Incorrect password."), UnexpectedAnswer).code("PasswordMismatch").unknown(),
+    row("a result with 422", 422, code!("PasswordTooShort", "Passwords must be at least 8 characters."), UnexpectedAnswer).code("PasswordTooShort").unknown(),
+    row("a validation problem with 200", 200, r#"{"errors":{"newPassword":["no"]},"title":"t","status":400}"#, UnexpectedAnswer).unknown(),
+    row("a scope error with 200", 200, r#"{"errorMessage":"Scope(s) 'x' is(are) invalid."}"#, UnexpectedAnswer).unknown(),
+    row("another error with 403", 403, r#"{"errorMessage":"Mail could not be sent."}"#, UnexpectedAnswer).says("Mail").unknown(),
+    row("a success with 202", 202, r#"{"succeeded":true,"errors":[]}"#, UnexpectedAnswer).says("contradict").unknown(),
+    row("a success with 206", 206, r#"{"succeeded":true,"errors":[]}"#, UnexpectedAnswer).unknown(),
+    row("a success that lists errors", 200, code_with_success!("PasswordMismatch"), UnexpectedAnswer).says("contradict").unknown(),
+    row("a result that repeats itself otherwise", 200, r#"{"succeeded":false,"succeeded":true}"#, UnexpectedAnswer).says("contradict").unknown(),
+    // Gateways.
+    row("Kong, no route", 404, r#"{"message":"no Route matched with those values"}"#, Misconfigured).says("base URL"),
+    row("API Management, no route", 404, r#"{"statusCode":404,"message":"Resource not found"}"#, Misconfigured).says("base URL"),
+    row("Spring, no route", 404, r#"{"timestamp":"2026-01-01T00:00:00Z","status":404,"error":"Not Found","path":"/x"}"#, Misconfigured).says("base URL"),
+    row("Spring, no route, as a problem", 404, r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"No static resource x."}"#, Misconfigured).says("base URL"),
+    row("AWS, no route", 404, r#"{"message":"Not Found"}"#, Misconfigured).says("base URL"),
+    row("AWS, forbidden", 403, r#"{"message":"Forbidden"}"#, UnexpectedAnswer).says("firewall").unknown(),
+    row("gRPC transcoding", 400, r#"{"code":3,"message":"invalid argument","details":[]}"#, UnexpectedAnswer).says("invalid argument").unknown(),
+    row("an error object of a gateway", 400, r#"{"error":{"code":"BadRequest","message":"no"}}"#, UnexpectedAnswer).code("BadRequest").unknown(),
+    row("a text with 400", 400, "Bad Request", UnexpectedAnswer).of_type("text/plain").says("provider's own format").unknown(),
+    row("nothing with 400", 400, "", UnexpectedAnswer).unknown(),
+    row("a proxy's own log-in", 407, "", UnexpectedAnswer).says("407").unknown(),
+    row("headers too large", 431, "", Misconfigured).says("headers"),
+    row("misdirected", 421, "", Misconfigured).says("host name"),
     // What proves nothing.
     row("500 with a result", 500, r#"{"succeeded":false,"errors":[]}"#, ProviderFault).unknown(),
     row("502 page", 502, "<html></html>", ProviderFault).of_type(HTML).unknown(),

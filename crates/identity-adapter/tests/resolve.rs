@@ -60,8 +60,10 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
         let unsaid =
             Answer::new(StatusCode::BAD_REQUEST).with_body(r#"{"errors":[{"code":"PasswordTooShort"}]}"#);
         assert!(resolve(&change, unsaid).await.is_err());
+        // A portal may check the rules before the old password.
+        let broken_rule = r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#;
+        assert!(resolve(&change, result(broken_rule)).await.is_err());
         for passed in [
-            r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#,
             r#"{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}"#,
             r#"{"succeeded":false,"errors":[{"code":"InvalidUserName"}]}"#,
         ] {
@@ -79,7 +81,7 @@ async fn what_says_nothing_about_the_password_settles_nothing() {
     for (answer, kind, effect) in [
         (result(locked), ErrorKind::LockedOut, Effect::NotApplied),
         (
-            Answer::new(StatusCode::UNAUTHORIZED),
+            Answer::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
             ErrorKind::Unauthenticated,
             Effect::NotApplied,
         ),
@@ -88,7 +90,7 @@ async fn what_says_nothing_about_the_password_settles_nothing() {
             ErrorKind::ProviderFault,
             Effect::Unknown,
         ),
-        (result("<html>"), ErrorKind::Misconfigured, Effect::NotApplied),
+        (result("<html>"), ErrorKind::UnexpectedAnswer, Effect::Unknown),
     ] {
         let error = resolve(&change(GUID), answer).await.unwrap_err();
         assert_eq!((error.kind(), error.effect()), (kind, effect));

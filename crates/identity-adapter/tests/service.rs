@@ -105,11 +105,10 @@ async fn other_refusals_are_told_apart() {
     for (status, body, kind) in [
         (400, problem, ErrorKind::InvalidRequest),
         (403, scope, ErrorKind::PermissionDenied),
-        (401, "", ErrorKind::Unauthenticated),
         (403, "", ErrorKind::PermissionDenied),
         (
             404,
-            r#"{"title":"Not Found","status":404}"#,
+            r#"{"title":"Not Found","status":404,"traceId":"00-0-0-00"}"#,
             ErrorKind::UserNotFound,
         ),
         (
@@ -117,7 +116,7 @@ async fn other_refusals_are_told_apart() {
             r#"{"error":{"code":"UnsupportedApiVersion","message":"x"}}"#,
             ErrorKind::Misconfigured,
         ),
-        (200, "<!DOCTYPE html><html></html>", ErrorKind::Misconfigured),
+        (404, "<!DOCTYPE html><html></html>", ErrorKind::Misconfigured),
         (429, "", ErrorKind::RateLimited),
     ] {
         let error = change(answer(status, body)).await.unwrap_err();

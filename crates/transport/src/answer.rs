@@ -137,6 +137,11 @@ impl Answer {
         &self.body
     }
 
+    /// Whether the body is a web page or another document in a markup language.
+    pub fn is_markup(&self) -> bool {
+        self.text().trim_start().starts_with('<')
+    }
+
     /// Whether the body arrived whole.
     pub fn is_complete(&self) -> bool {
         self.end == End::Whole
@@ -170,10 +175,19 @@ impl Answer {
     }
 
     /// Whether an earlier sending of the same request may have been acted on, so that a refusal
-    /// speaks for the last one only. Never for a request that is sent again only if it was not
-    /// acted on.
+    /// speaks for the last one only: this side sent it again, which never happens to a request that
+    /// must not be resent unless nothing was done, or a gateway says that it did.
     pub fn is_in_doubt(&self) -> bool {
-        self.in_doubt
+        self.in_doubt || self.gateway_resent()
+    }
+
+    // Envoy, and the meshes built on it, count their sendings in the answer (documented).
+    fn gateway_resent(&self) -> bool {
+        let counts = self.headers.get_all("x-envoy-attempt-count").iter();
+        counts.into_iter().any(|count| {
+            let count = count.to_str().ok().and_then(|text| text.trim().parse().ok());
+            count.is_none_or(|count: u64| count > 1)
+        })
     }
 }
 

@@ -25,9 +25,14 @@ pub enum Observed {
     EncodingRefused,
     /// The gateway's rate limit.
     RateLimited,
-    /// The provider said no.
+    /// Proof of a refusal: the provider said no in its own documented format, or HTTP defines the
+    /// status as not processed.
     Refused,
-    /// The provider failed inside, or said something that nobody understands.
+    /// An answer that proves nothing: a status by which HTTP does not say what became of the request,
+    /// in a body that is not the provider's. A firewall, a proxy or a sorry page may have written it
+    /// after the provider acted.
+    Unproven,
+    /// The provider failed inside, or its answer cannot be read.
     Faulted,
 }
 
@@ -59,7 +64,7 @@ pub enum Resend {
 
 impl Observed {
     /// Every observation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotSent,
         Self::Declined,
         Self::Lost,
@@ -69,6 +74,7 @@ impl Observed {
         Self::EncodingRefused,
         Self::RateLimited,
         Self::Refused,
+        Self::Unproven,
         Self::Faulted,
     ];
 
@@ -76,7 +82,7 @@ impl Observed {
     pub const fn row(self) -> (Acted, Resend) {
         match self {
             Self::NotSent | Self::Declined => (Acted::No, Resend::AfterBackoff),
-            Self::Lost | Self::SuccessCut | Self::Faulted => (Acted::Maybe, Resend::Never),
+            Self::Lost | Self::SuccessCut | Self::Unproven | Self::Faulted => (Acted::Maybe, Resend::Never),
             Self::Done => (Acted::Yes, Resend::Never),
             Self::TokenRejected => (Acted::No, Resend::OnceWithFreshToken),
             Self::EncodingRefused => (Acted::No, Resend::OnceInOtherEncoding),
@@ -96,25 +102,42 @@ impl Observed {
         }
     }
 
-    /// What an answer means by its status alone. Adapters start from it and say otherwise only
-    /// where their provider documents it.
+    /// What an answer proves by HTTP alone (RFC 9110, RFC 6585). Adapters start from it and say
+    /// otherwise only where their provider documents it, under the status with which it does.
+    ///
+    /// Only 200 and 204 are successes: 202 promises nothing, and the others belong to requests that
+    /// are not made here. A refusal is proven by a status that HTTP defines as not processed: one that
+    /// objects to the request's form or target (404, 405, 406, 411, 413, 414, 415, 417, 421, 426, 428,
+    /// 431), asks for credentials (401 with a challenge), limits the rate (429), or sends the same
+    /// request elsewhere (301, 307, 308). 302 and 303 may follow a request that was acted on, and 400,
+    /// 403, 409 and 422 are what firewalls and frameworks write for many reasons: they prove nothing
+    /// until the provider's own format does.
     pub fn of_answer(answer: &Answer) -> Self {
         match answer.status() {
             // No body is to come, so none can be missing.
             StatusCode::NO_CONTENT => Self::Done,
-            status if status.is_success() && answer.is_complete() => Self::Done,
-            status if status.is_success() => Self::SuccessCut,
-            StatusCode::UNAUTHORIZED => Self::TokenRejected,
+            StatusCode::OK if answer.is_complete() => Self::Done,
+            status if status.is_success() && !answer.is_complete() => Self::SuccessCut,
+            StatusCode::UNAUTHORIZED if answer.header("www-authenticate").is_some() => Self::TokenRejected,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::EncodingRefused,
             StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
-            StatusCode::BAD_REQUEST
-            | StatusCode::FORBIDDEN
+            StatusCode::MOVED_PERMANENTLY
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
             | StatusCode::NOT_FOUND
             | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::CONFLICT
-            | StatusCode::UNPROCESSABLE_ENTITY => Self::Refused,
-            status if status.is_redirection() => Self::Refused,
-            _ => Self::Faulted,
+            | StatusCode::NOT_ACCEPTABLE
+            | StatusCode::LENGTH_REQUIRED
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::EXPECTATION_FAILED
+            | StatusCode::MISDIRECTED_REQUEST
+            | StatusCode::UPGRADE_REQUIRED
+            | StatusCode::PRECONDITION_REQUIRED
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::Refused,
+            StatusCode::REQUEST_TIMEOUT => Self::Faulted,
+            status if status.is_server_error() => Self::Faulted,
+            _ => Self::Unproven,
         }
     }
 }
@@ -135,20 +158,31 @@ mod tests {
     fn statuses_fall_into_their_rows() {
         let seen = |status: u16| Observed::of_answer(&Answer::new(StatusCode::from_u16(status).unwrap()));
         for (statuses, observed) in [
-            (&[200, 201, 204][..], Observed::Done),
+            (&[200, 204][..], Observed::Done),
             (
-                &[400, 403, 404, 405, 409, 422, 301, 302, 303, 307, 308, 304],
+                &[
+                    301, 307, 308, 404, 405, 406, 411, 413, 414, 417, 421, 426, 428, 431,
+                ],
                 Observed::Refused,
             ),
-            (&[401], Observed::TokenRejected),
+            (
+                &[
+                    201, 202, 203, 205, 206, 207, 300, 302, 303, 304, 305, 400, 401, 402, 403, 407, 409, 410,
+                    412, 416, 418, 422, 423, 424, 425, 451, 499, 600, 999,
+                ],
+                Observed::Unproven,
+            ),
             (&[415], Observed::EncodingRefused),
             (&[429], Observed::RateLimited),
-            (&[408, 500, 501, 502, 503, 504, 418, 402, 599], Observed::Faulted),
+            (&[408, 500, 501, 502, 503, 504, 520, 599], Observed::Faulted),
         ] {
             for status in statuses {
                 assert_eq!(seen(*status), observed, "{status}");
             }
         }
+        let challenge = Answer::new(StatusCode::UNAUTHORIZED)
+            .with_header("www-authenticate", "Bearer error=\"invalid_token\"");
+        assert_eq!(Observed::of_answer(&challenge), Observed::TokenRejected);
         assert_eq!(
             Observed::of_answer(&Answer::new(StatusCode::OK).cut()),
             Observed::SuccessCut

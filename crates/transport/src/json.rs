@@ -1,11 +1,11 @@
-//! Reading JSON as leniently as the provider's other clients do. The one place where a body becomes a
-//! value, so that no reader is stricter than another.
+//! JSON as it stands in an answer: read as leniently as the provider's other clients read it, and
+//! without losing what contradicts itself. The one place where a body becomes a value, so that no
+//! reader is stricter than another.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::Answer;
 
@@ -24,16 +24,14 @@ impl Answer {
     }
 
     /// The body as a JSON object or list. JSON shows its own end, so this does not ask whether the transfer
-    /// was [complete](Self::is_complete). `None` for anything else, and for an object that gives one key two
-    /// different values.
-    pub fn json(&self) -> Option<Value> {
-        let Document(value) = parse(&self.text())?;
-        Some(value)
+    /// was [complete](Self::is_complete). `None` for anything else.
+    pub fn json(&self) -> Option<Json> {
+        Json::read(&self.text())
     }
 
-    /// The same as a type of the caller's.
+    /// The same as a type of the caller's. An object that repeats one of the type's fields is none.
     pub fn json_as<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_value(self.json()?).ok()
+        parse(&self.text())
     }
 }
 
@@ -106,69 +104,189 @@ fn surrogate(text: &str) -> Option<u32> {
     (0xd800..0xe000).contains(&unit).then_some(unit)
 }
 
-/// A JSON value in which no object contradicts itself.
-struct Document(Value);
+/// A JSON value of an answer. Unlike `serde_json::Value` an object keeps every member, also those
+/// whose names repeat, so that a body that says one thing and its opposite can be seen through.
+/// `Debug` shows no texts: providers echo what they were sent.
+#[derive(Clone, PartialEq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Json>),
+    /// An object, with its members in the order of the answer.
+    Object(Vec<(String, Json)>),
+}
 
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
+impl Json {
+    /// Reads a text. `None` if it is not exactly one object or list.
+    ///
+    /// ```
+    /// use repass_transport::Json;
+    ///
+    /// let json = Json::read(r#"{"Code": "1001", "message": "no"}"#).unwrap();
+    /// assert_eq!(json.get("code").and_then(Json::as_integer), Some(1001));
+    /// assert_eq!(json.text("message"), Some("no"));
+    /// assert!(Json::read("<html>").is_none());
+    /// ```
+    pub fn read(text: &str) -> Option<Self> {
+        parse(text)
+    }
+
+    /// The first member of this name, in any letter case: providers write `camelCase` and
+    /// `PascalCase` (observed).
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        self.all(name).next()
+    }
+
+    /// Every member of this name, in any letter case.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &Self> {
+        let named = self
+            .members()
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value)
+    }
+
+    /// The members of an object; none of anything else.
+    pub fn members(&self) -> &[(String, Self)] {
+        match self {
+            Self::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of the first member of this name, unless it is empty or not a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_text().filter(|text| !text.is_empty())
+    }
+
+    /// A text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// An integer, as a number or as a text of digits.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64(),
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// For people: a text as it is, a list of texts one after the other, anything else as JSON.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::List(items) => items.iter().map(Self::plain).collect::<Vec<_>>().join(" "),
+            Self::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {}", value.plain()));
+                members.collect::<Vec<_>>().join("; ")
+            }
+        }
     }
 }
 
-struct Reader;
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool(..)",
+            Self::Number(_) => "Number(..)",
+            Self::Text(_) => "Text(..)",
+            Self::List(_) => "List(..)",
+            Self::Object(_) => "Object(..)",
+        })
+    }
+}
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+struct AnyJson;
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(serde_json::Number::from_f64(value).map_or(Json::Null, Json::Number))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.to_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::Text(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let mut list = Vec::new();
-        while let Some(Document(item)) = items.next_element()? {
+        while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(list.into())
+        Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((key, Document(value))) = entries.next_entry::<String, _>()? {
-            if object.get(&key).is_some_and(|known| *known != value) {
-                return Err(A::Error::custom("one key has two values"));
-            }
-            object.insert(key, value);
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            object.push(member);
         }
-        Ok(object.into())
+        Ok(Json::Object(object))
     }
 }
 
@@ -178,6 +296,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    impl From<serde_json::Value> for Json {
+        fn from(value: serde_json::Value) -> Self {
+            serde_json::from_value(value).unwrap()
+        }
+    }
 
     fn answer(body: impl Into<bytes::Bytes>) -> Answer {
         Answer::new(StatusCode::OK).with_body(body)
@@ -202,21 +326,20 @@ mod tests {
                 json!({"a": "\\ud83d \u{1F600}  "}),
             ),
             (b"{\"a\":1}\r\n\0\0", json!({"a": 1})),
-            (b"{\"a\":1,\"a\":1}", json!({"a": 1})),
             (&utf16(u16::to_le_bytes, "\u{feff}"), json!({"a": "é"})),
             (&utf16(u16::to_be_bytes, "\u{feff}"), json!({"a": "é"})),
             (&utf16(u16::to_le_bytes, ""), json!({"a": "é"})),
             (&utf16(u16::to_be_bytes, ""), json!({"a": "é"})),
         ] {
             let body = bytes::Bytes::copy_from_slice(body);
-            assert_eq!(answer(body.clone()).json(), Some(value), "{body:?}");
+            assert_eq!(answer(body.clone()).json(), Some(value.into()), "{body:?}");
         }
     }
 
     #[test]
     fn json_that_ends_is_whole_although_its_transfer_was_cut() {
         let cut = |body: &'static str| answer(body).cut().json();
-        assert_eq!(cut(r#"{"code":300}"#), Some(json!({"code": 300})));
+        assert_eq!(cut(r#"{"code":300}"#), Some(json!({"code": 300}).into()));
         assert_eq!(cut(r#"{"code":300"#), None);
         assert_eq!(cut(r#"{"message":"\ud83d"#), None);
         assert_eq!(cut("30"), None);
@@ -232,13 +355,35 @@ mod tests {
             "{}{}",
             "{} <html>",
             "{'a':1}",
-            r#"{"succeeded":false,"succeeded":true}"#,
-            r#"[{"a":{"b":1,"b":null}}]"#,
             "{\"a\":\"\\",
             "\u{fffe}{}",
         ] {
             assert_eq!(answer(body).json(), None, "{body}");
         }
         assert_eq!(answer(r#"{"a":7}"#).json_as::<Vec<u8>>(), None);
+    }
+
+    #[test]
+    fn object_that_repeats_a_name_keeps_both_members() {
+        let json = answer(r#"{"succeeded":true,"Succeeded":false,"succeeded":null}"#).json();
+        let json = json.unwrap();
+        let values: Vec<_> = json.all("succeeded").map(Json::as_bool).collect();
+        assert_eq!(values, [Some(true), Some(false), None]);
+    }
+
+    #[test]
+    fn integers_are_read_as_numbers_and_as_texts() {
+        let json = answer(r#"{"a":7,"b":" 7 ","c":7.5,"d":"seven"}"#).json().unwrap();
+        let integer = |name| json.get(name).and_then(Json::as_integer);
+        assert_eq!(
+            [integer("a"), integer("b"), integer("c"), integer("d")],
+            [Some(7), Some(7), None, None]
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_texts() {
+        let json = answer(r#"["Canary-Passw0rd"]"#).json().unwrap();
+        assert!(!format!("{json:?}").contains("Canary"));
     }
 }

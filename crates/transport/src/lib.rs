@@ -29,6 +29,7 @@ pub use delivery::{Acted, Observed, Resend};
 pub use failure::{Cause, Failure};
 pub use governor::{Governor, RateLimit};
 pub use http::{HeaderMap, HeaderValue, Method, StatusCode};
+pub use json::Json;
 pub use meter::{Meter, describe_metrics};
 pub use request::{BeforeSend, Replay, Request};
 pub use retry_after::retry_after;

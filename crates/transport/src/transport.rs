@@ -12,8 +12,8 @@ use crate::backoff::Backoff;
 use crate::governor::Limited;
 use crate::token::Rejected;
 use crate::{
-    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Meter, Observed, Request, Resend,
-    Token, Wire, retry_after,
+    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Meter, Observed, Replay, Request,
+    Resend, Token, Wire, retry_after,
 };
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
@@ -235,6 +235,9 @@ impl HttpTransport {
                 (Ok(answer), Some(wait)) => Ok(answer.with_wait(wait)),
                 (result, _) => result,
             };
+            if request.replay == Replay::OnlyIfUnacted && result.as_ref().is_ok_and(Answer::is_in_doubt) {
+                return result;
+            }
             let (acted, resend) = observed.row_of(request.replay);
             if resend == Resend::OnceWithFreshToken {
                 match self.credentials.reject(token.as_ref(), renewals) {

@@ -34,7 +34,11 @@ fn wire(outcomes: Vec<Outcome>) -> (MockWire, Arc<Mutex<Vec<Instant>>>) {
 
 #[expect(clippy::unnecessary_wraps, reason = "the tables below read better")]
 fn status(code: u16) -> Outcome {
-    Ok(Answer::new(StatusCode::from_u16(code).unwrap()))
+    let answer = Answer::new(StatusCode::from_u16(code).unwrap());
+    Ok(match code {
+        401 => answer.with_header("www-authenticate", "Bearer"),
+        _ => answer,
+    })
 }
 
 fn lost() -> Outcome {
@@ -315,6 +319,20 @@ async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
         (failure.cause(), failure.acted()),
         (Cause::Unreachable, Acted::No)
     );
+}
+
+/// Under each status that allows a resend, unless a gateway says that it has sent the request already.
+#[tokio::test(start_paused = true)]
+async fn request_that_a_gateway_resent_is_not_sent_again() {
+    for code in [401, 429] {
+        let resent = status(code).map(|answer| answer.with_header("x-envoy-attempt-count", "2"));
+        let (credentials, _) = grant(hour, |_| status(200));
+        let (wire, attempts) = wire(vec![resent, status(204)]);
+        let transport = HttpTransport::new(wire, credentials, Timeouts::default());
+        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        assert_eq!(attempts.lock().unwrap().len(), 1, "{code}");
+        assert!(answer.is_in_doubt(), "{code}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

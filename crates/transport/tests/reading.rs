@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use repass_transport::{
-    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Method, OneShotWire, Replay, Request, SecretBody,
+    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Json, Method, OneShotWire, Replay, Request, SecretBody,
     TrustedRoots, Wire,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -134,7 +134,9 @@ async fn bodies_that_were_compressed_unasked_are_read() {
     answer.extend_from_slice(gzip);
     for result in answers(&answer).await {
         let json = result.unwrap().json();
-        assert_eq!(json, Some(serde_json::json!({"succeeded": true, "errors": []})));
+        let json = json.unwrap();
+        let succeeded = json.get("succeeded").and_then(Json::as_bool);
+        assert_eq!((succeeded, json.members().len()), (Some(true), 2));
     }
     let brotli = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n\x0b\x0f\x80";
     for result in answers(brotli).await {

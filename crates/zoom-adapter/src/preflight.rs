@@ -18,6 +18,8 @@ struct User {
     // "0" is the owner, "1" an administrator (documented).
     role_id: Option<String>,
     login_types: Option<Vec<u32>>,
+    // `active`, `inactive` or `pending` (documented).
+    status: Option<String>,
 }
 
 fn request(user: &UserId) -> Request {
@@ -35,6 +37,9 @@ fn read(answer: &Answer) -> Result<(), Verdict> {
     }
     let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
     let user: User = answer.json_as().ok_or_else(unclear)?;
+    if user.status.as_deref() == Some("pending") {
+        return Err(Verdict::refused(ErrorKind::NotEligible).advise(verdict::PENDING));
+    }
     let not_eligible = |advice| Err(Verdict::refused(ErrorKind::NotEligible).advise(advice));
     if matches!(user.role_id.as_deref(), Some("0" | "1")) {
         return not_eligible("Zoom does not let anyone set an administrator's password here");
@@ -80,6 +85,10 @@ mod tests {
         let not = Some(ErrorKind::NotEligible);
         assert_eq!(kind(ok, r#"{"role_id":"1","login_types":[100]}"#), not);
         assert_eq!(kind(ok, r#"{"role_id":"2","login_types":[101]}"#), not);
+        assert_eq!(
+            kind(ok, r#"{"role_id":"2","login_types":[100],"status":"pending"}"#),
+            not
+        );
         assert_eq!(kind(ok, "[]"), Some(ErrorKind::UnexpectedAnswer));
         let gone = r#"{"code":1001,"message":"User does not exist"}"#;
         assert_eq!(kind(StatusCode::NOT_FOUND, gone), Some(ErrorKind::UserNotFound));

@@ -1,6 +1,6 @@
 //! From a change to Zoom's wire format.
 
-use repass_domain::PasswordChange;
+use repass_domain::{PasswordChange, Scrubber};
 use repass_transport::{Method, Replay, Request, SecretBody};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(crate) fn password(change: &PasswordChange, encoding: Encoding) -> Request {
         .segment("password")
         .body(body)
         .counted_as("medium")
-        .reading(|answer| verdict::password(answer).observed)
+        .reading(|answer| verdict::password(answer, &Scrubber::for_nothing()).observed)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl ZoomService {
         cx: &CallContext,
         reader: &Reader<'_>,
         request: impl Fn(Encoding) -> Request + Send + Sync,
-        verdict: fn(&Answer) -> Verdict,
+        verdict: fn(&Answer, &Scrubber<'_>) -> Verdict,
     ) -> Result<(Answer, Verdict), Error> {
         let start = Instant::now();
         let mut encoding = self.first_encoding();
@@ -80,9 +80,9 @@ impl ZoomService {
                 .before_send(cx.before_send().cloned());
             let answer = self.transport.deliver(&request).await;
             let answer = answer.map_err(|failure| reader.failed(&failure))?;
-            let verdict = verdict(&answer);
+            let verdict = verdict(&answer, reader.scrubber());
             let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
-            let refused = verdict.observed.row().1 == Resend::OnceInOtherEncoding;
+            let refused = verdict.observed.row().1 == Resend::OnceInOtherEncoding && !answer.is_in_doubt();
             if !(other_way && refused) {
                 // Only an encoding that was taken is remembered.
                 if encoding == Encoding::Json && !refused {

@@ -1,49 +1,108 @@
 //! What Zoom's answers mean: one table.
 //!
-//! Zoom tells errors by HTTP status, a numeric code and a text. The code alone does not decide:
-//! 300 stands for the old password, the daily cap, the encoding and bad input alike.
+//! Zoom reports errors by HTTP status, a numeric code and a text. The code alone does not decide:
+//! 300 stands for the old password, the daily cap, the encoding and bad input alike. Nor does it
+//! without its status: a row counts under the status with which it is documented or was observed.
 
-use repass_adapter_kit::Verdict;
-use repass_domain::{ErrorKind, Rule};
-use repass_transport::{Answer, Observed, StatusCode};
-use serde::Deserialize;
+use repass_adapter_kit::{Verdict, only_number};
+use repass_domain::{ErrorKind, Rule, Scrubber};
+use repass_transport::{Answer, Json, Observed, StatusCode};
 
-/// Zoom's error object. `message` may be missing or be called `error_message` (observed).
-#[derive(Debug, Deserialize)]
+use crate::service::TRACKING_HEADER;
+
+/// Zoom's error: `{"code", "message", "errors"}`, with variants that were observed (`error_message`,
+/// `errorCode` and `errorMessage`, odd `errors`), or the same in XML, which Zoom sends to whom asks for
+/// no format. What is there is taken; only the code must be.
+#[derive(Debug)]
 pub(crate) struct ZoomError {
-    code: Option<i64>,
-    #[serde(alias = "error_message")]
-    message: Option<String>,
-    #[serde(default)]
-    errors: Vec<FieldError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct FieldError {
-    field: Option<String>,
-    message: Option<String>,
+    code: i64,
+    message: String,
+    /// Each field that it names, and what is wrong with it.
+    fields: Vec<(String, String)>,
 }
 
 impl ZoomError {
+    fn read(answer: &Answer) -> Result<Self, NoError> {
+        match answer.json() {
+            Some(json) => Self::of_json(&json),
+            None => Self::of_xml(&answer.text()).ok_or(NoError::Foreign),
+        }
+    }
+
+    fn of_json(json: &Json) -> Result<Self, NoError> {
+        let codes = || json.all("code").chain(json.all("errorCode"));
+        let mut codes = codes().map(Json::as_integer);
+        let Some(Some(code)) = codes.next() else {
+            return Err(NoError::Foreign);
+        };
+        if codes.any(|other| other != Some(code)) {
+            return Err(NoError::Contradictory);
+        }
+        let message = ["message", "error_message", "errorMessage"]
+            .iter()
+            .find_map(|name| json.text(name));
+        let errors = json.get("errors");
+        let listed = errors.map_or(&[][..], Json::items).iter().map(|part| {
+            let message = part.text("message").or(part.as_text()).unwrap_or("invalid");
+            (part.text("field").unwrap_or("?").to_owned(), message.to_owned())
+        });
+        let named = errors.map_or(&[][..], Json::members).iter();
+        let named = named.map(|(field, message)| (field.clone(), message.plain()));
+        Ok(Self {
+            code,
+            message: message.unwrap_or_default().to_owned(),
+            fields: listed.chain(named).collect(),
+        })
+    }
+
+    // `<result><code>1001</code><message>User does not exist: …</message></result>` (observed).
+    fn of_xml(text: &str) -> Option<Self> {
+        let element = |name: &str| {
+            let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+            let (_, rest) = text.split_once(&open)?;
+            let (content, after) = rest.split_once(&close)?;
+            // Twice is not Zoom's, or contradicts itself.
+            (!after.contains(&open)).then_some(content)
+        };
+        element("result")?;
+        let unescaped = element("message").unwrap_or_default();
+        let message = [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&apos;", "'"),
+            ("&amp;", "&"),
+        ]
+        .iter()
+        .fold(unescaped.to_owned(), |text, (reference, meant)| {
+            text.replace(reference, meant)
+        });
+        Some(Self {
+            code: element("code")?.trim().parse().ok()?,
+            message,
+            fields: vec![],
+        })
+    }
+
     /// Whether its text says this, which is given in lower case.
     pub(crate) fn says(&self, part: &str) -> bool {
-        self.text().to_ascii_lowercase().contains(part)
+        self.message.to_ascii_lowercase().contains(part)
     }
 
     /// The fields that it names, each with what is wrong with it.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.errors.iter().map(|part| {
-            let field = part.field.as_deref().unwrap_or("?");
-            (field, part.message.as_deref().unwrap_or("invalid"))
-        })
+        self.fields
+            .iter()
+            .map(|(field, message)| (field.as_str(), message.as_str()))
     }
 
-    fn text(&self) -> &str {
-        self.message.as_deref().unwrap_or_default()
+    // The only number in its text that is not part of an echo.
+    fn number(&self, scrubber: &Scrubber<'_>) -> Option<u32> {
+        only_number(&scrubber.scrub(&self.message), 1..=128)
     }
 
     fn full_text(&self) -> String {
-        let mut text = self.text().to_owned();
+        let mut text = self.message.clone();
         for (field, message) in self.fields() {
             text.extend([" [", field, ": ", message, "]"]);
         }
@@ -51,85 +110,124 @@ impl ZoomError {
     }
 }
 
-/// Reads the answer to a password change.
-pub(crate) fn password(answer: &Answer) -> Verdict {
-    changing(answer, password_row)
+/// Why a body is not one of Zoom's errors.
+enum NoError {
+    /// It is not in Zoom's format.
+    Foreign,
+    /// It is, and says one thing and another.
+    Contradictory,
+}
+
+/// Why a pending user has no password that could be set.
+pub(crate) const PENDING: &str =
+    "this user has not accepted the invitation to Zoom yet, so there is no password to set";
+
+/// The rows of one call: code and text to what they mean, under status 400.
+pub(crate) type Rows = fn(i64, &ZoomError, &Scrubber<'_>) -> Option<Verdict>;
+
+/// Reads the answer to a password change. `scrubber` knows the secrets of the call.
+pub(crate) fn password(answer: &Answer, scrubber: &Scrubber<'_>) -> Verdict {
+    changing(answer, scrubber, password_row)
 }
 
 /// Reads the answer to a call that changes something, by the call's own rows first.
-pub(crate) fn changing(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
-    let verdict = read(answer, own_row);
-    // The contract is 204. Any other success must say that it is one: a gateway's own page of JSON
-    // would look the same.
+pub(crate) fn changing(answer: &Answer, scrubber: &Scrubber<'_>, own_row: Rows) -> Verdict {
+    let verdict = read(answer, scrubber, own_row);
+    // The contract is 204. A 200 must say that it is a success: a gateway's own page of JSON would look
+    // the same. Nothing else can be said under it, because a code is documented for failures' statuses.
     let said = answer.status() == StatusCode::NO_CONTENT || verdict.code.as_deref() == Some("0");
-    if verdict.observed == Observed::Done && !said {
-        return unreadable();
+    if answer.status().is_success() && !(verdict.observed == Observed::Done && said) {
+        let proven_nothing = match verdict.observed {
+            Observed::SuccessCut | Observed::Faulted => return verdict,
+            _ => Verdict::unproven(answer),
+        };
+        return proven_nothing.quoting(verdict.code, verdict.message);
     }
     verdict
 }
 
 /// Reads the answer to a call that changes nothing.
 pub(crate) fn reading(answer: &Answer) -> Verdict {
-    read(answer, |_, _| None)
+    read(answer, &Scrubber::for_nothing(), |_, _, _| None)
 }
 
 /// Reads the answer to any call: by the call's own rows, then by those that all calls share, then
-/// by its status.
-fn read(answer: &Answer, own_row: fn(i64, &ZoomError) -> Option<Verdict>) -> Verdict {
+/// by what HTTP alone proves.
+fn read(answer: &Answer, scrubber: &Scrubber<'_>, own_row: Rows) -> Verdict {
     let by_status = Verdict::by_status(answer);
-    let success = answer.status().is_success();
+    let status = answer.status();
     // A 204 has said all; a fault's body cannot tell how far Zoom came.
-    if answer.status() == StatusCode::NO_CONTENT || by_status.observed == Observed::Faulted {
+    if status == StatusCode::NO_CONTENT
+        || matches!(by_status.observed, Observed::Faulted | Observed::SuccessCut)
+    {
         return by_status;
     }
-    if !answer.is_complete() {
-        return by_status;
-    }
-    let is_object = answer.body().trim_ascii_start().starts_with(b"{");
-    // A list would be read as an object without names.
-    let body = if is_object { answer.body() } else { b"" };
-    let Ok(error) = serde_json::from_slice::<ZoomError>(body) else {
-        return if success { unreadable() } else { by_status };
+    let error = match ZoomError::read(answer) {
+        Ok(error) => error,
+        Err(NoError::Contradictory) => {
+            return Verdict::unreadable()
+                .advise("the answer contradicts itself: a proxy in between may have altered it");
+        }
+        // Settings and users have no code.
+        Err(NoError::Foreign) if by_status.observed == Observed::Done && answer.json().is_some() => {
+            return by_status;
+        }
+        Err(NoError::Foreign) if by_status.observed == Observed::Done => return Verdict::unproven(answer),
+        Err(NoError::Foreign) => return by_status,
     };
-    let verdict = match error.code {
-        // `code: 0` has been seen for success (observed).
-        None | Some(0) => by_status,
-        Some(_) if by_status.observed == Observed::RateLimited => by_status,
-        Some(code) => match own_row(code, &error).or_else(|| shared_row(code, &error)) {
-            Some(row) => row,
-            // A success status with an error code Zoom is not known to use here proves nothing.
-            None if by_status.observed == Observed::Done => unreadable(),
-            None => by_status,
-        },
+    let row = match status {
+        _ if by_status.observed == Observed::RateLimited => None,
+        StatusCode::BAD_REQUEST => own_row(error.code, &error, scrubber),
+        _ => None,
     };
-    let code = error.code.map(|code| code.to_string());
+    let verdict = row
+        .or_else(|| shared_row(status, error.code, &error))
+        .unwrap_or_else(|| without_a_row(answer, &error, by_status));
     let text = Some(error.full_text()).filter(|text| !text.is_empty());
-    verdict.quoting(code, text)
+    verdict.quoting(Some(error.code.to_string()), text)
 }
 
-fn unreadable() -> Verdict {
-    Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer)
+// Zoom's error object with a code that has no row under this status. That 400 is a refusal is documented for
+// every code, and every answer of Zoom's names its exchange (observed): without that, a gateway that writes
+// the same two names may be speaking.
+fn without_a_row(answer: &Answer, error: &ZoomError, by_status: Verdict) -> Verdict {
+    let of_zoom = answer.header(TRACKING_HEADER).is_some();
+    match answer.status() {
+        StatusCode::BAD_REQUEST if of_zoom => Verdict::refused(ErrorKind::InvalidRequest),
+        StatusCode::FORBIDDEN if of_zoom => Verdict::refused(ErrorKind::PermissionDenied),
+        StatusCode::UNAUTHORIZED => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
+        // A success status with an error code that Zoom is not known to use here proves nothing.
+        StatusCode::OK if error.code != 0 => Verdict::unproven(answer),
+        _ => by_status,
+    }
 }
 
 // Each arm, here and below: *documented* unless it says otherwise.
-fn password_row(code: i64, error: &ZoomError) -> Option<Verdict> {
+fn password_row(code: i64, error: &ZoomError, scrubber: &Scrubber<'_>) -> Option<Verdict> {
     Some(match code {
-        300 if error.says("can not match the old password") => Verdict::breaks(Rule::NotCurrent),
+        // With "can not" and "cannot" (observed).
+        300 if error.says("not match the old password") => Verdict::breaks(Rule::NotCurrent),
         300 if error.says("maximum number of times over the past 24 hours") => {
             Verdict::breaks(Rule::ChangesPerDay)
         }
+        // Observed.
+        1000 if error.says("pending") => Verdict::refused(ErrorKind::NotEligible).advise(PENDING),
         1117 => Verdict::refused(ErrorKind::NotEligible)
             .advise("Zoom does not let anyone set an administrator's password here"),
         1123 => Verdict::refused(ErrorKind::NotEligible).advise(
             "this user has no Zoom password (single sign-on, Google, Facebook); change it where it lives",
         ),
-        // The text says 6 where the basic rule is 8, so the number is taken from the text.
-        1124 => Verdict::breaks(Rule::MinLength(number(error.text()).unwrap_or(8))),
+        // The text says 6 where the basic rule is 8, and accounts set up to 14: only the text knows.
+        1124 => Verdict::breaks(
+            error
+                .number(scrubber)
+                .map_or(Rule::MinLengthUnnamed, Rule::MinLength),
+        ),
         1125 => Verdict::breaks(Rule::Letter),
         1126 => Verdict::breaks(Rule::Digit),
         1127 => Verdict::breaks(Rule::Special),
         1128 => Verdict::breaks(Rule::MixedCase),
-        1129 => Verdict::breaks(Rule::NotRecent(number(error.text()))),
+        1129 => Verdict::breaks(Rule::NotRecent(error.number(scrubber))),
         1130 => Verdict::breaks(Rule::NotOneCharacter),
         1131 => Verdict::breaks(Rule::NoConsecutiveRun(None)),
         1136 => Verdict::breaks(Rule::NotCommon),
@@ -138,27 +236,31 @@ fn password_row(code: i64, error: &ZoomError) -> Option<Verdict> {
 }
 
 // The gateway's rows, and those about the user and the caller's rights.
-fn shared_row(code: i64, error: &ZoomError) -> Option<Verdict> {
-    Some(match code {
+fn shared_row(status: StatusCode, code: i64, error: &ZoomError) -> Option<Verdict> {
+    const OK: u16 = 200;
+    Some(match (status.as_u16(), code) {
         // Observed with 415 and with 400.
-        300 if error.says("unsupported content type") || error.says("should be a valid json") => {
+        (400 | 415, 300)
+            if error.says("unsupported content type") || error.says("should be a valid json") =>
+        {
             Verdict::new(Observed::EncodingRefused, ErrorKind::Misconfigured).advise(
-                "Zoom does not take this encoding of the body; set `body` to the other one, or to auto",
+                "Zoom does not accept this encoding of the body; set `body` to the other one, or to auto",
             )
         }
-        300 => Verdict::refused(ErrorKind::InvalidRequest),
-        // Observed as 401 and as 400, for expired, invalid and revoked tokens alike.
-        124 => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
-        104 | 4700 | 4711 => missing_scope(),
-        _ if error.says("does not contain scopes") => missing_scope(),
-        200 if error.says("only available for paid accounts") => {
+        (400, 300) => Verdict::refused(ErrorKind::InvalidRequest),
+        // Observed with 401 and with 400, for expired, invalid and revoked tokens alike.
+        (400 | 401, 124) => Verdict::new(Observed::TokenRejected, ErrorKind::Unauthenticated),
+        (400 | 401, 104 | 4700 | 4711) => missing_scope(),
+        (400 | 401, _) if error.says("does not contain scopes") => missing_scope(),
+        // Documented for settings, which are read.
+        (400 | OK, 200) if error.says("only available for paid accounts") => {
             Verdict::refused(ErrorKind::PermissionDenied).advise("Zoom offers this to paid accounts only")
         }
-        200 => Verdict::refused(ErrorKind::PermissionDenied)
+        (400, 200) => Verdict::refused(ErrorKind::PermissionDenied)
             .advise("the token's owner may not do this at Zoom; it takes the account's owner or an admin"),
-        429 => Verdict::new(Observed::RateLimited, ErrorKind::RateLimited),
-        1001 | 1010 => Verdict::refused(ErrorKind::UserNotFound),
-        2300 => Verdict::refused(ErrorKind::Misconfigured)
+        // 1010 was observed with 400 too.
+        (404, 1001 | 1010) | (400, 1010) => Verdict::refused(ErrorKind::UserNotFound),
+        (404, 2300) => Verdict::refused(ErrorKind::Misconfigured)
             .advise("Zoom knows no such call at this address; the base URL ends in /v2"),
         _ => return None,
     })
@@ -168,12 +270,4 @@ fn missing_scope() -> Verdict {
     Verdict::refused(ErrorKind::PermissionDenied)
         .advise("the app lacks a scope; add the one that Zoom names to it (for passwords user:update:password:admin, or the \
          classic user:write:admin)",)
-}
-
-// The first number in a text of Zoom's: "Have at least 10 characters".
-fn number(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit())
-        .find(|digits| !digits.is_empty())?
-        .parse()
-        .ok()
 }

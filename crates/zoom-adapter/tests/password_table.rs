@@ -118,7 +118,8 @@ const TABLE: &[Row] = &[
     row("documented 4700, scope", 400, r#"{"code":4700,"message":"Invalid access token, does not contain scopes."}"#, PermissionDenied).code("4700").says("scope"),
     row("documented 400/200, role", 400, r#"{"code":200,"message":"No permission."}"#, PermissionDenied).code("200"),
     row("observed 400/200, plan", 400, r#"{"code":200,"message":"No privilege."}"#, PermissionDenied).code("200"),
-    row("documented 200/200, paid accounts", 200, r#"{"code":200,"message":"Only available for paid accounts."}"#, PermissionDenied).code("200").says("paid"),
+    row("documented 400/200, paid accounts", 400, r#"{"code":200,"message":"Only available for paid accounts."}"#, PermissionDenied).code("200").says("paid"),
+    row("the same with 200, documented for reads only", 200, r#"{"code":200,"message":"Only available for paid accounts."}"#, UnexpectedAnswer).code("200").unknown(),
     row("documented 429, per second", 429, r#"{"code":429,"message":"You have reached the maximum per-second rate limit for this API. Try again later."}"#, RateLimited).code("429").says("try again in 1 s"),
     row("documented 429, daily, ISO instant", 429, r#"{"code":429,"message":"You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request."}"#, RateLimited).header("retry-after", "2020-05-31T00:00:00Z").code("429").says("try again in 1 s"),
     row("RFC 9110 429, seconds", 429, "", RateLimited).header("retry-after", "12").says("try again in 12 s"),
@@ -128,12 +129,48 @@ const TABLE: &[Row] = &[
     // Shapes to tolerate (community).
     row("community, error_message", 400, r#"{"code":1126,"error_message":"Have at least 1 number (1, 2, 3…)"}"#, PasswordRefused).rule("digit", None).code("1126"),
     row("community, no message", 400, r#"{"code":1126}"#, PasswordRefused).rule("digit", None).code("1126"),
-    row("community, 200 with an error code", 200, r#"{"code":1001,"message":"User does not exist: alice@example.com."}"#, UserNotFound).code("1001"),
+    row("observed, cannot", 400, r#"{"code":300,"message":"Your new password cannot match the old password."}"#, PasswordRefused).rule("not_current", None).code("300"),
+    row("observed, pending user", 400, r#"{"code":1000,"message":"You can not access settings of users that are still in pending state."}"#, NotEligible).code("1000").says("invitation"),
+    row("observed, no list of errors", 400, r#"{"code":1126,"message":"Have at least 1 number (1, 2, 3…)","errors":null}"#, PasswordRefused).rule("digit", None).code("1126"),
+    row("errors as texts", 400, r#"{"code":1126,"message":"m","errors":["x"]}"#, PasswordRefused).rule("digit", None).code("1126").says("x"),
+    row("errors as an object", 400, r#"{"code":1126,"message":"m","errors":{"password":"x"}}"#, PasswordRefused).rule("digit", None).code("1126").says("[password: x]"),
+    row("both names of the message", 400, r#"{"code":1126,"message":"m","error_message":"n"}"#, PasswordRefused).rule("digit", None).code("1126"),
+    row("observed, other names", 400, r#"{"status":false,"errorCode":4711,"errorMessage":"Invalid access token, does not contain scopes:[x]."}"#, PermissionDenied).code("4711").says("scope"),
+    row("a code as a text", 400, r#"{"code":"1126","message":"m"}"#, PasswordRefused).rule("digit", None).code("1126"),
+    row("a byte order mark", 404, "\u{feff}{\"code\":1001,\"message\":\"User does not exist: x.\"}", UserNotFound).code("1001"),
+    row("observed, XML", 404, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><result><code>1001</code><message>User does not exist: alice@example.com.</message></result>"#, UserNotFound).code("1001").says("[user]"),
+    row("XML with references", 400, "<result><code>1127</code><message>Have at least 1 special character (!, &amp;, #)</message></result>", PasswordRefused).rule("special", None).code("1127").says("(!, &, #)"),
+    // A rule's parameter is never invented, nor taken from an echo.
+    row("a length without a number", 400, r#"{"code":1124,"message":"Too short."}"#, PasswordRefused).rule("min_length", None).code("1124"),
+    row("a length beside other numbers", 400, r#"{"code":1124,"message":"Between 9 and 32 characters"}"#, PasswordRefused).rule("min_length", None).code("1124"),
+    row("an implausible length", 400, r#"{"code":1124,"message":"3141592653 is too short"}"#, PasswordRefused).rule("min_length", None).code("1124"),
+    row("a number inside an echo", 400, r#"{"code":1129,"message":"New-Passw0rd was used before"}"#, PasswordRefused).rule("not_recent", None).code("1129"),
+    // Rows under statuses with which they are not known.
+    row("an error code with 200", 200, r#"{"code":1001,"message":"User does not exist: alice@example.com."}"#, UnexpectedAnswer).code("1001").unknown(),
+    row("the old password with 200", 200, r#"{"code":300,"message":"Your new password can not match the old password."}"#, UnexpectedAnswer).code("300").unknown(),
+    row("a token error with 200", 200, r#"{"code":124,"message":"Access token is expired."}"#, UnexpectedAnswer).code("124").unknown(),
+    row("a rate limit with 200", 200, r#"{"code":429}"#, UnexpectedAnswer).code("429").unknown(),
+    row("an encoding error with 200", 200, r#"{"code":300,"message":"Unsupported Content Type"}"#, UnexpectedAnswer).code("300").unknown(),
+    row("a rule with 422", 422, r#"{"code":1126,"message":"Have at least 1 number"}"#, UnexpectedAnswer).code("1126").unknown(),
+    row("a success with 202", 202, r#"{"code":0}"#, UnexpectedAnswer).code("0").says("accepted").unknown(),
+    row("a body that contradicts itself", 400, r#"{"code":1126,"code":0}"#, UnexpectedAnswer).says("contradict").unknown(),
     // Codes that nobody has documented pass through.
     row("unknown code", 400, r#"{"code":9999,"message":"Something new about New-Passw0rd."}"#, InvalidRequest).code("9999").says("Something new about [redacted]."),
     row("unknown code with 200", 200, r#"{"code":9999,"message":"Something new."}"#, UnexpectedAnswer).code("9999").unknown(),
-    row("403 without a body", 403, "", PermissionDenied),
-    row("a redirect", 307, "", Misconfigured).says("redirects"),
+    row("403 without a body", 403, "", UnexpectedAnswer).unknown(),
+    row("403 in Zoom's format", 403, r#"{"code":4711,"message":"No."}"#, PermissionDenied).code("4711"),
+    row("a 403 page", 403, "<html></html>", UnexpectedAnswer).says("firewall").unknown(),
+    row("a 401 page", 401, "<html></html>", UnexpectedAnswer).says("401").unknown(),
+    row("401 with a challenge", 401, "", Unauthenticated).header("www-authenticate", "Bearer realm=\"zoom\""),
+    row("a 404 page", 404, "<html></html>", Misconfigured).says("base URL"),
+    row("Kong, no route", 404, r#"{"message":"no Route matched with those values"}"#, Misconfigured).says("base URL"),
+    row("AWS, forbidden", 403, r#"{"message":"Forbidden"}"#, UnexpectedAnswer).says("firewall").unknown(),
+    row("a 400 that is not Zoom's", 400, r#"{"message":"Bad Request"}"#, UnexpectedAnswer).unknown(),
+    row("a 400 page", 400, "<html></html>", UnexpectedAnswer).unknown(),
+    row("a redirect that keeps the method", 307, "", Misconfigured).says("redirects"),
+    row("a redirect that may follow a change", 302, "", UnexpectedAnswer).says("redirects").unknown(),
+    row("a redirect to what became of it", 303, "", UnexpectedAnswer).says("redirects").unknown(),
+    row("414", 414, "", Misconfigured).says("path"),
     row("500", 500, r#"{"code":300,"message":"Internal error"}"#, ProviderFault).unknown(),
     row("502 page", 502, "<html>Bad Gateway</html>", ProviderFault).unknown(),
     row("503", 503, "", ProviderFault).header("retry-after", "1").unknown(),
@@ -192,10 +229,43 @@ async fn every_answer_has_its_kind_effect_and_detail() {
 
 #[tokio::test]
 async fn every_success_is_one() {
-    for (status, body) in [(204, ""), (200, r#"{"code":0}"#)] {
+    for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#)] {
         let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
         assert!(change(answer).await.is_ok(), "{status} {body}");
     }
+}
+
+/// An error object with a code that has no row is Zoom's only if the answer names its exchange.
+#[tokio::test]
+async fn unknown_code_without_a_tracking_id_proves_nothing() {
+    for (status, body) in [
+        (400, r#"{"code":3,"message":"invalid argument","details":[]}"#),
+        (400, r#"{"code":400,"message":"Bad Request"}"#),
+        (403, r#"{"code":7,"message":"permission denied"}"#),
+    ] {
+        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        let error = change(answer).await.unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown, "{body}: {error}");
+    }
+}
+
+/// A gateway that sent the request again may be passing on the refusal of the second sending.
+#[tokio::test]
+async fn refusal_after_a_gateway_resent_the_request_is_unknown() {
+    let refusal = || {
+        Answer::new(StatusCode::BAD_REQUEST)
+            .with_body(r#"{"code":300,"message":"Your new password can not match the old password."}"#)
+    };
+    for (count, effect) in [
+        ("1", Effect::NotApplied),
+        ("2", Effect::Unknown),
+        ("x", Effect::Unknown),
+    ] {
+        let answer = refusal().with_header("x-envoy-attempt-count", count);
+        assert_eq!(change(answer).await.unwrap_err().effect(), effect, "{count}");
+    }
+    let applied = Answer::new(StatusCode::NO_CONTENT).with_header("x-envoy-attempt-count", "2");
+    assert!(change(applied).await.is_ok());
 }
 
 /// The token endpoint's documented refusals, through a service that needs a token.

@@ -49,7 +49,7 @@ async fn what_says_nothing_about_the_password_settles_nothing() {
             Effect::NotApplied,
         ),
         (
-            Answer::new(StatusCode::UNAUTHORIZED),
+            Answer::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
             ErrorKind::Unauthenticated,
             Effect::NotApplied,
         ),

@@ -11,7 +11,7 @@ use repass_transport::{
 };
 use tokio::time::sleep;
 
-use super::provider::{Attempt, Kind, Provider, Seen, Wanted};
+use super::provider::{Attempt, Provider, Seen, Wanted};
 use super::simulated_wall_clock;
 
 /// What happens to one request.
@@ -126,10 +126,6 @@ impl Network {
             }
             Fate::FaultBefore(code) => (Ok(status(code)), Seen::Ambiguous, None),
             Fate::FaultAfter(code) => (Ok(status(code)), Seen::Ambiguous, self.provider.apply(wanted).2),
-            // The portal's start page, which is known to be no API; at Zoom nobody knows what it is.
-            Fate::Page if self.provider.kind == Kind::Identity => {
-                (Ok(status(200).with_body("<!DOCTYPE html>")), Seen::Answered, None)
-            }
             Fate::Page => (
                 Ok(status(200).with_body("<!DOCTYPE html>")),
                 Seen::Ambiguous,
@@ -217,7 +213,8 @@ impl Wire for Network {
         let reaches = !matches!(fate, Fate::Refused | Fate::Limited(_) | Fate::Redirected);
         let (result, seen, in_place) = if reaches && token <= self.provider.state().revoked {
             (
-                Ok(Answer::new(StatusCode::UNAUTHORIZED)),
+                Ok(Answer::new(StatusCode::UNAUTHORIZED)
+                    .with_header("www-authenticate", "Bearer error=\"invalid_token\"")),
                 Seen::TokenRejected,
                 None,
             )

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use repass::{Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange};
 use repass::{PasswordPolicy, PasswordService, Resolution, Scrubber};
 use repass_adapter_kit::{Reader, Verdict};
-use repass_transport::{Answer, Method, Observed, Replay, Request, SecretBody, Transport};
+use repass_transport::{Answer, Json, Method, Replay, Request, SecretBody, Transport};
 use secrecy::ExposeSecret as _;
 
 #[derive(Debug)]
@@ -26,17 +26,16 @@ fn request(change: &PasswordChange) -> Request {
         .reading(|answer| verdict(answer).observed)
 }
 
-// What each answer means: `{"ok":true}`, or 422 with a code. What is not in here is unknown.
+// What each answer means: `{"ok":true}` with 200, or a code with 422. What is not in here is unknown.
 fn verdict(answer: &Answer) -> Verdict {
-    let by_status = Verdict::by_status(answer);
-    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let code = body["code"].as_str();
-    let verdict = match (by_status.observed, code) {
-        (Observed::Done, None) if body["ok"] == true => return Verdict::done(),
-        (Observed::Done | Observed::Refused, Some("weak")) => Verdict::refused(ErrorKind::PasswordRefused),
-        (Observed::Refused, Some("no_account")) => Verdict::refused(ErrorKind::UserNotFound),
-        (Observed::Done, _) => Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer),
-        _ => by_status,
+    let body = answer.json().unwrap_or(Json::Null);
+    let code = body.text("code");
+    let verdict = match (answer.status().as_u16(), code) {
+        (200, None) if body.get("ok").and_then(Json::as_bool) == Some(true) => return Verdict::done(),
+        (422, Some("weak")) => Verdict::refused(ErrorKind::PasswordRefused),
+        (422, Some("no_account")) => Verdict::refused(ErrorKind::UserNotFound),
+        (200, _) => Verdict::unproven(answer),
+        _ => Verdict::by_status(answer),
     };
     verdict.quoting(code.map(str::to_owned), None)
 }

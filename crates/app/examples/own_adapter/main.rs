@@ -34,7 +34,10 @@ fn provider(asked: &Asked, _current: &str) -> Told {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let build = |base_url: &str| Arc::new(acme_at(base_url)) as Arc<dyn PasswordService>;
     let subject = OverHttp::new("acme", By::Administrator, build, provider)
-        .refusal(r#"{"ok":false,"code":"weak","message":"%PASSWORD% is weak"}"#)
+        .refusal(
+            422,
+            r#"{"ok":false,"code":"weak","message":"%PASSWORD% is weak"}"#,
+        )
         .secret(TOKEN);
     let report = check(&subject).await;
     println!("{report}");

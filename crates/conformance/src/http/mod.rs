@@ -50,7 +50,7 @@ pub struct OverHttp {
     name: String,
     by: By,
     user: String,
-    refusal: Option<String>,
+    refusal: Option<(u16, String)>,
     secrets: Vec<String>,
     build: Box<Build>,
     provider: Arc<Provider>,
@@ -83,11 +83,11 @@ impl OverHttp {
         self
     }
 
-    /// The same with the body of a refusal as this provider writes it, in which `%PASSWORD%` stands for the new
-    /// password: [`Fault::Echoed`] says it with 400, and [`Fault::RefusedWithin`], which cannot happen without, with
-    /// 200.
-    pub fn refusal(mut self, body: impl Into<String>) -> Self {
-        self.refusal = Some(body.into());
+    /// The same with a refusal as this provider documents it: the status, and the body, in which `%PASSWORD%`
+    /// stands for the new password. [`Fault::Echoed`] answers so, and [`Fault::RefusedWithin`] where the status is
+    /// 200. A refusal proves nothing in another format or under another status.
+    pub fn refusal(mut self, status: u16, body: impl Into<String>) -> Self {
+        self.refusal = Some((status, body.into()));
         self
     }
 
@@ -138,7 +138,7 @@ impl std::fmt::Debug for OverHttp {
 struct OneUser {
     number: usize,
     user: UserId,
-    refusal: Option<String>,
+    refusal: Option<(u16, String)>,
     secrets: Vec<String>,
     service: Arc<dyn PasswordService>,
     server: Server,
@@ -172,8 +172,9 @@ impl World for OneUser {
     }
 
     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
-        if fault == Fault::RefusedWithin && self.refusal.is_none() {
-            return Err(Skip::because("how it refuses was not told"));
+        let within_success = self.refusal.as_ref().is_some_and(|(status, _)| *status == 200);
+        if fault == Fault::RefusedWithin && !within_success {
+            return Err(Skip::because("it does not refuse under a status of success"));
         }
         self.server.arm(fault, self.refusal.clone()).await;
         Ok(())

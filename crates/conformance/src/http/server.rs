@@ -76,7 +76,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    pub(super) async fn arm(&self, fault: Fault, refusal: Option<String>) {
+    pub(super) async fn arm(&self, fault: Fault, refusal: Option<(u16, String)>) {
         match fault {
             Fault::Refused => self.close().await,
             Fault::ClosedOnAccept => self.shared.state().close_next = true,

@@ -29,7 +29,7 @@ pub(super) enum How {
 }
 
 /// `None` for what strikes no request. A refusal in the provider's own words has `refusal` for its body.
-pub(super) fn strike(fault: Fault, elsewhere: SocketAddr, refusal: Option<String>) -> Option<Strike> {
+pub(super) fn strike(fault: Fault, elsewhere: SocketAddr, refusal: Option<(u16, String)>) -> Option<Strike> {
     let whole = |when, told| (when, Some(told), How::Whole);
     let (when, instead, how) = match fault {
         Fault::RequestCut(part, ending) => return Some(Strike::Request(part, ending)),
@@ -57,10 +57,11 @@ pub(super) fn strike(fault: Fault, elsewhere: SocketAddr, refusal: Option<String
         Fault::Oversized(when) => whole(when, Told::says(200, format!("{{}}{}", " ".repeat(2 << 20)))),
         Fault::Garbled(when) => whole(when, Told::says(200, "{\"ok\":tr")),
         Fault::WebPage => whole(When::Unseen, page(200)),
-        Fault::RefusedWithin => whole(When::Unseen, Told::says(200, refusal?)),
+        Fault::RefusedWithin => whole(When::Unseen, Told::says(200, refusal?.1)),
         Fault::Echoed => {
-            let body = refusal.unwrap_or_else(|| "{\"error\":\"%PASSWORD%\"}".to_owned());
-            whole(When::Unseen, Told::says(400, body))
+            // Without the provider's own format only a status that HTTP defines proves a refusal.
+            let (status, body) = refusal.unwrap_or_else(|| (404, "{\"error\":\"%PASSWORD%\"}".to_owned()));
+            whole(When::Unseen, Told::says(status, body))
         }
         _ => return None,
     };

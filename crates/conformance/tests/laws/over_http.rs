@@ -53,7 +53,7 @@ fn provider(asked: &Asked, current: &str) -> Told {
 
 /// Zoom's adapter, over as much of Zoom as fits in a function.
 pub(crate) fn zoom() -> OverHttp {
-    of_kind("Zoom, JSON, a function", ZOOM, provider).refusal(REFUSAL)
+    of_kind("Zoom, JSON, a function", ZOOM, provider).refusal(400, REFUSAL)
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
         Arc::new(bent) as Arc<dyn PasswordService>
     };
     let lost = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Rst);
-    let subject = OverHttp::new("bent", By::Administrator, bent, provider).refusal(REFUSAL);
+    let subject = OverHttp::new("bent", By::Administrator, bent, provider).refusal(400, REFUSAL);
     let report = Suite::default().faults([lost]).check(&subject).await;
     let broken: Vec<Law> = report.broken().into_iter().map(|(law, ..)| law).collect();
     assert!(broken.contains(&Law::Truth), "{report}");

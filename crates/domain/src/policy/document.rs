@@ -212,6 +212,8 @@ impl From<PasswordPolicy> for Document {
                 Rule::NotRecent(n) => document.not_recent = Some((*n).into()),
                 Rule::ChangesPerDay => document.changes_per_day = Some(true),
                 Rule::Other(code) => document.other.push(code.clone()),
+                // Answers have them; a policy without the number could judge nothing.
+                Rule::MinLengthUnnamed | Rule::DistinctCharactersUnnamed => {}
             }
         }
         document.generate = Generate {

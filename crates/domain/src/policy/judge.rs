@@ -25,6 +25,8 @@ pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
         }
         // Judged of the password itself, whatever the policy.
         Rule::Typeable(_)
+        | Rule::MinLengthUnnamed
+        | Rule::DistinctCharactersUnnamed
         | Rule::NoConsecutiveRun(None)
         | Rule::NotCommon
         | Rule::NotBreached

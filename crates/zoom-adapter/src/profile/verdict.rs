@@ -1,19 +1,19 @@
 //! What Zoom's answers to a profile update mean: its own rows, before those that all calls share.
 
 use repass_adapter_kit::Verdict;
-use repass_domain::{ErrorKind, FieldProblem};
+use repass_domain::{ErrorKind, FieldProblem, Scrubber};
 use repass_transport::Answer;
 
 use crate::verdict::{ZoomError, changing};
 
 /// Reads the answer to a profile update.
-pub(super) fn profile(answer: &Answer) -> Verdict {
-    changing(answer, row)
+pub(super) fn profile(answer: &Answer, scrubber: &Scrubber<'_>) -> Verdict {
+    changing(answer, scrubber, row)
 }
 
 // Each arm: *documented* unless it says otherwise. Licences and user types are refusals of the
 // user, not of a value: the same value is good for another user, or tomorrow.
-fn row(code: i64, error: &ZoomError) -> Option<Verdict> {
+fn row(code: i64, error: &ZoomError, _: &Scrubber<'_>) -> Option<Verdict> {
     let not_eligible = |advice| Verdict::refused(ErrorKind::NotEligible).advise(advice);
     Some(match code {
         104 | 4700 | 4711 => missing_scope(),
