@@ -76,12 +76,10 @@ fn rules() -> String {
     let mut rows = String::new();
     for (variant, told) in documented(RULES, "Rule") {
         let name = variant.split('(').next().unwrap_or_default();
+        let name = format!("Self::{name}");
         let arm = codes.lines().find(|line| {
-            let arm = line
-                .trim()
-                .strip_prefix("Self::")
-                .and_then(|arm| arm.strip_prefix(name));
-            arm.is_some_and(|rest| rest.starts_with([' ', '(']))
+            let mut after = line.split(&name).skip(1);
+            after.any(|rest| rest.starts_with([' ', '(']))
         });
         let code = arm
             .and_then(|arm| arm.split('"').nth(1))
@@ -121,6 +119,22 @@ column is the effect with which a password change ends; calls that change nothin
 An `unknown` outcome is settled by `resolve`, never by sending the change again: see
 [unknown outcomes](guide/unknown.md). A profile update that was sent more than once and then refused is `unknown`
 under any kind; the same update can be made again.
+
+## What proves an outcome
+
+A change is *applied* only when the provider's documented success arrives: 204 or 200 with the body that goes with
+it. It is *not applied* only with proof:
+
+- nothing was sent: bad input, no permit of the rate limit, no token, no connection, or a TLS alert that refuses the
+  client before any request is read;
+- or the provider's own error format, under the status with which it is documented or was observed;
+- or a status that HTTP defines as not processed: 401 with a challenge, 404, 405, 406, 411, 413, 414, 415, 417, 421,
+  426, 428, 429, 431, and the redirects that keep the method (301, 307, 308).
+
+Everything else is *unknown*: a web page or XML, a body that contradicts itself, 202, 302 and 303, 400, 403, 409 or
+422 in a format that is not the provider's, any 5xx, and a refusal by a gateway that says that it sent the request
+more than once (`x-envoy-attempt-count`). The message names who has probably written such an answer. One risk
+remains: a load balancer that replaces the provider's answer by a 404 page of its own.
 
 ## Broken rules
 
