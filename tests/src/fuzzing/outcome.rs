@@ -19,7 +19,7 @@ pub(super) fn check(outcome: &Result<Changed, Error>, answer: &Answer, done: boo
             shown::fit(error, secrets);
             let refused = error.effect() == Effect::NotApplied;
             assert!(
-                !refused || !done && can_refuse(answer),
+                !refused || !done && can_refuse(answer) && is_proof(answer),
                 "{} reads as a refusal: {error:?}",
                 told(answer)
             );
@@ -37,10 +37,27 @@ fn can_refuse(answer: &Answer) -> bool {
         && !answer.is_in_doubt()
 }
 
+// A refusal is HTTP's own, or is in a format that a provider writes: JSON, Zoom's XML, or no body at all with 403.
+fn is_proof(answer: &Answer) -> bool {
+    const OF_HTTP: [u16; 17] = [
+        301, 307, 308, 401, 404, 405, 406, 411, 413, 414, 415, 417, 421, 426, 428, 429, 431,
+    ];
+    let status = answer.status().as_u16();
+    OF_HTTP.contains(&status)
+        || parsed(answer).is_some()
+        || answer.text().contains("<result>")
+        || (status == 403 && answer.body().is_empty())
+}
+
 /// The body, if all of it is there and is JSON. What nobody asks for need not be UTF-8.
 pub(super) fn json(answer: &Answer) -> Option<Value> {
-    let complete = answer.is_complete().then(|| answer.body())?;
-    serde_json::from_str(&String::from_utf8_lossy(complete)).ok()
+    answer.is_complete().then(|| parsed(answer))?
+}
+
+// Control characters may stand in its strings: what else a text says stays as it is.
+fn parsed(answer: &Answer) -> Option<Value> {
+    let text = answer.text().replace(char::is_control, " ");
+    serde_json::from_str(text.trim()).ok()
 }
 
 fn told(answer: &Answer) -> String {
