@@ -148,12 +148,7 @@ fn by_shape(body: &Json, answer: &Answer, by_status: Verdict, scrubber: &Scrubbe
         None => {}
     }
     // The bare list of a result's errors (framework).
-    if bad_request
-        && body
-            .items()
-            .iter()
-            .any(|error| error.text("code").is_some_and(is_framework_code))
-    {
+    if bad_request && is_list_of_errors(body) {
         return by_codes(&errors_of(body), scrubber);
     }
     // Errors by field, or by code: a validation problem, its older form, or the bare dictionary (framework).
@@ -253,6 +248,11 @@ fn framework_problem(answer: &Answer, by_status: Verdict) -> Verdict {
 fn is_of_a_neighbour(body: &Json) -> bool {
     let has = |name| body.get(name).is_some();
     (has("errorCode") && has("traceId")) || (has("statusCode") && has("statusDescription"))
+}
+
+fn is_list_of_errors(body: &Json) -> bool {
+    let codes: Option<Vec<&str>> = body.items().iter().map(|error| error.text("code")).collect();
+    codes.is_some_and(|codes| codes.into_iter().any(is_framework_code))
 }
 
 fn is_keyed_by_code(body: &Json) -> bool {

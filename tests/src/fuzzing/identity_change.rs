@@ -50,9 +50,12 @@ fn is_success(answer: &Answer) -> bool {
         && said(answer).is_some_and(|said| said.iter().all(|succeeded| *succeeded == true))
 }
 
+// The framework's other shapes, a list of errors and errors by code, come with 400 alone.
 fn is_refusal(answer: &Answer) -> bool {
-    !answer.status().is_server_error()
-        && said(answer).is_some_and(|said| said.iter().any(|succeeded| *succeeded == false))
+    let other_shape = answer.status().as_u16() == 400 && said(answer).is_none() && json(answer).is_some();
+    other_shape
+        || !answer.status().is_server_error()
+            && said(answer).is_some_and(|said| said.iter().any(|succeeded| *succeeded == false))
 }
 
 /// Every `succeeded` in the body or in its `result`, however it is spelled; `None` if there is none.
