@@ -193,8 +193,6 @@ impl From<PasswordPolicy> for Document {
                 Certainty::ProviderOnly => document.provider_only.push(code),
             }
             match rule {
-                // In no policy, because it holds for every one.
-                Rule::Typeable(_) => {}
                 Rule::MinLength(n) => document.min_length = Some(*n),
                 Rule::MaxLength(n) => document.max_length = Some(*n),
                 Rule::Letter => document.letter = Some(true),
@@ -212,8 +210,8 @@ impl From<PasswordPolicy> for Document {
                 Rule::NotRecent(n) => document.not_recent = Some((*n).into()),
                 Rule::ChangesPerDay => document.changes_per_day = Some(true),
                 Rule::Other(code) => document.other.push(code.clone()),
-                // Answers have them; a policy without the number could judge nothing.
-                Rule::MinLengthUnnamed | Rule::DistinctCharactersUnnamed => {}
+                // In no policy: the first holds for every one, the others only answers have.
+                Rule::Typeable(_) | Rule::MinLengthUnnamed | Rule::DistinctCharactersUnnamed => {}
             }
         }
         document.generate = Generate {
