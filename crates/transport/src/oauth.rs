@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroize as _;
 
-use crate::{Answer, Cause, Denied, Granted, json};
+use crate::{Answer, Cause, Denied, Granted, Json, json};
 
 /// No token is believed to live longer, in seconds.
 const MONTH: u64 = 31 * 86_400;
@@ -149,14 +149,10 @@ fn said(answer: &Answer) -> Option<(String, String)> {
     let json = answer.json();
     let xml = answer.text();
     let text = |name: &str| match &json {
-        Some(body) => {
-            let mut entries = body.as_object()?.iter();
-            match entries.find(|(key, _)| key.eq_ignore_ascii_case(name))?.1 {
-                Value::String(text) => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            }
-        }
+        Some(body) => match body.get(name)? {
+            value @ (Json::Text(_) | Json::Number(_)) => Some(value.plain()),
+            _ => None,
+        },
         None => element(&xml, name),
     };
     let error = ERRORS.into_iter().find_map(text).filter(|error| error != "0")?;
