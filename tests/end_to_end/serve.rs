@@ -17,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::binary::command;
-use crate::world::{ALICE, World};
+use crate::world::{ALICE, ALICE_ID, World};
 
 pub(crate) struct Serving {
     child: Child,
@@ -237,6 +237,56 @@ fn what_others_can_reach_needs_tls_and_a_token() {
     )
     .unwrap();
     assert_eq!(answer(&mut socket).0, 200);
+}
+
+#[test]
+fn a_password_that_nobody_can_type_is_refused_with_its_place() {
+    let world = World::new();
+    let serving = Serving::local(&world);
+    let check = "POST /v1/providers/zoom/policy/check";
+    for (password, what, position) in [
+        ("New-Passw0rd-9\n", "a line break after 14 characters", 15),
+        (
+            "New-Passw0rd\u{a0}9",
+            "a no-break space (U+00A0) after 12 characters",
+            13,
+        ),
+        (
+            "\u{feff}New-Passw0rd-9",
+            "a byte order mark (U+FEFF) at the start",
+            1,
+        ),
+        (
+            "New-\u{202e}Passw0rd-9",
+            "sets the direction of text (U+202E) after 4 characters",
+            5,
+        ),
+    ] {
+        let body = json!({"user": ALICE, "new_password": password}).to_string();
+        let (status, told) = ask(serving.connect(), CHANGE, &body);
+        assert_eq!((status, &told["effect"]), (422, &"not_applied".into()), "{told}");
+        assert_eq!(told["code"], "password_refused");
+        let (_, checked) = ask(
+            serving.connect(),
+            check,
+            &json!({"new_password": password}).to_string(),
+        );
+        assert_eq!(checked["ok"], false);
+        for broken in [&told["violations"][0], &checked["violations"][0]] {
+            assert_eq!(
+                (&broken["code"], &broken["position"]),
+                (&"typeable".into(), &position.into())
+            );
+            assert!(broken["message"].as_str().unwrap().contains(what), "{broken}");
+        }
+    }
+    // What is in place already may be anything: that is the provider's to judge.
+    let body =
+        json!({"user": ALICE_ID, "current_password": "Old\n\u{feff}", "new_password": "New-Passw0rd-9"});
+    let change = "POST /v1/providers/portal/password-changes";
+    let (_, told) = ask(serving.connect(), change, &body.to_string());
+    assert_eq!(told["code"], "wrong_current_password", "{told}");
+    assert_eq!(world.changes(), 0);
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn unknown(number: usize, name: &str, header: &Fields) -> String {
     if let Some((other, ours)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
         return format!("column {number} of the header is called {other}; call it {ours}");
     }
-    let is_bar = header.count() == 1 && header.get(0).contains(&b'|');
+    let is_bar = header.count() == 1 && header.get(0).iter().position(|byte| *byte == b'|').is_some();
     if is_bar {
         return "the columns are separated by `|`; separate them by commas, semicolons or tabs, or put the line \
                 `sep=|` before the header"
