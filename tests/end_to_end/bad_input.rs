@@ -128,6 +128,75 @@ fn a_certificate_that_is_not_trusted() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_named_where_no_connection_comes_about() {
+    let world = World::new();
+    world.configure("https://127.0.0.1:1/v2", false);
+    let run = |arguments: &[&str], variable: &str| {
+        let mut command = crate::binary::command(world.folder());
+        command
+            .args(arguments)
+            .env(variable, "http://user:Canary-9@proxy.example.com:3128");
+        finish(command, b"New-Passw0rd-1\n")
+    };
+    let reset = ["reset", "alice@example.com", "--new-password-stdin"];
+    for variable in ["HTTPS_PROXY", "https_proxy"] {
+        let said = format!("{variable} is set, and repass does not use it: set `proxy`");
+        let changed = run(&reset, variable);
+        assert!(changed.code == 7 && changed.stderr.contains(&said), "{changed:?}");
+        let doctor = run(&["doctor"], variable);
+        assert!(
+            (doctor.stdout.clone() + &doctor.stderr).contains(&said),
+            "{doctor:?}"
+        );
+        assert!(
+            !format!("{changed:?}{doctor:?}").contains("Canary"),
+            "{changed:?} {doctor:?}"
+        );
+    }
+    let changed = run(&reset, "OTHER");
+    assert!(
+        changed.code == 7 && !changed.stderr.contains("proxy"),
+        "{changed:?}"
+    );
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused() {
+    let world = World::new();
+    for (base_url, proxy, part) in [
+        (
+            "https://api.example.com/v2",
+            "http://user:Canary-9@proxy.example.com:3128",
+            "credentials",
+        ),
+        (
+            "https://api.example.com/v2",
+            "socks5://proxy.example.com",
+            "begin with http://",
+        ),
+        (
+            "http://127.0.0.1:1/v2",
+            "http://proxy.example.com:3128",
+            "https only",
+        ),
+    ] {
+        world.configure(base_url, false);
+        let text = fs::read_to_string(world.path("repass.toml")).unwrap();
+        let with = text.replacen("auth =", &format!("proxy = \"{proxy}\"\nauth ="), 1);
+        fs::write(world.path("repass.toml"), with).unwrap();
+        let run = world.reset_alice("New-Passw0rd-1\n");
+        assert!(
+            run.code == 2 && run.stderr.contains("providers.zoom.proxy"),
+            "{run:?}"
+        );
+        assert!(
+            run.stderr.contains(part) && !run.stderr.contains("Canary"),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
 fn every_problem_of_a_config_is_told_at_once() {
     let world = World::new();
     let text = "default_provider = \"zom\"\n\

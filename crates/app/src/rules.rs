@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use repass_adapter_kit::Kind;
 use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, PasswordPolicy, Policies, Preset, Rule};
+use repass_transport::{BaseUrl, Route};
 
 use crate::config::{BlocklistFile, BlocklistFormat, Breach, OwnPolicy, Problems, ProviderConfig};
 use crate::guards::{BreachCheck, OwnRules};
-use crate::wiring::read_roots;
+use crate::wiring::{read_roots, route};
 
 /// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
 pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<OwnRules> {
@@ -71,12 +72,23 @@ fn own_policy(policy: &OwnPolicy, path: &str, problems: &Problems) -> Option<Pas
 
 fn breach_check(breach: &Breach, provider: &ProviderConfig) -> Option<BreachCheck> {
     // A bad one is noted by the configuration's own check.
-    let url = breach.url.parse().ok()?;
+    let url: BaseUrl = breach.url.parse().ok()?;
     // A service of one's own most likely has its certificate from the same authority. A bad file is noted by
     // the way to the provider.
     let ca_file = provider.connection.tls.ca_file.as_deref();
     let roots = ca_file.and_then(|file| read_roots(file).ok()).unwrap_or_default();
-    Some(BreachCheck::new(url, roots, breach.timeout, breach.on_failure))
+    let route = if url.is_https() {
+        route(&provider.connection, &url)
+    } else {
+        Route::default()
+    };
+    Some(BreachCheck::new(
+        url,
+        roots,
+        route,
+        breach.timeout,
+        breach.on_failure,
+    ))
 }
 
 fn read_blocklist(list: &BlocklistFile) -> Result<Blocklist, String> {

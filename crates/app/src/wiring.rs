@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use repass_adapter_kit::Offer;
 use repass_transport::{
-    BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Timeouts, Token, Transport, TrustedRoots,
+    BaseUrl, Credentials, HttpTransport, HttpWire, RateLimit, Route, Timeouts, Token, Transport, TrustedRoots,
 };
 use secrecy::SecretString;
 
@@ -63,7 +63,9 @@ impl<'a> Way<'a> {
         let url = self.url("base_url", &self.connection.base_url);
         let (credentials, account) = self.credentials()?;
         let governor = accounts::governor(&format!("{} {account}", self.connection.base_url), limits);
-        let wire = HttpWire::new(url?, self.roots.clone(), self.connection.connect_timeout);
+        let url = url?;
+        let route = route(self.connection, &url);
+        let wire = HttpWire::new(url, self.roots.clone(), self.connection.connect_timeout).over(route);
         let transport = HttpTransport::new(wire, credentials, self.timeouts());
         Some(Arc::new(transport.governed(governor).named(self.name)))
     }
@@ -104,9 +106,10 @@ impl<'a> Way<'a> {
     // A connection of its own for each token: kept connections keep what went over them.
     #[cfg(any(feature = "identity", feature = "zoom"))]
     fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
+        let route = route(self.connection, &url);
         let wire =
             repass_transport::OneShotWire::new(url, self.roots.clone(), self.connection.connect_timeout);
-        Arc::new(HttpTransport::new(wire, credentials, self.timeouts()).named(self.name))
+        Arc::new(HttpTransport::new(wire.over(route), credentials, self.timeouts()).named(self.name))
     }
 
     fn url(&self, key: &str, url: &str) -> Option<BaseUrl> {
@@ -127,6 +130,23 @@ impl<'a> Way<'a> {
 
     fn key(&self, key: &str) -> String {
         format!("{}.{key}", self.path)
+    }
+}
+
+/// The way to one of a provider's URLs. A variable that names a proxy is not obeyed, because whoever can set it
+/// would see where requests go; but whoever misses it shall know.
+pub(crate) fn route(connection: &Connection, url: &BaseUrl) -> Route {
+    const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    if let Some(proxy) = &connection.proxy {
+        // A bad one is noted by the configuration's own check, and leads nowhere.
+        return proxy.parse().map(Route::by).unwrap_or_default();
+    }
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match VARIABLES.into_iter().find(is_set).filter(|_| url.is_https()) {
+        Some(name) => Route::default().hinting(format!(
+            "{name} is set, and repass does not use it: set `proxy` of this provider if it is reached by a proxy"
+        )),
+        None => Route::default(),
     }
 }
 

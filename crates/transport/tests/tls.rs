@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use repass_transport::{
-    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Method, OneShotWire, Replay, Request, SecretBody,
-    TrustedRoots, Wire,
+    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Method, OneShotWire, Proxy, Replay, Request, Route,
+    SecretBody, TrustedRoots, Wire,
 };
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -93,6 +93,13 @@ fn serve(then: impl FnOnce(TcpStream) -> String + Send + 'static) -> (BaseUrl, J
 }
 
 fn tls(config: Arc<ServerConfig>) -> impl FnOnce(TcpStream) -> String + Send + 'static {
+    tls_answering(config, b"")
+}
+
+fn tls_answering(
+    config: Arc<ServerConfig>,
+    answer: &'static [u8],
+) -> impl FnOnce(TcpStream) -> String + Send + 'static {
     move |socket| {
         let tls = ServerConnection::new(config).unwrap();
         let mut stream = rustls::StreamOwned::new(tls, socket);
@@ -104,8 +111,55 @@ fn tls(config: Arc<ServerConfig>) -> impl FnOnce(TcpStream) -> String + Send + '
                 Ok(read) => seen.extend_from_slice(&buffer[..read]),
             }
         }
+        if !answer.is_empty() {
+            stream.write_all(answer).unwrap();
+            stream.flush().unwrap();
+            // Until the client has read it and closed.
+            let _ = stream.read(&mut buffer);
+        }
         String::from_utf8(seen).unwrap()
     }
+}
+
+/// A proxy for one connection, and what it saw: the head that asks for the tunnel, and the first bytes inside.
+fn proxy(answer: &'static str) -> (Proxy, JoinHandle<(String, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let serving = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0; 1];
+        while !head.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        client.write_all(answer.as_bytes()).unwrap();
+        if !answer.starts_with("HTTP/1.1 200") {
+            return (head, Vec::new());
+        }
+        let target = head.split(' ').nth(1).unwrap();
+        let mut server = TcpStream::connect(target).unwrap();
+        let (mut back, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let copying = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut back, &mut to_client);
+            let _ = to_client.shutdown(std::net::Shutdown::Both);
+        });
+        let mut sent = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = client.read(&mut buffer) {
+            sent.extend_from_slice(&buffer[..read]);
+            if server.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+        let _ = server.shutdown(std::net::Shutdown::Both);
+        copying.join().unwrap();
+        (head, sent)
+    });
+    (proxy, serving)
 }
 
 fn says(bytes: &'static [u8]) -> impl FnOnce(TcpStream) -> String + Send + 'static {
@@ -126,10 +180,137 @@ fn roots(identity: &Identity) -> TrustedRoots {
 }
 
 async fn attempt(wire: impl Wire) -> Result<Answer, Failure> {
+    attempt_by(&wire).await
+}
+
+async fn attempt_by(wire: &dyn Wire) -> Result<Answer, Failure> {
     let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
         .segment("users")
         .body(SecretBody::json(&"end"));
     wire.attempt(&request, None, Duration::from_secs(10)).await
+}
+
+#[tokio::test]
+async fn a_proxy_carries_tls_to_the_provider_and_sees_nothing_else() {
+    for one_shot in [false, true] {
+        let identity = issued();
+        let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+        let (base_url, serving) = serve(tls_answering(config(&identity, &TLS13, false), answer));
+        let (proxy, proxying) = proxy("HTTP/1.1 200 Connection established\r\n\r\n");
+        let (host, route) = (base_url.host().to_owned(), Route::by(proxy));
+        let answer = if one_shot {
+            attempt(OneShotWire::new(base_url, roots(&identity), CONNECT).over(route)).await
+        } else {
+            attempt(HttpWire::new(base_url, roots(&identity), CONNECT).over(route)).await
+        };
+        assert_eq!(answer.unwrap().status().as_u16(), 204);
+        assert!(
+            serving.join().unwrap().contains("PUT /users HTTP/1.1"),
+            "the path is relative"
+        );
+        let (head, sent) = proxying.join().unwrap();
+        assert!(
+            head.starts_with(&format!("CONNECT {host} HTTP/1.1\r\n")),
+            "{head}"
+        );
+        assert!(!head.to_ascii_lowercase().contains("authorization"), "{head}");
+        let in_clear = [&b"\"end\""[..], b"PUT", b"users"];
+        assert!(sent.starts_with(b"\x16\x03"), "a TLS handshake");
+        assert!(
+            in_clear
+                .iter()
+                .all(|text| !sent.windows(text.len()).any(|window| window == *text))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_proxys_certificate_is_not_the_providers() {
+    let (identity, strangers) = (issued(), issued());
+    let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
+    let (proxy, proxying) = proxy("HTTP/1.1 200 OK\r\n\r\n");
+    let wire = HttpWire::new(base_url, roots(&strangers), CONNECT).over(Route::by(proxy));
+    let failure = attempt(wire).await.unwrap_err();
+    assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, Acted::No));
+    serving.join().unwrap();
+    proxying.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_is_told_as_the_proxys() {
+    let base_url: BaseUrl = "https://provider.example.com".parse().unwrap();
+    let wires = |route: &Route| -> [Box<dyn Wire>; 2] {
+        let (one, other) = (base_url.clone(), base_url.clone());
+        [
+            Box::new(HttpWire::new(one, roots(&issued()), CONNECT).over(route.clone())),
+            Box::new(OneShotWire::new(other, roots(&issued()), CONNECT).over(route.clone())),
+        ]
+    };
+    for (answer, cause, part) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            Cause::Misconfigured,
+            "asks for credentials",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            Cause::Unreachable,
+            "refuses to connect to provider.example.com",
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+            Cause::Unreachable,
+            "refuses to connect to provider.example.com",
+        ),
+        ("", Cause::Unreachable, "does not answer as a proxy does"),
+    ] {
+        for nth in [0, 1] {
+            let (proxy, proxying) = proxy(answer);
+            let host = proxy.host().to_owned();
+            let wire = wires(&Route::by(proxy)).into_iter().nth(nth).unwrap();
+            let failure = attempt_by(&*wire).await.unwrap_err();
+            assert_eq!(
+                (failure.cause(), failure.acted()),
+                (cause, Acted::No),
+                "{failure}"
+            );
+            let message = failure.to_string();
+            assert!(
+                message.contains(part) && message.contains(&format!("the proxy {host}")),
+                "{message}"
+            );
+            proxying.join().unwrap();
+        }
+    }
+    // Nobody listens at port 1.
+    let closed: Proxy = "http://127.0.0.1:1".parse().unwrap();
+    for wire in wires(&Route::by(closed)) {
+        let failure = attempt_by(&*wire).await.unwrap_err();
+        let message = failure.to_string();
+        assert_eq!(
+            message,
+            "cannot connect to the proxy 127.0.0.1:1: connection refused"
+        );
+    }
+    let loopback: BaseUrl = "http://127.0.0.1:1".parse().unwrap();
+    let route = Route::by("http://127.0.0.1:1".parse().unwrap());
+    let failure = attempt(HttpWire::new(loopback, TrustedRoots::default(), CONNECT).over(route)).await;
+    assert!(failure.unwrap_err().to_string().contains("https only"));
+}
+
+#[tokio::test]
+async fn a_hint_stands_behind_a_connection_that_does_not_come_about() {
+    let base_url: BaseUrl = "https://127.0.0.1:1".parse().unwrap();
+    let route = || Route::default().hinting("HTTPS_PROXY is set");
+    let one = attempt(HttpWire::new(base_url.clone(), roots(&issued()), CONNECT).over(route())).await;
+    let other = attempt(OneShotWire::new(base_url, roots(&issued()), CONNECT).over(route())).await;
+    for failure in [one, other] {
+        let message = failure.unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "cannot connect to 127.0.0.1:1: connection refused; HTTPS_PROXY is set"
+        );
+    }
 }
 
 const CONNECT: Duration = Duration::from_secs(5);

@@ -96,6 +96,7 @@ fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &P
         };
         tls.finish();
     }
+    connection.proxy = section.text("proxy");
     connection.max_in_flight = section.count("max_in_flight");
     if let Some(timeout) = section.duration("connect_timeout") {
         connection.connect_timeout = timeout;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use repass_transport::{BaseUrl, Timeouts};
+use repass_transport::{BaseUrl, Proxy, Timeouts};
 use serde::{Serialize, Serializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
@@ -25,6 +25,10 @@ pub struct Connection {
     /// Certificates.
     #[serde(skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
+    /// An HTTP proxy by which the provider is reached; TLS goes through it to the provider.
+    #[validate(custom(function = is_proxy))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How long connecting may take, TLS included.
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
@@ -47,14 +51,31 @@ impl Connection {
             base_url: base_url.into(),
             auth,
             tls: Tls::default(),
+            proxy: None,
             connect_timeout: connect,
             attempt_timeout: attempt,
             max_in_flight: None,
         }
     }
 
+    // Where requests go.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        let token_url = match &self.auth {
+            Auth::Bearer { .. } => None,
+            #[cfg(feature = "zoom")]
+            Auth::ServerToServer(auth) => Some(&*auth.token_url),
+            #[cfg(feature = "identity")]
+            Auth::ClientCredentials(auth) => Some(&*auth.token_url),
+        };
+        [Some(&*self.base_url), token_url].into_iter().flatten()
+    }
+
     pub(super) fn check(&self, path: &str, problems: &Problems) {
         note(problems, path, self.validate());
+        if self.proxy.is_some() && self.urls().any(|url| url.starts_with("http:")) {
+            let why = "a proxy carries https only: what is plain http it could read; leave `proxy` out for this machine";
+            problems.add(&format!("{path}.proxy"), why);
+        }
         self.auth.check(&format!("{path}.auth"), problems);
     }
 }
@@ -153,6 +174,12 @@ pub struct ClientCredentials {
 
 pub(super) fn is_base_url(text: &str) -> Result<(), ValidationError> {
     text.parse::<BaseUrl>()
+        .map(drop)
+        .map_err(|invalid| bad(invalid.to_string()))
+}
+
+fn is_proxy(text: &str) -> Result<(), ValidationError> {
+    text.parse::<Proxy>()
         .map(drop)
         .map_err(|invalid| bad(invalid.to_string()))
 }

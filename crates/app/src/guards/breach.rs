@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use repass_domain::{CallContext, Error, ErrorKind, Password, RangeQuery};
 use repass_transport::{
-    BaseUrl, Credentials, HttpTransport, HttpWire, Method, Replay, Request, Timeouts, Transport, TrustedRoots,
+    BaseUrl, Credentials, HttpTransport, HttpWire, Method, Replay, Request, Route, Timeouts, Transport,
+    TrustedRoots,
 };
 
 use crate::config::OnFailure;
@@ -22,12 +23,18 @@ const RANGE_LIMIT: usize = 256 * 1024;
 
 impl BreachCheck {
     /// Connects to nothing before it is asked.
-    pub(crate) fn new(url: BaseUrl, roots: TrustedRoots, timeout: Duration, on_failure: OnFailure) -> Self {
+    pub(crate) fn new(
+        url: BaseUrl,
+        roots: TrustedRoots,
+        route: Route,
+        timeout: Duration,
+        on_failure: OnFailure,
+    ) -> Self {
         let timeouts = Timeouts {
             connect: timeout,
             attempt: timeout,
         };
-        let wire = HttpWire::new(url, roots, timeout);
+        let wire = HttpWire::new(url, roots, timeout).over(route);
         Self {
             service: Arc::new(HttpTransport::new(wire, Credentials::None, timeouts)),
             timeout,

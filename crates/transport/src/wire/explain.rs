@@ -6,6 +6,7 @@ use std::io;
 
 use rustls::AlertDescription as Alert;
 
+use super::route::Route;
 use crate::tls::NoAuthorities;
 use crate::{Cause, Failure};
 
@@ -64,6 +65,68 @@ fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cau
         Cause::ConnectionLost
     };
     (cause, format!("the connection to {host} broke before its answer"))
+}
+
+/// The same failure to connect, where it may be the route's: by a proxy that stands in the way, or without one
+/// that is needed.
+pub(super) fn on_the_way(
+    failure: Failure,
+    route: &Route,
+    host: &str,
+    error: Option<&(dyn StdError + 'static)>,
+) -> Failure {
+    if failure.cause() != Cause::Unreachable {
+        return failure;
+    }
+    let Some(proxy) = &route.proxy else {
+        return match &route.hint {
+            Some(hint) => Failure::not_sent(Cause::Unreachable, format!("{failure}; {hint}")),
+            None => failure,
+        };
+    };
+    let proxy = proxy.host();
+    let said = error.and_then(tunnel_error).unwrap_or_default();
+    let (cause, message) = match said.as_str() {
+        "proxy authorization required" => (
+            Cause::Misconfigured,
+            format!(
+                "the proxy {proxy} asks for credentials, which repass does not send; have it let this machine through to \
+                 {host}"
+            ),
+        ),
+        "unsuccessful" => (
+            Cause::Unreachable,
+            format!("the proxy {proxy} refuses to connect to {host}, or cannot"),
+        ),
+        "failed to create underlying connection" => (
+            Cause::Unreachable,
+            failure
+                .to_string()
+                .replacen(host, &format!("the proxy {proxy}"), 1),
+        ),
+        "" => (Cause::Unreachable, format!("{failure}, by the proxy {proxy}")),
+        _ => (
+            Cause::Unreachable,
+            format!("the proxy {proxy} does not answer as a proxy does; check `proxy`"),
+        ),
+    };
+    Failure::not_sent(cause, message)
+}
+
+// What hyper-util says of a tunnel; the type of its error is not public.
+fn tunnel_error(error: &(dyn StdError + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(said) = error.to_string().strip_prefix("tunnel error: ") {
+            return Some(said.to_owned());
+        }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 /// The peer ended the TLS handshake for this client's sake, so it has read nothing.

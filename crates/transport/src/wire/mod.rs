@@ -7,6 +7,7 @@ mod explain;
 mod one_shot;
 mod pool;
 mod pooled;
+mod route;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use http::HeaderValue;
 
 pub use one_shot::OneShotWire;
 pub use pooled::HttpWire;
+pub use route::Route;
 
 use crate::{Answer, Failure, Request};
 

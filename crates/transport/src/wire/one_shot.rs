@@ -9,6 +9,7 @@ use http::HeaderValue;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response};
 
+use super::route::Route;
 use super::{USER_AGENT, Wire, echo, encoding, explain};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
@@ -19,6 +20,7 @@ pub struct OneShotWire {
     base_url: BaseUrl,
     roots: TrustedRoots,
     connect_timeout: Duration,
+    route: Route,
 }
 
 impl OneShotWire {
@@ -28,7 +30,14 @@ impl OneShotWire {
             base_url,
             roots,
             connect_timeout,
+            route: Route::default(),
         }
+    }
+
+    /// The same over this route.
+    pub fn over(mut self, route: Route) -> Self {
+        self.route = route;
+        self
     }
 
     fn client(&self) -> Result<Client, Failure> {
@@ -37,7 +46,7 @@ impl OneShotWire {
             clippy::disallowed_methods,
             reason = "this is the one place that builds such a client"
         )]
-        let builder = Client::builder()
+        let mut builder = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -52,6 +61,13 @@ impl OneShotWire {
             .user_agent(USER_AGENT)
             .https_only(self.base_url.is_https())
             .tls_backend_preconfigured(self.roots.client_config(&self.base_url).map_err(impossible)?);
+        if let Some(problem) = self.route.problem(&self.base_url) {
+            return Err(impossible(problem));
+        }
+        if let Some(proxy) = &self.route.proxy {
+            let proxy = reqwest::Proxy::https(proxy.uri().to_string());
+            builder = builder.proxy(proxy.map_err(|_| impossible("the proxy cannot be used".to_owned()))?);
+        }
         builder
             .build()
             .map_err(|_| impossible("the HTTP client cannot be set up".to_owned()))
@@ -94,7 +110,13 @@ impl Wire for OneShotWire {
                 timed_out: error.is_timeout(),
                 unsent: error.is_builder(),
             };
-            explain::failure(self.base_url.host(), &error, &signs)
+            let host = self.base_url.host();
+            let failure = explain::failure(host, &error, &signs);
+            if signs.connecting {
+                explain::on_the_way(failure, &self.route, host, Some(&error))
+            } else {
+                failure
+            }
         })?;
         Ok(read(response, request.answer_limit(), authorization.as_ref()).await)
     }

@@ -1,5 +1,6 @@
 //! Kept connections, for everything that carries a password.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,13 +12,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Instant, timeout_at};
-use tower_service::Service as _;
 
 use super::connection::Connection;
 use super::pool::{Pool, idle_limit};
+use super::route::{Connector, Route};
 use super::{Wire, echo, encoding, explain};
 use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Observed, Request, TrustedRoots};
@@ -31,12 +30,13 @@ pub struct HttpWire {
     base_url: BaseUrl,
     roots: TrustedRoots,
     connect_timeout: Duration,
+    route: Route,
     ready: OnceLock<Result<Ready, String>>,
 }
 
 /// What is prepared once: the way to a connection, those kept, and the parts of every request.
 struct Ready {
-    connector: HttpsConnector<HttpConnector>,
+    connector: Connector,
     pool: Pool,
     peer: Uri,
     host: HeaderValue,
@@ -50,8 +50,15 @@ impl HttpWire {
             base_url,
             roots,
             connect_timeout,
+            route: Route::default(),
             ready: OnceLock::new(),
         }
+    }
+
+    /// The same over this route.
+    pub fn over(mut self, route: Route) -> Self {
+        self.route = route;
+        self
     }
 
     fn ready(&self) -> Result<&Ready, Failure> {
@@ -62,15 +69,11 @@ impl HttpWire {
     }
 
     fn build(&self) -> Result<Ready, String> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(self.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(self.roots.client_config(&self.base_url)?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        if let Some(problem) = self.route.problem(&self.base_url) {
+            return Err(problem);
+        }
+        let tls = self.roots.client_config(&self.base_url)?;
+        let connector = self.route.connector(tls, self.connect_timeout);
         let unusable = || "the base URL cannot be used".to_owned();
         let peer: Uri = self.base_url.as_str().parse().map_err(|_| unusable())?;
         Ok(Ready {
@@ -87,14 +90,23 @@ impl HttpWire {
         if self.base_url.is_https() && timeout_at(deadline, self.roots.read_ahead()).await.is_err() {
             return Err(explain::out_of_time(host, true));
         }
-        let stream = ready.connector.clone().call(ready.peer.clone());
+        let stream = ready.connector.connect(ready.peer.clone());
+        let failed = |error: &(dyn StdError + 'static)| {
+            let failure = explain::failure(host, error, &CONNECTING);
+            explain::on_the_way(failure, &self.route, host, Some(error))
+        };
         match timeout_at(deadline, stream).await {
             Ok(Ok(stream)) => {
                 let connection = Connection::new(stream).await;
-                connection.map_err(|error| explain::failure(host, &*error, &CONNECTING))
+                connection.map_err(|error| failed(&*error))
             }
-            Ok(Err(error)) => Err(explain::failure(host, &*error, &CONNECTING)),
-            Err(_) => Err(explain::out_of_time(host, true)),
+            Ok(Err(error)) => Err(failed(&*error)),
+            Err(_) => Err(explain::on_the_way(
+                explain::out_of_time(host, true),
+                &self.route,
+                host,
+                None,
+            )),
         }
     }
 }

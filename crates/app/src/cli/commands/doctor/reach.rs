@@ -37,7 +37,8 @@ fn urls(connection: &Connection) -> Vec<BaseUrl> {
 async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Global) -> Check {
     let ca_file = connection.tls.ca_file.as_deref();
     let roots = ca_file.and_then(|file| wiring::read_roots(file).ok());
-    let wire = HttpWire::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout);
+    let wire = HttpWire::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout)
+        .over(wiring::route(connection, url));
     let request = Request::new("doctor.connection", Method::GET, Replay::Convergent);
     let limit = global.call_context().budget().min(connection.attempt_timeout);
     let Err(failure) = wire.attempt(&request, None, limit).await else {
@@ -78,6 +79,7 @@ async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Globa
                  at port 443"
             ),
         ),
+        Cause::Misconfigured => (Exit::Usage, format!("check `{key}.proxy`")),
         _ => (
             Exit::Unavailable,
             format!(
