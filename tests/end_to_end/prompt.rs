@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use repass_sandbox::Provider;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::world::{ALICE, World};
 
@@ -160,4 +162,53 @@ fn entries_that_differ_are_asked_for_again_but_not_for_ever() {
         shown.contains("was not typed the same way twice, 3 times"),
         "{shown}"
     );
+}
+
+// What a shell does when somebody goes away by Ctrl-Z and comes back by `fg`.
+#[test]
+fn echo_is_off_again_after_a_stop() {
+    let world = World::new();
+    let mut terminal = asked(&world);
+    terminal.answer(": ", "half-typed");
+    let process = Pid::from_child(&terminal.child);
+    kill_process(process, Signal::STOP).unwrap();
+    while state(process) != "T" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut modes = tcgetattr(&terminal.keyboard).unwrap();
+    assert!(!modes.local_modes.contains(LocalModes::ECHO));
+    modes.local_modes.insert(LocalModes::ECHO);
+    tcsetattr(&terminal.keyboard, OptionalActions::Now, &modes).unwrap();
+    kill_process(process, Signal::CONT).unwrap();
+    // It asks again, and what was typed before is gone.
+    terminal.answer(": ", &format!("{NEW}\n"));
+    terminal.answer(AGAIN, &format!("{NEW}\n"));
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains(NEW), "{shown}");
+    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+}
+
+#[test]
+fn echo_is_put_back_whatever_ends_the_prompt() {
+    let world = World::new();
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP] {
+        let mut terminal = asked(&world);
+        terminal.answer(": ", "");
+        let keyboard = terminal.keyboard.try_clone().unwrap();
+        kill_process(Pid::from_child(&terminal.child), signal).unwrap();
+        let status = terminal.child.wait().unwrap();
+        let modes = tcgetattr(&keyboard).unwrap();
+        assert!(
+            modes.local_modes.contains(LocalModes::ECHO),
+            "{signal:?}: {status:?}"
+        );
+        assert_eq!((status.code(), world.requests()), (Some(130), 0), "{signal:?}");
+    }
+}
+
+fn state(process: Pid) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap();
+    let behind_name = stat.rsplit_once(") ").unwrap().1;
+    behind_name.split(' ').next().unwrap().to_owned()
 }

@@ -290,6 +290,33 @@ fn a_password_that_nobody_can_type_is_refused_with_its_place() {
 }
 
 #[test]
+fn its_token_is_read_again_when_it_changes() {
+    let world = World::new();
+    let (old, new) = ("canary-token-8151-0001", "canary-token-8151-0002");
+    world.secret("shown", old);
+    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
+    let status = |token: &str| {
+        let mut socket = serving.connect();
+        let header = format!("authorization: Bearer {token}\r\n");
+        send(&mut socket, "GET /v1/providers", "", &header).unwrap();
+        answer(&mut socket).0
+    };
+    assert_eq!((status(old), status(new)), (200, 401));
+    // Of the same length, and by another file in its place, as secret managers do it.
+    world.secret("next", new);
+    fs::rename(world.path("next"), world.path("shown")).unwrap();
+    wait_for("the new token", || status(new) == 200);
+    assert_eq!(status(old), 401);
+    // One that cannot be taken leaves what there was.
+    world.secret("shown", "short");
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(status(new), 200);
+    world.secret("shown", old);
+    wait_for("the old token", || status(old) == 200);
+    assert_eq!(status(new), 401);
+}
+
+#[test]
 fn a_web_page_that_resolves_to_this_machine_changes_nothing() {
     let world = World::new();
     let serving = Serving::start(

@@ -1,6 +1,7 @@
 //! Who may ask.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -13,9 +14,9 @@ use crate::api::Problem;
 use crate::shared::Shared;
 
 /// What every client has to show, as `Authorization: Bearer …`. It is compared in constant time, and kept as a
-/// hash.
+/// hash. Clones share it.
 #[derive(Clone)]
-pub struct Token([u8; 32]);
+pub struct Token(Arc<RwLock<[u8; 32]>>);
 
 impl Token {
     /// The least length, in bytes: 16. Shorter ones can be guessed.
@@ -27,12 +28,22 @@ impl Token {
         #[expect(clippy::disallowed_methods, reason = "hashed in place")]
         let bytes = text.expose_secret().as_bytes();
         let good = bytes.len() >= Self::MIN_BYTES && bytes.iter().all(u8::is_ascii_graphic);
-        good.then(|| Self(Sha256::digest(bytes).into()))
+        good.then(|| Self(Arc::new(RwLock::new(Sha256::digest(bytes).into()))))
+    }
+
+    /// Takes up another token in place of this one, in every clone: the next request needs it.
+    pub fn replace(&self, other: &Self) {
+        let other = other.hash();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = other;
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is(&self, given: &[u8]) -> bool {
         let given: [u8; 32] = Sha256::digest(given).into();
-        self.0.ct_eq(&given).into()
+        self.hash().ct_eq(&given).into()
     }
 }
 
@@ -86,6 +97,14 @@ mod tests {
             assert!(!token.is(other));
         }
         assert!(!format!("{token:?}").contains("0123"));
+    }
+
+    #[test]
+    fn a_replaced_token_is_replaced_in_every_clone() {
+        let token = Token::new(&"0123456789abcdef".into()).unwrap();
+        let served = token.clone();
+        token.replace(&Token::new(&"fedcba9876543210".into()).unwrap());
+        assert!(served.is(b"fedcba9876543210") && !served.is(b"0123456789abcdef"));
     }
 
     #[test]

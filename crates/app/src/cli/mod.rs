@@ -97,8 +97,18 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
+// A sidecar reads its configuration again at SIGHUP.
+fn listen(command: &Command) -> io::Result<Signals> {
+    let signals = Signals::listen()?;
+    signals.count_quits()?;
+    if !matches!(command, Command::Serve(_)) {
+        signals.count_hangups()?;
+    }
+    Ok(signals)
+}
+
 async fn run(args: Args, output: &Output) -> Exit {
-    let signals = match Signals::listen() {
+    let signals = match listen(&args.command) {
         Ok(signals) => signals,
         Err(error) => return output.stop(&Stop::internal(format!("cannot listen for signals: {error}"))),
     };

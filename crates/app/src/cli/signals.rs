@@ -107,6 +107,18 @@ impl Signals {
         }
     }
 
+    /// From now on SIGQUIT counts as SIGINT does: what it would end at once could leave a terminal without echo.
+    pub(super) fn count_quits(&self) -> io::Result<()> {
+        let mut quit = signal(SignalKind::quit())?;
+        let counting = self.counter.clone();
+        tokio::spawn(async move {
+            while quit.recv().await.is_some() {
+                counting.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(())
+    }
+
     async fn reach(&self, count: u32) {
         let mut seen = self.count.clone();
         if seen.wait_for(|seen| *seen >= count).await.is_err() {

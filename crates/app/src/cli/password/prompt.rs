@@ -4,7 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::process::Signal;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::cli::stop::Stop;
@@ -62,18 +66,60 @@ fn unless_checked(password: Password, refused: &Error, what: &str) -> Result<Pas
 
 /// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
 pub(in crate::cli) fn restore_terminal() {
-    if let Some((terminal, original)) = saved().take() {
+    if let Some(Asking {
+        terminal, original, ..
+    }) = asking().take()
+    {
         // A terminal that is gone needs nothing.
         let _ = tcsetattr(&terminal, OptionalActions::Flush, &original);
         let _ = writeln!(&terminal);
     }
 }
 
-// How the terminal was, while a prompt has changed it.
-static SAVED: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+/// A prompt that has switched the terminal's echo off.
+struct Asking {
+    terminal: File,
+    original: Termios,
+    silent: Termios,
+    prompt: String,
+}
 
-fn saved() -> std::sync::MutexGuard<'static, Option<(File, Termios)>> {
-    SAVED.lock().unwrap_or_else(PoisonError::into_inner)
+static ASKING: Mutex<Option<Asking>> = Mutex::new(None);
+
+fn asking() -> std::sync::MutexGuard<'static, Option<Asking>> {
+    ASKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks once more each time that the process goes on after a stop: the shell has put its own settings of the
+/// terminal in place, echo included, and what was typed before is gone.
+struct Resuming(JoinHandle<()>);
+
+impl Resuming {
+    // `None` without a runtime, which the binary has.
+    fn watch() -> io::Result<Option<Self>> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Ok(None);
+        };
+        let mut resumed = {
+            let _inside = runtime.enter();
+            signal(SignalKind::from_raw(Signal::CONT.as_raw()))?
+        };
+        Ok(Some(Self(runtime.spawn(async move {
+            while resumed.recv().await.is_some() {
+                if let Some(asking) = &*asking() {
+                    // In the background this stops the process again, until it is the terminal's turn.
+                    let _ = tcsetattr(&asking.terminal, OptionalActions::Flush, &asking.silent);
+                    let _ = (&asking.terminal).write_all(asking.prompt.as_bytes());
+                }
+            }
+        }))))
+    }
+}
+
+impl Drop for Resuming {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn password(prompt: &str, what: &str) -> Result<Password, Stop> {
@@ -110,13 +156,19 @@ fn ask(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut silent = original.clone();
     silent.local_modes.remove(LocalModes::ECHO);
     silent.local_modes.insert(LocalModes::ECHONL);
-    *saved() = Some((terminal.try_clone()?, original));
+    let _resuming = Resuming::watch()?;
+    *asking() = Some(Asking {
+        terminal: terminal.try_clone()?,
+        original,
+        silent: silent.clone(),
+        prompt: prompt.to_owned(),
+    });
     let line = tcsetattr(&terminal, OptionalActions::Flush, &silent)
         .map_err(io::Error::from)
         .and_then(|()| terminal.write_all(prompt.as_bytes()))
         .and_then(|()| read_line(&mut terminal));
-    if let Some((terminal, original)) = saved().take() {
-        tcsetattr(&terminal, OptionalActions::Flush, &original)?;
+    if let Some(asking) = asking().take() {
+        tcsetattr(&asking.terminal, OptionalActions::Flush, &asking.original)?;
     }
     line
 }

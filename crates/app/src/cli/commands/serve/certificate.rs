@@ -1,31 +1,25 @@
 //! The sidecar's certificate, from files that may change.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::future::pending;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use repass_sidecar::{Tls, TlsFiles};
 use zeroize::Zeroizing;
 
+use super::watched::Watched;
 use crate::cli::stop::Stop;
 use crate::secret::{Refused, open_private, open_trusted, read_at_most};
 
 // Far above any chain there is.
 const MAX_BYTES: usize = 1 << 20;
-/// How often it is looked whether a file has changed.
-const PACE: Duration = Duration::from_secs(1);
-
-type Seen = Vec<Option<(SystemTime, u64)>>;
-
 /// A certificate, its key and the authority of the clients, with the files that they come from.
 pub(super) struct Certificate {
     tls: Tls,
     chain: PathBuf,
     key: PathBuf,
     client_ca: Option<PathBuf>,
-    seen: Mutex<Seen>,
+    watched: Watched,
 }
 
 struct Read {
@@ -74,7 +68,12 @@ fn whole(mut file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, Stop> {
 
 impl Certificate {
     pub(super) fn load(chain: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> Result<Self, Stop> {
-        let seen = seen([Some(&chain), Some(&key), client_ca.as_ref()]);
+        let watched = Watched::new(
+            [Some(&chain), Some(&key), client_ca.as_ref()]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
         let read = Read::new(&chain, &key, client_ca.as_deref())?;
         let tls = Tls::new(&read.files()).map_err(|invalid| Stop::usage(format!("TLS: {invalid}")))?;
         Ok(Self {
@@ -82,7 +81,7 @@ impl Certificate {
             chain,
             key,
             client_ca,
-            seen: Mutex::new(seen),
+            watched,
         })
     }
 
@@ -100,19 +99,8 @@ impl Certificate {
         let Some(certificate) = certificate else {
             return pending().await;
         };
-        loop {
-            tokio::time::sleep(PACE).await;
-            let now = seen([
-                Some(&certificate.chain),
-                Some(&certificate.key),
-                certificate.client_ca.as_ref(),
-            ]);
-            let mut seen = certificate.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen != now {
-                *seen = now;
-                return certificate.reload();
-            }
-        }
+        certificate.watched.changed().await;
+        certificate.reload()
     }
 
     fn reload(&self) -> Result<(), Stop> {
@@ -120,13 +108,4 @@ impl Certificate {
         let replaced = self.tls.replace(&read.files());
         replaced.map_err(|invalid| Stop::usage(format!("TLS: {invalid}")))
     }
-}
-
-// A file that is not there for a moment is one that changes.
-fn seen(paths: [Option<&PathBuf>; 3]) -> Seen {
-    let seen = |path: &PathBuf| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    paths.into_iter().flatten().map(seen).collect()
 }

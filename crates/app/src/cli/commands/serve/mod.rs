@@ -4,15 +4,17 @@ mod certificate;
 mod directory;
 mod limits;
 mod listen;
+mod token;
+mod watched;
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use repass_sidecar::{HostName, Options, Sidecar, Token};
+use repass_sidecar::{HostName, Options, Sidecar};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -23,10 +25,10 @@ use crate::cli::setup::Setup;
 use crate::cli::signals::Signals;
 use crate::cli::stop::Stop;
 use crate::config::OnUnknown;
-use crate::secret::SecretRef;
 use certificate::Certificate;
 use directory::{Configured, Described};
 use listen::{Bound, Place};
+use token::TokenFile;
 
 /// Where to serve, and to whom.
 #[derive(Debug, clap::Args)]
@@ -39,7 +41,8 @@ pub(in crate::cli) struct Args {
     /// needs TLS, and a token or a client authority
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
     listen: Place,
-    /// The bearer token that every client has to show, in a file that only its owner can read
+    /// The bearer token that every client has to show, in a file that only its owner can read; read again when it
+    /// changes
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Accept this name in `Host` and `Origin` too, beside localhost and loopback addresses; may be repeated. They are
@@ -83,7 +86,7 @@ pub(in crate::cli) async fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<Exit, Stop> {
-    let token = args.token_file.as_deref().map(token).transpose()?;
+    let token = args.token_file.map(TokenFile::load).transpose()?;
     let certificate = match (args.tls_cert, args.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::load(chain, key, args.tls_client_ca)?),
         _ => None,
@@ -94,7 +97,7 @@ pub(in crate::cli) async fn run(
         let sidecar = Sidecar::new(
             Arc::new(described(global).await?),
             Options {
-                token,
+                token: token.as_ref().map(TokenFile::token),
                 ..Options::default()
             },
         );
@@ -106,7 +109,7 @@ pub(in crate::cli) async fn run(
     let settle_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
     let directory = Arc::new(Configured::load(setup, global).await?);
     let options = Options {
-        token,
+        token: token.as_ref().map(TokenFile::token),
         allowed_hosts: args.allow_host,
         budget: global.budget(),
         max_in_flight: args.max_in_flight.get(),
@@ -136,7 +139,7 @@ pub(in crate::cli) async fn run(
         providers: directory.names(),
         process: std::process::id(),
     });
-    let reloads = reloads(hangups, &directory, certificate.as_ref(), output);
+    let reloads = reloads(hangups, &directory, certificate.as_ref(), token.as_ref(), output);
     let drained = tokio::select! {
         drained = sidecar.run(listener, signals.claim()) => drained,
         never = reloads => match never {},
@@ -166,18 +169,6 @@ async fn described(global: &Global) -> Result<Described, Stop> {
     }
 }
 
-fn token(file: &Path) -> Result<Token, Stop> {
-    let text = SecretRef::File(file.to_owned()).resolve();
-    let text = text.map_err(|error| Stop::usage(format!("--token-file: {error}")))?;
-    Token::new(&text).ok_or_else(|| {
-        Stop::usage(format!(
-            "--token-file: {} must hold at least {} characters of visible ASCII; make one with `openssl rand -hex 32`",
-            file.display(),
-            Token::MIN_BYTES
-        ))
-    })
-}
-
 // Before anything is counted.
 fn recorder() -> Result<PrometheusHandle, Stop> {
     let seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -198,11 +189,12 @@ fn recorder() -> Result<PrometheusHandle, Stop> {
     Ok(handle)
 }
 
-/// Reads the configuration anew at SIGHUP, and the certificate when its files change; it never ends.
+/// Reads the configuration again at SIGHUP, and certificate and token when their files change; it never ends.
 async fn reloads(
     mut hangups: Signal,
     directory: &Configured,
     certificate: Option<&Certificate>,
+    token: Option<&TokenFile>,
     output: &Output,
 ) -> Infallible {
     let configuration = async {
@@ -218,7 +210,12 @@ async fn reloads(
             tell(Certificate::changed(certificate).await, "the certificate", output);
         }
     };
-    tokio::join!(configuration, certificate).0
+    let token = async {
+        loop {
+            tell(TokenFile::changed(token).await, "the token", output);
+        }
+    };
+    tokio::join!(configuration, certificate, token).0
 }
 
 fn tell(reloaded: Result<(), Stop>, what: &str, output: &Output) {
