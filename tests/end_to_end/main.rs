@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod bulk;
+mod bulk_aliases;
 mod bulk_disk;
 mod bulk_killed;
 mod bulk_settle;

@@ -30,6 +30,10 @@ pub struct Capabilities {
     /// and no ability of the provider's, so it is not serialized.
     #[serde(skip)]
     pub before_send: bool,
+    /// A user may be named in more than one way, and [`canonical_id`](crate::PasswordService::canonical_id) tells which
+    /// account is meant. This is for callers that change many users; it is not serialized.
+    #[serde(skip)]
+    pub canonical_ids: bool,
 }
 
 impl Capabilities {
@@ -41,6 +45,7 @@ impl Capabilities {
         resolve_sets_password: false,
         policy: false,
         before_send: false,
+        canonical_ids: false,
     };
 
     /// Takes administrator resets as well.
@@ -71,6 +76,12 @@ impl Capabilities {
     /// Tells its password policy as well.
     pub const fn with_policy(mut self) -> Self {
         self.policy = true;
+        self
+    }
+
+    /// Tells the accounts behind users' other names.
+    pub const fn with_canonical_ids(mut self) -> Self {
+        self.canonical_ids = true;
         self
     }
 

@@ -36,6 +36,8 @@ struct Inner {
     field_problems: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     detail: Option<ProviderDetail>,
+    // What a probe did, where the outcome is that of the change before it.
+    probe: Option<Effect>,
 }
 
 // An unknown outcome cannot be built without the attempt that settles it.
@@ -55,6 +57,7 @@ impl Error {
             field_problems: vec![],
             retry_after: None,
             detail: None,
+            probe: None,
         }))
     }
 
@@ -96,6 +99,7 @@ impl Error {
     /// The same, where it kept a probe from settling this attempt: the outcome of the change is as unknown as it was,
     /// whatever became of the probe.
     pub fn leaving_unknown(mut self, attempt: &Attempt) -> Self {
+        self.0.probe = Some(self.probe_effect());
         self.0.outcome = Outcome::Unknown(attempt.clone());
         self
     }
@@ -130,6 +134,12 @@ impl Error {
             Outcome::NotApplied => Effect::NotApplied,
             Outcome::Unknown(_) => Effect::Unknown,
         }
+    }
+
+    /// Of an error of [`resolve`](crate::PasswordService::resolve): what the probe itself did. `NotApplied`: it was not
+    /// made, or certainly set no password; the outcome of the change before it is unknown all the same.
+    pub fn probe_effect(&self) -> Effect {
+        self.0.probe.unwrap_or_else(|| self.effect())
     }
 
     /// Every rule that the new password broke, as far as it is known; empty unless
@@ -331,6 +341,17 @@ mod tests {
         assert_eq!(lost.attempt().map(Attempt::provider), Some("zoom"));
         let refused = Error::refused(vec![Violation::of_caller(Rule::Digit)]);
         assert_eq!((refused.effect(), refused.attempt()), (Effect::NotApplied, None));
+        let attempt = Attempt::new("zoom");
+        for (error, probe) in [(refused, Effect::NotApplied), (lost, Effect::Unknown)] {
+            let unprobed = error
+                .leaving_unknown(&Attempt::new("other"))
+                .leaving_unknown(&attempt);
+            assert_eq!(
+                (unprobed.effect(), unprobed.attempt()),
+                (Effect::Unknown, Some(&attempt))
+            );
+            assert_eq!(unprobed.probe_effect(), probe);
+        }
     }
 
     fn with_canaries(error: Error) -> Error {

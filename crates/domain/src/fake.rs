@@ -94,7 +94,7 @@ impl InMemoryPasswordService {
     // All in one critical section, as at a provider's database.
     fn apply(&self, change: &PasswordChange) -> Result<Changed, Error> {
         let mut state = self.state();
-        let Some(current) = state.users.get(change.user()) else {
+        let Some(current) = state.users.get(account(change)) else {
             return Err(Error::not_applied(
                 ErrorKind::UserNotFound,
                 "the provider knows no such user",
@@ -116,8 +116,8 @@ impl InMemoryPasswordService {
         }
         state
             .users
-            .insert(change.user().clone(), change.new_password().clone());
-        state.applied.push(change.user().clone());
+            .insert(account(change).clone(), change.new_password().clone());
+        state.applied.push(account(change).clone());
         if state.answers_to_lose > 0 {
             state.answers_to_lose -= 1;
             let attempt = Attempt::new(&self.provider);
@@ -129,6 +129,10 @@ impl InMemoryPasswordService {
         }
         Ok(Changed::new())
     }
+}
+
+fn account(change: &PasswordChange) -> &UserId {
+    change.account().unwrap_or(change.user())
 }
 
 #[async_trait]
@@ -182,7 +186,7 @@ impl PasswordService for InMemoryPasswordService {
             ));
         }
         #[expect(clippy::disallowed_methods, reason = "the fake is the provider here")]
-        let in_place = self.accepts(change.user().expose(), change.new_password().expose_secret());
+        let in_place = self.accepts(account(change).expose(), change.new_password().expose_secret());
         Ok(if in_place {
             Resolution::InPlace
         } else {

@@ -97,12 +97,16 @@ impl PasswordService for IdentityService {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
+        let can = Capabilities::NONE
             .with_reset()
             .with_change()
             .with_resolve()
             .with_policy()
-            .with_before_send()
+            .with_before_send();
+        match self.config.organization {
+            Some(_) => can.with_canonical_ids(),
+            None => can,
+        }
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {

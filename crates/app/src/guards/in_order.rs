@@ -149,7 +149,7 @@ impl PasswordService for InOrder {
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
         // Before anything is looked up.
-        self.capabilities().require(change.authority())?;
+        self.capabilities().admit(change)?;
         let admitted = self.admit(cx, change).await?;
         let sending = self.turns.sent.send(&admitted.key, None);
         let result = self.inner.change_password(&admitted.cx, &admitted.change).await;

@@ -18,7 +18,7 @@ use repass_domain::{Password, UserId};
 use self::bytes::Bytes;
 use self::csv::Csv;
 use self::json::Json;
-use self::seen::Seen;
+pub(crate) use self::seen::Seen;
 use crate::{Names, Problem};
 
 /// The longest row that is read, in bytes. A longer one is refused without being kept.
@@ -32,6 +32,9 @@ pub enum Passwords {
     /// One is made for each row; the input gives none.
     Generated,
 }
+
+/// Why a row is not sent whose user another row has.
+pub(crate) const DUPLICATE: &str = "duplicate_row";
 
 /// A row that can be sent.
 #[derive(Debug)]
@@ -205,7 +208,7 @@ impl Input {
             Some(first) => Item::Bad(BadRow {
                 line: row.line,
                 user: Some(row.user),
-                kind: "duplicate_row",
+                kind: DUPLICATE,
                 reason: format!("duplicate of line {first}: the same user at the same provider"),
             }),
         }

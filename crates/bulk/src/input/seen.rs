@@ -10,12 +10,19 @@ use repass_domain::UserKey;
 /// A row takes 13 bytes in tables that double, so 13 to 27 on average; they are many small ones, so that one
 /// that grows does not count for much. Of a million rows, two different users are taken for the same with a
 /// chance of 1 in 37 million.
+#[derive(Debug)]
 pub(crate) struct Seen {
     key: RandomState,
     shards: Vec<HashMap<[u32; 2], u32, Ready>>,
 }
 
 const SHARDS: usize = 64;
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Seen {
     pub(crate) fn new() -> Self {
@@ -51,7 +58,7 @@ fn halves(fingerprint: u64) -> [u32; 2] {
 }
 
 // The keys are hashes already; the table wants them in one number.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Ready;
 
 struct Whole(u64);

@@ -58,6 +58,9 @@ pub(super) const TABLES: &str = "
     -- Probes that set the password count for themselves.
     CREATE TABLE in_flight (line INTEGER NOT NULL, probe INTEGER NOT NULL, at INTEGER NOT NULL,
         uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
+    -- Which accounts were sent on which lines, where a user may be named in more than one way.
+    CREATE TABLE accounts (provider INTEGER NOT NULL, account TEXT NOT NULL, line INTEGER NOT NULL,
+        PRIMARY KEY (provider, account)) STRICT, WITHOUT ROWID;
     -- Where each row stands. One that was begun and has no outcome is being sent, or was when all ended.
     CREATE VIEW standings AS
         SELECT r.line, r.user, r.provider,
@@ -86,6 +89,8 @@ const FROM_2: &str = "
     ALTER TABLE begun ADD COLUMN boot TEXT;
     CREATE TABLE in_flight (line INTEGER NOT NULL, probe INTEGER NOT NULL, at INTEGER NOT NULL,
         uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
+    CREATE TABLE accounts (provider INTEGER NOT NULL, account TEXT NOT NULL, line INTEGER NOT NULL,
+        PRIMARY KEY (provider, account)) STRICT, WITHOUT ROWID;
     INSERT INTO in_flight SELECT line, 0, finished, 0, NULL FROM outcomes WHERE state = 4 OR unsettled;
     PRAGMA user_version = 3;
     COMMIT;

@@ -1,6 +1,6 @@
 //! What is written.
 
-use repass_domain::{ErrorKind, UserId};
+use repass_domain::{ErrorKind, UserId, UserKey};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, in_flight, start};
@@ -23,6 +23,7 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
     ErrorKind::Internal,
 ];
 
+const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
 const TAKE_IN: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
 // The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
 const SWEEP: &str = "INSERT INTO outcomes
@@ -57,11 +58,24 @@ pub(crate) struct Entries<'a> {
     pub(crate) started: &'a [Started<'a>],
     /// Rows whose probes set the password and are about to be made, and how long that may take at most, in milliseconds.
     pub(crate) probing: &'a [(u64, i64)],
+    /// Which accounts at which provider, by its number, those that are about to be sent change, and on which lines.
+    pub(crate) accounts: &'a [(u64, &'a UserKey, u64)],
     /// The numbers of the session's providers.
     pub(crate) providers: &'a [u64],
 }
 
 impl Journal {
+    /// The accounts that have been sent, where users may have several names: the number of the provider, the key and
+    /// the line.
+    pub(crate) fn accounts(&self) -> Result<Vec<(u64, String, u64)>, Problem> {
+        let mut all = self
+            .connection
+            .prepare("SELECT provider, account, line FROM accounts")
+            .map_err(unwritable)?;
+        let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.and_then(Iterator::collect).map_err(unwritable)
+    }
+
     /// Notes a fact of the run.
     pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), Problem> {
         let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
@@ -198,6 +212,10 @@ impl Journal {
                 (session, entries.providers, clock),
             )?;
             let begun = start(transaction, entries.started, (open, &mut left), (session, clock))?;
+            for (provider, account, line) in entries.accounts {
+                let mut note = transaction.prepare_cached(NOTE_ACCOUNT)?;
+                note.execute(params![provider, account.expose(), line])?;
+            }
             for (line, longest) in entries.probing {
                 let now = Moment::now();
                 let until = Moment {

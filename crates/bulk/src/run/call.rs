@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::{
-    Attempt, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
+    Attempt, CallContext, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
 };
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use super::accounts::{Accounts, LookUp};
 use super::controls::OnUnknown;
 use super::gate::{Ask, Gate};
 use super::now;
 use super::pump::Ready;
 use super::work::{Task, Work};
 use crate::Provider;
+use crate::input::DUPLICATE;
 use crate::journal::{Ended, Sent, State};
 
 /// A row whose sending or probe has ended. Its passwords are gone, but those that are probed once more.
@@ -37,20 +40,58 @@ pub(super) struct Making {
     pub(super) on_unknown: OnUnknown,
     pub(super) budget: Duration,
     pub(super) asks: mpsc::UnboundedSender<Ask>,
+    pub(super) accounts: Arc<Accounts>,
 }
 
 /// Sends a change, and settles it where that is wanted, or only settles it.
-pub(super) async fn make(provider: Arc<Provider>, ready: Ready, making: Making) -> Done {
-    let Ready { work, change, batch } = ready;
+pub(super) fn make(
+    provider: Arc<Provider>,
+    ready: Ready,
+    making: Making,
+) -> impl Future<Output = Done> + Send + 'static {
+    // Lines begin in their order here, and not in that in which they are polled.
+    let looks_up = provider.service.capabilities().canonical_ids && ready.work.task != Task::Probe;
+    let look_up = looks_up.then(|| making.accounts.begin(ready.work.line));
+    made(provider, ready, making, look_up)
+}
+
+async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Option<LookUp>) -> Done {
+    let Ready {
+        work,
+        mut change,
+        batch,
+    } = ready;
     let service = &provider.service;
     let Making {
         on_unknown,
-        budget,
+        mut budget,
         asks,
+        ..
     } = making;
     let capabilities = service.capabilities();
     let awaits = capabilities.before_send;
-    let gate = Gate::of(&work, batch, capabilities, asks);
+    let mut account = None;
+    if let Some(look_up) = look_up {
+        let start = Instant::now();
+        let cx = CallContext::with_budget(budget);
+        let unsent = || Gate::of(&work, batch, capabilities, None, asks.clone());
+        change = match service.canonical_id(&cx, change.user()).await {
+            Ok(Some(id)) => change.with_account(id),
+            Ok(None) => change,
+            Err(error) => {
+                let gate = unsent();
+                return Done::failed(work, &error, None).sent(&gate, batch);
+            }
+        };
+        budget = cx.after(start.elapsed()).budget();
+        let key = service.user_key(change.account().unwrap_or(change.user()));
+        if let Some(first) = look_up.found(provider.name(), &key).await {
+            let gate = unsent();
+            return Done::duplicate(work, first).sent(&gate, batch);
+        }
+        account = Some(key);
+    }
+    let gate = Gate::of(&work, batch, capabilities, account, asks);
     let Some(cx) = gate.context(awaits, budget).await else {
         return Done::withheld(work);
     };
@@ -103,6 +144,17 @@ impl Done {
             withheld: false,
             probe_later: None,
         }
+    }
+
+    fn duplicate(work: Work, first: u64) -> Self {
+        let ended = Ended {
+            kind: Some(DUPLICATE),
+            message: Some(format!(
+                "duplicate of line {first}: the same account at the provider, by another name"
+            )),
+            ..plain(work.line, State::NotApplied)
+        };
+        Self::new(work, ended, None)
     }
 
     fn withheld(work: Work) -> Self {

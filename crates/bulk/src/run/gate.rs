@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use repass_domain::{BeforeSend, CallContext, Capabilities, UserId};
+use repass_domain::{BeforeSend, CallContext, Capabilities, UserId, UserKey};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -21,6 +21,8 @@ pub(super) struct Intent {
     pub(super) batch: u64,
     /// Whose it is, of a row that is not in the journal yet.
     pub(super) fresh: Option<UserId>,
+    /// The account that is changed, where a user may be named in more than one way.
+    pub(super) account: Option<UserKey>,
     /// A sending of it has ended before, with an unknown outcome.
     pub(super) again: bool,
     pub(super) act: Act,
@@ -82,6 +84,7 @@ impl Gate {
         work: &Work,
         batch: u64,
         capabilities: Capabilities,
+        account: Option<UserKey>,
         asks: mpsc::UnboundedSender<Ask>,
     ) -> Self {
         let intent = Intent {
@@ -89,6 +92,7 @@ impl Gate {
             provider: work.provider,
             batch,
             fresh: (work.task == Task::SendFresh).then(|| work.user.clone()),
+            account,
             again: work.task == Task::SendAgain,
             act: match work.task {
                 Task::Probe => Act::probe(capabilities),
@@ -105,6 +109,7 @@ impl Gate {
         let Inner { intent, asks, .. } = &*self.0;
         let intent = Intent {
             fresh: None,
+            account: None,
             again: false,
             act: Act::probe(capabilities),
             ..intent.clone()

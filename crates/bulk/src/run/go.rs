@@ -3,9 +3,11 @@
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread;
 
+use repass_domain::UserKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::accounts::Accounts;
 use super::call::Making;
 use super::controls::{Controls, Operator, Stopped};
 use super::folder::Run;
@@ -59,6 +61,13 @@ impl Run {
         let places = Places {
             providers: named_as.zip(numbers.iter().copied()).collect(),
         };
+        let accounts = Arc::new(Accounts::default());
+        for (number, account, line) in self.journal.accounts()? {
+            let known = places.providers.iter().find(|(_, known)| *known == number);
+            if let Some((name, _)) = known {
+                accounts.load(name, &UserKey::exact(&account), line);
+            }
+        }
         let (feeds, fed) = mpsc::channel(4);
         let reader = self.reader()?;
         let source = named("bulk-source")
@@ -88,6 +97,7 @@ impl Run {
             on_unknown: controls.on_unknown,
             budget: controls.budget,
             asks: asking,
+            accounts,
         };
         let session_of_rows = Session {
             providers: providers.into_iter().map(Arc::new).collect(),

@@ -1,5 +1,6 @@
 //! One run: its folder, what it was begun with, and going on with it.
 
+mod accounts;
 mod call;
 mod controls;
 mod folder;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::sync::mpsc::Receiver;
 
-use repass_domain::{Error, Password, PasswordChange};
+use repass_domain::{Error, Password, PasswordChange, UserKey};
 use tokio::sync::oneshot;
 
 use super::gate::{Act, Intent};
@@ -111,7 +111,15 @@ impl Pump {
             .filter(|intent| intent.act == Act::ProbeBySetting)
             .map(|intent| (intent.line, self.longest[intent.provider]))
             .collect();
+        let accounts: Vec<(u64, &UserKey, u64)> = begin
+            .iter()
+            .filter_map(|intent| {
+                let account = intent.account.as_ref()?;
+                Some((self.numbers[intent.provider], account, intent.line))
+            })
+            .collect();
         let entries = Entries {
+            accounts: &accounts,
             bad,
             ended: &self.owed,
             started: &started,

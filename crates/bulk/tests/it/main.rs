@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod again;
+mod aliases;
 mod given;
 mod input;
 mod runs;

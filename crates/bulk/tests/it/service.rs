@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use repass_bulk::Provider;
 use repass_domain::{
     Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, InMemoryPasswordService, PasswordChange,
-    PasswordPolicy, PasswordService, Policies, Preset, Resolution,
+    PasswordPolicy, PasswordService, Policies, Preset, Resolution, UserId,
 };
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ use std::sync::Arc;
 /// - `local`: it is refused here, before anything is sent;
 /// - `twice`: it is sent twice by one call, because the first time did nothing;
 /// - `blunt`: it is sent without asking whether it may be;
-/// - `nobody`: there is no such user.
+/// - `nobody`: there is no such user;
+/// - `mail-`, of [`Service::aliased`]: it is another name of the user whose name follows.
 ///
 /// It asks before it sends, but for those.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Service {
     late: Mutex<Vec<PasswordChange>>,
     /// It is no service that asks.
     never_asks: bool,
+    looks_up: bool,
     loses_all: bool,
     sent: AtomicUsize,
     probes: Mutex<Vec<String>>,
@@ -60,6 +62,14 @@ impl Service {
         })
     }
 
+    /// One that looks up the other names of users.
+    pub(crate) fn aliased(users: &[&str]) -> Arc<Self> {
+        Arc::new(Self {
+            looks_up: true,
+            ..Self::of(users)
+        })
+    }
+
     fn of(users: &[&str]) -> Self {
         let memory = InMemoryPasswordService::new("zoom");
         let memory = users
@@ -70,6 +80,7 @@ impl Service {
             memory,
             late: Mutex::default(),
             never_asks: false,
+            looks_up: false,
             loses_all: false,
             sent: AtomicUsize::new(0),
             probes: Mutex::default(),
@@ -149,11 +160,12 @@ impl PasswordService for Service {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.memory.capabilities();
         capabilities.before_send = !self.never_asks;
+        capabilities.canonical_ids = self.looks_up;
         capabilities
     }
 
     async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
-        let user = change.user().expose();
+        let user = change.account().unwrap_or(change.user()).expose();
         let first = self.note(user) == 1;
         if user.starts_with("local") {
             return Err(Error::not_applied(ErrorKind::BudgetExhausted, "no time was left"));
@@ -210,6 +222,18 @@ impl PasswordService for Service {
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
         self.memory.policy(cx).await
+    }
+
+    async fn canonical_id(&self, _: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        // Long enough for those after it to come first.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let meant = user.expose().strip_prefix("mail-");
+        if meant.is_some_and(|meant| meant.starts_with("nobody")) {
+            return Err(Error::not_applied(ErrorKind::UserNotFound, "no such user"));
+        }
+        Ok(meant.map(|meant| meant.parse().unwrap()))
     }
 }
 

@@ -1,0 +1,85 @@
+//! One account under several names.
+
+use repass_bulk::{Controls, OnUnknown, Outcome, Run, SecretState, Source, Stopped};
+
+use crate::service::Service;
+use crate::world::{World, controls};
+
+fn world(users: &[&str]) -> World {
+    let mut world = World::new(&[]);
+    world.service = Service::aliased(users);
+    world
+}
+
+fn duplicates(world: &World) -> Vec<(u64, String)> {
+    let records = world.records().into_iter();
+    records
+        .filter(|row| row.kind.as_deref() == Some("duplicate_row"))
+        .map(|row| {
+            let message = row.message.unwrap();
+            (row.line, message.split(':').next().unwrap().to_owned())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
+    for rows in [
+        ["ann", "mail-ann", "bob", "mail-nobody"],
+        ["mail-ann", "ann", "bob", "mail-nobody"],
+    ] {
+        let world = world(&["ann", "bob"]);
+        let (run, terms) = world.begin(&rows);
+        let (_, stopped) = world.go(run, &terms, controls()).await;
+        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(
+            (world.service.applied("ann"), world.service.applied("bob")),
+            (1, 1)
+        );
+        assert_eq!(duplicates(&world), [(3, "duplicate of line 2".to_owned())]);
+        assert_eq!(world.records()[3].kind.as_deref(), Some("user_not_found"));
+        let mut current = Vec::new();
+        for secret in world.secrets() {
+            match secret.state {
+                SecretState::Current => current.push((secret.line, secret.password)),
+                state => assert_eq!((secret.line > 2, state), (true, SecretState::NotSent)),
+            }
+        }
+        assert_eq!(current.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4]);
+        assert!(world.service.accepts("ann", &current[0].1));
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_session_has_sent_is_known() {
+    for rows in [["mail-lost", "lost"], ["lost", "mail-lost"]] {
+        let world = world(&["lost"]);
+        let (run, terms) = world.begin(&rows);
+        let one = Controls {
+            concurrency: 1,
+            max_unknown: Some(1),
+            ..controls()
+        };
+        let (run, stopped) = world.go(run, &terms, one).await;
+        assert_eq!(stopped, Stopped::Unknown(1));
+        assert_eq!(world.outcomes()[1], (3, Outcome::Pending));
+        drop(run);
+        let (run, terms) = Run::open(&world.run()).unwrap();
+        let (run, stopped) = world.go(run, &terms, controls()).await;
+        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(
+            world.outcomes(),
+            [(2, Outcome::Unknown), (3, Outcome::NotApplied)]
+        );
+        assert_eq!(duplicates(&world), [(3, "duplicate of line 2".to_owned())]);
+        assert_eq!(world.service.calls(), 1);
+        // The row itself may be sent again, and is no duplicate of itself.
+        let again = Controls {
+            on_unknown: OnUnknown::Reissue,
+            ..controls()
+        };
+        let (_, stopped) = world.feed(run, &terms, vec![Source::Reissue], again).await;
+        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(world.outcomes()[0], (2, Outcome::Applied));
+    }
+}
