@@ -56,7 +56,7 @@ pub enum Resend {
     AfterBackoff,
     /// When the server says, if that is within the budget.
     WhenServerSays,
-    /// Once, with a fresh token.
+    /// With a fresh token, at once; where that is rejected too, a few more times with pauses.
     OnceWithFreshToken,
     /// Once, in the provider's other encoding: the adapter's part.
     OnceInOtherEncoding,

@@ -79,6 +79,9 @@ fn each_sending_is_timed_and_each_rate_limit_counted() {
             "repass_provider_rate_limited_total{provider=zoom,kind=no_place} 1",
             "repass_provider_rate_limited_total{provider=zoom,kind=refused} 1",
             "repass_provider_request_duration_seconds{provider=zoom,operation=zoom.test} 3 values",
+            "repass_token_refresh_total{provider=zoom,result=failed} 0",
+            "repass_token_refresh_total{provider=zoom,result=granted} 0",
+            "repass_token_refresh_total{provider=zoom,result=refused} 0",
         ]
     );
 }
