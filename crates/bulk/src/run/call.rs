@@ -50,8 +50,8 @@ pub(super) fn make(
     making: Making,
 ) -> impl Future<Output = Done> + Send + 'static {
     // Lines begin in their order here, and not in that in which they are polled.
-    let looks_up = provider.service.capabilities().canonical_ids && ready.work.task != Task::Probe;
-    let look_up = looks_up.then(|| making.accounts.begin(ready.work.line));
+    let has_aliases = provider.service.capabilities().canonical_ids && ready.work.task != Task::Probe;
+    let look_up = has_aliases.then(|| making.accounts.begin(ready.work.line));
     made(provider, ready, making, look_up)
 }
 

@@ -61,13 +61,7 @@ impl Run {
         let places = Places {
             providers: named_as.zip(numbers.iter().copied()).collect(),
         };
-        let accounts = Arc::new(Accounts::default());
-        for (number, account, line) in self.journal.accounts()? {
-            let known = places.providers.iter().find(|(_, known)| *known == number);
-            if let Some((name, _)) = known {
-                accounts.load(name, &UserKey::exact(&account), line);
-            }
-        }
+        let accounts = self.accounts(&places)?;
         let (feeds, fed) = mpsc::channel(4);
         let reader = self.reader()?;
         let source = named("bulk-source")
@@ -147,6 +141,20 @@ impl Run {
             (_, Err(problem)) => Stopped::Problem(problem),
         };
         Ok((run, stopped))
+    }
+}
+
+impl Run {
+    /// The accounts that earlier sessions have sent.
+    fn accounts(&self, places: &Places) -> Result<Arc<Accounts>, Problem> {
+        let accounts = Accounts::default();
+        for (number, account, line) in self.journal.accounts()? {
+            let known = places.providers.iter().find(|(_, known)| *known == number);
+            if let Some((name, _)) = known {
+                accounts.load(name, &UserKey::exact(&account), line);
+            }
+        }
+        Ok(Arc::new(accounts))
     }
 }
 
