@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::{
-    Key, Label, Level, Metadata, Recorder, SharedString, Unit, describe_counter, describe_histogram,
+    Key, Label, Level, Metadata, Recorder, SharedString, Unit, describe_counter, describe_gauge,
+    describe_histogram,
 };
 
 const REQUEST_DURATION: &str = "repass_provider_request_duration_seconds";
 const RATE_LIMITED: &str = "repass_provider_rate_limited_total";
 const TOKEN_REFRESH: &str = "repass_token_refresh_total";
+const CLOSED_UNTIL: &str = "repass_provider_rate_limit_closed_until_seconds";
 
 /// Tells the recorder that is installed, if there is one, what the metrics of every
 /// [named](crate::HttpTransport::named) transport mean.
@@ -25,6 +27,11 @@ pub fn describe_metrics() {
         RATE_LIMITED,
         Unit::Count,
         "Requests that a rate limit kept back: refused by the provider, or without a place within their budget"
+    );
+    describe_gauge!(
+        CLOSED_UNTIL,
+        Unit::Seconds,
+        "Until when, in Unix time, requests wait because the provider has refused one for its rate"
     );
     describe_counter!(
         TOKEN_REFRESH,
@@ -79,6 +86,7 @@ impl Meter {
 
     /// The same for all counts of a transport.
     pub(crate) fn declare_requests(&self) {
+        self.declare_level(CLOSED_UNTIL, &[]);
         for kind in ["refused", "no_place"] {
             self.declare(RATE_LIMITED, &[("kind", kind)]);
         }
@@ -109,6 +117,11 @@ impl Meter {
 
     pub(crate) fn rate_limited(&self, kind: &'static str) {
         self.count(RATE_LIMITED, &[("kind", kind)]);
+    }
+
+    pub(crate) fn rate_limit_closed(&self, until: SystemTime) {
+        let since = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.set(CLOSED_UNTIL, &[], since.as_secs_f64());
     }
 
     pub(crate) fn token_refresh(&self, result: &'static str) {

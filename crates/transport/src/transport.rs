@@ -231,6 +231,11 @@ impl HttpTransport {
             };
             let (observed, limited) = self.read(request, &result);
             let wait = place.ended(&result, limited);
+            if let (Some(wait), Some(meter)) = (wait, meter)
+                && let Some(until) = (self.wall_clock)().checked_add(wait)
+            {
+                meter.rate_limit_closed(until);
+            }
             let result = match (result, wait) {
                 (Ok(answer), Some(wait)) => Ok(answer.with_wait(wait)),
                 (result, _) => result,

@@ -36,6 +36,11 @@ fn look(snapshotter: &Snapshotter) -> BTreeMap<String, String> {
         );
         let names: Vec<&str> = labels.iter().map(metrics::Label::key).collect();
         assert_eq!(names, documented::labels(name.as_str()), "{name:?}");
+        if name.as_str().ends_with("_until_seconds") {
+            // An instant, which no test knows beforehand: not yet, or in these years.
+            assert!(matches!(value, Gauge(at) if at.into_inner() == 0.0 || at.into_inner() > 1.6e9));
+            return (name.as_str().to_owned(), "0".to_owned());
+        }
         let labels: Vec<String> = labels
             .iter()
             .map(|it| format!("{}={}", it.key(), it.value()))
