@@ -70,8 +70,13 @@ impl Deref for Typed<'_> {
 }
 
 fn parsed(text: &str, origin: Option<&Origin>) -> Option<Value> {
-    let is_typed = text.starts_with(|c: char| c == '[' || c == '-' || c == '+' || c.is_ascii_digit())
-        || matches!(text, "true" | "false");
+    // As programs write them that make variables.
+    for flag in [true, false] {
+        if text.eq_ignore_ascii_case(if flag { "true" } else { "false" }) {
+            return Some(Value::Flag(flag));
+        }
+    }
+    let is_typed = text.starts_with(|c: char| c == '[' || c == '-' || c == '+' || c.is_ascii_digit());
     let document = is_typed.then(|| format!("value = {text}"))?;
     let (document, errors) = DeTable::parse_recoverable(&document);
     let only = errors.is_empty().then(|| document.into_inner().into_iter())?;

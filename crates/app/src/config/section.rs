@@ -42,9 +42,9 @@ impl Shape {
             (Self::Flag | Self::NumberOrFlag, Value::Flag(flag)) => Some((*flag).into()),
             (Self::Number | Self::NumberOrFlag, Value::Number(number)) => Some((*number).into()),
             (Self::Texts, Value::List(items)) => items.iter().map(|item| Self::Text.read(item)).collect(),
-            // One word needs no brackets in a variable.
+            // Words need neither quotes nor brackets in a variable.
             (Self::Texts, Value::Text(text)) if node.is_variable() && !text.starts_with('[') => {
-                Some(vec![text.as_str()].into())
+                Some(text.split(',').map(str::trim).collect::<Vec<_>>().into())
             }
             _ => None,
         }

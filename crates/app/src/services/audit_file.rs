@@ -33,7 +33,14 @@ impl AuditFile {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+
+            options.mode(0o600);
+            // A pipe that nobody reads is refused, instead of holding up the change and all others.
+            let nonblocking = rustix::fs::OFlags::NONBLOCK.bits();
+            options.custom_flags(i32::try_from(nonblocking).unwrap_or_default());
+        }
         options.open(&self.path)
     }
 }
@@ -126,8 +133,8 @@ mod tests {
     use super::*;
     use crate::guards::AuditEvent;
 
-    fn keep(file: &AuditFile, user: &str) {
-        let record = AuditRecord {
+    fn record(user: &str) -> AuditRecord {
+        AuditRecord {
             id: Uuid::new_v4(),
             at: SystemTime::now(),
             event: AuditEvent::Intent,
@@ -137,8 +144,11 @@ mod tests {
             outcome: None,
             kind: None,
             tracking_id: None,
-        };
-        file.keep(&record).unwrap();
+        }
+    }
+
+    fn keep(file: &AuditFile, user: &str) {
+        file.keep(&record(user)).unwrap();
     }
 
     fn users(path: &Path) -> Vec<String> {
@@ -174,6 +184,16 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert!(AuditFile::new(&path).unwrap_err().contains("cannot write"));
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let file = AuditFile::new(&pipe).unwrap();
+        assert!(file.keep(&record("a")).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use http::Request;
-use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail};
+use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail, UserId};
 use repass_sidecar::{Options, Sidecar, Token};
 use serde_json::{Value, json};
 
@@ -482,6 +482,52 @@ async fn the_first_page_says_where_to_go() {
         .any(|noun| name.starts_with(noun))
     });
     assert_eq!(names, [""; 0]);
+}
+
+/// The characters that a pattern `^[^…]+$` excludes, as ranges of code units.
+fn excluded(pattern: &str) -> Vec<(u32, u32)> {
+    let class = pattern.strip_prefix("^[^").unwrap().strip_suffix("]+$").unwrap();
+    let (mut rest, mut ranges, mut is_range) = (class, Vec::new(), false);
+    while let Some(first) = rest.chars().next() {
+        let (character, length) = match rest.strip_prefix('\\') {
+            Some(escaped) if escaped.starts_with('u') => {
+                (u32::from_str_radix(&escaped[1..5], 16).unwrap(), 6)
+            }
+            Some(escaped) => (escaped.chars().next().unwrap().into(), 2),
+            None => (first.into(), 1),
+        };
+        rest = &rest[length..];
+        if is_range {
+            let (_, end): &mut (u32, u32) = ranges.last_mut().unwrap();
+            *end = character;
+        } else {
+            ranges.push((character, character));
+        }
+        is_range = rest.starts_with('-');
+        rest = &rest[usize::from(is_range)..];
+    }
+    ranges
+}
+
+#[test]
+fn the_description_lets_through_every_user_that_the_sidecar_takes() {
+    let sidecar = over_memory();
+    let api: Value = serde_json::from_str(&sidecar.openapi()).unwrap();
+    for schema in ["ChangeRequest", "ResolutionRequest"] {
+        let user = &api["components"]["schemas"][schema]["properties"]["user"];
+        let excluded = excluded(user["pattern"].as_str().unwrap());
+        for character in (0..=0xffff).filter_map(char::from_u32) {
+            let is_taken = UserId::new(&format!("a{character}")).is_ok();
+            let is_described = !excluded
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&character.into()));
+            assert!(is_described || !is_taken, "{character:?}");
+            assert!(
+                is_taken || !is_described || !character.is_ascii(),
+                "{character:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -69,7 +69,11 @@ fn a_variable_is_read_as_the_type_of_its_key() {
                 "REPASS__PROVIDERS__ZOOM__POLICY__OTHER",
                 r#"["first, in words", "second"]"#,
             ),
-            ("REPASS__PROVIDERS__ZOOM__POLICY__PROVIDER_ONLY", "not_recent"),
+            ("REPASS__PROVIDERS__ZOOM__POLICY__UPPERCASE", "True"),
+            (
+                "REPASS__PROVIDERS__ZOOM__POLICY__PROVIDER_ONLY",
+                "not_recent, uppercase",
+            ),
             (
                 "REPASS__PROVIDERS__ZOOM__AUTH__TOKEN__COMMAND",
                 r#"["print", "token"]"#,
@@ -83,6 +87,8 @@ fn a_variable_is_read_as_the_type_of_its_key() {
         "attempt_timeout = \"7s\"",
         "min_length = 14",
         "digit = true",
+        "uppercase = true",
+        "provider_only = [",
         "not_recent = 3",
         "\"first, in words\"",
         "command = [\"print\"",
