@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// How long a connection may wait, at least, before it is closed for another one: enough for a request that was sent
+/// together with it.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// All open connections. Those whose client is to send something *wait*; they go first, the longest-waiting one
 /// before all, when there are too many, and in any case when they have waited too long. Those with a request to
@@ -39,12 +43,12 @@ impl Crowd {
         })
     }
 
-    /// A place for one more. Where there is none, the connection that has waited longest is closed for it; if
-    /// none waits, this waits until one leaves.
+    /// A place for one more. Where there is none, the connection that has waited longest is closed for it, once it has
+    /// had the time to send what its client had ready; if none waits, this waits until one leaves.
     pub(crate) async fn enter(self: &Arc<Self>) -> Place {
         loop {
             let left = self.left.notified();
-            {
+            let patience = {
                 let mut members = self.members();
                 if members.open < self.most {
                     members.open += 1;
@@ -56,11 +60,20 @@ impl Crowd {
                     place.wait_among(&mut members);
                     return place;
                 }
-                if let Some((_, longest)) = members.waiting.pop_first() {
-                    longest.leave.notify_one();
+                match members.waiting.first_entry() {
+                    Some(longest) if longest.get().since.elapsed() >= GRACE => {
+                        longest.remove().leave.notify_one();
+                        None
+                    }
+                    Some(longest) => Some(GRACE.saturating_sub(longest.get().since.elapsed())),
+                    None => None,
                 }
+            };
+            match patience {
+                // Many that come at once do not push one another out.
+                Some(patience) => drop(timeout(patience, left).await),
+                None => left.await,
             }
-            left.await;
         }
     }
 
@@ -179,7 +192,7 @@ mod tests {
         poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_has_waited_longest_goes_for_who_comes() {
         let crowd = Crowd::new(2);
         let mut first = crowd.enter().await;
@@ -189,6 +202,10 @@ mod tests {
         first.waiting();
         let third = crowd.enter();
         let mut third = pin!(third);
+        assert!(is_pending(third.as_mut()).await);
+        // Not before it could have sent something.
+        assert!(is_pending(second.leave().notified()).await);
+        tokio::time::advance(GRACE).await;
         assert!(is_pending(third.as_mut()).await);
         assert!(is_pending(first.leave().notified()).await);
         second.leave().notified().await;
