@@ -80,7 +80,8 @@ pub(super) const TABLES: &str = "
     COMMIT;
 ";
 
-// What format 2 does not have. Of its boots nothing is known, so the wall clock is asked.
+// What format 2 does not have. Of its boots nothing is known, so the wall clock is asked. It took any probe that did not
+// find the new password in place for a proof, however early that was: such rows are unknown again.
 const FROM_2: &str = "
     BEGIN;
     ALTER TABLE providers ADD COLUMN identity TEXT;
@@ -91,6 +92,8 @@ const FROM_2: &str = "
         uptime INTEGER NOT NULL, boot TEXT, PRIMARY KEY (line, probe)) STRICT, WITHOUT ROWID;
     CREATE TABLE accounts (provider INTEGER NOT NULL, account TEXT NOT NULL, line INTEGER NOT NULL,
         PRIMARY KEY (provider, account)) STRICT, WITHOUT ROWID;
+    UPDATE outcomes SET state = 4
+        WHERE state = 3 AND message LIKE '%a probe found that the new password is not in place';
     INSERT INTO in_flight SELECT line, 0, finished, 0, NULL FROM outcomes WHERE state = 4 OR unsettled;
     PRAGMA user_version = 3;
     COMMIT;

@@ -310,26 +310,30 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
     let path = folder.path().join("journal");
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch(include_str!("format2.sql")).unwrap();
-    // Applied, unknown, being sent when it was killed, pending after a reissue that was stopped, and pending.
+    // Applied, unknown, being sent when it was killed, pending after a reissue that was stopped, pending, and probed in
+    // the moment of a time-out.
     connection
         .execute_batch(
             "INSERT INTO facts VALUES ('begun', 'yes');
              INSERT INTO providers VALUES (1, 'zoom', 60.0);
              INSERT INTO sessions VALUES (1, 1000, NULL);
-             INSERT INTO rows VALUES (2, 'a', 1), (3, 'b', 1), (4, 'c', 1), (5, 'd', 1), (6, 'e', 1);
+             INSERT INTO rows VALUES (2, 'a', 1), (3, 'b', 1), (4, 'c', 1), (5, 'd', 1), (6, 'e', 1),
+                 (7, 'f', 1);
              INSERT INTO begun VALUES (1, 4, 4, 7, 1, 1000);
              INSERT INTO earlier VALUES (5, 7, 4);
              INSERT INTO outcomes VALUES (2, 2, 0, 7, 1, 1, 1, 2000, NULL, NULL, NULL, NULL),
                  (3, 4, 0, 7, 1, 1, 1, 2000, 'timed_out', NULL, NULL, NULL),
-                 (5, 0, 1, 7, 1, 1, 1, 2000, 'timed_out', NULL, NULL, NULL)",
+                 (5, 0, 1, 7, 1, 1, 1, 2000, 'timed_out', NULL, NULL, NULL),
+                 (7, 3, 0, 7, 1, 1, 1, 2000, 'timed_out', NULL,
+                  'no answer; a probe found that the new password is not in place', NULL)",
         )
         .unwrap();
     drop(connection);
     let tally = |reader: &Reader| reader.tally().unwrap();
-    let expected = Tally {
-        rows: 5,
+    let mut expected = Tally {
+        rows: 6,
         applied: 1,
-        not_applied: 0,
+        not_applied: 1,
         unknown: 3,
         pending: 1,
     };
@@ -340,11 +344,12 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
     let mut journal = Journal::open(&path).unwrap();
     journal.sweep(3000).unwrap();
     let reader = Reader::open(&path).unwrap();
+    (expected.not_applied, expected.unknown) = (0, 4);
     assert_eq!(tally(&reader), expected);
     let lines = |rows: Vec<Standing>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
     assert_eq!(lines(reader.to_send(0, 9).unwrap()), [6]);
-    assert_eq!(lines(reader.to_reissue(0, 9).unwrap()), [3, 4, 5]);
-    assert_eq!(reader.to_settle().unwrap(), 3);
+    assert_eq!(lines(reader.to_reissue(0, 9).unwrap()), [3, 4, 5, 7]);
+    assert_eq!(reader.to_settle().unwrap(), 4);
     // Since 1970, but no longer than this machine is up.
     assert!(reader.quiet_for(3).unwrap() > 0 && reader.quiet_for(4).unwrap() > 0);
     assert_eq!(reader.identity(1).unwrap(), None);
