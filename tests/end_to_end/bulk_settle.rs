@@ -147,7 +147,7 @@ fn a_fresh_password_comes_after_the_late_one_and_a_probe_shows_which_holds() {
     let begun = run(&world, "3000", &GENERATE, &["--reissue"]);
     assert_eq!(begun.code, 0, "{begun:?}");
     assert!(
-        begun.stderr.contains("1 users were sent a fresh password"),
+        begun.stderr.contains("1 user was sent a fresh password"),
         "{begun:?}"
     );
     assert_eq!(world.changes(), 2);

@@ -182,9 +182,10 @@ fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &O
         ));
     }
     let candidates = to_settle.saturating_sub(tally.unknown);
+    let were = if candidates == 1 { "user was" } else { "users were" };
     if candidates > 0 {
         output.note(&format!(
-            "{candidates} users were sent a fresh password after one whose outcome is unknown: both are candidates in the \
+            "{candidates} {were} sent a fresh password after one whose outcome is unknown: both are candidates in the \
              file of secrets until {resolve} shows which one holds"
         ));
     }
@@ -201,11 +202,20 @@ fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &O
     ));
 }
 
+/// So many rows, in words.
+pub(super) fn rows(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
+}
+
 /// The outcomes in one line.
 pub(super) fn sentence(tally: Tally) -> String {
     format!(
-        "{} rows: {} applied, {} not applied, {} unknown, {} pending",
-        tally.rows, tally.applied, tally.not_applied, tally.unknown, tally.pending
+        "{}: {} applied, {} not applied, {} unknown, {} pending",
+        rows(tally.rows),
+        tally.applied,
+        tally.not_applied,
+        tally.unknown,
+        tally.pending
     )
 }
 

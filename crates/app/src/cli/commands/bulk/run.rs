@@ -224,11 +224,11 @@ pub(super) async fn confirmed(
 ) -> Result<bool, Stop> {
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let told = format!(
-        "{}: {} rows to send to {}, {} rows that cannot be sent",
+        "{}: {} to send to {}, {} that cannot be sent",
         run.folder().display(),
-        tally.pending,
+        going::rows(tally.pending),
         names.join(" and "),
-        tally.not_applied
+        going::rows(tally.not_applied)
     );
     if !output.json {
         output.note(&told);

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use repass_bulk::{Event, Progress, Tally};
 use serde::Serialize;
 
-use super::going::sentence;
+use super::going::{rows, sentence};
 use crate::cli::output::{self, Output};
 
 const BAR: Duration = Duration::from_millis(200);
@@ -285,8 +285,10 @@ pub(super) fn dry(tally: Tally, output: &Output) {
         return tell("end", &tally);
     }
     output.note(&format!(
-        "{} rows: {} could be sent, {} could not; nothing was sent",
-        tally.rows, tally.pending, tally.not_applied
+        "{}: {} could be sent, {} could not; nothing was sent",
+        rows(tally.rows),
+        tally.pending,
+        tally.not_applied
     ));
 }
 
