@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use repass::{Blocklist, Password, PasswordPolicy, Policies};
 use repass_bulk::{Input, Names, Passwords, Problem, Provider, Tally, dry_run};
@@ -21,9 +22,11 @@ use super::shown;
 /// A law is broken.
 pub fn target(data: &[u8]) {
     for passwords in [Passwords::Given, Passwords::Generated] {
-        let Ok((tally, told)) = judged(data.to_vec(), passwords, PasswordPolicy::default().into()) else {
+        let Ok((tally, skipped, told)) = judged(data.to_vec(), passwords, PasswordPolicy::default().into())
+        else {
             continue;
         };
+        every_line_counts(data, tally.rows + skipped);
         let lines = data.split(|byte| *byte == b'\n');
         // Any of both ends a line of CSV.
         let count = 1 + data.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
@@ -77,7 +80,7 @@ fn json_lines(passwords: &[String]) -> String {
 // Each row is refused as the very password that was written.
 fn reads_back(text: &str, passwords: &[String]) {
     let told = judged(text.into(), Passwords::Given, refusing(passwords));
-    let (tally, told) = told.unwrap();
+    let (tally, _, told) = told.unwrap();
     let users = told
         .iter()
         .filter(|told| told.code.as_deref() == Some("not_common"));
@@ -94,12 +97,35 @@ struct Told {
     code: Option<String>,
 }
 
-fn judged(text: Vec<u8>, passwords: Passwords, policies: Policies) -> Result<(Tally, Vec<Told>), Problem> {
+// No line of CSV is lost: each is the header, a row or nothing but separators.
+fn every_line_counts(data: &[u8], counted: u64) {
+    let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x1a;
+    let first = text.iter().find(|byte| !is_blank(byte));
+    if first.is_none_or(|byte| *byte == b'{') {
+        return;
+    }
+    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let lines = lines.filter(|line| !line.is_empty()).count() as u64;
+    // The header, and perhaps a line that names the separator.
+    assert!(
+        lines == counted + 1 || lines == counted + 2,
+        "{counted} of {lines} lines"
+    );
+}
+
+fn judged(
+    text: Vec<u8>,
+    passwords: Passwords,
+    policies: Policies,
+) -> Result<(Tally, u64, Vec<Told>), Problem> {
     let peer = Peer::saying([Answer::new(StatusCode::NO_CONTENT)]);
     let service = IdentityService::new("portal", IdentityConfig::default(), peer.transport());
     let names = Names::new(["portal"], Some("portal"));
     let mut told = Vec::new();
+    let mut skipped = None;
     let judged = Input::new(Box::new(Cursor::new(text)), "input", names, passwords).and_then(|input| {
+        skipped = Some(input.skipped());
         dry_run(
             input,
             passwords,
@@ -115,7 +141,10 @@ fn judged(text: Vec<u8>, passwords: Passwords, policies: Policies) -> Result<(Ta
         )
     });
     match judged {
-        Ok(tally) => Ok((tally, told)),
+        Ok(tally) => {
+            let skipped = skipped.map_or(0, |skipped| skipped.load(Ordering::Relaxed));
+            Ok((tally, skipped, told))
+        }
         Err(problem) => {
             fit(&problem.to_string());
             Err(problem)
