@@ -153,7 +153,7 @@ fn a_wrong_secret() {
             4,
             "token",
             &cause,
-            &format!("mend `providers.{provider}.auth`"),
+            &format!("fix `providers.{provider}.auth`"),
         );
     }
 }
@@ -168,7 +168,7 @@ fn a_wrong_scope() {
     let (_, run) = wrong.doctor(Options::default(), "portal");
     let cause =
         "the external application was not granted this scope; set `scope` to exactly the names granted to it";
-    names(&run, 4, "token", cause, "mend `providers.portal.auth`");
+    names(&run, 4, "token", cause, "fix `providers.portal.auth`");
     // Granted, but not enough to set passwords.
     let mut options = Options::default();
     options.zoom.scopes = vec!["account:read:admin".to_owned()];
@@ -363,7 +363,7 @@ fn a_wrong_account_id() {
     };
     let (_, run) = wrong.doctor(Options::default(), "zoom");
     let cause = "Zoom does not grant a token for this account; check `account_id`";
-    names(&run, 4, "token", cause, "mend `providers.zoom.auth`");
+    names(&run, 4, "token", cause, "fix `providers.zoom.auth`");
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn a_disabled_app() {
     options.zoom.app_disabled = true;
     let (_, run) = Setup::default().doctor(options, "zoom");
     let cause = "the app is disabled or deactivated; activate it in Zoom's App Marketplace";
-    names(&run, 4, "token", cause, "mend `providers.zoom.auth`");
+    names(&run, 4, "token", cause, "fix `providers.zoom.auth`");
 }
 
 #[test]

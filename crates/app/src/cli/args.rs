@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Change what a provider knows of a user besides the password
     #[command(subcommand)]
     User(commands::user::Command),
-    /// Tell the rules for new passwords, or check one against them
+    /// Show password rules, or check a password against them
     #[command(subcommand)]
     Policy(commands::policy::Command),
     /// Print new passwords that meet the rules
@@ -53,8 +53,8 @@ pub(super) enum Command {
     Bulk(commands::bulk::Command),
     /// List the configured providers and what they can do
     Providers,
-    /// See whether everything that a change takes is there, at all providers or at -p, and what to mend.
-    /// Changes nothing: whether resets are permitted is tried with a user who cannot exist
+    /// Diagnose the setup of all providers, or of -p, and suggest fixes. Changes nothing: whether resets are
+    /// permitted is tried with a user who cannot exist
     Doctor,
     /// Start, check or show the configuration
     #[command(subcommand)]

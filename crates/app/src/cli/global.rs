@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use clap::ArgAction;
+use clap::{ArgAction, ValueHint};
 
 use crate::CallContext;
 use crate::config::parse_duration;
@@ -16,11 +16,11 @@ use crate::secret::SecretRef;
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// The configuration file [else: $REPASS_CONFIG, ./repass.toml, the user's, /etc/repass/config.toml]
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
 
     /// The provider, by its configured name [else: `default_provider`]
-    #[arg(short, long, value_name = "NAME", global = true)]
+    #[arg(short, long, value_name = "NAME", global = true, value_hint = ValueHint::Other)]
     pub(super) provider: Option<String>,
 
     /// Run against emulated providers inside this process: `zoom` and `portal`
@@ -43,11 +43,11 @@ pub(super) struct Global {
     #[arg(long, value_name = "DURATION", global = true, value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
 
-    /// Never ask for anything
+    /// Never prompt
     #[arg(long, global = true)]
     pub(super) no_input: bool,
 
-    /// Answer yes to whatever would be asked
+    /// Assume yes for all prompts
     #[arg(long, global = true)]
     pub(super) yes: bool,
 

@@ -180,8 +180,8 @@ impl Wanted {
                     .filter(|(missing, _)| *missing)
                     .map(|(_, which)| {
                         format!(
-                            "there is nobody to ask for the {which} password; give --{which}-password-stdin, \
-                     --{which}-password-file or --{which}-password-fd"
+                            "cannot prompt for the {which} password: standard input is not a terminal, or --no-input \
+                     is given; pass --{which}-password-stdin, --{which}-password-file or --{which}-password-fd"
                         )
                     }),
             );

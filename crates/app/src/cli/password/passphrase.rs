@@ -43,7 +43,7 @@ impl Passphrase {
         }
         if self.ask && global.no_input {
             return Err(Stop::usage(
-                "there is nobody to ask for the passphrase; give --passphrase-file or --passphrase-fd",
+                "cannot prompt for the passphrase with --no-input; pass --passphrase-file or --passphrase-fd",
             ));
         }
         let source = Source::chosen(false, self.file.as_ref(), self.fd);

@@ -115,7 +115,7 @@ impl Examiner<'_> {
                 problem.key()
             )
         } else {
-            format!("mend `{}`", problem.key())
+            format!("fix `{}`", problem.key())
         };
         Check::bad("secrets", Exit::Usage, problem.to_string(), fix)
     }
@@ -165,7 +165,7 @@ impl Examiner<'_> {
             ErrorKind::Unauthenticated => {
                 let fix = match self.provider.connection.auth {
                     Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
-                    _ => format!("mend `{key}.auth`: the message says which key"),
+                    _ => format!("fix `{key}.auth`: the message says which key"),
                 };
                 Some(Check::bad("token", Exit::of(error), message, fix))
             }

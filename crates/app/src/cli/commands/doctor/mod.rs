@@ -1,4 +1,4 @@
-//! `repass doctor`: whether everything that a change takes is there, and what to mend.
+//! `repass doctor`: whether everything that a change needs is there, and how to fix what is not.
 //!
 //! It changes nothing. Whether a reset would be permitted is found out by one for a user who cannot exist.
 

@@ -44,14 +44,50 @@ pub(super) fn read(right: &Right, error: Option<&Error>) -> Check {
             "a reset for a user who cannot exist was accepted, so what answers is not the provider";
         return Check::bad(right.name, Exit::Usage, accepted, "check `base_url`");
     };
-    let fix = match (error.effect(), error.kind()) {
+    let wrong_address = "check `base_url`, and that the gateway in front of the provider forwards every path of its \
+                         API: this one answers for something else";
+    let (exit, fix) = match (error.effect(), error.kind()) {
         // They are judgements of the request itself, so it was let in.
         (
             Effect::NotApplied,
             ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible,
         ) => return Check::good(right.name, right.good),
-        (_, ErrorKind::PermissionDenied) => right.fix,
-        _ => later,
+        (_, ErrorKind::PermissionDenied) => (Exit::of(error), right.fix),
+        // A page, a redirect or a gateway's own error: nothing shows that the provider was asked.
+        (_, ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer) => (Exit::Usage, wrong_address),
+        _ => (Exit::of(error), later),
     };
-    Check::bad(right.name, Exit::of(error), error.to_string(), fix)
+    Check::bad(right.name, exit, error.to_string(), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Attempt;
+
+    #[test]
+    fn only_the_provider_s_own_judgement_shows_that_resets_are_let_in() {
+        let right = Right::reset(Nobody::Email, "ask for it");
+        for kind in ErrorKind::ALL {
+            let good = matches!(
+                kind,
+                ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible
+            );
+            let read_as = |error: Error| read(&right, Some(&error));
+            let check = read_as(Error::not_applied(kind, "so it is"));
+            assert_eq!(check.ok, good, "{kind}: {check:?}");
+            let unknown = read_as(Error::unknown(kind, "so it is", Attempt::new("p")));
+            assert!(!unknown.ok, "{kind}: {unknown:?}");
+            let fix = unknown.fix.unwrap();
+            match kind {
+                ErrorKind::PermissionDenied => assert_eq!(fix, "ask for it"),
+                // A page or a gateway's error is not of the provider.
+                ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer => {
+                    assert!(fix.starts_with("check `base_url`"), "{kind}: {fix}");
+                }
+                _ => assert!(fix.starts_with("try again later"), "{kind}: {fix}"),
+            }
+        }
+        assert!(!read(&right, None).ok);
+    }
 }
