@@ -270,7 +270,7 @@ impl fmt::Display for Error {
 }
 
 /// As an object of `outcome`, `kind`, `message` (the `Display`), `violations`, `field_problems`, `retry_after_seconds`
-/// (rounded up), `provider` (what it said) and `attempt`, without those that are not there. The words are those of
+/// (rounded up), `detail` (what the provider said) and `attempt`, without those that are not there. The words are those of
 /// `--json` and the audit.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -286,7 +286,7 @@ impl Serialize for Error {
             #[serde(skip_serializing_if = "Option::is_none")]
             retry_after_seconds: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            provider: Option<&'a ProviderDetail>,
+            detail: Option<&'a ProviderDetail>,
             #[serde(skip_serializing_if = "Option::is_none")]
             attempt: Option<&'a Attempt>,
         }
@@ -299,7 +299,7 @@ impl Serialize for Error {
             violations: &self.0.violations,
             field_problems: &self.0.field_problems,
             retry_after_seconds: self.0.retry_after.map(rounded_up),
-            provider: self.0.detail.as_ref(),
+            detail: self.0.detail.as_ref(),
             attempt: self.attempt(),
         };
         shown.serialize(serializer)
@@ -424,7 +424,7 @@ mod tests {
         );
         assert_eq!(json["violations"][0]["code"], "digit");
         assert_eq!(json["message"], error.to_string());
-        assert_eq!(json["provider"]["code"], "canary-code");
+        assert_eq!(json["detail"]["code"], "canary-code");
         assert!(
             json.get("attempt").is_none() && json.get("retry_after_seconds").is_none(),
             "{json}"
