@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use repass_sandbox::{Options, Sandbox};
+use repass_sandbox::{Action, Fault, Matching, Options, Respond, Sandbox};
 
 use crate::binary::Run;
 use crate::world::{World, json};
@@ -318,6 +318,69 @@ fn an_unknown_authority() {
         run.code == 0 && run.stdout.contains("its certificate is trusted"),
         "{run:?}"
     );
+}
+
+/// The provider behind a gateway that forwards only the path of the rules, and answers so for all others.
+fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str, body: &str) -> Run {
+    let world = World::new();
+    Setup::default().write(&world);
+    let respond = Respond {
+        status,
+        headers: [("content-type".to_owned(), content_type.to_owned())].into(),
+        body: body.to_owned(),
+        pad_to: 0,
+    };
+    let matching = Matching {
+        path_contains: Some(path.to_owned()),
+        times: 100,
+        ..Matching::default()
+    };
+    let action = Action {
+        respond: Some(respond),
+        ..Action::default()
+    };
+    world.sandbox.inject(Fault { matching, action }).unwrap();
+    let run = world.run(&["-p", provider, "doctor"], "");
+    assert_eq!(world.changes(), 0);
+    run
+}
+
+#[test]
+fn a_gateway_that_does_not_forward_the_path_of_resets() {
+    for (content_type, body) in [
+        (
+            "application/json",
+            "{\"message\":\"no Route matched with those values\"}",
+        ),
+        (
+            "application/json",
+            "{ \"statusCode\": 404, \"message\": \"Resource not found\" }",
+        ),
+        (
+            "application/json",
+            "{\"timestamp\":\"2026-11-27T02:30:00.000+00:00\",\"status\":404,\"error\":\"Not Found\",\"path\":\"/x\"}",
+        ),
+        ("text/html", "<html><body>404 Not Found</body></html>"),
+        ("text/plain", "404 page not found"),
+        ("application/json", ""),
+    ] {
+        for (provider, path) in [("portal", "/api/User"), ("zoom", "/password")] {
+            let run = behind_a_gateway(provider, path, 404, content_type, body);
+            assert_ne!(run.code, 0, "{provider}: {body}: {run:?}");
+            assert!(
+                run.stdout.contains("  problem  reset"),
+                "{provider}: {body}: {run:?}"
+            );
+            assert!(
+                !run.stdout.contains("passwords can be reset"),
+                "{provider}: {body}: {run:?}"
+            );
+            assert!(
+                run.stdout.contains("check `base_url`"),
+                "{provider}: {body}: {run:?}"
+            );
+        }
+    }
 }
 
 #[test]

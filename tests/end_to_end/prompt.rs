@@ -105,6 +105,21 @@ fn what_a_terminal_puts_around_pasted_text_is_not_typed() {
 }
 
 #[test]
+fn the_prompt_says_for_whom_and_where() {
+    let world = World::new();
+    let mut terminal = asked(&world);
+    terminal.answer(
+        "New password for alice@example.com at zoom: ",
+        &format!("{NEW}\n"),
+    );
+    terminal.answer(
+        "New password for alice@example.com at zoom again: ",
+        &format!("{NEW}\n"),
+    );
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
 fn a_key_that_is_no_character_is_refused_at_once() {
     let world = World::new();
     let mut terminal = asked(&world);
