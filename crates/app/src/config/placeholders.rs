@@ -37,6 +37,13 @@ fn walk(path: &str, value: &Value, problems: &Problems) {
         Value::String(text) if is_placeholder(text) => {
             problems.add(path, "is still a placeholder; put your own value there");
         }
+        // Of a secret's program only the name is shown, and a mark for its arguments.
+        Value::Array(items) if path.ends_with(".command") => {
+            items
+                .iter()
+                .take(1)
+                .for_each(|program| walk(path, program, problems));
+        }
         Value::Array(items) => items.iter().for_each(|item| walk(path, item, problems)),
         Value::Object(entries) => entries
             .iter()
@@ -108,6 +115,18 @@ fn is_reserved_host(lower: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hidden_arguments_of_a_program_are_no_placeholder() {
+        let found = |command: &str| {
+            let config = Config::from_toml(&format!(
+                "[providers.z]\nkind = \"zoom\"\nauth = {{ kind = \"bearer\", token = {{ command = {command} }} }}"
+            ));
+            config.unwrap().placeholders().len()
+        };
+        assert_eq!(found("[\"vault\", \"read\", \"s.x\"]"), 0);
+        assert_eq!(found("[\"…\"]"), 1);
+    }
 
     #[test]
     fn placeholders_are_told_from_values() {
