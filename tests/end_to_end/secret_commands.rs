@@ -66,9 +66,9 @@ fn a_command_that_gives_no_secret_within_the_budget_is_exit_7() {
         let run = world.run(arguments, stdin);
         let told = format!("{}{}", run.stdout, run.stderr);
         assert!(run.code == 7 && told.contains(late), "{run:?}");
-        assert!(pids(world.folder()).len() >= 2);
+        // On a busy machine it may be ended before it has noted anything.
         assert_ended(world.folder());
-        fs::remove_file(world.path("pids")).unwrap();
+        let _ = fs::remove_file(world.path("pids"));
     }
     let run = world.run(
         &[

@@ -300,7 +300,8 @@ mod tests {
                 ),
                 "{rest}"
             );
-            let started = fs::read_to_string(&pids).unwrap();
+            // On a busy machine it may be ended before it has noted anything.
+            let started = fs::read_to_string(&pids).unwrap_or_default();
             for pid in started.lines() {
                 let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
                 // What is not waited for by its parent is so by init, sooner or later.
@@ -312,7 +313,7 @@ mod tests {
                     std::thread::yield_now();
                 }
             }
-            fs::remove_file(&pids).unwrap();
+            let _ = fs::remove_file(&pids);
         }
         assert!(!command(&["false"]).resolve().unwrap_err().is_timeout());
     }
