@@ -66,3 +66,11 @@ fn what_a_slow_provider_does_late_is_not_overtaken_by_a_fresh_password() {
         assert_eq!(slow(setting, Settle::Reissue).applied, 60);
     }
 }
+
+#[test]
+fn what_a_slow_provider_does_late_is_settled_by_one_means_after_another() {
+    for setting in [Setting::SlowZoom, Setting::SlowPortal] {
+        let counts = slow(setting, Settle::Mixed);
+        assert_eq!(counts.applied + counts.not_applied, 60, "{counts}");
+    }
+}

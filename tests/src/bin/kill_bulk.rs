@@ -19,7 +19,7 @@ struct Args {
     /// Where the random instants begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What is done about unknown rows; without it, all three in turn.
+    /// What is done about unknown rows; without it, all of them in turn.
     #[arg(long)]
     settle: Option<Choice>,
     /// The provider; without it, all three in turn.
@@ -35,6 +35,7 @@ enum Choice {
     Leave,
     Resolve,
     Reissue,
+    Mixed,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,6 +74,7 @@ fn main() {
                 Choice::Leave => Settle::Leave,
                 Choice::Resolve => Settle::Resolve,
                 Choice::Reissue => Settle::Reissue,
+                Choice::Mixed => Settle::Mixed,
             };
             let campaign = Campaign {
                 setting,

@@ -63,10 +63,9 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
         counts.rows += 1;
         counts.sent_again += u64::from(attempts > 1);
         // Only a fresh password changes a row for a second time; a probe may set the same one once more.
-        let most = if campaign.settle == Settle::Reissue {
-            attempts
-        } else {
-            1
+        let most = match campaign.settle {
+            Settle::Leave | Settle::Resolve => 1,
+            Settle::Reissue | Settle::Mixed => attempts,
         };
         assert!(
             made.passwords.len() as u64 <= most,

@@ -23,6 +23,18 @@ pub enum Settle {
     Resolve,
     /// They are sent again with a fresh password.
     Reissue,
+    /// Any of these, now one and now another; in the end they are probed.
+    Mixed,
+}
+
+impl Settle {
+    /// What one start does about them.
+    fn once(self, random: &mut StdRng) -> Self {
+        match self {
+            Self::Mixed => [Self::Leave, Self::Resolve, Self::Reissue][random.random_range(0..3)],
+            settle => settle,
+        }
+    }
 }
 
 /// What the rows are about.
@@ -67,7 +79,7 @@ pub fn run(binary: &Path, campaign: Campaign) -> Counts {
     let mut random = StdRng::seed_from_u64(campaign.seed);
     let mut begun = false;
     for kill in 0..campaign.kills {
-        let mut child = world.start(begun);
+        let mut child = world.start(begun, campaign.settle.once(&mut random));
         let left = u64::from(campaign.users).saturating_sub(world.changes());
         // On average a little less than what is left over the kills that are left.
         let share = 2 * left * 9 / 10 / u64::from(campaign.kills - kill);
@@ -80,12 +92,16 @@ pub fn run(binary: &Path, campaign: Campaign) -> Counts {
         world.kill(child);
         begun = begun || world.has_journal();
     }
-    let mut code = world.finish(begun);
+    let last = match campaign.settle {
+        Settle::Mixed => Settle::Resolve,
+        settle => settle,
+    };
+    let mut code = world.finish(begun, last);
     if campaign.setting.is_slow() {
         // What takes longer than the command waits for is settled by another one.
         for _ in 0..3 {
             if campaign.settle != Settle::Leave && code != 0 {
-                code = world.finish(true);
+                code = world.finish(true, last);
             }
         }
         std::thread::sleep(world::LATEST);

@@ -137,13 +137,13 @@ impl World {
         self.sandbox.accepts(self.at(), user, password)
     }
 
-    /// Begins the run, or goes on with it.
-    pub(super) fn start(&self, resume: bool) -> Child {
+    /// Begins the run, or goes on with it, and does this about unknown rows.
+    pub(super) fn start(&self, resume: bool, settle: Settle) -> Child {
         let mut arguments = vec!["-vvv", "bulk"];
         if resume {
             arguments.extend(["resume", "run"]);
-            match self.campaign.settle {
-                Settle::Leave => {}
+            match settle {
+                Settle::Leave | Settle::Mixed => {}
                 Settle::Resolve => arguments.extend(["--resolve", "--passphrase-file", "passphrase"]),
                 Settle::Reissue => arguments.push("--reissue"),
             }
@@ -153,9 +153,9 @@ impl World {
             let _ = fs::remove_dir_all(self.path("run"));
             arguments.extend(["run", "users.csv", "--generate", "--run", "run"]);
             arguments.extend(["--secrets-out", "secrets.age", "--passphrase-file", "passphrase"]);
-            match self.campaign.settle {
+            match settle {
                 _ if !self.campaign.setting.is_slow() => {}
-                Settle::Leave => {}
+                Settle::Leave | Settle::Mixed => {}
                 // The moment in which an attempt times out is the worst one to settle it.
                 Settle::Resolve => arguments.push("--resolve"),
                 Settle::Reissue => arguments.push("--reissue"),
@@ -189,8 +189,8 @@ impl World {
     }
 
     /// Goes on to the end. The exit code.
-    pub(super) fn finish(&self, begun: bool) -> i32 {
-        let ended = self.start(begun).wait();
+    pub(super) fn finish(&self, begun: bool, settle: Settle) -> i32 {
+        let ended = self.start(begun, settle).wait();
         let ended = ended.unwrap_or_else(|error| panic!("it does not end: {error}"));
         ended.code().unwrap_or(-1)
     }
