@@ -3,12 +3,13 @@
 //! - `house_rules.rs` holds what ARCHITECTURE.md says.
 //! - `end_to_end` runs the real binary and library against the sandbox. It is compiled as a test of
 //!   the package `repass`, the only one to which Cargo hands its binary.
-//! - [`simulation`] and [`sockets`] make random calls under random faults and compare every outcome
-//!   with what really happened: `cargo run --release -p repass-tests`.
+//! - [`simulation`] and [`sockets`] make random calls under random faults and behind random gateways, and
+//!   compare every outcome with what really happened: `cargo run --release -p repass-tests`.
 //! - [`killing`] kills `repass bulk` and compares what it says with what was done: `--bin kill_bulk`.
 //! - [`fuzzing`] holds what must hold for any input: `fuzz/README.md`.
 
 pub mod fuzzing;
+mod gateway;
 pub mod killing;
 pub mod simulation;
 pub mod sockets;

@@ -37,9 +37,11 @@ pub(crate) fn judge(seed: u64, providers: &[Arc<Provider>], calls: &[Call]) -> S
         for told in told(call) {
             *summary.outcomes.entry(told).or_default() += 1;
         }
-        for law in broken(call, attempts, count) {
+        let repeats = states[call.provider].repeats.get(&call.password);
+        let repeats = repeats.copied().unwrap_or(0);
+        for law in broken(call, attempts, count, repeats) {
             summary.broken.push(format!(
-                "seed {seed}: {law}: {call:?}, applied {count} times, {attempts:?}"
+                "seed {seed}: {law}: {call:?}, applied {count} times, {attempts:?}, {repeats} of them sent twice"
             ));
         }
     }
@@ -62,7 +64,8 @@ fn told(call: &Call) -> Vec<&'static str> {
     vec![outcome, resolution]
 }
 
-fn broken(call: &Call, attempts: &[Attempt], count: usize) -> Vec<&'static str> {
+// `repeats`: how many sendings are not the client's but a gateway's.
+fn broken(call: &Call, attempts: &[Attempt], count: usize, repeats: usize) -> Vec<&'static str> {
     let mut broken = Vec::new();
     let mut law = |holds: bool, text| {
         if !holds {
@@ -70,7 +73,13 @@ fn broken(call: &Call, attempts: &[Attempt], count: usize) -> Vec<&'static str> 
         }
     };
     let ambiguous = |attempt: &Attempt| attempt.seen == Seen::Ambiguous;
-    let final_word = |attempt: &Attempt| matches!(attempt.seen, Seen::Answered | Seen::Ambiguous);
+    let may_be_in_doubt = |attempt: &Attempt| matches!(attempt.seen, Seen::Ambiguous | Seen::Either);
+    let is_final = |attempt: &Attempt| {
+        matches!(
+            attempt.seen,
+            Seen::Answered | Seen::Ambiguous | Seen::Either | Seen::Declined
+        )
+    };
     let probed = call.resolution.is_some();
     law(
         call.elapsed <= call.budget + TICK,
@@ -81,24 +90,29 @@ fn broken(call: &Call, attempts: &[Attempt], count: usize) -> Vec<&'static str> 
         "without budget nothing is sent",
     );
     if !probed {
-        law(count <= 1, "never twice");
+        law(count <= 1 + repeats, "never twice");
         let before_last = attempts.len().saturating_sub(1);
         law(
-            !attempts[..before_last].iter().any(final_word),
+            !attempts[..before_last].iter().any(is_final),
             "what was answered, or may have been acted on, is not resent",
         );
     }
     match &call.outcome {
-        Outcome::Applied => law(count == 1, "applied means exactly once"),
+        Outcome::Applied => law((1..=1 + repeats).contains(&count), "applied means exactly once"),
         Outcome::Dropped => {}
         Outcome::Failed(error) if error.effect() == Effect::NotApplied => {
             law(count == 0, "not applied means never");
             law(!attempts.iter().any(ambiguous), "in doubt is not certain");
             law(resent(call, error, attempts), "what helps is sent again");
+            let declined = attempts.last().is_some_and(|last| last.seen == Seen::Declined);
+            law(
+                !declined || error.kind() != ErrorKind::UserNotFound,
+                "only the provider knows its users",
+            );
         }
         Outcome::Failed(_) => {
             law(
-                attempts.iter().any(ambiguous),
+                attempts.iter().any(may_be_in_doubt),
                 "unknown only where it is ambiguous",
             );
         }
@@ -133,6 +147,6 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
         // Without an answer of its own the call had no other token to try.
         Seen::TokenRejected => count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated,
         Seen::EncodingRefused => count(Seen::EncodingRefused) >= 2 || left < Duration::from_secs(1),
-        Seen::Answered | Seen::Ambiguous => true,
+        Seen::Answered | Seen::Ambiguous | Seen::Either | Seen::Declined => true,
     }
 }

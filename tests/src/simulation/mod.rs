@@ -1,7 +1,7 @@
 //! A deterministic campaign: random users, providers, budgets, concurrency, faults, delays and
-//! cancellations on a paused clock, over the real adapters and the real delivery loop. The network
-//! and the providers behind it are simulated at the transport's seam, `Wire`; their ledger is the
-//! judge. The same seed gives the same campaign, call by call.
+//! cancellations on a paused clock, over the real adapters and the real delivery loop. The network,
+//! its gateways and the providers behind them are simulated at the transport's seam, `Wire`; the
+//! providers' ledger is the judge. The same seed gives the same campaign, call by call.
 
 mod laws;
 mod network;

@@ -13,9 +13,10 @@ use tokio::time::sleep;
 
 use super::provider::{Attempt, Provider, Seen, Wanted};
 use super::simulated_wall_clock;
+use crate::gateway::{Written, foreign, unprocessed};
 
 /// What happens to one request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Fate {
     Fine,
     /// The connection is refused, or connecting takes too long.
@@ -34,11 +35,26 @@ enum Fate {
     /// A status that proves nothing, before or after the provider acts.
     FaultBefore(u16),
     FaultAfter(u16),
-    /// A page where JSON should be.
-    Page,
     Limited(Told),
     TokenRevoked,
-    Redirected,
+    Gateway(Gateway),
+}
+
+/// What a gateway in front of the provider does with one request.
+#[derive(Debug, Clone)]
+enum Gateway {
+    /// It answers in the provider's place, which never sees the request.
+    Blocks(Written),
+    /// It passes the request on, and answers in the provider's place afterwards.
+    Replaces(Written),
+    /// It answers, and passes the request on much later.
+    GivesUp(Written),
+    /// It says by the status that the request was not processed, which is so.
+    Declines(Written),
+    /// It passes the answer on without its end.
+    Cuts,
+    /// It sends the request twice. Either it says so, or the last answer is one of its own.
+    Repeats(Option<Written>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +80,7 @@ impl Network {
 
     fn draw(&self) -> (Fate, Duration) {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let random = &mut *random;
         let fault = [408, 500, 502, 503, 504][random.random_range(0..5)];
         let told = match random.random_range(0..30) {
             0..10 => Told::Nothing,
@@ -83,13 +100,24 @@ impl Network {
             120..140 => Fate::CutAfter,
             140..160 => Fate::FaultBefore(fault),
             160..180 => Fate::FaultAfter(fault),
-            180..190 => Fate::Page,
-            190..220 => Fate::Limited(told),
-            220..230 => Fate::TokenRevoked,
-            230..240 => Fate::Redirected,
+            180..210 => Fate::Limited(told),
+            210..220 => Fate::TokenRevoked,
+            220..320 => Fate::Gateway(self.gateway(random)),
             _ => Fate::Fine,
         };
         (fate, Duration::from_millis(random.random_range(1..60)))
+    }
+
+    fn gateway(&self, random: &mut StdRng) -> Gateway {
+        match random.random_range(0..10) {
+            0..3 => Gateway::Replaces(foreign(random, self.provider.kind)),
+            3 | 4 => Gateway::Blocks(foreign(random, self.provider.kind)),
+            5 => Gateway::GivesUp(foreign(random, self.provider.kind)),
+            6 => Gateway::Declines(unprocessed(random)),
+            7 => Gateway::Cuts,
+            8 => Gateway::Repeats(None),
+            _ => Gateway::Repeats(Some(foreign(random, self.provider.kind))),
+        }
     }
 
     fn later(&self, wanted: &Wanted, delay: Duration) {
@@ -126,22 +154,66 @@ impl Network {
             }
             Fate::FaultBefore(code) => (Ok(status(code)), Seen::Ambiguous, None),
             Fate::FaultAfter(code) => (Ok(status(code)), Seen::Ambiguous, self.provider.apply(wanted).2),
-            Fate::Page => (
-                Ok(status(200).with_body("<!DOCTYPE html>")),
-                Seen::Ambiguous,
-                None,
-            ),
             Fate::Limited(told) => {
                 let (answer, delay) = limited(told);
                 (Ok(answer), Seen::Limited(delay), None)
             }
-            Fate::Redirected => (Ok(status(307)), Seen::Answered, None),
+            Fate::Gateway(gateway) => self.through(gateway, wanted),
             _ => {
                 let (answer, seen, in_place) = self.provider.apply(wanted);
                 (Ok(answer), seen, in_place)
             }
         }
     }
+
+    fn through(&self, gateway: Gateway, wanted: &Wanted) -> (Result<Answer, Failure>, Seen, Option<bool>) {
+        match gateway {
+            // What was passed on already is applied elsewhere, later.
+            Gateway::Blocks(answer) | Gateway::GivesUp(answer) => {
+                (Ok(written(&answer)), Seen::Ambiguous, None)
+            }
+            Gateway::Replaces(answer) => {
+                let in_place = self.provider.apply(wanted).2;
+                (Ok(written(&answer)), Seen::Ambiguous, in_place)
+            }
+            Gateway::Declines(answer) => (Ok(written(&answer)), Seen::Declined, None),
+            Gateway::Cuts => {
+                let (answer, seen, in_place) = self.provider.apply(wanted);
+                if answer.body().is_empty() {
+                    return (Ok(answer), seen, in_place);
+                }
+                let half = answer.body()[..answer.body().len() / 2].to_vec();
+                (Ok(answer.with_body(half).cut()), Seen::Either, in_place)
+            }
+            Gateway::Repeats(last) => {
+                let (answer, seen, in_place) = self.provider.apply(wanted);
+                match last {
+                    Some(answer) => (Ok(written(&answer)), Seen::Ambiguous, in_place),
+                    None if answer.status().is_success() => (Ok(announced(answer)), seen, in_place),
+                    // Another sending may have been taken where this one is refused.
+                    None if seen == Seen::Answered => (Ok(announced(answer)), Seen::Ambiguous, in_place),
+                    None => (Ok(announced(answer)), Seen::Either, in_place),
+                }
+            }
+        }
+    }
+}
+
+fn announced(answer: Answer) -> Answer {
+    answer.with_header("x-envoy-attempt-count", "2")
+}
+
+fn written(written: &Written) -> Answer {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &written.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(*name, value);
+        }
+    }
+    let status = StatusCode::from_u16(written.status).unwrap_or_default();
+    Answer::new(status)
+        .with_headers(headers)
+        .with_body(written.body.clone())
 }
 
 fn limited(told: Told) -> (Answer, Option<Duration>) {
@@ -191,7 +263,7 @@ impl Wire for Network {
             let mut state = self.provider.state();
             state.revoked = state.revoked.max(token);
         }
-        match fate {
+        match &fate {
             Fate::ConnectTimeout => {
                 self.note(&wanted, Seen::Refused, None);
                 sleep(limit.min(Duration::from_secs(10))).await;
@@ -210,17 +282,26 @@ impl Wire for Network {
         }
         // There and back; a caller may go away in between.
         sleep(latency / 2).await;
-        let reaches = !matches!(fate, Fate::Refused | Fate::Limited(_) | Fate::Redirected);
+        let reaches = !matches!(
+            fate,
+            Fate::Refused
+                | Fate::Limited(_)
+                | Fate::Gateway(Gateway::Blocks(_) | Gateway::GivesUp(_) | Gateway::Declines(_))
+        );
         let (result, seen, in_place) = if reaches && token <= self.provider.state().revoked {
-            (
-                Ok(Answer::new(StatusCode::UNAUTHORIZED)
-                    .with_header("www-authenticate", "Bearer error=\"invalid_token\"")),
-                Seen::TokenRejected,
-                None,
-            )
+            (Ok(self.provider.rejects_token()), Seen::TokenRejected, None)
         } else {
-            if matches!(fate, Fate::LostThenApplied) {
-                self.later(&wanted, latency * 500);
+            match fate {
+                Fate::LostThenApplied | Fate::Gateway(Gateway::GivesUp(_)) => {
+                    self.later(&wanted, latency * 500);
+                }
+                Fate::Gateway(Gateway::Repeats(_)) => {
+                    self.provider.apply(&wanted);
+                    self.provider.repeated(&wanted);
+                    // Others may come in between.
+                    sleep(latency / 2).await;
+                }
+                _ => {}
             }
             self.answer(fate, &wanted)
         };

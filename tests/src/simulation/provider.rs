@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) ledger: Vec<(String, String)>,
     /// Every request about a password, by that password.
     pub(crate) attempts: HashMap<String, Vec<Attempt>>,
+    /// How often a gateway sent a request once more on its own, by the password.
+    pub(crate) repeats: HashMap<String, usize>,
     /// Tokens up to this one are no longer taken.
     pub(crate) revoked: u64,
 }
@@ -59,6 +61,10 @@ pub(crate) enum Seen {
     Answered,
     Refused,
     Ambiguous,
+    /// Answered, but not so well that every client must understand it.
+    Either,
+    /// A status that HTTP defines as not processed.
+    Declined,
     TokenRejected,
     EncodingRefused,
     Limited(Option<std::time::Duration>),
@@ -88,6 +94,20 @@ impl Provider {
 
     pub(crate) fn current(&self, user: &str) -> String {
         self.state().current.get(user).cloned().unwrap_or_default()
+    }
+
+    /// Counts a request that a gateway sends once more.
+    pub(crate) fn repeated(&self, wanted: &Wanted) {
+        *self.state().repeats.entry(wanted.new.clone()).or_default() += 1;
+    }
+
+    /// How it answers a token that it no longer takes.
+    pub(crate) fn rejects_token(&self) -> Answer {
+        let answer = Answer::new(StatusCode::UNAUTHORIZED);
+        match self.kind {
+            Kind::Zoom => answer.with_body(r#"{"code":124,"message":"Access token is expired."}"#),
+            Kind::Identity => answer.with_header("www-authenticate", "Bearer error=\"invalid_token\""),
+        }
     }
 
     /// Deals with a request as the provider would: changes its state, and answers.

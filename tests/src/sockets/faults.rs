@@ -1,0 +1,93 @@
+//! The sandbox's own faults.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Respond, Sandbox, When};
+
+use super::{Asked, Doubt, Ordered};
+
+/// Arms a fault for this call, or none.
+pub(super) fn order(sandbox: &Sandbox, asked: &Asked, random: &mut StdRng) -> Ordered {
+    let action = action(random);
+    if let Some((action, _)) = &action {
+        let matching = Matching {
+            provider: Some(asked.provider),
+            user: Some(asked.user.clone()),
+            ..Matching::default()
+        };
+        let fault = Fault {
+            matching,
+            action: action.clone(),
+        };
+        sandbox
+            .inject(fault)
+            .unwrap_or_else(|error| panic!("{error}: {action:?}"));
+    }
+    Ordered {
+        what: format!("{action:?}"),
+        doubt: action.map_or(Doubt::No, |(_, doubt)| doubt),
+        repeats: 0,
+        declined: false,
+    }
+}
+
+/// A fault and whether it leaves in doubt what happened; or none.
+fn action(random: &mut StdRng) -> Option<(Action, Doubt)> {
+    let when = if random.random_bool(0.5) {
+        When::BeforeApply
+    } else {
+        When::AfterApply
+    };
+    let answer = |status, body: &str| {
+        Some(Respond {
+            status,
+            headers: BTreeMap::new(),
+            body: body.to_owned(),
+            pad_to: 0,
+        })
+    };
+    let action = |respond, cut| Action {
+        when,
+        respond,
+        cut,
+        ..Action::default()
+    };
+    let cut = |at, how| action(None, Some(Cut { at, how }));
+    let how = [CutHow::Fin, CutHow::Rst, CutHow::Stall][random.random_range(0..3)];
+    Some(match random.random_range(0..14) {
+        0..4 => return None,
+        4 => (cut(CutAt::Answer, how), Doubt::Must),
+        5 => (cut(CutAt::StatusLine, how), Doubt::Must),
+        6 => (action(answer(500, ""), None), Doubt::Must),
+        7 => (action(answer(502, "<html>"), None), Doubt::Must),
+        8 => (action(answer(503, ""), None), Doubt::Must),
+        9 => (action(answer(504, ""), None), Doubt::Must),
+        10 => (action(answer(500, "%PASSWORD%"), None), Doubt::Must),
+        11 => (
+            Action {
+                respond: answer(429, ""),
+                ..Action::default()
+            },
+            Doubt::No,
+        ),
+        12 => (
+            Action {
+                respond: answer(307, ""),
+                ..Action::default()
+            },
+            Doubt::No,
+        ),
+        _ => (
+            Action {
+                respond: answer(
+                    400,
+                    "{\"succeeded\":false,\"code\":1123,\"message\":\"%PASSWORD%\"}",
+                ),
+                ..Action::default()
+            },
+            Doubt::No,
+        ),
+    })
+}
