@@ -10,10 +10,11 @@ use crate::report::{Outcome, Row, Verdict};
 use crate::{Fault, Law, Seen, Subject, Suite};
 
 /// What is judged by one call.
-const LAWS: [Law; 8] = [
+const LAWS: [Law; 9] = [
     Law::Truth,
     Law::Once,
     Law::Doubt,
+    Law::Foreign,
     Law::Budget,
     Law::Secrets,
     Law::Settled,
@@ -86,6 +87,7 @@ impl Call {
             Law::Truth => self.truth().await.into(),
             Law::Once => self.once().into(),
             Law::Doubt => self.doubt().into(),
+            Law::Foreign => self.foreign().into(),
             Law::Secrets => self.secrets().into(),
             Law::Settled => self.settled(suite).await,
             Law::Astray => self.astray(),
@@ -104,9 +106,9 @@ impl Call {
         let is_new = world.accepts(&world.password(1)).await;
         let said = Outcome::of(&self.result);
         let is_true = match said {
-            Outcome::Applied => set == 1 && is_new,
+            Outcome::Applied => (1..=self.fault.sendings()).contains(&set) && is_new,
             Outcome::NotApplied(_) => set == 0 && world.accepts(&world.current()).await,
-            Outcome::Unknown(_) | Outcome::Late => set <= 1,
+            Outcome::Unknown(_) | Outcome::Late => set <= self.fault.sendings(),
         };
         let is = if is_new { "is" } else { "is not" };
         is_true.then_some(()).ok_or_else(|| {
@@ -116,7 +118,7 @@ impl Call {
 
     fn once(&self) -> Result<(), String> {
         let set = self.times_set();
-        if set > 1 {
+        if set > self.fault.sendings() {
             return Err(format!("the password was set {set} times"));
         }
         if !self.fault.follows_a_whole_request() {
@@ -137,6 +139,13 @@ impl Call {
                 error.kind()
             )),
             _ => Ok(()),
+        }
+    }
+
+    fn foreign(&self) -> Result<(), String> {
+        match Outcome::of(&self.result) {
+            Outcome::Unknown(_) | Outcome::Late => Ok(()),
+            said => Err(format!("it says {said}, which the answer does not prove")),
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) async fn verdict(suite: &Suite, subject: &dyn Subject, fault: Fault) 
         if let Err(skip) = bench.inject(fault).await {
             return Verdict::Skipped(skip.to_string());
         }
-        match drop_one(suite, &bench, pending).await {
+        match drop_one(suite, &bench, fault, pending).await {
             Ok(was_dropped) => dropped += usize::from(was_dropped),
             Err(how) => return Verdict::Broken(how),
         }
@@ -34,7 +34,7 @@ pub(crate) async fn verdict(suite: &Suite, subject: &dyn Subject, fault: Fault) 
 }
 
 /// Whether it was dropped before it came to its end.
-async fn drop_one(suite: &Suite, bench: &Bench, pending: usize) -> Result<bool, String> {
+async fn drop_one(suite: &Suite, bench: &Bench, fault: Fault, pending: usize) -> Result<bool, String> {
     let (cx, change) = (CallContext::with_budget(suite.budget), bench.change(1));
     let before = bench.world().seen().await;
     let mut call = bench.service.change_password(&cx, &change);
@@ -44,7 +44,7 @@ async fn drop_one(suite: &Suite, bench: &Bench, pending: usize) -> Result<bool, 
     drop(call);
     let after = bench.seen_late().await;
     let set = after.set - before.set;
-    if set > 1 {
+    if set > fault.sendings() {
         return Err(format!(
             "dropped at wait {pending}, it set the password {set} times"
         ));

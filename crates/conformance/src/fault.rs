@@ -59,6 +59,51 @@ pub enum Delay {
     Reset,
 }
 
+/// A format that gateways write and no provider does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A web page.
+    Page,
+    /// XML.
+    Xml,
+    /// The error object of an API gateway, which quotes the password.
+    Object,
+    /// A problem document of somebody else.
+    Problem,
+    /// Plain text, which quotes the password.
+    Text,
+}
+
+impl Format {
+    /// Its media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Page => "text/html",
+            Self::Xml => "application/xml",
+            Self::Object => "application/json",
+            Self::Problem => "application/problem+json",
+            Self::Text => "text/plain",
+        }
+    }
+
+    /// A body in it, in which `%PASSWORD%` stands for the new password.
+    pub const fn body(self) -> &'static str {
+        match self {
+            Self::Page => {
+                "<!DOCTYPE html><html><title>Request Rejected</title><body>Your support ID is 4711.</body></html>"
+            }
+            Self::Xml => {
+                "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+            }
+            Self::Object => r#"{"message":"blocked by policy: %PASSWORD%","request_id":"0a1b2c"}"#,
+            Self::Problem => {
+                r#"{"type":"https://errors.gateway.example/blocked","title":"Blocked by policy","detail":"rule 4711"}"#
+            }
+            Self::Text => "upstream says no to %PASSWORD%",
+        }
+    }
+}
+
 /// What goes wrong, once, with the next request that changes the password. Where a delay is told,
 /// it is longer than any budget, such as an hour.
 ///
@@ -87,6 +132,18 @@ pub enum Fault {
     TokenExpired,
     /// The answer is 307, to another origin.
     Redirected,
+    /// The answer is 303, to another origin.
+    SeeOther(When),
+    /// The answer is 202: the request was accepted, which is not to say that it was carried out.
+    Accepted(When),
+    /// A gateway answers in the provider's place, in a format that is not the provider's, with this status. Under 404
+    /// before the change only: HTTP defines it as not processed.
+    Foreign(When, Format, u16),
+    /// A gateway sends the request twice on its own, and gives the second answer. It says so in
+    /// `x-envoy-attempt-count`. Without that nobody could know.
+    SentTwice,
+    /// The server wants a client certificate, and ends the TLS connection without one.
+    CertificateWanted,
     /// The answer comes in drips, but in time.
     Slow,
     /// The answer comes in drips, and not in time.
@@ -95,15 +152,16 @@ pub enum Fault {
     Oversized(When),
     /// The answer is a success with a body that cannot be read.
     Garbled(When),
-    /// The answer is a success with a web page: something else answers at this address.
-    WebPage,
     /// The provider refuses the change inside an answer whose status is a success.
     RefusedWithin,
     /// The provider refuses the change, and quotes the password.
     Echoed,
 }
 
-use Fault::{AnswerCut, Fails, Garbled, Oversized, RateLimited, RequestCut, TooSlow, Unavailable};
+use Fault::{
+    Accepted, AnswerCut, Fails, Foreign, Garbled, Oversized, RateLimited, RequestCut, SeeOther, TooSlow,
+    Unavailable,
+};
 use When::{Applied, Unseen};
 
 impl Fault {
@@ -150,6 +208,34 @@ impl Fault {
         RateLimited(Delay::Reset),
         Self::TokenExpired,
         Self::Redirected,
+        SeeOther(Unseen),
+        SeeOther(Applied),
+        Accepted(Unseen),
+        Accepted(Applied),
+        Foreign(Unseen, Format::Page, 200),
+        Foreign(Applied, Format::Page, 200),
+        Foreign(Unseen, Format::Page, 401),
+        Foreign(Applied, Format::Page, 403),
+        Foreign(Unseen, Format::Page, 404),
+        Foreign(Unseen, Format::Xml, 200),
+        Foreign(Applied, Format::Xml, 400),
+        Foreign(Unseen, Format::Xml, 403),
+        Foreign(Unseen, Format::Object, 400),
+        Foreign(Applied, Format::Object, 400),
+        Foreign(Unseen, Format::Object, 403),
+        Foreign(Unseen, Format::Object, 404),
+        Foreign(Applied, Format::Object, 409),
+        Foreign(Unseen, Format::Object, 422),
+        Foreign(Unseen, Format::Problem, 200),
+        Foreign(Applied, Format::Problem, 400),
+        Foreign(Unseen, Format::Problem, 403),
+        Foreign(Applied, Format::Problem, 409),
+        Foreign(Unseen, Format::Problem, 422),
+        Foreign(Unseen, Format::Text, 400),
+        Foreign(Applied, Format::Text, 403),
+        Foreign(Unseen, Format::Text, 409),
+        Self::SentTwice,
+        Self::CertificateWanted,
         Self::Slow,
         TooSlow(Unseen),
         TooSlow(Applied),
@@ -157,7 +243,6 @@ impl Fault {
         Oversized(Applied),
         Garbled(Unseen),
         Garbled(Applied),
-        Self::WebPage,
         Self::RefusedWithin,
         Self::Echoed,
     ];
@@ -170,11 +255,12 @@ impl Fault {
             | RateLimited(_)
             | Self::TokenExpired
             | Self::Redirected
+            | Foreign(_, _, 404)
+            | Self::CertificateWanted
             | Self::Slow
             | Self::RefusedWithin
             | Self::Echoed => false,
-            // What is closed on accept may have been written to before that is noticed; and whether a
-            // web page can come from the provider itself depends on the provider.
+            // What is closed on accept may have been written to before that is noticed.
             Self::ClosedOnAccept
             | RequestCut(..)
             | AnswerCut(..)
@@ -183,7 +269,23 @@ impl Fault {
             | TooSlow(_)
             | Oversized(_)
             | Garbled(_)
-            | Self::WebPage => true,
+            | SeeOther(_)
+            | Accepted(_)
+            | Foreign(..)
+            | Self::SentTwice => true,
+        }
+    }
+
+    /// Whether its answer proves nothing, so that the outcome is unknown on either side of the change.
+    pub const fn proves_nothing(self) -> bool {
+        self.can_leave_doubt() && matches!(self, SeeOther(_) | Accepted(_) | Foreign(..))
+    }
+
+    /// How often the provider gets a request that the service sends once.
+    pub(crate) const fn sendings(self) -> u64 {
+        match self {
+            Self::SentTwice => 2,
+            _ => 1,
         }
     }
 
@@ -191,7 +293,16 @@ impl Fault {
     pub const fn follows_a_whole_request(self) -> bool {
         matches!(
             self,
-            AnswerCut(..) | Fails(..) | Unavailable(..) | TooSlow(_) | Oversized(_) | Garbled(_)
+            AnswerCut(..)
+                | Fails(..)
+                | Unavailable(..)
+                | TooSlow(_)
+                | Oversized(_)
+                | Garbled(_)
+                | SeeOther(_)
+                | Accepted(_)
+                | Foreign(..)
+                | Self::SentTwice
         )
     }
 
@@ -235,6 +346,18 @@ impl fmt::Display for Delay {
     }
 }
 
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Page => "a web page",
+            Self::Xml => "XML",
+            Self::Object => "an API gateway's JSON",
+            Self::Problem => "a foreign problem document",
+            Self::Text => "plain text",
+        })
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -254,11 +377,15 @@ impl fmt::Display for Fault {
             RateLimited(delay) => write!(f, "429 with {delay}"),
             Self::TokenExpired => f.write_str("401, the token has expired"),
             Self::Redirected => f.write_str("307 to another origin"),
+            SeeOther(when) => write!(f, "{when}, 303 to another origin"),
+            Accepted(when) => write!(f, "{when}, 202"),
+            Foreign(when, format, status) => write!(f, "{when}, {status} with {format}"),
+            Self::SentTwice => f.write_str("sent twice by a gateway"),
+            Self::CertificateWanted => f.write_str("a client certificate is wanted"),
             Self::Slow => f.write_str("applied, answer in drips"),
             TooSlow(when) => write!(f, "{when}, answer in drips for too long"),
             Oversized(when) => write!(f, "{when}, 200 with megabytes"),
             Garbled(when) => write!(f, "{when}, 200 with invalid JSON"),
-            Self::WebPage => f.write_str("200 with a web page"),
             Self::RefusedWithin => f.write_str("200 with an error in it"),
             Self::Echoed => f.write_str("a refusal that quotes the password"),
         }

@@ -15,6 +15,9 @@ pub enum Law {
     Once,
     /// The outcome is unknown only where the fault can leave doubt.
     Doubt,
+    /// A body in a foreign format never proves a refusal, nor does a status that may follow a change that was made: the
+    /// outcome is unknown, whether or not the provider has acted. HTTP's own refusals, such as 404, are another matter.
+    Foreign,
     /// The call returned within its budget.
     Budget,
     /// No password or other secret is in an error, in what it was caused by, in the service's `Debug` or in
@@ -48,6 +51,7 @@ impl Law {
         Self::Truth,
         Self::Once,
         Self::Doubt,
+        Self::Foreign,
         Self::Budget,
         Self::Secrets,
         Self::Settled,
@@ -64,7 +68,8 @@ impl Law {
     /// Whether the law is asked about under this fault: most are under each, some are no question of faults.
     pub fn concerns(self, fault: Fault) -> bool {
         match self {
-            Self::Astray => fault == Fault::Redirected,
+            Self::Astray => matches!(fault, Fault::Redirected | Fault::SeeOther(_)),
+            Self::Foreign => fault.proves_nothing(),
             Self::Works
             | Self::Unsupported
             | Self::NoBudget
@@ -81,6 +86,7 @@ impl Law {
             Self::Truth => "truth",
             Self::Once => "once",
             Self::Doubt => "doubt",
+            Self::Foreign => "foreign",
             Self::Budget => "budget",
             Self::Secrets => "secrets",
             Self::Settled => "settled",

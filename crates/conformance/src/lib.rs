@@ -78,7 +78,7 @@ mod table;
 
 pub use check::{Suite, check};
 pub use drive::until_pending;
-pub use fault::{AnswerPart, Delay, Ending, Fault, RequestPart, When};
+pub use fault::{AnswerPart, Delay, Ending, Fault, Format, RequestPart, When};
 pub use http::{Asked, OverHttp, Told};
 pub use law::Law;
 pub use report::{Counts, Outcome, Report, Row, Verdict};

@@ -92,7 +92,7 @@ pub struct Seen {
     pub requests: Option<u64>,
     /// Whatever has come at all: connections and requests of any kind.
     pub contacts: Option<u64>,
-    /// Whatever has come to the origin that [`Fault::Redirected`] names.
+    /// Whatever has come to the origin that [`Fault::Redirected`] and [`Fault::SeeOther`] name.
     pub elsewhere: Option<u64>,
     /// Records of abandoned calls.
     pub abandoned: Option<u64>,

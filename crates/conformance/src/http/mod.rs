@@ -173,8 +173,12 @@ impl World for OneUser {
 
     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
         let within_success = self.refusal.as_ref().is_some_and(|(status, _)| *status == 200);
-        if fault == Fault::RefusedWithin && !within_success {
-            return Err(Skip::because("it does not refuse under a status of success"));
+        match fault {
+            Fault::RefusedWithin if !within_success => {
+                return Err(Skip::because("it does not refuse under a status of success"));
+            }
+            Fault::CertificateWanted => return Err(Skip::because("it is not over TLS")),
+            _ => {}
         }
         self.server.arm(fault, self.refusal.clone()).await;
         Ok(())

@@ -199,18 +199,31 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
                 state.strike.take()
             }
         };
-        let (when, instead, how) = match strike {
+        let (when, instead, how, twice) = match strike {
             Some(Strike::Request(part, ending)) => {
                 if part == RequestPart::PartOfBody {
                     asked.read_body(&mut stream, length.min(1)).await?;
                 }
                 return end(stream, ending).await;
             }
-            Some(Strike::Answer { when, instead, how }) => (when, instead, how),
-            None => (When::Applied, None, How::Whole),
+            Some(Strike::Answer {
+                when,
+                instead,
+                how,
+                twice,
+            }) => (when, instead, how, twice),
+            None => (When::Applied, None, How::Whole, false),
         };
         asked.read_body(&mut stream, length).await?;
-        let told = shared.answer(&asked, when, instead);
+        let mut told = shared.answer(&asked, when, instead);
+        if twice {
+            // The service sent one of the two.
+            let requests = shared.state().seen.requests;
+            told = shared
+                .answer(&asked, when, None)
+                .header("x-envoy-attempt-count", "2");
+            shared.state().seen.requests = requests;
+        }
         let head = told.head();
         let whole = head.clone() + &told.body;
         match how {

@@ -17,6 +17,8 @@ pub(super) enum Strike {
         /// In place of the provider's own answer.
         instead: Option<Told>,
         how: How,
+        /// The provider gets it once more, and its second answer counts.
+        twice: bool,
     },
 }
 
@@ -48,15 +50,19 @@ pub(super) fn strike(fault: Fault, elsewhere: SocketAddr, refusal: Option<(u16, 
                 Told::says(401, "{}").header("www-authenticate", challenge),
             )
         }
-        Fault::Redirected => {
-            let there = format!("http://{elsewhere}/");
-            whole(When::Unseen, Told::says(307, "").header("location", there))
+        Fault::Redirected => whole(When::Unseen, redirect(307, elsewhere)),
+        Fault::SeeOther(when) => whole(when, redirect(303, elsewhere)),
+        Fault::Accepted(when) => whole(when, Told::says(202, "{}")),
+        Fault::Foreign(when, format, status) => {
+            let mut told = Told::says(status, format.body());
+            told.headers = vec![("content-type", format.content_type().to_owned())];
+            whole(when, told)
         }
+        Fault::SentTwice => (When::Applied, None, How::Whole),
         Fault::Slow => (When::Applied, None, drips(16, 1)),
         Fault::TooSlow(when) => (when, Some(page(502)), drips(1, 60)),
         Fault::Oversized(when) => whole(when, Told::says(200, format!("{{}}{}", " ".repeat(2 << 20)))),
         Fault::Garbled(when) => whole(when, Told::says(200, "{\"ok\":tr")),
-        Fault::WebPage => whole(When::Unseen, page(200)),
         Fault::RefusedWithin => whole(When::Unseen, Told::says(200, refusal?.1)),
         Fault::Echoed => {
             // Without the provider's own format only a status that HTTP defines proves a refusal.
@@ -65,7 +71,16 @@ pub(super) fn strike(fault: Fault, elsewhere: SocketAddr, refusal: Option<(u16, 
         }
         _ => return None,
     };
-    Some(Strike::Answer { when, instead, how })
+    Some(Strike::Answer {
+        when,
+        instead,
+        how,
+        twice: fault == Fault::SentTwice,
+    })
+}
+
+fn redirect(status: u16, elsewhere: SocketAddr) -> Told {
+    Told::says(status, "").header("location", format!("http://{elsewhere}/"))
 }
 
 fn page(status: u16) -> Told {

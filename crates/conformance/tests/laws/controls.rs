@@ -9,7 +9,7 @@ use repass::{
     Attempt, Authority, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, Password,
     PasswordChange, PasswordService, Resolution,
 };
-use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Law, Report, Suite, When};
+use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Format, Law, Report, Suite, When};
 use tokio::time::sleep;
 
 use crate::bent::{Bent, Ended, ProbesTwice, bent, straight, zoom_as_it_is, zoom_bent};
@@ -86,6 +86,60 @@ async fn never_unknown_but_not_applied() {
     });
     let report = judged(&subject.await, &[Fault::None, LOST_APPLIED, LOST_UNSEEN]).await;
     assert_broken(&report, &[(Law::Truth, LOST_APPLIED)]);
+}
+
+#[tokio::test]
+async fn a_page_is_taken_for_a_refusal() {
+    // Not applied is true before the change, and is not proven; after it, it is wrong.
+    const UNSEEN: Fault = Fault::Foreign(When::Unseen, Format::Page, 403);
+    const APPLIED: Fault = Fault::Foreign(When::Applied, Format::Page, 403);
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            result.map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedAnswer => {
+                    Error::not_applied(ErrorKind::PermissionDenied, "the provider says no")
+                }
+                _ => error,
+            })
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, UNSEEN, APPLIED, LOST_APPLIED]).await;
+    assert_broken(
+        &report,
+        &[
+            (Law::Foreign, UNSEEN),
+            (Law::Truth, APPLIED),
+            (Law::Foreign, APPLIED),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_success_is_taken_for_the_provider_s() {
+    const UNSEEN: Fault = Fault::Accepted(When::Unseen);
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            match inner.change_password(&cx, &change).await {
+                Err(error) if error.kind() == ErrorKind::UnexpectedAnswer => Ok(Changed::new()),
+                result => result,
+            }
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, UNSEEN]).await;
+    assert_broken(&report, &[(Law::Truth, UNSEEN), (Law::Foreign, UNSEEN)]);
+}
+
+#[tokio::test]
+async fn the_refusal_of_a_second_sending_is_believed() {
+    let subject = zoom_bent(|inner, cx, change| {
+        Box::pin(async move {
+            let result = inner.change_password(&cx, &change).await;
+            result.map_err(|error| Error::not_applied(error.kind(), "it is the old password"))
+        })
+    });
+    let report = judged(&subject.await, &[Fault::None, Fault::SentTwice]).await;
+    assert_broken(&report, &[(Law::Truth, Fault::SentTwice)]);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub(crate) enum Strike {
     Refuse,
     /// The listener closes the next connection.
     Close,
+    /// TLS wants a client certificate.
+    WantCertificate,
     /// A request.
     Request(Action),
 }
@@ -25,6 +27,7 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
     let action = match fault {
         Fault::Refused => return Some(Strike::Refuse),
         Fault::ClosedOnAccept => return Some(Strike::Close),
+        Fault::CertificateWanted => return Some(Strike::WantCertificate),
         Fault::RequestCut(part, ending) => cut(When::Unseen, at_request(part), ending),
         Fault::AnswerCut(when, part, ending) => cut(when, at_answer(part), ending),
         Fault::Fails(when, status) => says(when, status, &[HTML], "<h1>No</h1>"),
@@ -47,6 +50,17 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
             }
         },
         Fault::Redirected => says(When::Unseen, 307, &[("location", elsewhere)], ""),
+        Fault::SeeOther(when) => says(when, 303, &[("location", elsewhere)], ""),
+        Fault::Accepted(when) => says(when, 202, &[JSON], "{}"),
+        Fault::Foreign(when, format, status) => {
+            let content_type = ("content-type", format.content_type());
+            says(when, status, &[content_type], format.body())
+        }
+        Fault::SentTwice => Action {
+            when: sandbox::When::AfterApply,
+            twice: true,
+            ..Action::default()
+        },
         Fault::Slow => Action {
             drip: Some(Drip {
                 bytes: 16,
@@ -68,12 +82,6 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
             action
         }
         Fault::Garbled(when) => says(when, 200, &[JSON], r#"{"succeeded":tr"#),
-        Fault::WebPage => says(
-            When::Unseen,
-            200,
-            &[HTML],
-            "<!DOCTYPE html><html><body>Hello</body></html>",
-        ),
         Fault::RefusedWithin => says(When::Unseen, 200, &[JSON], refusal_within(provider)?),
         Fault::Echoed => says(When::Unseen, 400, &[JSON], echo(provider)),
         _ => return None,

@@ -286,6 +286,10 @@ impl World for OneUser {
         match self.place.inject(fault, &self.user, self.nth) {
             Some(Strike::Refuse) => self.place.sandbox.refuse_connections(true).await,
             Some(Strike::Close) => self.place.sandbox.close_next_connections(1),
+            Some(Strike::WantCertificate) if self.place.sandbox.ca_pem().is_none() => {
+                return Err(Skip::because("it is not over TLS"));
+            }
+            Some(Strike::WantCertificate) => self.place.sandbox.require_client_certificates(true),
             Some(Strike::Request(_)) => {}
             None => return Err(Skip::because("the sandbox has no such fault")),
         }
@@ -294,6 +298,7 @@ impl World for OneUser {
 
     async fn heal(&self) {
         self.place.sandbox.clear_faults();
+        self.place.sandbox.require_client_certificates(false);
         self.place.sandbox.refuse_connections(false).await;
     }
 
