@@ -183,7 +183,13 @@ impl Network {
                     return (Ok(answer), seen, in_place);
                 }
                 let half = answer.body()[..answer.body().len() / 2].to_vec();
-                (Ok(answer.with_body(half).cut()), Seen::Either, in_place)
+                // A status that says all is none the worse for it.
+                let seen = if seen == Seen::EncodingRefused {
+                    seen
+                } else {
+                    Seen::Either
+                };
+                (Ok(answer.with_body(half).cut()), seen, in_place)
             }
             Gateway::Repeats(last) => {
                 let (answer, seen, in_place) = self.provider.apply(wanted);
@@ -281,7 +287,11 @@ impl Wire for Network {
             _ => {}
         }
         // There and back; a caller may go away in between.
-        sleep(latency / 2).await;
+        let between = match fate {
+            Fate::Gateway(Gateway::Repeats(_)) => latency / 4,
+            _ => Duration::ZERO,
+        };
+        sleep((latency / 2).saturating_sub(between)).await;
         let reaches = !matches!(
             fate,
             Fate::Refused
@@ -299,7 +309,7 @@ impl Wire for Network {
                     self.provider.apply(&wanted);
                     self.provider.repeated(&wanted);
                     // Others may come in between.
-                    sleep(latency / 2).await;
+                    sleep(between).await;
                 }
                 _ => {}
             }
