@@ -145,7 +145,10 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
             wait + Duration::from_millis(250) >= left
         }
         // Without an answer of its own the call had no other token to try.
-        Seen::TokenRejected => count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated,
+        Seen::TokenRejected => {
+            let has_time = left >= Duration::from_secs(1);
+            count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated || !has_time
+        }
         Seen::EncodingRefused => count(Seen::EncodingRefused) >= 2 || left < Duration::from_secs(1),
         Seen::Answered | Seen::Ambiguous | Seen::Either | Seen::Declined => true,
     }

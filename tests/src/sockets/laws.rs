@@ -67,8 +67,13 @@ fn broken(call: &Call, count: u64, requests: usize) -> Vec<&'static str> {
         Ok(_) => law((1..=most).contains(&count), "applied means exactly once"),
         Err(error) if error.effect() == Effect::NotApplied => {
             law(count == 0, "not applied means never");
+            // On a busy machine a call may never come to send.
+            let unsent = matches!(
+                error.kind(),
+                ErrorKind::BudgetExhausted | ErrorKind::Unreachable | ErrorKind::RateLimited
+            );
             law(
-                ordered.doubt != Doubt::Must || requests == 0,
+                ordered.doubt != Doubt::Must || requests == 0 || unsent,
                 "in doubt is not certain",
             );
             law(
