@@ -85,9 +85,9 @@ impl Unpacked {
     }
 }
 
-// How many bytes here are a character: of ASCII, of UTF-8, or of latin-1 between letters of ASCII.
+// How many bytes here are a character: of ASCII, controls included because a secret may have some, of UTF-8, or of latin-1 between letters of ASCII.
 fn text_at(units: &[u32], at: usize) -> Option<usize> {
-    let is_ascii = |unit: &u32| matches!(unit, 0 | 9 | 10 | 13 | 0x20..=0x7e);
+    let is_ascii = |unit: &u32| *unit < 0x80;
     match units[at] {
         unit if is_ascii(&unit) || unit > 0xff => Some(1),
         0x80..=0xff => {
