@@ -1,0 +1,311 @@
+//! One row: a call, what is answered, and the one right outcome.
+
+use std::time::Duration;
+
+use repass::{
+    Attempt, CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
+    Resolution, Services,
+};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::server::{After, Raw, Server};
+
+pub(crate) const NEW: &str = "Canary'New+Passw0rd-77";
+const OLD: &str = "Canary-Old-Passw0rd-1";
+const EMAIL: &str = "alice@example.com";
+const GUID: &str = "a11ce000-0000-4000-8000-000000000001";
+const BUDGET: Duration = Duration::from_secs(3);
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// A reset at Zoom, with a fixed token.
+    Zoom,
+    /// The same, with tokens that are granted.
+    ZoomGranted,
+    /// The same, in whichever encoding is taken.
+    ZoomAuto,
+    /// The probe that resolves an unknown reset at Zoom.
+    ZoomProbe,
+    /// A change at the portal, with both passwords and a fixed token.
+    Portal,
+    /// The same, with tokens that are granted.
+    PortalGranted,
+    /// The same, for a user named by e-mail address, who is looked up first.
+    PortalByEmail,
+    /// The probe that resolves an unknown change at the portal.
+    PortalProbe,
+}
+
+/// The right outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Applied,
+    NotApplied(ErrorKind),
+    Unknown(ErrorKind),
+    /// A probe settled it.
+    Resolved(Resolution),
+}
+
+pub(crate) struct Case {
+    name: String,
+    call: Call,
+    answers: Vec<Raw>,
+    tokens: Vec<Raw>,
+    outcome: Outcome,
+    requests: Option<usize>,
+    token_requests: Option<usize>,
+    says: Vec<&'static str>,
+    code: Option<&'static str>,
+    violation: Option<(&'static str, Option<u32>)>,
+}
+
+/// A row whose request is sent once.
+pub(crate) fn case(name: impl Into<String>, call: Call, answer: impl Into<Raw>, outcome: Outcome) -> Case {
+    Case {
+        name: name.into(),
+        call,
+        answers: vec![answer.into()],
+        tokens: vec![json(
+            200,
+            r#"{"access_token":"granted-canary-token","expires_in":3600}"#,
+        )],
+        outcome,
+        requests: Some(1),
+        token_requests: None,
+        says: vec![],
+        code: None,
+        violation: None,
+    }
+}
+
+impl Case {
+    /// And then this answer to the next request.
+    pub(crate) fn then(mut self, answer: Raw) -> Self {
+        self.answers.push(answer);
+        self
+    }
+
+    pub(crate) fn tokens(mut self, answers: impl IntoIterator<Item = Raw>) -> Self {
+        self.tokens = answers.into_iter().collect();
+        self
+    }
+
+    /// How often the provider is asked.
+    pub(crate) fn requests(mut self, count: usize) -> Self {
+        self.requests = Some(count);
+        self
+    }
+
+    pub(crate) fn token_requests(mut self, count: usize) -> Self {
+        self.token_requests = Some(count);
+        self
+    }
+
+    /// A part of the words that are shown.
+    pub(crate) fn says(mut self, part: &'static str) -> Self {
+        self.says.push(part);
+        self
+    }
+
+    /// The provider's code, as it is shown.
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The first rule that is named.
+    pub(crate) fn violates(mut self, rule: &'static str, limit: Option<u32>) -> Self {
+        self.violation = Some((rule, limit));
+        self
+    }
+
+    async fn check(self) {
+        let server = Server::start(self.answers.clone(), self.tokens.clone()).await;
+        let result = timeout(Duration::from_secs(30), call(self.call, &server))
+            .await
+            .unwrap_or_else(|_| panic!("{}: the call does not end", self.name));
+        let (outcome, error) = match result {
+            Ok(outcome) => (outcome, None),
+            Err(error) => {
+                let outcome = match error.effect() {
+                    Effect::NotApplied => Outcome::NotApplied(error.kind()),
+                    _ => Outcome::Unknown(error.kind()),
+                };
+                (outcome, Some(error))
+            }
+        };
+        let shown = error.as_ref().map(ToString::to_string).unwrap_or_default();
+        let row = format!("{} ({:?}): {shown}", self.name, self.call);
+        assert_eq!(outcome, self.outcome, "{row}");
+        if let Some(requests) = self.requests {
+            assert_eq!(server.requests(), requests, "requests, {row}");
+        }
+        if let Some(requests) = self.token_requests {
+            assert_eq!(server.token_requests(), requests, "token requests, {row}");
+        }
+        for part in &self.says {
+            assert!(shown.contains(part), "says {part:?}, {row}");
+        }
+        let detail = error.as_ref().and_then(Error::provider_detail);
+        if let Some(code) = self.code {
+            assert_eq!(
+                detail.and_then(|detail| detail.code.as_deref()),
+                Some(code),
+                "{row}"
+            );
+        }
+        if let Some(violation) = self.violation {
+            let first = error.as_ref().and_then(|error| error.violations().first());
+            let first = first.map(|first| (first.rule().code(), first.rule().limit()));
+            assert_eq!(first, Some(violation), "{row}");
+        }
+        let debug = format!("{error:?}");
+        for secret in ["Canary'New", "New+Passw0rd", "Canary-Old", "canary-token"] {
+            assert!(
+                !shown.contains(secret) && !debug.contains(secret),
+                "{secret} is shown, {row}"
+            );
+        }
+    }
+}
+
+/// Replays all rows side by side and names every one that is wrong.
+pub(crate) async fn replay(cases: Vec<Case>) {
+    assert!(!cases.is_empty(), "there are rows");
+    let mut running = JoinSet::new();
+    for case in cases {
+        running.spawn(case.check());
+    }
+    let mut wrong = 0;
+    while let Some(row) = running.join_next().await {
+        wrong += usize::from(row.is_err());
+    }
+    assert_eq!(wrong, 0, "rows are wrong; each has said so above");
+}
+
+async fn call(call: Call, server: &Server) -> Result<Outcome, Error> {
+    let services = services(call, server);
+    let cx = CallContext::with_budget(BUDGET);
+    let new = Password::new(NEW).unwrap();
+    let zoom = matches!(
+        call,
+        Call::Zoom | Call::ZoomGranted | Call::ZoomAuto | Call::ZoomProbe
+    );
+    let service = services.get(if zoom { "zoom" } else { "portal" }).unwrap();
+    let change = if zoom {
+        PasswordChange::reset(EMAIL.parse().unwrap(), new)
+    } else {
+        let user = if call == Call::PortalByEmail { EMAIL } else { GUID };
+        PasswordChange::change(user.parse().unwrap(), Password::new(OLD).unwrap(), new)
+    };
+    if matches!(call, Call::ZoomProbe | Call::PortalProbe) {
+        let attempt = Attempt::new(service.provider());
+        return service
+            .resolve(&cx, &attempt, &change)
+            .await
+            .map(Outcome::Resolved);
+    }
+    let changed: Result<Changed, Error> = service.change_password(&cx, &change).await;
+    changed.map(|_| Outcome::Applied)
+}
+
+fn services(call: Call, server: &Server) -> Services {
+    let address = server.address;
+    let secret = "{ command = [\"printf\", \"fixed-canary-token\"] }";
+    let fixed = format!("auth = {{ kind = \"bearer\", token = {secret} }}");
+    let (zoom_auth, portal_auth) = match call {
+        Call::ZoomGranted => (
+            format!(
+                "auth = {{ kind = \"server-to-server\", account_id = \"acct\", client_id = \"id\", client_secret = {secret}, \
+                 token_url = \"http://{address}/oauth/token\" }}"
+            ),
+            fixed,
+        ),
+        Call::PortalGranted => (
+            fixed,
+            format!(
+                "auth = {{ kind = \"client-credentials\", client_id = \"id\", client_secret = {secret}, scope = \"PM.User.Write\", \
+                 token_url = \"http://{address}/identity/connect/token\" }}"
+            ),
+        ),
+        _ => (fixed.clone(), fixed),
+    };
+    let body = if call == Call::ZoomAuto { "auto" } else { "json" };
+    let organization = if call == Call::PortalByEmail {
+        "organization = \"0c6a0000-0000-4000-8000-00000000000a\"\n"
+    } else {
+        ""
+    };
+    let text = format!(
+        "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"{body}\"\nbase_url = \"http://{address}/v2\"\n{zoom_auth}\n\
+         [providers.portal]\nkind = \"identity\"\n{organization}base_url = \"http://{address}/identity\"\n{portal_auth}\n"
+    );
+    Services::from_toml(&text).unwrap()
+}
+
+/// A whole answer with this head and body, after which the connection is closed.
+pub(crate) fn raw(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Raw {
+    let body = body.as_ref();
+    let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    for header in headers {
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(body);
+    Raw {
+        bytes,
+        after: After::Close,
+    }
+}
+
+/// The bytes as they are.
+pub(crate) fn bytes(bytes: impl AsRef<[u8]>) -> Raw {
+    Raw {
+        bytes: bytes.as_ref().to_vec(),
+        after: After::Close,
+    }
+}
+
+pub(crate) fn json(status: u16, body: &str) -> Raw {
+    raw(
+        &format!("{status} X"),
+        &["Content-Type: application/json; charset=utf-8"],
+        body,
+    )
+}
+
+pub(crate) fn problem(status: u16, body: &str) -> Raw {
+    raw(
+        &format!("{status} X"),
+        &["Content-Type: application/problem+json"],
+        body,
+    )
+}
+
+pub(crate) fn page(status: u16) -> Raw {
+    let body = "<!DOCTYPE html><html><title>Service unavailable</title></html>";
+    raw(&format!("{status} X"), &["Content-Type: text/html"], body)
+}
+
+pub(crate) fn xml(status: u16, body: &str) -> Raw {
+    raw(
+        &format!("{status} X"),
+        &["Content-Type: application/xml;charset=UTF-8"],
+        body,
+    )
+}
+
+pub(crate) fn empty(status: u16) -> Raw {
+    raw(&format!("{status} X"), &[], "")
+}
+
+impl Raw {
+    /// The same on a connection that stays open, and then nothing.
+    pub(crate) fn then_silence(mut self) -> Self {
+        self.after = After::Silence;
+        self
+    }
+}
