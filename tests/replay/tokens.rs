@@ -1,6 +1,6 @@
 //! Answers of token endpoints. Whatever they are, nothing was changed.
 
-use repass::ErrorKind::{Misconfigured, RateLimited, Unauthenticated, Unreachable};
+use repass::ErrorKind::{Misconfigured, RateLimited, Unauthenticated, Unreachable, UserNotFound};
 
 use crate::case::Call::{PortalGranted, ZoomGranted};
 use crate::case::Outcome::{Applied, NotApplied};
@@ -84,6 +84,25 @@ async fn errors_of_a_token_endpoint_are_named() {
         cases.push(row.tokens([body]).requests(0).says("client_secret"));
     }
     replay(cases).await;
+}
+
+/// A token that happens to stand in an answer does not change what the answer says.
+#[tokio::test(flavor = "multi_thread")]
+async fn short_token_does_not_spoil_the_answer() {
+    let done = r#"{"succeeded":true,"errors":[]}"#;
+    let token = |token: &str| json(200, &format!(r#"{{"access_token":"{token}","expires_in":3600}}"#));
+    replay(vec![
+        case("one letter", PortalGranted, json(200, done), Applied).tokens([token("t")]),
+        case("a word of the answer", PortalGranted, json(200, done), Applied).tokens([token("succeeded")]),
+        case(
+            "a code",
+            ZoomGranted,
+            json(404, r#"{"code":1001,"message":"User does not exist"}"#),
+            NotApplied(UserNotFound),
+        )
+        .tokens([token("1001")]),
+    ])
+    .await;
 }
 
 /// Two processes on one app whose grants void each other.

@@ -131,8 +131,8 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// As much of the body as arrived. A token that stands in it as it was sent is replaced; one that
-    /// is encoded is not, see [`redactors`](Self::redactors).
+    /// As much of the body as arrived, as it arrived. It may echo the token and the password: what is shown
+    /// of it goes through the [`redactors`](Self::redactors), after it was decoded.
     pub fn body(&self) -> &[u8] {
         &self.body
     }

@@ -1,7 +1,6 @@
 //! One attempt over HTTP.
 
 mod connection;
-mod echo;
 mod encoding;
 mod explain;
 mod one_shot;

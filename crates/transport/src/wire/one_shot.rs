@@ -10,7 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response};
 
 use super::route::Route;
-use super::{USER_AGENT, Wire, echo, encoding, explain};
+use super::{USER_AGENT, Wire, encoding, explain};
 use crate::{Answer, BaseUrl, Cause, Failure, Request, TrustedRoots};
 
 /// HTTP/1.1 over reqwest, with a client of its own for each request: no redirects, no cookies, no
@@ -118,12 +118,12 @@ impl Wire for OneShotWire {
                 failure
             }
         })?;
-        Ok(read(response, request.answer_limit(), authorization.as_ref()).await)
+        Ok(read(response, request.answer_limit()).await)
     }
 }
 
 // The head is here, so from now on there is an answer, whole or cut.
-async fn read(mut response: Response, limit: usize, authorization: Option<&HeaderValue>) -> Answer {
+async fn read(mut response: Response, limit: usize) -> Answer {
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = BytesMut::new();
     let mut late = false;
@@ -139,9 +139,7 @@ async fn read(mut response: Response, limit: usize, authorization: Option<&Heade
         }
     };
     let decoded = encoding::decoded(&headers, body.freeze(), complete, limit);
-    let answer = Answer::new(status)
-        .with_headers(echo::headers_without_token(headers, authorization))
-        .with_body(echo::without_token(decoded.body, authorization));
+    let answer = Answer::new(status).with_headers(headers).with_body(decoded.body);
     match (decoded.complete, late) {
         (true, _) => answer,
         (false, true) => answer.late(),

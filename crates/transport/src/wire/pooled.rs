@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connection::Connection;
 use super::pool::{Pool, idle_limit};
 use super::route::{Connector, Route};
-use super::{Wire, echo, encoding, explain};
+use super::{Wire, encoding, explain};
 use crate::fuse::{Fuse, FusedBody};
 use crate::{Answer, BaseUrl, Cause, Failure, Observed, Request, TrustedRoots};
 
@@ -190,9 +190,8 @@ impl Wire for HttpWire {
             }
             Err(_) => return Err(explain::out_of_time(host, unsent())),
         };
-        let authorization = authorization.as_ref();
         let limit = idle_limit(response.status(), response.headers());
-        let answer = read(&mut connection, response, request, authorization, deadline).await;
+        let answer = read(&mut connection, response, request, deadline).await;
         // A provider can refuse, and echo, under a status of success.
         if request.read(&answer) == Observed::Done && answer.is_complete() && !connection.is_over() {
             ready.pool.put(connection, limit);
@@ -206,13 +205,11 @@ async fn read(
     connection: &mut Connection,
     response: Response<Incoming>,
     request: &Request,
-    authorization: Option<&HeaderValue>,
     deadline: Instant,
 ) -> Answer {
     let (head, mut body) = response.into_parts();
     if body.is_end_stream() {
-        let headers = echo::headers_without_token(head.headers, authorization);
-        return Answer::new(head.status).with_headers(headers);
+        return Answer::new(head.status).with_headers(head.headers);
     }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
@@ -247,10 +244,9 @@ async fn read(
     };
     let bytes = if more.is_empty() { first } else { more.freeze() };
     let decoded = encoding::decoded(&head.headers, bytes, complete, request.answer_limit());
-    let headers = echo::headers_without_token(head.headers, authorization);
     let answer = Answer::new(head.status)
-        .with_headers(headers)
-        .with_body(echo::without_token(decoded.body, authorization));
+        .with_headers(head.headers)
+        .with_body(decoded.body);
     match (decoded.complete, late) {
         (true, _) => answer,
         (false, true) => answer.late(),
