@@ -131,7 +131,7 @@ impl Case {
             Err(error) => {
                 let outcome = match error.effect() {
                     Effect::NotApplied => Outcome::NotApplied(error.kind()),
-                    _ => Outcome::Unknown(error.kind()),
+                    Effect::Unknown => Outcome::Unknown(error.kind()),
                 };
                 (outcome, Some(error))
             }

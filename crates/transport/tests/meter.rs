@@ -73,6 +73,10 @@ fn each_sending_is_timed_and_each_rate_limit_counted() {
         // The limit lasts longer than the budget, so this one is not sent.
         assert!(transport.deliver(&request()).await.is_err());
     });
+    let (closed_until, heard): (Vec<_>, Vec<_>) = heard
+        .into_iter()
+        .partition(|it| it.starts_with("repass_provider_rate_limit_closed_until_seconds{provider=zoom} "));
+    assert_eq!(closed_until.len(), 1, "an instant, which is another in each run");
     assert_eq!(
         heard,
         [
