@@ -70,6 +70,11 @@ async fn refusal_in_a_foreign_format_proves_nothing() {
             (403, r#"{"errors":[{"code":1020,"message":"Access denied"}]}"#),
             (403, r#"{"code":7,"message":"permission denied","details":[]}"#),
             (400, r#"{"message":"Bad Request"}"#),
+            (400, r#"{"errors":{"message":"Bad Request","code":400}}"#),
+            (
+                409,
+                r#"{"error":{"code":"UnsupportedApiVersion","message":"no"}}"#,
+            ),
             (400, r#"{"code":3,"message":"invalid argument","details":[]}"#),
             (400, r#"{"code":400,"message":"Bad Request"}"#),
             (400, r#"{"error":{"code":"BadRequest","message":"no"}}"#),

@@ -207,6 +207,11 @@ async fn body_that_contradicts_itself_is_unknown() {
         r#"{"succeeded":true,"errors":[{"code":"PasswordMismatch","description":"Incorrect password."}]}"#,
         r#"{"succeeded":true,"result":{"errors":[{"code":"X"}]}}"#,
         r#"{"succeeded":"true"}"#,
+        r#"{"succeeded":true,"errors":"Incorrect password."}"#,
+        r#"{"succeeded":true,"error":{"code":"X","message":"no"}}"#,
+        r#"{"succeeded":true,"errorMessage":"Mail could not be sent"}"#,
+        r#"{"succeeded":true,"success":false}"#,
+        r#"{"succeeded":true,"errorCode":1009}"#,
         r#"{"succeeded":true}{"succeeded":false}"#,
     ] {
         cases.push(case(body, Portal, json(200, body), UNKNOWN));
@@ -217,6 +222,9 @@ async fn body_that_contradicts_itself_is_unknown() {
         json(400, r#"{"succeeded":true,"errors":[]}"#),
         UNKNOWN,
     ));
+    for body in [r#"{"code":0,"errors":[{"field":"password","message":"no"}]}"#] {
+        cases.push(case(body, Zoom, json(200, body), UNKNOWN));
+    }
     for body in [r#"{"code":1126,"code":0}"#, r#"{"code":0,"errorCode":1126}"#] {
         cases.push(case(body, Zoom, json(400, body), UNKNOWN));
         cases.push(case(body, Zoom, json(200, body), UNKNOWN));

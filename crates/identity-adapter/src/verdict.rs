@@ -104,6 +104,20 @@ enum Said {
     Both,
 }
 
+// What contradicts a success that stands beside it.
+const ERRORS: [&str; 4] = ["errors", "error", "errorMessage", "errorCode"];
+
+fn says_something(part: &Json) -> bool {
+    match part {
+        Json::Null | Json::Bool(false) => false,
+        Json::Bool(true) => true,
+        Json::Number(number) => number.as_i64() != Some(0),
+        Json::Text(text) => !text.is_empty(),
+        Json::List(items) => !items.is_empty(),
+        Json::Object(members) => !members.is_empty(),
+    }
+}
+
 fn said(body: &Json) -> Option<Said> {
     let results: Vec<&Json> = body.all("result").chain([body]).collect();
     let said: Vec<Option<bool>> = results
@@ -111,10 +125,14 @@ fn said(body: &Json) -> Option<Said> {
         .flat_map(|result| result.all("succeeded"))
         .map(Json::as_bool)
         .collect();
-    let lists_errors = results
-        .iter()
-        .flat_map(|result| result.all("errors"))
-        .any(|errors| !errors.items().is_empty() || !errors.members().is_empty());
+    let names_error = |result: &&Json| {
+        let mut parts = ERRORS.iter().flat_map(|name| result.all(name));
+        parts.any(says_something)
+            || result
+                .all("success")
+                .any(|success| success.as_bool() == Some(false))
+    };
+    let lists_errors = results.iter().any(names_error);
     let all = |succeeded| said.iter().all(|said| *said == succeeded);
     if all(None) {
         None
@@ -154,7 +172,7 @@ fn by_shape(body: &Json, answer: &Answer, by_status: Verdict, scrubber: &Scrubbe
     // Errors by field, or by code: a validation problem, its older form, or the bare dictionary (framework).
     let by_field = body.get("errors").or_else(|| body.get("modelState"));
     let by_field = by_field.or_else(|| is_keyed_by_code(body).then_some(body));
-    if let Some(fields) = by_field.filter(|errors| !errors.members().is_empty()) {
+    if let Some(fields) = by_field.filter(|errors| has_messages_by_name(errors)) {
         let verdict = by_fields(fields.members(), scrubber);
         if bad_request {
             return verdict;
@@ -200,7 +218,7 @@ fn error_object(body: &Json, error: &Json, answer: &Answer, by_status: Verdict) 
     let of_legacy_portal = body.get("__abp").and_then(Json::as_bool) == Some(true)
         && body.get("success").and_then(Json::as_bool) == Some(false);
     let verdict = match code.as_deref() {
-        Some("UnsupportedApiVersion") if status.is_client_error() => Verdict::refused(
+        Some("UnsupportedApiVersion") if matches!(status.as_u16(), 400 | 404 | 405) => Verdict::refused(
             ErrorKind::Misconfigured,
         )
         .advise("this address does not serve the identity API; a standalone server has it under /identity"),
@@ -253,6 +271,15 @@ fn is_of_a_neighbour(body: &Json) -> bool {
 fn is_list_of_errors(body: &Json) -> bool {
     let codes: Option<Vec<&str>> = body.items().iter().map(|error| error.text("code")).collect();
     codes.is_some_and(|codes| codes.into_iter().any(is_framework_code))
+}
+
+// The framework lists the messages of each field, be it one.
+fn has_messages_by_name(errors: &Json) -> bool {
+    let members = errors.members();
+    !members.is_empty()
+        && members
+            .iter()
+            .all(|(_, messages)| matches!(messages, Json::List(_)))
 }
 
 fn is_keyed_by_code(body: &Json) -> bool {

@@ -135,7 +135,9 @@ pub(crate) fn changing(answer: &Answer, scrubber: &Scrubber<'_>, own_row: Rows) 
     let verdict = read(answer, scrubber, own_row);
     // The contract is 204. A 200 must say that it is a success: a gateway's own page of JSON would look
     // the same. Nothing else can be said under it, because a code is documented for failures' statuses.
-    let said = answer.status() == StatusCode::NO_CONTENT || verdict.code.as_deref() == Some("0");
+    let says_success =
+        |answer: &Answer| ZoomError::read(answer).is_ok_and(|said| said.code == 0 && said.fields.is_empty());
+    let said = answer.status() == StatusCode::NO_CONTENT || says_success(answer);
     if answer.status().is_success() && !(verdict.observed == Observed::Done && said) {
         let proven_nothing = match verdict.observed {
             Observed::SuccessCut | Observed::Faulted => return verdict,
