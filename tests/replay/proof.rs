@@ -222,9 +222,8 @@ async fn body_that_contradicts_itself_is_unknown() {
         json(400, r#"{"succeeded":true,"errors":[]}"#),
         UNKNOWN,
     ));
-    for body in [r#"{"code":0,"errors":[{"field":"password","message":"no"}]}"#] {
-        cases.push(case(body, Zoom, json(200, body), UNKNOWN));
-    }
+    let beside_errors = r#"{"code":0,"errors":[{"field":"password","message":"no"}]}"#;
+    cases.push(case(beside_errors, Zoom, json(200, beside_errors), UNKNOWN));
     for body in [r#"{"code":1126,"code":0}"#, r#"{"code":0,"errorCode":1126}"#] {
         cases.push(case(body, Zoom, json(400, body), UNKNOWN));
         cases.push(case(body, Zoom, json(200, body), UNKNOWN));
