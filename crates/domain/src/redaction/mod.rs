@@ -8,6 +8,7 @@
 mod entities;
 mod escape;
 mod fold;
+mod fragments;
 mod packing;
 mod view;
 
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use escape::Escape;
 use fold::Folded;
+pub(crate) use fragments::{Fragments, is_clean};
 use packing::{Packing, Unpacked};
 use view::{Span, View};
 
@@ -54,6 +56,7 @@ pub struct Redactor {
     unseen: Vec<Whole>,
     shortest: Option<usize>,
     is_wide: bool,
+    fragments: Fragments,
 }
 
 /// What is replaced only where all of it stands.
@@ -194,6 +197,11 @@ impl Redactor {
         }
     }
 
+    /// For a quick look before the long one.
+    pub(crate) fn fragments(&self) -> &Fragments {
+        &self.fragments
+    }
+
     fn is_empty(&self) -> bool {
         self.stretches.is_empty() && self.wholes.is_empty() && self.unseen.is_empty()
     }
@@ -213,6 +221,7 @@ impl Redactor {
         if text.is_empty() {
             return;
         }
+        self.fragments.add(text);
         self.is_wide |= text.chars().any(|c| u32::from(c) > 0xff);
         let owner = self.marks.iter().position(|known| *known == mark);
         let owner = owner.unwrap_or_else(|| {
@@ -422,7 +431,7 @@ impl<'a> Search<'a> {
         }
         if *packings < PACKINGS {
             for packing in Packing::ALL {
-                packing.undo(view, least, &mut self.unpacked);
+                self.unpacked.add(packing, view, least);
                 let (text, utf16) = (self.unpacked.text.take(), self.unpacked.utf16.take());
                 self.admit(Step {
                     view: text,

@@ -1,7 +1,9 @@
 //! Ways to write bytes as text.
 
+use std::ops::Range;
+
 use super::escape::utf8;
-use super::view::{GAP, Span, View};
+use super::view::{GAP, View};
 
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
@@ -24,14 +26,26 @@ impl Packing {
         Self::Decimal,
     ];
 
-    /// Adds to `undone` what each stretch of at least `least` bytes holds.
-    pub(super) fn undo(self, view: &View, least: usize, undone: &mut Unpacked) {
+    /// Gives `bytes` what each stretch of at least `least` bytes holds.
+    pub(super) fn undo(self, units: &[u32], least: usize, bytes: &mut impl Bytes) {
         match self {
-            Self::Base64(skip) => base64(view, skip, least, undone),
-            Self::Hex(skip) => hex(view, skip, least, undone),
-            Self::Decimal => decimal(view, least, undone),
+            Self::Base64(skip) => base64(units, skip, least, bytes),
+            Self::Hex(skip) => hex(units, skip, least, bytes),
+            Self::Decimal => decimal(units, least, bytes),
         }
     }
+}
+
+/// Takes what was packed, one stretch after the other.
+pub(super) trait Bytes {
+    /// A byte, or a UTF-16 unit, and the units of the text that it was written with.
+    fn push(&mut self, unit: u32, written: Range<usize>);
+
+    /// This unit of the text belongs to the byte before it.
+    fn extend_over(&mut self, _at: usize) {}
+
+    /// The stretch is over.
+    fn end(&mut self);
 }
 
 /// What was packed, with gaps between the stretches.
@@ -48,8 +62,17 @@ pub(super) struct Unpacked {
 }
 
 impl Unpacked {
-    fn push(&mut self, unit: u32, span: Span) {
-        self.stretch.push_code(unit, span);
+    /// Adds what `packing` hides in this view, stretches of at least `least` bytes.
+    pub(super) fn add(&mut self, packing: Packing, view: &View, least: usize) {
+        packing.undo(
+            view.units(),
+            least,
+            &mut Spanned {
+                view,
+                least,
+                unpacked: self,
+            },
+        );
     }
 
     /// Ends a stretch. Most of them are words and numbers that were packed by nobody: only what can be
@@ -99,10 +122,30 @@ fn text_at(units: &[u32], at: usize) -> Option<usize> {
     }
 }
 
-fn base64(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
-    let units = view.units();
+/// Keeps for each byte where in the view it stands.
+struct Spanned<'a> {
+    view: &'a View,
+    least: usize,
+    unpacked: &'a mut Unpacked,
+}
+
+impl Bytes for Spanned<'_> {
+    fn push(&mut self, unit: u32, written: Range<usize>) {
+        self.unpacked.stretch.push_code(unit, self.view.span(written));
+    }
+
+    fn extend_over(&mut self, at: usize) {
+        self.unpacked.stretch.extend_to(self.view.span(at..at + 1).1);
+    }
+
+    fn end(&mut self) {
+        self.unpacked.end(self.least);
+    }
+}
+
+fn base64(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
     let is_line_end = |unit: u32| unit == 10 || unit == 13;
-    let mut stretch = Vec::new();
+    let mut stretch = Vec::with_capacity(units.len());
     let mut at = 0;
     while at < units.len() {
         if sextet(units[at]).is_none() {
@@ -125,13 +168,13 @@ fn base64(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
             let (first, second) = (held[bit / 6], held[bit / 6 + 1]);
             let pair =
                 sextet(units[first]).unwrap_or_default() << 6 | sextet(units[second]).unwrap_or_default();
-            undone.push(pair >> (4 - bit % 6) & 0xff, view.span(first..second + 1));
+            bytes.push(pair >> (4 - bit % 6) & 0xff, first..second + 1);
         }
         while at < units.len() && units[at] == u32::from(b'=') {
-            undone.stretch.extend_to(view.span(at..at + 1).1);
+            bytes.extend_over(at);
             at += 1;
         }
-        undone.end(least);
+        bytes.end();
     }
 }
 
@@ -146,8 +189,7 @@ fn sextet(unit: u32) -> Option<u32> {
     })
 }
 
-fn hex(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
-    let units = view.units();
+fn hex(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
     let digit = |at: usize| {
         let unit = u8::try_from(*units.get(at)?).ok()?;
         char::from(unit).to_digit(16)
@@ -156,7 +198,7 @@ fn hex(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
         let unit = units.get(at).and_then(|unit| u8::try_from(*unit).ok());
         unit.is_some_and(|unit| these.contains(&unit))
     };
-    let mut pairs = Vec::new();
+    let mut pairs = Vec::with_capacity(units.len() / 2);
     let mut at = 0;
     while at < units.len() {
         if digit(at).is_none() {
@@ -183,15 +225,14 @@ fn hex(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
         if pairs.len() >= least {
             for pair in &pairs {
                 let value = digit(*pair).unwrap_or_default() << 4 | digit(pair + 1).unwrap_or_default();
-                undone.push(value, view.span(*pair..pair + 2));
+                bytes.push(value, *pair..pair + 2);
             }
-            undone.end(least);
+            bytes.end();
         }
     }
 }
 
-fn decimal(view: &View, least: usize, undone: &mut Unpacked) {
-    let units = view.units();
+fn decimal(units: &[u32], least: usize, bytes: &mut impl Bytes) {
     let ascii = |at: usize| units.get(at).and_then(|unit| u8::try_from(*unit).ok());
     let mut numbers: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;
@@ -229,9 +270,9 @@ fn decimal(view: &View, least: usize, undone: &mut Unpacked) {
                 } else {
                     value
                 };
-                undone.push(value, view.span(*from..*end));
+                bytes.push(value, *from..*end);
             }
-            undone.end(least);
+            bytes.end();
         }
         at += 1;
     }

@@ -402,3 +402,89 @@ fn sanitize_is_one_line_and_cut() {
     assert_eq!(shown.chars().count(), Redactor::MAX_CHARS + 1);
     assert!(shown.starts_with("[31mx") && shown.ends_with('…'), "{shown}");
 }
+
+// What gateways name their exchanges by.
+const IDS: [&str; 5] = [
+    "WEB_0f3a4b5c6d7e8f901234567890abcdef",
+    "1f3a4b5c-6d7e-4f90-8234-567890abcdef",
+    "v=2.0;clid=us04;rid=WEB_5d1e2f3a4b5c",
+    "0HN4B2L8Q7R5T:00000003",
+    "Zx9_Qm-27.kd",
+];
+
+fn is_seen_clean(text: &str, secret: &str) -> bool {
+    let mut fragments = Fragments::default();
+    fragments.add_secret(&SecretString::from(secret));
+    is_clean(text, &[&fragments])
+}
+
+#[test]
+fn ordinary_tracking_ids_need_no_redactor() {
+    for id in IDS {
+        assert!(is_seen_clean(id, "Tr0ub4dor&3-xyzzy"), "{id}");
+    }
+}
+
+#[test]
+fn a_text_that_hides_a_secret_is_never_taken_for_clean() {
+    for secret in [
+        PLAIN,
+        MARKS,
+        WIDE,
+        GREEK,
+        "ab12cd",
+        "p%41ss%77ord9",
+        "a_x0041_bcdef",
+        "&lt;&gt;quoted",
+    ] {
+        let bytes = secret.as_bytes();
+        let mut forms = vec![
+            secret.to_owned(),
+            secret.to_uppercase(),
+            hex(bytes),
+            hex(bytes).to_uppercase(),
+            joined(bytes.iter().map(|byte| format!("{byte:02x}")), "-"),
+            hex(&utf16(secret)),
+            Base64::encode_string(bytes),
+            Base64Url::encode_string(bytes),
+            Base64::encode_string(&utf16(secret)),
+            Base64::encode_string(hex(bytes).as_bytes()),
+            Base64::encode_string(Base64::encode_string(bytes).as_bytes()),
+            Base64::encode_string(escaped(secret, true).as_bytes()),
+            utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+            joined(secret.chars().map(String::from), "-"),
+        ];
+        let from = secret
+            .char_indices()
+            .nth(secret.chars().count() - Redactor::MIN_PART);
+        forms.push(Base64::encode_string(&bytes[from.unwrap().0..]));
+        for form in forms {
+            for before in ["", "a", "id-", "WEB_", "0f3"] {
+                let text = format!("{before}{form}");
+                let is_redacted = of(secret).redact(&text) != text;
+                assert!(!(is_redacted && is_seen_clean(&text, secret)), "{secret}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_seen_as_clean_would_have_been_left_as_it_is() {
+    // Every id with every stretch of a secret in every place.
+    for id in IDS {
+        let secret = &PLAIN;
+        for (from, to) in (0..secret.len()).flat_map(|from| (from..=secret.len()).map(move |to| (from, to))) {
+            for at in 0..=id.len() {
+                let text = format!("{}{}{}", &id[..at], &secret[from..to], &id[at..]);
+                if is_seen_clean(&text, secret) {
+                    assert_eq!(of_plain().redact(&text), text);
+                }
+            }
+        }
+    }
+}
+
+fn of_plain() -> &'static Redactor {
+    static REDACTOR: std::sync::OnceLock<Redactor> = std::sync::OnceLock::new();
+    REDACTOR.get_or_init(|| of(PLAIN))
+}
