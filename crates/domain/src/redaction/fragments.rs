@@ -100,7 +100,9 @@ pub(crate) fn is_clean(text: &str, sets: &[&Fragments]) -> bool {
         *unit = u32::from(*byte);
     }
     let mut look = Look::new(sets);
-    bytes.iter().for_each(|byte| look.at(*byte));
+    for byte in bytes {
+        look.at(*byte);
+    }
     look.end();
     for packing in Packing::ALL {
         packing.undo(units, Redactor::MIN_PART, &mut look);
