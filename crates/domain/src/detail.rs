@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::redaction::{Fragments, is_clean};
+use crate::redaction::TextFragments;
 use crate::{Authority, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, scrubbed and cut to length.
@@ -122,32 +122,33 @@ impl<'a> Scrubber<'a> {
     /// went with the request.
     pub fn scrub_with<'r>(&'r self, text: &str, more: impl IntoIterator<Item = &'r Redactor>) -> String {
         let more: Vec<&Redactor> = more.into_iter().collect();
-        if let Some(fragments) = self.fragments() {
-            let sets = more.iter().map(|redactor| redactor.fragments());
-            let sets: Vec<&Fragments> = std::iter::once(&fragments).chain(sets).collect();
-            if is_clean(text, &sets) {
-                return text.to_owned();
-            }
+        if self.is_clean(text, &more) {
+            return text.to_owned();
         }
         let redactors: Vec<&Redactor> = std::iter::once(self.redactor()).chain(more).collect();
         Redactor::sanitize_all(&redactors, text)
     }
 
-    // A redactor costs more than all else of a change that is made; the id of its exchange needs none.
-    fn fragments(&self) -> Option<Fragments> {
-        let mut fragments = Fragments::default();
-        match self.call {
-            Call::Nothing => {}
+    // Whether no redactor would change this text. `false` says nothing.
+    fn is_clean(&self, text: &str, more: &[&Redactor]) -> bool {
+        let Some(fragments) = TextFragments::of(text) else {
+            return false;
+        };
+        let without_call = match self.call {
+            Call::Nothing => true,
+            Call::Profile(_) => false,
             Call::Change(change) => {
-                fragments.add_secret(change.new_password());
-                if let Authority::CurrentPassword(current) = change.authority() {
-                    fragments.add_secret(current);
-                }
-                fragments.add(change.user().expose());
+                let current = match change.authority() {
+                    Authority::CurrentPassword(current) => Some(current),
+                    Authority::Administrator => None,
+                };
+                fragments.are_absent_from_secret(change.new_password())
+                    && current.is_none_or(|current| fragments.are_absent_from_secret(current))
+                    && fragments.are_absent_from_text(change.user().expose())
             }
-            Call::Profile(_) => return None,
-        }
-        Some(fragments)
+        };
+        let mut others = more.iter().map(|redactor| redactor.fragments());
+        without_call && others.all(|secrets| fragments.are_absent_from(secrets))
     }
 
     /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that

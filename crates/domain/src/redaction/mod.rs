@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use escape::Escape;
 use fold::Folded;
-pub(crate) use fragments::{Fragments, is_clean};
+pub(crate) use fragments::{SecretFragments, TextFragments};
 use packing::{Packing, Unpacked};
 use view::{Span, View};
 
@@ -56,7 +56,7 @@ pub struct Redactor {
     unseen: Vec<Whole>,
     shortest: Option<usize>,
     is_wide: bool,
-    fragments: Fragments,
+    fragments: SecretFragments,
 }
 
 /// What is replaced only where all of it stands.
@@ -198,7 +198,7 @@ impl Redactor {
     }
 
     /// For a quick look before the long one.
-    pub(crate) fn fragments(&self) -> &Fragments {
+    pub(crate) fn fragments(&self) -> &SecretFragments {
         &self.fragments
     }
 
@@ -431,7 +431,7 @@ impl<'a> Search<'a> {
         }
         if *packings < PACKINGS {
             for packing in Packing::ALL {
-                self.unpacked.add(packing, view, least);
+                packing.undo(view, least, &mut self.unpacked);
                 let (text, utf16) = (self.unpacked.text.take(), self.unpacked.utf16.take());
                 self.admit(Step {
                     view: text,

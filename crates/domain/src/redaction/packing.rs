@@ -1,9 +1,7 @@
 //! Ways to write bytes as text.
 
-use std::ops::Range;
-
 use super::escape::utf8;
-use super::view::{GAP, View};
+use super::view::{GAP, Span, View};
 
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
@@ -26,26 +24,14 @@ impl Packing {
         Self::Decimal,
     ];
 
-    /// Gives `bytes` what each stretch of at least `least` bytes holds.
-    pub(super) fn undo(self, units: &[u32], least: usize, bytes: &mut impl Bytes) {
+    /// Adds to `undone` what each stretch of at least `least` bytes holds.
+    pub(super) fn undo(self, view: &View, least: usize, undone: &mut Unpacked) {
         match self {
-            Self::Base64(skip) => base64(units, skip, least, bytes),
-            Self::Hex(skip) => hex(units, skip, least, bytes),
-            Self::Decimal => decimal(units, least, bytes),
+            Self::Base64(skip) => base64(view, skip, least, undone),
+            Self::Hex(skip) => hex(view, skip, least, undone),
+            Self::Decimal => decimal(view, least, undone),
         }
     }
-}
-
-/// Takes what was packed, one stretch after the other.
-pub(super) trait Bytes {
-    /// A byte, or a UTF-16 unit, and the units of the text that it was written with.
-    fn push(&mut self, unit: u32, written: Range<usize>);
-
-    /// This unit of the text belongs to the byte before it.
-    fn extend_over(&mut self, _at: usize) {}
-
-    /// The stretch is over.
-    fn end(&mut self);
 }
 
 /// What was packed, with gaps between the stretches.
@@ -62,17 +48,8 @@ pub(super) struct Unpacked {
 }
 
 impl Unpacked {
-    /// Adds what `packing` hides in this view, stretches of at least `least` bytes.
-    pub(super) fn add(&mut self, packing: Packing, view: &View, least: usize) {
-        packing.undo(
-            view.units(),
-            least,
-            &mut Spanned {
-                view,
-                least,
-                unpacked: self,
-            },
-        );
+    fn push(&mut self, unit: u32, span: Span) {
+        self.stretch.push_code(unit, span);
     }
 
     /// Ends a stretch. Most of them are words and numbers that were packed by nobody: only what can be
@@ -122,30 +99,10 @@ fn text_at(units: &[u32], at: usize) -> Option<usize> {
     }
 }
 
-/// Keeps for each byte where in the view it stands.
-struct Spanned<'a> {
-    view: &'a View,
-    least: usize,
-    unpacked: &'a mut Unpacked,
-}
-
-impl Bytes for Spanned<'_> {
-    fn push(&mut self, unit: u32, written: Range<usize>) {
-        self.unpacked.stretch.push_code(unit, self.view.span(written));
-    }
-
-    fn extend_over(&mut self, at: usize) {
-        self.unpacked.stretch.extend_to(self.view.span(at..at + 1).1);
-    }
-
-    fn end(&mut self) {
-        self.unpacked.end(self.least);
-    }
-}
-
-fn base64(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
+fn base64(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
+    let units = view.units();
     let is_line_end = |unit: u32| unit == 10 || unit == 13;
-    let mut stretch = Vec::with_capacity(units.len());
+    let mut stretch = Vec::new();
     let mut at = 0;
     while at < units.len() {
         if sextet(units[at]).is_none() {
@@ -168,13 +125,13 @@ fn base64(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
             let (first, second) = (held[bit / 6], held[bit / 6 + 1]);
             let pair =
                 sextet(units[first]).unwrap_or_default() << 6 | sextet(units[second]).unwrap_or_default();
-            bytes.push(pair >> (4 - bit % 6) & 0xff, first..second + 1);
+            undone.push(pair >> (4 - bit % 6) & 0xff, view.span(first..second + 1));
         }
         while at < units.len() && units[at] == u32::from(b'=') {
-            bytes.extend_over(at);
+            undone.stretch.extend_to(view.span(at..at + 1).1);
             at += 1;
         }
-        bytes.end();
+        undone.end(least);
     }
 }
 
@@ -189,7 +146,8 @@ fn sextet(unit: u32) -> Option<u32> {
     })
 }
 
-fn hex(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
+fn hex(view: &View, skip: usize, least: usize, undone: &mut Unpacked) {
+    let units = view.units();
     let digit = |at: usize| {
         let unit = u8::try_from(*units.get(at)?).ok()?;
         char::from(unit).to_digit(16)
@@ -198,7 +156,7 @@ fn hex(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
         let unit = units.get(at).and_then(|unit| u8::try_from(*unit).ok());
         unit.is_some_and(|unit| these.contains(&unit))
     };
-    let mut pairs = Vec::with_capacity(units.len() / 2);
+    let mut pairs = Vec::new();
     let mut at = 0;
     while at < units.len() {
         if digit(at).is_none() {
@@ -225,14 +183,15 @@ fn hex(units: &[u32], skip: usize, least: usize, bytes: &mut impl Bytes) {
         if pairs.len() >= least {
             for pair in &pairs {
                 let value = digit(*pair).unwrap_or_default() << 4 | digit(pair + 1).unwrap_or_default();
-                bytes.push(value, *pair..pair + 2);
+                undone.push(value, view.span(*pair..pair + 2));
             }
-            bytes.end();
+            undone.end(least);
         }
     }
 }
 
-fn decimal(units: &[u32], least: usize, bytes: &mut impl Bytes) {
+fn decimal(view: &View, least: usize, undone: &mut Unpacked) {
+    let units = view.units();
     let ascii = |at: usize| units.get(at).and_then(|unit| u8::try_from(*unit).ok());
     let mut numbers: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;
@@ -270,9 +229,9 @@ fn decimal(units: &[u32], least: usize, bytes: &mut impl Bytes) {
                 } else {
                     value
                 };
-                bytes.push(value, *from..*end);
+                undone.push(value, view.span(*from..*end));
             }
-            bytes.end();
+            undone.end(least);
         }
         at += 1;
     }
