@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rows=${1:-100000}
 paced=${2:-5000}
-cargo build --quiet --release -p repass --bin repass --example load_wiped
+cargo build --quiet --release -p repass-cli --bin repass --example load_wiped
 repass=$PWD/target/release/repass
 load=$PWD/target/release/examples/load_wiped
 missed=0

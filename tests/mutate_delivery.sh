@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$copy/target}
 survivors=0
 rows=("$@")
 
-campaign() { (cd "$copy" && cargo run --quiet -p repass-tests -- --seeds 10 --sockets 200); }
+campaign() { (cd "$copy" && cargo run --quiet -p xtask -- simulate --seeds 10 --sockets 200); }
 
 campaign >"$copy/log" 2>&1 || { cat "$copy/log"; echo "the campaign fails without a mutation"; exit 2; }
 

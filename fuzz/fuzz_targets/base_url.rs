@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::base_url`, guided by coverage.
+//! `repass_testkit::fuzzing::base_url`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::base_url::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::base_url::target(data));

@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::breach`, guided by coverage.
+//! `repass_testkit::fuzzing::breach`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::breach::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::breach::target(data));

@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::json`, guided by coverage.
+//! `repass_testkit::fuzzing::json`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::json::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::json::target(data));

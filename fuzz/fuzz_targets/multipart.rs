@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::multipart`, guided by coverage.
+//! `repass_testkit::fuzzing::multipart`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::multipart::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::multipart::target(data));

@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::path`, guided by coverage.
+//! `repass_testkit::fuzzing::path`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::path::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::path::target(data));

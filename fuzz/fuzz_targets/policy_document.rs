@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::policy_document`, guided by coverage.
+//! `repass_testkit::fuzzing::policy_document`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::policy_document::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::policy_document::target(data));

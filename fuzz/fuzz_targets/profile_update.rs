@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::profile_update`, guided by coverage.
+//! `repass_testkit::fuzzing::profile_update`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::profile_update::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::profile_update::target(data));

@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::scrubber`, guided by coverage.
+//! `repass_testkit::fuzzing::redactor`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::scrubber::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::redactor::target(data));

@@ -1,4 +1,4 @@
-//! `repass_tests::fuzzing::zoom_password`, guided by coverage.
+//! `repass_testkit::fuzzing::zoom_password`, guided by coverage.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_tests::fuzzing::zoom_password::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| repass_testkit::fuzzing::zoom_password::target(data));

@@ -1,5 +1,5 @@
 //! What each layer adds to a change, without a network: `cargo bench -p repass-tests --bench layers`.
-//! What a whole change costs beside other clients: `cargo run --release -p repass-tests --bin performance`.
+//! What a whole change costs beside other clients: `cargo run --release -p xtask -- performance`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use divan::{Bencher, black_box};
 use repass::{
-    CallContext, Guards, InMemoryPasswordService, Password, PasswordChange, PasswordPolicy, PasswordService,
+    CallContext, InMemoryPasswordService, Layers, Password, PasswordChange, PasswordPolicy, PasswordService,
     UserId,
 };
-use repass_identity::{IdentityConfig, IdentityService};
+use repass_identity::{IdentityService, IdentitySettings};
 use repass_transport::{
-    Answer, Credentials, Failure, HeaderValue, HttpTransport, Method, Replay, Request, SecretBody,
-    StatusCode, Timeouts, Token, Transport, Wire,
+    Credentials, HeaderValue, HttpClient, HttpTransport, Idempotency, Method, Request, Response, SecretBody,
+    StatusCode, Timeouts, Token, Transport, TransportError,
 };
-use repass_zoom::{BodyEncoding, ZoomConfig, ZoomService};
+use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 use tokio::runtime::Runtime;
 
 fn main() {
@@ -31,18 +31,18 @@ const GUID: &str = "00000000-0000-4000-8000-000000000001";
 struct Applied;
 
 #[async_trait]
-impl Wire for Applied {
+impl HttpClient for Applied {
     async fn attempt(
         &self,
         request: &Request,
         _: Option<HeaderValue>,
         _: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Response, TransportError> {
         black_box(request.secret_body());
         Ok(if request.method() == Method::PUT {
-            Answer::new(StatusCode::NO_CONTENT)
+            Response::new(StatusCode::NO_CONTENT)
         } else {
-            Answer::new(StatusCode::OK).with_body(r#"{"succeeded":true,"errors":[]}"#)
+            Response::new(StatusCode::OK).with_body(r#"{"succeeded":true,"errors":[]}"#)
         })
     }
 }
@@ -95,7 +95,9 @@ mod domain {
 }
 
 mod transport {
-    use super::{Bencher, Method, PASSWORD, Replay, Request, SecretBody, Transport as _, black_box, runtime};
+    use super::{
+        Bencher, Idempotency, Method, PASSWORD, Request, SecretBody, Transport as _, black_box, runtime,
+    };
 
     #[divan::bench]
     fn json_body() -> SecretBody {
@@ -110,21 +112,21 @@ mod transport {
     #[divan::bench]
     fn delivery(bencher: Bencher) {
         let (runtime, transport) = (runtime(), super::transport());
-        let request = Request::new("bench", Method::PUT, Replay::OnlyIfUnacted).body(json_body());
+        let request = Request::new("bench", Method::PUT, Idempotency::NonIdempotent).body(json_body());
         bencher.bench_local(|| runtime.block_on(transport.deliver(&request)).is_ok());
     }
 }
 
 mod adapters {
     use super::{
-        Arc, Bencher, BodyEncoding, EMAIL, GUID, IdentityConfig, IdentityService, PasswordChange,
-        PasswordService, ZoomConfig, ZoomService, changes, password, user,
+        Arc, Bencher, BodyEncoding, EMAIL, GUID, IdentityService, IdentitySettings, PasswordChange,
+        PasswordService, ZoomService, ZoomSettings, changes, password, user,
     };
 
     fn zoom(body: BodyEncoding) -> Arc<dyn PasswordService> {
-        let config = ZoomConfig {
+        let config = ZoomSettings {
             body,
-            ..ZoomConfig::default()
+            ..ZoomSettings::default()
         };
         Arc::new(ZoomService::new("zoom", config, Arc::new(super::transport())))
     }
@@ -143,7 +145,11 @@ mod adapters {
 
     #[divan::bench]
     fn portal(bencher: Bencher) {
-        let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(super::transport()));
+        let service = IdentityService::new(
+            "portal",
+            IdentitySettings::default(),
+            Arc::new(super::transport()),
+        );
         let service: Arc<dyn PasswordService> = Arc::new(service);
         let change = PasswordChange::change(user(GUID), password(), password());
         changes(bencher, &service, &change);
@@ -152,7 +158,7 @@ mod adapters {
 
 mod guards {
     use super::{
-        Arc, Bencher, EMAIL, Guards, InMemoryPasswordService, PASSWORD, PasswordChange, PasswordService,
+        Arc, Bencher, EMAIL, InMemoryPasswordService, Layers, PASSWORD, PasswordChange, PasswordService,
         changes, password, user,
     };
 
@@ -167,8 +173,8 @@ mod guards {
 
     #[divan::bench]
     fn all_but_audit_and_own_rules(bencher: Bencher) {
-        let guarded = Guards::default()
-            .at_most(std::num::NonZeroUsize::MIN)
+        let guarded = Layers::default()
+            .max_in_flight(std::num::NonZeroUsize::MIN)
             .around(fake());
         changes(bencher, &guarded, &PasswordChange::reset(user(EMAIL), password()));
     }

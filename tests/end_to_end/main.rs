@@ -6,18 +6,14 @@ mod bad_input;
 mod binary;
 mod bulk;
 mod bulk_aliases;
+mod bulk_crash_recovery;
 mod bulk_disk;
-mod bulk_killed;
 mod bulk_settle;
 mod bytes;
-mod canaries;
 mod deployment;
 mod doctor;
 mod encoding;
 mod exit_codes;
-#[expect(unreachable_pub, reason = "the workspace's tests have it as a library")]
-#[path = "../src/killing/mod.rs"]
-mod killing;
 mod output;
 mod packaging;
 mod policy;
@@ -26,6 +22,7 @@ mod policy_breach;
 mod prompt;
 mod sandbox_command;
 mod secret_commands;
+mod secret_leaks;
 mod secrets;
 mod serve;
 mod tokens;

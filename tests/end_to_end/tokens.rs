@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use repass::config::{Auth, Plan, ProviderConfig, ServerToServer, ZoomConfig};
+use repass::config::{Auth, Plan, ProviderConfig, ServerToServer, ZoomSettings};
 use repass::secret::SecretRef;
 use repass::{CallContext, Config, Password, PasswordService, PasswordServiceExt as _, Services, UserId};
 use repass_sandbox::{Options, Provider, Sandbox};
@@ -26,9 +26,9 @@ async fn sandbox(lifetime: Duration) -> (Sandbox, Arc<dyn PasswordService>) {
         token_url: sandbox.zoom_token_url().to_owned(),
     });
     // The plan's pace is not what is tested here.
-    let settings = ZoomConfig {
+    let settings = ZoomSettings {
         plan: Plan::Unlimited,
-        ..ZoomConfig::default()
+        ..ZoomSettings::default()
     };
     let mut zoom = ProviderConfig::new(settings, auth);
     sandbox.zoom_base_url().clone_into(&mut zoom.connection.base_url);

@@ -47,8 +47,8 @@ const QUESTIONS: [(&str, &str, &str, &[&str]); 4] = [
         &[
             "MockPasswordService",
             "Error::unknown",
-            "Attempt::new",
-            "Effect::Unknown",
+            "UnknownOutcome::new",
+            "Outcome::Unknown",
             "lose_next_answer",
         ],
     ),

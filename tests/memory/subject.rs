@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use repass::{
-    CallContext, Changed, Effect, Error, Password, PasswordService, PasswordServiceExt as _, Services, UserId,
+    CallContext, ChangeReceipt, Error, Outcome, Password, PasswordService, PasswordServiceExt as _, Services,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
@@ -130,13 +131,13 @@ impl Subject {
             }
             match self.call(phase, number).await {
                 Ok(_) => summary.applied += 1,
-                Err(error) if error.effect() == Effect::NotApplied => summary.not_applied += 1,
+                Err(error) if error.outcome() == Outcome::NotApplied => summary.not_applied += 1,
                 Err(_) => summary.unknown += 1,
             }
         }
     }
 
-    async fn call(&self, phase: &Phase, number: u32) -> Result<Changed, Error> {
+    async fn call(&self, phase: &Phase, number: u32) -> Result<ChangeReceipt, Error> {
         let secret = |which| {
             let text = password(self.task.seed, number, which);
             Password::new(text.as_str()).unwrap()
@@ -157,11 +158,11 @@ impl Subject {
                 drop(new);
                 let new = password(self.task.seed, number, Which::New);
                 self.task.naive.reset(&zoom_user(number), &new).await;
-                Ok(Changed::new())
+                Ok(ChangeReceipt::new())
             }
             Call::Kept => {
                 std::mem::forget(new);
-                Ok(Changed::new())
+                Ok(ChangeReceipt::new())
             }
         }
     }

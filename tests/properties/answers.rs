@@ -3,12 +3,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use repass_tests::fuzzing::answer::made;
-use repass_tests::fuzzing::{
+use repass_testkit::fuzzing::answer::made;
+use repass_testkit::fuzzing::{
     identity_change, identity_lookup, identity_reset, provider_policy, retry_after, zoom_password,
     zoom_profile,
 };
-use repass_transport::{Answer, HeaderMap, HeaderValue, StatusCode};
+use repass_transport::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 const NEW: &str = "Canary-\"New\"-Passw0rd-77";
@@ -88,7 +88,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
+fn any_answer() -> impl Strategy<Value = Response> {
     let headers = vec(
         (
             select(vec![
@@ -115,7 +115,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 /// An answer of these parts; a header that cannot be is left out.
-pub(crate) fn answer(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Answer {
+pub(crate) fn answer(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Response {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use repass_tests::fuzzing::{form, json, multipart, password};
+use repass_testkit::fuzzing::{form, json, multipart, password};
 
 fn fields() -> impl Strategy<Value = Vec<(String, String)>> {
     vec(("[a-zA-Z_]{1,12}", any::<String>()), 1..6)

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use repass::Config;
-use repass_tests::fuzzing::config;
+use repass_testkit::fuzzing::config;
 
 const GOOD: &str = r#"
 default_provider = "zoom"

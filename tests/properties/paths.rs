@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use repass_tests::fuzzing::{path, user_id};
+use repass_testkit::fuzzing::{path, user_id};
 
 proptest! {
     #[test]

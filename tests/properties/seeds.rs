@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
-use repass_tests::fuzzing::TARGETS;
-use repass_tests::root;
+use repass_testkit::fuzzing::TARGETS;
+use repass_testkit::root;
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = root().join("fuzz/corpus").join(target);

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use repass_tests::fuzzing::token_answer;
+use repass_testkit::fuzzing::token_answer;
 use repass_transport::oauth;
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use repass::{
-    Attempt, CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
-    Resolution, Services,
+    CallContext, ChangeReceipt, Error, ErrorKind, Password, PasswordChange, PasswordService as _, Resolution,
+    Services, UnknownOutcome,
 };
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ pub(crate) enum Call {
 
 /// The right outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Expected {
     Applied,
     NotApplied(ErrorKind),
     Unknown(ErrorKind),
@@ -53,7 +53,7 @@ pub(crate) struct Case {
     call: Call,
     answers: Vec<Raw>,
     tokens: Vec<Raw>,
-    outcome: Outcome,
+    outcome: Expected,
     requests: Option<usize>,
     token_requests: Option<usize>,
     says: Vec<&'static str>,
@@ -62,7 +62,7 @@ pub(crate) struct Case {
 }
 
 /// A row whose request is sent once.
-pub(crate) fn case(name: impl Into<String>, call: Call, answer: impl Into<Raw>, outcome: Outcome) -> Case {
+pub(crate) fn case(name: impl Into<String>, call: Call, answer: impl Into<Raw>, outcome: Expected) -> Case {
     Case {
         name: name.into(),
         call,
@@ -129,9 +129,9 @@ impl Case {
         let (outcome, error) = match result {
             Ok(outcome) => (outcome, None),
             Err(error) => {
-                let outcome = match error.effect() {
-                    Effect::NotApplied => Outcome::NotApplied(error.kind()),
-                    Effect::Unknown => Outcome::Unknown(error.kind()),
+                let outcome = match error.unknown_outcome() {
+                    None => Expected::NotApplied(error.kind()),
+                    Some(_) => Expected::Unknown(error.kind()),
                 };
                 (outcome, Some(error))
             }
@@ -185,7 +185,7 @@ pub(crate) async fn replay(cases: Vec<Case>) {
     assert_eq!(wrong, 0, "rows are wrong; each has said so above");
 }
 
-async fn call(call: Call, server: &Server) -> Result<Outcome, Error> {
+async fn call(call: Call, server: &Server) -> Result<Expected, Error> {
     let services = services(call, server);
     let cx = CallContext::with_budget(BUDGET);
     let new = Password::new(NEW).unwrap();
@@ -201,14 +201,14 @@ async fn call(call: Call, server: &Server) -> Result<Outcome, Error> {
         PasswordChange::change(user.parse().unwrap(), Password::new(OLD).unwrap(), new)
     };
     if matches!(call, Call::ZoomProbe | Call::PortalProbe) {
-        let attempt = Attempt::new(service.provider());
+        let attempt = UnknownOutcome::new(service.provider());
         return service
             .resolve(&cx, &attempt, &change)
             .await
-            .map(Outcome::Resolved);
+            .map(Expected::Resolved);
     }
-    let changed: Result<Changed, Error> = service.change_password(&cx, &change).await;
-    changed.map(|_| Outcome::Applied)
+    let changed: Result<ChangeReceipt, Error> = service.change_password(&cx, &change).await;
+    changed.map(|_| Expected::Applied)
 }
 
 fn services(call: Call, server: &Server) -> Services {

@@ -4,7 +4,7 @@
 use repass::ErrorKind::{InvalidRequest, PasswordRefused};
 
 use crate::case::Call::{Portal, Zoom};
-use crate::case::Outcome::NotApplied;
+use crate::case::Expected::NotApplied;
 use crate::case::{case, json, problem, replay};
 
 const ECHOES: [&str; 12] = [

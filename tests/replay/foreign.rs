@@ -3,7 +3,7 @@
 use repass::ErrorKind::{InvalidRequest, Misconfigured, UnexpectedAnswer, UserNotFound};
 
 use crate::case::Call::{Portal, PortalByEmail, Zoom};
-use crate::case::Outcome::{NotApplied, Unknown};
+use crate::case::Expected::{NotApplied, Unknown};
 use crate::case::{case, json, problem, replay};
 
 const NO_ROUTE: [&str; 11] = [
@@ -144,7 +144,7 @@ async fn look_up_names_what_is_missing() {
             "a large answer is read whole",
             PortalByEmail,
             json(200, &large),
-            crate::case::Outcome::Applied,
+            crate::case::Expected::Applied,
         )
         .then(json(200, r#"{"succeeded":true,"errors":[]}"#))
         .requests(2),

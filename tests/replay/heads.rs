@@ -6,7 +6,7 @@ use repass::ErrorKind::{PasswordRefused, TimedOut, UnexpectedAnswer, UserNotFoun
 use repass::Resolution;
 
 use crate::case::Call::{Portal, PortalGranted, PortalProbe, Zoom};
-use crate::case::Outcome::{Applied, NotApplied, Resolved, Unknown};
+use crate::case::Expected::{Applied, NotApplied, Resolved, Unknown};
 use crate::case::{bytes, case, json, raw, replay};
 
 const DONE: &str = r#"{"succeeded":true,"errors":[]}"#;

@@ -3,7 +3,7 @@
 use repass::ErrorKind::RateLimited;
 
 use crate::case::Call::{Portal, Zoom};
-use crate::case::Outcome::{Applied, NotApplied};
+use crate::case::Expected::{Applied, NotApplied};
 use crate::case::{Case, case, empty, json, raw, replay};
 
 fn limited(headers: &[&str]) -> crate::server::Raw {

@@ -7,7 +7,7 @@ use repass::ErrorKind::{
 use repass::Resolution;
 
 use crate::case::Call::{Portal, PortalProbe};
-use crate::case::Outcome::{NotApplied, Resolved, Unknown};
+use crate::case::Expected::{NotApplied, Resolved, Unknown};
 use crate::case::{case, json, problem, raw, replay};
 
 fn failed(code: &str, text: &str) -> String {

@@ -5,10 +5,10 @@ use repass::ErrorKind::{
 };
 
 use crate::case::Call::{Portal, PortalProbe, Zoom, ZoomProbe};
-use crate::case::Outcome::{Applied, NotApplied, Unknown};
+use crate::case::Expected::{Applied, NotApplied, Unknown};
 use crate::case::{case, empty, json, page, raw, replay, xml};
 
-const UNKNOWN: crate::case::Outcome = Unknown(UnexpectedAnswer);
+const UNKNOWN: crate::case::Expected = Unknown(UnexpectedAnswer);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_in_place_of_the_provider_is_unknown() {

@@ -3,7 +3,7 @@
 use repass::ErrorKind::{Misconfigured, RateLimited, Unauthenticated, Unreachable, UserNotFound};
 
 use crate::case::Call::{PortalGranted, ZoomGranted};
-use crate::case::Outcome::{Applied, NotApplied};
+use crate::case::Expected::{Applied, NotApplied};
 use crate::case::{case, empty, json, page, raw, replay, xml};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use repass::ErrorKind::{
 use repass::Resolution;
 
 use crate::case::Call::{Zoom, ZoomAuto, ZoomGranted, ZoomProbe};
-use crate::case::Outcome::{Applied, NotApplied, Resolved, Unknown};
+use crate::case::Expected::{Applied, NotApplied, Resolved, Unknown};
 use crate::case::{case, empty, json, raw, replay, xml};
 
 fn error_xml(code: u32, message: &str) -> String {

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // A lost answer is looked into at once.
         match service.change_and_resolve(&cx, &change).await {
             Ok(_) => println!("changed"),
-            Err(error) if error.attempt().is_none() => {
+            Err(error) if error.unknown_outcome().is_none() => {
                 println!("for the user: {}", error.user_message());
                 println!("for operators: {} ({error})", error.kind());
             }

@@ -2,7 +2,7 @@
 //! `cargo test --example sandbox_in_ci` is what CI runs; `cargo run --example sandbox_in_ci` shows one.
 
 use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Sandbox, When};
-use repass::{CallContext, Effect, Password, PasswordService, PasswordServiceExt as _, Services};
+use repass::{CallContext, Outcome, Password, PasswordService, PasswordServiceExt as _, Services};
 
 const ALICE: &str = "alice@example.com";
 
@@ -12,7 +12,7 @@ async fn reset(service: &dyn PasswordService, new: &str) -> Result<&'static str,
     Ok(
         match service.reset(&cx, ALICE.parse()?, Password::new(new)?).await {
             Ok(_) => "changed",
-            Err(error) if error.effect() == Effect::NotApplied => "not changed",
+            Err(error) if error.outcome() == Outcome::NotApplied => "not changed",
             Err(_) => "nobody knows",
         },
     )

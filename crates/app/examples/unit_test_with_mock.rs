@@ -2,7 +2,7 @@
 //! As a program it does the same with a provider in memory: `cargo run --example unit_test_with_mock`.
 
 use repass::{
-    CallContext, Effect, InMemoryPasswordService, Password, PasswordService, PasswordServiceExt as _,
+    CallContext, InMemoryPasswordService, Outcome, Password, PasswordService, PasswordServiceExt as _,
 };
 
 /// What a help desk's tool might say. It takes any provider, so it never changes with one.
@@ -12,7 +12,7 @@ async fn reset(service: &dyn PasswordService, user: &str, new: &str) -> String {
     };
     match service.reset(&CallContext::default(), user, new).await {
         Ok(_) => "done".to_owned(),
-        Err(error) if error.effect() == Effect::NotApplied => format!("not changed: {error}"),
+        Err(error) if error.outcome() == Outcome::NotApplied => format!("not changed: {error}"),
         Err(_) => "it may have been changed; we are checking".to_owned(),
     }
 }
@@ -32,7 +32,7 @@ async fn main() {
 
 #[cfg(test)]
 mod tests {
-    use repass::{Attempt, Authority, Error, ErrorKind, MockPasswordService};
+    use repass::{ChangeMode, Error, ErrorKind, MockPasswordService, UnknownOutcome};
 
     use super::*;
 
@@ -41,10 +41,10 @@ mod tests {
         let mut service = MockPasswordService::new();
         service
             .expect_change_password()
-            .withf(|_, change| matches!(change.authority(), Authority::Administrator))
+            .withf(|_, change| matches!(change.mode(), ChangeMode::AdminReset))
             .times(1)
             .returning(|_, _| {
-                let attempt = Attempt::new("zoom");
+                let attempt = UnknownOutcome::new("zoom");
                 Err(Error::unknown(
                     ErrorKind::ConnectionLost,
                     "the answer was lost",

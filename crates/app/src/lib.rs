@@ -11,7 +11,7 @@
 //! let change = PasswordChange::reset("alice@example.com".parse()?, Password::new("New-Passw0rd-1")?);
 //! match service.change_and_resolve(&CallContext::default(), &change).await {
 //!     Ok(_) => println!("changed"),
-//!     Err(error) => match error.attempt() {
+//!     Err(error) => match error.unknown_outcome() {
 //!         None => println!("not changed: {error}"),
 //!         Some(attempt) => println!("unknown; store {attempt:?} and `resolve` it later: {error}"),
 //!     },
@@ -38,25 +38,25 @@
 //!
 //! # Types of other crates
 //!
-//! Besides those of [the domain](repass_domain): `repass_adapter_kit` (what is known of a kind of provider), `secrecy`
+//! Besides those of [the domain](repass_domain): `repass_provider` (what is known of a kind of provider), `secrecy`
 //! (secrets given in code), `serde` (configurations and audit records can be written), `uuid` (the id of a call in the
 //! audit), `validator` (how a configuration judges itself).
 
-mod accounts;
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod config;
-mod guards;
 #[cfg(doctest)]
 mod guide;
-mod rules;
+mod layers;
+#[doc(hidden)]
+pub mod provider_factory;
+mod rate_limiters;
+#[doc(hidden)]
+pub mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
 mod services;
-mod wiring;
 
 pub use config::{Config, ConfigError};
-pub use guards::{AuditEvent, AuditRecord, AuditSink, Guards, JsonLines, OwnRules, describe_metrics};
+pub use layers::{AuditEvent, AuditRecord, AuditSink, JsonLines, Layers, LocalPolicy, describe_metrics};
 pub use repass_domain::*;
 pub use services::{Services, ServicesBuilder, UnknownProvider};

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use repass_adapter_kit::Kind;
-use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, PasswordPolicy, Policies, Preset, Rule};
+use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, LayeredPolicy, PasswordPolicy, Preset, Rule};
+use repass_provider::ProviderKind;
 use repass_transport::{BaseUrl, Route};
 
-use crate::config::{BlocklistFile, BlocklistFormat, Breach, OwnPolicy, Problems, ProviderConfig};
-use crate::guards::{BreachCheck, OwnRules};
-use crate::wiring::{read_roots, route};
+use crate::config::{BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, Problems, ProviderConfig};
+use crate::layers::{BreachCheck, LocalPolicy};
+use crate::provider_factory::{read_roots, route};
 
 /// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
-pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<OwnRules> {
+pub fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<LocalPolicy> {
     let path = format!("providers.{name}");
     let own = &provider.own;
     let breach = own
@@ -30,7 +30,7 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
         None => Ok(policy),
     };
     let policies = policy.and_then(|policy| on_preset(provider.kind(), policy));
-    let rules = OwnRules::new(problems.keep(&format!("{path}.policy"), policies)?);
+    let rules = LocalPolicy::new(problems.keep(&format!("{path}.policy"), policies)?);
     Some(match breach {
         Some(check) => rules.with_breach_check(check),
         None => rules,
@@ -38,7 +38,7 @@ pub(crate) fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) 
 }
 
 /// The rules to go by where the provider does not tell, and their name.
-pub(crate) fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
+pub fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
     match preset {
         Some(preset) => (preset.into(), preset.name()),
         None => (PasswordPolicy::default(), "none"),
@@ -46,9 +46,9 @@ pub(crate) fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str
 }
 
 // On top of what is known of the provider's rules without asking it.
-fn on_preset(kind: &dyn Kind, own: PasswordPolicy) -> Result<Policies, ImpossiblePolicy> {
+fn on_preset(kind: &dyn ProviderKind, own: PasswordPolicy) -> Result<LayeredPolicy, ImpossiblePolicy> {
     let (rules, _) = published(kind.preset());
-    if kind.preset_binds() {
+    if kind.preset_is_binding() {
         return rules.and_own(own);
     }
     // A guess is no reason to refuse others.
@@ -61,7 +61,7 @@ fn on_preset(kind: &dyn Kind, own: PasswordPolicy) -> Result<Policies, Impossibl
     both.or_else(|_| PasswordPolicy::default().and_own(own))
 }
 
-fn own_policy(policy: &OwnPolicy, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
+fn own_policy(policy: &LocalPolicyConfig, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
     let Some(list) = &policy.blocklist else {
         return Some(policy.rules.clone());
     };

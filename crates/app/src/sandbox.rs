@@ -6,7 +6,7 @@
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
-//! use repass::{CallContext, Effect, Password, PasswordServiceExt as _, Services};
+//! use repass::{CallContext, Outcome, Password, PasswordServiceExt as _, Services};
 //!
 //! let sandbox = Sandbox::start().await?;
 //! let service = Services::for_sandbox(&sandbox)?.get("zoom")?;
@@ -20,7 +20,7 @@
 //! let new = Password::new("New-Passw0rd-1")?;
 //! let error = service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await.unwrap_err();
 //!
-//! assert_eq!(error.effect(), Effect::Unknown);
+//! assert_eq!(error.outcome(), Outcome::Unknown);
 //! assert!(sandbox.accepts(Provider::Zoom, "alice@example.com", "New-Passw0rd-1"));
 //! assert_eq!(sandbox.ledger().count(Provider::Zoom, "alice@example.com"), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -31,7 +31,7 @@
 
 pub use repass_sandbox::*;
 
-use crate::config::{Auth, IdentityConfig, ProviderConfig, ZoomConfig};
+use crate::config::{Auth, IdentitySettings, ProviderConfig, ZoomSettings};
 use crate::secret::SecretRef;
 use crate::{Config, ConfigError, Services};
 
@@ -53,17 +53,17 @@ impl Config {
     }
 
     /// The same by way of other addresses.
-    pub(crate) fn for_sandbox_at(sandbox: &Sandbox, zoom_base_url: &str, identity_base_url: &str) -> Self {
+    pub fn for_sandbox_at(sandbox: &Sandbox, zoom_base_url: &str, identity_base_url: &str) -> Self {
         let auth = Auth::Bearer {
             token: SecretRef::Value(sandbox.token().clone()),
         };
-        let settings = IdentityConfig {
+        let settings = IdentitySettings {
             organization: Some(sandbox.announcement().identity.partition.clone()),
-            ..IdentityConfig::default()
+            ..IdentitySettings::default()
         };
         let mut portal = ProviderConfig::new(settings, auth.clone());
         identity_base_url.clone_into(&mut portal.connection.base_url);
-        let mut zoom = ProviderConfig::new(ZoomConfig::default(), auth);
+        let mut zoom = ProviderConfig::new(ZoomSettings::default(), auth);
         zoom_base_url.clone_into(&mut zoom.connection.base_url);
         Self::new()
             .with_provider("zoom", zoom)

@@ -7,11 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use repass::config::{Auth, ProviderConfig, ZoomConfig};
+use repass::config::{Auth, ProviderConfig, ZoomSettings};
 use repass::sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
 use repass::secret::SecretRef;
 use repass::{
-    CallContext, Changed, Config, Effect, Error, ErrorKind, Password, PasswordService,
+    CallContext, ChangeReceipt, Config, Error, ErrorKind, Outcome, Password, PasswordService,
     PasswordServiceExt as _, ProfileUpdate, Services,
 };
 use tempfile::TempDir;
@@ -49,14 +49,14 @@ impl Folder {
     }
 }
 
-async fn reset(service: &dyn PasswordService, new: &str) -> Result<Changed, Error> {
+async fn reset(service: &dyn PasswordService, new: &str) -> Result<ChangeReceipt, Error> {
     let new = Password::new(new).unwrap();
     service
         .reset(&CallContext::default(), ALICE.parse().unwrap(), new)
         .await
 }
 
-fn start(service: &Arc<dyn PasswordService>, new: &'static str) -> JoinHandle<Result<Changed, Error>> {
+fn start(service: &Arc<dyn PasswordService>, new: &'static str) -> JoinHandle<Result<ChangeReceipt, Error>> {
     let service = Arc::clone(service);
     tokio::spawn(async move { reset(&*service, new).await })
 }
@@ -169,8 +169,8 @@ async fn a_rotated_client_secret_is_taken_up() {
     let service = services.default_service().unwrap();
     let refused = reset(&*service, "New-Passw0rd-1").await.unwrap_err();
     assert_eq!(
-        (refused.kind(), refused.effect()),
-        (ErrorKind::Unauthenticated, Effect::NotApplied)
+        (refused.kind(), refused.outcome()),
+        (ErrorKind::Unauthenticated, Outcome::NotApplied)
     );
     folder.write("secret", "canary-new");
     services.reload().unwrap();
@@ -187,7 +187,7 @@ async fn who_is_gone_sends_nothing_until_they_are_back() {
         services.profile("zoom").unwrap().unwrap(),
     );
     let token = SecretRef::Value(sandbox.token().clone());
-    let other = ProviderConfig::new(ZoomConfig::default(), Auth::Bearer { token });
+    let other = ProviderConfig::new(ZoomSettings::default(), Auth::Bearer { token });
     services
         .reload_with(Config::new().with_provider("other", other))
         .unwrap();
@@ -200,8 +200,8 @@ async fn who_is_gone_sends_nothing_until_they_are_back() {
     let untouched = profiles.update_profile(&CallContext::default(), &update).await;
     for error in [refused, untouched.unwrap_err()] {
         assert_eq!(
-            (error.kind(), error.effect()),
-            (ErrorKind::Misconfigured, Effect::NotApplied)
+            (error.kind(), error.outcome()),
+            (ErrorKind::Misconfigured, Outcome::NotApplied)
         );
     }
     assert!(sandbox.requests().routes.is_empty());

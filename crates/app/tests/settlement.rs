@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repass::{
-    Attempt, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, Guards, Password, PasswordChange,
-    PasswordPolicy, PasswordService, PasswordServiceExt as _, Resolution, Services, UserId,
+    CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, Layers, Outcome, Password, PasswordChange,
+    PasswordPolicy, PasswordService, PasswordServiceExt as _, Resolution, Services, UnknownOutcome, UserId,
 };
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
@@ -96,24 +96,28 @@ impl PasswordService for Provider {
         }
     }
 
-    async fn change_password(&self, _: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        _: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         self.set(change, "change").await?;
         let mut state = self.state.lock().unwrap();
         if state.lose == 0 {
-            return Ok(Changed::new());
+            return Ok(ChangeReceipt::new());
         }
         state.lose -= 1;
         Err(Error::unknown(
             ErrorKind::ConnectionLost,
             "lost",
-            Attempt::new("provider"),
+            UnknownOutcome::new("provider"),
         ))
     }
 
     async fn resolve(
         &self,
         _: &CallContext,
-        _: &Attempt,
+        _: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         if self.resends {
@@ -148,7 +152,7 @@ fn change(user: &str, new: &str) -> PasswordChange {
 }
 
 fn guarded(provider: &Arc<Provider>) -> Arc<dyn PasswordService> {
-    Guards::default().around(Arc::clone(provider) as _)
+    Layers::default().around(Arc::clone(provider) as _)
 }
 
 /// Calls that come one after the other, each before the one before it has ended.
@@ -163,7 +167,7 @@ async fn settled(
     service: &Arc<dyn PasswordService>,
     user: &'static str,
     new: &'static str,
-) -> JoinHandle<Result<Changed, Error>> {
+) -> JoinHandle<Result<ChangeReceipt, Error>> {
     let service = Arc::clone(service);
     begun(async move {
         service
@@ -229,20 +233,20 @@ async fn a_later_change_is_never_overwritten_by_settling_an_earlier_one() {
     provider.lose(1);
     let first = change(GUID, "first");
     let lost = service.change_password(&cx, &first).await.unwrap_err();
-    let lost = lost.attempt().unwrap();
+    let lost = lost.unknown_outcome().unwrap();
     service
         .change_password(&cx, &change(GUID, "second"))
         .await
         .unwrap();
     // What was sent outlasts the configuration.
     services.reload().unwrap();
-    for attempt in [lost.clone(), Attempt::undated("provider")] {
+    for attempt in [lost.clone(), UnknownOutcome::undated("provider")] {
         let refused = service.resolve(&cx, &attempt, &first).await.unwrap_err();
         assert_eq!(
-            (refused.kind(), refused.effect()),
-            (ErrorKind::Conflict, Effect::Unknown)
+            (refused.kind(), refused.outcome()),
+            (ErrorKind::Conflict, Outcome::Unknown)
         );
-        assert_eq!(refused.attempt(), Some(&attempt));
+        assert_eq!(refused.unknown_outcome(), Some(&attempt));
         assert!(refused.to_string().contains("later change"), "{refused}");
     }
     provider.assert("second", &["change first", "change second"]);
@@ -266,7 +270,7 @@ async fn only_the_last_of_several_unknown_changes_can_be_settled_by_sending_it_a
             .change_password(&cx, &change(GUID, new))
             .await
             .unwrap_err();
-        attempts.push(lost.attempt().unwrap().clone());
+        attempts.push(lost.unknown_outcome().unwrap().clone());
     }
     // What was certainly not applied is no later change.
     provider.refuse(true);
@@ -297,10 +301,12 @@ async fn a_probe_that_only_looks_is_made_but_proves_nothing_after_a_later_change
         .change_password(&cx, &change(GUID, "second"))
         .await
         .unwrap();
-    let found = service.resolve(&cx, lost.attempt().unwrap(), &first).await;
+    let found = service
+        .resolve(&cx, lost.unknown_outcome().unwrap(), &first)
+        .await;
     assert_eq!(found.unwrap(), Resolution::StillUnknown);
     let found = service
-        .resolve(&cx, lost.attempt().unwrap(), &change(GUID, "second"))
+        .resolve(&cx, lost.unknown_outcome().unwrap(), &change(GUID, "second"))
         .await;
     assert_eq!(found.unwrap(), Resolution::InPlace);
 }
@@ -316,8 +322,8 @@ async fn a_change_that_stays_unknown_says_what_the_probe_found() {
     "other".clone_into(&mut provider.state.lock().unwrap().password);
     let error = first.await.unwrap().unwrap_err();
     assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::ConnectionLost, Effect::Unknown)
+        (error.kind(), error.outcome()),
+        (ErrorKind::ConnectionLost, Outcome::Unknown)
     );
     assert!(
         error.to_string().contains("did not find the new password"),
@@ -350,7 +356,7 @@ async fn a_call_that_is_dropped_gives_its_turn_back() {
         assert!(dropped.await.is_err());
         let lost = serde_json::json!({"id": "00000000-0000-4000-8000-000000000000", "provider": "provider",
             "at": {"secs_since_epoch": 1, "nanos_since_epoch": 0}});
-        let lost: Attempt = serde_json::from_value(lost).unwrap();
+        let lost: UnknownOutcome = serde_json::from_value(lost).unwrap();
         let refused = service.resolve(&cx, &lost, &change(GUID, "second")).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
     }
@@ -368,20 +374,20 @@ async fn waiting_for_a_settlement_counts_against_the_budget() {
         .await
         .unwrap_err();
     assert_eq!(
-        (late.kind(), late.effect()),
-        (ErrorKind::BudgetExhausted, Effect::NotApplied)
+        (late.kind(), late.outcome()),
+        (ErrorKind::BudgetExhausted, Outcome::NotApplied)
     );
     assert!(first.await.unwrap().is_ok());
     // A probe that cannot have its turn leaves what it asks about unknown.
     let first = settled(&service, GUID, "third").await;
     let cx = CallContext::with_budget(Duration::from_millis(500));
-    let lost = Attempt::new("provider");
+    let lost = UnknownOutcome::new("provider");
     let late = service
         .resolve(&cx, &lost, &change(GUID, "second"))
         .await
         .unwrap_err();
     assert_eq!(
-        (late.kind(), late.attempt()),
+        (late.kind(), late.unknown_outcome()),
         (ErrorKind::BudgetExhausted, Some(&lost))
     );
     assert!(first.await.unwrap().is_ok());

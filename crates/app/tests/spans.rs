@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Sandbox, When};
 use repass::{
-    CallContext, Changed, Effect, Error, Password, PasswordService, PasswordServiceExt as _, Services,
+    CallContext, ChangeReceipt, Error, Outcome, Password, PasswordService, PasswordServiceExt as _, Services,
 };
 use tracing_subscriber::fmt::format::FmtSpan;
 
 const ALICE: &str = "alice@example.com";
 
-async fn reset(service: &dyn PasswordService, new: &str) -> Result<Changed, Error> {
+async fn reset(service: &dyn PasswordService, new: &str) -> Result<ChangeReceipt, Error> {
     let new = Password::new(new).unwrap();
     service
         .reset(&CallContext::default(), ALICE.parse().unwrap(), new)
@@ -64,7 +64,7 @@ async fn a_call_is_one_span_that_says_how_it_ended() {
     };
     sandbox.inject(fault).unwrap();
     let error = reset(&*zoom, "New-Passw0rd-2").await.unwrap_err();
-    assert_eq!(error.effect(), Effect::Unknown);
+    assert_eq!(error.outcome(), Outcome::Unknown);
 
     let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     let applied = format!(
@@ -74,7 +74,7 @@ async fn a_call_is_one_span_that_says_how_it_ended() {
     let unknown = format!(
         "repass.password{{provider=\"zoom\" operation=\"reset\" kind=\"connection_lost\" attempt={} \
          outcome=\"unknown\"}}",
-        error.attempt().unwrap().id()
+        error.unknown_outcome().unwrap().id()
     );
     let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close")).collect();
     assert_eq!(closed.len(), 2, "{log}");

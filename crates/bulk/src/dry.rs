@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{Authority, CallContext, Error, ErrorKind, PreflightService, UserId, Violation};
+use repass_domain::{CallContext, ChangeMode, Error, ErrorKind, PreflightService, UserId, Violation};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::input::{BadRow, Input, Item, Row};
 use crate::run::Event;
-use crate::{Outcome, Passwords, Problem, Provider, Tally};
+use crate::{Passwords, Problem, Provider, RowStatus, Tally};
 
 /// Judges every row by all that can be known here: its form, duplicates, whether its provider takes such a change,
 /// and the rules for a password that it gives. What is wrong is told row by row; rows that could be sent count as
@@ -187,7 +187,7 @@ impl<'a> Judge<'a> {
         let broken = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
         let authority = row
             .current
-            .map_or(Authority::Administrator, Authority::CurrentPassword);
+            .map_or(ChangeMode::AdminReset, ChangeMode::SelfService);
         let able = provider.service.capabilities().require(&authority);
         let refusal = match able {
             Err(error) => Some(error),
@@ -205,10 +205,10 @@ impl<'a> Judge<'a> {
 
 fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mut dyn FnMut(&Event<'_>)) {
     let Some(refusal) = &judged.refusal else {
-        tally.add(Outcome::Pending, 1);
+        tally.add(RowStatus::Pending, 1);
         return;
     };
-    tally.add(Outcome::NotApplied, 1);
+    tally.add(RowStatus::NotApplied, 1);
     let error = match refusal {
         Refusal::Bad(bad) => return observe(&Event::of_bad(bad)),
         Refusal::Error(error) => error,
@@ -222,7 +222,7 @@ fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mu
         line: judged.line,
         user: judged.user.as_ref().map(UserId::expose),
         provider: judged.place.map(|place| providers[place].name()),
-        outcome: Outcome::NotApplied,
+        outcome: RowStatus::NotApplied,
         kind: Some(error.kind().as_str()),
         code: (!code.is_empty()).then_some(&code),
         message: Some(&error.to_string()),
@@ -236,7 +236,7 @@ impl<'a> Event<'a> {
             line: bad.line,
             user: bad.user.as_ref().map(UserId::expose),
             provider: None,
-            outcome: Outcome::NotApplied,
+            outcome: RowStatus::NotApplied,
             kind: Some(bad.kind),
             code: None,
             message: Some(&bad.reason),

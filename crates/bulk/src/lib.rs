@@ -46,7 +46,7 @@ mod secrets;
 
 pub use dry::{dry_run, preflight};
 pub use input::{Input, LONGEST_ROW, Passwords};
-pub use journal::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
+pub use journal::{Facts, Reason, Record, RowStatus, SessionFacts, Tally};
 pub use problem::Problem;
 pub use provider::{Names, Provider, System};
 pub use report::{write_csv, write_html, write_json};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{PasswordService, Policies, PreflightService};
+use repass_domain::{LayeredPolicy, PasswordService, PreflightService};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -12,7 +12,7 @@ use crate::Problem;
 #[derive(Debug, Clone)]
 pub struct Provider {
     pub(crate) service: Arc<dyn PasswordService>,
-    pub(crate) policies: Policies,
+    pub(crate) policies: LayeredPolicy,
     pub(crate) allowed: Option<f64>,
     pub(crate) preflight: Option<Arc<dyn PreflightService>>,
     pub(crate) attempt_timeout: Option<Duration>,
@@ -85,7 +85,7 @@ fn place(base_url: &str) -> String {
 impl Provider {
     /// A provider under the name of its service. `policies` are the rules that new passwords are made and, in a
     /// dry run, judged by.
-    pub fn new(service: Arc<dyn PasswordService>, policies: Policies) -> Self {
+    pub fn new(service: Arc<dyn PasswordService>, policies: LayeredPolicy) -> Self {
         Self {
             service,
             policies,

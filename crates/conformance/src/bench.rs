@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{Authority, Password, PasswordChange, PasswordService};
+use repass_domain::{ChangeMode, Password, PasswordChange, PasswordService};
 use tokio::time::sleep;
 
 use crate::{By, Fault, Seen, Skip, Subject, World};
@@ -75,7 +75,7 @@ impl Bench {
         let replace = PasswordChange::change(user, password(&self.world.current()), new);
         let taken = self.service.capabilities();
         let mut changes = vec![reset, replace];
-        changes.retain(|change| taken.require(change.authority()).is_err());
+        changes.retain(|change| taken.require(change.mode()).is_err());
         changes
     }
 
@@ -118,9 +118,9 @@ fn password(text: &str) -> Password {
 }
 
 /// Which authority this is, for messages.
-pub(crate) fn name_of(authority: &Authority) -> &'static str {
+pub(crate) fn name_of(authority: &ChangeMode) -> &'static str {
     match authority {
-        Authority::Administrator => "an administrator's reset",
-        Authority::CurrentPassword(_) => "a change by the current password",
+        ChangeMode::AdminReset => "an administrator's reset",
+        ChangeMode::SelfService(_) => "a change by the current password",
     }
 }

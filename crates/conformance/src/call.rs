@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use repass_domain::{Attempt, CallContext, Changed, Effect, Error, PasswordChange, Resolution};
+use repass_domain::{CallContext, ChangeReceipt, Error, Outcome, PasswordChange, Resolution, UnknownOutcome};
 use tokio::time::timeout;
 
 use crate::bench::Bench;
-use crate::report::{Outcome, Row, Verdict};
+use crate::report::{CallOutcome, Row, Verdict};
 use crate::{Fault, Law, Seen, Subject, Suite};
 
 /// What is judged by one call.
@@ -44,7 +44,7 @@ pub(crate) async fn row(suite: &Suite, subject: &dyn Subject, fault: Fault) -> R
         };
         return Row {
             fault,
-            outcome: Some(Outcome::Late),
+            outcome: Some(CallOutcome::Late),
             verdicts: laws().map(|law| (law, verdict(law))).collect(),
         };
     };
@@ -63,7 +63,7 @@ pub(crate) async fn row(suite: &Suite, subject: &dyn Subject, fault: Fault) -> R
     }
     Row {
         fault,
-        outcome: Some(Outcome::of(&call.result)),
+        outcome: Some(CallOutcome::of(&call.result)),
         verdicts,
     }
 }
@@ -76,7 +76,7 @@ struct Call {
     bench: Bench,
     fault: Fault,
     change: PasswordChange,
-    result: Result<Changed, Error>,
+    result: Result<ChangeReceipt, Error>,
     before: Seen,
     after: Seen,
 }
@@ -104,11 +104,11 @@ impl Call {
         let world = self.bench.world();
         let set = self.times_set();
         let is_new = world.accepts(&world.password(1)).await;
-        let said = Outcome::of(&self.result);
+        let said = CallOutcome::of(&self.result);
         let is_true = match said {
-            Outcome::Applied => (1..=self.fault.sendings()).contains(&set) && is_new,
-            Outcome::NotApplied(_) => set == 0 && world.accepts(&world.current()).await,
-            Outcome::Unknown(_) | Outcome::Late => set <= self.fault.sendings(),
+            CallOutcome::Applied => (1..=self.fault.sendings()).contains(&set) && is_new,
+            CallOutcome::NotApplied(_) => set == 0 && world.accepts(&world.current()).await,
+            CallOutcome::Unknown(_) | CallOutcome::Late => set <= self.fault.sendings(),
         };
         let is = if is_new { "is" } else { "is not" };
         is_true.then_some(()).ok_or_else(|| {
@@ -134,17 +134,16 @@ impl Call {
 
     fn doubt(&self) -> Result<(), String> {
         match &self.result {
-            Err(error) if error.effect() == Effect::Unknown && !self.fault.can_leave_doubt() => Err(format!(
-                "it says unknown ({}), which could be known",
-                error.kind()
-            )),
+            Err(error) if error.outcome() == Outcome::Unknown && !self.fault.can_leave_doubt() => Err(
+                format!("it says unknown ({}), which could be known", error.kind()),
+            ),
             _ => Ok(()),
         }
     }
 
     fn foreign(&self) -> Result<(), String> {
-        match Outcome::of(&self.result) {
-            Outcome::Unknown(_) | Outcome::Late => Ok(()),
+        match CallOutcome::of(&self.result) {
+            CallOutcome::Unknown(_) | CallOutcome::Late => Ok(()),
             said => Err(format!("it says {said}, which the answer does not prove")),
         }
     }
@@ -164,7 +163,7 @@ impl Call {
 
     async fn settled(&self, suite: &Suite) -> Verdict {
         let attempt = match &self.result {
-            Err(error) => error.attempt(),
+            Err(error) => error.unknown_outcome(),
             Ok(_) => None,
         };
         let Some(attempt) = attempt else {
@@ -176,7 +175,7 @@ impl Call {
         self.resolve(suite, attempt).await.into()
     }
 
-    async fn resolve(&self, suite: &Suite, attempt: &Attempt) -> Result<(), String> {
+    async fn resolve(&self, suite: &Suite, attempt: &UnknownOutcome) -> Result<(), String> {
         let (world, service) = (self.bench.world(), &self.bench.service);
         if attempt.provider() != service.provider() {
             return Err(format!("the attempt names {}", attempt.provider()));

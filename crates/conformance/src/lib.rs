@@ -81,6 +81,6 @@ pub use drive::until_pending;
 pub use fault::{AnswerPart, Delay, Ending, Fault, Format, RequestPart, When};
 pub use http::{Asked, OverHttp, Told};
 pub use law::Law;
-pub use report::{Counts, Outcome, Report, Row, Verdict};
+pub use report::{CallOutcome, Counts, Report, Row, Verdict};
 pub use subject::{By, Seen, Skip, Subject, World};
 pub use table::Summary;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use repass_domain::{Changed, Effect, Error, ErrorKind};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, Outcome};
 
 use crate::{Fault, Law};
 
@@ -25,7 +25,7 @@ impl From<Result<(), String>> for Verdict {
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// In success.
     Applied,
     /// In an error that says that nothing was changed.
@@ -36,17 +36,17 @@ pub enum Outcome {
     Late,
 }
 
-impl Outcome {
-    pub(crate) fn of(result: &Result<Changed, Error>) -> Self {
+impl CallOutcome {
+    pub(crate) fn of(result: &Result<ChangeReceipt, Error>) -> Self {
         match result {
             Ok(_) => Self::Applied,
-            Err(error) if error.effect() == Effect::NotApplied => Self::NotApplied(error.kind()),
+            Err(error) if error.outcome() == Outcome::NotApplied => Self::NotApplied(error.kind()),
             Err(error) => Self::Unknown(error.kind()),
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for CallOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Applied => "applied",
@@ -63,7 +63,7 @@ pub struct Row {
     /// The fault.
     pub fault: Fault,
     /// How the call ended; absent if the fault cannot happen in the subject's worlds.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<CallOutcome>,
     /// One verdict for each law that [concerns](Law::concerns) the fault.
     pub verdicts: Vec<(Law, Verdict)>,
 }

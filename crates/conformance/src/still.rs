@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use repass_domain::{Attempt, CallContext, Effect, Error, ErrorKind};
+use repass_domain::{CallContext, Error, ErrorKind, Outcome, UnknownOutcome};
 
 use crate::bench::{Bench, name_of};
 use crate::report::Verdict;
@@ -20,9 +20,9 @@ pub(crate) async fn unsupported(suite: &Suite, subject: &dyn Subject) -> Verdict
     for change in changes {
         let result = bench.service.change_password(&cx, &change).await;
         let is_refused =
-            |error: &Error| error.kind() == ErrorKind::Unsupported && error.effect() == Effect::NotApplied;
+            |error: &Error| error.kind() == ErrorKind::Unsupported && error.outcome() == Outcome::NotApplied;
         if !result.as_ref().is_err_and(is_refused) {
-            let name = name_of(change.authority());
+            let name = name_of(change.mode());
             return Verdict::Broken(format!("it says that it takes no {name}, and does"));
         }
     }
@@ -34,11 +34,11 @@ pub(crate) async fn no_budget(subject: &dyn Subject) -> Verdict {
     let (cx, change) = (CallContext::with_budget(Duration::ZERO), bench.change(1));
     let before = bench.world().seen().await;
     match bench.service.change_password(&cx, &change).await {
-        Err(error) if error.effect() == Effect::NotApplied => {}
+        Err(error) if error.outcome() == Outcome::NotApplied => {}
         Err(_) => return Verdict::Broken("it says unknown".to_owned()),
         Ok(_) => return Verdict::Broken("it says applied".to_owned()),
     }
-    let attempt = Attempt::new(bench.service.provider());
+    let attempt = UnknownOutcome::new(bench.service.provider());
     if bench.service.resolve(&cx, &attempt, &change).await.is_ok() {
         return Verdict::Broken("it resolves all the same".to_owned());
     }
@@ -58,7 +58,7 @@ pub(crate) async fn withheld(suite: &Suite, subject: &dyn Subject) -> Verdict {
         Box::pin(async { false })
     }));
     let result = bench.service.change_password(&cx, &bench.change(1)).await;
-    if !result.is_err_and(|error| error.effect() == Effect::NotApplied) {
+    if !result.is_err_and(|error| error.outcome() == Outcome::NotApplied) {
         return Verdict::Broken("it does not say that a withheld change is not applied".to_owned());
     }
     if asked.load(Ordering::Relaxed) == 0 {
@@ -82,7 +82,7 @@ pub(crate) async fn typeable(suite: &Suite, subject: &dyn Subject) -> Verdict {
         let change = bench.untypeable(form);
         match bench.service.change_password(&cx, &change).await {
             Err(error)
-                if (error.kind(), error.effect()) == (ErrorKind::PasswordRefused, Effect::NotApplied) => {}
+                if (error.kind(), error.outcome()) == (ErrorKind::PasswordRefused, Outcome::NotApplied) => {}
             Err(_) => {
                 return Verdict::Broken("it does not refuse a password that nobody can type".to_owned());
             }

@@ -131,19 +131,19 @@ mod tests {
     use repass_domain::ErrorKind;
 
     use super::*;
-    use crate::{Outcome, Row};
+    use crate::{CallOutcome, Row};
 
     fn report() -> Report {
         let skipped = || Verdict::Skipped("no reason".to_owned());
         let rows = vec![
             Row {
                 fault: Fault::None,
-                outcome: Some(Outcome::Applied),
+                outcome: Some(CallOutcome::Applied),
                 verdicts: vec![(Law::Truth, Verdict::Held), (Law::Order, skipped())],
             },
             Row {
                 fault: Fault::Refused,
-                outcome: Some(Outcome::NotApplied(ErrorKind::Unreachable)),
+                outcome: Some(CallOutcome::NotApplied(ErrorKind::Unreachable)),
                 verdicts: vec![
                     (Law::Truth, Verdict::Broken("it was set 1 times".to_owned())),
                     (Law::Once, skipped()),

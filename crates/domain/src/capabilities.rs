@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Authority, Error, ErrorKind, PasswordChange};
+use crate::{ChangeMode, Error, ErrorKind, PasswordChange};
 
 /// What a provider can do. Asking for more fails with [`ErrorKind::Unsupported`] before a byte is
 /// sent.
@@ -13,10 +13,10 @@ use crate::{Authority, Error, ErrorKind, PasswordChange};
     reason = "independent facts, not a state machine"
 )]
 pub struct Capabilities {
-    /// A *reset* is taken: [`Authority::Administrator`]. Written as `administrator`.
+    /// A *reset* is taken: [`ChangeMode::AdminReset`]. Written as `administrator`.
     #[serde(rename = "administrator")]
     pub reset: bool,
-    /// A *change* is taken: [`Authority::CurrentPassword`]. Written as `current_password`.
+    /// A *change* is taken: [`ChangeMode::SelfService`]. Written as `current_password`.
     #[serde(rename = "current_password")]
     pub change: bool,
     /// [`PasswordService::resolve`](crate::PasswordService::resolve) can settle an unknown outcome.
@@ -96,7 +96,7 @@ impl Capabilities {
     /// # Errors
     /// As [`require`](Self::require) and [`Password::check_typeable`](crate::Password::check_typeable).
     pub fn admit(self, change: &PasswordChange) -> Result<(), Error> {
-        self.require(change.authority())?;
+        self.require(change.mode())?;
         change.new_password().check_typeable()
     }
 
@@ -104,13 +104,13 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`], saying what the provider takes instead.
-    pub fn require(self, authority: &Authority) -> Result<(), Error> {
+    pub fn require(self, authority: &ChangeMode) -> Result<(), Error> {
         let (taken, hint) = match authority {
-            Authority::Administrator => (
+            ChangeMode::AdminReset => (
                 self.reset,
                 "this provider takes no administrator reset; give the current password",
             ),
-            Authority::CurrentPassword(_) => (
+            ChangeMode::SelfService(_) => (
                 self.change,
                 "this provider cannot check a current password; make it an administrator reset",
             ),

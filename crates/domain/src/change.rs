@@ -5,11 +5,11 @@ use crate::{Password, UserId};
 /// By whose right a password is changed. Which of them a provider takes is in its
 /// [`Capabilities`](crate::Capabilities).
 #[derive(Debug, Clone)]
-pub enum Authority {
+pub enum ChangeMode {
     /// The configured account may set anyone's password: a *reset*.
-    Administrator,
+    AdminReset,
     /// The user proves who they are by the password that is valid now: a *change*.
-    CurrentPassword(Password),
+    SelfService(Password),
 }
 
 /// One change of one user's password. Calls borrow it, so that the same value settles an unknown outcome:
@@ -32,7 +32,7 @@ pub struct PasswordChange {
     user: UserId,
     account: Option<UserId>,
     new: Password,
-    authority: Authority,
+    mode: ChangeMode,
 }
 
 impl PasswordChange {
@@ -42,7 +42,7 @@ impl PasswordChange {
             user,
             account: None,
             new,
-            authority: Authority::Administrator,
+            mode: ChangeMode::AdminReset,
         }
     }
 
@@ -52,7 +52,7 @@ impl PasswordChange {
             user,
             account: None,
             new,
-            authority: Authority::CurrentPassword(current),
+            mode: ChangeMode::SelfService(current),
         }
     }
 
@@ -79,7 +79,7 @@ impl PasswordChange {
     }
 
     /// By whose right.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
+    pub fn mode(&self) -> &ChangeMode {
+        &self.mode
     }
 }

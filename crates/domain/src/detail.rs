@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::redaction::TextFragments;
-use crate::{Authority, PasswordChange, ProfileUpdate, Redactor};
+use crate::{ChangeMode, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, scrubbed and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -61,14 +61,14 @@ impl fmt::Display for ProviderDetail {
 /// and in which forms, [`Redactor`] says.
 ///
 /// ```
-/// use repass_domain::{Password, PasswordChange, Scrubber};
+/// use repass_domain::{Password, PasswordChange, CallRedactor};
 ///
 /// let change = PasswordChange::reset("alice@example.com".parse()?, Password::new("S3cret!")?);
-/// let scrubber = Scrubber::for_change(&change);
-/// assert_eq!(scrubber.scrub("'S3cret!' is bad\u{1b}[31m"), "'[redacted]' is bad [31m");
+/// let redactor = CallRedactor::for_change(&change);
+/// assert_eq!(redactor.redact("'S3cret!' is bad\u{1b}[31m"), "'[redacted]' is bad [31m");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Scrubber<'a> {
+pub struct CallRedactor<'a> {
     call: Call<'a>,
     // Made when a text first needs it: most calls end without one.
     redactor: OnceLock<Redactor>,
@@ -81,7 +81,7 @@ enum Call<'a> {
     Profile(&'a ProfileUpdate),
 }
 
-impl<'a> Scrubber<'a> {
+impl<'a> CallRedactor<'a> {
     /// The longest text that comes out, in characters.
     pub const MAX_CHARS: usize = Redactor::MAX_CHARS;
 
@@ -114,13 +114,13 @@ impl<'a> Scrubber<'a> {
 
     /// The text without secrets, then without characters that control a terminal, then cut to
     /// [`MAX_CHARS`](Self::MAX_CHARS): in this order, so that no cut secret stays.
-    pub fn scrub(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.redactor().sanitize(text)
     }
 
     /// As [`scrub`](Self::scrub), with the secrets of these redactors too: those of the credentials that
     /// went with the request.
-    pub fn scrub_with<'r>(&'r self, text: &str, more: impl IntoIterator<Item = &'r Redactor>) -> String {
+    pub fn redact_with<'r>(&'r self, text: &str, more: impl IntoIterator<Item = &'r Redactor>) -> String {
         let more: Vec<&Redactor> = more.into_iter().collect();
         if self.is_clean(text, &more) {
             return text.to_owned();
@@ -138,9 +138,9 @@ impl<'a> Scrubber<'a> {
             Call::Nothing => true,
             Call::Profile(_) => false,
             Call::Change(change) => {
-                let current = match change.authority() {
-                    Authority::CurrentPassword(current) => Some(current),
-                    Authority::Administrator => None,
+                let current = match change.mode() {
+                    ChangeMode::SelfService(current) => Some(current),
+                    ChangeMode::AdminReset => None,
                 };
                 fragments.are_absent_from_secret(change.new_password())
                     && current.is_none_or(|current| fragments.are_absent_from_secret(current))
@@ -167,7 +167,7 @@ impl<'a> Scrubber<'a> {
 
 fn of_change(change: &PasswordChange) -> Redactor {
     let mut redactor = Redactor::new().with(change.new_password(), "[redacted]");
-    if let Authority::CurrentPassword(current) = change.authority() {
+    if let ChangeMode::SelfService(current) = change.mode() {
         redactor = redactor.with(current, "[redacted]");
     }
     redactor.with_whole(change.user().expose(), "[user]")
@@ -188,15 +188,15 @@ fn with_value(redactor: Redactor, value: &Value) -> Redactor {
         Value::Object(members) => return members.values().fold(redactor, with_value),
         Value::Null | Value::Bool(_) => return redactor,
     };
-    if text.chars().count() < Scrubber::MIN_VALUE_CHARS {
+    if text.chars().count() < CallRedactor::MIN_VALUE_CHARS {
         return redactor;
     }
     redactor.with_whole(&text, "[value]")
 }
 
-impl fmt::Debug for Scrubber<'_> {
+impl fmt::Debug for CallRedactor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Scrubber([REDACTED])")
+        f.write_str("CallRedactor([REDACTED])")
     }
 }
 
@@ -207,34 +207,34 @@ mod tests {
     use super::*;
     use crate::Password;
 
-    fn scrubber(current: &str, new: &str) -> Scrubber<'static> {
+    fn redactor(current: &str, new: &str) -> CallRedactor<'static> {
         let password = |text| Password::new(text).unwrap();
         let user = "alice@example.com".parse().unwrap();
         let change = PasswordChange::change(user, password(current), password(new));
-        Scrubber::for_change(Box::leak(Box::new(change)))
+        CallRedactor::for_change(Box::leak(Box::new(change)))
     }
 
     #[test]
     fn an_identifier_passes_unless_a_secret_stands_in_it() {
-        let scrubber = scrubber("Old-Passw0rd", "New-Passw0rd");
+        let redactor = redactor("Old-Passw0rd", "New-Passw0rd");
         let tracking = "v=2.0;clid=us02;rid=WEB_0123456789abcdef";
-        assert_eq!(scrubber.scrub(tracking), tracking);
+        assert_eq!(redactor.redact(tracking), tracking);
         let encoded = Base64Unpadded::encode_string(b"Old-Passw0rd");
         for echo in ["id=New-Passw0rd", &format!("id={encoded}")] {
-            assert_eq!(scrubber.scrub(echo), "id=[redacted]");
+            assert_eq!(redactor.redact(echo), "id=[redacted]");
         }
     }
 
     #[test]
     fn a_blank_hides_no_secret() {
-        let scrubber = scrubber("Old-Passw0rd", "new pass-9");
-        assert_eq!(scrubber.scrub("id=new+pass-9"), "id=[redacted]");
-        assert_eq!(scrubber.scrub("'new\tpass-9'"), "'[redacted]'");
+        let redactor = redactor("Old-Passw0rd", "new pass-9");
+        assert_eq!(redactor.redact("id=new+pass-9"), "id=[redacted]");
+        assert_eq!(redactor.redact("'new\tpass-9'"), "'[redacted]'");
     }
 
     #[test]
     fn every_encoding_of_a_secret_is_taken_out() {
-        let scrubber = scrubber("old \"pass\"\\1", "Né w&pass/2");
+        let redactor = redactor("old \"pass\"\\1", "Né w&pass/2");
         let echoes = [
             "Né w&pass/2",
             "old \"pass\"\\1",
@@ -246,32 +246,32 @@ mod tests {
             &Base64Unpadded::encode_string("Né w&pass/2".as_bytes()),
         ];
         for echo in echoes {
-            assert_eq!(scrubber.scrub(&format!("<{echo}>")), "<[redacted]>", "{echo}");
+            assert_eq!(redactor.redact(&format!("<{echo}>")), "<[redacted]>", "{echo}");
         }
         assert_eq!(
-            scrubber.scrub("User does not exist: alice@example.com."),
+            redactor.redact("User does not exist: alice@example.com."),
             "User does not exist: [user]."
         );
     }
 
     #[test]
     fn every_encoder_leaves_other_marks_as_they_are() {
-        let scrubber = scrubber("Old-Passw0rd", "a b-c!(d)~");
+        let redactor = redactor("Old-Passw0rd", "a b-c!(d)~");
         for echo in [
             "a%20b-c%21%28d%29~",
             "a+b-c%21%28d%29%7E",
             "a%20b-c!(d)~",
             "a+b-c!(d)%7e",
         ] {
-            assert_eq!(scrubber.scrub(&format!("<{echo}>")), "<[redacted]>", "{echo}");
+            assert_eq!(redactor.redact(&format!("<{echo}>")), "<[redacted]>", "{echo}");
         }
     }
 
     #[test]
     fn a_secret_across_the_cut_does_not_stay() {
-        let scrubber = scrubber("old", "long-secret-9");
-        let text = format!("{}long-secret-9", "x".repeat(Scrubber::MAX_CHARS - 4));
-        assert!(!scrubber.scrub(&text).contains("long"));
+        let redactor = redactor("old", "long-secret-9");
+        let text = format!("{}long-secret-9", "x".repeat(CallRedactor::MAX_CHARS - 4));
+        assert!(!redactor.redact(&text).contains("long"));
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
             .set("custom_attributes", serde_json::json!([{"value": "Team 7"}]))
             .set("phone_numbers", r#"[{"number": "5550100"}]"#);
         assert_eq!(
-            Scrubber::for_profile(&update)
-                .scrub("alice@example.com: Annabel, 5550123456 or 5550100 in \"Team 7\": taken"),
+            CallRedactor::for_profile(&update)
+                .redact("alice@example.com: Annabel, 5550123456 or 5550100 in \"Team 7\": taken"),
             "[user]: [value], [value] or [value] in \"[value]\": taken"
         );
     }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_password_inside_the_other_leaves_no_rest() {
         assert_eq!(
-            scrubber("pass", "pass-and-more").scrub("pass-and-more"),
+            redactor("pass", "pass-and-more").redact("pass-and-more"),
             "[redacted]"
         );
     }

@@ -1,14 +1,14 @@
-//! Why a change did not end in [`Changed`](crate::Changed), and whether it may have happened.
+//! Why a change did not end in [`ChangeReceipt`](crate::ChangeReceipt), and whether it may have happened.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Rule, Violation};
+use crate::{ErrorKind, FieldProblem, Outcome, ProviderDetail, Rule, UnknownOutcome, Violation};
 
 /// What went wrong ([`kind`](Error::kind)), and whether the password may have been changed all the
-/// same ([`effect`](Error::effect)). Branch on these two; there is no `is_retryable`, because that
+/// same ([`outcome`](Error::outcome)). Branch on these two; there is no `is_retryable`, because that
 /// depends on what you are doing.
 ///
 /// `Display` is one sentence that an operator can act on: it may hold the provider's words, codes and
@@ -17,11 +17,11 @@ use crate::{Attempt, Effect, ErrorKind, FieldProblem, ProviderDetail, Rule, Viol
 /// form. There is no `source`: foreign errors end at the adapter.
 ///
 /// ```
-/// use repass_domain::{Effect, Error, ErrorKind, Rule, Violation};
+/// use repass_domain::{Outcome, Error, ErrorKind, Rule, Violation};
 ///
 /// let error = Error::refused(vec![Violation::of_provider(Rule::MinLength(8))]);
 /// assert_eq!(error.kind(), ErrorKind::PasswordRefused);
-/// assert_eq!(error.effect(), Effect::NotApplied);
+/// assert_eq!(error.outcome(), Outcome::NotApplied);
 /// assert_eq!(error.to_string(), "the new password is refused; it needs: at least 8 characters");
 /// ```
 #[derive(Clone)]
@@ -31,28 +31,23 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    outcome: Outcome,
+    unknown_outcome: Option<UnknownOutcome>,
     violations: Vec<Violation>,
     field_problems: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     detail: Option<ProviderDetail>,
     // What a probe did, where the outcome is that of the change before it.
-    probe: Option<Effect>,
+    probe: Option<Outcome>,
 }
 
-// An unknown outcome cannot be built without the attempt that settles it.
-#[derive(Clone)]
-enum Outcome {
-    NotApplied,
-    Unknown(Attempt),
-}
+// An unknown outcome cannot be built without the handle that resolves it.
 
 impl Error {
-    fn build(kind: ErrorKind, message: String, outcome: Outcome) -> Self {
+    fn build(kind: ErrorKind, message: String, unknown_outcome: Option<UnknownOutcome>) -> Self {
         Self(Box::new(Inner {
             kind,
             message,
-            outcome,
+            unknown_outcome,
             violations: vec![],
             field_problems: vec![],
             retry_after: None,
@@ -64,13 +59,13 @@ impl Error {
     /// Nothing was changed, for certain. `message` is shown to people: a sentence without a
     /// capital or full stop, free of secrets, that says what to do where that is known.
     pub fn not_applied(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::build(kind, message.into(), Outcome::NotApplied)
+        Self::build(kind, message.into(), None)
     }
 
     /// The change was sent and its answer does not tell. `message` as for
     /// [`not_applied`](Self::not_applied).
-    pub fn unknown(kind: ErrorKind, message: impl Into<String>, attempt: Attempt) -> Self {
-        Self::build(kind, message.into(), Outcome::Unknown(attempt))
+    pub fn unknown(kind: ErrorKind, message: impl Into<String>, handle: UnknownOutcome) -> Self {
+        Self::build(kind, message.into(), Some(handle))
     }
 
     /// The new password breaks these rules: [`ErrorKind::PasswordRefused`], nothing was changed.
@@ -98,9 +93,9 @@ impl Error {
 
     /// The same, where it kept a probe from settling this attempt: the outcome of the change is as unknown as it was,
     /// whatever became of the probe.
-    pub fn leaving_unknown(mut self, attempt: &Attempt) -> Self {
-        self.0.probe = Some(self.probe_effect());
-        self.0.outcome = Outcome::Unknown(attempt.clone());
+    pub fn leaving_unknown(mut self, handle: &UnknownOutcome) -> Self {
+        self.0.probe = Some(self.probe_outcome());
+        self.0.unknown_outcome = Some(handle.clone());
         self
     }
 
@@ -128,18 +123,19 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the password may have been changed.
-    pub fn effect(&self) -> Effect {
-        match self.0.outcome {
-            Outcome::NotApplied => Effect::NotApplied,
-            Outcome::Unknown(_) => Effect::Unknown,
+    /// Whether the password may have been changed: [`Outcome::NotApplied`] or [`Outcome::Unknown`], never
+    /// [`Outcome::Applied`].
+    pub fn outcome(&self) -> Outcome {
+        match self.0.unknown_outcome {
+            None => Outcome::NotApplied,
+            Some(_) => Outcome::Unknown,
         }
     }
 
     /// Of an error of [`resolve`](crate::PasswordService::resolve): what the probe itself did. `NotApplied`: it was not
     /// made, or certainly set no password; the outcome of the change before it is unknown all the same.
-    pub fn probe_effect(&self) -> Effect {
-        self.0.probe.unwrap_or_else(|| self.effect())
+    pub fn probe_outcome(&self) -> Outcome {
+        self.0.probe.unwrap_or_else(|| self.outcome())
     }
 
     /// Every rule that the new password broke, as far as it is known; empty unless
@@ -167,7 +163,7 @@ impl Error {
     /// What can be shown to the user whose password it is: whole sentences in English that say whether anything
     /// was changed and what to do, made only of fixed text, the rules that repass knows, the names of profile
     /// fields and a number of seconds. It never holds words, codes, statuses or ids of the provider or the
-    /// configuration. For other languages, translate by [`kind`](Self::kind), [`effect`](Self::effect) and the
+    /// configuration. For other languages, translate by [`kind`](Self::kind), [`outcome`](Self::outcome) and the
     /// codes of [`violations`](Self::violations).
     ///
     /// ```
@@ -182,7 +178,7 @@ impl Error {
     /// assert!(error.to_string().contains("code 1124"));
     /// ```
     pub fn user_message(&self) -> String {
-        if self.effect() == Effect::Unknown {
+        if self.outcome() == Outcome::Unknown {
             return "It is not known yet whether the change was made. Do not try again until that is clear."
                 .to_owned();
         }
@@ -247,12 +243,9 @@ impl Error {
     }
 
     /// What [`resolve`](crate::PasswordService::resolve) needs; present exactly when
-    /// [`effect`](Self::effect) is [`Effect::Unknown`].
-    pub fn attempt(&self) -> Option<&Attempt> {
-        match &self.0.outcome {
-            Outcome::NotApplied => None,
-            Outcome::Unknown(attempt) => Some(attempt),
-        }
+    /// [`outcome`](Self::outcome) is [`Outcome::Unknown`].
+    pub fn unknown_outcome(&self) -> Option<&UnknownOutcome> {
+        self.0.unknown_outcome.as_ref()
     }
 }
 
@@ -276,7 +269,7 @@ impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Shown<'a> {
-            outcome: Effect,
+            outcome: Outcome,
             kind: ErrorKind,
             message: String,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -288,19 +281,19 @@ impl Serialize for Error {
             #[serde(skip_serializing_if = "Option::is_none")]
             detail: Option<&'a ProviderDetail>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            attempt: Option<&'a Attempt>,
+            attempt: Option<&'a UnknownOutcome>,
         }
 
         let rounded_up = |delay: Duration| delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         let shown = Shown {
-            outcome: self.effect(),
+            outcome: self.outcome(),
             kind: self.0.kind,
             message: self.to_string(),
             violations: &self.0.violations,
             field_problems: &self.0.field_problems,
             retry_after_seconds: self.0.retry_after.map(rounded_up),
             detail: self.0.detail.as_ref(),
-            attempt: self.attempt(),
+            attempt: self.unknown_outcome(),
         };
         shown.serialize(serializer)
     }
@@ -310,13 +303,13 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
-            .field("effect", &self.effect())
+            .field("outcome", &self.outcome())
             .field("message", &self.0.message)
             .field("violations", &self.0.violations)
             .field("field_problems", &self.0.field_problems)
             .field("retry_after", &self.0.retry_after)
             .field("detail", &self.0.detail)
-            .field("attempt", &self.attempt())
+            .field("unknown_outcome", &self.unknown_outcome())
             .finish()
     }
 }
@@ -335,22 +328,25 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_there_exactly_when_the_effect_is_unknown() {
-        let lost = Error::unknown(ErrorKind::ConnectionLost, "lost", Attempt::new("zoom"));
-        assert_eq!(lost.effect(), Effect::Unknown);
-        assert_eq!(lost.attempt().map(Attempt::provider), Some("zoom"));
+    fn unknown_outcome_is_present_exactly_when_the_outcome_is_unknown() {
+        let lost = Error::unknown(ErrorKind::ConnectionLost, "lost", UnknownOutcome::new("zoom"));
+        assert_eq!(lost.outcome(), Outcome::Unknown);
+        assert_eq!(lost.unknown_outcome().map(UnknownOutcome::provider), Some("zoom"));
         let refused = Error::refused(vec![Violation::of_caller(Rule::Digit)]);
-        assert_eq!((refused.effect(), refused.attempt()), (Effect::NotApplied, None));
-        let attempt = Attempt::new("zoom");
-        for (error, probe) in [(refused, Effect::NotApplied), (lost, Effect::Unknown)] {
+        assert_eq!(
+            (refused.outcome(), refused.unknown_outcome()),
+            (Outcome::NotApplied, None)
+        );
+        let attempt = UnknownOutcome::new("zoom");
+        for (error, probe) in [(refused, Outcome::NotApplied), (lost, Outcome::Unknown)] {
             let unprobed = error
-                .leaving_unknown(&Attempt::new("other"))
+                .leaving_unknown(&UnknownOutcome::new("other"))
                 .leaving_unknown(&attempt);
             assert_eq!(
-                (unprobed.effect(), unprobed.attempt()),
-                (Effect::Unknown, Some(&attempt))
+                (unprobed.outcome(), unprobed.unknown_outcome()),
+                (Outcome::Unknown, Some(&attempt))
             );
-            assert_eq!(unprobed.probe_effect(), probe);
+            assert_eq!(unprobed.probe_outcome(), probe);
         }
     }
 
@@ -372,7 +368,7 @@ mod tests {
                 not_applied.starts_with("Nothing was changed. "),
                 "{kind}: {not_applied}"
             );
-            let attempt = Attempt::new("canary-provider");
+            let attempt = UnknownOutcome::new("canary-provider");
             let unknown = with_canaries(Error::unknown(kind, message, attempt)).user_message();
             assert!(unknown.starts_with("It is not known yet"), "{kind}: {unknown}");
             for text in [not_applied, unknown] {
@@ -429,7 +425,7 @@ mod tests {
             json.get("attempt").is_none() && json.get("retry_after_seconds").is_none(),
             "{json}"
         );
-        let lost = Error::unknown(ErrorKind::TimedOut, "late", Attempt::new("zoom"));
+        let lost = Error::unknown(ErrorKind::TimedOut, "late", UnknownOutcome::new("zoom"));
         let json = serde_json::to_value(&lost).unwrap();
         assert_eq!(
             (&json["outcome"], &json["attempt"]["provider"]),
@@ -448,8 +444,8 @@ mod tests {
             "the update is refused: pmi takes 10 digits; emial is no field"
         );
         assert_eq!(
-            (error.kind(), error.effect()),
-            (ErrorKind::InvalidRequest, Effect::NotApplied)
+            (error.kind(), error.outcome()),
+            (ErrorKind::InvalidRequest, Outcome::NotApplied)
         );
         assert_eq!(error.field_problems()[1].code(), "unknown_field");
     }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
 use crate::{
-    Attempt, Authority, CallContext, Capabilities, Changed, Error, ErrorKind, Password, PasswordChange,
-    PasswordPolicy, PasswordService, Resolution, UserId,
+    CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Password, PasswordChange,
+    PasswordPolicy, PasswordService, Resolution, UnknownOutcome, UserId,
 };
 
 /// A provider that keeps its users in memory and obeys the same laws as the real ones: for tests
@@ -17,13 +17,13 @@ use crate::{
 /// Both authorities are taken.
 ///
 /// ```
-/// use repass_domain::{CallContext, Effect, InMemoryPasswordService, Password, PasswordServiceExt as _};
+/// use repass_domain::{CallContext, Outcome, InMemoryPasswordService, Password, PasswordServiceExt as _};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
 /// service.lose_next_answer();
 /// let lost = service.reset(&CallContext::default(), "alice".parse()?, Password::new("new")?).await;
-/// assert_eq!(lost.unwrap_err().effect(), Effect::Unknown);
+/// assert_eq!(lost.unwrap_err().outcome(), Outcome::Unknown);
 /// assert!(service.accepts("alice", "new"));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
@@ -92,7 +92,7 @@ impl InMemoryPasswordService {
     }
 
     // All in one critical section, as at a provider's database.
-    fn apply(&self, change: &PasswordChange) -> Result<Changed, Error> {
+    fn apply(&self, change: &PasswordChange) -> Result<ChangeReceipt, Error> {
         let mut state = self.state();
         let Some(current) = state.users.get(account(change)) else {
             return Err(Error::not_applied(
@@ -100,7 +100,7 @@ impl InMemoryPasswordService {
                 "the provider knows no such user",
             ));
         };
-        if let Authority::CurrentPassword(given) = change.authority() {
+        if let ChangeMode::SelfService(given) = change.mode() {
             #[expect(clippy::disallowed_methods, reason = "the fake is the provider here")]
             let same = given.expose_secret() == current.expose_secret();
             if !same {
@@ -120,14 +120,14 @@ impl InMemoryPasswordService {
         state.applied.push(account(change).clone());
         if state.answers_to_lose > 0 {
             state.answers_to_lose -= 1;
-            let attempt = Attempt::new(&self.provider);
+            let attempt = UnknownOutcome::new(&self.provider);
             return Err(Error::unknown(
                 ErrorKind::ConnectionLost,
                 "the answer was lost",
                 attempt,
             ));
         }
-        Ok(Changed::new())
+        Ok(ChangeReceipt::new())
     }
 }
 
@@ -150,7 +150,11 @@ impl PasswordService for InMemoryPasswordService {
             .with_before_send()
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         if cx.budget().is_zero() {
             return Err(Error::not_applied(
                 ErrorKind::BudgetExhausted,
@@ -170,7 +174,7 @@ impl PasswordService for InMemoryPasswordService {
     async fn resolve(
         &self,
         cx: &CallContext,
-        _attempt: &Attempt,
+        _attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         if cx.budget().is_zero() {

@@ -3,7 +3,7 @@
 use crate::word::words;
 
 /// What happened. It is written and read (`Display`, `FromStr`, serde) as its [stable code](Self::as_str). Whether the password may have been changed is told apart from it, by
-/// [`Error::effect`](crate::Error::effect).
+/// [`Error::outcome`](crate::Error::outcome).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

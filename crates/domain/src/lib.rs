@@ -2,15 +2,15 @@
 //! the validated values that go in, and the outcomes that come out. No I/O, no runtime, no HTTP.
 //!
 //! ```no_run
-//! use repass_domain::{CallContext, Effect, Password, PasswordService, PasswordServiceExt as _};
+//! use repass_domain::{CallContext, Outcome, Password, PasswordService, PasswordServiceExt as _};
 //!
 //! # async fn example(service: std::sync::Arc<dyn PasswordService>) -> Result<(), Box<dyn std::error::Error>> {
 //! let new = Password::new("New-Passw0rd")?;
 //! match service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await {
 //!     Ok(_) => println!("changed"),
-//!     Err(error) => match error.effect() {
-//!         Effect::NotApplied => println!("the old password still holds: {error}"),
-//!         Effect::Unknown => println!("settle it with `resolve`: {error}"),
+//!     Err(error) => match error.outcome() {
+//!         Outcome::NotApplied => println!("the old password still holds: {error}"),
+//!         Outcome::Unknown => println!("settle it with `resolve`: {error}"),
 //!     },
 //! }
 //! # Ok(()) }
@@ -45,17 +45,17 @@ mod violation;
 mod word;
 
 pub use capabilities::Capabilities;
-pub use change::{Authority, PasswordChange};
+pub use change::{ChangeMode, PasswordChange};
 pub use context::{BeforeSend, CallContext};
-pub use detail::{ProviderDetail, Scrubber};
+pub use detail::{CallRedactor, ProviderDetail};
 pub use error::Error;
 #[cfg(feature = "mock")]
 pub use fake::InMemoryPasswordService;
 pub use kind::ErrorKind;
-pub use outcome::{Attempt, Changed, Effect, Resolution};
+pub use outcome::{ChangeReceipt, Outcome, Resolution, UnknownOutcome};
 pub use password::{InvalidPassword, Password};
 pub use policy::{
-    Blocklist, Counting, Explained, ImpossiblePolicy, MalformedHashes, PasswordPolicy, Policies,
+    Blocklist, Counting, Explained, ImpossiblePolicy, LayeredPolicy, MalformedHashes, PasswordPolicy,
     PolicyBuilder, Preset, RangeQuery, UnknownPreset,
 };
 pub use preflight::PreflightService;

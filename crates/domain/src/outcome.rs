@@ -8,44 +8,46 @@ use uuid::Uuid;
 
 use crate::word::words;
 
-/// What is known about a change that did not end in [`Changed`]. There is no third case, so it
-/// can be matched without a wildcard. It is written and read (`Display`, `FromStr`, serde) as its
+/// Whether a change was made. Written and read (`Display`, `FromStr`, serde) as its
 /// [word](Self::as_str).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// The old password is still the valid one, the profile as it was, as far as this call is
-    /// concerned. Never guessed.
+pub enum Outcome {
+    /// The provider made the change, and proved it.
+    Applied,
+    /// The old password still works, or the profile is as it was, as far as this call is concerned.
+    /// Never guessed.
     NotApplied,
-    /// The provider may have made the change; the answer that would tell was lost or makes no
-    /// sense. Settle it with [`PasswordService::resolve`](crate::PasswordService::resolve), or by
-    /// making the same profile update once more.
+    /// The provider may have made the change; the response that would say so was lost or proves
+    /// nothing. Resolve it with [`PasswordService::resolve`](crate::PasswordService::resolve), or by
+    /// repeating the same profile update.
     Unknown,
 }
 
-impl Effect {
-    const ALL: [Self; 2] = [Self::NotApplied, Self::Unknown];
+impl Outcome {
+    const ALL: [Self; 3] = [Self::Applied, Self::NotApplied, Self::Unknown];
 
-    /// `not_applied` or `unknown`, as in every machine-readable output.
+    /// `applied`, `not_applied` or `unknown`, as in every machine-readable output.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Applied => "applied",
             Self::NotApplied => "not_applied",
             Self::Unknown => "unknown",
         }
     }
 }
 
-words!(Effect, "effect");
+words!(Outcome, "outcome");
 
 /// The provider said that it made the change: the new password is the valid one now, or the
 /// profile holds the new values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Changed {
+pub struct ChangeReceipt {
     tracking_id: Option<String>,
     by_probe: bool,
 }
 
-impl Changed {
+impl ChangeReceipt {
     /// A change without a tracking id.
     pub fn new() -> Self {
         Self::default()
@@ -78,14 +80,14 @@ impl Changed {
 /// [`resolve`](crate::PasswordService::resolve) needs, and nothing secret. It may be stored and
 /// read back; its instant is written as RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
+pub struct UnknownOutcome {
     id: Uuid,
     provider: String,
     #[serde(with = "instant")]
     at: SystemTime,
 }
 
-impl Attempt {
+impl UnknownOutcome {
     /// How long after an unknown outcome the original request may still arrive: 2 minutes, for what gateways and
     /// queues between here and the provider may hold back. Until then
     /// [`NotInPlace`](Resolution::NotInPlace) does not prove that the change was not applied.
@@ -149,7 +151,7 @@ pub enum Resolution {
     /// The new password is the valid one.
     InPlace,
     /// It was not when probed. The change may be made again once the original cannot arrive any more:
-    /// [`Attempt::may_still_arrive`].
+    /// [`UnknownOutcome::may_still_arrive`].
     NotInPlace,
     /// The provider's answer proves neither.
     StillUnknown,
@@ -208,14 +210,16 @@ mod tests {
 
     #[test]
     fn an_attempt_is_read_back_in_both_forms_of_its_instant() {
-        let attempt = Attempt::new("zoom");
+        let attempt = UnknownOutcome::new("zoom");
         let json = serde_json::to_value(&attempt).unwrap();
         let at = json["at"].as_str().unwrap();
         assert!(at.starts_with("20") && at.ends_with('Z'), "{at}");
-        assert_eq!(serde_json::from_value::<Attempt>(json).unwrap(), attempt);
+        assert_eq!(serde_json::from_value::<UnknownOutcome>(json).unwrap(), attempt);
         let id = attempt.id();
         let read = |at: serde_json::Value| {
-            serde_json::from_value::<Attempt>(serde_json::json!({ "id": id, "provider": "zoom", "at": at }))
+            serde_json::from_value::<UnknownOutcome>(
+                serde_json::json!({ "id": id, "provider": "zoom", "at": at }),
+            )
         };
         let old = serde_json::json!({ "secs_since_epoch": 1_764_200_000, "nanos_since_epoch": 5 });
         assert_eq!(
@@ -233,12 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn every_effect_is_read_back_from_its_word() {
-        for effect in Effect::ALL {
-            assert_eq!(effect.to_string().parse(), Ok(effect));
-            let json = serde_json::to_string(&effect).unwrap();
-            assert_eq!(serde_json::from_str::<Effect>(&json).unwrap(), effect);
+    fn outcome_round_trips_through_its_word() {
+        for outcome in Outcome::ALL {
+            assert_eq!(outcome.to_string().parse(), Ok(outcome));
+            let json = serde_json::to_string(&outcome).unwrap();
+            assert_eq!(serde_json::from_str::<Outcome>(&json).unwrap(), outcome);
         }
-        assert!("applied".parse::<Effect>().is_err());
+        assert!("changed".parse::<Outcome>().is_err());
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{CallContext, Changed, Error, UserId};
+use crate::{CallContext, ChangeReceipt, Error, UserId};
 
 /// New values for some fields of one user's profile. Fields that are not named stay as they are.
 ///
@@ -125,7 +125,7 @@ impl fmt::Display for FieldProblem {
 ///
 /// Every implementation keeps these promises:
 ///
-/// - `Ok` means that the provider has taken the update; an error whose [`effect`](Error::effect) is
+/// - `Ok` means that the provider has taken the update; an error whose [`outcome`](Error::outcome) is
 ///   `NotApplied` means that it has not. Neither is ever a guess; all else is `Unknown`.
 /// - What [`check`](Self::check) finds wrong is never sent. A field that the provider would ignore in
 ///   silence is wrong.
@@ -156,12 +156,12 @@ pub trait UserProfileService: fmt::Debug + Send + Sync + 'static {
     /// Makes one update.
     ///
     /// # Errors
-    /// [`Error::effect`] says whether it may have happened, [`Error::kind`] what to do.
+    /// [`Error::outcome`] says whether it may have happened, [`Error::kind`] what to do.
     ///
     /// # Cancellation
     /// Dropping the future leaves the outcome unknown. Give the call a budget instead of wrapping
     /// it in a timeout.
-    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<Changed, Error>;
+    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<ChangeReceipt, Error>;
 }
 
 macro_rules! forward {
@@ -181,7 +181,7 @@ macro_rules! forward {
                 &self,
                 cx: &CallContext,
                 update: &ProfileUpdate,
-            ) -> Result<Changed, Error> {
+            ) -> Result<ChangeReceipt, Error> {
                 (**self).update_profile(cx, update).await
             }
         }
@@ -223,7 +223,7 @@ mod tests {
         mock.expect_check().times(1).returning(|_| Ok(()));
         mock.expect_update_profile()
             .times(1)
-            .returning(|_, _| Ok(Changed::new()));
+            .returning(|_, _| Ok(ChangeReceipt::new()));
         let service: Arc<dyn UserProfileService> = Arc::new(Box::new(mock));
         let update = ProfileUpdate::new("alice".parse().unwrap());
         assert_eq!(service.provider(), "mock");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Attempt, CallContext, Capabilities, Changed, Error, Password, PasswordChange, PasswordPolicy, Resolution,
-    UserId, UserKey,
+    CallContext, Capabilities, ChangeReceipt, Error, Password, PasswordChange, PasswordPolicy, Resolution,
+    UnknownOutcome, UserId, UserKey,
 };
 
 /// Changes passwords at one provider.
@@ -15,7 +15,7 @@ use crate::{
 /// Every implementation keeps these promises, and the conformance suite checks them:
 ///
 /// - `Ok` means that the new password was set by this call; an error whose
-///   [`effect`](Error::effect) is `NotApplied` means that it was not. Neither is ever a guess; all
+///   [`outcome`](Error::outcome) is `NotApplied` means that it was not. Neither is ever a guess; all
 ///   else is `Unknown`.
 /// - At most one sending of a change can take effect, whatever is retried inside.
 /// - A call returns within its budget, and a budget of zero sends nothing.
@@ -36,12 +36,16 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// Changes one password, at most once.
     ///
     /// # Errors
-    /// [`Error::effect`] says whether it may have happened, [`Error::kind`] what to do.
+    /// [`Error::outcome`] says whether it may have happened, [`Error::kind`] what to do.
     ///
     /// # Cancellation
     /// Dropping the future leaves the outcome unknown, without the evidence that an error would
     /// carry. Give the call a budget instead of wrapping it in a timeout.
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error>;
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error>;
 
     /// Settles an unknown outcome of the same `change` with at most one probe, which may itself
     /// set the new password. The answer was true at the probe: an original that is still under
@@ -50,12 +54,12 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Why the probe was not made or did not come through; the earlier outcome then is as unknown as it was. An
     /// adapter's error has the effect of the probe itself; the guards around every configured service make it
-    /// [`Unknown`](crate::Effect::Unknown) with this attempt. `Unsupported` where [`Capabilities::resolve`] is false,
+    /// [`Unknown`](crate::Outcome::Unknown) with this attempt. `Unsupported` where [`Capabilities::resolve`] is false,
     /// `Conflict` where the probe would overwrite a later change.
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &Attempt,
+        attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error>;
 
@@ -96,11 +100,11 @@ mockall::mock! {
     impl PasswordService for PasswordService {
         fn provider(&self) -> &str;
         fn capabilities(&self) -> Capabilities;
-        async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error>;
+        async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<ChangeReceipt, Error>;
         async fn resolve(
             &self,
             cx: &CallContext,
-            attempt: &Attempt,
+            attempt: &UnknownOutcome,
             change: &PasswordChange,
         ) -> Result<Resolution, Error>;
         async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
@@ -127,7 +131,7 @@ pub trait PasswordServiceExt: PasswordService {
     ///
     /// # Errors
     /// As [`PasswordService::change_password`].
-    async fn reset(&self, cx: &CallContext, user: UserId, new: Password) -> Result<Changed, Error> {
+    async fn reset(&self, cx: &CallContext, user: UserId, new: Password) -> Result<ChangeReceipt, Error> {
         self.change_password(cx, &PasswordChange::reset(user, new)).await
     }
 
@@ -141,7 +145,7 @@ pub trait PasswordServiceExt: PasswordService {
         user: UserId,
         current: Password,
         new: Password,
-    ) -> Result<Changed, Error> {
+    ) -> Result<ChangeReceipt, Error> {
         self.change_password(cx, &PasswordChange::change(user, current, new))
             .await
     }
@@ -150,13 +154,13 @@ pub trait PasswordServiceExt: PasswordService {
     /// user comes in between: the guards around every configured service hold the user's lock over both.
     ///
     /// `Ok`: the new password is in place, by the provider's answer or [by the
-    /// probe](Changed::is_proved_by_probe). An error is what became of the change. It stays unknown where the probe did
+    /// probe](ChangeReceipt::is_proved_by_probe). An error is what became of the change. It stays unknown where the probe did
     /// not find the new password, because the original may still arrive: [resolve](PasswordService::resolve) its
-    /// [attempt](Error::attempt) again later.
+    /// [attempt](Error::unknown_outcome) again later.
     ///
     /// ```
     /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
-    /// use repass_domain::{Effect, PasswordChange, PasswordServiceExt as _};
+    /// use repass_domain::{Outcome, PasswordChange, PasswordServiceExt as _};
     ///
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
@@ -165,9 +169,9 @@ pub trait PasswordServiceExt: PasswordService {
     /// service.lose_next_answer();
     /// match service.change_and_resolve(&CallContext::default(), &change).await {
     ///     Ok(changed) => assert!(changed.is_proved_by_probe()),
-    ///     Err(error) => match error.effect() {
-    ///         Effect::NotApplied => println!("the old password still works: {error}"),
-    ///         Effect::Unknown => println!("store {:?} and resolve it later: {error}", error.attempt()),
+    ///     Err(error) => match error.outcome() {
+    ///         Outcome::NotApplied => println!("the old password still works: {error}"),
+    ///         Outcome::Unknown => println!("store {:?} and resolve it later: {error}", error.unknown_outcome()),
     ///     },
     /// }
     /// assert!(service.accepts("alice", "new"));
@@ -183,17 +187,21 @@ pub trait PasswordServiceExt: PasswordService {
     /// # Cancellation
     /// As for [`PasswordService::change_password`]; the user's lock is released. In a web handler, spawn the call, so
     /// that it ends even when the client goes away.
-    async fn change_and_resolve(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_and_resolve(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         let cx = cx.across_calls();
         let lost = match self.change_password(&cx, change).await {
             Ok(changed) => return Ok(changed),
             Err(error) => error,
         };
-        let Some(attempt) = lost.attempt().filter(|_| self.capabilities().resolve) else {
+        let Some(attempt) = lost.unknown_outcome().filter(|_| self.capabilities().resolve) else {
             return Err(lost);
         };
         let note = match self.resolve(&cx, attempt, change).await {
-            Ok(Resolution::InPlace) => return Ok(Changed::new().proved_by_probe()),
+            Ok(Resolution::InPlace) => return Ok(ChangeReceipt::new().proved_by_probe()),
             Ok(Resolution::NotInPlace) => {
                 "a probe did not find the new password in place, but the original may still arrive; resolve it later"
                     .to_owned()
@@ -226,14 +234,14 @@ macro_rules! forward {
                 &self,
                 cx: &CallContext,
                 change: &PasswordChange,
-            ) -> Result<Changed, Error> {
+            ) -> Result<ChangeReceipt, Error> {
                 (**self).change_password(cx, change).await
             }
 
             async fn resolve(
                 &self,
                 cx: &CallContext,
-                attempt: &Attempt,
+                attempt: &UnknownOutcome,
                 change: &PasswordChange,
             ) -> Result<Resolution, Error> {
                 (**self).resolve(cx, attempt, change).await

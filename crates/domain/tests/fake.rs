@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::{
-    Attempt, CallContext, Changed, Effect, Error, ErrorKind, InMemoryPasswordService, MockPasswordService,
+    CallContext, ChangeReceipt, Error, ErrorKind, InMemoryPasswordService, MockPasswordService, Outcome,
     Password, PasswordChange, PasswordPolicy, PasswordService, PasswordServiceExt as _, Resolution, Rule,
-    UserId,
+    UnknownOutcome, UserId,
 };
 
 fn user(id: &str) -> UserId {
@@ -58,7 +58,7 @@ async fn every_refusal_says_why_and_changes_nothing() {
         .await;
     let kinds = [wrong, nobody, weak, late].map(|result| {
         let error = result.unwrap_err();
-        assert_eq!(error.effect(), Effect::NotApplied);
+        assert_eq!(error.outcome(), Outcome::NotApplied);
         (error.kind(), error.violations().len())
     });
     assert_eq!(
@@ -79,7 +79,9 @@ async fn a_lost_answer_is_unknown_and_can_be_settled() {
     let change = PasswordChange::reset(user("alice"), password("new"));
     service.lose_next_answer();
     let error = service.change_password(&cx(), &change).await.unwrap_err();
-    let attempt = error.attempt().expect("an unknown outcome carries its attempt");
+    let attempt = error
+        .unknown_outcome()
+        .expect("an unknown outcome carries its attempt");
     assert_eq!(
         service.resolve(&cx(), attempt, &change).await.unwrap(),
         Resolution::InPlace
@@ -102,13 +104,14 @@ async fn a_caller_is_tested_with_the_mock_behind_an_arc() {
             Err(Error::unknown(
                 ErrorKind::TimedOut,
                 "no answer",
-                Attempt::new("crm"),
+                UnknownOutcome::new("crm"),
             ))
         });
-    mock.expect_change_password().returning(|_, _| Ok(Changed::new()));
+    mock.expect_change_password()
+        .returning(|_, _| Ok(ChangeReceipt::new()));
     let service: Arc<dyn PasswordService> = Arc::new(mock);
     assert_eq!(service.provider(), "crm");
     let first = service.reset(&cx(), user("alice"), password("new")).await;
-    assert_eq!(first.unwrap_err().effect(), Effect::Unknown);
+    assert_eq!(first.unwrap_err().outcome(), Outcome::Unknown);
     assert!(service.reset(&cx(), user("bob"), password("new")).await.is_ok());
 }

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use repass_domain::{
-    Certainty, Counting, Layer, Password, PasswordPolicy, Policies, PolicyBuilder, Preset, Rule, Violation,
+    Certainty, Counting, Layer, LayeredPolicy, Password, PasswordPolicy, PolicyBuilder, Preset, Rule,
+    Violation,
 };
 
 fn codes(policy: &PasswordPolicy, text: &str) -> Vec<&'static str> {
@@ -340,7 +341,7 @@ fn explains_both_layers_in_words() {
 
 #[test]
 fn a_violation_serialises_its_certainty_only_where_there_is_doubt() {
-    let zoom = Policies::from(PasswordPolicy::from(Preset::ZoomDefault));
+    let zoom = LayeredPolicy::from(PasswordPolicy::from(Preset::ZoomDefault));
     let json = |text| serde_json::to_string(&zoom.check(&Password::new(text).unwrap())).unwrap();
     assert_eq!(
         json("Sh0rt"),

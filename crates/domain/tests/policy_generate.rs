@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::iter;
 use std::sync::Arc;
 
-use repass_domain::{Blocklist, PasswordPolicy, Policies, Preset, Rule};
+use repass_domain::{Blocklist, LayeredPolicy, PasswordPolicy, Preset, Rule};
 use secrecy::ExposeSecret as _;
 
 /// Generates so many, checks each, and tells which characters and lengths occurred.
-fn generated(count: usize, policies: &Policies) -> (BTreeSet<char>, BTreeSet<usize>) {
+fn generated(count: usize, policies: &LayeredPolicy) -> (BTreeSet<char>, BTreeSet<usize>) {
     let (mut characters, mut lengths) = (BTreeSet::new(), BTreeSet::new());
     for password in iter::once(policies.generate())
         .chain(policies.passwords())
@@ -29,7 +29,7 @@ fn generated(count: usize, policies: &Policies) -> (BTreeSet<char>, BTreeSet<usi
 #[test]
 fn a_generated_password_begins_with_a_letter() {
     let first = |policy: &PasswordPolicy| -> BTreeSet<char> {
-        let policies = Policies::from(policy.clone());
+        let policies = LayeredPolicy::from(policy.clone());
         let firsts = policies.passwords().take(2000).map(|password| {
             let password = password.unwrap();
             assert_eq!(policies.check(&password), []);

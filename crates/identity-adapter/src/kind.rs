@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_adapter_kit::{Kind, Nobody, Offer, Right, Setting};
 use repass_domain::Preset;
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
 use repass_transport::{RateLimit, Transport};
 
-use crate::{Deployment, IdentityConfig, IdentityService};
+use crate::{Deployment, IdentityService, IdentitySettings};
 
-const SETTINGS: &[Setting<IdentityConfig>] = &[
+const SETTINGS: &[Setting<IdentitySettings>] = &[
     Setting::Text("organization", |portal, guid| portal.organization = Some(guid)),
-    Setting::Word(
+    Setting::Enum(
         "deployment",
         &[
             ("own", |portal| portal.deployment = Deployment::Own),
@@ -20,25 +20,25 @@ const SETTINGS: &[Setting<IdentityConfig>] = &[
     ),
 ];
 
-impl Kind for IdentityConfig {
+impl ProviderKind for IdentitySettings {
     fn name(&self) -> &'static str {
         "identity"
     }
 
-    fn offer(&self, name: &str, transport: Arc<dyn Transport>) -> Offer {
+    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let portal = Arc::new(IdentityService::new(name, self.clone(), transport));
-        Offer::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)
+        ProviderClients::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)
     }
 
-    fn rights(&self) -> Vec<Right> {
+    fn permission_probes(&self) -> Vec<PermissionProbe> {
         let fix = "grant PM.User.Write (or PM.User) to the external application";
-        let mut rights = vec![Right::reset(Nobody::Guid, fix)];
+        let mut rights = vec![PermissionProbe::reset(NonexistentUser::Guid, fix)];
         if self.organization.is_some() {
-            rights.push(Right {
+            rights.push(PermissionProbe {
                 name: "look-up",
                 good: "users can be looked up by e-mail address",
                 fix: "grant PM.User.Read (or PM.User) to the external application, or leave `organization` out",
-                nobody: Nobody::Email,
+                nobody: NonexistentUser::Email,
             });
         }
         rights
@@ -85,15 +85,15 @@ impl Kind for IdentityConfig {
         if reset { "put" } else { "post" }
     }
 
-    fn to_read_policy(&self) -> &'static str {
+    fn policy_permission_remedy(&self) -> &'static str {
         "grant PM.Setting.Read to the external application"
     }
 
-    fn whose_base_url(&self) -> &'static str {
+    fn base_url_owner(&self) -> &'static str {
         "identity"
     }
 
-    fn other_base_urls(&self, origin: &str, path: &str) -> Vec<String> {
+    fn base_url_candidates(&self, origin: &str, path: &str) -> Vec<String> {
         // The organisation and the tenant come before the first service, whose name ends in `_` on the suite.
         let names: Vec<&str> = path
             .split('/')
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn each_form_of_the_address_is_tried() {
         let of = |path| {
-            let found = IdentityConfig::default().other_base_urls("https://h.example:8443", path);
+            let found = IdentitySettings::default().base_url_candidates("https://h.example:8443", path);
             found.join(" ").replace("https://h.example:8443", "")
         };
         assert_eq!(of(""), "/identity_ /identity");

@@ -1,19 +1,19 @@
 //! From an e-mail address to the GUID by which the portal names a user.
 
-use repass_adapter_kit::Verdict;
 use repass_domain::{ErrorKind, UserId, UserKey};
-use repass_transport::{Answer, Json, Method, Observed, Replay, Request, StatusCode};
+use repass_provider::Classification;
+use repass_transport::{AttemptOutcome, Idempotency, Json, Method, Request, Response, StatusCode};
 
-use crate::verdict;
+use crate::errors;
 
 // More matches than this for a whole e-mail address would be no match.
 const MOST: &str = "100";
-// A user takes about a kilobyte (observed).
+// A user takes about a kilobyte (outcome).
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// `GET /api/User/users/{organization}?searchTerm={email}`.
 pub(crate) fn request(organization: &str, user: &UserId) -> Request {
-    Request::new("identity.lookup", Method::GET, Replay::Convergent)
+    Request::new("identity.lookup", Method::GET, Idempotency::Idempotent)
         .segment("api")
         .segment("User")
         .segment("users")
@@ -22,26 +22,26 @@ pub(crate) fn request(organization: &str, user: &UserId) -> Request {
         .query("top", MOST)
         .counted_as("get")
         .answer_up_to(LONGEST_ANSWER)
-        .reading(|answer| verdict::read(answer).observed)
+        .reading(|response| errors::read(response).outcome)
 }
 
 /// The id of the one user who has exactly this e-mail address or user name.
-pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
-    let verdict = verdict::read(answer);
+pub(crate) fn read(response: &Response, user: &UserId) -> Result<UserId, Classification> {
+    let classification = errors::read(response);
     // A search that finds no user is answered with an empty list, so it is the organisation that is missing.
-    if verdict.kind == ErrorKind::UserNotFound && answer.status() == StatusCode::NOT_FOUND {
-        return Err(Verdict {
+    if classification.kind == ErrorKind::UserNotFound && response.status() == StatusCode::NOT_FOUND {
+        return Err(Classification {
             kind: ErrorKind::Misconfigured,
-            ..verdict
+            ..classification
         }
-        .advise("the portal knows no such organisation; check `organization`"));
+        .with_hint("the portal knows no such organisation; check `organization`"));
     }
-    if verdict.observed != Observed::Done {
-        return Err(verdict);
+    if classification.outcome != AttemptOutcome::Done {
+        return Err(classification);
     }
-    let body = answer.json().ok_or_else(Verdict::unreadable)?;
+    let body = response.json().ok_or_else(Classification::unreadable)?;
     let Some(Json::List(results)) = body.get("results") else {
-        return Err(Verdict::unreadable());
+        return Err(Classification::unreadable());
     };
     let wanted = user.key();
     let is = |found: &Json, name| found.text(name).is_some_and(|text| UserKey::of(text) == wanted);
@@ -51,16 +51,16 @@ pub(crate) fn read(answer: &Answer, user: &UserId) -> Result<UserId, Verdict> {
         .filter(|found| is(found, "email") || is(found, "userName"));
     match (found.next(), found.next()) {
         (Some(one), None) => {
-            let id = one.text("id").ok_or_else(Verdict::unreadable)?;
-            UserId::new(id).map_err(|_| Verdict::unreadable())
+            let id = one.text("id").ok_or_else(Classification::unreadable)?;
+            UserId::new(id).map_err(|_| Classification::unreadable())
         }
         (None, _) if more_than_listed(&body, results.len()) => {
-            Err(Verdict::refused(ErrorKind::InvalidRequest)
-                .advise("too many users of the organisation match this address; name the user by GUID"))
+            Err(Classification::rejected(ErrorKind::InvalidRequest)
+                .with_hint("too many users of the organisation match this address; name the user by GUID"))
         }
-        (None, _) => Err(Verdict::refused(ErrorKind::UserNotFound)),
-        (Some(_), Some(_)) => Err(Verdict::refused(ErrorKind::InvalidRequest)
-            .advise("several users of the organisation have this address; name the user by GUID")),
+        (None, _) => Err(Classification::rejected(ErrorKind::UserNotFound)),
+        (Some(_), Some(_)) => Err(Classification::rejected(ErrorKind::InvalidRequest)
+            .with_hint("several users of the organisation have this address; name the user by GUID")),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn only_the_whole_address_counts() {
         let user = UserId::new("Ann@example.com").unwrap();
-        let read = |body| read(&Answer::new(StatusCode::OK).with_body(body), &user);
+        let read = |body| read(&Response::new(StatusCode::OK).with_body(body), &user);
         let one = r#"{"totalCount":2,"results":[{"id":"1","email":"joann@example.com"},{"id":"2","email":"ann@example.com"}]}"#;
         assert_eq!(read(one).unwrap().expose(), "2");
         let none = r#"{"totalCount":1,"results":[{"id":"1","email":"joann@example.com"}]}"#;
@@ -101,8 +101,8 @@ mod tests {
                 {"id": "1", "email": "muller@example.com", "userName": "ann@bucher.example"},
                 {"id": "2", "userName": stored},
             ]});
-            let answer = Answer::new(StatusCode::OK).with_body(body.to_string());
-            let found = read(&answer, &UserId::new(asked).unwrap());
+            let response = Response::new(StatusCode::OK).with_body(body.to_string());
+            let found = read(&response, &UserId::new(asked).unwrap());
             assert_eq!(found.unwrap().expose(), "2", "{asked}");
         }
     }
@@ -111,9 +111,9 @@ mod tests {
     fn missing_organisation_is_not_a_missing_user() {
         let user = UserId::new("ann@example.com").unwrap();
         let problem = r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404}"#;
-        let answer = Answer::new(StatusCode::NOT_FOUND).with_body(problem);
-        let verdict = read(&answer, &user).unwrap_err();
-        assert_eq!(verdict.kind, ErrorKind::Misconfigured);
-        assert!(verdict.advice.unwrap().contains("`organization`"));
+        let response = Response::new(StatusCode::NOT_FOUND).with_body(problem);
+        let classification = read(&response, &user).unwrap_err();
+        assert_eq!(classification.kind, ErrorKind::Misconfigured);
+        assert!(classification.hint.unwrap().contains("`organization`"));
     }
 }

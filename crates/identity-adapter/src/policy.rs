@@ -3,38 +3,38 @@
 //! `GET /api/Setting` gives texts, one of which holds JSON in turn (documented); the portal's
 //! numbers come as numbers and as texts.
 
-use repass_adapter_kit::Verdict;
 use repass_domain::{Counting, ImpossiblePolicy, PasswordPolicy, Rule};
-use repass_transport::{Answer, Json, Method, Observed, Replay, Request};
+use repass_provider::Classification;
+use repass_transport::{AttemptOutcome, Idempotency, Json, Method, Request, Response};
 
-use crate::verdict;
+use crate::errors;
 
 const COMPLEXITY: &str = "Auth.Password.PasswordComplexity";
 const HISTORY: &str = "Auth.Password.PreviousUseLimit";
 
 /// `GET /api/Setting`, for one organisation or for the host's own defaults.
 pub(crate) fn request(organization: Option<&str>) -> Request {
-    let request = Request::new("identity.policy", Method::GET, Replay::Convergent)
+    let request = Request::new("identity.policy", Method::GET, Idempotency::Idempotent)
         .segment("api")
         .segment("Setting")
         .query("key", COMPLEXITY)
         .query("key", HISTORY)
         .counted_as("get")
-        .reading(|answer| verdict::read(answer).observed);
+        .reading(|response| errors::read(response).outcome);
     match organization {
         Some(organization) => request.query("partitionGlobalId", organization),
         None => request,
     }
 }
 
-/// The rules in an answer, or why there are none.
-pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
-    let verdict = verdict::read(answer);
-    if verdict.observed != Observed::Done {
-        return Err(verdict);
+/// The rules in a response, or why there are none.
+pub(crate) fn read(response: &Response) -> Result<PasswordPolicy, Classification> {
+    let classification = errors::read(response);
+    if classification.outcome != AttemptOutcome::Done {
+        return Err(classification);
     }
-    let unclear = Verdict::unreadable;
-    let body = answer.json().ok_or_else(unclear)?;
+    let unclear = Classification::unreadable;
+    let body = response.json().ok_or_else(unclear)?;
     let value = |key: &str| {
         let mut settings = body.items().iter();
         let setting = settings.find(|setting| setting.text("key") == Some(key));
@@ -88,7 +88,7 @@ mod tests {
         let body = r#"[{"id":1,"key":"Auth.Password.PasswordComplexity","value":
             "{\"hasSpecialCharacter\":true,\"HasLowercase\":true,\"hasUppercase\":false,\"hasDigit\":\"True\",\"Length\":\"10\"}"},
             {"Key":"Auth.Password.PreviousUseLimit","Value":"5"}]"#;
-        let policy = read(&Answer::new(StatusCode::OK).with_body(body)).unwrap();
+        let policy = read(&Response::new(StatusCode::OK).with_body(body)).unwrap();
         let codes = |password| -> Vec<_> {
             let violations = policy.check(&Password::new(password).unwrap());
             violations
@@ -104,15 +104,15 @@ mod tests {
     #[test]
     fn a_least_length_of_nothing_is_no_rule() {
         let body = r#"[{"key":"Auth.Password.PasswordComplexity","value":"{\"Length\":\"00\"}"}]"#;
-        let policy = read(&Answer::new(StatusCode::OK).with_body(body)).unwrap();
+        let policy = read(&Response::new(StatusCode::OK).with_body(body)).unwrap();
         assert!(policy.rules().all(|(rule, _)| rule.limit() != Some(0)));
     }
 
     #[test]
     fn what_is_no_answer_is_told() {
         let kind = |status, body| {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-            read(&answer).unwrap_err().kind
+            let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            read(&response).unwrap_err().kind
         };
         assert_eq!(kind(200, "<!DOCTYPE html>"), ErrorKind::UnexpectedAnswer);
         assert_eq!(kind(404, "<!DOCTYPE html>"), ErrorKind::Misconfigured);

@@ -2,29 +2,29 @@
 //! the user is named by e-mail address.
 
 use async_trait::async_trait;
-use repass_adapter_kit::Verdict;
-use repass_domain::{CallContext, Error, PreflightService, ProfileUpdate, Scrubber, UserId};
-use repass_transport::{Answer, Method, Observed, Replay, Request};
+use repass_domain::{CallContext, CallRedactor, Error, PreflightService, ProfileUpdate, UserId};
+use repass_provider::Classification;
+use repass_transport::{AttemptOutcome, Idempotency, Method, Request, Response};
 
 use crate::IdentityService;
-use crate::verdict;
+use crate::errors;
 
 fn request(user: &UserId) -> Request {
-    Request::new("identity.preflight", Method::GET, Replay::Convergent)
+    Request::new("identity.preflight", Method::GET, Idempotency::Idempotent)
         .segment("api")
         .segment("User")
         .segment(user.expose())
         .counted_as("get")
-        .reading(|answer| verdict::read(answer).observed)
+        .reading(|response| errors::read(response).outcome)
 }
 
-fn read(answer: &Answer) -> Result<(), Verdict> {
-    let verdict = verdict::read(answer);
-    if verdict.observed != Observed::Done {
-        return Err(verdict);
+fn read(response: &Response) -> Result<(), Classification> {
+    let classification = errors::read(response);
+    if classification.outcome != AttemptOutcome::Done {
+        return Err(classification);
     }
-    let body = answer.json().ok_or_else(Verdict::unreadable)?;
-    body.text("id").map(drop).ok_or_else(Verdict::unreadable)
+    let body = response.json().ok_or_else(Classification::unreadable)?;
+    body.text("id").map(drop).ok_or_else(Classification::unreadable)
 }
 
 #[async_trait]
@@ -35,12 +35,12 @@ impl PreflightService for IdentityService {
 
     async fn preflight(&self, cx: &CallContext, user: &UserId) -> Result<(), Error> {
         let nothing = ProfileUpdate::new(user.clone());
-        let reader = self.reader(Scrubber::for_profile(&nothing));
+        let mapper = self.mapper(CallRedactor::for_profile(&nothing));
         if let Some(organization) = self.organization_for(user) {
-            return self.look_up(cx, &reader, organization, user).await.map(drop);
+            return self.look_up(cx, &mapper, organization, user).await.map(drop);
         }
-        let answer = self.deliver(&request(user).budget(cx.budget())).await;
-        let answer = answer.map_err(|failure| reader.unread(&failure))?;
-        read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
+        let response = self.deliver(&request(user).budget(cx.budget())).await;
+        let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+        read(&response).map_err(|classification| mapper.read_response(&response, classification))
     }
 }

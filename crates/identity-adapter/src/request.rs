@@ -1,11 +1,11 @@
 //! From a change to the portal's wire format.
 
-use repass_domain::{Authority, Password, PasswordChange, Scrubber, UserId};
-use repass_transport::{Method, Replay, Request, SecretBody};
+use repass_domain::{CallRedactor, ChangeMode, Password, PasswordChange, UserId};
+use repass_transport::{Idempotency, Method, Request, SecretBody};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use crate::verdict;
+use crate::errors;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,9 +22,9 @@ struct UpdateUser<'a> {
 /// `POST /api/User/{id}/changepassword` with both passwords, or `PUT /api/User/{id}` with the new
 /// one, the only documented way without the old. `user` is the change's user, by GUID.
 pub(crate) fn password(user: &UserId, change: &PasswordChange) -> Request {
-    match change.authority() {
-        Authority::CurrentPassword(current) => change_password(user, current, change.new_password()),
-        Authority::Administrator => {
+    match change.mode() {
+        ChangeMode::SelfService(current) => change_password(user, current, change.new_password()),
+        ChangeMode::AdminReset => {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "encoded once, into the body that wipes itself"
@@ -38,7 +38,7 @@ pub(crate) fn password(user: &UserId, change: &PasswordChange) -> Request {
 }
 
 /// The change from the new password to itself. The portal checks the old one first (framework), so
-/// its answer tells whether the new password is the valid one.
+/// its response tells whether the new password is the valid one.
 pub(crate) fn probe(user: &UserId, change: &PasswordChange) -> Request {
     change_password(user, change.new_password(), change.new_password())
 }
@@ -59,11 +59,11 @@ fn change_password(user: &UserId, current: &Password, new: &Password) -> Request
 }
 
 fn at(user: &UserId, operation: &'static str, method: Method) -> Request {
-    Request::new(operation, method, Replay::OnlyIfUnacted)
+    Request::new(operation, method, Idempotency::NonIdempotent)
         .segment("api")
         .segment("User")
         .segment(user.expose())
-        .reading(|answer| verdict::password(answer, &Scrubber::for_nothing()).observed)
+        .reading(|response| errors::password(response, &CallRedactor::for_nothing()).outcome)
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
             body.bytes().trim_ascii_end(),
             r#"{"oldPassword":"o\"ld","newPassword":"né\\w"}"#.as_bytes()
         );
-        assert_eq!(request.replay(), Replay::OnlyIfUnacted);
+        assert_eq!(request.idempotency(), Idempotency::NonIdempotent);
     }
 
     #[test]
@@ -99,6 +99,6 @@ mod tests {
             request.secret_body().unwrap().bytes().trim_ascii_end(),
             r#"{"password":"new"}"#.as_bytes()
         );
-        assert_eq!(request.replay(), Replay::OnlyIfUnacted);
+        assert_eq!(request.idempotency(), Idempotency::NonIdempotent);
     }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use repass_transport::{
-    Answer, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
+    Credentials, Idempotency, Method, Request, Response, SecretBody, TokenCache, TokenError, TokenResponse,
+    Transport,
     oauth::{self, Endpoint},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// Credentials of a confidential external application with an application scope. `endpoint` must
 /// lead to the token URL (`…/identity_/connect/token`), which is a setting of its own: the API may
-/// be organisation-level while tokens are host-level (observed). Sends nothing before the first
+/// be organisation-level while tokens are host-level (outcome). Sends nothing before the first
 /// request that needs a token.
 ///
 /// Ask for exactly the scope names that were granted: `PM.User` is refused where only
-/// `PM.User.Write` is (observed).
+/// `PM.User.Write` is (outcome).
 pub fn client_credentials(
     endpoint: Arc<dyn Transport>,
     client_id: &str,
@@ -32,22 +33,22 @@ pub fn client_credentials(
         ("client_secret", secret),
         ("scope", scope),
     ]);
-    let request = Request::new("identity.token", Method::POST, Replay::Convergent).body(body);
-    Credentials::Granted(Box::new(TokenGrant::new(endpoint, request, read))).redacting(client_secret)
+    let request = Request::new("identity.token", Method::POST, Idempotency::Idempotent).body(body);
+    Credentials::Cached(Box::new(TokenCache::new(endpoint, request, read))).redacting(client_secret)
 }
 
-fn read(answer: &Answer) -> Result<Granted, Denied> {
-    oauth::granted(answer).ok_or_else(|| ENDPOINT.denied(answer))
+fn read(response: &Response) -> Result<TokenResponse, TokenError> {
+    oauth::granted(response).ok_or_else(|| ENDPOINT.denied(response))
 }
 
 const ENDPOINT: Endpoint = Endpoint {
     whose: "the portal's",
     elsewhere: "`token_url` ends in /identity_/connect/token, on a standalone server in /identity/connect/token",
-    advice: |error, _| advice(error),
+    hint: |error, _| hint(error),
 };
 
 // Every refusal is a 400 there, `invalid_client` included (framework), and seldom explained.
-fn advice(error: &str) -> Option<&'static str> {
+fn hint(error: &str) -> Option<&'static str> {
     Some(match error {
         "invalid_client" => {
             "the portal does not know this client id with this secret; check `client_id` and `client_secret`"
@@ -81,8 +82,8 @@ mod tests {
             (400, r#"{"error":"invalid_request"}"#, "token_url"),
             (400, r#"{"error":"access_denied"}"#, "check the app"),
         ] {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-            let denied = read(&answer).unwrap_err();
+            let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            let denied = read(&response).unwrap_err();
             assert_eq!(denied.cause, Cause::TokenRefused);
             assert!(denied.message.contains(part), "{body}: {}", denied.message);
         }
@@ -94,8 +95,8 @@ mod tests {
             (200, "<!DOCTYPE html><html></html>"),
             (405, r#"{"error":{"code":"UnsupportedApiVersion"}}"#),
         ] {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-            let denied = read(&answer).unwrap_err();
+            let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            let denied = read(&response).unwrap_err();
             assert_eq!(denied.cause, Cause::Misconfigured);
             assert!(
                 denied.message.contains("/identity/connect/token"),

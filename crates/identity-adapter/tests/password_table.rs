@@ -1,15 +1,17 @@
-//! Every known answer to a password change at the portal, raw: one row for each. `fact` names the
-//! shape or code and its grade: *documented*, *schema* (the published OpenAPI file), *observed*,
+//! Every known response to a password change at the portal, raw: one row for each. `fact` names the
+//! shape or code and its grade: *documented*, *schema* (the published OpenAPI file), *outcome*,
 //! *framework*, *inferred*.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
 
-use repass_domain::{CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordServiceExt as _};
-use repass_identity::{IdentityConfig, IdentityService, client_credentials};
+use repass_domain::{
+    CallContext, ChangeReceipt, Error, ErrorKind, Outcome, Password, PasswordServiceExt as _,
+};
+use repass_identity::{IdentityService, IdentitySettings, client_credentials};
 use repass_transport::{
-    Answer, Credentials, HttpTransport, MockTransport, MockWire, StatusCode, Timeouts, Transport,
+    Credentials, HttpTransport, MockHttpClient, MockTransport, Response, StatusCode, Timeouts, Transport,
 };
 
 use ErrorKind::{
@@ -29,7 +31,7 @@ struct Row {
     body: &'static str,
     header: Option<(&'static str, &'static str)>,
     kind: ErrorKind,
-    effect: Effect,
+    effect: Outcome,
     rules: &'static [(&'static str, Option<u32>)],
     code: Option<&'static str>,
     says: &'static str,
@@ -43,7 +45,7 @@ const fn row(fact: &'static str, status: u16, body: &'static str, kind: ErrorKin
         body,
         header: None,
         kind,
-        effect: Effect::NotApplied,
+        effect: Outcome::NotApplied,
         rules: &[],
         code: None,
         says: "",
@@ -77,18 +79,18 @@ impl Row {
     }
 
     const fn unknown(mut self) -> Self {
-        self.effect = Effect::Unknown;
+        self.effect = Outcome::Unknown;
         self
     }
 
-    fn answer(&self) -> Answer {
+    fn response(&self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap();
-        let answer = Answer::new(status)
+        let response = Response::new(status)
             .with_header("content-type", self.content_type)
             .with_body(self.body);
         match self.header {
-            Some((name, value)) => answer.with_header(name, value),
-            None => answer,
+            Some((name, value)) => response.with_header(name, value),
+            None => response,
         }
     }
 }
@@ -116,18 +118,18 @@ macro_rules! code_with_success {
 }
 
 const TABLE: &[Row] = &[
-    // The framework's 22 describer codes, in the shape of the schema; 400 by it, 200 as observed.
+    // The framework's 22 describer codes, in the shape of the schema; 400 by it, 200 as outcome.
     row("framework DefaultError", 400, code!("DefaultError", "An unknown failure has occurred."), InvalidRequest).code("DefaultError").says("unknown failure"),
     row("framework ConcurrencyFailure", 400, code!("ConcurrencyFailure", "Optimistic concurrency failure, object has been modified."), Conflict).code("ConcurrencyFailure"),
     row("framework PasswordMismatch, 400", 400, code!("PasswordMismatch", "Incorrect password."), WrongCurrentPassword).code("PasswordMismatch").says("current password"),
-    row("observed PasswordMismatch, 200", 200, code!("PasswordMismatch", "Incorrect password."), WrongCurrentPassword).code("PasswordMismatch").says("current password"),
+    row("outcome PasswordMismatch, 200", 200, code!("PasswordMismatch", "Incorrect password."), WrongCurrentPassword).code("PasswordMismatch").says("current password"),
     row("framework InvalidToken", 400, code!("InvalidToken", "Invalid token."), InvalidRequest).code("InvalidToken"),
     row("framework RecoveryCodeRedemptionFailed", 400, code!("RecoveryCodeRedemptionFailed", "Recovery code redemption failed."), InvalidRequest).code("RecoveryCodeRedemptionFailed"),
     row("framework LoginAlreadyAssociated", 400, code!("LoginAlreadyAssociated", "A user with this login already exists."), InvalidRequest).code("LoginAlreadyAssociated"),
     row("framework InvalidUserName", 400, code!("InvalidUserName", "Username 'x y' is invalid, can only contain letters or digits."), InvalidRequest).code("InvalidUserName").says("Username"),
     row("framework InvalidEmail", 400, code!("InvalidEmail", "Email 'x' is invalid."), InvalidRequest).code("InvalidEmail"),
-    row("observed DuplicateUserName", 400, code!("DuplicateUserName", "Username 'a@b' is already taken."), InvalidRequest).code("DuplicateUserName"),
-    row("observed DuplicateEmail", 400, code!("DuplicateEmail", "Email 'a@b' is already taken."), InvalidRequest).code("DuplicateEmail"),
+    row("outcome DuplicateUserName", 400, code!("DuplicateUserName", "Username 'a@b' is already taken."), InvalidRequest).code("DuplicateUserName"),
+    row("outcome DuplicateEmail", 400, code!("DuplicateEmail", "Email 'a@b' is already taken."), InvalidRequest).code("DuplicateEmail"),
     row("framework InvalidRoleName", 400, code!("InvalidRoleName", "Role name 'x' is invalid."), InvalidRequest).code("InvalidRoleName"),
     row("framework DuplicateRoleName", 400, code!("DuplicateRoleName", "Role name 'x' is already taken."), InvalidRequest).code("DuplicateRoleName"),
     row("framework UserAlreadyHasPassword", 400, code!("UserAlreadyHasPassword", "User already has a password set."), InvalidRequest).code("UserAlreadyHasPassword"),
@@ -149,10 +151,10 @@ const TABLE: &[Row] = &[
     row("framework lock-out text", 200, code!("X", "User is locked out."), LockedOut).code("X"),
     row("schema, no errors told", 400, r#"{"succeeded":false,"errors":null}"#, InvalidRequest).says("refuses"),
     // E2: the same nested.
-    row("observed, nested result", 200, r#"{"result":{"succeeded":false,"errors":[{"code":"DuplicateUserName","description":"Username 'a@b' is already taken."}]},"users":[]}"#, InvalidRequest).code("DuplicateUserName"),
+    row("outcome, nested result", 200, r#"{"result":{"succeeded":false,"errors":[{"code":"DuplicateUserName","description":"Username 'a@b' is already taken."}]},"users":[]}"#, InvalidRequest).code("DuplicateUserName"),
     // E3: validation problems.
     row("documented validation problem", 400, r#"{"errors":{"newPassword":["The value is not valid."]},"type":"https://tools.ietf.org/html/rfc7231#section-6.5.1","title":"One or more validation errors occurred.","status":400,"traceId":"00-0-0-00"}"#, InvalidRequest).of_type(PROBLEM).says("newPassword: The value is not valid."),
-    row("observed, the same of a newer runtime", 400, r#"{"errors":{"":["A non-empty request body is required."]},"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("non-empty request body"),
+    row("outcome, the same of a newer runtime", 400, r#"{"errors":{"":["A non-empty request body is required."]},"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("non-empty request body"),
     row("framework, an id that is no GUID", 400, r#"{"errors":{"userId":["The value 'har-3107' is not valid."]},"title":"One or more validation errors occurred.","status":400}"#, InvalidRequest).of_type(PROBLEM).says("GUID"),
     row("framework 404 problem", 404, r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404,"traceId":"00-0-0-00"}"#, UserNotFound).of_type(PROBLEM).says("Not Found"),
     row("framework 409 problem", 409, r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.8","title":"Conflict","status":409}"#, Conflict).of_type(PROBLEM),
@@ -162,17 +164,17 @@ const TABLE: &[Row] = &[
     row("a framework problem under another status than its own", 403, r#"{"title":"Conflict","status":409,"traceId":"00-0-0-00"}"#, UnexpectedAnswer).of_type(PROBLEM).unknown(),
     row("framework 415 problem", 415, r#"{"title":"Unsupported Media Type","status":415}"#, Misconfigured).of_type(PROBLEM).says("encoding"),
     // E4: scopes.
-    row("observed, scopes", 403, r#"{"errorMessage":"Scope(s) 'OR.Folders.Read' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#, PermissionDenied).says("PM.User.Write"),
-    row("observed, no scope at all", 403, r#"{"errorMessage":"OAuth authorization failed. 'IdentityServerApi' scope not found."}"#, PermissionDenied).says("scope"),
+    row("outcome, scopes", 403, r#"{"errorMessage":"Scope(s) 'OR.Folders.Read' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#, PermissionDenied).says("PM.User.Write"),
+    row("outcome, no scope at all", 403, r#"{"errorMessage":"OAuth authorization failed. 'IdentityServerApi' scope not found."}"#, PermissionDenied).says("scope"),
     // E5 to E7: neighbours behind the same host.
-    row("observed, Orchestrator's shape", 400, r#"{"message":"No such thing.","errorCode":1009,"traceId":"00-0-01"}"#, InvalidRequest).code("1009").says("No such thing."),
-    row("observed, PascalCase", 400, r#"{"StatusCode":400,"StatusDescription":"BadRequest","Message":"Invalid Entity Names. (Parameter 'entityIdentifiers')"}"#, InvalidRequest).says("Invalid Entity Names."),
-    row("observed, ABP envelope", 401, r#"{"message":"You are not authorized!","errorCode":0,"success":false,"error":{"code":0,"message":"You are not authorized!","details":null},"__abp":true}"#, Unauthenticated).says("not authorized"),
+    row("outcome, Orchestrator's shape", 400, r#"{"message":"No such thing.","errorCode":1009,"traceId":"00-0-01"}"#, InvalidRequest).code("1009").says("No such thing."),
+    row("outcome, PascalCase", 400, r#"{"StatusCode":400,"StatusDescription":"BadRequest","Message":"Invalid Entity Names. (Parameter 'entityIdentifiers')"}"#, InvalidRequest).says("Invalid Entity Names."),
+    row("outcome, ABP envelope", 401, r#"{"message":"You are not authorized!","errorCode":0,"success":false,"error":{"code":0,"message":"You are not authorized!","details":null},"__abp":true}"#, Unauthenticated).says("not authorized"),
     row("documented, ABP envelope with 200", 200, r#"{"result":null,"targetUrl":null,"success":false,"error":{"code":400,"message":"Incorrect password."},"unAuthorizedRequest":false,"__abp":true}"#, InvalidRequest).code("400").says("Incorrect password."),
     // E8: web pages.
-    row("observed, start page", 200, "<!DOCTYPE html><html></html>", UnexpectedAnswer).of_type(HTML).says("identity base URL").unknown(),
+    row("outcome, start page", 200, "<!DOCTYPE html><html></html>", UnexpectedAnswer).of_type(HTML).says("identity base URL").unknown(),
     row("a start page with a byte order mark", 200, "\u{feff}<!DOCTYPE html>", UnexpectedAnswer).of_type(HTML).says("identity base URL").unknown(),
-    row("observed, start page, mistyped", 200, "\r\n <html></html>", UnexpectedAnswer).says("identity base URL").unknown(),
+    row("outcome, start page, mistyped", 200, "\r\n <html></html>", UnexpectedAnswer).says("identity base URL").unknown(),
     row("a result in XML", 200, "<IdentityResult><Succeeded>true</Succeeded></IdentityResult>", UnexpectedAnswer).of_type("application/xml").unknown(),
     row("a 404 page", 404, "<html></html>", Misconfigured).of_type(HTML),
     // E9: bearer refusals without a body.
@@ -181,7 +183,7 @@ const TABLE: &[Row] = &[
     row("framework 401", 401, "", Unauthenticated).header("www-authenticate", "Bearer error=\"invalid_token\", error_description=\"The token expired\"").says("The token expired"),
     row("framework 403", 403, "", PermissionDenied),
     // E11: no such route on a standalone server.
-    row("observed, 405", 405, r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource does not support HTTP method 'POST'.","innerError":null}}"#, Misconfigured).code("UnsupportedApiVersion").says("/identity"),
+    row("outcome, 405", 405, r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource does not support HTTP method 'POST'.","innerError":null}}"#, Misconfigured).code("UnsupportedApiVersion").says("/identity"),
     // The gateway.
     row("documented 429", 429, "", RateLimited).header("retry-after", "30").says("try again in 30 s"),
     row("documented 429, no delay", 429, r#"{"message":"slow down"}"#, RateLimited).says("try again in 1 s"),
@@ -243,8 +245,8 @@ const TABLE: &[Row] = &[
     row("400 that says it succeeded", 400, r#"{"succeeded":true,"errors":[]}"#, UnexpectedAnswer).unknown(),
 ];
 
-async fn change_over(transport: impl Transport) -> Result<Changed, Error> {
-    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+async fn change_over(transport: impl Transport) -> Result<ChangeReceipt, Error> {
+    let service = IdentityService::new("portal", IdentitySettings::default(), Arc::new(transport));
     let user = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01".parse().unwrap();
     let password = |text| Password::new(text).unwrap();
     service
@@ -257,9 +259,9 @@ async fn change_over(transport: impl Transport) -> Result<Changed, Error> {
         .await
 }
 
-async fn change(answer: Answer) -> Result<Changed, Error> {
+async fn change(response: Response) -> Result<ChangeReceipt, Error> {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
     change_over(transport).await
 }
 
@@ -268,8 +270,8 @@ async fn every_answer_has_its_kind_effect_and_detail() {
     assert!(TABLE.len() >= 35);
     for row in TABLE {
         let fact = row.fact;
-        let error = change(row.answer()).await.expect_err(fact);
-        assert_eq!((error.kind(), error.effect()), (row.kind, row.effect), "{fact}");
+        let error = change(row.response()).await.expect_err(fact);
+        assert_eq!((error.kind(), error.outcome()), (row.kind, row.effect), "{fact}");
         let told: Vec<_> = error
             .violations()
             .iter()
@@ -285,7 +287,11 @@ async fn every_answer_has_its_kind_effect_and_detail() {
         let text = error.to_string();
         assert!(text.contains(row.says), "{fact}: {text}");
         assert!(!text.contains("Passw0rd-1"), "{fact}: {text}");
-        assert_eq!(error.attempt().is_some(), row.effect == Effect::Unknown, "{fact}");
+        assert_eq!(
+            error.unknown_outcome().is_some(),
+            row.effect == Outcome::Unknown,
+            "{fact}"
+        );
     }
 }
 
@@ -298,8 +304,8 @@ async fn every_success_is_one() {
         r#"{"result":{"succeeded":true,"errors":[]},"users":[]}"#,
     ] {
         // A gateway may call it what it likes.
-        let answer = Answer::new(StatusCode::OK).with_header("content-type", HTML);
-        assert!(change(answer.with_body(body)).await.is_ok(), "{body}");
+        let response = Response::new(StatusCode::OK).with_header("content-type", HTML);
+        assert!(change(response.with_body(body)).await.is_ok(), "{body}");
     }
 }
 
@@ -321,7 +327,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             "`client_secret`",
         ),
         (
-            "observed invalid_scope",
+            "outcome invalid_scope",
             400,
             r#"{"error":"invalid_scope"}"#,
             Unauthenticated,
@@ -356,14 +362,14 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             "`token_url`",
         ),
         (
-            "observed page",
+            "outcome page",
             200,
             "<!DOCTYPE html>",
             Misconfigured,
             "/identity/connect/token",
         ),
         (
-            "observed 405",
+            "outcome 405",
             405,
             r#"{"error":{"code":"UnsupportedApiVersion"}}"#,
             Misconfigured,
@@ -374,23 +380,23 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             503,
             "",
             ErrorKind::Unreachable,
-            "cannot answer now",
+            "cannot response now",
         ),
     ] {
         let mut endpoint = MockTransport::new();
-        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-        endpoint.expect_deliver().returning(move |_| Ok(answer.clone()));
+        let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        endpoint.expect_deliver().returning(move |_| Ok(response.clone()));
         let credentials = client_credentials(Arc::new(endpoint), "id", &"secret".into(), "PM.User.Write");
         let error = change_over(HttpTransport::new(
-            MockWire::new(),
+            MockHttpClient::new(),
             credentials,
             Timeouts::default(),
         ))
         .await;
         let error = error.expect_err(fact);
         assert_eq!(
-            (error.kind(), error.effect()),
-            (kind, Effect::NotApplied),
+            (error.kind(), error.outcome()),
+            (kind, Outcome::NotApplied),
             "{fact}"
         );
         assert!(error.to_string().contains(says), "{fact}: {error}");
@@ -399,7 +405,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
 
 #[tokio::test]
 async fn a_token_request_is_a_form_with_the_scope() {
-    let mut wire = MockWire::new();
+    let mut wire = MockHttpClient::new();
     wire.expect_attempt()
         .withf(|request, authorization, _| {
             let body = request.secret_body().unwrap();
@@ -410,14 +416,14 @@ async fn a_token_request_is_a_form_with_the_scope() {
         })
         .times(1)
         .returning(|_, _, _| {
-            Ok(Answer::new(StatusCode::OK).with_body(r#"{"access_token":"granted","expires_in":"3600"}"#))
+            Ok(Response::new(StatusCode::OK).with_body(r#"{"access_token":"granted","expires_in":"3600"}"#))
         });
     let endpoint = HttpTransport::new(wire, Credentials::None, Timeouts::default());
-    let mut api = MockWire::new();
+    let mut api = MockHttpClient::new();
     api.expect_attempt()
         .withf(|_, authorization, _| authorization.as_ref().unwrap() == "Bearer granted")
         .times(1)
-        .returning(|_, _, _| Ok(Answer::new(StatusCode::OK).with_body(r#"{"succeeded":true}"#)));
+        .returning(|_, _, _| Ok(Response::new(StatusCode::OK).with_body(r#"{"succeeded":true}"#)));
     let credentials = client_credentials(Arc::new(endpoint), "id", &"s&c".into(), "PM.User.Write");
     assert!(
         change_over(HttpTransport::new(api, credentials, Timeouts::default()))

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use mockall::Sequence;
 use repass_domain::{
-    Attempt, CallContext, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
-    Resolution,
+    CallContext, Error, ErrorKind, Outcome, Password, PasswordChange, PasswordService as _, Resolution,
+    UnknownOutcome,
 };
-use repass_identity::{IdentityConfig, IdentityService};
-use repass_transport::{Answer, MockTransport, StatusCode};
+use repass_identity::{IdentityService, IdentitySettings};
+use repass_transport::{MockTransport, Response, StatusCode};
 
 const GUID: &str = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01";
 
@@ -26,7 +26,7 @@ fn change(user: &str) -> PasswordChange {
     )
 }
 
-async fn resolve(change: &PasswordChange, answer: Answer) -> Result<Resolution, Error> {
+async fn resolve(change: &PasswordChange, response: Response) -> Result<Resolution, Error> {
     let mut transport = MockTransport::new();
     transport
         .expect_deliver()
@@ -35,15 +35,15 @@ async fn resolve(change: &PasswordChange, answer: Answer) -> Result<Resolution, 
                 == r#"{"oldPassword":"New-Passw0rd","newPassword":"New-Passw0rd"}"#.as_bytes()
         })
         .times(1)
-        .return_once(|_| Ok(answer));
-    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+        .return_once(|_| Ok(response));
+    let service = IdentityService::new("portal", IdentitySettings::default(), Arc::new(transport));
     service
-        .resolve(&CallContext::default(), &Attempt::new("portal"), change)
+        .resolve(&CallContext::default(), &UnknownOutcome::new("portal"), change)
         .await
 }
 
-fn result(body: &'static str) -> Answer {
-    Answer::new(StatusCode::OK).with_body(body)
+fn result(body: &'static str) -> Response {
+    Response::new(StatusCode::OK).with_body(body)
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
             Resolution::NotInPlace
         );
         let unsaid =
-            Answer::new(StatusCode::BAD_REQUEST).with_body(r#"{"errors":[{"code":"PasswordTooShort"}]}"#);
+            Response::new(StatusCode::BAD_REQUEST).with_body(r#"{"errors":[{"code":"PasswordTooShort"}]}"#);
         assert!(resolve(&change, unsaid).await.is_err());
         // A portal may check the rules before the old password.
         let broken_rule = r#"{"succeeded":false,"errors":[{"code":"PasswordRequiresUpper"}]}"#;
@@ -78,22 +78,22 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
 #[tokio::test]
 async fn what_says_nothing_about_the_password_settles_nothing() {
     let locked = r#"{"succeeded":false,"errors":[{"code":"UserLockedOut"}]}"#;
-    for (answer, kind, effect) in [
-        (result(locked), ErrorKind::LockedOut, Effect::NotApplied),
+    for (response, kind, effect) in [
+        (result(locked), ErrorKind::LockedOut, Outcome::NotApplied),
         (
-            Answer::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
+            Response::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
             ErrorKind::Unauthenticated,
-            Effect::NotApplied,
+            Outcome::NotApplied,
         ),
         (
-            Answer::new(StatusCode::BAD_GATEWAY),
+            Response::new(StatusCode::BAD_GATEWAY),
             ErrorKind::ProviderFault,
-            Effect::Unknown,
+            Outcome::Unknown,
         ),
-        (result("<html>"), ErrorKind::UnexpectedAnswer, Effect::Unknown),
+        (result("<html>"), ErrorKind::UnexpectedAnswer, Outcome::Unknown),
     ] {
-        let error = resolve(&change(GUID), answer).await.unwrap_err();
-        assert_eq!((error.kind(), error.effect()), (kind, effect));
+        let error = resolve(&change(GUID), response).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (kind, effect));
     }
 }
 
@@ -115,9 +115,9 @@ async fn an_address_is_looked_up_where_the_organisation_is_known() {
         .times(1)
         .in_sequence(&mut order)
         .returning(|_| Ok(result(r#"{"succeeded":true}"#)));
-    let config = IdentityConfig {
+    let config = IdentitySettings {
         organization: Some("org-1".to_owned()),
-        ..IdentityConfig::default()
+        ..IdentitySettings::default()
     };
     let service = IdentityService::new("portal", config, Arc::new(transport));
     assert!(
@@ -130,22 +130,22 @@ async fn an_address_is_looked_up_where_the_organisation_is_known() {
 
 #[tokio::test]
 async fn a_failed_look_up_changes_nothing_for_certain() {
-    for (answer, kind) in [
+    for (response, kind) in [
         (result(r#"{"results":[]}"#), ErrorKind::UserNotFound),
-        (Answer::new(StatusCode::BAD_GATEWAY), ErrorKind::ProviderFault),
+        (Response::new(StatusCode::BAD_GATEWAY), ErrorKind::ProviderFault),
         (result(r#"{"results":"#).cut(), ErrorKind::ConnectionLost),
     ] {
         let mut transport = MockTransport::new();
-        transport.expect_deliver().times(1).return_once(|_| Ok(answer));
-        let config = IdentityConfig {
+        transport.expect_deliver().times(1).return_once(|_| Ok(response));
+        let config = IdentitySettings {
             organization: Some("org-1".to_owned()),
-            ..IdentityConfig::default()
+            ..IdentitySettings::default()
         };
         let service = IdentityService::new("portal", config, Arc::new(transport));
         let changed = service
             .change_password(&CallContext::default(), &change("ann@example.com"))
             .await;
         let error = changed.unwrap_err();
-        assert_eq!((error.kind(), error.effect()), (kind, Effect::NotApplied));
+        assert_eq!((error.kind(), error.outcome()), (kind, Outcome::NotApplied));
     }
 }

@@ -1,27 +1,27 @@
-//! The portal's service over a mocked transport: what it makes of each answer.
+//! The portal's service over a mocked transport: what it makes of each response.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
 
 use repass_domain::{
-    CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordServiceExt as _, UserId,
+    CallContext, ChangeReceipt, Error, ErrorKind, Outcome, Password, PasswordServiceExt as _, UserId,
 };
-use repass_identity::{IdentityConfig, IdentityService};
-use repass_transport::{Answer, MockTransport, StatusCode};
+use repass_identity::{IdentityService, IdentitySettings};
+use repass_transport::{MockTransport, Response, StatusCode};
 
 fn user() -> UserId {
     "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01".parse().unwrap()
 }
 
-fn answer(status: u16, body: &'static str) -> Answer {
-    Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body)
+fn response(status: u16, body: &'static str) -> Response {
+    Response::new(StatusCode::from_u16(status).unwrap()).with_body(body)
 }
 
-async fn change(answer: Answer) -> Result<Changed, Error> {
+async fn change(response: Response) -> Result<ChangeReceipt, Error> {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
-    let service = IdentityService::new("portal", IdentityConfig::default(), Arc::new(transport));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
+    let service = IdentityService::new("portal", IdentitySettings::default(), Arc::new(transport));
     let password = |text| Password::new(text).unwrap();
     service
         .change(
@@ -40,7 +40,7 @@ async fn only_succeeded_true_is_applied() {
         r#"{"succeeded":true,"errors":null}"#,
         r#"{"Succeeded":true}"#,
     ] {
-        assert!(change(answer(200, body)).await.is_ok(), "{body}");
+        assert!(change(response(200, body)).await.is_ok(), "{body}");
     }
 }
 
@@ -48,20 +48,20 @@ async fn only_succeeded_true_is_applied() {
 async fn a_refusal_is_the_same_under_200_and_400() {
     for status in [200, 400] {
         let wrong = r#"{"succeeded":false,"errors":[{"code":"PasswordMismatch","description":"Incorrect password."}]}"#;
-        let error = change(answer(status, wrong)).await.unwrap_err();
+        let error = change(response(status, wrong)).await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.effect()),
-            (ErrorKind::WrongCurrentPassword, Effect::NotApplied)
+            (error.kind(), error.outcome()),
+            (ErrorKind::WrongCurrentPassword, Outcome::NotApplied)
         );
         let nested = r#"{"result":{"succeeded":false,"errors":[{"code":"ConcurrencyFailure"}]}}"#;
         assert_eq!(
-            change(answer(status, nested)).await.unwrap_err().kind(),
+            change(response(status, nested)).await.unwrap_err().kind(),
             ErrorKind::Conflict
         );
         let locked =
             r#"{"succeeded":false,"errors":[{"code":"UserLockedOut","description":"User is locked out."}]}"#;
         assert_eq!(
-            change(answer(status, locked)).await.unwrap_err().kind(),
+            change(response(status, locked)).await.unwrap_err().kind(),
             ErrorKind::LockedOut
         );
     }
@@ -75,7 +75,7 @@ async fn every_policy_code_is_a_violation() {
         {"code":"PasswordRequiresDigit"}, {"code":"PasswordRequiresLower"}, {"code":"PasswordRequiresUpper"},
         {"code":"PasswordRequiresUniqueChars","description":"Passwords must use at least 4 different characters."},
         {"code":"PasswordFromTheFuture"}]}"#;
-    let error = change(answer(200, body)).await.unwrap_err();
+    let error = change(response(200, body)).await.unwrap_err();
     let told: Vec<_> = error
         .violations()
         .iter()
@@ -92,8 +92,8 @@ async fn every_policy_code_is_a_violation() {
     ];
     assert_eq!(told, expected);
     assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::PasswordRefused, Effect::NotApplied)
+        (error.kind(), error.outcome()),
+        (ErrorKind::PasswordRefused, Outcome::NotApplied)
     );
 }
 
@@ -119,10 +119,10 @@ async fn other_refusals_are_told_apart() {
         (404, "<!DOCTYPE html><html></html>", ErrorKind::Misconfigured),
         (429, "", ErrorKind::RateLimited),
     ] {
-        let error = change(answer(status, body)).await.unwrap_err();
+        let error = change(response(status, body)).await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.effect()),
-            (kind, Effect::NotApplied),
+            (error.kind(), error.outcome()),
+            (kind, Outcome::NotApplied),
             "{body}"
         );
     }
@@ -131,15 +131,15 @@ async fn other_refusals_are_told_apart() {
 #[tokio::test]
 async fn what_proves_nothing_is_unknown() {
     for unclear in [
-        answer(200, ""),
-        answer(200, "{}"),
-        answer(200, r#"{"succeeded":tr"#).cut(),
-        answer(400, r#"{"succeeded":true}"#),
-        answer(500, r#"{"succeeded":false,"errors":[]}"#),
-        answer(502, "<html>"),
+        response(200, ""),
+        response(200, "{}"),
+        response(200, r#"{"succeeded":tr"#).cut(),
+        response(400, r#"{"succeeded":true}"#),
+        response(500, r#"{"succeeded":false,"errors":[]}"#),
+        response(502, "<html>"),
     ] {
         let error = change(unclear).await.unwrap_err();
-        assert_eq!(error.effect(), Effect::Unknown, "{error}");
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn what_proves_nothing_is_unknown() {
 async fn an_echoed_password_is_not_passed_on() {
     let body =
         r#"{"succeeded":false,"errors":[{"code":"X","description":"New-Passw0rd for Old-Passw0rd?"}]}"#;
-    let error = change(answer(400, body)).await.unwrap_err();
+    let error = change(response(400, body)).await.unwrap_err();
     let all = format!("{error} {error:?}");
     assert!(
         all.contains("[redacted] for [redacted]?") && !all.contains("Passw0rd"),

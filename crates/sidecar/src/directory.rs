@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use repass_domain::{CallContext, Error, Password, PasswordService, Policies, Violation};
+use repass_domain::{CallContext, Error, LayeredPolicy, Password, PasswordService, Violation};
 
 /// The providers that a [`Sidecar`](crate::Sidecar) answers for. It is asked anew for every request, so that
 /// what changes meanwhile is taken up.
@@ -31,7 +31,7 @@ pub trait Directory: fmt::Debug + Send + Sync + 'static {
 #[async_trait]
 pub trait Rules: fmt::Debug + Send + Sync + 'static {
     /// Both layers.
-    fn policies(&self) -> &Policies;
+    fn policies(&self) -> &LayeredPolicy;
 
     /// The published rules that stand in for the provider's, where it does not tell its own; `none` where none are
     /// published.

@@ -49,7 +49,7 @@ impl Backoff {
         told + Duration::from_millis(250).mul_f64(self.random(0.0, 1.0))
     }
 
-    /// An answer came: somebody is there, so the quota fills again.
+    /// A response came: somebody is there, so the quota fills again.
     pub(crate) fn refill(&self) {
         let add = |left: u32| (left < Self::QUOTA).then_some(left + 1);
         // Full already is as good.

@@ -1,4 +1,4 @@
-//! JSON as it stands in an answer: read as leniently as the provider's other clients read it, and
+//! JSON as it stands in a response: read as leniently as the provider's other clients read it, and
 //! without losing what contradicts itself. The one place where a body becomes a value, so that no
 //! reader is stricter than another.
 
@@ -7,9 +7,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::Answer;
+use crate::Response;
 
-impl Answer {
+impl Response {
     /// The body as text, without a byte order mark. Bytes that are not UTF-8 are read as Latin-1, which is
     /// what servers send that name no other encoding; UTF-16 is recognised by its mark or its first bytes.
     pub fn text(&self) -> Cow<'_, str> {
@@ -104,7 +104,7 @@ fn surrogate(text: &str) -> Option<u32> {
     (0xd800..0xe000).contains(&unit).then_some(unit)
 }
 
-/// A JSON value of an answer. Unlike `serde_json::Value` an object keeps every member, also those
+/// A JSON value of a response. Unlike `serde_json::Value` an object keeps every member, also those
 /// whose names repeat, so that a body that says one thing and its opposite can be seen through.
 /// `Debug` shows no texts: providers echo what they were sent.
 #[derive(Clone, PartialEq)]
@@ -119,7 +119,7 @@ pub enum Json {
     Text(String),
     /// A list.
     List(Vec<Json>),
-    /// An object, with its members in the order of the answer.
+    /// An object, with its members in the order of the response.
     Object(Vec<(String, Json)>),
 }
 
@@ -139,7 +139,7 @@ impl Json {
     }
 
     /// The first member of this name, in any letter case: providers write `camelCase` and
-    /// `PascalCase` (observed).
+    /// `PascalCase` (outcome).
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.all(name).next()
     }
@@ -303,8 +303,8 @@ mod tests {
         }
     }
 
-    fn answer(body: impl Into<bytes::Bytes>) -> Answer {
-        Answer::new(StatusCode::OK).with_body(body)
+    fn response(body: impl Into<bytes::Bytes>) -> Response {
+        Response::new(StatusCode::OK).with_body(body)
     }
 
     #[test]
@@ -332,13 +332,13 @@ mod tests {
             (&utf16(u16::to_be_bytes, ""), json!({"a": "é"})),
         ] {
             let body = bytes::Bytes::copy_from_slice(body);
-            assert_eq!(answer(body.clone()).json(), Some(value.into()), "{body:?}");
+            assert_eq!(response(body.clone()).json(), Some(value.into()), "{body:?}");
         }
     }
 
     #[test]
     fn json_that_ends_is_whole_although_its_transfer_was_cut() {
-        let cut = |body: &'static str| answer(body).cut().json();
+        let cut = |body: &'static str| response(body).cut().json();
         assert_eq!(cut(r#"{"code":300}"#), Some(json!({"code": 300}).into()));
         assert_eq!(cut(r#"{"code":300"#), None);
         assert_eq!(cut(r#"{"message":"\ud83d"#), None);
@@ -358,14 +358,14 @@ mod tests {
             "{\"a\":\"\\",
             "\u{fffe}{}",
         ] {
-            assert_eq!(answer(body).json(), None, "{body}");
+            assert_eq!(response(body).json(), None, "{body}");
         }
-        assert_eq!(answer(r#"{"a":7}"#).json_as::<Vec<u8>>(), None);
+        assert_eq!(response(r#"{"a":7}"#).json_as::<Vec<u8>>(), None);
     }
 
     #[test]
     fn object_that_repeats_a_name_keeps_both_members() {
-        let json = answer(r#"{"succeeded":true,"Succeeded":false,"succeeded":null}"#).json();
+        let json = response(r#"{"succeeded":true,"Succeeded":false,"succeeded":null}"#).json();
         let json = json.unwrap();
         let values: Vec<_> = json.all("succeeded").map(Json::as_bool).collect();
         assert_eq!(values, [Some(true), Some(false), None]);
@@ -373,7 +373,9 @@ mod tests {
 
     #[test]
     fn integers_are_read_as_numbers_and_as_texts() {
-        let json = answer(r#"{"a":7,"b":" 7 ","c":7.5,"d":"seven"}"#).json().unwrap();
+        let json = response(r#"{"a":7,"b":" 7 ","c":7.5,"d":"seven"}"#)
+            .json()
+            .unwrap();
         let integer = |name| json.get(name).and_then(Json::as_integer);
         assert_eq!(
             [integer("a"), integer("b"), integer("c"), integer("d")],
@@ -383,7 +385,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_texts() {
-        let json = answer(r#"["Canary-Passw0rd"]"#).json().unwrap();
+        let json = response(r#"["Canary-Passw0rd"]"#).json().unwrap();
         assert!(!format!("{json:?}").contains("Canary"));
     }
 }

@@ -1,47 +1,47 @@
 //! HTTP done once for every adapter: what was sent and what was not, budgets, tokens, TLS, and
 //! bodies that hold secrets. It does not know what a password is.
 //!
-//! An adapter describes a [`Request`], a [`Transport`] delivers it, and [`Observed`] says what the
-//! answer means: whether the provider acted, and whether the request may be sent again.
+//! An adapter describes a [`Request`], a [`Transport`] delivers it, and [`AttemptOutcome`] says what the
+//! response means: whether the provider acted, and whether the request may be sent again.
 
-mod answer;
 mod backoff;
 mod base_url;
 mod body;
-mod delivery;
-mod failure;
-mod fuse;
-mod governor;
+mod client;
 mod json;
 mod meter;
 pub mod oauth;
 mod proxy;
+mod rate_limiter;
 mod request;
+mod response;
 mod retry_after;
+mod retry_policy;
+mod send_tracker;
 mod tls;
-mod token;
+mod token_cache;
 mod transport;
-mod wire;
+mod transport_error;
 
-pub use answer::Answer;
 pub use base_url::{BaseUrl, InvalidUrl};
 pub use body::SecretBody;
-pub use delivery::{Acted, Observed, Resend};
-pub use failure::{Cause, Failure};
-pub use governor::{Governor, RateLimit};
+#[cfg(feature = "mock")]
+pub use client::MockHttpClient;
+pub use client::{HttpClient, OneShotClient, PooledClient, Route};
 pub use http::{HeaderMap, HeaderValue, Method, StatusCode};
 pub use json::Json;
 pub use meter::{Meter, describe_metrics};
 pub use proxy::{InvalidProxy, Proxy};
-pub use request::{BeforeSend, Replay, Request};
+pub use rate_limiter::{RateLimit, RateLimiter};
+pub use request::{BeforeSend, Idempotency, Request};
+pub use response::Response;
 pub use retry_after::retry_after;
+pub use retry_policy::{AttemptOutcome, RetryAction, SideEffect};
 pub use tls::{InvalidCa, TrustedRoots};
-pub use token::{Credentials, Denied, Granted, InvalidToken, Token, TokenGrant};
+pub use token_cache::{Credentials, InvalidToken, Token, TokenCache, TokenError, TokenResponse};
 /// The clock by which everything here waits: a test can pause it.
 pub use tokio::time::Instant;
 #[cfg(feature = "mock")]
 pub use transport::MockTransport;
 pub use transport::{HttpTransport, Timeouts, Transport};
-#[cfg(feature = "mock")]
-pub use wire::MockWire;
-pub use wire::{HttpWire, OneShotWire, Route, Wire};
+pub use transport_error::{Cause, TransportError};

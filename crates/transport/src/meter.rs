@@ -21,7 +21,7 @@ pub fn describe_metrics() {
     describe_histogram!(
         REQUEST_DURATION,
         Unit::Seconds,
-        "How long one HTTP exchange with a provider took, from its start to its answer or failure"
+        "How long one HTTP exchange with a provider took, from its start to its response or failure"
     );
     describe_counter!(
         RATE_LIMITED,
@@ -48,11 +48,11 @@ type Labels<'a> = &'a [(&'static str, &'static str)];
 #[derive(Default)]
 pub struct Meter {
     provider: Option<SharedString>,
-    keys: RwLock<BTreeMap<Place, Key>>,
+    keys: RwLock<BTreeMap<Permit, Key>>,
 }
 
 // A metric and its label values.
-type Place = (&'static str, [&'static str; 2]);
+type Permit = (&'static str, [&'static str; 2]);
 
 impl Meter {
     /// Metrics that carry this name in their label `provider`.

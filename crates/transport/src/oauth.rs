@@ -9,23 +9,23 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroize as _;
 
-use crate::{Answer, Cause, Denied, Granted, Json, json};
+use crate::{Cause, Json, Response, TokenError, TokenResponse, json};
 
 /// No token is believed to live longer, in seconds.
 const MONTH: u64 = 31 * 86_400;
 
-/// Reads a grant (RFC 6749, section 5.1). `None` if the answer is none: another status, no JSON, no token.
+/// Reads a grant (RFC 6749, section 5.1). `None` if the response is none: another status, no JSON, no token.
 /// `expires_in` may be a number or, as some endpoints have it, a text.
-pub fn granted(answer: &Answer) -> Option<Granted> {
+pub fn granted(response: &Response) -> Option<TokenResponse> {
     #[derive(Deserialize)]
     struct Body {
         access_token: SecretString,
         expires_in: Option<Value>,
     }
-    if !answer.status().is_success() {
+    if !response.status().is_success() {
         return None;
     }
-    let mut text = answer.text();
+    let mut text = response.text();
     // A list would be read as an object without names.
     let is_list = text.trim_start().starts_with('[');
     let body = if is_list { None } else { json::parse::<Body>(&text) };
@@ -37,7 +37,7 @@ pub fn granted(answer: &Answer) -> Option<Granted> {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
     });
-    Some(Granted {
+    Some(TokenResponse {
         token: body.access_token,
         lifetime: seconds.map(|seconds| Duration::from_secs(seconds.min(MONTH))),
     })
@@ -51,16 +51,16 @@ pub struct Endpoint {
     /// What to do where something else answers, behind `what answers is not … token endpoint; `.
     pub elsewhere: &'static str,
     /// What to do about an `error` with its explanation, both in lower case, if that is known.
-    pub advice: fn(&str, &str) -> Option<&'static str>,
+    pub hint: fn(&str, &str) -> Option<&'static str>,
 }
 
 impl Endpoint {
-    /// Reads an answer that grants nothing: an error of the endpoint's (RFC 6749, section 5.2, and its dialects)
+    /// Reads a response that grants nothing: an error of the endpoint's (RFC 6749, section 5.2, and its dialects)
     /// names itself; what passes is no refusal; and what no token endpoint can have written is a wrong address.
-    pub fn denied(&self, answer: &Answer) -> Denied {
-        let (status, whose) = (answer.status(), self.whose);
+    pub fn denied(&self, response: &Response) -> TokenError {
+        let (status, whose) = (response.status(), self.whose);
         let code = status.as_u16();
-        let said = said(answer);
+        let said = said(response);
         let error = said.as_ref().map(|(error, _)| error.to_ascii_lowercase());
         let error = error.as_deref();
         let is_limit = matches!(
@@ -77,25 +77,25 @@ impl Endpoint {
                     | "internal_error"
             )
         );
-        let cut = status.is_success() && !answer.is_complete();
+        let cut = status.is_success() && !response.is_complete();
         let (cause, message) = if code == 429 || is_limit {
             (
                 Cause::RateLimited,
                 format!("the rate limit of {whose} token endpoint is reached"),
             )
         } else if status.is_server_error() || matches!(code, 408 | 425) || passes || cut {
-            let message = format!("{whose} token endpoint cannot answer now (status {code})");
+            let message = format!("{whose} token endpoint cannot response now (status {code})");
             (Cause::Unreachable, message)
         } else if let Some(error) = error.filter(|error| !is_no_route(code) || is_registered(error)) {
             let why = said
                 .as_ref()
                 .map(|(_, why)| why.to_ascii_lowercase())
                 .unwrap_or_default();
-            let advice = (self.advice)(error, &why).map(str::to_owned);
-            let advice = advice.unwrap_or_else(|| {
+            let hint = (self.hint)(error, &why).map(str::to_owned);
+            let hint = hint.unwrap_or_else(|| {
                 format!("{whose} token endpoint refuses; check the app and what it was granted there")
             });
-            (Cause::TokenRefused, advice)
+            (Cause::TokenRefused, hint)
         } else if code == 401 {
             let message = format!("{whose} token endpoint does not accept these credentials; check them");
             (Cause::TokenRefused, message)
@@ -107,15 +107,15 @@ impl Endpoint {
         } else {
             let elsewhere = self.elsewhere;
             let message = format!("what answers is not {whose} token endpoint (status {code}); {elsewhere}");
-            return Denied::new(Cause::Misconfigured, format!("no token was granted: {message}"));
+            return TokenError::new(Cause::Misconfigured, format!("no token was granted: {message}"));
         };
-        let mut denied = Denied::new(cause, format!("no token was granted: {message}"));
+        let mut denied = TokenError::new(cause, format!("no token was granted: {message}"));
         denied.said = said;
         denied
     }
 }
 
-// What gateways answer where there is nothing, often with an `error` of their own.
+// What gateways response where there is nothing, often with an `error` of their own.
 fn is_no_route(status: u16) -> bool {
     matches!(status, 300..400 | 404 | 405 | 410 | 421)
 }
@@ -136,7 +136,7 @@ fn is_registered(error: &str) -> bool {
 }
 
 // An error and its explanation, in JSON or in XML.
-fn said(answer: &Answer) -> Option<(String, String)> {
+fn said(response: &Response) -> Option<(String, String)> {
     const ERRORS: [&str; 4] = ["error", "errorcode", "error_code", "code"];
     const WORDS: [&str; 6] = [
         "error_description",
@@ -146,8 +146,8 @@ fn said(answer: &Answer) -> Option<(String, String)> {
         "message",
         "detail",
     ];
-    let json = answer.json();
-    let xml = answer.text();
+    let json = response.json();
+    let xml = response.text();
     let text = |name: &str| match &json {
         Some(body) => match body.get(name)? {
             value @ (Json::Text(_) | Json::Number(_)) => Some(value.plain()),
@@ -214,13 +214,13 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: &'static str) -> Answer {
-        Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body)
+    fn response(status: u16, body: &'static str) -> Response {
+        Response::new(StatusCode::from_u16(status).unwrap()).with_body(body)
     }
 
     #[test]
     fn a_grant_is_read_with_its_lifetime_in_either_form() {
-        let lifetime = |body| granted(&answer(200, body)).map(|granted| granted.lifetime);
+        let lifetime = |body| granted(&response(200, body)).map(|granted| granted.lifetime);
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(lifetime(r#"{"access_token":"x","expires_in":3600}"#), Some(hour));
         assert_eq!(
@@ -235,16 +235,16 @@ mod tests {
         assert!(lifetime("<html>").is_none() && lifetime("{}").is_none());
         assert!(lifetime(r#"["x",3600]"#).is_none());
         let whole = r#"{"access_token":"x"}"#;
-        assert!(granted(&answer(400, whole)).is_none());
+        assert!(granted(&response(400, whole)).is_none());
         // JSON shows its own end.
-        assert!(granted(&answer(200, whole).cut()).is_some());
-        assert!(granted(&answer(200, r#"{"access_token":"x""#).cut()).is_none());
+        assert!(granted(&response(200, whole).cut()).is_some());
+        assert!(granted(&response(200, r#"{"access_token":"x""#).cut()).is_none());
     }
 
     const ENDPOINT: Endpoint = Endpoint {
         whose: "Acme's",
         elsewhere: "check `token_url`",
-        advice: |error, why| match (error, why) {
+        hint: |error, why| match (error, why) {
             ("invalid_client", "expired") => Some("renew the secret"),
             ("invalid_client" | "4702", _) => Some("check the secret"),
             _ => None,
@@ -266,9 +266,9 @@ mod tests {
             (200, r#"{"status":false,"errorCode":4702,"errorMessage":"X"}"#, TokenRefused, "check the secret"),
             (400, "<?xml version='1.0'?><result><code>4702</code><message>X</message></result>", TokenRefused, "check"),
             (401, "", TokenRefused, "credentials"),
-            (400, r#"{"error":"temporarily_unavailable"}"#, Unreachable, "cannot answer now"),
-            (400, r#"{"error":"server_error"}"#, Unreachable, "cannot answer now"),
-            (400, r#"{"error":"slow_down"}"#, Unreachable, "cannot answer now"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, Unreachable, "cannot response now"),
+            (400, r#"{"error":"server_error"}"#, Unreachable, "cannot response now"),
+            (400, r#"{"error":"slow_down"}"#, Unreachable, "cannot response now"),
             (503, r#"{"error":"invalid_client"}"#, Unreachable, "503"),
             (500, "<html>", Unreachable, "500"),
             (408, "", Unreachable, "408"),
@@ -284,7 +284,7 @@ mod tests {
             (400, "Bad Request", Misconfigured, "check `token_url`"),
             (403, "<html>", Misconfigured, "firewall"),
         ] {
-            let denied = ENDPOINT.denied(&answer(status, body));
+            let denied = ENDPOINT.denied(&response(status, body));
             assert_eq!(denied.cause, cause, "{status} {body}");
             assert!(
                 denied.message.contains(part),
@@ -293,7 +293,7 @@ mod tests {
             );
         }
         assert_eq!(
-            ENDPOINT.denied(&answer(200, r#"{"access_to"#).cut()).cause,
+            ENDPOINT.denied(&response(200, r#"{"access_to"#).cut()).cause,
             Unreachable
         );
     }

@@ -8,24 +8,24 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::governor::Departure;
-use crate::{Answer, Observed, SecretBody};
+use crate::rate_limiter::Departure;
+use crate::{AttemptOutcome, Response, SecretBody};
 
 /// Whether the same request may be sent again.
 ///
 /// Declared by the operation that knows, for every request; never derived from the HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replay {
+pub enum Idempotency {
     /// Only when it is certain that the provider did not act on it: password changes.
-    OnlyIfUnacted,
+    NonIdempotent,
     /// At any time, because a second time leads to the same state: reads, absolute values, tokens.
-    Convergent,
+    Idempotent,
 }
 
 /// What is awaited before each sending of a request; it answers whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
-/// One request to the provider, and how its answer is to be read.
+/// One request to the provider, and how its response is to be read.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) operation: &'static str,
@@ -34,9 +34,9 @@ pub struct Request {
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, HeaderValue)>,
     pub(crate) body: Option<SecretBody>,
-    pub(crate) replay: Replay,
+    pub(crate) idempotency: Idempotency,
     pub(crate) budget: Duration,
-    pub(crate) reading: fn(&Answer) -> Observed,
+    pub(crate) reading: fn(&Response) -> AttemptOutcome,
     pub(crate) answer_limit: usize,
     pub(crate) before_send: Option<BeforeSend>,
     pub(crate) departure: Option<Departure>,
@@ -57,7 +57,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 
 impl Request {
     /// A request without path and body. `operation` names it in logs and metrics.
-    pub fn new(operation: &'static str, method: Method, replay: Replay) -> Self {
+    pub fn new(operation: &'static str, method: Method, idempotency: Idempotency) -> Self {
         Self {
             operation,
             rate_label: None,
@@ -65,10 +65,10 @@ impl Request {
             path: String::new(),
             headers: Vec::new(),
             body: None,
-            replay,
+            idempotency,
             budget: Duration::MAX,
-            reading: Observed::of_answer,
-            answer_limit: Answer::MAX_BODY,
+            reading: AttemptOutcome::of_response,
+            answer_limit: Response::MAX_BODY,
             before_send: None,
             departure: None,
         }
@@ -122,13 +122,13 @@ impl Request {
         self
     }
 
-    /// Sets how an answer is read, where the provider says more than its status does.
-    pub fn reading(mut self, reading: fn(&Answer) -> Observed) -> Self {
+    /// Sets how a response is read, where the provider says more than its status does.
+    pub fn reading(mut self, reading: fn(&Response) -> AttemptOutcome) -> Self {
         self.reading = reading;
         self
     }
 
-    /// Sets how much of an answer's body is read, in bytes, where [`Answer::MAX_BODY`] is too little.
+    /// Sets how much of an answer's body is read, in bytes, where [`Response::MAX_BODY`] is too little.
     pub fn answer_up_to(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
         self
@@ -165,8 +165,8 @@ impl Request {
     }
 
     /// Whether it may be sent again.
-    pub fn replay(&self) -> Replay {
-        self.replay
+    pub fn idempotency(&self) -> Idempotency {
+        self.idempotency
     }
 
     /// How long delivery may take in all.
@@ -184,8 +184,8 @@ impl Request {
         self
     }
 
-    /// To be called by a [`Wire`](crate::Wire) when the request has its connection, before the first byte can
-    /// leave. Until then the provider's rate limit counts it as one that may arrive at any time; over a wire that
+    /// To be called by a [`HttpClient`](crate::HttpClient) when the request has its connection, before the first byte can
+    /// leave. Until then the provider's rate limit counts it as one that may arrive at any time; over a client that
     /// does not call this, until its end.
     pub fn mark_sending(&self) {
         if let Some(departure) = &self.departure {
@@ -193,9 +193,9 @@ impl Request {
         }
     }
 
-    /// Reads an answer to this request.
-    pub fn read(&self, answer: &Answer) -> Observed {
-        (self.reading)(answer)
+    /// Reads a response to this request.
+    pub fn read(&self, response: &Response) -> AttemptOutcome {
+        (self.reading)(response)
     }
 }
 
@@ -205,7 +205,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("operation", &self.operation)
             .field("method", &self.method)
-            .field("replay", &self.replay)
+            .field("idempotency", &self.idempotency)
             .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_segment_stays_one_segment() {
-        let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+        let request = Request::new("test", Method::PUT, Idempotency::NonIdempotent)
             .segment("users")
             .segment("a/..?#%2e ü+@x")
             .query("k", "a&b=c");

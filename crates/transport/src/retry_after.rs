@@ -7,7 +7,7 @@ use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::Answer;
+use crate::Response;
 
 /// No server is believed for longer than a month.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 ///
 /// Instants are measured against the answer's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
-pub fn retry_after(answer: &Answer, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     const NAMES: [&str; 5] = [
         "retry-after",
         "x-ratelimit-reset",
@@ -27,12 +27,12 @@ pub fn retry_after(answer: &Answer, now: SystemTime) -> Option<Duration> {
         "x-rate-limit-reset",
         "x-ratelimit-reset-after",
     ];
-    let header = |name| answer.header(name).map(str::trim);
+    let header = |name| response.header(name).map(str::trim);
     let there = header("date").and_then(instant);
     let there = there.or_else(|| Timestamp::try_from(now).ok())?;
     let told = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
     told.or_else(|| {
-        // Zoom's daily limits end at midnight (documented); the header comes without an instant too (observed).
+        // Zoom's daily limits end at midnight (documented); the header comes without an instant too (outcome).
         let daily = header("x-ratelimit-type")?.to_ascii_lowercase().contains("daily");
         if daily { until_midnight(there) } else { None }
     })
@@ -113,11 +113,11 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1_445_412_480 - 90);
 
     fn wait(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
-        let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS);
-        let answer = headers
-            .iter()
-            .fold(answer, |answer, (name, value)| answer.with_header(name, value));
-        retry_after(&answer, SystemTime::UNIX_EPOCH + NOW)
+        let response = Response::new(StatusCode::TOO_MANY_REQUESTS);
+        let response = headers.iter().fold(response, |response, (name, value)| {
+            response.with_header(name, value)
+        });
+        retry_after(&response, SystemTime::UNIX_EPOCH + NOW)
     }
 
     #[test]

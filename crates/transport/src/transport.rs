@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
-use crate::governor::Limited;
-use crate::token::Rejected;
+use crate::rate_limiter::Limited;
+use crate::token_cache::Rejected;
 use crate::{
-    Acted, Answer, Cause, Credentials, Failure, Governor, InvalidToken, Meter, Observed, Replay, Request,
-    Resend, Token, Wire, retry_after,
+    AttemptOutcome, Cause, Credentials, HttpClient, Idempotency, InvalidToken, Meter, RateLimiter, Request,
+    Response, RetryAction, SideEffect, Token, TransportError, retry_after,
 };
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
@@ -21,15 +21,15 @@ use crate::{
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Delivers a request within its budget and returns the last answer, whatever its status. It
-    /// is sent again only as the table behind [`Observed`] allows.
+    /// Delivers a request within its budget and returns the last response, whatever its status. It
+    /// is sent again only as the table behind [`AttemptOutcome`] allows.
     ///
     /// # Errors
-    /// No answer came; [`Failure::acted`] says whether the provider may have acted.
+    /// No response came; [`TransportError::acted`] says whether the provider may have acted.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection; the provider may have acted.
-    async fn deliver(&self, request: &Request) -> Result<Answer, Failure>;
+    async fn deliver(&self, request: &Request) -> Result<Response, TransportError>;
 }
 
 /// How long the steps of a call may take. The call's own budget stands above both.
@@ -37,7 +37,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 pub struct Timeouts {
     /// For a TCP connection; TLS comes on top, within the attempt.
     pub connect: Duration,
-    /// For one attempt, from its start to the last byte of its answer.
+    /// For one attempt, from its start to the last byte of its response.
     pub attempt: Duration,
 }
 
@@ -54,24 +54,24 @@ impl Default for Timeouts {
 /// The way to one provider over the network.
 #[derive(Debug)]
 pub struct HttpTransport {
-    wire: Arc<dyn Wire>,
+    client: Arc<dyn HttpClient>,
     credentials: Credentials,
     attempt_timeout: Duration,
     backoff: Backoff,
-    governor: Arc<Governor>,
+    rate_limiter: Arc<RateLimiter>,
     wall_clock: fn() -> SystemTime,
     meter: Option<Meter>,
 }
 
 impl HttpTransport {
-    /// A transport over this wire, with these credentials.
-    pub fn new(wire: impl Wire, credentials: Credentials, timeouts: Timeouts) -> Self {
+    /// A transport over this client, with these credentials.
+    pub fn new(client: impl HttpClient, credentials: Credentials, timeouts: Timeouts) -> Self {
         Self {
-            wire: Arc::new(wire),
+            client: Arc::new(client),
             credentials,
             attempt_timeout: timeouts.attempt,
             backoff: Backoff::new(rand::random()),
-            governor: Arc::new(Governor::new([])),
+            rate_limiter: Arc::new(RateLimiter::new([])),
             wall_clock: SystemTime::now,
             meter: None,
         }
@@ -82,12 +82,12 @@ impl HttpTransport {
     /// # Errors
     /// The token holds characters that no HTTP header can carry.
     pub fn with_bearer(
-        wire: impl Wire,
+        client: impl HttpClient,
         token: &SecretString,
         timeouts: Timeouts,
     ) -> Result<Self, InvalidToken> {
         Ok(Self::new(
-            wire,
+            client,
             Credentials::Fixed(Token::bearer(token)?),
             timeouts,
         ))
@@ -105,10 +105,10 @@ impl HttpTransport {
         self
     }
 
-    /// The same under an account's rate limits. Share the governor with every other transport
+    /// The same under an account's rate limits. Share the rate_limiter with every other transport
     /// that uses the account.
-    pub fn governed(mut self, governor: Arc<Governor>) -> Self {
-        self.governor = governor;
+    pub fn with_rate_limiter(mut self, rate_limiter: Arc<RateLimiter>) -> Self {
+        self.rate_limiter = rate_limiter;
         self
     }
 
@@ -122,55 +122,62 @@ impl HttpTransport {
 
     // A refusal for the rate's sake is followed by longer and longer waits; this bounds them where the budget
     // does not.
-    const MOST_LIMITED_RESENDS: u32 = 16;
+    const MAX_RATE_LIMIT_RETRIES: u32 = 16;
 
     async fn attempt(
         &self,
         request: &Request,
         token: Option<&Token>,
         left: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Response, TransportError> {
         let start = Instant::now();
         let limit = left.min(self.attempt_timeout);
-        let result = self.wire.attempt(request, token.map(Token::header), limit).await;
-        // For what is shown of the answer.
+        let result = self
+            .client
+            .attempt(request, token.map(Token::header), limit)
+            .await;
+        // For what is shown of the response.
         let redactor = token.map(Token::redactor).cloned();
-        let result = result.map(|answer| answer.with_redactors(redactor));
+        let result = result.map(|response| response.with_redactors(redactor));
         let (operation, elapsed) = (request.operation, start.elapsed());
         if let Some(meter) = &self.meter {
             meter.request_took(operation, elapsed);
         }
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                tracing::debug!(operation, status, elapsed_ms, "answer");
+            Ok(response) => {
+                let status = response.status().as_u16();
+                tracing::debug!(operation, status, elapsed_ms, "response");
             }
             Err(failure) => {
                 let (cause, acted) = (failure.cause(), failure.acted());
-                tracing::debug!(operation, ?cause, ?acted, elapsed_ms, "no answer");
+                tracing::debug!(operation, ?cause, ?acted, elapsed_ms, "no response");
             }
         }
         result
     }
 
-    // What was observed, and what was said if it was a rate limit.
-    fn read(&self, request: &Request, result: &Result<Answer, Failure>) -> (Observed, Option<Limited>) {
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(failure) => return (failure.observed(), None),
+    // The outcome, and what was said if it was a rate limit.
+    fn read(
+        &self,
+        request: &Request,
+        result: &Result<Response, TransportError>,
+    ) -> (AttemptOutcome, Option<Limited>) {
+        let response = match result {
+            Ok(response) => response,
+            Err(failure) => return (failure.outcome(), None),
         };
         self.backoff.refill();
-        let observed = request.read(answer);
-        let limited = || match retry_after(answer, (self.wall_clock)()) {
+        let outcome = request.read(response);
+        let limited = || match retry_after(response, (self.wall_clock)()) {
             Some(told) => Limited::Until(told),
             None => Limited::ForNow,
         };
-        let limited = (observed == Observed::RateLimited).then(limited);
+        let limited = (outcome == AttemptOutcome::RateLimited).then(limited);
         if limited.is_some() {
             self.rate_limited("refused");
         }
-        (observed, limited)
+        (outcome, limited)
     }
 
     fn rate_limited(&self, kind: &'static str) {
@@ -182,34 +189,34 @@ impl HttpTransport {
     // `None`: it is not to be sent again.
     fn delay(
         &self,
-        resend: Resend,
-        resends: u32,
-        result: &Result<Answer, Failure>,
+        action: RetryAction,
+        retries: u32,
+        result: &Result<Response, TransportError>,
         refusal: Option<(Limited, Duration)>,
     ) -> Option<Duration> {
-        match resend {
-            Resend::WhenServerSays => match refusal? {
-                _ if resends >= Self::MOST_LIMITED_RESENDS => None,
+        match action {
+            RetryAction::WhenServerSays => match refusal? {
+                _ if retries >= Self::MAX_RATE_LIMIT_RETRIES => None,
                 (Limited::Until(_), wait) => Some(self.backoff.as_told(Some(wait))),
                 (Limited::ForNow, wait) => Some(self.backoff.as_told(None).max(wait)),
             },
-            Resend::AfterBackoff if result.as_ref().is_err_and(Failure::is_lasting) => None,
-            Resend::AfterBackoff => self.backoff.delay(resends),
+            RetryAction::AfterBackoff if result.as_ref().is_err_and(TransportError::is_lasting) => None,
+            RetryAction::AfterBackoff => self.backoff.delay(retries),
             _ => None,
         }
     }
 
-    // Sends a request until its answer is the last word; whether an earlier sending may have been
+    // Sends a request until its response is the last word; whether an earlier sending may have been
     // acted on is left in `in_doubt`.
-    async fn attempts(&self, request: &Request, in_doubt: &mut bool) -> Result<Answer, Failure> {
+    async fn attempts(&self, request: &Request, in_doubt: &mut bool) -> Result<Response, TransportError> {
         let start = Instant::now();
         let left = || request.budget.saturating_sub(start.elapsed());
-        let (mut resends, mut renewals) = (0, 0);
+        let (mut retries, mut renewals) = (0, 0);
         loop {
             let meter = self.meter.as_ref();
             let token = self.credentials.token(left(), meter).await?;
-            let place = self.governor.admit(request.rate_label, left()).await;
-            let place = place.inspect_err(|_| self.rate_limited("no_place"))?;
+            let permit = self.rate_limiter.acquire(request.rate_label, left()).await;
+            let permit = permit.inspect_err(|_| self.rate_limited("no_place"))?;
             let unsent = if !permitted(request).await {
                 Some((Cause::Withheld, "the caller did not let the request be sent"))
             } else if left().is_zero() {
@@ -218,55 +225,59 @@ impl HttpTransport {
                 None
             };
             if let Some((cause, why)) = unsent {
-                let result = Err(Failure::not_sent(cause, why));
-                place.ended(&result, None);
+                let result = Err(TransportError::not_sent(cause, why));
+                permit.ended(&result, None);
                 return result;
             }
-            let result = match place.departure() {
+            let result = match permit.departure() {
                 Some(departure) => {
                     let request = request.clone().departing(departure);
                     self.attempt(&request, token.as_ref(), left()).await
                 }
                 None => self.attempt(request, token.as_ref(), left()).await,
             };
-            let (observed, limited) = self.read(request, &result);
-            let wait = place.ended(&result, limited);
+            let (outcome, limited) = self.read(request, &result);
+            let wait = permit.ended(&result, limited);
             if let (Some(wait), Some(meter)) = (wait, meter)
                 && let Some(until) = (self.wall_clock)().checked_add(wait)
             {
                 meter.rate_limit_closed(until);
             }
             let result = match (result, wait) {
-                (Ok(answer), Some(wait)) => Ok(answer.with_wait(wait)),
+                (Ok(response), Some(wait)) => Ok(response.with_wait(wait)),
                 (result, _) => result,
             };
-            if request.replay == Replay::OnlyIfUnacted && result.as_ref().is_ok_and(Answer::is_in_doubt) {
+            if request.idempotency == Idempotency::NonIdempotent
+                && result.as_ref().is_ok_and(Response::is_in_doubt)
+            {
                 return result;
             }
-            let (acted, resend) = observed.row_of(request.replay);
-            if resend == Resend::OnceWithFreshToken {
+            let action = outcome.retry_action(request.idempotency);
+            if action == RetryAction::OnceWithFreshToken {
                 match self.credentials.reject(token.as_ref(), renewals) {
                     Rejected::Renew(pause) if pause < left() => {
                         renewals += 1;
                         sleep(pause).await;
                         continue;
                     }
-                    Rejected::Renew(_) | Rejected::GivenUp => return result.map(Answer::with_rejected_grant),
+                    Rejected::Renew(_) | Rejected::GivenUp => {
+                        return result.map(Response::with_rejected_grant);
+                    }
                     Rejected::Final => return result,
                 }
             }
             if result.is_ok() {
                 self.credentials.accepted(token.as_ref());
             }
-            match self.delay(resend, resends, &result, limited.zip(wait)) {
+            match self.delay(action, retries, &result, limited.zip(wait)) {
                 // A wait that passes the budget helps nobody: the caller hears of it at once.
                 Some(delay) if delay < left() => sleep(delay).await,
                 _ => return result,
             }
-            resends += 1;
-            *in_doubt |= acted == Acted::Maybe;
+            retries += 1;
+            *in_doubt |= outcome.side_effect() == SideEffect::Possible;
             let operation = request.operation;
-            tracing::info!(operation, ?observed, resends, "sending again");
+            tracing::info!(operation, ?outcome, retries, "retrying");
         }
     }
 }
@@ -281,10 +292,10 @@ async fn permitted(request: &Request) -> bool {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn deliver(&self, request: &Request) -> Result<Response, TransportError> {
         let mut in_doubt = false;
         match self.attempts(request, &mut in_doubt).await {
-            Ok(answer) if in_doubt => Ok(answer.in_doubt()),
+            Ok(response) if in_doubt => Ok(response.in_doubt()),
             Err(failure) if in_doubt => Err(failure.in_doubt()),
             result => result,
         }

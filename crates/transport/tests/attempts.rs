@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use repass_transport::{
-    Acted, Answer, BaseUrl, Cause, Failure, HttpTransport, HttpWire, Method, Replay, Request, SecretBody,
-    StatusCode, Timeouts, Transport as _, TrustedRoots,
+    BaseUrl, Cause, HttpTransport, Idempotency, Method, PooledClient, Request, Response, SecretBody,
+    SideEffect, StatusCode, Timeouts, Transport as _, TransportError, TrustedRoots,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,18 +78,18 @@ async fn serve(mut socket: TcpStream, peer: Peer, requests: Arc<AtomicUsize>) {
 
 fn transport(base_url: &str) -> HttpTransport {
     let base_url: BaseUrl = base_url.parse().unwrap();
-    let wire = HttpWire::new(base_url, TrustedRoots::default(), Duration::from_secs(5));
-    HttpTransport::with_bearer(wire, &TOKEN.into(), Timeouts::default()).unwrap()
+    let client = PooledClient::new(base_url, TrustedRoots::default(), Duration::from_secs(5));
+    HttpTransport::with_bearer(client, &TOKEN.into(), Timeouts::default()).unwrap()
 }
 
 fn request() -> Request {
-    Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+    Request::new("test", Method::PUT, Idempotency::NonIdempotent)
         .segment("users")
         .body(SecretBody::json(&"end"))
         .budget(Duration::from_secs(20))
 }
 
-async fn attempt(peer: Peer) -> (Result<Answer, Failure>, usize) {
+async fn attempt(peer: Peer) -> (Result<Response, TransportError>, usize) {
     let listening = listen(peer).await;
     let result = transport(&listening.base_url).deliver(&request()).await;
     (result, listening.requests.load(Ordering::SeqCst))
@@ -103,7 +103,7 @@ async fn a_closed_port_is_not_sent() {
     let failure = transport(&base_url).deliver(&request()).await.unwrap_err();
     assert_eq!(
         (failure.cause(), failure.acted()),
-        (Cause::Unreachable, Acted::No)
+        (Cause::Unreachable, SideEffect::None)
     );
     assert!(failure.to_string().contains("connection refused"), "{failure}");
 }
@@ -117,7 +117,7 @@ async fn without_budget_nothing_is_sent() {
         .unwrap_err();
     assert_eq!(
         (failure.cause(), failure.acted()),
-        (Cause::BudgetExhausted, Acted::No)
+        (Cause::BudgetExhausted, SideEffect::None)
     );
     assert_eq!(listening.requests.load(Ordering::SeqCst), 0);
 }
@@ -132,7 +132,7 @@ async fn whatever_breaks_after_the_request_left_may_have_been_acted_on() {
     ] {
         let (result, requests) = attempt(peer).await;
         let failure = result.unwrap_err();
-        assert_eq!((failure.cause(), failure.acted()), (cause, Acted::Maybe));
+        assert_eq!((failure.cause(), failure.acted()), (cause, SideEffect::Possible));
         assert_eq!(requests, 1, "and it is not sent again");
     }
 }
@@ -145,8 +145,8 @@ async fn a_peer_that_closes_without_reading_is_not_taken_for_one_that_acted() {
     let told = (failure.cause(), failure.acted());
     assert!(
         [
-            (Cause::ConnectionLost, Acted::Maybe),
-            (Cause::Unreachable, Acted::No)
+            (Cause::ConnectionLost, SideEffect::Possible),
+            (Cause::Unreachable, SideEffect::None)
         ]
         .contains(&told),
         "{told:?}"
@@ -164,7 +164,7 @@ async fn silence_ends_with_the_budget_and_may_have_been_acted_on() {
         .unwrap_err();
     assert_eq!(
         (failure.cause(), failure.acted()),
-        (Cause::TimedOut, Acted::Maybe)
+        (Cause::TimedOut, SideEffect::Possible)
     );
     assert_eq!(listening.requests.load(Ordering::SeqCst), 1);
 }
@@ -210,7 +210,7 @@ async fn a_body_that_stalls_to_the_end_of_the_budget_is_late() {
 async fn an_endless_body_is_read_up_to_the_cap() {
     let answer = attempt(Peer::Floods).await.0.unwrap();
     assert!(!answer.is_complete());
-    assert!(answer.body().len() <= Answer::MAX_BODY && !answer.body().is_empty());
+    assert!(answer.body().len() <= Response::MAX_BODY && !answer.body().is_empty());
 }
 
 #[tokio::test]
@@ -242,20 +242,20 @@ async fn a_port_without_tls_is_told_and_not_sent_to() {
         .deliver(&request().budget(Duration::from_millis(500)))
         .await
         .unwrap_err();
-    assert_eq!(failure.acted(), Acted::No, "{failure}");
+    assert_eq!(failure.acted(), SideEffect::None, "{failure}");
     assert_eq!(listening.requests.load(Ordering::SeqCst), 0);
 }
 
 #[test]
 fn a_token_that_no_header_can_carry_is_refused() {
     for token in ["", "a b", "a\r\nx: y", "é"] {
-        let wire = HttpWire::new(
+        let client = PooledClient::new(
             "http://127.0.0.1:1".parse().unwrap(),
             TrustedRoots::default(),
             Duration::from_secs(1),
         );
         assert!(
-            HttpTransport::with_bearer(wire, &token.into(), Timeouts::default()).is_err(),
+            HttpTransport::with_bearer(client, &token.into(), Timeouts::default()).is_err(),
             "{token:?}"
         );
     }

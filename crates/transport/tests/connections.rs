@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use repass_transport::{
-    Answer, BaseUrl, Credentials, Failure, HttpTransport, HttpWire, Method, Replay, Request, SecretBody,
-    StatusCode, Timeouts, Transport as _, TrustedRoots,
+    BaseUrl, Credentials, HttpTransport, Idempotency, Method, PooledClient, Request, Response, SecretBody,
+    StatusCode, Timeouts, Transport as _, TransportError, TrustedRoots,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,15 +23,15 @@ async fn peer() -> Peer {
     let base_url: BaseUrl = format!("http://{}", listener.local_addr().unwrap())
         .parse()
         .unwrap();
-    let wire = HttpWire::new(base_url, TrustedRoots::default(), Duration::from_secs(5));
+    let client = PooledClient::new(base_url, TrustedRoots::default(), Duration::from_secs(5));
     Peer {
         listener,
-        transport: HttpTransport::new(wire, Credentials::None, Timeouts::default()),
+        transport: HttpTransport::new(client, Credentials::None, Timeouts::default()),
     }
 }
 
 fn request() -> Request {
-    Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+    Request::new("test", Method::PUT, Idempotency::NonIdempotent)
         .segment("users")
         .body(SecretBody::json(&"end"))
         .budget(Duration::from_secs(20))
@@ -43,14 +43,14 @@ impl Peer {
     }
 
     /// Sends a request while the peer answers it on this connection.
-    async fn exchange(&self, socket: &mut TcpStream, answer: &str) -> Result<Answer, Failure> {
+    async fn exchange(&self, socket: &mut TcpStream, answer: &str) -> Result<Response, TransportError> {
         let request = request();
         let (result, ()) = tokio::join!(self.transport.deliver(&request), serve(socket, answer));
         result
     }
 
     /// The first request, on the connection that it makes.
-    async fn first(&self, answer: &str) -> (Result<Answer, Failure>, TcpStream) {
+    async fn first(&self, answer: &str) -> (Result<Response, TransportError>, TcpStream) {
         let request = request();
         let serving = async {
             let mut socket = self.accept().await;

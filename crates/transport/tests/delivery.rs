@@ -1,4 +1,4 @@
-//! The delivery loop over a mocked wire, on a paused clock: what is sent again, when, and how
+//! The delivery loop over a mocked client, on a paused clock: what is sent again, when, and how
 //! often.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -8,20 +8,20 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use repass_transport::{
-    Acted, Answer, BeforeSend, Cause, Credentials, Denied, Failure, Governor, Granted, HttpTransport, Method,
-    MockTransport, MockWire, RateLimit, Replay, Request, SecretBody, StatusCode, Timeouts, TokenGrant,
-    Transport,
+    BeforeSend, Cause, Credentials, HttpTransport, Idempotency, Method, MockHttpClient, MockTransport,
+    RateLimit, RateLimiter, Request, Response, SecretBody, SideEffect, StatusCode, Timeouts, TokenCache,
+    TokenError, TokenResponse, Transport, TransportError,
 };
 use tokio::time::Instant;
 
-type Outcome = Result<Answer, Failure>;
+type WireOutcome = Result<Response, TransportError>;
 
-/// A wire that gives these outcomes in order, and the instants of its attempts.
-fn wire(outcomes: Vec<Outcome>) -> (MockWire, Arc<Mutex<Vec<Instant>>>) {
+/// A client that gives these outcomes in order, and the instants of its attempts.
+fn client(outcomes: Vec<WireOutcome>) -> (MockHttpClient, Arc<Mutex<Vec<Instant>>>) {
     let attempts = Arc::new(Mutex::new(Vec::new()));
     let (seen, outcomes) = (Arc::clone(&attempts), Mutex::new(outcomes.into_iter()));
-    let mut wire = MockWire::new();
-    wire.expect_attempt().returning(move |_, _, _| {
+    let mut client = MockHttpClient::new();
+    client.expect_attempt().returning(move |_, _, _| {
         seen.lock().unwrap().push(Instant::now());
         outcomes
             .lock()
@@ -29,36 +29,36 @@ fn wire(outcomes: Vec<Outcome>) -> (MockWire, Arc<Mutex<Vec<Instant>>>) {
             .next()
             .expect("no more attempts than were planned")
     });
-    (wire, attempts)
+    (client, attempts)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the tables below read better")]
-fn status(code: u16) -> Outcome {
-    let answer = Answer::new(StatusCode::from_u16(code).unwrap());
+fn status(code: u16) -> WireOutcome {
+    let answer = Response::new(StatusCode::from_u16(code).unwrap());
     Ok(match code {
         401 => answer.with_header("www-authenticate", "Bearer"),
         _ => answer,
     })
 }
 
-fn lost() -> Outcome {
-    Err(Failure::lost(Cause::ConnectionLost, "lost"))
+fn lost() -> WireOutcome {
+    Err(TransportError::lost(Cause::ConnectionLost, "lost"))
 }
 
-fn unreachable() -> Outcome {
-    Err(Failure::not_sent(Cause::Unreachable, "refused"))
+fn unreachable() -> WireOutcome {
+    Err(TransportError::not_sent(Cause::Unreachable, "refused"))
 }
 
-fn request(replay: Replay) -> Request {
+fn request(replay: Idempotency) -> Request {
     Request::new("test", Method::PUT, replay)
         .segment("x")
         .body(SecretBody::json(&1))
         .budget(Duration::from_secs(30))
 }
 
-async fn deliver(replay: Replay, outcomes: Vec<Outcome>) -> (Outcome, usize) {
-    let (wire, attempts) = wire(outcomes);
-    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
+async fn deliver(replay: Idempotency, outcomes: Vec<WireOutcome>) -> (WireOutcome, usize) {
+    let (client, attempts) = client(outcomes);
+    let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
     let result = transport.deliver(&request(replay)).await;
     let attempts = attempts.lock().unwrap().len();
     (result, attempts)
@@ -68,7 +68,7 @@ async fn deliver(replay: Replay, outcomes: Vec<Outcome>) -> (Outcome, usize) {
 async fn what_may_have_been_acted_on_is_never_sent_again() {
     for outcome in [lost(), status(500), status(503), status(408), status(418)] {
         let expected = outcome.clone().map(|answer| answer.status());
-        let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![outcome]).await;
+        let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![outcome]).await;
         assert_eq!((result.map(|answer| answer.status()), attempts), (expected, 1));
     }
 }
@@ -76,39 +76,44 @@ async fn what_may_have_been_acted_on_is_never_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn what_converges_is_sent_again() {
     for outcome in [lost(), status(500), status(503)] {
-        let (result, attempts) = deliver(Replay::Convergent, vec![outcome, status(200)]).await;
+        let (result, attempts) = deliver(Idempotency::Idempotent, vec![outcome, status(200)]).await;
         assert_eq!((result.unwrap().status(), attempts), (StatusCode::OK, 2));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_a_lost_sending_leaves_the_first_in_doubt() {
-    let (result, _) = deliver(Replay::Convergent, vec![lost(), status(404)]).await;
+    let (result, _) = deliver(Idempotency::Idempotent, vec![lost(), status(404)]).await;
     assert!(result.unwrap().is_in_doubt());
-    let (result, _) = deliver(Replay::Convergent, vec![unreachable(), status(404)]).await;
+    let (result, _) = deliver(Idempotency::Idempotent, vec![unreachable(), status(404)]).await;
     assert!(!result.unwrap().is_in_doubt());
     let lost_then_unreachable = [vec![lost()], vec![unreachable(); 4]].concat();
-    let (result, _) = deliver(Replay::Convergent, lost_then_unreachable).await;
-    assert_eq!(result.unwrap_err().acted(), Acted::Maybe);
+    let (result, _) = deliver(Idempotency::Idempotent, lost_then_unreachable).await;
+    assert_eq!(result.unwrap_err().acted(), SideEffect::Possible);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_not_sent_is_tried_again_a_few_times() {
-    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![unreachable(), status(204)]).await;
+    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![unreachable(), status(204)]).await;
     assert_eq!((result.unwrap().status(), attempts), (StatusCode::NO_CONTENT, 2));
-    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![unreachable(); 5]).await;
+    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![unreachable(); 5]).await;
     assert_eq!((result.unwrap_err().cause(), attempts), (Cause::Unreachable, 5));
-    let distrusted = Err(Failure::not_sent(Cause::Tls, "unknown authority"));
-    let (_, attempts) = deliver(Replay::OnlyIfUnacted, vec![distrusted]).await;
+    let distrusted = Err(TransportError::not_sent(Cause::Tls, "unknown authority"));
+    let (_, attempts) = deliver(Idempotency::NonIdempotent, vec![distrusted]).await;
     assert_eq!(attempts, 1, "no second try would be trusted more");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limited_request_comes_back_when_the_server_says() {
-    let told = Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
-    let (wire, attempts) = wire(vec![told, status(429), status(204)]);
-    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
-    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
+    let (client, attempts) = client(vec![told, status(429), status(204)]);
+    let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
+    assert!(
+        transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .is_ok()
+    );
     let attempts = attempts.lock().unwrap();
     let waits: Vec<_> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(
@@ -137,16 +142,16 @@ fn asks(sends: bool, takes: Duration) -> (BeforeSend, Arc<Mutex<Vec<Instant>>>) 
 
 #[tokio::test(start_paused = true)]
 async fn before_send_is_awaited_with_the_permit_and_before_each_sending() {
-    let (wire, attempts) = wire(vec![status(204), status(429), status(204)]);
+    let (client, attempts) = client(vec![status(204), status(429), status(204)]);
     let limit = RateLimit {
         requests: 1,
         window: Duration::from_secs(60),
     };
-    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default())
+    let transport = HttpTransport::new(client, Credentials::None, Timeouts::default())
         .seeded(1)
-        .governed(Arc::new(Governor::new([("medium", limit)])));
+        .with_rate_limiter(Arc::new(RateLimiter::new([("medium", limit)])));
     let (before_send, asked) = asks(true, Duration::from_millis(5));
-    let request = request(Replay::OnlyIfUnacted)
+    let request = request(Idempotency::NonIdempotent)
         .counted_as("medium")
         .budget(Duration::from_secs(600))
         .before_send(Some(before_send));
@@ -167,30 +172,33 @@ async fn before_send_is_awaited_with_the_permit_and_before_each_sending() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_withheld_is_not_sent_and_costs_no_permit() {
-    let (wire, attempts) = wire(vec![status(204)]);
+    let (client, attempts) = client(vec![status(204)]);
     let limit = RateLimit {
         requests: 1,
         window: Duration::from_secs(60),
     };
-    let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default())
+    let transport = HttpTransport::new(client, Credentials::None, Timeouts::default())
         .seeded(1)
-        .governed(Arc::new(Governor::new([("medium", limit)])));
+        .with_rate_limiter(Arc::new(RateLimiter::new([("medium", limit)])));
     let start = Instant::now();
     let (before_send, asked) = asks(false, Duration::ZERO);
-    let withheld = request(Replay::OnlyIfUnacted)
+    let withheld = request(Idempotency::NonIdempotent)
         .counted_as("medium")
         .before_send(Some(before_send));
     let failure = transport.deliver(&withheld).await.unwrap_err();
-    assert_eq!((failure.cause(), failure.acted()), (Cause::Withheld, Acted::No));
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::Withheld, SideEffect::None)
+    );
     assert_eq!(asked.lock().unwrap().len(), 1, "it is not asked again at once");
     assert!(attempts.lock().unwrap().is_empty());
-    let other = request(Replay::OnlyIfUnacted).counted_as("medium");
+    let other = request(Idempotency::NonIdempotent).counted_as("medium");
     assert!(transport.deliver(&other).await.is_ok());
     assert_eq!(start.elapsed(), Duration::ZERO);
     // Its time is the call's.
     let (slow, _) = asks(true, Duration::from_secs(31));
     let failure = transport
-        .deliver(&request(Replay::OnlyIfUnacted).before_send(Some(slow)))
+        .deliver(&request(Idempotency::NonIdempotent).before_send(Some(slow)))
         .await
         .unwrap_err();
     assert_eq!(failure.cause(), Cause::BudgetExhausted);
@@ -199,17 +207,17 @@ async fn what_is_withheld_is_not_sent_and_costs_no_permit() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_beyond_the_budget_returns_at_once() {
     let start = Instant::now();
-    let told = Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
-    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![told]).await;
+    let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
+    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![told]).await;
     assert_eq!(
         (result.unwrap().status().as_u16(), attempts, start.elapsed()),
         (429, 1, Duration::ZERO)
     );
 }
 
-fn granted(lifetime: u64) -> impl Fn(&Answer) -> Result<Granted, Denied> {
+fn granted(lifetime: u64) -> impl Fn(&Response) -> Result<TokenResponse, TokenError> {
     move |_| {
-        Ok(Granted {
+        Ok(TokenResponse {
             token: "granted".into(),
             lifetime: Some(Duration::from_secs(lifetime)),
         })
@@ -218,14 +226,14 @@ fn granted(lifetime: u64) -> impl Fn(&Answer) -> Result<Granted, Denied> {
 
 /// Credentials from an endpoint that takes a second for each answer, and the number of requests to it.
 fn grant(
-    reading: fn(&Answer) -> Result<Granted, Denied>,
-    outcome: impl Fn(usize) -> Outcome + Send + Sync + 'static,
+    reading: fn(&Response) -> Result<TokenResponse, TokenError>,
+    outcome: impl Fn(usize) -> WireOutcome + Send + Sync + 'static,
 ) -> (Credentials, Arc<Mutex<usize>>) {
     #[derive(Debug)]
     struct Slow(MockTransport);
     #[async_trait::async_trait]
     impl Transport for Slow {
-        async fn deliver(&self, request: &Request) -> Outcome {
+        async fn deliver(&self, request: &Request) -> WireOutcome {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.0.deliver(request).await
         }
@@ -238,25 +246,35 @@ fn grant(
         *count += 1;
         outcome(*count)
     });
-    let grant = TokenGrant::new(Arc::new(Slow(endpoint)), request(Replay::Convergent), reading);
-    (Credentials::Granted(Box::new(grant)), requests)
+    let grant = TokenCache::new(
+        Arc::new(Slow(endpoint)),
+        request(Idempotency::Idempotent),
+        reading,
+    );
+    (Credentials::Cached(Box::new(grant)), requests)
 }
 
-fn hour(answer: &Answer) -> Result<Granted, Denied> {
+fn hour(answer: &Response) -> Result<TokenResponse, TokenError> {
     granted(3600)(answer)
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
     let (credentials, requests) = grant(hour, |_| status(200));
-    let mut wire = MockWire::new();
-    wire.expect_attempt()
+    let mut client = MockHttpClient::new();
+    client
+        .expect_attempt()
         .withf(|_, header, _| header.as_ref().unwrap() == "Bearer granted")
         .returning(|_, _, _| status(204));
-    let transport = Arc::new(HttpTransport::new(wire, credentials, Timeouts::default()));
+    let transport = Arc::new(HttpTransport::new(client, credentials, Timeouts::default()));
     let call = || {
         let transport = Arc::clone(&transport);
-        tokio::spawn(async move { transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap() })
+        tokio::spawn(async move {
+            transport
+                .deliver(&request(Idempotency::NonIdempotent))
+                .await
+                .unwrap()
+        })
     };
     for call in (0..16).map(|_| call()).collect::<Vec<_>>() {
         call.await.unwrap();
@@ -272,12 +290,12 @@ async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_waited_for_a_token_share_its_failure() {
-    fn denied(_: &Answer) -> Result<Granted, Denied> {
-        Err(Denied::new(Cause::TokenRefused, "wrong secret"))
+    fn denied(_: &Response) -> Result<TokenResponse, TokenError> {
+        Err(TokenError::new(Cause::TokenRefused, "wrong secret"))
     }
     let (credentials, requests) = grant(denied, |_| status(400));
     let transport = Arc::new(HttpTransport::new(
-        MockWire::new(),
+        MockHttpClient::new(),
         credentials,
         Timeouts::default(),
     ));
@@ -286,7 +304,7 @@ async fn those_who_waited_for_a_token_share_its_failure() {
             let transport = Arc::clone(&transport);
             tokio::spawn(async move {
                 transport
-                    .deliver(&request(Replay::OnlyIfUnacted))
+                    .deliver(&request(Idempotency::NonIdempotent))
                     .await
                     .unwrap_err()
             })
@@ -296,7 +314,7 @@ async fn those_who_waited_for_a_token_share_its_failure() {
         let failure = call.await.unwrap();
         assert_eq!(
             (failure.cause(), failure.acted()),
-            (Cause::TokenRefused, Acted::No)
+            (Cause::TokenRefused, SideEffect::None)
         );
     }
     assert_eq!(*requests.lock().unwrap(), 1);
@@ -305,19 +323,29 @@ async fn those_who_waited_for_a_token_share_its_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
     let (credentials, _) = grant(hour, |count| if count == 1 { status(200) } else { lost() });
-    let (wire, _) = wire(vec![status(204), status(204)]);
-    let transport = HttpTransport::new(wire, credentials, Timeouts::default());
-    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    let (client, _) = client(vec![status(204), status(204)]);
+    let transport = HttpTransport::new(client, credentials, Timeouts::default());
+    assert!(
+        transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .is_ok()
+    );
     tokio::time::advance(Duration::from_secs(3550)).await;
-    assert!(transport.deliver(&request(Replay::OnlyIfUnacted)).await.is_ok());
+    assert!(
+        transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .is_ok()
+    );
     tokio::time::advance(Duration::from_secs(60)).await;
     let failure = transport
-        .deliver(&request(Replay::OnlyIfUnacted))
+        .deliver(&request(Idempotency::NonIdempotent))
         .await
         .unwrap_err();
     assert_eq!(
         (failure.cause(), failure.acted()),
-        (Cause::Unreachable, Acted::No)
+        (Cause::Unreachable, SideEffect::None)
     );
 }
 
@@ -327,9 +355,12 @@ async fn request_that_a_gateway_resent_is_not_sent_again() {
     for code in [401, 429] {
         let resent = status(code).map(|answer| answer.with_header("x-envoy-attempt-count", "2"));
         let (credentials, _) = grant(hour, |_| status(200));
-        let (wire, attempts) = wire(vec![resent, status(204)]);
-        let transport = HttpTransport::new(wire, credentials, Timeouts::default());
-        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        let (client, attempts) = client(vec![resent, status(204)]);
+        let transport = HttpTransport::new(client, credentials, Timeouts::default());
+        let answer = transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .unwrap();
         assert_eq!(attempts.lock().unwrap().len(), 1, "{code}");
         assert!(answer.is_in_doubt(), "{code}");
     }
@@ -337,7 +368,7 @@ async fn request_that_a_gateway_resent_is_not_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_that_says_now_is_believed_once() {
-    let now = |name, value| Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header(name, value));
+    let now = |name, value| Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header(name, value));
     for outcome in [
         now("retry-after", "0"),
         now("retry-after", "2020-05-31T00:00:00Z"),
@@ -345,9 +376,12 @@ async fn a_rate_limit_that_says_now_is_believed_once() {
         now("x-powered-by", "nothing of that"),
     ] {
         let start = Instant::now();
-        let (wire, attempts) = wire(vec![outcome; 100]);
-        let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default()).seeded(1);
-        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        let (client, attempts) = client(vec![outcome; 100]);
+        let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
+        let answer = transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .unwrap();
         assert_eq!(answer.status().as_u16(), 429);
         let in_the_first_call = attempts.lock().unwrap().len();
         assert!(
@@ -362,12 +396,12 @@ async fn a_rate_limit_that_says_now_is_believed_once() {
         // What one call has learnt keeps the next ones back.
         for _ in 0..20 {
             let failure = transport
-                .deliver(&request(Replay::OnlyIfUnacted).budget(Duration::from_secs(1)))
+                .deliver(&request(Idempotency::NonIdempotent).budget(Duration::from_secs(1)))
                 .await
                 .unwrap_err();
             assert_eq!(
                 (failure.cause(), failure.acted()),
-                (Cause::RateLimited, Acted::No)
+                (Cause::RateLimited, SideEffect::None)
             );
         }
         assert_eq!(attempts.lock().unwrap().len(), in_the_first_call);
@@ -377,10 +411,10 @@ async fn a_rate_limit_that_says_now_is_believed_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_daily_limit_is_not_tried_again_the_same_day() {
-    let daily = Answer::new(StatusCode::TOO_MANY_REQUESTS)
+    let daily = Response::new(StatusCode::TOO_MANY_REQUESTS)
         .with_header("x-ratelimit-type", "Daily-limit")
         .with_header("date", "Fri, 27 Nov 2026 12:00:00 GMT");
-    let (result, attempts) = deliver(Replay::OnlyIfUnacted, vec![Ok(daily)]).await;
+    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![Ok(daily)]).await;
     let told = result.unwrap().wait();
     assert_eq!((told, attempts), (Some(Duration::from_secs(12 * 3600)), 1));
 }
@@ -394,9 +428,12 @@ async fn a_rejected_token_is_replaced_and_fresh_ones_after_a_pause() {
         (vec![status(204)], 1, 204),
     ] {
         let (credentials, requests) = grant(hour, |_| status(200));
-        let (wire, attempts) = wire(outcomes.clone());
-        let transport = HttpTransport::new(wire, credentials, Timeouts::default());
-        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        let (client, attempts) = client(outcomes.clone());
+        let transport = HttpTransport::new(client, credentials, Timeouts::default());
+        let answer = transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .unwrap();
         let counted = (
             answer.status().as_u16(),
             attempts.lock().unwrap().len(),
@@ -414,16 +451,19 @@ async fn a_rejected_token_is_replaced_and_fresh_ones_after_a_pause() {
     }
     // Where no fresh token is ever taken, later calls do not hammer the endpoint.
     let (credentials, requests) = grant(hour, |_| status(200));
-    let (wire, attempts) = wire(vec![status(401); 4 + 5 * 2]);
-    let transport = HttpTransport::new(wire, credentials, Timeouts::default());
+    let (client, attempts) = client(vec![status(401); 4 + 5 * 2]);
+    let transport = HttpTransport::new(client, credentials, Timeouts::default());
     for _ in 0..6 {
-        let answer = transport.deliver(&request(Replay::OnlyIfUnacted)).await.unwrap();
+        let answer = transport
+            .deliver(&request(Idempotency::NonIdempotent))
+            .await
+            .unwrap();
         assert!(answer.rejects_grant());
     }
     assert_eq!(
         (*requests.lock().unwrap(), attempts.lock().unwrap().len()),
         (14, 14)
     );
-    let (_, attempts) = deliver(Replay::OnlyIfUnacted, vec![status(401)]).await;
+    let (_, attempts) = deliver(Idempotency::NonIdempotent, vec![status(401)]).await;
     assert_eq!(attempts, 1, "a fixed token has no successor");
 }

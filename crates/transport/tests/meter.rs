@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use metrics_util::debugging::DebuggingRecorder;
 use repass_transport::{
-    Answer, Cause, Credentials, Failure, Governor, HttpTransport, Method, MockWire, RateLimit, Replay,
-    Request, StatusCode, Timeouts, Transport as _,
+    Cause, Credentials, HttpTransport, Idempotency, Method, MockHttpClient, RateLimit, RateLimiter, Request,
+    Response, StatusCode, Timeouts, Transport as _, TransportError,
 };
 
-fn transport(wire: MockWire) -> HttpTransport {
-    HttpTransport::new(wire, Credentials::None, Timeouts::default()).named("zoom")
+fn transport(client: MockHttpClient) -> HttpTransport {
+    HttpTransport::new(client, Credentials::None, Timeouts::default()).named("zoom")
 }
 
 fn request() -> Request {
-    Request::new("zoom.test", Method::PUT, Replay::OnlyIfUnacted)
+    Request::new("zoom.test", Method::PUT, Idempotency::NonIdempotent)
         .counted_as("medium")
         .budget(Duration::from_secs(1))
 }
@@ -56,17 +56,18 @@ fn heard(work: impl Future<Output = ()>) -> Vec<String> {
 #[test]
 fn each_sending_is_timed_and_each_rate_limit_counted() {
     let heard = heard(async {
-        let mut wire = MockWire::new();
+        let mut client = MockHttpClient::new();
         let mut answers = vec![
-            Ok(Answer::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600")),
-            Err(Failure::lost(Cause::ConnectionLost, "lost")),
-            Ok(Answer::new(StatusCode::NO_CONTENT)),
+            Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600")),
+            Err(TransportError::lost(Cause::ConnectionLost, "lost")),
+            Ok(Response::new(StatusCode::NO_CONTENT)),
         ];
-        wire.expect_attempt()
+        client
+            .expect_attempt()
             .times(3)
             .returning(move |_, _, _| answers.pop().unwrap());
         let limits = [("medium", RateLimit::per_second(10))];
-        let transport = transport(wire).governed(Governor::new(limits).into());
+        let transport = transport(client).with_rate_limiter(RateLimiter::new(limits).into());
         assert!(transport.deliver(&request()).await.is_ok());
         assert!(transport.deliver(&request()).await.is_err());
         assert!(transport.deliver(&request()).await.is_ok());
@@ -93,10 +94,11 @@ fn each_sending_is_timed_and_each_rate_limit_counted() {
 #[test]
 fn a_transport_without_a_name_is_not_measured() {
     let heard = heard(async {
-        let mut wire = MockWire::new();
-        wire.expect_attempt()
-            .returning(|_, _, _| Ok(Answer::new(StatusCode::NO_CONTENT)));
-        let transport = HttpTransport::new(wire, Credentials::None, Timeouts::default());
+        let mut client = MockHttpClient::new();
+        client
+            .expect_attempt()
+            .returning(|_, _, _| Ok(Response::new(StatusCode::NO_CONTENT)));
+        let transport = HttpTransport::new(client, Credentials::None, Timeouts::default());
         transport.deliver(&request()).await.unwrap();
     });
     assert!(heard.is_empty(), "{heard:?}");

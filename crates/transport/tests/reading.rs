@@ -1,34 +1,34 @@
-//! What is asked of a server, and how its answers are read, by the wire of passwords and that of tokens.
+//! What is asked of a server, and how its answers are read, by the client of passwords and that of tokens.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::time::Duration;
 
 use repass_transport::{
-    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Json, Method, OneShotWire, Replay, Request, SecretBody,
-    TrustedRoots, Wire,
+    BaseUrl, Cause, HttpClient, Idempotency, Json, Method, OneShotClient, PooledClient, Request, Response,
+    SecretBody, SideEffect, TransportError, TrustedRoots,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn wires(base_url: &BaseUrl) -> [Box<dyn Wire>; 2] {
+fn wires(base_url: &BaseUrl) -> [Box<dyn HttpClient>; 2] {
     let roots = TrustedRoots::default;
     [
-        Box::new(HttpWire::new(base_url.clone(), roots(), 5 * SECOND)),
-        Box::new(OneShotWire::new(base_url.clone(), roots(), 5 * SECOND)),
+        Box::new(PooledClient::new(base_url.clone(), roots(), 5 * SECOND)),
+        Box::new(OneShotClient::new(base_url.clone(), roots(), 5 * SECOND)),
     ]
 }
 
-/// What each wire makes of these bytes, and what it had asked.
-async fn exchange(answer: &[u8]) -> Vec<(Result<Answer, Failure>, String)> {
+/// What each client makes of these bytes, and what it had asked.
+async fn exchange(answer: &[u8]) -> Vec<(Result<Response, TransportError>, String)> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url: BaseUrl = format!("http://{}", listener.local_addr().unwrap())
         .parse()
         .unwrap();
     let mut exchanges = Vec::new();
-    for wire in wires(&base_url) {
+    for client in wires(&base_url) {
         let serving = async {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut seen = Vec::new();
@@ -41,12 +41,12 @@ async fn exchange(answer: &[u8]) -> Vec<(Result<Answer, Failure>, String)> {
             while matches!(socket.read_buf(&mut seen).await, Ok(1..)) {}
             String::from_utf8(seen).unwrap()
         };
-        let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+        let request = Request::new("test", Method::PUT, Idempotency::NonIdempotent)
             .segment("users")
             .body(SecretBody::json(&"end"));
         let call = async {
-            let result = wire.attempt(&request, None, 10 * SECOND).await;
-            drop(wire);
+            let result = client.attempt(&request, None, 10 * SECOND).await;
+            drop(client);
             result
         };
         exchanges.push(tokio::join!(call, serving));
@@ -54,7 +54,7 @@ async fn exchange(answer: &[u8]) -> Vec<(Result<Answer, Failure>, String)> {
     exchanges
 }
 
-async fn answers(answer: &[u8]) -> Vec<Result<Answer, Failure>> {
+async fn answers(answer: &[u8]) -> Vec<Result<Response, TransportError>> {
     let exchanges = exchange(answer).await;
     exchanges.into_iter().map(|(result, _)| result).collect()
 }
@@ -117,7 +117,7 @@ async fn what_is_no_http_is_called_that() {
         for result in answers(bytes.as_bytes()).await {
             let failure = result.expect_err(bytes);
             let seen = (failure.cause(), failure.acted());
-            assert_eq!(seen, (Cause::UnreadableAnswer, Acted::Maybe), "{bytes:?}");
+            assert_eq!(seen, (Cause::UnreadableAnswer, SideEffect::Possible), "{bytes:?}");
             assert!(
                 failure.to_string().contains("its answer is not readable HTTP"),
                 "{failure}"

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use repass_transport::{
-    Acted, Answer, BaseUrl, Cause, Failure, HttpWire, Method, OneShotWire, Proxy, Replay, Request, Route,
-    SecretBody, TrustedRoots, Wire,
+    BaseUrl, Cause, HttpClient, Idempotency, Method, OneShotClient, PooledClient, Proxy, Request, Response,
+    Route, SecretBody, SideEffect, TransportError, TrustedRoots,
 };
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -179,15 +179,15 @@ fn roots(identity: &Identity) -> TrustedRoots {
         .unwrap()
 }
 
-async fn attempt(wire: impl Wire) -> Result<Answer, Failure> {
-    attempt_by(&wire).await
+async fn attempt(client: impl HttpClient) -> Result<Response, TransportError> {
+    attempt_by(&client).await
 }
 
-async fn attempt_by(wire: &dyn Wire) -> Result<Answer, Failure> {
-    let request = Request::new("test", Method::PUT, Replay::OnlyIfUnacted)
+async fn attempt_by(client: &dyn HttpClient) -> Result<Response, TransportError> {
+    let request = Request::new("test", Method::PUT, Idempotency::NonIdempotent)
         .segment("users")
         .body(SecretBody::json(&"end"));
-    wire.attempt(&request, None, Duration::from_secs(10)).await
+    client.attempt(&request, None, Duration::from_secs(10)).await
 }
 
 #[tokio::test]
@@ -199,9 +199,9 @@ async fn a_proxy_carries_tls_to_the_provider_and_sees_nothing_else() {
         let (proxy, proxying) = proxy("HTTP/1.1 200 Connection established\r\n\r\n");
         let (host, route) = (base_url.host().to_owned(), Route::by(proxy));
         let answer = if one_shot {
-            attempt(OneShotWire::new(base_url, roots(&identity), CONNECT).over(route)).await
+            attempt(OneShotClient::new(base_url, roots(&identity), CONNECT).over(route)).await
         } else {
-            attempt(HttpWire::new(base_url, roots(&identity), CONNECT).over(route)).await
+            attempt(PooledClient::new(base_url, roots(&identity), CONNECT).over(route)).await
         };
         assert_eq!(answer.unwrap().status().as_u16(), 204);
         assert!(
@@ -229,9 +229,9 @@ async fn a_proxys_certificate_is_not_the_providers() {
     let (identity, strangers) = (issued(), issued());
     let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
     let (proxy, proxying) = proxy("HTTP/1.1 200 OK\r\n\r\n");
-    let wire = HttpWire::new(base_url, roots(&strangers), CONNECT).over(Route::by(proxy));
-    let failure = attempt(wire).await.unwrap_err();
-    assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, Acted::No));
+    let client = PooledClient::new(base_url, roots(&strangers), CONNECT).over(Route::by(proxy));
+    let failure = attempt(client).await.unwrap_err();
+    assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, SideEffect::None));
     serving.join().unwrap();
     proxying.join().unwrap();
 }
@@ -239,11 +239,11 @@ async fn a_proxys_certificate_is_not_the_providers() {
 #[tokio::test]
 async fn what_a_proxy_says_is_told_as_the_proxys() {
     let base_url: BaseUrl = "https://provider.example.com".parse().unwrap();
-    let wires = |route: &Route| -> [Box<dyn Wire>; 2] {
+    let wires = |route: &Route| -> [Box<dyn HttpClient>; 2] {
         let (one, other) = (base_url.clone(), base_url.clone());
         [
-            Box::new(HttpWire::new(one, roots(&issued()), CONNECT).over(route.clone())),
-            Box::new(OneShotWire::new(other, roots(&issued()), CONNECT).over(route.clone())),
+            Box::new(PooledClient::new(one, roots(&issued()), CONNECT).over(route.clone())),
+            Box::new(OneShotClient::new(other, roots(&issued()), CONNECT).over(route.clone())),
         ]
     };
     for (answer, cause, part) in [
@@ -267,11 +267,11 @@ async fn what_a_proxy_says_is_told_as_the_proxys() {
         for nth in [0, 1] {
             let (proxy, proxying) = proxy(answer);
             let host = proxy.host().to_owned();
-            let wire = wires(&Route::by(proxy)).into_iter().nth(nth).unwrap();
-            let failure = attempt_by(&*wire).await.unwrap_err();
+            let client = wires(&Route::by(proxy)).into_iter().nth(nth).unwrap();
+            let failure = attempt_by(&*client).await.unwrap_err();
             assert_eq!(
                 (failure.cause(), failure.acted()),
-                (cause, Acted::No),
+                (cause, SideEffect::None),
                 "{failure}"
             );
             let message = failure.to_string();
@@ -284,8 +284,8 @@ async fn what_a_proxy_says_is_told_as_the_proxys() {
     }
     // Nobody listens at port 1.
     let closed: Proxy = "http://127.0.0.1:1".parse().unwrap();
-    for wire in wires(&Route::by(closed)) {
-        let failure = attempt_by(&*wire).await.unwrap_err();
+    for client in wires(&Route::by(closed)) {
+        let failure = attempt_by(&*client).await.unwrap_err();
         let message = failure.to_string();
         assert_eq!(
             message,
@@ -294,7 +294,7 @@ async fn what_a_proxy_says_is_told_as_the_proxys() {
     }
     let loopback: BaseUrl = "http://127.0.0.1:1".parse().unwrap();
     let route = Route::by("http://127.0.0.1:1".parse().unwrap());
-    let failure = attempt(HttpWire::new(loopback, TrustedRoots::default(), CONNECT).over(route)).await;
+    let failure = attempt(PooledClient::new(loopback, TrustedRoots::default(), CONNECT).over(route)).await;
     assert!(failure.unwrap_err().to_string().contains("https only"));
 }
 
@@ -302,8 +302,8 @@ async fn what_a_proxy_says_is_told_as_the_proxys() {
 async fn a_hint_stands_behind_a_connection_that_does_not_come_about() {
     let base_url: BaseUrl = "https://127.0.0.1:1".parse().unwrap();
     let route = || Route::default().hinting("HTTPS_PROXY is set");
-    let one = attempt(HttpWire::new(base_url.clone(), roots(&issued()), CONNECT).over(route())).await;
-    let other = attempt(OneShotWire::new(base_url, roots(&issued()), CONNECT).over(route())).await;
+    let one = attempt(PooledClient::new(base_url.clone(), roots(&issued()), CONNECT).over(route())).await;
+    let other = attempt(OneShotClient::new(base_url, roots(&issued()), CONNECT).over(route())).await;
     for failure in [one, other] {
         let message = failure.unwrap_err().to_string();
         assert_eq!(
@@ -322,18 +322,18 @@ async fn a_server_that_wants_a_client_certificate_has_read_nothing() {
         for _ in 0..8 {
             let identity = issued();
             let (base_url, serving) = serve(tls(config(&identity, version, true)));
-            let failure = attempt(HttpWire::new(base_url, roots(&identity), CONNECT))
+            let failure = attempt(PooledClient::new(base_url, roots(&identity), CONNECT))
                 .await
                 .unwrap_err();
             let seen = (failure.cause(), failure.acted());
-            assert_eq!(seen, (Cause::Tls, Acted::No), "{failure}");
+            assert_eq!(seen, (Cause::Tls, SideEffect::None), "{failure}");
             assert!(failure.to_string().contains("client certificate"), "{failure}");
             assert_eq!(serving.join().unwrap(), "");
         }
     }
     let identity = issued();
     let (base_url, serving) = serve(tls(config(&identity, &TLS12, true)));
-    let failure = attempt(OneShotWire::new(base_url, roots(&identity), CONNECT))
+    let failure = attempt(OneShotClient::new(base_url, roots(&identity), CONNECT))
         .await
         .unwrap_err();
     assert!(failure.to_string().contains("client certificate"), "{failure}");
@@ -346,11 +346,11 @@ async fn a_server_that_reads_the_request_and_closes_may_have_acted() {
     for version in [&TLS13, &TLS12] {
         let identity = issued();
         let (base_url, serving) = serve(tls(config(&identity, version, false)));
-        let failure = attempt(HttpWire::new(base_url, roots(&identity), CONNECT))
+        let failure = attempt(PooledClient::new(base_url, roots(&identity), CONNECT))
             .await
             .unwrap_err();
         let seen = (failure.cause(), failure.acted());
-        assert_eq!(seen, (Cause::ConnectionLost, Acted::Maybe), "{failure}");
+        assert_eq!(seen, (Cause::ConnectionLost, SideEffect::Possible), "{failure}");
         assert!(serving.join().unwrap().contains("\"end\""));
     }
 }
@@ -360,10 +360,10 @@ async fn an_authoritys_certificate_used_as_the_servers_is_called_that() {
     let identity = self_signed_authority();
     for trusted in [roots(&identity), roots(&issued())] {
         let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
-        let failure = attempt(HttpWire::new(base_url, trusted, CONNECT))
+        let failure = attempt(PooledClient::new(base_url, trusted, CONNECT))
             .await
             .unwrap_err();
-        assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, Acted::No));
+        assert_eq!((failure.cause(), failure.acted()), (Cause::Tls, SideEffect::None));
         assert!(failure.to_string().contains("CA:TRUE"), "{failure}");
         serving.join().unwrap();
     }
@@ -383,12 +383,12 @@ async fn what_speaks_no_tls_or_an_old_one_is_named() {
         (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak TLS"),
     ] {
         let (base_url, serving) = serve(says(bytes));
-        let failure = attempt(HttpWire::new(base_url, TrustedRoots::default(), CONNECT))
+        let failure = attempt(PooledClient::new(base_url, TrustedRoots::default(), CONNECT))
             .await
             .unwrap_err();
         assert_eq!(
             (failure.cause(), failure.acted()),
-            (Cause::Tls, Acted::No),
+            (Cause::Tls, SideEffect::None),
             "{failure}"
         );
         assert!(failure.to_string().contains(part), "{failure}");

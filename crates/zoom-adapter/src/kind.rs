@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use repass_adapter_kit::{Kind, Nobody, Offer, Right, Setting};
 use repass_domain::Preset;
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
 use repass_transport::{RateLimit, Transport};
 
-use crate::{BodyEncoding, Plan, ZoomConfig, ZoomService};
+use crate::{BodyEncoding, Plan, ZoomService, ZoomSettings};
 
-const SETTINGS: &[Setting<ZoomConfig>] = &[
-    Setting::Word(
+const SETTINGS: &[Setting<ZoomSettings>] = &[
+    Setting::Enum(
         "plan",
         &[
             ("free", |zoom| zoom.plan = Plan::Free),
@@ -18,7 +18,7 @@ const SETTINGS: &[Setting<ZoomConfig>] = &[
             ("unlimited", |zoom| zoom.plan = Plan::Unlimited),
         ],
     ),
-    Setting::Word(
+    Setting::Enum(
         "body",
         &[
             ("auto", |zoom| zoom.body = BodyEncoding::Auto),
@@ -28,22 +28,22 @@ const SETTINGS: &[Setting<ZoomConfig>] = &[
     ),
 ];
 
-impl Kind for ZoomConfig {
+impl ProviderKind for ZoomSettings {
     fn name(&self) -> &'static str {
         "zoom"
     }
 
-    fn offer(&self, name: &str, transport: Arc<dyn Transport>) -> Offer {
+    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let zoom = Arc::new(ZoomService::new(name, *self, transport));
-        Offer::new(Arc::<ZoomService>::clone(&zoom))
+        ProviderClients::new(Arc::<ZoomService>::clone(&zoom))
             .with_profiles(Arc::<ZoomService>::clone(&zoom))
             .with_preflight(zoom)
     }
 
-    fn rights(&self) -> Vec<Right> {
+    fn permission_probes(&self) -> Vec<PermissionProbe> {
         let fix = "add the scope user:update:password:admin (classic: user:write:admin) to the app, and have it owned by \
                    somebody who may edit users";
-        vec![Right::reset(Nobody::Email, fix)]
+        vec![PermissionProbe::reset(NonexistentUser::Email, fix)]
     }
 
     fn base_url(&self) -> Option<&'static str> {
@@ -62,7 +62,7 @@ impl Kind for ZoomConfig {
         Some(Preset::ZoomDefault)
     }
 
-    fn preset_binds(&self) -> bool {
+    fn preset_is_binding(&self) -> bool {
         true
     }
 
@@ -85,15 +85,15 @@ impl Kind for ZoomConfig {
         "medium"
     }
 
-    fn to_read_policy(&self) -> &'static str {
+    fn policy_permission_remedy(&self) -> &'static str {
         "have a paid account, and add the scope account:read:settings:admin to the app"
     }
 
-    fn whose_base_url(&self) -> &'static str {
+    fn base_url_owner(&self) -> &'static str {
         "Zoom API's"
     }
 
-    fn other_base_urls(&self, origin: &str, _path: &str) -> Vec<String> {
+    fn base_url_candidates(&self, origin: &str, _path: &str) -> Vec<String> {
         vec![format!("{origin}/v2")]
     }
 }

@@ -1,24 +1,24 @@
 //! An account's password rules, from its security settings.
 //!
 //! `GET /accounts/me/settings?option=security` tells four of them (documented). History, expiry
-//! and the cap within 24 hours are in no answer.
+//! and the cap within 24 hours are in no response.
 
-use repass_adapter_kit::Verdict;
 use repass_domain::{ErrorKind, PasswordPolicy, Preset, Rule};
-use repass_transport::{Answer, Method, Observed, Replay, Request};
+use repass_provider::Classification;
+use repass_transport::{AttemptOutcome, Idempotency, Method, Request, Response};
 use serde::Deserialize;
 
-use crate::verdict;
+use crate::errors;
 
 /// `GET /accounts/me/settings?option=security`; `me` is the token's own account.
 pub(crate) fn request() -> Request {
-    Request::new("zoom.policy", Method::GET, Replay::Convergent)
+    Request::new("zoom.policy", Method::GET, Idempotency::Idempotent)
         .segment("accounts")
         .segment("me")
         .segment("settings")
         .query("option", "security")
         .counted_as("medium")
-        .reading(|answer| verdict::reading(answer).observed)
+        .reading(|response| errors::reading(response).outcome)
 }
 
 #[derive(Deserialize)]
@@ -46,16 +46,16 @@ enum Settings {
     Flat(Security),
 }
 
-/// The rules in an answer, or why there are none.
-pub(crate) fn read(answer: &Answer) -> Result<PasswordPolicy, Verdict> {
-    let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let verdict = verdict::reading(answer);
-    if verdict.observed != Observed::Done {
-        return Err(verdict);
+/// The rules in a response, or why there are none.
+pub(crate) fn read(response: &Response) -> Result<PasswordPolicy, Classification> {
+    let unclear = || Classification::new(AttemptOutcome::Faulted, ErrorKind::UnexpectedAnswer);
+    let classification = errors::reading(response);
+    if classification.outcome != AttemptOutcome::Done {
+        return Err(classification);
     }
-    let settings: Settings = answer.json_as().ok_or_else(unclear)?;
+    let settings: Settings = response.json_as().ok_or_else(unclear)?;
     let (Settings::Wrapped { security } | Settings::Flat(security)) = settings;
-    // Rules that contradict each other are no answer to the question which passwords may be set.
+    // Rules that contradict each other are no response to the question which passwords may be set.
     policy(&security.password_requirement).map_err(|_| unclear())
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn broken(body: &'static str, password: &str) -> Vec<&'static str> {
-        let policy = read(&Answer::new(StatusCode::OK).with_body(body)).unwrap();
+        let policy = read(&Response::new(StatusCode::OK).with_body(body)).unwrap();
         let violations = policy.check(&Password::new(password).unwrap());
         violations
             .iter()
@@ -124,8 +124,8 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_told() {
         let refusal = |status, body| {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-            read(&answer).unwrap_err().kind
+            let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            read(&response).unwrap_err().kind
         };
         let unpaid = r#"{"code":200,"message":"Only available for paid accounts."}"#;
         assert_eq!(refusal(200, unpaid), ErrorKind::PermissionDenied);

@@ -1,14 +1,14 @@
 //! What Zoom tells of a user before a password is set: `GET /v2/users/{userId}`.
 
 use async_trait::async_trait;
-use repass_adapter_kit::{Reader, Verdict};
-use repass_domain::{CallContext, Error, ErrorKind, PreflightService, ProfileUpdate, Scrubber, UserId};
-use repass_transport::{Answer, Method, Observed, Replay, Request};
+use repass_domain::{CallContext, CallRedactor, Error, ErrorKind, PreflightService, ProfileUpdate, UserId};
+use repass_provider::{Classification, OutcomeMapper};
+use repass_transport::{AttemptOutcome, Idempotency, Method, Request, Response};
 use serde::Deserialize;
 
 use crate::ZoomService;
+use crate::errors;
 use crate::service::TRACKING_HEADER;
-use crate::verdict;
 
 // The login types (documented): 100 is the work e-mail address, with a password at Zoom.
 const WORK_EMAIL: u32 = 100;
@@ -23,24 +23,24 @@ struct User {
 }
 
 fn request(user: &UserId) -> Request {
-    Request::new("zoom.preflight", Method::GET, Replay::Convergent)
+    Request::new("zoom.preflight", Method::GET, Idempotency::Idempotent)
         .segment("users")
         .segment(user.expose())
         .counted_as("light")
-        .reading(|answer| verdict::reading(answer).observed)
+        .reading(|response| errors::reading(response).outcome)
 }
 
-fn read(answer: &Answer) -> Result<(), Verdict> {
-    let verdict = verdict::reading(answer);
-    if verdict.observed != Observed::Done {
-        return Err(verdict);
+fn read(response: &Response) -> Result<(), Classification> {
+    let classification = errors::reading(response);
+    if classification.outcome != AttemptOutcome::Done {
+        return Err(classification);
     }
-    let unclear = || Verdict::new(Observed::Faulted, ErrorKind::UnexpectedAnswer);
-    let user: User = answer.json_as().ok_or_else(unclear)?;
+    let unclear = || Classification::new(AttemptOutcome::Faulted, ErrorKind::UnexpectedAnswer);
+    let user: User = response.json_as().ok_or_else(unclear)?;
     if user.status.as_deref() == Some("pending") {
-        return Err(Verdict::refused(ErrorKind::NotEligible).advise(verdict::PENDING));
+        return Err(Classification::rejected(ErrorKind::NotEligible).with_hint(errors::PENDING));
     }
-    let not_eligible = |advice| Err(Verdict::refused(ErrorKind::NotEligible).advise(advice));
+    let not_eligible = |hint| Err(Classification::rejected(ErrorKind::NotEligible).with_hint(hint));
     if matches!(user.role_id.as_deref(), Some("0" | "1")) {
         return not_eligible("Zoom does not let anyone set an administrator's password here");
     }
@@ -60,10 +60,10 @@ impl PreflightService for ZoomService {
 
     async fn preflight(&self, cx: &CallContext, user: &UserId) -> Result<(), Error> {
         let nothing = ProfileUpdate::new(user.clone());
-        let reader = Reader::new(self.name(), TRACKING_HEADER, Scrubber::for_profile(&nothing));
-        let answer = self.deliver(&request(user).budget(cx.budget())).await;
-        let answer = answer.map_err(|failure| reader.unread(&failure))?;
-        read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
+        let mapper = OutcomeMapper::new(self.name(), TRACKING_HEADER, CallRedactor::for_profile(&nothing));
+        let response = self.deliver(&request(user).budget(cx.budget())).await;
+        let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+        read(&response).map_err(|classification| mapper.read_response(&response, classification))
     }
 }
 
@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn members_with_a_work_email_login_are_eligible() {
         let kind = |status, body| {
-            let answer = Answer::new(status).with_body(body);
-            read(&answer).err().map(|verdict| verdict.kind)
+            let response = Response::new(status).with_body(body);
+            read(&response).err().map(|classification| classification.kind)
         };
         let ok = StatusCode::OK;
         assert_eq!(kind(ok, r#"{"role_id":"2","login_types":[100,101]}"#), None);

@@ -1,11 +1,11 @@
 //! From a change to Zoom's wire format.
 
-use repass_domain::{PasswordChange, Scrubber};
-use repass_transport::{Method, Replay, Request, SecretBody};
+use repass_domain::{CallRedactor, PasswordChange};
+use repass_transport::{Idempotency, Method, Request, SecretBody};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use crate::verdict;
+use crate::errors;
 
 /// One of the two encodings in which Zoom may take a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +29,13 @@ pub(crate) fn password(change: &PasswordChange, encoding: Encoding) -> Request {
         Encoding::FormData => SecretBody::multipart(&[("password", password)]),
         Encoding::Json => SecretBody::json(&Body { password }),
     };
-    Request::new("zoom.password", Method::PUT, Replay::OnlyIfUnacted)
+    Request::new("zoom.password", Method::PUT, Idempotency::NonIdempotent)
         .segment("users")
         .segment(change.user().expose())
         .segment("password")
         .body(body)
         .counted_as("medium")
-        .reading(|answer| verdict::password(answer, &Scrubber::for_nothing()).observed)
+        .reading(|response| errors::password(response, &CallRedactor::for_nothing()).outcome)
 }
 
 #[cfg(test)]
@@ -79,8 +79,8 @@ mod tests {
     #[test]
     fn a_change_is_never_replayed_blindly() {
         assert_eq!(
-            password(&change("x"), Encoding::Json).replay(),
-            Replay::OnlyIfUnacted
+            password(&change("x"), Encoding::Json).idempotency(),
+            Idempotency::NonIdempotent
         );
     }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use repass_adapter_kit::{Reader, Verdict};
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
-    Preset, Resolution, Rule, Scrubber, Violation,
+    CallContext, CallRedactor, Capabilities, ChangeReceipt, Error, PasswordChange, PasswordPolicy,
+    PasswordService, Preset, Resolution, Rule, UnknownOutcome, Violation,
 };
-use repass_transport::{Answer, Failure, Instant, Request, Resend, Transport};
+use repass_provider::{Classification, OutcomeMapper};
+use repass_transport::{AttemptOutcome, Instant, Request, Response, Transport, TransportError};
 
 use crate::request::{self, Encoding};
-use crate::{BodyEncoding, ZoomConfig, policy, verdict};
+use crate::{BodyEncoding, ZoomSettings, errors, policy};
 
 pub(crate) const TRACKING_HEADER: &str = "x-zm-trackingid";
 
@@ -24,7 +24,7 @@ pub(crate) const TRACKING_HEADER: &str = "x-zm-trackingid";
 #[derive(Debug)]
 pub struct ZoomService {
     provider: String,
-    config: ZoomConfig,
+    settings: ZoomSettings,
     transport: Arc<dyn Transport>,
     // In `auto`: Zoom has refused form data before.
     json_only: AtomicBool,
@@ -36,10 +36,10 @@ pub struct ZoomService {
 impl ZoomService {
     /// Zoom under the name it has in the configuration. `transport` must lead to the account's
     /// base URL. Sends nothing.
-    pub fn new(provider: impl Into<String>, config: ZoomConfig, transport: Arc<dyn Transport>) -> Self {
+    pub fn new(provider: impl Into<String>, settings: ZoomSettings, transport: Arc<dyn Transport>) -> Self {
         Self {
             provider: provider.into(),
-            config,
+            settings,
             transport,
             json_only: AtomicBool::new(false),
             basic_rules: Preset::ZoomDefault.into(),
@@ -48,14 +48,14 @@ impl ZoomService {
     }
 
     fn first_encoding(&self) -> Encoding {
-        match self.config.body {
+        match self.settings.body {
             BodyEncoding::Json => Encoding::Json,
             BodyEncoding::Auto if self.json_only.load(Ordering::Relaxed) => Encoding::Json,
             BodyEncoding::Auto | BodyEncoding::FormData => Encoding::FormData,
         }
     }
 
-    pub(crate) async fn deliver(&self, request: &Request) -> Result<Answer, Failure> {
+    pub(crate) async fn deliver(&self, request: &Request) -> Result<Response, TransportError> {
         self.transport.deliver(request).await
     }
 
@@ -67,10 +67,10 @@ impl ZoomService {
     pub(crate) async fn send(
         &self,
         cx: &CallContext,
-        reader: &Reader<'_>,
+        mapper: &OutcomeMapper<'_>,
         request: impl Fn(Encoding) -> Request + Send + Sync,
-        verdict: fn(&Answer, &Scrubber<'_>) -> Verdict,
-    ) -> Result<(Answer, Verdict), Error> {
+        classification: fn(&Response, &CallRedactor<'_>) -> Classification,
+    ) -> Result<(Response, Classification), Error> {
         let start = Instant::now();
         let mut encoding = self.first_encoding();
         loop {
@@ -78,17 +78,18 @@ impl ZoomService {
             let request = request(encoding)
                 .budget(budget)
                 .before_send(cx.before_send().cloned());
-            let answer = self.transport.deliver(&request).await;
-            let answer = answer.map_err(|failure| reader.failed(&failure))?;
-            let verdict = verdict(&answer, reader.scrubber());
-            let other_way = self.config.body == BodyEncoding::Auto && encoding == Encoding::FormData;
-            let refused = verdict.observed.row().1 == Resend::OnceInOtherEncoding && !answer.is_in_doubt();
+            let response = self.transport.deliver(&request).await;
+            let response = response.map_err(|failure| mapper.change_failure(&failure))?;
+            let classification = classification(&response, mapper.redactor());
+            let other_way = self.settings.body == BodyEncoding::Auto && encoding == Encoding::FormData;
+            let refused =
+                classification.outcome == AttemptOutcome::EncodingRefused && !response.is_in_doubt();
             if !(other_way && refused) {
                 // Only an encoding that was taken is remembered.
                 if encoding == Encoding::Json && !refused {
                     self.json_only.store(true, Ordering::Relaxed);
                 }
-                return Ok((answer, verdict));
+                return Ok((response, classification));
             }
             encoding = Encoding::Json;
         }
@@ -98,14 +99,14 @@ impl ZoomService {
         &self,
         cx: &CallContext,
         change: &PasswordChange,
-        reader: &Reader<'_>,
-    ) -> Result<(Answer, Verdict), Error> {
+        mapper: &OutcomeMapper<'_>,
+    ) -> Result<(Response, Classification), Error> {
         let request = |encoding| request::password(change, encoding);
-        self.send(cx, reader, request, verdict::password).await
+        self.send(cx, mapper, request, errors::password).await
     }
 
-    fn reader<'a>(&'a self, change: &'a PasswordChange) -> Reader<'a> {
-        Reader::new(&self.provider, TRACKING_HEADER, Scrubber::for_change(change))
+    fn mapper<'a>(&'a self, change: &'a PasswordChange) -> OutcomeMapper<'a> {
+        OutcomeMapper::new(&self.provider, TRACKING_HEADER, CallRedactor::for_change(change))
     }
 }
 
@@ -123,18 +124,22 @@ impl PasswordService for ZoomService {
             .with_before_send()
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
-        self.capabilities().require(change.authority())?;
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
+        self.capabilities().require(change.mode())?;
         let broken = || self.basic_rules.check(change.new_password());
         // No account takes another length, and no login form some characters; the other rules are Zoom's to
         // enforce or not.
         if !self.basic_lengths.check(change.new_password()).is_empty() {
             return Err(Error::refused(broken()));
         }
-        let reader = self.reader(change);
-        let (answer, mut verdict) = self.send_change(cx, change, &reader).await?;
-        name_every_rule(&mut verdict, broken);
-        reader.conclude(&answer, verdict)
+        let mapper = self.mapper(change);
+        let (response, mut classification) = self.send_change(cx, change, &mapper).await?;
+        name_every_rule(&mut classification, broken);
+        mapper.change_response(&response, classification)
     }
 
     /// Sends the same change once more. That Zoom takes it, or refuses it as the password that is
@@ -143,28 +148,30 @@ impl PasswordService for ZoomService {
     async fn resolve(
         &self,
         cx: &CallContext,
-        _attempt: &Attempt,
+        _attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         self.capabilities().admit(change)?;
-        let reader = self.reader(change);
-        let (answer, verdict) = self.send_change(cx, change, &reader).await?;
-        match verdict.rules.first() {
+        let mapper = self.mapper(change);
+        let (response, classification) = self.send_change(cx, change, &mapper).await?;
+        match classification.rules.first() {
             Some(Rule::NotCurrent) => Ok(Resolution::InPlace),
             // The original may have been the last one that was allowed.
             Some(Rule::ChangesPerDay) => Ok(Resolution::StillUnknown),
-            _ => reader.conclude(&answer, verdict).map(|_| Resolution::InPlace),
+            _ => mapper
+                .change_response(&response, classification)
+                .map(|_| Resolution::InPlace),
         }
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        let reader = Reader::new(&self.provider, TRACKING_HEADER, Scrubber::for_nothing());
-        let answer = self
+        let mapper = OutcomeMapper::new(&self.provider, TRACKING_HEADER, CallRedactor::for_nothing());
+        let response = self
             .transport
             .deliver(&policy::request().budget(cx.budget()))
             .await;
-        let answer = answer.map_err(|failure| reader.unread(&failure))?;
-        policy::read(&answer).map_err(|verdict| reader.refused(&answer, verdict))
+        let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+        policy::read(&response).map_err(|classification| mapper.read_response(&response, classification))
     }
 }
 
@@ -177,20 +184,20 @@ fn basic_lengths() -> PasswordPolicy {
 
 // Zoom tells one broken rule at a time. Once it has, its other documented rules that the password
 // breaks are told as well, so that the next try can be the last.
-fn name_every_rule(verdict: &mut Verdict, broken: impl FnOnce() -> Vec<Violation>) {
-    let Some(first) = verdict.rules.first() else {
+fn name_every_rule(classification: &mut Classification, broken: impl FnOnce() -> Vec<Violation>) {
+    let Some(first) = classification.rules.first() else {
         return;
     };
     if matches!(first, Rule::NotCurrent | Rule::ChangesPerDay) {
         return;
     }
     for violation in broken() {
-        if verdict
+        if classification
             .rules
             .iter()
             .all(|rule| rule.code() != violation.rule().code())
         {
-            verdict.rules.push(violation.rule().clone());
+            classification.rules.push(violation.rule().clone());
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use repass_transport::{
-    Answer, Credentials, Denied, Granted, Method, Replay, Request, SecretBody, TokenGrant, Transport,
+    Credentials, Idempotency, Method, Request, Response, SecretBody, TokenCache, TokenError, TokenResponse,
+    Transport,
     oauth::{self, Endpoint},
 };
 
@@ -31,22 +32,22 @@ pub fn token_url(base_url: &str) -> &'static str {
 /// before the first request that needs a token.
 pub fn server_to_server(endpoint: Arc<dyn Transport>, account_id: &str) -> Credentials {
     let body = SecretBody::form(&[("grant_type", "account_credentials"), ("account_id", account_id)]);
-    let request = Request::new("zoom.token", Method::POST, Replay::Convergent).body(body);
-    Credentials::Granted(Box::new(TokenGrant::new(endpoint, request, read)))
+    let request = Request::new("zoom.token", Method::POST, Idempotency::Idempotent).body(body);
+    Credentials::Cached(Box::new(TokenCache::new(endpoint, request, read)))
 }
 
-fn read(answer: &Answer) -> Result<Granted, Denied> {
-    oauth::granted(answer).ok_or_else(|| ENDPOINT.denied(answer))
+fn read(response: &Response) -> Result<TokenResponse, TokenError> {
+    oauth::granted(response).ok_or_else(|| ENDPOINT.denied(response))
 }
 
 const ENDPOINT: Endpoint = Endpoint {
     whose: "Zoom's",
     elsewhere: "check `token_url`",
-    advice,
+    hint,
 };
 
 // Zoom explains with `reason`; the newer texts carry a numeric code instead (documented).
-fn advice(error: &str, why: &str) -> Option<&'static str> {
+fn hint(error: &str, why: &str) -> Option<&'static str> {
     Some(match error {
         _ if why.contains("disabled") || why.contains("deactivated") || matches!(error, "4738" | "4741") => {
             "the app is disabled or deactivated; activate it in Zoom's App Marketplace"
@@ -135,8 +136,8 @@ mod tests {
             ),
             (400, r#"{"error":"access_denied"}"#, "check the app"),
         ] {
-            let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-            let denied = read(&answer).unwrap_err();
+            let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+            let denied = read(&response).unwrap_err();
             assert_eq!(denied.cause, Cause::TokenRefused);
             assert!(denied.message.contains(part), "{body}: {}", denied.message);
         }

@@ -1,15 +1,17 @@
-//! Every documented answer to a password change at Zoom, raw: one row for each. `fact` says which
+//! Every documented response to a password change at Zoom, raw: one row for each. `fact` says which
 //! endpoint's or page's table the row comes from, and how it is graded.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
 
-use repass_domain::{CallContext, Changed, Effect, Error, ErrorKind, Password, PasswordServiceExt as _};
-use repass_transport::{
-    Answer, Credentials, HttpTransport, MockTransport, MockWire, StatusCode, Timeouts, Token,
+use repass_domain::{
+    CallContext, ChangeReceipt, Error, ErrorKind, Outcome, Password, PasswordServiceExt as _,
 };
-use repass_zoom::{BodyEncoding, ZoomConfig, ZoomService, server_to_server};
+use repass_transport::{
+    Credentials, HttpTransport, MockHttpClient, MockTransport, Response, StatusCode, Timeouts, Token,
+};
+use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings, server_to_server};
 
 const TRACKING: &str = "v=2.0;clid=us02;rid=WEB_0123456789abcdef0123456789abcdef";
 
@@ -21,7 +23,7 @@ struct Row {
     body: &'static str,
     /// What comes out.
     kind: ErrorKind,
-    effect: Effect,
+    effect: Outcome,
     rule: Option<(&'static str, Option<u32>)>,
     code: Option<&'static str>,
     says: &'static str,
@@ -34,7 +36,7 @@ const fn row(fact: &'static str, status: u16, body: &'static str, kind: ErrorKin
         header: None,
         body,
         kind,
-        effect: Effect::NotApplied,
+        effect: Outcome::NotApplied,
         rule: None,
         code: None,
         says: "",
@@ -63,18 +65,18 @@ impl Row {
     }
 
     const fn unknown(mut self) -> Self {
-        self.effect = Effect::Unknown;
+        self.effect = Outcome::Unknown;
         self
     }
 
-    fn answer(&self) -> Answer {
+    fn response(&self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap();
-        let answer = Answer::new(status)
+        let response = Response::new(status)
             .with_header("x-zm-trackingid", TRACKING)
             .with_body(self.body);
         match self.header {
-            Some((name, value)) => answer.with_header(name, value),
-            None => answer,
+            Some((name, value)) => response.with_header(name, value),
+            None => response,
         }
     }
 }
@@ -102,22 +104,22 @@ const TABLE: &[Row] = &[
     row("documented 400/1136", 400, r#"{"code":1136,"message":"Your password is too easy to guess. Try another one."}"#, PasswordRefused).rule("not_common", None).code("1136"),
     row("documented 404/1001", 404, r#"{"code":1001,"message":"User does not exist: alice@example.com."}"#, UserNotFound).code("1001").says("[user]"),
     row("2018 draft, 1010", 404, r#"{"code":1010,"message":"User not exist or not belong to this account"}"#, UserNotFound).code("1010"),
-    row("observed 1010, later text", 400, r#"{"code":1010,"message":"User not found on this account"}"#, UserNotFound).code("1010"),
+    row("outcome 1010, later text", 400, r#"{"code":1010,"message":"User not found on this account"}"#, UserNotFound).code("1010"),
     // Code 300 in its other meanings.
-    row("observed 415/300, encoding", 415, r#"{"code":300,"message":"Unsupported Content Type"}"#, Misconfigured).code("300").says("`body`"),
-    row("observed 400/300, encoding", 400, r#"{"code":300,"message":"Unsupported Content Type"}"#, Misconfigured).code("300"),
+    row("outcome 415/300, encoding", 415, r#"{"code":300,"message":"Unsupported Content Type"}"#, Misconfigured).code("300").says("`body`"),
+    row("outcome 400/300, encoding", 400, r#"{"code":300,"message":"Unsupported Content Type"}"#, Misconfigured).code("300"),
     row("documented 400/300, unparsable body", 400, r#"{"code":300,"message":"Request Body should be a valid JSON object."}"#, Misconfigured).code("300"),
     row("documented 400/300, validation", 400, r#"{"code":300,"message":"Validation Failed.","errors":[{"field":"password","message":"Invalid field."}]}"#, InvalidRequest).code("300").says("[password: Invalid field.]"),
     // The gateway.
-    row("observed 401/124, expired", 401, r#"{"code":124,"message":"Access token is expired."}"#, Unauthenticated).code("124"),
-    row("observed 400/124, expired", 400, r#"{"code":124,"message":"Access token is expired."}"#, Unauthenticated).code("124"),
-    row("observed 401/124, invalid", 401, r#"{"code":124,"message":"Invalid access token."}"#, Unauthenticated).code("124"),
-    row("observed 401/124, query string", 401, r#"{"code":124,"message":"Invalid access token, this access token is not supported as query parameter string."}"#, Unauthenticated).code("124"),
+    row("outcome 401/124, expired", 401, r#"{"code":124,"message":"Access token is expired."}"#, Unauthenticated).code("124"),
+    row("outcome 400/124, expired", 400, r#"{"code":124,"message":"Access token is expired."}"#, Unauthenticated).code("124"),
+    row("outcome 401/124, invalid", 401, r#"{"code":124,"message":"Invalid access token."}"#, Unauthenticated).code("124"),
+    row("outcome 401/124, query string", 401, r#"{"code":124,"message":"Invalid access token, this access token is not supported as query parameter string."}"#, Unauthenticated).code("124"),
     row("community 400/4711, scope", 400, r#"{"code":4711,"message":"Invalid access token, does not contain scopes:[user:update:password:admin]."}"#, PermissionDenied).code("4711").says("user:update:password:admin"),
-    row("observed 400/104, scope", 400, r#"{"code":104,"message":"Invalid access token, does not contain scopes:[user:update:password:admin]."}"#, PermissionDenied).code("104").says("scope"),
+    row("outcome 400/104, scope", 400, r#"{"code":104,"message":"Invalid access token, does not contain scopes:[user:update:password:admin]."}"#, PermissionDenied).code("104").says("scope"),
     row("documented 4700, scope", 400, r#"{"code":4700,"message":"Invalid access token, does not contain scopes."}"#, PermissionDenied).code("4700").says("scope"),
     row("documented 400/200, role", 400, r#"{"code":200,"message":"No permission."}"#, PermissionDenied).code("200"),
-    row("observed 400/200, plan", 400, r#"{"code":200,"message":"No privilege."}"#, PermissionDenied).code("200"),
+    row("outcome 400/200, plan", 400, r#"{"code":200,"message":"No privilege."}"#, PermissionDenied).code("200"),
     row("documented 400/200, paid accounts", 400, r#"{"code":200,"message":"Only available for paid accounts."}"#, PermissionDenied).code("200").says("paid"),
     row("the same with 200, documented for reads only", 200, r#"{"code":200,"message":"Only available for paid accounts."}"#, UnexpectedAnswer).code("200").unknown(),
     row("documented 429, per second", 429, r#"{"code":429,"message":"You have reached the maximum per-second rate limit for this API. Try again later."}"#, RateLimited).code("429").says("try again in 1 s"),
@@ -125,20 +127,20 @@ const TABLE: &[Row] = &[
     row("RFC 9110 429, seconds", 429, "", RateLimited).header("retry-after", "12").says("try again in 12 s"),
     row("RFC 9110 429, HTTP date", 429, "", RateLimited).header("retry-after", "Sun, 31 May 2020 00:00:00 GMT").says("try again in 1 s"),
     row("documented 429, reset", 429, "", RateLimited).header("x-ratelimit-reset", "1590883200").says("try again in 1 s"),
-    row("observed 404/2300", 404, r#"{"code":2300,"message":"This API endpoint is not recognized."}"#, Misconfigured).code("2300").says("/v2"),
+    row("outcome 404/2300", 404, r#"{"code":2300,"message":"This API endpoint is not recognized."}"#, Misconfigured).code("2300").says("/v2"),
     // Shapes to tolerate (community).
     row("community, error_message", 400, r#"{"code":1126,"error_message":"Have at least 1 number (1, 2, 3…)"}"#, PasswordRefused).rule("digit", None).code("1126"),
     row("community, no message", 400, r#"{"code":1126}"#, PasswordRefused).rule("digit", None).code("1126"),
-    row("observed, cannot", 400, r#"{"code":300,"message":"Your new password cannot match the old password."}"#, PasswordRefused).rule("not_current", None).code("300"),
-    row("observed, pending user", 400, r#"{"code":1000,"message":"You can not access settings of users that are still in pending state."}"#, NotEligible).code("1000").says("invitation"),
-    row("observed, no list of errors", 400, r#"{"code":1126,"message":"Have at least 1 number (1, 2, 3…)","errors":null}"#, PasswordRefused).rule("digit", None).code("1126"),
+    row("outcome, cannot", 400, r#"{"code":300,"message":"Your new password cannot match the old password."}"#, PasswordRefused).rule("not_current", None).code("300"),
+    row("outcome, pending user", 400, r#"{"code":1000,"message":"You can not access settings of users that are still in pending state."}"#, NotEligible).code("1000").says("invitation"),
+    row("outcome, no list of errors", 400, r#"{"code":1126,"message":"Have at least 1 number (1, 2, 3…)","errors":null}"#, PasswordRefused).rule("digit", None).code("1126"),
     row("errors as texts", 400, r#"{"code":1126,"message":"m","errors":["x"]}"#, PasswordRefused).rule("digit", None).code("1126").says("x"),
     row("errors as an object", 400, r#"{"code":1126,"message":"m","errors":{"password":"x"}}"#, PasswordRefused).rule("digit", None).code("1126").says("[password: x]"),
     row("both names of the message", 400, r#"{"code":1126,"message":"m","error_message":"n"}"#, PasswordRefused).rule("digit", None).code("1126"),
-    row("observed, other names", 400, r#"{"status":false,"errorCode":4711,"errorMessage":"Invalid access token, does not contain scopes:[x]."}"#, PermissionDenied).code("4711").says("scope"),
+    row("outcome, other names", 400, r#"{"status":false,"errorCode":4711,"errorMessage":"Invalid access token, does not contain scopes:[x]."}"#, PermissionDenied).code("4711").says("scope"),
     row("a code as a text", 400, r#"{"code":"1126","message":"m"}"#, PasswordRefused).rule("digit", None).code("1126"),
     row("a byte order mark", 404, "\u{feff}{\"code\":1001,\"message\":\"User does not exist: x.\"}", UserNotFound).code("1001"),
-    row("observed, XML", 404, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><result><code>1001</code><message>User does not exist: alice@example.com.</message></result>"#, UserNotFound).code("1001").says("[user]"),
+    row("outcome, XML", 404, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><result><code>1001</code><message>User does not exist: alice@example.com.</message></result>"#, UserNotFound).code("1001").says("[user]"),
     row("XML with references", 400, "<result><code>1127</code><message>Have at least 1 special character (!, &amp;, #)</message></result>", PasswordRefused).rule("special", None).code("1127").says("(!, &, #)"),
     // A rule's parameter is never invented, nor taken from an echo.
     row("a length without a number", 400, r#"{"code":1124,"message":"Too short."}"#, PasswordRefused).rule("min_length", None).code("1124"),
@@ -183,16 +185,16 @@ const TABLE: &[Row] = &[
     row("a teapot", 418, "", UnexpectedAnswer).unknown(),
 ];
 
-async fn change(answer: Answer) -> Result<Changed, Error> {
+async fn change(response: Response) -> Result<ChangeReceipt, Error> {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
     reset(Arc::new(transport)).await
 }
 
-async fn reset(transport: Arc<dyn repass_transport::Transport>) -> Result<Changed, Error> {
-    let config = ZoomConfig {
+async fn reset(transport: Arc<dyn repass_transport::Transport>) -> Result<ChangeReceipt, Error> {
+    let config = ZoomSettings {
         body: BodyEncoding::Json,
-        ..ZoomConfig::default()
+        ..ZoomSettings::default()
     };
     let service = ZoomService::new("zoom", config, transport);
     let new = Password::new("New-Passw0rd").unwrap();
@@ -206,8 +208,8 @@ async fn every_answer_has_its_kind_effect_and_detail() {
     assert!(TABLE.len() >= 30);
     for row in TABLE {
         let fact = row.fact;
-        let error = change(row.answer()).await.expect_err(fact);
-        assert_eq!((error.kind(), error.effect()), (row.kind, row.effect), "{fact}");
+        let error = change(row.response()).await.expect_err(fact);
+        assert_eq!((error.kind(), error.outcome()), (row.kind, row.effect), "{fact}");
         let told = error
             .violations()
             .first()
@@ -223,19 +225,23 @@ async fn every_answer_has_its_kind_effect_and_detail() {
             !text.contains("alice") && !text.contains("New-Passw0rd"),
             "{fact}: {text}"
         );
-        assert_eq!(error.attempt().is_some(), row.effect == Effect::Unknown, "{fact}");
+        assert_eq!(
+            error.unknown_outcome().is_some(),
+            row.effect == Outcome::Unknown,
+            "{fact}"
+        );
     }
 }
 
 #[tokio::test]
 async fn every_success_is_one() {
     for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#)] {
-        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-        assert!(change(answer).await.is_ok(), "{status} {body}");
+        let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        assert!(change(response).await.is_ok(), "{status} {body}");
     }
 }
 
-/// An error object with a code that has no row is Zoom's only if the answer names its exchange.
+/// An error object with a code that has no row is Zoom's only if the response names its exchange.
 #[tokio::test]
 async fn unknown_code_without_a_tracking_id_proves_nothing() {
     for (status, body) in [
@@ -243,9 +249,9 @@ async fn unknown_code_without_a_tracking_id_proves_nothing() {
         (400, r#"{"code":400,"message":"Bad Request"}"#),
         (403, r#"{"code":7,"message":"permission denied"}"#),
     ] {
-        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-        let error = change(answer).await.unwrap_err();
-        assert_eq!(error.effect(), Effect::Unknown, "{body}: {error}");
+        let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        let error = change(response).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown, "{body}: {error}");
     }
 }
 
@@ -253,18 +259,18 @@ async fn unknown_code_without_a_tracking_id_proves_nothing() {
 #[tokio::test]
 async fn refusal_after_a_gateway_resent_the_request_is_unknown() {
     let refusal = || {
-        Answer::new(StatusCode::BAD_REQUEST)
+        Response::new(StatusCode::BAD_REQUEST)
             .with_body(r#"{"code":300,"message":"Your new password can not match the old password."}"#)
     };
     for (count, effect) in [
-        ("1", Effect::NotApplied),
-        ("2", Effect::Unknown),
-        ("x", Effect::Unknown),
+        ("1", Outcome::NotApplied),
+        ("2", Outcome::Unknown),
+        ("x", Outcome::Unknown),
     ] {
-        let answer = refusal().with_header("x-envoy-attempt-count", count);
-        assert_eq!(change(answer).await.unwrap_err().effect(), effect, "{count}");
+        let response = refusal().with_header("x-envoy-attempt-count", count);
+        assert_eq!(change(response).await.unwrap_err().outcome(), effect, "{count}");
     }
-    let applied = Answer::new(StatusCode::NO_CONTENT).with_header("x-envoy-attempt-count", "2");
+    let applied = Response::new(StatusCode::NO_CONTENT).with_header("x-envoy-attempt-count", "2");
     assert!(change(applied).await.is_ok());
 }
 
@@ -280,42 +286,42 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             "`client_secret`",
         ),
         (
-            "observed invalid_client as 401",
+            "outcome invalid_client as 401",
             401,
             r#"{"reason":"Invalid client_id or client_secret","error":"invalid_client"}"#,
             Unauthenticated,
             "`client_secret`",
         ),
         (
-            "observed unsupported_grant_type",
+            "outcome unsupported_grant_type",
             400,
             r#"{"reason":"unsupported grant type","error":"unsupported_grant_type"}"#,
             Unauthenticated,
             "server-to-server",
         ),
         (
-            "observed invalid_grant",
+            "outcome invalid_grant",
             400,
             r#"{"reason":"Invalid Token!","error":"invalid_grant"}"#,
             Unauthenticated,
             "`account_id`",
         ),
         (
-            "observed invalid_request, 2020",
+            "outcome invalid_request, 2020",
             401,
             r#"{"reason":"Invalid Token!","error":"invalid_request"}"#,
             Unauthenticated,
             "`account_id`",
         ),
         (
-            "observed invalid_grant, no reason",
+            "outcome invalid_grant, no reason",
             400,
             r#"{"error":"invalid_grant"}"#,
             Unauthenticated,
             "`account_id`",
         ),
         (
-            "observed disabled app",
+            "outcome disabled app",
             400,
             r#"{"error":"invalid_client","reason":"The app has been disabled by the developer"}"#,
             Unauthenticated,
@@ -348,19 +354,19 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             503,
             "",
             ErrorKind::Unreachable,
-            "cannot answer now",
+            "cannot response now",
         ),
     ] {
         let mut endpoint = MockTransport::new();
-        let answer = Answer::new(StatusCode::from_u16(status).unwrap()).with_body(body);
-        endpoint.expect_deliver().returning(move |_| Ok(answer.clone()));
+        let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
+        endpoint.expect_deliver().returning(move |_| Ok(response.clone()));
         let credentials = server_to_server(Arc::new(endpoint), "an-account");
-        let transport = HttpTransport::new(MockWire::new(), credentials, Timeouts::default());
+        let transport = HttpTransport::new(MockHttpClient::new(), credentials, Timeouts::default());
         let error = reset(Arc::new(transport)).await.expect_err(fact);
         // Whether trying again helps is the delivery loop's to say, so only the first try counts here.
         assert_eq!(
-            (error.kind(), error.effect()),
-            (kind, Effect::NotApplied),
+            (error.kind(), error.outcome()),
+            (kind, Outcome::NotApplied),
             "{fact}"
         );
         assert!(error.to_string().contains(says), "{fact}: {error}");
@@ -369,7 +375,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
 
 #[tokio::test]
 async fn a_token_request_is_basic_and_names_grant_and_account() {
-    let mut wire = MockWire::new();
+    let mut wire = MockHttpClient::new();
     wire.expect_attempt()
         .withf(|request, authorization, _| {
             let body = request.secret_body().unwrap().bytes();
@@ -378,15 +384,15 @@ async fn a_token_request_is_basic_and_names_grant_and_account() {
         })
         .times(1)
         .returning(|_, _, _| {
-            Ok(Answer::new(StatusCode::OK).with_body(r#"{"access_token":"granted","expires_in":3600}"#))
+            Ok(Response::new(StatusCode::OK).with_body(r#"{"access_token":"granted","expires_in":3600}"#))
         });
     let basic = Token::basic("id", &"secret".into()).unwrap();
     let endpoint = HttpTransport::new(wire, Credentials::Fixed(basic), Timeouts::default());
-    let mut api = MockWire::new();
+    let mut api = MockHttpClient::new();
     api.expect_attempt()
         .withf(|_, authorization, _| authorization.as_ref().unwrap() == "Bearer granted")
         .times(1)
-        .returning(|_, _, _| Ok(Answer::new(StatusCode::NO_CONTENT)));
+        .returning(|_, _, _| Ok(Response::new(StatusCode::NO_CONTENT)));
     let credentials = server_to_server(Arc::new(endpoint), "an account&x");
     let transport = HttpTransport::new(api, credentials, Timeouts::default());
     assert!(reset(Arc::new(transport)).await.is_ok());

@@ -7,43 +7,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mockall::Sequence;
-use repass_domain::Effect::{NotApplied, Unknown};
 use repass_domain::ErrorKind::{
     InvalidRequest, Misconfigured, NotEligible, PermissionDenied, ProviderFault, RateLimited, TimedOut,
     Unauthenticated, UnexpectedAnswer, UserNotFound,
 };
-use repass_domain::{CallContext, Changed, Error, ErrorKind, ProfileUpdate, UserProfileService as _};
-use repass_transport::{Answer, Cause, Failure, MockTransport, Request, StatusCode};
-use repass_zoom::{BodyEncoding, ZoomConfig, ZoomService};
+use repass_domain::Outcome::{NotApplied, Unknown};
+use repass_domain::{CallContext, ChangeReceipt, Error, ErrorKind, ProfileUpdate, UserProfileService as _};
+use repass_transport::{Cause, MockTransport, Request, Response, StatusCode, TransportError};
+use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 
 fn zoom(transport: MockTransport, body: BodyEncoding) -> ZoomService {
-    let config = ZoomConfig {
+    let config = ZoomSettings {
         body,
-        ..ZoomConfig::default()
+        ..ZoomSettings::default()
     };
     ZoomService::new("zoom", config, Arc::new(transport))
 }
 
-fn answer(status: u16, body: impl Into<String>) -> Answer {
-    Answer::new(StatusCode::from_u16(status).unwrap())
+fn response(status: u16, body: impl Into<String>) -> Response {
+    Response::new(StatusCode::from_u16(status).unwrap())
         .with_header("x-zm-trackingid", "WEB_1")
         .with_body(body.into())
 }
 
-async fn update(service: &ZoomService) -> Result<Changed, Error> {
+async fn update(service: &ZoomService) -> Result<ChangeReceipt, Error> {
     let update = ProfileUpdate::new("alice@example.com".parse().unwrap())
         .set("first_name", "Annabel")
         .set("type", 1);
     service.update_profile(&CallContext::default(), &update).await
 }
 
-async fn answered(answer: Answer) -> Result<Changed, Error> {
+async fn answered(response: Response) -> Result<ChangeReceipt, Error> {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
     update(&zoom(transport, BodyEncoding::Json)).await
 }
 
-/// One documented answer: what it is, status and body, and what is made of it. The last text is
+/// One documented response: what it is, status and body, and what is made of it. The last text is
 /// part of the sentence that people read.
 type Row = (&'static str, u16, i64, &'static str, ErrorKind, &'static str);
 
@@ -79,19 +79,19 @@ const ROWS: [Row; 46] = [
     ("drafted in 2018, 300", 400, 300, "Host key cannot be same as personal audio conference password.", InvalidRequest, "host_key is the same"),
     ("drafted in 2018, 1108", 400, 1108, "Only paid user can own host key.", NotEligible, "only a licensed user"),
     ("drafted in 2018, 1010", 404, 1010, "User not exist or not belong to this account", UserNotFound, "no such user"),
-    ("observed 401/124", 401, 124, "Access token is expired.", Unauthenticated, "token"),
-    ("observed 400/124", 400, 124, "Invalid access token.", Unauthenticated, "token"),
-    ("observed 400/104", 400, 104, "Invalid access token, does not contain scopes:[user:update:user:admin].", PermissionDenied, "user:update:user:admin"),
+    ("outcome 401/124", 401, 124, "Access token is expired.", Unauthenticated, "token"),
+    ("outcome 400/124", 400, 124, "Invalid access token.", Unauthenticated, "token"),
+    ("outcome 400/104", 400, 104, "Invalid access token, does not contain scopes:[user:update:user:admin].", PermissionDenied, "user:update:user:admin"),
     ("documented 400/4700, in its sense", 400, 4700, "A scope is missing.", PermissionDenied, "user:update:user:admin"),
     ("seen in fixtures 400/4711", 400, 4711, "Invalid access token, does not contain scopes:[user:write:admin].", PermissionDenied, "user:update:user:admin"),
     ("the same text with a code of its own", 400, 4800, "Invalid access token, does not contain scopes:[user:write:admin].", PermissionDenied, "user:update:user:admin"),
     ("documented 400/200", 400, 200, "No permission.", PermissionDenied, "the account's owner or an admin"),
-    ("observed 415/300", 415, 300, "Unsupported Content Type", Misconfigured, "encoding"),
+    ("outcome 415/300", 415, 300, "Unsupported Content Type", Misconfigured, "encoding"),
     ("documented 400/300", 400, 300, "Request Body should be a valid JSON object.", Misconfigured, "encoding"),
     ("documented 429", 429, 429, "You have reached the maximum per-second rate limit for this API. Try again later.", RateLimited, "try again in 1 s"),
     ("documented 429", 429, 429, "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.", RateLimited, "rate limit"),
     ("documented 429", 429, 429, "Too many concurrent requests. A request to disassociate this user has already been made.", RateLimited, "rate limit"),
-    ("observed 404/2300", 404, 2300, "This API endpoint is not recognized.", Misconfigured, "/v2"),
+    ("outcome 404/2300", 404, 2300, "This API endpoint is not recognized.", Misconfigured, "/v2"),
     ("no document, 400", 400, 9999, "Something new.", InvalidRequest, "cannot read the request"),
     ("no document, 403", 403, 9999, "Something new.", PermissionDenied, "may not do this"),
     ("no document, 300", 400, 300, "Something new about Annabel.", InvalidRequest, "cannot read the request"),
@@ -101,8 +101,8 @@ const ROWS: [Row; 46] = [
 async fn error_code_under_a_status_without_its_row_is_unknown() {
     for (status, code) in [(200, 300), (200, 1001), (409, 9999), (422, 300)] {
         let body = serde_json::json!({ "code": code, "message": "No." }).to_string();
-        let error = answered(answer(status, body)).await.unwrap_err();
-        assert_eq!(error.effect(), Unknown, "{status} {code}");
+        let error = answered(response(status, body)).await.unwrap_err();
+        assert_eq!(error.outcome(), Unknown, "{status} {code}");
     }
 }
 
@@ -110,9 +110,9 @@ async fn error_code_under_a_status_without_its_row_is_unknown() {
 async fn every_documented_refusal_has_its_row() {
     for (fact, status, code, message, kind, says) in ROWS {
         let body = serde_json::json!({ "code": code, "message": message }).to_string();
-        let error = answered(answer(status, body)).await.unwrap_err();
+        let error = answered(response(status, body)).await.unwrap_err();
         let told = format!("{fact}: {message}: {error}");
-        assert_eq!((error.kind(), error.effect()), (kind, NotApplied), "{told}");
+        assert_eq!((error.kind(), error.outcome()), (kind, NotApplied), "{told}");
         assert!(error.to_string().contains(says), "{told}");
         let detail = error.provider_detail().unwrap();
         let scrubbed = message
@@ -139,54 +139,62 @@ async fn every_documented_refusal_has_its_row() {
 #[tokio::test]
 async fn what_is_no_clear_refusal_is_unknown() {
     let lost = "the same update can be made again";
-    let table: [(&str, Answer, ErrorKind); 8] = [
-        ("500", answer(500, r#"{"code":500,"message":"x"}"#), ProviderFault),
-        ("504 without a body", answer(504, ""), ProviderFault),
-        ("200 with a page", answer(200, "<html>"), UnexpectedAnswer),
+    let table: [(&str, Response, ErrorKind); 8] = [
+        (
+            "500",
+            response(500, r#"{"code":500,"message":"x"}"#),
+            ProviderFault,
+        ),
+        ("504 without a body", response(504, ""), ProviderFault),
+        ("200 with a page", response(200, "<html>"), UnexpectedAnswer),
         (
             "200 with an unknown code",
-            answer(200, r#"{"code":9999}"#),
+            response(200, r#"{"code":9999}"#),
             UnexpectedAnswer,
         ),
         (
             "200 of somebody else's",
-            answer(200, r#"{"status":"maintenance"}"#),
+            response(200, r#"{"status":"maintenance"}"#),
             UnexpectedAnswer,
         ),
-        ("200, cut", answer(200, "{").cut(), ErrorKind::ConnectionLost),
-        ("418", answer(418, ""), UnexpectedAnswer),
+        ("200, cut", response(200, "{").cut(), ErrorKind::ConnectionLost),
+        ("418", response(418, ""), UnexpectedAnswer),
         // An earlier sending may have been the one that took the last licence.
         (
             "a refusal after a lost sending",
-            answer(400, r#"{"code":2034,"message":"…"}"#).in_doubt(),
+            response(400, r#"{"code":2034,"message":"…"}"#).in_doubt(),
             NotEligible,
         ),
     ];
-    for (what, answer, kind) in table {
-        let error = answered(answer).await.unwrap_err();
-        assert_eq!((error.kind(), error.effect()), (kind, Unknown), "{what}: {error}");
+    for (what, response, kind) in table {
+        let error = answered(response).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.outcome()),
+            (kind, Unknown),
+            "{what}: {error}"
+        );
         assert!(error.to_string().contains(lost), "{what}: {error}");
-        assert_eq!(error.attempt().unwrap().provider(), "zoom");
+        assert_eq!(error.unknown_outcome().unwrap().provider(), "zoom");
     }
 }
 
 #[tokio::test]
 async fn without_an_answer_the_failure_tells_the_effect() {
-    let failed = |failure: Failure| async {
+    let failed = |failure: TransportError| async {
         let mut transport = MockTransport::new();
         transport.expect_deliver().return_once(|_| Err(failure));
         let error = update(&zoom(transport, BodyEncoding::Auto)).await.unwrap_err();
-        (error.kind(), error.effect())
+        (error.kind(), error.outcome())
     };
-    let lost = Failure::lost(Cause::TimedOut, "no answer in time");
+    let lost = TransportError::lost(Cause::TimedOut, "no response in time");
     assert_eq!(failed(lost).await, (TimedOut, Unknown));
-    let unsent = Failure::not_sent(Cause::BudgetExhausted, "no time was left");
+    let unsent = TransportError::not_sent(Cause::BudgetExhausted, "no time was left");
     assert_eq!(failed(unsent).await, (ErrorKind::BudgetExhausted, NotApplied));
 }
 
 #[tokio::test]
 async fn a_204_is_applied_with_its_tracking_id() {
-    let changed = answered(answer(204, "").cut()).await.unwrap();
+    let changed = answered(response(204, "").cut()).await.unwrap();
     assert_eq!(changed.tracking_id(), Some("WEB_1"));
 }
 
@@ -194,8 +202,8 @@ async fn a_204_is_applied_with_its_tracking_id() {
 async fn fields_that_zoom_refuses_are_named() {
     let body = r#"{"code":300,"message":"Validation Failed.","errors":[
         {"field":"user_info.timezone","message":"Invalid field."},{"field":"first_name","message":"No Annabel."}]}"#;
-    let error = answered(answer(400, body)).await.unwrap_err();
-    assert_eq!((error.kind(), error.effect()), (InvalidRequest, NotApplied));
+    let error = answered(response(400, body)).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (InvalidRequest, NotApplied));
     let problems: Vec<String> = error.field_problems().iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
@@ -204,7 +212,7 @@ async fn fields_that_zoom_refuses_are_named() {
             "first_name is refused by Zoom: No [value]."
         ]
     );
-    let taken = answered(answer(400, r#"{"code":4100,"message":"…"}"#))
+    let taken = answered(response(400, r#"{"code":4100,"message":"…"}"#))
         .await
         .unwrap_err();
     let taken = &taken.field_problems()[0];
@@ -213,7 +221,7 @@ async fn fields_that_zoom_refuses_are_named() {
 
 #[tokio::test]
 async fn the_server_s_delay_is_told() {
-    let limited = answer(429, "").with_header("retry-after", "7");
+    let limited = response(429, "").with_header("retry-after", "7");
     let error = answered(limited).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
 }
@@ -222,8 +230,8 @@ fn is_json(request: &Request) -> bool {
     request.secret_body().unwrap().content_type() == "application/json"
 }
 
-fn no_such_encoding() -> Answer {
-    answer(415, r#"{"code":300,"message":"Unsupported Content Type"}"#)
+fn no_such_encoding() -> Response {
+    response(415, r#"{"code":300,"message":"Unsupported Content Type"}"#)
 }
 
 #[tokio::test]
@@ -241,7 +249,7 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
         .withf(is_json)
         .times(2)
         .in_sequence(&mut order)
-        .returning(|_| Ok(answer(204, "")));
+        .returning(|_| Ok(response(204, "")));
     let service = zoom(transport, BodyEncoding::Auto);
     assert!(update(&service).await.is_ok());
     assert!(update(&service).await.is_ok());
@@ -257,6 +265,6 @@ async fn a_fixed_encoding_is_never_left() {
             .times(1)
             .returning(|_| Ok(no_such_encoding()));
         let error = update(&zoom(transport, body)).await.unwrap_err();
-        assert_eq!((error.kind(), error.effect()), (Misconfigured, NotApplied));
+        assert_eq!((error.kind(), error.outcome()), (Misconfigured, NotApplied));
     }
 }

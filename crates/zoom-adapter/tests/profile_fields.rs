@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use repass_domain::{CallContext, Effect, Error, ErrorKind, ProfileUpdate, UserProfileService as _};
-use repass_transport::{Answer, MockTransport, StatusCode};
-use repass_zoom::{ZoomConfig, ZoomService};
+use repass_domain::{CallContext, Error, ErrorKind, Outcome, ProfileUpdate, UserProfileService as _};
+use repass_transport::{MockTransport, Response, StatusCode};
+use repass_zoom::{ZoomService, ZoomSettings};
 use serde_json::{Value, json};
 
 fn update() -> ProfileUpdate {
@@ -15,7 +15,7 @@ fn update() -> ProfileUpdate {
 }
 
 fn zoom(transport: MockTransport) -> ZoomService {
-    ZoomService::new("zoom", ZoomConfig::default(), Arc::new(transport))
+    ZoomService::new("zoom", ZoomSettings::default(), Arc::new(transport))
 }
 
 /// Why an update is not sent. A transport that is called fails the test.
@@ -24,8 +24,8 @@ async fn refused(update: &ProfileUpdate) -> Error {
     let error = service.update_profile(&CallContext::default(), update).await;
     let error = error.unwrap_err();
     assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::InvalidRequest, Effect::NotApplied)
+        (error.kind(), error.outcome()),
+        (ErrorKind::InvalidRequest, Outcome::NotApplied)
     );
     error
 }
@@ -43,7 +43,7 @@ async fn is_sent(update: &ProfileUpdate) {
     transport
         .expect_deliver()
         .times(1)
-        .returning(|_| Ok(Answer::new(StatusCode::NO_CONTENT)));
+        .returning(|_| Ok(Response::new(StatusCode::NO_CONTENT)));
     let sent = zoom(transport)
         .update_profile(&CallContext::default(), update)
         .await;

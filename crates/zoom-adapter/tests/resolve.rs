@@ -5,31 +5,31 @@
 use std::sync::Arc;
 
 use repass_domain::{
-    Attempt, CallContext, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
-    Resolution,
+    CallContext, Error, ErrorKind, Outcome, Password, PasswordChange, PasswordService as _, Resolution,
+    UnknownOutcome,
 };
-use repass_transport::{Answer, MockTransport, StatusCode};
-use repass_zoom::{ZoomConfig, ZoomService};
+use repass_transport::{MockTransport, Response, StatusCode};
+use repass_zoom::{ZoomService, ZoomSettings};
 
-async fn resolve(answer: Answer) -> Result<Resolution, Error> {
+async fn resolve(response: Response) -> Result<Resolution, Error> {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
-    let service = ZoomService::new("zoom", ZoomConfig::default(), Arc::new(transport));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
+    let service = ZoomService::new("zoom", ZoomSettings::default(), Arc::new(transport));
     let new = Password::new("New-Passw0rd").unwrap();
     let change = PasswordChange::reset("alice@example.com".parse().unwrap(), new);
     service
-        .resolve(&CallContext::default(), &Attempt::new("zoom"), &change)
+        .resolve(&CallContext::default(), &UnknownOutcome::new("zoom"), &change)
         .await
 }
 
-fn refusal(body: &'static str) -> Answer {
-    Answer::new(StatusCode::BAD_REQUEST).with_body(body)
+fn refusal(body: &'static str) -> Response {
+    Response::new(StatusCode::BAD_REQUEST).with_body(body)
 }
 
 #[tokio::test]
 async fn one_more_sending_tells() {
     assert_eq!(
-        resolve(Answer::new(StatusCode::NO_CONTENT)).await.unwrap(),
+        resolve(Response::new(StatusCode::NO_CONTENT)).await.unwrap(),
         Resolution::InPlace
     );
     let same = refusal(r#"{"code":300,"message":"Your new password can not match the old password."}"#);
@@ -42,24 +42,24 @@ async fn one_more_sending_tells() {
 
 #[tokio::test]
 async fn what_says_nothing_about_the_password_settles_nothing() {
-    for (answer, kind, effect) in [
+    for (response, kind, effect) in [
         (
             refusal(r#"{"code":1126,"message":"…"}"#),
             ErrorKind::PasswordRefused,
-            Effect::NotApplied,
+            Outcome::NotApplied,
         ),
         (
-            Answer::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
+            Response::new(StatusCode::UNAUTHORIZED).with_header("www-authenticate", "Bearer"),
             ErrorKind::Unauthenticated,
-            Effect::NotApplied,
+            Outcome::NotApplied,
         ),
         (
-            Answer::new(StatusCode::BAD_GATEWAY),
+            Response::new(StatusCode::BAD_GATEWAY),
             ErrorKind::ProviderFault,
-            Effect::Unknown,
+            Outcome::Unknown,
         ),
     ] {
-        let error = resolve(answer).await.unwrap_err();
-        assert_eq!((error.kind(), error.effect()), (kind, effect));
+        let error = resolve(response).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (kind, effect));
     }
 }

@@ -1,4 +1,4 @@
-//! Zoom's service over a mocked transport: what it sends, and what it makes of each answer.
+//! Zoom's service over a mocked transport: what it sends, and what it makes of each response.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -7,39 +7,39 @@ use std::time::Duration;
 
 use mockall::Sequence;
 use repass_domain::{
-    CallContext, Effect, Error, ErrorKind, Password, PasswordChange, PasswordService as _,
+    CallContext, Error, ErrorKind, Outcome, Password, PasswordChange, PasswordService as _,
     PasswordServiceExt as _,
 };
-use repass_transport::{Answer, Cause, Failure, MockTransport, Request, StatusCode};
-use repass_zoom::{BodyEncoding, ZoomConfig, ZoomService};
+use repass_transport::{Cause, MockTransport, Request, Response, StatusCode, TransportError};
+use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 
 fn zoom(transport: MockTransport, body: BodyEncoding) -> ZoomService {
     ZoomService::new(
         "zoom",
-        ZoomConfig {
+        ZoomSettings {
             body,
-            ..ZoomConfig::default()
+            ..ZoomSettings::default()
         },
         Arc::new(transport),
     )
 }
 
-fn answer(status: u16, body: &'static str) -> Answer {
-    Answer::new(StatusCode::from_u16(status).unwrap())
+fn response(status: u16, body: &'static str) -> Response {
+    Response::new(StatusCode::from_u16(status).unwrap())
         .with_header("x-zm-trackingid", "WEB_1")
         .with_body(body)
 }
 
-async fn reset(service: &ZoomService, new: &str) -> Result<repass_domain::Changed, Error> {
+async fn reset(service: &ZoomService, new: &str) -> Result<repass_domain::ChangeReceipt, Error> {
     let user = "alice@example.com".parse().unwrap();
     service
         .reset(&CallContext::default(), user, Password::new(new).unwrap())
         .await
 }
 
-async fn refusal(answer: Answer) -> Error {
+async fn refusal(response: Response) -> Error {
     let mut transport = MockTransport::new();
-    transport.expect_deliver().times(1).return_once(|_| Ok(answer));
+    transport.expect_deliver().times(1).return_once(|_| Ok(response));
     reset(&zoom(transport, BodyEncoding::FormData), "New-Passw0rd")
         .await
         .unwrap_err()
@@ -55,7 +55,7 @@ async fn a_204_is_applied_with_its_tracking_id() {
     transport
         .expect_deliver()
         .times(1)
-        .return_once(|_| Ok(answer(204, "").cut()));
+        .return_once(|_| Ok(response(204, "").cut()));
     let changed = reset(&zoom(transport, BodyEncoding::Auto), "New-Passw0rd")
         .await
         .unwrap();
@@ -67,7 +67,7 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
     let mut transport = MockTransport::new();
     let mut order = Sequence::new();
     let refused = || {
-        Ok(answer(
+        Ok(response(
             415,
             r#"{"code":300,"message":"Unsupported Content Type"}"#,
         ))
@@ -83,7 +83,7 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
         .withf(is_json)
         .times(2)
         .in_sequence(&mut order)
-        .returning(|_| Ok(answer(204, "")));
+        .returning(|_| Ok(response(204, "")));
     let service = zoom(transport, BodyEncoding::Auto);
     assert!(reset(&service, "New-Passw0rd").await.is_ok());
     assert!(reset(&service, "New-Passw0rd").await.is_ok());
@@ -98,15 +98,15 @@ async fn a_fixed_encoding_is_never_left() {
             .withf(move |request| is_json(request) == json)
             .times(1)
             .returning(|_| {
-                Ok(answer(
+                Ok(response(
                     415,
                     r#"{"code":300,"message":"Unsupported Content Type"}"#,
                 ))
             });
         let error = reset(&zoom(transport, body), "New-Passw0rd").await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.effect()),
-            (ErrorKind::Misconfigured, Effect::NotApplied)
+            (error.kind(), error.outcome()),
+            (ErrorKind::Misconfigured, Outcome::NotApplied)
         );
     }
 }
@@ -123,7 +123,7 @@ async fn code_300_is_read_by_its_text() {
             "changes_per_day",
         ),
     ] {
-        let error = refusal(answer(400, message)).await;
+        let error = refusal(response(400, message)).await;
         assert_eq!(error.kind(), ErrorKind::PasswordRefused);
         assert_eq!(error.violations()[0].rule().code(), code);
     }
@@ -148,41 +148,41 @@ async fn other_refusals_are_told_apart() {
             ErrorKind::RateLimited,
         ),
     ] {
-        let error = refusal(answer(status, body)).await;
-        assert_eq!((error.kind(), error.effect()), (kind, Effect::NotApplied));
+        let error = refusal(response(status, body)).await;
+        assert_eq!((error.kind(), error.outcome()), (kind, Outcome::NotApplied));
         assert!(!error.to_string().contains("alice"), "{error}");
         assert_eq!(
             error.provider_detail().unwrap().tracking_id.as_deref(),
             Some("WEB_1")
         );
     }
-    let limited = refusal(answer(429, "").with_header("retry-after", "7")).await;
+    let limited = refusal(response(429, "").with_header("retry-after", "7")).await;
     assert_eq!(limited.retry_after(), Some(Duration::from_secs(7)));
 }
 
 #[tokio::test]
 async fn what_proves_nothing_is_unknown() {
     for body in [
-        answer(200, "<html>"),
-        answer(200, ""),
-        answer(500, "{}"),
-        answer(504, ""),
-        answer(200, "{").cut(),
+        response(200, "<html>"),
+        response(200, ""),
+        response(500, "{}"),
+        response(504, ""),
+        response(200, "{").cut(),
     ] {
         let error = refusal(body).await;
-        assert_eq!(error.effect(), Effect::Unknown, "{error}");
-        assert_eq!(error.attempt().unwrap().provider(), "zoom");
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+        assert_eq!(error.unknown_outcome().unwrap().provider(), "zoom");
     }
     let mut transport = MockTransport::new();
     transport
         .expect_deliver()
-        .return_once(|_| Err(Failure::lost(Cause::TimedOut, "no answer in time")));
+        .return_once(|_| Err(TransportError::lost(Cause::TimedOut, "no response in time")));
     let error = reset(&zoom(transport, BodyEncoding::Auto), "New-Passw0rd")
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::TimedOut, Effect::Unknown)
+        (error.kind(), error.outcome()),
+        (ErrorKind::TimedOut, Outcome::Unknown)
     );
 }
 
@@ -190,7 +190,7 @@ async fn what_proves_nothing_is_unknown() {
 async fn a_refused_password_gets_every_documented_rule_named() {
     let mut transport = MockTransport::new();
     transport.expect_deliver().return_once(|_| {
-        Ok(answer(
+        Ok(response(
             400,
             r#"{"code":1127,"message":"Have at least 1 special character (!, @, #…)"}"#,
         ))
@@ -212,8 +212,8 @@ async fn an_impossible_length_or_authority_sends_nothing() {
     for password in ["Short-1", "Abcdefgh-Abcdefgh-Abcdefgh-12345"] {
         let error = reset(&service, password).await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.effect()),
-            (ErrorKind::PasswordRefused, Effect::NotApplied)
+            (error.kind(), error.outcome()),
+            (ErrorKind::PasswordRefused, Outcome::NotApplied)
         );
     }
     let current = Password::new("Old-Passw0rd").unwrap();
@@ -224,7 +224,7 @@ async fn an_impossible_length_or_authority_sends_nothing() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind(), error.effect()),
-        (ErrorKind::Unsupported, Effect::NotApplied)
+        (error.kind(), error.outcome()),
+        (ErrorKind::Unsupported, Outcome::NotApplied)
     );
 }

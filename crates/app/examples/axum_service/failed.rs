@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use repass::{Effect, Error, ErrorKind};
+use repass::{Error, ErrorKind, Outcome};
 use serde_json::json;
 
 /// An error as the browser gets it.
@@ -12,9 +12,9 @@ pub(crate) struct Failed(pub(crate) Error);
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let Self(error) = self;
-        let status = match (error.effect(), error.kind()) {
-            // Neither a success nor a failure: `error.attempt()` is to be stored and resolved later.
-            (Effect::Unknown, _) => StatusCode::ACCEPTED,
+        let status = match (error.outcome(), error.kind()) {
+            // Neither a success nor a failure: `error.unknown_outcome()` is to be stored and resolved later.
+            (Outcome::Unknown, _) => StatusCode::ACCEPTED,
             (_, ErrorKind::PasswordRefused) => StatusCode::UNPROCESSABLE_ENTITY,
             (_, ErrorKind::WrongCurrentPassword) => StatusCode::FORBIDDEN,
             (_, ErrorKind::UserNotFound) => StatusCode::NOT_FOUND,

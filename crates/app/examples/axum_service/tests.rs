@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use repass::sandbox::{Action, Fault, Matching, Provider, Sandbox, When};
 use repass::{
-    Attempt, AuditEvent, AuditRecord, AuditSink, Config, Error, ErrorKind, MockPasswordService, Rule,
-    Services, Violation,
+    AuditEvent, AuditRecord, AuditSink, Config, Error, ErrorKind, MockPasswordService, Rule, Services,
+    UnknownOutcome, Violation,
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -30,7 +30,7 @@ async fn answer_for(error: fn() -> Error) -> (StatusCode, String) {
 
 #[tokio::test]
 async fn a_lost_answer_is_neither_a_success_nor_a_failure() {
-    let lost = || Error::unknown(ErrorKind::TimedOut, "no answer", Attempt::new("mock"));
+    let lost = || Error::unknown(ErrorKind::TimedOut, "no answer", UnknownOutcome::new("mock"));
     let (status, body) = answer_for(lost).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     assert!(body.contains("not known yet"), "{body}");

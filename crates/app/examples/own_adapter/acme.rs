@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use repass::{Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, PasswordChange};
-use repass::{PasswordPolicy, PasswordService, Resolution, Scrubber};
-use repass_adapter_kit::{Reader, Verdict};
-use repass_transport::{Answer, Json, Method, Replay, Request, SecretBody, Transport};
+use repass::{CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, PasswordChange, UnknownOutcome};
+use repass::{CallRedactor, PasswordPolicy, PasswordService, Resolution};
+use repass_provider::{Classification, OutcomeMapper};
+use repass_transport::{Idempotency, Json, Method, Request, Response, SecretBody, Transport};
 use secrecy::ExposeSecret as _;
 
 #[derive(Debug)]
@@ -19,25 +19,25 @@ fn request(change: &PasswordChange) -> Request {
         reason = "encoded once, into a body that wipes itself"
     )]
     let body = BTreeMap::from([("password", change.new_password().expose_secret())]);
-    Request::new("acme.password", Method::PATCH, Replay::OnlyIfUnacted)
+    Request::new("acme.password", Method::PATCH, Idempotency::NonIdempotent)
         .segment("accounts")
         .segment(change.user().expose())
         .body(SecretBody::json(&body))
-        .reading(|answer| verdict(answer).observed)
+        .reading(|answer| classification(answer).outcome)
 }
 
 // What each answer means: `{"ok":true}` with 200, or a code with 422. What is not in here is unknown.
-fn verdict(answer: &Answer) -> Verdict {
+fn classification(answer: &Response) -> Classification {
     let body = answer.json().unwrap_or(Json::Null);
     let code = body.text("code");
-    let verdict = match (answer.status().as_u16(), code) {
-        (200, None) if body.get("ok").and_then(Json::as_bool) == Some(true) => return Verdict::done(),
-        (422, Some("weak")) => Verdict::refused(ErrorKind::PasswordRefused),
-        (422, Some("no_account")) => Verdict::refused(ErrorKind::UserNotFound),
-        (200, _) => Verdict::unproven(answer),
-        _ => Verdict::by_status(answer),
+    let classification = match (answer.status().as_u16(), code) {
+        (200, None) if body.get("ok").and_then(Json::as_bool) == Some(true) => return Classification::done(),
+        (422, Some("weak")) => Classification::rejected(ErrorKind::PasswordRefused),
+        (422, Some("no_account")) => Classification::rejected(ErrorKind::UserNotFound),
+        (200, _) => Classification::unproven(answer),
+        _ => Classification::by_status(answer),
     };
-    verdict.quoting(code.map(str::to_owned), None)
+    classification.with_provider_error(code.map(str::to_owned), None)
 }
 
 #[async_trait]
@@ -50,19 +50,23 @@ impl PasswordService for Acme {
         Capabilities::NONE.with_reset().with_resolve_by_resending()
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         self.capabilities().admit(change)?;
-        let reader = Reader::new("acme", "x-request-id", Scrubber::for_change(change));
+        let mapper = OutcomeMapper::new("acme", "x-request-id", CallRedactor::for_change(change));
         let answer = self.0.deliver(&request(change).budget(cx.budget())).await;
-        let answer = answer.map_err(|failure| reader.failed(&failure))?;
-        reader.conclude(&answer, verdict(&answer))
+        let answer = answer.map_err(|failure| mapper.change_failure(&failure))?;
+        mapper.change_response(&answer, classification(&answer))
     }
 
     // Acme takes the password that is valid already, so that the same change once more tells.
     async fn resolve(
         &self,
         cx: &CallContext,
-        _attempt: &Attempt,
+        _attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         let again = self.change_password(cx, change).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use repass::{PasswordService, Services};
 use repass_conformance::{Asked, By, OverHttp, Told, check};
-use repass_transport::{HttpTransport, HttpWire, Timeouts, TrustedRoots};
+use repass_transport::{HttpTransport, PooledClient, Timeouts, TrustedRoots};
 
 mod acme;
 
@@ -14,7 +14,7 @@ const TOKEN: &str = "canary-token-4711";
 fn acme_at(base_url: &str) -> acme::Acme {
     let timeouts = Timeouts::default();
     let base_url = base_url.parse().expect("a base URL");
-    let wire = HttpWire::new(base_url, TrustedRoots::default(), timeouts.connect);
+    let wire = PooledClient::new(base_url, TrustedRoots::default(), timeouts.connect);
     let transport = HttpTransport::with_bearer(wire, &TOKEN.into(), timeouts);
     acme::Acme(Arc::new(transport.expect("a token")))
 }
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{report}");
     report.assert();
 
-    // Then it stands beside those that are configured, under their guards.
+    // Then it stands beside those that are configured, under their layers.
     let acme = acme_at("https://acme.example.com");
     let services = Services::builder().with("acme", acme).build()?;
     println!("ready: {}", services.default_service()?.provider());

@@ -2,24 +2,24 @@
 //! `cargo test --example settle_unknown`.
 
 use repass::{
-    Attempt, CallContext, Error, InMemoryPasswordService, Password, PasswordChange, PasswordService,
-    PasswordServiceExt as _, Resolution,
+    CallContext, Error, InMemoryPasswordService, Password, PasswordChange, PasswordService,
+    PasswordServiceExt as _, Resolution, UnknownOutcome,
 };
 
 /// How a change ended, as far as can be known.
 #[derive(Debug, PartialEq)]
 enum End {
-    Changed,
+    ChangeReceipt,
     NotChanged,
     /// Store the attempt, it serializes, and ask again in two minutes.
-    Unknown(Attempt),
+    Unknown(UnknownOutcome),
 }
 
 /// Makes a change and, if its answer is lost, looks at once for the new password.
 async fn changed(service: &dyn PasswordService, change: &PasswordChange) -> Result<End, Error> {
     match service.change_and_resolve(&CallContext::default(), change).await {
-        Ok(_) => Ok(End::Changed),
-        Err(error) => match error.attempt() {
+        Ok(_) => Ok(End::ChangeReceipt),
+        Err(error) => match error.unknown_outcome() {
             Some(attempt) => Ok(End::Unknown(attempt.clone())),
             None => Err(error),
         },
@@ -27,9 +27,9 @@ async fn changed(service: &dyn PasswordService, change: &PasswordChange) -> Resu
 }
 
 /// Asks again, later: with the stored attempt and the same passwords. Never send the change again instead.
-async fn resolved(service: &dyn PasswordService, attempt: Attempt, change: &PasswordChange) -> End {
+async fn resolved(service: &dyn PasswordService, attempt: UnknownOutcome, change: &PasswordChange) -> End {
     match service.resolve(&CallContext::default(), &attempt, change).await {
-        Ok(Resolution::InPlace) => End::Changed,
+        Ok(Resolution::InPlace) => End::ChangeReceipt,
         // Before that the original may land after the probe.
         Ok(Resolution::NotInPlace) if !attempt.may_still_arrive() => End::NotChanged,
         // The probe found nothing out, or did not come through.
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "the answer was lost, but: {:?}",
         changed(&service, &change).await?
     );
-    let attempt = Attempt::undated("memory");
+    let attempt = UnknownOutcome::undated("memory");
     println!("asked again: {:?}", resolved(&service, attempt, &change).await);
     Ok(())
 }

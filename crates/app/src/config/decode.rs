@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::document::Node;
-use super::kinds::{KINDS, NAMES, ProviderConfig};
-use super::own;
+use super::local_policy;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, Tls};
+use super::provider_kinds::{KINDS, NAMES, ProviderConfig};
 use super::section::Section;
 use super::{Config, OnUnknown};
 use crate::secret::SecretRef;
@@ -50,15 +50,15 @@ type ReadAuth = fn(&mut Section<'_>, &Path, Option<&str>) -> Auth;
 
 // `None` without a known kind: which keys are right cannot be told then.
 fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
-    let kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
-    if let Some(feature) = left_out(section.peek("kind"), NAMES, &kinds) {
+    let provider_kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
+    if let Some(feature) = left_out(section.peek("kind"), NAMES, &provider_kinds) {
         let message = format!(
             "is not part of this build: it comes with the Cargo feature `{feature}` (`features = [\"{feature}\"]`)"
         );
         problems.add(&section.key("kind"), message);
         return None;
     }
-    let mut settings = section.required_choice("kind", &kinds)?();
+    let mut settings = section.required_choice("kind", &provider_kinds)?();
     let auth = auth(&mut section, folder, settings.auth());
     settings.read(&mut section);
     let mut provider = ProviderConfig::with(settings.into(), auth);
@@ -68,7 +68,7 @@ fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Opt
         provider.connection.base_url = base_url;
     }
     connection(&mut provider.connection, &mut section, folder);
-    provider.own = own::read(&mut section, folder, problems);
+    provider.own = local_policy::read(&mut section, folder, problems);
     section.finish();
     Some(provider)
 }

@@ -2,18 +2,17 @@
 //!
 //! It is read in steps, each in a file of its own: a TOML document becomes a tree (`document`), variables
 //! named `REPASS__SECTION__KEY` are laid over it (`variables`), typed values are made of it (`decode`, with the
-//! help of `section`) and judged (`kinds`, `provider`, `own`). Every step adds to one list of problems (`problem`), so that all
+//! help of `section`) and judged (`provider_kinds`, `provider`, `own`). Every step adds to one list of problems (`problem`), so that all
 //! of them are told at once.
 
 mod decode;
 mod document;
 mod duration;
-mod kinds;
-mod own;
-#[cfg(feature = "cli")]
+mod local_policy;
 mod placeholders;
 mod problem;
 mod provider;
+mod provider_kinds;
 mod section;
 mod variables;
 
@@ -23,17 +22,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use document::Origins;
+pub use document::Origins;
 pub use duration::parse as parse_duration;
-pub use kinds::*;
-pub use own::{Allow, BlocklistFile, BlocklistFormat, Breach, OnFailure, Own, OwnPolicy};
+pub use local_policy::{Allow, BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, OnFailure, Own};
+pub use problem::Problems;
+pub(crate) use problem::did_you_mean;
 pub use problem::{ConfigError, Problem};
-pub(crate) use problem::{Problems, did_you_mean};
 #[cfg(feature = "identity")]
 pub use provider::ClientCredentials;
 #[cfg(feature = "zoom")]
 pub use provider::ServerToServer;
 pub use provider::{Auth, Connection, Tls};
+pub use provider_kinds::*;
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.
@@ -42,11 +42,11 @@ pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 ///
 /// ```
 /// # #[cfg(feature = "zoom")] {
-/// use repass::config::{Auth, Config, ProviderConfig, ZoomConfig};
+/// use repass::config::{Auth, Config, ProviderConfig, ZoomSettings};
 /// use repass::secret::SecretRef;
 ///
 /// let auth = Auth::Bearer { token: SecretRef::Env("ZOOM_TOKEN".into()) };
-/// let zoom = ProviderConfig::new(ZoomConfig::default(), auth);
+/// let zoom = ProviderConfig::new(ZoomSettings::default(), auth);
 /// let config = Config::new().with_provider("zoom", zoom);
 /// assert_eq!(config.default_provider(), Some("zoom"));
 /// # }
@@ -276,16 +276,14 @@ impl Config {
     }
 
     /// The same with one of its providers only.
-    #[cfg(feature = "cli")]
-    pub(crate) fn only(mut self, name: &str) -> Self {
+    pub fn only(mut self, name: &str) -> Self {
         self.providers.retain(|other, _| other == name);
         self.default_provider = Some(name.to_owned());
         self
     }
 
     /// The same with its providers at another address.
-    #[cfg(feature = "cli")]
-    pub(crate) fn at(mut self, base_url: &str) -> Self {
+    pub fn at(mut self, base_url: &str) -> Self {
         for provider in self.providers.values_mut() {
             base_url.clone_into(&mut provider.connection.base_url);
         }
@@ -293,8 +291,7 @@ impl Config {
     }
 
     /// The same with nothing to fetch, for what can be told without calling anybody.
-    #[cfg(feature = "cli")]
-    pub(crate) fn without_secrets(mut self) -> Self {
+    pub fn without_secrets(mut self) -> Self {
         self.audit = None;
         for provider in self.providers.values_mut() {
             provider.connection.auth = Auth::Bearer {
@@ -309,7 +306,8 @@ impl Config {
         self
     }
 
-    pub(crate) fn origins(&self) -> &Origins {
+    /// Where each value stands, for the messages of [`Problems`].
+    pub fn origins(&self) -> &Origins {
         &self.origins
     }
 }

@@ -11,7 +11,7 @@ use super::{Config, Problems};
 
 impl Config {
     /// Every value of a file and variables that is still a placeholder, with its place, whatever else is wrong.
-    pub(crate) fn placeholders_of(
+    pub fn placeholders_of(
         path: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Vec<Problem> {

@@ -115,8 +115,7 @@ pub enum Auth {
 
 impl Auth {
     /// The account or client that the credentials name, where they do.
-    #[cfg(feature = "cli")]
-    pub(crate) fn account(&self) -> Option<&str> {
+    pub fn account(&self) -> Option<&str> {
         match self {
             Self::Bearer { .. } => None,
             #[cfg(feature = "zoom")]

@@ -10,7 +10,7 @@ use super::duration;
 use super::problem::{Problems, did_you_mean};
 use crate::secret::SecretRef;
 
-/// The kinds of reference, of which exactly one is given.
+/// The provider_kinds of reference, of which exactly one is given.
 pub(super) const REFERENCE_KINDS: [&str; 3] = ["command", "env", "file"];
 
 /// What the value of a key may be.

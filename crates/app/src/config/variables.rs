@@ -52,7 +52,7 @@ fn set(node: &mut Node, segments: &[String], text: String, origin: &Origin) {
     let Value::Table(table) = &mut node.value else {
         return;
     };
-    // Of a reference's kinds there may be only one, so the variable's takes the place of the file's.
+    // Of a reference's provider_kinds there may be only one, so the variable's takes the place of the file's.
     if rest.is_empty() && REFERENCE_KINDS.contains(&segment.as_str()) {
         table.retain(|key, _| !REFERENCE_KINDS.contains(&key.as_str()));
     }

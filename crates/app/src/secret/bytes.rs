@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 ///
 /// The buffer has its full size from the start, because one that grows leaves its outgrown copies behind
 /// unwiped; for the same reason `source` should not buffer.
-pub(crate) fn read_at_most(source: &mut impl Read, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub fn read_at_most(source: &mut impl Read, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut buffer = Zeroizing::new(vec![0; limit + 1]);
     let mut length = 0;
     while length < buffer.len() {
@@ -31,7 +31,7 @@ pub(crate) fn read_at_most(source: &mut impl Read, limit: usize) -> io::Result<O
 /// ```text
 /// "a\n" → "a"    "a\r\n" → "a"    "a\n\n" → "a\n"    "a\r" → "a\r"
 /// ```
-pub(crate) fn without_final_newline(bytes: &[u8]) -> &[u8] {
+pub fn without_final_newline(bytes: &[u8]) -> &[u8] {
     match bytes.strip_suffix(b"\n") {
         Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
         None => bytes,
@@ -39,13 +39,12 @@ pub(crate) fn without_final_newline(bytes: &[u8]) -> &[u8] {
 }
 
 /// The bytes without a byte order mark at their start, which editors put there unseen.
-pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Takes out what a terminal puts around pasted text (bracketed paste), wherever it stands.
-#[cfg(feature = "cli")]
-pub(crate) fn remove_paste_marks(bytes: &mut Zeroizing<Vec<u8>>) {
+pub fn remove_paste_marks(bytes: &mut Zeroizing<Vec<u8>>) {
     let (mut kept, mut at) = (0, 0);
     while at < bytes.len() {
         if bytes[at..].starts_with(b"\x1b[200~") || bytes[at..].starts_with(b"\x1b[201~") {
@@ -75,7 +74,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn paste_marks_go_wherever_they_stand() {
         for (given, kept) in [

@@ -62,8 +62,7 @@ pub(super) fn output(
 }
 
 /// Ends all programs that still run, and keeps others from being started: the process is about to end.
-#[cfg(feature = "cli")]
-pub(crate) fn end_all() {
+pub fn end_all() {
     let mut all = all();
     all.is_over = true;
     for leader in &all.leaders {
@@ -151,7 +150,7 @@ impl Running {
     fn status(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
         loop {
             let status = {
-                // Nobody signals an id that is free.
+                // NonexistentUser signals an id that is free.
                 let mut all = all();
                 let status = self.child.try_wait()?;
                 if status.is_some() {
@@ -225,7 +224,7 @@ fn has_ended(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))
 }
 
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(unix)]
 fn is_alive(leader: u32) -> bool {
     group(leader).is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
 }

@@ -12,7 +12,7 @@ use super::access::{Facts, Kind, Process, acl};
 
 /// Why a file was not opened.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The system's reason.
     System(io::Error),
     /// What is wrong with it and what to do, as the end of a sentence about the file.
@@ -35,7 +35,7 @@ impl Refused {
 /// # Errors
 /// One line that says what is wrong with it and what to do: missing, a directory, open to others,
 /// another user's.
-pub(crate) fn open_private(path: &Path) -> Result<File, String> {
+pub fn open_private(path: &Path) -> Result<File, String> {
     let judge = |facts: &Facts, process: &Process| facts.for_secret(process, path);
     open(path, judge).map_err(|refused| refused.of(path))
 }
@@ -45,7 +45,7 @@ pub(crate) fn open_private(path: &Path) -> Result<File, String> {
 ///
 /// # Errors
 /// As [`open_private`].
-pub(crate) fn open_trusted(path: &Path) -> Result<File, Refused> {
+pub fn open_trusted(path: &Path) -> Result<File, Refused> {
     open(path, Facts::for_orders)
 }
 

@@ -6,11 +6,8 @@ mod command;
 mod file;
 mod reference;
 
-#[cfg(feature = "cli")]
-pub(crate) use bytes::{read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline};
-#[cfg(feature = "cli")]
-pub(crate) use command::end_all as end_commands;
-#[cfg(feature = "cli")]
-pub(crate) use file::open_private;
-pub(crate) use file::{Refused, open_trusted};
+pub use bytes::{read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline};
+pub use command::end_all as end_commands;
+pub use file::open_private;
+pub use file::{Refused, open_trusted};
 pub use reference::{SecretError, SecretRef};

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::guards::{AuditRecord, AuditSink};
+use crate::layers::{AuditRecord, AuditSink};
 
 /// A file for records, one a line. It is made by the first record, and opened again when its name is no longer that of the
 /// open file: removed, or moved away by a program that rotates logs.
@@ -131,7 +131,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::guards::AuditEvent;
+    use crate::layers::AuditEvent;
 
     fn record(user: &str) -> AuditRecord {
         AuditRecord {

@@ -9,11 +9,11 @@ use std::time::Duration;
 use repass_domain::PasswordService;
 
 use super::Services;
-use super::built::{Parts, Source};
+use super::snapshot::{Source, StaticParts};
 use crate::config::{Config, ConfigError, VARIABLE_PREFIX};
-use crate::guards::AuditSink;
+use crate::layers::AuditSink;
 
-/// What [`Services`] are built from. [`file`](Self::file), [`load`](Self::load), [`toml`](Self::toml) and
+/// What [`Services`] are snapshot from. [`file`](Self::file), [`load`](Self::load), [`toml`](Self::toml) and
 /// [`config`](Self::config) say where the configuration is, and the last of them counts; without any, there
 /// are only the services that are [made in code](Self::with).
 ///
@@ -34,7 +34,7 @@ use crate::guards::AuditSink;
 #[derive(Default)]
 pub struct ServicesBuilder {
     source: Source,
-    parts: Parts,
+    parts: StaticParts,
 }
 
 impl ServicesBuilder {
@@ -69,8 +69,8 @@ impl ServicesBuilder {
     }
 
     /// Adds a service of the caller's own under this name, which `default_provider` may say too. It gets
-    /// the same guards as those that are configured: audit, and one change at a time per user. More of them
-    /// come by [`Guards`](crate::Guards).
+    /// the same layers as those that are configured: audit, and one change at a time per user. More of them
+    /// come by [`Layers`](crate::Layers).
     ///
     /// The service must know itself by the same name, and no configured provider may have it;
     /// [`build`](Self::build) says so otherwise.

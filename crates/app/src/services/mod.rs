@@ -2,8 +2,8 @@
 
 mod audit_file;
 mod builder;
-mod built;
-mod following;
+mod reloadable;
+mod snapshot;
 mod unknown;
 
 use std::ffi::OsString;
@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use repass_domain::{PasswordService, UserProfileService};
 
 use crate::config::{Config, ConfigError};
-use crate::guards::{OwnRules, describe_metrics};
+use crate::layers::{LocalPolicy, describe_metrics};
 
 pub use builder::ServicesBuilder;
 pub use unknown::UnknownProvider;
 
-use built::{Built, Parts, Source};
-use following::Following;
+use reloadable::ReloadableService;
+use snapshot::{Snapshot, Source, StaticParts};
 
 /// The providers, each ready to be called and shared under its name: those that are configured, and those
 /// that were [made in code](ServicesBuilder::with).
@@ -62,10 +62,10 @@ use following::Following;
 pub struct Services(Arc<Shared>);
 
 struct Shared {
-    parts: Parts,
+    parts: StaticParts,
     // Held during a reload: there is one at a time.
     source: Mutex<Source>,
-    built: RwLock<Arc<Built>>,
+    snapshot: RwLock<Arc<Snapshot>>,
 }
 
 impl Services {
@@ -110,17 +110,17 @@ impl Services {
         ServicesBuilder::default()
     }
 
-    fn build(source: Source, parts: Parts) -> Result<Self, ConfigError> {
-        let built = parts.build(&source)?;
+    fn build(source: Source, parts: StaticParts) -> Result<Self, ConfigError> {
+        let snapshot = parts.build(&source)?;
         describe_metrics();
         Ok(Self(Arc::new(Shared {
             parts,
             source: Mutex::new(source),
-            built: RwLock::new(Arc::new(built)),
+            snapshot: RwLock::new(Arc::new(snapshot)),
         })))
     }
 
-    /// Reads anew what the services were built from, the file and all that it refers to, and swaps them, as
+    /// Reads anew what the services were snapshot from, the file and all that it refers to, and swaps them, as
     /// told [above](Self#reloading). It blocks on files and on programs that give secrets: call it by way of
     /// `tokio::task::spawn_blocking`, when you are told to (a signal, an endpoint) or from time to time.
     ///
@@ -171,7 +171,7 @@ impl Services {
     /// There is none; the error names those there are.
     pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
         self.0.now().wired(name)?;
-        Ok(self.following(name))
+        Ok(self.reloadable(name))
     }
 
     /// What updates users' profiles at the provider of this name; `None` where repass does not.
@@ -180,12 +180,11 @@ impl Services {
     /// There is no such provider; the error names those there are.
     pub fn profile(&self, name: &str) -> Result<Option<Arc<dyn UserProfileService>>, UnknownProvider> {
         let has_profiles = self.0.now().wired(name)?.profiles.is_some();
-        Ok(has_profiles.then(|| self.following(name) as _))
+        Ok(has_profiles.then(|| self.reloadable(name) as _))
     }
 
     /// What asks about users beforehand at the provider of this name; `None` where repass cannot.
-    #[cfg(feature = "cli")]
-    pub(crate) fn preflight(
+    pub fn preflight(
         &self,
         name: &str,
     ) -> Result<Option<Arc<dyn repass_domain::PreflightService>>, UnknownProvider> {
@@ -205,8 +204,8 @@ impl Services {
 
     /// The caller's own rules for new passwords at a provider, if it has any. Its service applies them
     /// already; they are here to be shown, and to generate passwords by.
-    pub fn own_rules(&self, name: &str) -> Option<OwnRules> {
-        self.0.now().own_rules.get(name).cloned()
+    pub fn local_policy(&self, name: &str) -> Option<LocalPolicy> {
+        self.0.now().local_policy.get(name).cloned()
     }
 
     /// The names of all services, in alphabetical order.
@@ -214,8 +213,8 @@ impl Services {
         self.0.now().providers.keys().cloned().collect()
     }
 
-    fn following(&self, name: &str) -> Arc<Following> {
-        Arc::new(Following::new(Arc::clone(&self.0), name))
+    fn reloadable(&self, name: &str) -> Arc<ReloadableService> {
+        Arc::new(ReloadableService::new(Arc::clone(&self.0), name))
     }
 }
 
@@ -227,13 +226,13 @@ impl fmt::Debug for Services {
 
 impl Shared {
     /// What holds now; a call that has begun keeps it to its end.
-    fn now(&self) -> Arc<Built> {
-        Arc::clone(&self.built.read().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn swap(&self, built: Built) {
-        let built = Arc::new(built);
-        *self.built.write().unwrap_or_else(PoisonError::into_inner) = built;
+    fn swap(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 }
 

@@ -11,7 +11,8 @@ pub struct UnknownProvider {
 }
 
 impl UnknownProvider {
-    pub(crate) fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
+    /// `asked` is not among the `configured` names.
+    pub fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
         Self {
             asked: asked.map(str::to_owned),
             configured: configured.map(str::to_owned).collect(),

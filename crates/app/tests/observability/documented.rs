@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use ::metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use repass::{CallContext, Changed, Error, Password, PasswordService, PasswordServiceExt as _};
+use repass::{CallContext, ChangeReceipt, Error, Password, PasswordService, PasswordServiceExt as _};
 
 const PAGE: &str = include_str!("../../../../docs/observability.md");
 
 pub(crate) const ALICE: &str = "alice@example.com";
 
-pub(crate) async fn reset(service: &dyn PasswordService, new: &str) -> Result<Changed, Error> {
+pub(crate) async fn reset(service: &dyn PasswordService, new: &str) -> Result<ChangeReceipt, Error> {
     let new = Password::new(new).unwrap();
     let cx = CallContext::with_budget(Duration::from_secs(10));
     service.reset(&cx, ALICE.parse().unwrap(), new).await
@@ -165,7 +165,7 @@ fn every_span_and_event_and_no_other_is_on_the_page() {
     for folder in fs::read_dir(&crates).unwrap() {
         let folder = folder.unwrap().path();
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap();
-        if name.ends_with("-adapter") || ["adapter-kit", "app", "domain", "transport"].contains(&name) {
+        if name.ends_with("-adapter") || ["provider", "app", "domain", "transport"].contains(&name) {
             sources(&folder.join("src"), &mut files);
         }
     }

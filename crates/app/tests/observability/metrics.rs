@@ -9,7 +9,7 @@ use repass::sandbox::{
     Action, Cut, CutAt, CutHow, Fault, Matching, OAuthClient, Options, Respond, Sandbox, When,
 };
 use repass::{
-    CallContext, Effect, ErrorKind, InMemoryPasswordService, Password, PasswordChange,
+    CallContext, ErrorKind, InMemoryPasswordService, Outcome, Password, PasswordChange,
     PasswordServiceExt as _, Resolution, Services,
 };
 use tokio::task::yield_now;
@@ -218,8 +218,8 @@ fn unknown_outcomes_count_until_they_are_settled() {
         for new in ["one", "two"] {
             service.lose_next_answer();
             let error = reset(&*guarded, new).await.unwrap_err();
-            assert_eq!(error.effect(), Effect::Unknown);
-            attempts.push(error.attempt().unwrap().clone());
+            assert_eq!(error.outcome(), Outcome::Unknown);
+            attempts.push(error.unknown_outcome().unwrap().clone());
         }
         assert_eq!(look(&snapshotter)[UNKNOWN], "2");
         // It lasts as long as the process, not as long as a configuration.

@@ -34,7 +34,7 @@ impl State {
 /// What is known of one row's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RowStatus {
     /// The provider said that it set the new password.
     Applied,
     /// The old password still holds, for certain.
@@ -45,7 +45,7 @@ pub enum Outcome {
     Pending,
 }
 
-impl Outcome {
+impl RowStatus {
     /// As in every output: `applied`, `not_applied`, `unknown`, `pending`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -83,14 +83,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, outcome: Outcome, count: usize) {
+    pub(crate) fn add(&mut self, outcome: RowStatus, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.rows += count;
         *match outcome {
-            Outcome::Applied => &mut self.applied,
-            Outcome::NotApplied => &mut self.not_applied,
-            Outcome::Unknown => &mut self.unknown,
-            Outcome::Pending => &mut self.pending,
+            RowStatus::Applied => &mut self.applied,
+            RowStatus::NotApplied => &mut self.not_applied,
+            RowStatus::Unknown => &mut self.unknown,
+            RowStatus::Pending => &mut self.pending,
         } += count;
     }
 }
@@ -115,7 +115,7 @@ pub struct Record {
     /// Where.
     pub provider: Option<String>,
     /// What is known of it.
-    pub outcome: Outcome,
+    pub outcome: RowStatus,
     /// Why it is not applied: an error's kind, `invalid_row` or `duplicate_row`.
     pub kind: Option<String>,
     /// The provider's own code, or those of the broken rules.
@@ -136,7 +136,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// Their outcome.
-    pub outcome: Outcome,
+    pub outcome: RowStatus,
     /// Their kind.
     pub kind: Option<String>,
     /// Their code.

@@ -19,7 +19,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use clock::{Clock, Moment};
-pub use facts::{Facts, Outcome, Reason, Record, SessionFacts, Tally};
+pub use facts::{Facts, Reason, Record, RowStatus, SessionFacts, Tally};
 pub(crate) use facts::{Standing, State};
 use sending::Begun;
 pub(crate) use sending::{Ended, Sent, Started};

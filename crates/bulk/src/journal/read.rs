@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{
-    Facts, Moment, Outcome, Reader, Reason, Record, SessionFacts, Standing, State, Tally, unreadable,
+    Facts, Moment, Reader, Reason, Record, RowStatus, SessionFacts, Standing, State, Tally, unreadable,
 };
 use crate::Problem;
 
@@ -109,7 +109,7 @@ impl Reader {
         Ok(state.optional().map_err(unreadable)?.map(State::of))
     }
 
-    /// The outcomes, counted as [`Outcome::of`] tells them.
+    /// The outcomes, counted as [`RowStatus::of`] tells them.
     pub(crate) fn tally(&self) -> Result<Tally, Problem> {
         // In one pass over what has ended; groups would be sorted first. What is being sent is little.
         let sql = "SELECT (SELECT count(*) FROM rows),
@@ -180,7 +180,7 @@ impl Reader {
              GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
             |row| {
                 Ok(Reason {
-                    outcome: Outcome::of(State::of(row.get(0)?), row.get(1)?),
+                    outcome: RowStatus::of(State::of(row.get(0)?), row.get(1)?),
                     kind: row.get(2)?,
                     code: row.get(3)?,
                     message: row.get(4)?,
@@ -193,7 +193,7 @@ impl Reader {
     /// Hands over every row, in the order of the input, or only those of one outcome.
     pub(crate) fn each(
         &self,
-        only: Option<Outcome>,
+        only: Option<RowStatus>,
         mut take: impl FnMut(Record) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let sql = "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider), state, unsettled, kind,
@@ -246,8 +246,8 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
-    let outcome = Outcome::of(State::of(row.get(3)?), row.get(4)?);
-    let applied = outcome == Outcome::Applied;
+    let outcome = RowStatus::of(State::of(row.get(3)?), row.get(4)?);
+    let applied = outcome == RowStatus::Applied;
     Ok(Record {
         line: row.get(0)?,
         user: row.get(1)?,

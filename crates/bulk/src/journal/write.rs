@@ -4,7 +4,7 @@ use repass_domain::{ErrorKind, UserId, UserKey};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, in_flight, start};
-use super::{Clock, Journal, Moment, Outcome, State, Tally, unwritable};
+use super::{Clock, Journal, Moment, RowStatus, State, Tally, unwritable};
 use crate::Problem;
 use crate::input::{BadRow, Item};
 
@@ -188,9 +188,9 @@ impl Journal {
                     Item::Row(row) => {
                         let provider = providers.get(row.provider);
                         let new = insert.execute(params![row.line, row.user.expose(), provider])?;
-                        taken.add(Outcome::Pending, new);
+                        taken.add(RowStatus::Pending, new);
                     }
-                    Item::Bad(bad) => taken.add(Outcome::NotApplied, insert_bad(transaction, bad, at)?),
+                    Item::Bad(bad) => taken.add(RowStatus::NotApplied, insert_bad(transaction, bad, at)?),
                 }
             }
             Ok(taken)

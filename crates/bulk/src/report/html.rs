@@ -7,7 +7,7 @@ use super::page::{Page, Reach};
 use super::rate::Rate;
 use super::{moment, unwritten};
 use crate::run::reader;
-use crate::{Outcome, Problem, Record, Run};
+use crate::{Problem, Record, RowStatus, Run};
 
 // More rows than a person reads; the CSV has all.
 const MOST_ROWS: usize = 500;
@@ -49,7 +49,7 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
 // Unknown rows first, then those that were not applied.
 fn attention(run: &Path) -> Result<Vec<Record>, Problem> {
     let mut rows = Vec::new();
-    for outcome in [Outcome::Unknown, Outcome::NotApplied] {
+    for outcome in [RowStatus::Unknown, RowStatus::NotApplied] {
         Run::each_of(run, Some(outcome), |record| {
             if rows.len() < MOST_ROWS {
                 rows.push(record);

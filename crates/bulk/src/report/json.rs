@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{moment, unwritten};
-use crate::{Outcome, Problem, Reason, Run, Tally};
+use crate::{Problem, Reason, RowStatus, Run, Tally};
 
 #[derive(Serialize)]
 struct Head<'a> {
@@ -37,7 +37,7 @@ struct Row<'a> {
     line: u64,
     user: Option<&'a str>,
     provider: Option<&'a str>,
-    outcome: Outcome,
+    outcome: RowStatus,
     kind: Option<&'a str>,
     code: Option<&'a str>,
     message: Option<&'a str>,

@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::Outcome;
+use crate::RowStatus;
 
-pub(super) fn words(outcome: Outcome) -> &'static str {
+pub(super) fn words(outcome: RowStatus) -> &'static str {
     match outcome {
-        Outcome::Applied => "applied",
-        Outcome::NotApplied => "not applied",
-        Outcome::Unknown => "unknown",
-        Outcome::Pending => "not sent yet",
+        RowStatus::Applied => "applied",
+        RowStatus::NotApplied => "not applied",
+        RowStatus::Unknown => "unknown",
+        RowStatus::Pending => "not sent yet",
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::{
-    Attempt, CallContext, Effect, Error, ErrorKind, PasswordChange, ProviderDetail, Resolution, Violation,
+    CallContext, Error, ErrorKind, Outcome, PasswordChange, ProviderDetail, Resolution, UnknownOutcome,
+    Violation,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -96,7 +97,7 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
         return Done::withheld(work);
     };
     if work.task == Task::Probe {
-        let attempt = Attempt::new(provider.name());
+        let attempt = UnknownOutcome::new(provider.name());
         let probed = service.resolve(&cx, &attempt, &change).await;
         return Done::probed(work, batch, probed, &gate, change);
     }
@@ -111,11 +112,11 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
         }
         Err(error) => error,
     };
-    if error.effect() == Effect::NotApplied && gate.withheld() {
+    if error.outcome() == Outcome::NotApplied && gate.withheld() {
         return Done::withheld(work);
     }
     let settles = on_unknown == OnUnknown::Resolve && capabilities.resolve;
-    let settled = match error.attempt().filter(|_| settles) {
+    let settled = match error.unknown_outcome().filter(|_| settles) {
         Some(attempt) => {
             let probe = gate.probe(capabilities);
             match probe.context(awaits, budget).await {
@@ -186,10 +187,10 @@ impl Done {
 
     fn failed(work: Work, error: &Error, settled: Option<Resolution>) -> Self {
         let told = told(work.line, error);
-        let ended = match (error.effect(), settled) {
-            (Effect::Unknown, Some(Resolution::InPlace)) => in_place(told),
+        let ended = match (error.outcome(), settled) {
+            (Outcome::Unknown, Some(Resolution::InPlace)) => in_place(told),
             // True when it was probed, and the change may still be on its way.
-            (Effect::Unknown, Some(Resolution::NotInPlace)) => Ended {
+            (Outcome::Unknown, Some(Resolution::NotInPlace)) => Ended {
                 message: Some(format!(
                     "{error}; a probe right after it did not find the new password in place, which is no proof yet: \
                      the change may still take effect"
@@ -317,9 +318,9 @@ fn told(line: u64, error: &Error) -> Ended {
         let codes: Vec<&str> = violations.iter().map(|broken| broken.rule().code()).collect();
         (!codes.is_empty()).then(|| codes.join(" "))
     };
-    let state = match error.effect() {
-        Effect::NotApplied => State::NotApplied,
-        Effect::Unknown => State::Unknown,
+    let state = match error.unknown_outcome() {
+        None => State::NotApplied,
+        Some(_) => State::Unknown,
     };
     Ended {
         kind: Some(error.kind().as_str()),

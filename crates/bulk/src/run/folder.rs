@@ -11,7 +11,7 @@ use super::terms::{SecretsTo, Terms};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
 use crate::journal::{Facts, Journal, Reader, Reason, Record};
-use crate::{Outcome, Problem, System, Tally};
+use crate::{Problem, RowStatus, System, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
@@ -167,7 +167,7 @@ impl Run {
     /// As [`facts_of`](Self::facts_of), or what `take` fails with.
     pub fn each_of(
         folder: &Path,
-        only: Option<Outcome>,
+        only: Option<RowStatus>,
         take: impl FnMut(Record) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         reader(folder)?.each(only, take)

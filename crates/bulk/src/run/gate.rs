@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::work::{Task, Work};
-use crate::Outcome;
+use crate::RowStatus;
 
 /// What a call is about to do.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(super) struct Intent {
     pub(super) again: bool,
     pub(super) act: Act,
     /// What was known of it before.
-    pub(super) before: Outcome,
+    pub(super) before: RowStatus,
     /// The same call has sent before. Known to the session, not to the call.
     pub(super) resent: bool,
 }

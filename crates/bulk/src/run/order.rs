@@ -9,7 +9,7 @@ use super::pump::{Batch, Order, Written};
 use super::session::{ABANDONED, SEALED_AT_ONCE, Session};
 use super::work::Work;
 use crate::journal::Sent;
-use crate::{Outcome, Problem};
+use crate::{Problem, RowStatus};
 
 impl Session {
     // Begins calls, and has everything written that waits for it, one order at a time, so that what comes meanwhile
@@ -97,7 +97,7 @@ impl Session {
                 if !intent.act.is_probe() && !intent.resent {
                     let ended = abandoned(intent.line, ABANDONED, Sent::Begun);
                     self.state.ended.push(ended);
-                    self.operator.progress.moved(intent.before, Outcome::Unknown);
+                    self.operator.progress.moved(intent.before, RowStatus::Unknown);
                 }
                 continue;
             }

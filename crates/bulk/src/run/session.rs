@@ -19,7 +19,7 @@ use super::watch::Event;
 use super::work::{Feed, Task, Work};
 use crate::input::BadRow;
 use crate::journal::{Ended, Sent, State};
-use crate::{Outcome, Passwords, Problem, Provider};
+use crate::{Passwords, Problem, Provider, RowStatus};
 
 pub(super) struct Session {
     pub(super) providers: Vec<Arc<Provider>>,
@@ -68,7 +68,7 @@ pub(super) struct Under {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallRow {
     line: u64,
-    before: Outcome,
+    before: RowStatus,
     /// The batch of the password that it probes.
     probed: Option<u64>,
 }
@@ -224,8 +224,8 @@ impl Session {
             None => return,
         };
         self.state.ended.push(abandoned(row.line, message, sent));
-        if row.before != Outcome::Applied {
-            self.operator.progress.moved(row.before, Outcome::Unknown);
+        if row.before != RowStatus::Applied {
+            self.operator.progress.moved(row.before, RowStatus::Unknown);
             self.state.unknown += 1;
         }
     }
@@ -269,9 +269,9 @@ impl Session {
             self.stop(stuck);
         }
         match outcome {
-            Outcome::NotApplied => self.state.failures += 1,
-            Outcome::Unknown => self.state.unknown += 1,
-            Outcome::Applied | Outcome::Pending => {}
+            RowStatus::NotApplied => self.state.failures += 1,
+            RowStatus::Unknown => self.state.unknown += 1,
+            RowStatus::Applied | RowStatus::Pending => {}
         }
         let again = self.controls.on_unknown == OnUnknown::Reissue
             && self.passwords == Passwords::Generated
@@ -298,7 +298,7 @@ impl Session {
         let due = due.unwrap_or_else(|| Instant::now() + self.controls.in_flight);
         let work = Work {
             attempts,
-            before: Outcome::Unknown,
+            before: RowStatus::Unknown,
             due: Some(due),
             ..work
         };
@@ -371,7 +371,7 @@ impl Session {
         self.operator.progress.came();
         self.operator
             .progress
-            .moved(Outcome::Pending, Outcome::NotApplied);
+            .moved(RowStatus::Pending, RowStatus::NotApplied);
         (self.operator.observe)(&Event::of_bad(&bad));
         self.state.bad.push(bad);
     }
@@ -399,12 +399,12 @@ impl Session {
 }
 
 // What is known of a row now.
-fn outcome(work: &Work, state: State) -> Outcome {
+fn outcome(work: &Work, state: State) -> RowStatus {
     match (work.task, state) {
         // That its last password was set stays true, whatever became of it since.
-        (Task::Probe, _) if work.before == Outcome::Applied => Outcome::Applied,
-        (Task::Probe, state) => Outcome::of(state, work.more_unknown),
-        (_, state) => Outcome::of(state, work.before == Outcome::Unknown),
+        (Task::Probe, _) if work.before == RowStatus::Applied => RowStatus::Applied,
+        (Task::Probe, state) => RowStatus::of(state, work.more_unknown),
+        (_, state) => RowStatus::of(state, work.before == RowStatus::Unknown),
     }
 }
 

@@ -10,7 +10,7 @@ use super::work::{Feed, Task, Work};
 use crate::input::{Input, Item, Row};
 use crate::journal::{Reader, Standing, State};
 use crate::secrets::{Key, Opened, open};
-use crate::{Outcome, Problem};
+use crate::{Problem, RowStatus};
 
 const AT_ONCE: usize = 64;
 
@@ -203,7 +203,7 @@ fn fresh(row: Row, provider: usize) -> Work {
         new: row.new,
         current: row.current,
         attempts: 0,
-        before: Outcome::Pending,
+        before: RowStatus::Pending,
         task: Task::SendFresh,
         batch: 0,
         more_unknown: false,
@@ -227,7 +227,7 @@ fn work(
         new,
         current,
         attempts: row.attempts,
-        before: Outcome::of(row.state, row.unsettled),
+        before: RowStatus::of(row.state, row.unsettled),
         task,
         batch: row.batch,
         more_unknown: false,

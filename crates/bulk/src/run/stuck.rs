@@ -3,7 +3,7 @@
 use repass_domain::ErrorKind;
 
 use super::controls::Stopped;
-use crate::Outcome;
+use crate::RowStatus;
 use crate::journal::PASSING;
 
 /// How many rows in a row have failed for a reason that is not theirs.
@@ -17,13 +17,13 @@ impl Stuck {
     /// no good would otherwise fail every row there is.
     pub(super) fn after(
         &mut self,
-        outcome: Outcome,
+        outcome: RowStatus,
         kind: Option<ErrorKind>,
         message: Option<&str>,
         most: usize,
     ) -> Option<Stopped> {
         let passing = kind.is_some_and(|kind| PASSING.contains(&kind));
-        if outcome == Outcome::Applied || !(passing || outcome == Outcome::Unknown) {
+        if outcome == RowStatus::Applied || !(passing || outcome == RowStatus::Unknown) {
             self.in_a_row = 0;
             return None;
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use crate::{Outcome, Tally};
+use crate::{RowStatus, Tally};
 
 /// Counters of a session under way. Reading them costs nothing.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Progress {
         self.rows.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn moved(&self, before: Outcome, after: Outcome) {
+    pub(super) fn moved(&self, before: RowStatus, after: RowStatus) {
         if let Some(counter) = self.of(before) {
             counter.fetch_sub(1, Ordering::Relaxed);
         }
@@ -75,12 +75,12 @@ impl Progress {
             .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
     }
 
-    fn of(&self, outcome: Outcome) -> Option<&AtomicU64> {
+    fn of(&self, outcome: RowStatus) -> Option<&AtomicU64> {
         match outcome {
-            Outcome::Applied => Some(&self.applied),
-            Outcome::NotApplied => Some(&self.not_applied),
-            Outcome::Unknown => Some(&self.unknown),
-            Outcome::Pending => None,
+            RowStatus::Applied => Some(&self.applied),
+            RowStatus::NotApplied => Some(&self.not_applied),
+            RowStatus::Unknown => Some(&self.unknown),
+            RowStatus::Pending => None,
         }
     }
 }
@@ -110,7 +110,7 @@ pub struct Event<'a> {
     /// Where.
     pub provider: Option<&'a str>,
     /// What is known of it.
-    pub outcome: Outcome,
+    pub outcome: RowStatus,
     /// Why it is not applied.
     pub kind: Option<&'a str>,
     /// The provider's own code, or those of the broken rules.

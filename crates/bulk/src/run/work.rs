@@ -3,7 +3,7 @@
 use repass_domain::{Password, UserId};
 use tokio::time::Instant;
 
-use crate::Outcome;
+use crate::RowStatus;
 use crate::input::BadRow;
 
 /// One row that is to be sent or probed.
@@ -18,7 +18,7 @@ pub(super) struct Work {
     /// How often it was sent before.
     pub(super) attempts: u64,
     /// What was known of it before.
-    pub(super) before: Outcome,
+    pub(super) before: RowStatus,
     pub(super) task: Task,
     /// With which the password of a probe was sealed.
     pub(super) batch: u64,

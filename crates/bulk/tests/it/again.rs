@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass_bulk::{
-    Controls, Haste, OnUnknown, Operator, Outcome, Progress, Run, SecretState, Source, Stopped, Tally,
+    Controls, Haste, OnUnknown, Operator, Progress, RowStatus, Run, SecretState, Source, Stopped, Tally,
 };
 use tokio::sync::watch;
 
@@ -71,13 +71,13 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
     assert!(
         outcomes[..8]
             .iter()
-            .all(|(_, outcome)| *outcome == Outcome::Unknown),
+            .all(|(_, outcome)| *outcome == RowStatus::Unknown),
         "{outcomes:?}"
     );
     assert!(
         outcomes[8..]
             .iter()
-            .all(|(_, outcome)| *outcome == Outcome::Applied),
+            .all(|(_, outcome)| *outcome == RowStatus::Applied),
         "{outcomes:?}"
     );
     assert_eq!(world.records()[0].kind.as_deref(), Some("interrupted"));
@@ -107,10 +107,10 @@ async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
     let (run, terms) = world.begin(&users);
     crash_while_hanging(&world, run, &terms, 2).await;
     let (run, _) = open(&world).await;
-    let outcomes: Vec<Outcome> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+    let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
         (outcomes[0], outcomes[1], outcomes[2]),
-        (Outcome::Pending, Outcome::Unknown, Outcome::Pending)
+        (RowStatus::Pending, RowStatus::Unknown, RowStatus::Pending)
     );
     assert_eq!(world.records()[0].attempts, 0);
     world.service.up();
@@ -136,9 +136,9 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
     assert_eq!(
         told,
         [
-            (Outcome::NotApplied, 0, false),
-            (Outcome::Applied, 1, true),
-            (Outcome::Applied, 1, false)
+            (RowStatus::NotApplied, 0, false),
+            (RowStatus::Applied, 1, true),
+            (RowStatus::Applied, 1, false)
         ]
     );
     let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
@@ -161,7 +161,7 @@ async fn a_service_that_does_not_ask_is_begun_before_it_is_called() {
     let (_run, _) = open(&world).await;
     let told: Vec<_> = world.records().into_iter().map(|row| row.attempts).collect();
     assert_eq!(told, [1, 1, 1, 1]);
-    assert_eq!(world.outcomes()[3].1, Outcome::Unknown);
+    assert_eq!(world.outcomes()[3].1, RowStatus::Unknown);
 }
 
 #[tokio::test]
@@ -170,22 +170,22 @@ async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
     for (on_unknown, expected) in [
         (
             OnUnknown::Leave,
-            [Outcome::Unknown, Outcome::Unknown, Outcome::Applied],
+            [RowStatus::Unknown, RowStatus::Unknown, RowStatus::Applied],
         ),
         (
             OnUnknown::Resolve,
-            [Outcome::Applied, Outcome::NotApplied, Outcome::Applied],
+            [RowStatus::Applied, RowStatus::NotApplied, RowStatus::Applied],
         ),
         (
             OnUnknown::Reissue,
-            [Outcome::Applied, Outcome::Applied, Outcome::Applied],
+            [RowStatus::Applied, RowStatus::Applied, RowStatus::Applied],
         ),
     ] {
         let world = World::new(&users);
         let (run, terms) = world.begin(&users);
         let (_, stopped) = world.go(run, &terms, unknown_ones(on_unknown)).await;
         assert_eq!(stopped, Stopped::Done);
-        let outcomes: Vec<Outcome> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+        let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected, "{on_unknown:?}");
         world.assert_current();
         let applied = usize::from(on_unknown == OnUnknown::Reissue) + 1;
@@ -205,10 +205,10 @@ async fn a_later_session_settles_with_the_sealed_passwords() {
     };
     let (_, stopped) = world.feed(run, &terms, vec![secrets], controls()).await;
     assert_eq!(stopped, Stopped::Done);
-    let outcomes: Vec<Outcome> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+    let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
         outcomes,
-        [Outcome::Applied, Outcome::NotApplied, Outcome::Applied]
+        [RowStatus::Applied, RowStatus::NotApplied, RowStatus::Applied]
     );
     world.assert_current();
     assert_eq!(world.service.calls(), 3, "a probe is no change");
@@ -239,14 +239,14 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     // In the run, and when it is gone on with.
     let (run, stopped) = world.go(run, &terms, early(OnUnknown::Resolve)).await;
     assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 1));
-    assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+    assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     let message = world.records()[0].message.clone().unwrap();
     assert!(message.contains("no proof yet"), "{message}");
     let (mut run, _) = world
         .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Resolve))
         .await;
     assert_eq!(world.service.probes().len(), 2);
-    assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+    assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     assert_eq!(states(&world), [SecretState::Unknown]);
     // A plain resume sends nothing.
     assert_eq!(run.try_again().unwrap(), 0);
@@ -257,7 +257,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     let (_, _) = world
         .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Leave))
         .await;
-    assert_eq!(world.outcomes(), [(2, Outcome::Applied)]);
+    assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
     assert_eq!(
         (states(&world), world.service.applied("late")),
         (vec![SecretState::Current], 1)
@@ -279,7 +279,7 @@ async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
         ..controls()
     };
     let (mut run, _) = world.feed(run, &terms, vec![secrets_of(&world)], late).await;
-    assert_eq!(world.outcomes()[0], (2, Outcome::NotApplied));
+    assert_eq!(world.outcomes()[0], (2, RowStatus::NotApplied));
     assert_eq!(states(&world), [SecretState::Refused, SecretState::Current]);
     assert_eq!(
         run.try_again().unwrap(),
@@ -308,7 +308,7 @@ async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() 
     assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 2));
     assert_eq!(
         world.outcomes(),
-        [(2, Outcome::NotApplied), (3, Outcome::Applied)]
+        [(2, RowStatus::NotApplied), (3, RowStatus::Applied)]
     );
 }
 
@@ -332,7 +332,10 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
             world.feed(run, &terms, sources, reissue()).await.0
         };
         assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
-        assert_eq!(world.outcomes(), [(2, Outcome::Applied), (3, Outcome::Applied)]);
+        assert_eq!(
+            world.outcomes(),
+            [(2, RowStatus::Applied), (3, RowStatus::Applied)]
+        );
         assert_eq!(world.service.applied("lost"), 2);
         let (candidate, current) = (SecretState::Candidate, SecretState::Current);
         assert_eq!(states(&world), [candidate, current, candidate]);
@@ -343,7 +346,7 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
             .await;
         assert_eq!(states(&world), [SecretState::Superseded, current, current]);
         assert_eq!((run.to_settle().unwrap(), world.service.probes().len()), (0, 1));
-        assert_eq!(world.outcomes()[0].1, Outcome::Applied);
+        assert_eq!(world.outcomes()[0].1, RowStatus::Applied);
         world.assert_current();
     }
 }
@@ -381,7 +384,7 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
     assert_eq!(run.try_again().unwrap(), 0);
     let (_, stopped) = world.go(run, &terms, controls()).await;
     assert_eq!((stopped, world.service.calls()), (Stopped::Done, 1));
-    assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+    assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
 }
 
 #[tokio::test]
@@ -394,7 +397,7 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
         world.service = Service::losing(&users);
         let (run, _) = world.go(run, &terms, controls()).await;
         let set = Arc::clone(&world.service);
-        assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+        assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
         world.service = if refusal == "lost" {
             Service::new(&["bob"])
         } else {
@@ -404,14 +407,14 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
         let (mut run, _) = world
             .feed(run, &terms, sources, unknown_ones(OnUnknown::Reissue))
             .await;
-        assert_eq!(world.outcomes(), [(2, Outcome::Unknown)]);
+        assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
         assert_eq!(states(&world), [SecretState::Unknown, SecretState::Refused]);
         assert_eq!(run.try_again().unwrap(), 0, "an unknown sending stands behind it");
         world.service = set;
         let (run, _) = world
             .feed(run, &terms, vec![secrets_of(&world)], controls())
             .await;
-        assert_eq!(world.outcomes(), [(2, Outcome::Applied)]);
+        assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
         assert_eq!(states(&world), [SecretState::Current, SecretState::Refused]);
         assert_eq!(run.to_settle().unwrap(), 0);
         world.assert_current();
@@ -435,9 +438,9 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
     assert_eq!(
         told,
         [
-            (Outcome::Applied, 2),
-            (Outcome::NotApplied, 1),
-            (Outcome::Applied, 1)
+            (RowStatus::Applied, 2),
+            (RowStatus::NotApplied, 1),
+            (RowStatus::Applied, 1)
         ]
     );
     world.assert_current();
@@ -465,19 +468,19 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
             nothing,
             Source::Journal,
             0,
-            [Outcome::NotApplied, Outcome::Unknown],
+            [RowStatus::NotApplied, RowStatus::Unknown],
         ),
         (
             |run| assert_eq!(run.try_again().unwrap(), 1),
             Source::Journal,
             1,
-            [Outcome::Applied, Outcome::Unknown],
+            [RowStatus::Applied, RowStatus::Unknown],
         ),
         (
             nothing,
             Source::Reissue,
             1,
-            [Outcome::NotApplied, Outcome::Applied],
+            [RowStatus::NotApplied, RowStatus::Applied],
         ),
     ] {
         let (world, mut run, terms) = half_written();

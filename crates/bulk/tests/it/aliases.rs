@@ -1,6 +1,6 @@
 //! One account under several names.
 
-use repass_bulk::{Controls, OnUnknown, Outcome, Run, SecretState, Source, Stopped};
+use repass_bulk::{Controls, OnUnknown, RowStatus, Run, SecretState, Source, Stopped};
 
 use crate::service::Service;
 use crate::world::{World, controls};
@@ -62,14 +62,14 @@ async fn what_an_earlier_session_has_sent_is_known() {
         };
         let (run, stopped) = world.go(run, &terms, one).await;
         assert_eq!(stopped, Stopped::Unknown(1));
-        assert_eq!(world.outcomes()[1], (3, Outcome::Pending));
+        assert_eq!(world.outcomes()[1], (3, RowStatus::Pending));
         drop(run);
         let (run, terms) = Run::open(&world.run()).unwrap();
         let (run, stopped) = world.go(run, &terms, controls()).await;
         assert_eq!(stopped, Stopped::Done);
         assert_eq!(
             world.outcomes(),
-            [(2, Outcome::Unknown), (3, Outcome::NotApplied)]
+            [(2, RowStatus::Unknown), (3, RowStatus::NotApplied)]
         );
         assert_eq!(duplicates(&world), [(3, "duplicate of line 2".to_owned())]);
         assert_eq!(world.service.calls(), 1);
@@ -80,6 +80,6 @@ async fn what_an_earlier_session_has_sent_is_known() {
         };
         let (_, stopped) = world.feed(run, &terms, vec![Source::Reissue], again).await;
         assert_eq!(stopped, Stopped::Done);
-        assert_eq!(world.outcomes()[0], (2, Outcome::Applied));
+        assert_eq!(world.outcomes()[0], (2, RowStatus::Applied));
     }
 }

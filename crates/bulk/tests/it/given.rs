@@ -1,6 +1,6 @@
 //! Passwords that the input gives.
 
-use repass_bulk::{Outcome, Passwords, Run, Source, Stopped, Terms};
+use repass_bulk::{Passwords, RowStatus, Run, Source, Stopped, Terms};
 
 use crate::world::{World, controls};
 
@@ -22,17 +22,21 @@ fn source(text: &str) -> Source {
     }
 }
 
-fn told(world: &World) -> Vec<(u64, Outcome, Option<String>)> {
+fn told(world: &World) -> Vec<(u64, RowStatus, Option<String>)> {
     let rows = world.records().into_iter();
     rows.map(|row| (row.line, row.outcome, row.kind)).collect()
 }
 
-fn expected() -> Vec<(u64, Outcome, Option<String>)> {
+fn expected() -> Vec<(u64, RowStatus, Option<String>)> {
     vec![
-        (2, Outcome::Applied, None),
-        (3, Outcome::Applied, None),
-        (4, Outcome::NotApplied, Some("wrong_current_password".to_owned())),
-        (5, Outcome::NotApplied, Some("invalid_row".to_owned())),
+        (2, RowStatus::Applied, None),
+        (3, RowStatus::Applied, None),
+        (
+            4,
+            RowStatus::NotApplied,
+            Some("wrong_current_password".to_owned()),
+        ),
+        (5, RowStatus::NotApplied, Some("invalid_row".to_owned())),
     ]
 }
 

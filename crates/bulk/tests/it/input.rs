@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use repass_bulk::{Outcome, Passwords, Run, Tally, Terms};
+use repass_bulk::{Passwords, RowStatus, Run, Tally, Terms};
 
 use crate::world::World;
 
@@ -24,7 +24,7 @@ fn read(text: impl AsRef<[u8]>, passwords: Passwords) -> Vec<(u64, Option<String
         (
             row.line,
             row.user,
-            row.message.filter(|_| row.outcome == Outcome::NotApplied),
+            row.message.filter(|_| row.outcome == RowStatus::NotApplied),
         )
     })
     .collect()

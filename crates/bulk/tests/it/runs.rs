@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use repass_bulk::{Haste, Operator, Outcome, Progress, Run, Source, Stopped, System, Tally};
+use repass_bulk::{Haste, Operator, Progress, RowStatus, Run, Source, Stopped, System, Tally};
 use tokio::sync::watch;
 
 use crate::world::{World, controls};
@@ -20,16 +20,16 @@ async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
         .into_iter()
         .map(|row| (row.line, row.outcome, row.kind, row.attempts))
         .collect();
-    let not = |line, kind: &str, attempts| (line, Outcome::NotApplied, Some(kind.to_owned()), attempts);
+    let not = |line, kind: &str, attempts| (line, RowStatus::NotApplied, Some(kind.to_owned()), attempts);
     assert_eq!(
         told,
         [
-            (2, Outcome::Applied, None, 1),
-            (3, Outcome::Applied, None, 1),
+            (2, RowStatus::Applied, None, 1),
+            (3, RowStatus::Applied, None, 1),
             not(4, "user_not_found", 1),
             not(5, "duplicate_row", 0),
             not(6, "invalid_row", 0),
-            (7, Outcome::Applied, None, 1),
+            (7, RowStatus::Applied, None, 1),
         ]
     );
     assert!(

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use repass_bulk::Provider;
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, InMemoryPasswordService, PasswordChange,
-    PasswordPolicy, PasswordService, Policies, Preset, Resolution, UserId,
+    CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, InMemoryPasswordService, LayeredPolicy,
+    PasswordChange, PasswordPolicy, PasswordService, Preset, Resolution, UnknownOutcome, UserId,
 };
 use std::sync::Arc;
 
@@ -91,7 +91,10 @@ impl Service {
 
     pub(crate) fn provider(self: &Arc<Self>) -> Provider {
         let service: Arc<dyn PasswordService> = Arc::<Self>::clone(self);
-        Provider::new(service, Policies::from(PasswordPolicy::from(Preset::ZoomDefault)))
+        Provider::new(
+            service,
+            LayeredPolicy::from(PasswordPolicy::from(Preset::ZoomDefault)),
+        )
     }
 
     pub(crate) fn up(&self) {
@@ -106,7 +109,7 @@ impl Service {
     }
 
     // What the provider does, whenever it does it.
-    fn make(&self, change: &PasswordChange) -> Result<Changed, Error> {
+    fn make(&self, change: &PasswordChange) -> Result<ChangeReceipt, Error> {
         let cx = CallContext::default();
         let mut made = self.memory.change_password(&cx, change);
         match made.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -164,7 +167,11 @@ impl PasswordService for Service {
         capabilities
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         let user = change.account().unwrap_or(change.user()).expose();
         let first = self.note(user) == 1;
         if user.starts_with("local") {
@@ -190,7 +197,7 @@ impl PasswordService for Service {
             Error::unknown(
                 ErrorKind::ConnectionLost,
                 "the answer was lost",
-                Attempt::new("zoom"),
+                UnknownOutcome::new("zoom"),
             )
         };
         if user.starts_with("vain") && first {
@@ -210,7 +217,7 @@ impl PasswordService for Service {
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &Attempt,
+        attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         self.probes

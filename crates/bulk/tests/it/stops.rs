@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repass_bulk::{Canary, Controls, Haste, Operator, Outcome, Progress, Source, Stopped, Tally};
+use repass_bulk::{Canary, Controls, Haste, Operator, Progress, RowStatus, Source, Stopped, Tally};
 use tokio::sync::watch;
 
 use crate::world::{World, controls};
@@ -19,7 +19,7 @@ fn pending(world: &World) -> usize {
     world
         .outcomes()
         .iter()
-        .filter(|(_, outcome)| *outcome == Outcome::Pending)
+        .filter(|(_, outcome)| *outcome == RowStatus::Pending)
         .count()
 }
 
@@ -129,9 +129,9 @@ async fn the_first_signal_drains_and_the_second_stops() {
     assert_eq!(
         world.outcomes(),
         [
-            (2, Outcome::Applied),
-            (3, Outcome::Unknown),
-            (4, Outcome::Pending)
+            (2, RowStatus::Applied),
+            (3, RowStatus::Unknown),
+            (4, RowStatus::Pending)
         ]
     );
     assert_eq!(seen.load(Ordering::Relaxed), 1);
@@ -171,10 +171,10 @@ async fn what_waits_for_its_turn_is_pending_after_either_signal() {
         let (run, stopped) = gone.unwrap();
         assert_eq!(stopped, Stopped::Abandoned);
         let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
-        let pending = Outcome::Pending;
+        let pending = RowStatus::Pending;
         assert_eq!(
             outcomes,
-            [Outcome::Unknown, pending, pending, Outcome::Applied],
+            [RowStatus::Unknown, pending, pending, RowStatus::Applied],
             "{first:?}"
         );
         assert_eq!(progress.tally(), run.tally().unwrap());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_bulk::{
-    Controls, Event, Haste, Input, Key, Names, OnUnknown, Operator, Outcome, Passwords, Problem, Progress,
-    Recipients, Record, Run, SecretState, SecretsTo, Source, States, Stopped, Terms,
+    Controls, Event, Haste, Input, Key, Names, OnUnknown, Operator, Passwords, Problem, Progress, Recipients,
+    Record, RowStatus, Run, SecretState, SecretsTo, Source, States, Stopped, Terms,
 };
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -121,7 +121,7 @@ impl World {
         (run, stopped)
     }
 
-    pub(crate) fn outcomes(&self) -> Vec<(u64, Outcome)> {
+    pub(crate) fn outcomes(&self) -> Vec<(u64, RowStatus)> {
         self.records().iter().map(|row| (row.line, row.outcome)).collect()
     }
 
@@ -160,7 +160,7 @@ impl World {
         for row in self
             .records()
             .iter()
-            .filter(|row| row.outcome == Outcome::Applied)
+            .filter(|row| row.outcome == RowStatus::Applied)
         {
             let of_row = |state| {
                 let secrets = secrets.iter();

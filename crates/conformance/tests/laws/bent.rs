@@ -8,15 +8,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass::config::BodyEncoding::Json;
 use repass::{
-    Attempt, CallContext, Capabilities, Changed, Error, PasswordChange, PasswordPolicy, PasswordService,
-    Resolution,
+    CallContext, Capabilities, ChangeReceipt, Error, PasswordChange, PasswordPolicy, PasswordService,
+    Resolution, UnknownOutcome,
 };
 use repass_sandbox::ZoomBody;
 
 use crate::services::zoom;
 use crate::worlds::OverSandbox;
 
-pub(crate) type Ended = Pin<Box<dyn Future<Output = Result<Changed, Error>> + Send>>;
+pub(crate) type Ended = Pin<Box<dyn Future<Output = Result<ChangeReceipt, Error>> + Send>>;
 pub(crate) type Call = dyn Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync;
 
 /// A service whose calls, claims or resolutions are bent.
@@ -54,14 +54,18 @@ impl PasswordService for Bent {
         self.capabilities.unwrap_or_else(|| self.inner.capabilities())
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         (self.call)(Arc::clone(&self.inner), cx.clone(), change.clone()).await
     }
 
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &Attempt,
+        attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         let right = self.inner.resolve(cx, attempt, change).await?;
@@ -87,14 +91,18 @@ impl PasswordService for ProbesTwice {
         self.0.capabilities()
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         self.0.change_password(cx, change).await
     }
 
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &Attempt,
+        attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         self.0.resolve(cx, attempt, change).await?;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use repass::{
-    Attempt, Authority, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, Password,
-    PasswordChange, PasswordService, Resolution,
+    CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Outcome, Password,
+    PasswordChange, PasswordService, Resolution, UnknownOutcome,
 };
 use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Format, Law, Report, Suite, When};
 use tokio::time::sleep;
@@ -62,7 +62,11 @@ async fn always_unknown() {
                 .as_ref()
                 .err()
                 .map_or(ErrorKind::ConnectionLost, Error::kind);
-            Err(Error::unknown(kind, "who knows", Attempt::new(inner.provider())))
+            Err(Error::unknown(
+                kind,
+                "who knows",
+                UnknownOutcome::new(inner.provider()),
+            ))
         })
     });
     let report = judged(&subject.await, &[Fault::None, LOST_APPLIED, LIMITED]).await;
@@ -121,7 +125,7 @@ async fn a_foreign_success_is_taken_for_the_provider_s() {
     let subject = zoom_bent(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
-                Err(error) if error.kind() == ErrorKind::UnexpectedAnswer => Ok(Changed::new()),
+                Err(error) if error.kind() == ErrorKind::UnexpectedAnswer => Ok(ChangeReceipt::new()),
                 result => result,
             }
         })
@@ -147,7 +151,7 @@ async fn never_unknown_but_applied() {
     let subject = zoom_bent(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
-                Err(error) if error.effect() == Effect::Unknown => Ok(Changed::new()),
+                Err(error) if error.outcome() == Outcome::Unknown => Ok(ChangeReceipt::new()),
                 result => result,
             }
         })
@@ -175,7 +179,7 @@ async fn what_was_lost_is_sent_again() {
     let subject = zoom_bent(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
-                Err(error) if error.effect() == Effect::Unknown => {
+                Err(error) if error.outcome() == Outcome::Unknown => {
                     let _ = inner.change_password(&cx, &change).await;
                     Err(error)
                 }
@@ -240,9 +244,9 @@ async fn a_new_password_is_trimmed_instead_of_refused() {
             let text = secrecy::ExposeSecret::expose_secret(change.new_password());
             let typed = text.trim_matches(|c: char| !c.is_ascii_graphic());
             let (user, new) = (change.user().clone(), Password::new(typed).unwrap());
-            let change = match change.authority() {
-                Authority::Administrator => PasswordChange::reset(user, new),
-                Authority::CurrentPassword(current) => PasswordChange::change(user, current.clone(), new),
+            let change = match change.mode() {
+                ChangeMode::AdminReset => PasswordChange::reset(user, new),
+                ChangeMode::SelfService(current) => PasswordChange::change(user, current.clone(), new),
             };
             inner.change_password(&cx, &change).await
         })

@@ -2,39 +2,39 @@
 
 use std::sync::Arc;
 
-use repass::config::{BodyEncoding, Plan, ZoomConfig};
+use repass::config::{BodyEncoding, Plan, ZoomSettings};
 use repass::{Error, PasswordService};
-use repass_adapter_kit::Kind;
 use repass_conformance::{AnswerPart, Asked, By, Ending, Fault, Law, OverHttp, Suite, Told, When};
-use repass_transport::{HttpTransport, HttpWire, Timeouts, TrustedRoots};
+use repass_provider::ProviderKind;
+use repass_transport::{HttpTransport, PooledClient, Timeouts, TrustedRoots};
 
 use crate::bent::Bent;
 
 const TOKEN: &str = "canary-token-4711";
 const REFUSAL: &str = r#"{"code":300,"message":"Bad %PASSWORD%"}"#;
 
-fn service(kind: &impl Kind, base_url: &str) -> Arc<dyn PasswordService> {
+fn service(kind: &impl ProviderKind, base_url: &str) -> Arc<dyn PasswordService> {
     let timeouts = Timeouts::default();
-    let wire = HttpWire::new(
+    let wire = PooledClient::new(
         base_url.parse().unwrap(),
         TrustedRoots::default(),
         timeouts.connect,
     );
     let transport = HttpTransport::with_bearer(wire, &TOKEN.into(), timeouts).unwrap();
-    kind.offer(kind.name(), Arc::new(transport)).passwords
+    kind.clients(kind.name(), Arc::new(transport)).passwords
 }
 
 /// The adapter of a kind by itself, as the administrator, over a provider that is a function of what is asked and of
 /// the password that is valid.
 pub(crate) fn of_kind(
     name: &'static str,
-    kind: impl Kind,
+    kind: impl ProviderKind,
     provider: impl Fn(&Asked, &str) -> Told + Send + Sync + 'static,
 ) -> OverHttp {
     OverHttp::new(name, By::Administrator, move |url| service(&kind, url), provider).secret(TOKEN)
 }
 
-const ZOOM: ZoomConfig = ZoomConfig {
+const ZOOM: ZoomSettings = ZoomSettings {
     plan: Plan::Unlimited,
     body: BodyEncoding::Json,
 };

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass::config::BodyEncoding;
-use repass::{AuditSink, Guards, PasswordService, Services};
+use repass::{AuditSink, Layers, PasswordService, Services};
 use repass_conformance::By;
-use repass_identity::{IdentityConfig, IdentityService};
+use repass_identity::{IdentityService, IdentitySettings};
 use repass_sandbox::{Options, Provider, ZoomBody};
-use repass_transport::{HttpTransport, HttpWire, Timeouts, Transport, TrustedRoots};
-use repass_zoom::{Plan, ZoomConfig, ZoomService};
+use repass_transport::{HttpTransport, PooledClient, Timeouts, Transport, TrustedRoots};
+use repass_zoom::{Plan, ZoomService, ZoomSettings};
 
 use crate::worlds::{Build, CLIENT_SECRET, OverSandbox, Place};
 
@@ -28,13 +28,13 @@ fn transport(place: &Place) -> Arc<dyn Transport> {
         Some(pem) => TrustedRoots::default().with_pem(pem.as_bytes()).unwrap(),
         None => TrustedRoots::default(),
     };
-    let wire = HttpWire::new(url.parse().unwrap(), roots, timeouts.connect);
+    let wire = PooledClient::new(url.parse().unwrap(), roots, timeouts.connect);
     let token = place.sandbox.token();
     Arc::new(HttpTransport::with_bearer(wire, token, timeouts).unwrap())
 }
 
 fn zoom_service(place: &Place, body: BodyEncoding) -> Arc<dyn PasswordService> {
-    let config = ZoomConfig {
+    let config = ZoomSettings {
         plan: Plan::Unlimited,
         body,
     };
@@ -57,13 +57,13 @@ pub(crate) async fn zoom(name: &'static str, body: BodyEncoding, takes: ZoomBody
 pub(crate) async fn identity(name: &'static str, by: By) -> OverSandbox {
     let place = Place::new(Provider::Identity, Options::default()).await;
     let build: Build = Box::new(|place| {
-        let config = IdentityConfig::default();
+        let config = IdentitySettings::default();
         Arc::new(IdentityService::new("portal", config, transport(place)))
     });
     OverSandbox::new(name, by, place, build)
 }
 
-/// Guards around Zoom's adapter.
+/// Layers around Zoom's adapter.
 pub(crate) async fn guarded(name: &'static str, audit: bool, bound: bool) -> OverSandbox {
     let place = Place::new(Provider::Zoom, Options::default()).await;
     let build: Build = Box::new(move |place| {
@@ -74,13 +74,13 @@ pub(crate) async fn guarded(name: &'static str, audit: bool, bound: bool) -> Ove
     if audit { subject.audited() } else { subject }
 }
 
-fn guards(place: &Place, audit: bool, bound: bool) -> Guards {
-    let mut guards = Guards::default();
+fn guards(place: &Place, audit: bool, bound: bool) -> Layers {
+    let mut guards = Layers::default();
     if audit {
         guards = guards.audit(Arc::clone(&place.audit) as Arc<dyn AuditSink>);
     }
     if bound {
-        guards = guards.at_most(NonZeroUsize::new(2).unwrap());
+        guards = guards.max_in_flight(NonZeroUsize::new(2).unwrap());
     }
     guards
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode};
 use repass::{
-    Attempt, Authority, CallContext, Capabilities, Changed, Effect, Error, ErrorKind, Password,
-    PasswordChange, PasswordPolicy, PasswordService, Policies, Resolution, Violation,
+    CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, LayeredPolicy, Outcome, Password,
+    PasswordChange, PasswordPolicy, PasswordService, Resolution, UnknownOutcome, Violation,
 };
 use repass_sidecar::{Directory, Options, Rules, Sidecar};
 use secrecy::ExposeSecret as _;
@@ -52,11 +52,11 @@ impl Directory for Only {
 }
 
 #[derive(Debug)]
-struct Told(Policies);
+struct Told(LayeredPolicy);
 
 #[async_trait]
 impl Rules for Told {
-    fn policies(&self) -> &Policies {
+    fn policies(&self) -> &LayeredPolicy {
         &self.0
     }
 
@@ -122,15 +122,16 @@ impl Client {
         // Every part of it, so that no secret can be in any.
         let message = problem.to_string();
         let delay = (!delay.is_zero()).then_some(delay);
-        let effect: Effect = serde_json::from_value(problem["effect"].clone()).unwrap();
+        let effect: Outcome = serde_json::from_value(problem["effect"].clone()).unwrap();
         match effect {
-            Effect::NotApplied => {
+            Outcome::Applied => panic!("an error cannot be applied: {problem}"),
+            Outcome::NotApplied => {
                 assert!(problem["resolution"].is_null(), "{problem}");
                 Error::not_applied(kind, message).with_retry_after(delay)
             }
-            Effect::Unknown => {
+            Outcome::Unknown => {
                 assert_eq!(status, StatusCode::CONFLICT, "{problem}");
-                let attempt = Attempt::new(self.provider());
+                let attempt = UnknownOutcome::new(self.provider());
                 let handle = problem["resolution"]["attempt"].clone();
                 self.handles.lock().unwrap().insert(attempt.id(), handle);
                 Error::unknown(kind, message, attempt).with_retry_after(delay)
@@ -145,7 +146,7 @@ fn body(change: &PasswordChange) -> Value {
         "user": change.user().expose(),
         "new_password": change.new_password().expose_secret(),
     });
-    if let Authority::CurrentPassword(current) = change.authority() {
+    if let ChangeMode::SelfService(current) = change.mode() {
         body["current_password"] = json!(current.expose_secret());
     }
     body
@@ -164,11 +165,15 @@ impl PasswordService for Client {
         capabilities
     }
 
-    async fn change_password(&self, cx: &CallContext, change: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
         let (status, delay, answer) = self.post(cx, "password-changes", &body(change)).await;
         if status == StatusCode::OK {
             assert_eq!(answer["effect"], "applied");
-            return Ok(Changed::new());
+            return Ok(ChangeReceipt::new());
         }
         Err(self.error(status, delay, &answer))
     }
@@ -176,7 +181,7 @@ impl PasswordService for Client {
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &Attempt,
+        attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         let mut body = body(change);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use repass::{CallContext, Effect, Password, PasswordChange, PasswordService, Resolution};
+use repass::{CallContext, Outcome, Password, PasswordChange, PasswordService, Resolution};
 use repass_conformance::{AnswerPart, By, Ending, Fault, When};
 use repass_sandbox::Provider;
 use tokio::task::JoinSet;
@@ -56,8 +56,8 @@ async fn storm(provider: Provider, by: By) {
     let mut unknown = Vec::new();
     for (n, result) in results {
         let error = result.unwrap_err();
-        assert_eq!(error.effect(), Effect::Unknown, "{error:?}");
-        unknown.push((n, error.attempt().unwrap().clone()));
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error:?}");
+        unknown.push((n, error.unknown_outcome().unwrap().clone()));
     }
 
     place.sandbox.clear_faults();

@@ -18,13 +18,13 @@ use crate::{Error, Layer, Password, Violation};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policies {
+pub struct LayeredPolicy {
     provider: PasswordPolicy,
     own: PasswordPolicy,
     space: Space,
 }
 
-impl Policies {
+impl LayeredPolicy {
     pub(super) fn new(provider: PasswordPolicy, own: PasswordPolicy) -> Result<Self, ImpossiblePolicy> {
         let space = Space::of(&[&provider.parts, &own.parts])?;
         Ok(Self { provider, own, space })
@@ -63,9 +63,9 @@ impl Policies {
     /// cost less this way, because they share what is asked of the operating system.
     ///
     /// ```
-    /// use repass_domain::{Password, PasswordPolicy, Policies, Preset};
+    /// use repass_domain::{Password, PasswordPolicy, LayeredPolicy, Preset};
     ///
-    /// let policies = Policies::from(PasswordPolicy::from(Preset::ZoomDefault));
+    /// let policies = LayeredPolicy::from(PasswordPolicy::from(Preset::ZoomDefault));
     /// let hundred: Vec<Password> = policies.passwords().take(100).collect::<Result<_, _>>()?;
     /// assert!(hundred.iter().all(|password| policies.check(password).is_empty()));
     /// # Ok::<(), repass_domain::Error>(())
@@ -88,7 +88,7 @@ impl Policies {
 }
 
 /// The provider's rules with none of the caller's own.
-impl From<PasswordPolicy> for Policies {
+impl From<PasswordPolicy> for LayeredPolicy {
     fn from(provider: PasswordPolicy) -> Self {
         let space = provider.space.clone();
         Self {

@@ -26,13 +26,13 @@ pub use self::builder::{ImpossiblePolicy, PolicyBuilder};
 pub use self::counting::Counting;
 use self::document::Document;
 pub use self::explain::Explained;
-pub use self::layers::Policies;
+pub use self::layers::LayeredPolicy;
 pub use self::preset::{Preset, UnknownPreset};
 use self::space::Space;
 use crate::{Certainty, Error, Layer, Password, Rule, Violation};
 
 /// The rules for new passwords of one side: a provider's, or the caller's own. Both together are
-/// [`Policies`].
+/// [`LayeredPolicy`].
 ///
 /// A policy that exists can be met: [`PolicyBuilder::build`] and deserialising refuse any other,
 /// with every reason.
@@ -110,8 +110,8 @@ impl PasswordPolicy {
     ///
     /// # Errors
     /// No password can meet both; with every reason.
-    pub fn and_own(self, own: Self) -> Result<Policies, ImpossiblePolicy> {
-        Policies::new(self, own)
+    pub fn and_own(self, own: Self) -> Result<LayeredPolicy, ImpossiblePolicy> {
+        LayeredPolicy::new(self, own)
     }
 
     /// How this policy counts characters.

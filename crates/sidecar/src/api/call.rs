@@ -10,7 +10,7 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode};
-use repass_domain::{Attempt, Error, ErrorKind, PasswordService};
+use repass_domain::{Error, ErrorKind, PasswordService, UnknownOutcome};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
@@ -24,7 +24,7 @@ use crate::shared::Shared;
 /// Whether a change that did not end in `applied` may have been made.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it stands in the description of the API for `Effect`")]
+#[expect(dead_code, reason = "it stands in the description of the API for `Outcome`")]
 #[schema(as = ProblemEffect)]
 pub(super) enum Unsettled {
     NotApplied,
@@ -138,7 +138,7 @@ pub(super) async fn see_through(
     open: Option<Open>,
     place: OwnedSemaphorePermit,
     span: Span,
-    lost: impl FnOnce() -> Attempt + Send + 'static,
+    lost: impl FnOnce() -> UnknownOutcome + Send + 'static,
     call: impl Future<Output = Answer> + Send + 'static,
 ) -> Answer {
     let whole = async move {
@@ -183,7 +183,7 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for GoesOn<F> {
     }
 }
 
-fn broken(attempt: Attempt) -> Answer {
+fn broken(attempt: UnknownOutcome) -> Answer {
     let error = Error::unknown(
         ErrorKind::Internal,
         "repass failed while the change was under way; please report it",

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
-use repass_domain::{Attempt, Changed, Error, PasswordChange, PasswordService, PasswordServiceExt as _};
+use repass_domain::{
+    ChangeReceipt, Error, PasswordChange, PasswordService, PasswordServiceExt as _, UnknownOutcome,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -90,7 +92,7 @@ pub(crate) async fn change(
     let span = trace::span(&headers, "change");
     let lost = {
         let service = Arc::clone(&service);
-        move || Attempt::new(service.provider())
+        move || UnknownOutcome::new(service.provider())
     };
     let call = async move {
         let made = made(&shared, &*service, &change).await;
@@ -138,7 +140,7 @@ async fn made(
     shared: &Shared,
     service: &dyn PasswordService,
     change: &PasswordChange,
-) -> Result<Changed, Error> {
+) -> Result<ChangeReceipt, Error> {
     let cx = shared.call_context();
     if shared.options.settle_unknown {
         service.change_and_resolve(&cx, change).await

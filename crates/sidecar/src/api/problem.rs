@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use http::StatusCode;
-use repass_domain::{Attempt, Effect, Error, ErrorKind, Violation};
+use repass_domain::{Error, ErrorKind, Outcome, UnknownOutcome, Violation};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub(crate) struct Told {
     /// Absent where another request has the answer: that one under way with the same `Idempotency-Key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::call::Unsettled>)]
-    effect: Option<Effect>,
+    effect: Option<Outcome>,
     /// Every rule that the new password breaks.
     #[schema(value_type = Vec<super::policy::BrokenRule>)]
     violations: Vec<Violation>,
@@ -75,7 +75,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
-            effect: Some(Effect::NotApplied),
+            effect: Some(Outcome::NotApplied),
             violations: Vec::new(),
             tracking_id: None,
             resolution: None,
@@ -104,34 +104,34 @@ impl Problem {
         told.tracking_id = error
             .provider_detail()
             .and_then(|detail| detail.tracking_id.clone());
-        told.retention = match error.effect() {
-            Effect::Unknown => Retention::Certain,
+        told.retention = match error.unknown_outcome() {
+            Some(_) => Retention::Certain,
             // What the provider has answered comes with its words, or at least with the room for them.
-            Effect::NotApplied if error.provider_detail().is_some() => Retention::Droppable,
-            Effect::NotApplied => Retention::None,
+            None if error.provider_detail().is_some() => Retention::Droppable,
+            None => Retention::None,
         };
         told.retry_after = error.retry_after().or(match status {
             StatusCode::TOO_MANY_REQUESTS => Some(SOON),
             StatusCode::SERVICE_UNAVAILABLE => Some(LATER),
             _ => None,
         });
-        match error.attempt() {
+        match error.unknown_outcome() {
             Some(attempt) => problem.unknown(attempt),
             None => problem,
         }
     }
 
     /// The same, where the outcome of this attempt is not known.
-    pub(crate) fn unknown(mut self, attempt: &Attempt) -> Self {
+    pub(crate) fn unknown(mut self, attempt: &UnknownOutcome) -> Self {
         self.0.status = StatusCode::CONFLICT.as_u16();
         self.unprobed(Some(attempt))
     }
 
     /// The same, where it kept a probe from being made: the outcome is as unknown as it was. With the handle that was
     /// posted, if one was.
-    pub(crate) fn unprobed(mut self, attempt: Option<&Attempt>) -> Self {
+    pub(crate) fn unprobed(mut self, attempt: Option<&UnknownOutcome>) -> Self {
         if self.0.effect.is_some() {
-            self.0.effect = Some(Effect::Unknown);
+            self.0.effect = Some(Outcome::Unknown);
             self.0.resolution = attempt.map(|attempt| Resolvable {
                 href: format!("/v1/providers/{}/resolutions", attempt.provider()),
                 attempt: handle(attempt),
@@ -171,7 +171,7 @@ const LATER: Duration = Duration::from_secs(5);
 /// The status of a call that failed. An unknown outcome comes before whatever its kind says: no proxy sends a
 /// request again that was answered 409.
 fn status(error: &Error) -> StatusCode {
-    if error.effect() == Effect::Unknown {
+    if error.outcome() == Outcome::Unknown {
         return StatusCode::CONFLICT;
     }
     match error.kind() {
@@ -198,12 +198,12 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// An attempt as one word.
-fn handle(attempt: &Attempt) -> String {
+fn handle(attempt: &UnknownOutcome) -> String {
     Base64UrlUnpadded::encode_string(&serde_json::to_vec(attempt).unwrap_or_default())
 }
 
 /// The attempt behind such a word.
-pub(super) fn attempt(handle: &str) -> Option<Attempt> {
+pub(super) fn attempt(handle: &str) -> Option<UnknownOutcome> {
     let json = Base64UrlUnpadded::decode_vec(handle).ok()?;
     // By way of `Value`, whose numbers are checked before they become a time.
     serde_json::from_value(serde_json::from_slice::<Value>(&json).ok()?).ok()
@@ -410,10 +410,10 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_409_whatever_its_kind() {
         for kind in ErrorKind::ALL {
-            let problem = Problem::of_call(&Error::unknown(kind, "x", Attempt::new("zoom"))).0;
+            let problem = Problem::of_call(&Error::unknown(kind, "x", UnknownOutcome::new("zoom"))).0;
             assert_eq!(
                 (problem.status, problem.effect),
-                (409, Some(Effect::Unknown)),
+                (409, Some(Outcome::Unknown)),
                 "{kind}"
             );
             assert_eq!(problem.resolution.unwrap().href, "/v1/providers/zoom/resolutions");
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_handle_reads_back_and_nothing_else_does() {
-        let lost = Attempt::new("zoom");
+        let lost = UnknownOutcome::new("zoom");
         assert_eq!(attempt(&handle(&lost)), Some(lost));
         let huge = r#"{"id":"00000000-0000-4000-8000-000000000000","provider":"zoom","at":{"secs_since_epoch":18446744073709551615,"nanos_since_epoch":4294967295}}"#;
         let huge = Base64UrlUnpadded::encode_string(huge.as_bytes());

@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
-use repass_domain::{Attempt, ErrorKind, PasswordChange, Resolution};
+use repass_domain::{ErrorKind, PasswordChange, Resolution, UnknownOutcome};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -158,10 +158,10 @@ async fn probe(
     Ok(see_through(open, place, span, lost, call).await)
 }
 
-fn read(body: &Json, provider: &str) -> Result<(Attempt, PasswordChange), Problem> {
+fn read(body: &Json, provider: &str) -> Result<(UnknownOutcome, PasswordChange), Problem> {
     let body: Question = body.read("`user`, `new_password`, `current_password` and `attempt`")?;
     let attempt = match body.attempt {
-        None => Attempt::undated(provider),
+        None => UnknownOutcome::undated(provider),
         Some(handle) => {
             attempt(&handle).ok_or_else(|| invalid("`attempt` is not the handle of an unknown outcome"))?
         }
@@ -175,7 +175,7 @@ fn read(body: &Json, provider: &str) -> Result<(Attempt, PasswordChange), Proble
 }
 
 /// The handle in a body, whatever else is wrong with it.
-fn posted(body: &Json) -> Option<Attempt> {
+fn posted(body: &Json) -> Option<UnknownOutcome> {
     #[derive(Deserialize)]
     struct Posted {
         attempt: String,

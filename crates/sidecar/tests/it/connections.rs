@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::Changed;
+use repass_domain::ChangeReceipt;
 use repass_sidecar::{Drained, Listener, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,7 +83,7 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let running = Running::start(&scripted, Options::default()).await;
     let request = wire(ALICE);
     let mut socket = running.connect().await;
@@ -121,7 +121,7 @@ async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
 
 #[tokio::test]
 async fn a_client_that_goes_at_any_byte_takes_nothing_along() {
-    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let request = wire(ALICE);
     for cut in 0..request.len() {
@@ -141,7 +141,7 @@ async fn a_client_that_goes_at_any_byte_takes_nothing_along() {
 
 #[tokio::test]
 async fn who_sends_nothing_does_not_keep_others_out() {
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
         max_connections: 8,
         ..Options::default()
@@ -166,7 +166,7 @@ async fn who_sends_nothing_does_not_keep_others_out() {
 
 #[tokio::test]
 async fn who_takes_too_long_is_sent_off() {
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
         patience: Duration::from_millis(50),
         ..Options::default()
@@ -182,7 +182,7 @@ async fn who_takes_too_long_is_sent_off() {
 
 #[tokio::test]
 async fn the_end_answers_what_is_under_way_and_takes_nothing_new() {
-    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let mut sockets = Vec::new();
     for _ in 0..64 {
@@ -209,7 +209,7 @@ async fn the_end_answers_what_is_under_way_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn heads_without_end_are_not_read_to_it() {
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let running = Running::start(&scripted, Options::default()).await;
     let mut socket = running.connect().await;
     let flood = async {

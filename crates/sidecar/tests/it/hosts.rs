@@ -1,6 +1,6 @@
 //! `Host`, `Origin` and `Sec-Fetch-Site` over real sockets.
 
-use repass_domain::Changed;
+use repass_domain::ChangeReceipt;
 use repass_sidecar::{Options, Token};
 use tokio::io::AsyncWriteExt as _;
 
@@ -31,7 +31,7 @@ async fn asked(running: &Running, target: &str, version: &str, fields: &str, bod
 async fn requests_by_foreign_hosts_and_pages_are_refused_before_their_body_is_read() {
     const HOST: &str = "host_not_allowed";
     const ORIGIN: &str = "origin_not_allowed";
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let running = Running::start(&scripted, Options::default()).await;
     let absolute = |host: &str| format!("http://{host}{SCRIPTED}");
     let (evil, local) = (absolute("evil.example"), absolute("localhost"));
@@ -105,7 +105,7 @@ async fn requests_by_foreign_hosts_and_pages_are_refused_before_their_body_is_re
 #[tokio::test]
 async fn further_hosts_are_named_and_a_token_is_enough() {
     let evil = "host: evil.example\r\norigin: http://evil.example\r\n";
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
         allowed_hosts: vec!["evil.example".parse().unwrap()],
         ..Options::default()

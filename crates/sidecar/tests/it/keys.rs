@@ -1,6 +1,6 @@
 //! `Idempotency-Key`.
 
-use repass_domain::{Changed, Error, ErrorKind, ProviderDetail};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, ProviderDetail};
 use repass_sidecar::Options;
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ async fn another_request_under_the_key_is_refused() {
 
 #[tokio::test]
 async fn who_hangs_up_learns_it_by_the_key() {
-    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let hung_up = async {
         while scripted.begun() == 0 {
@@ -122,7 +122,7 @@ async fn only_what_the_provider_was_asked_is_kept() {
 // 100,000 keys and more, of changes that were made: not one of them is made twice.
 #[tokio::test]
 async fn new_keys_are_refused_before_old_ones_are_forgotten() {
-    let scripted = Scripted::new(|| Ok(Changed::new()));
+    let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let mut made = 0;
     let refused = loop {

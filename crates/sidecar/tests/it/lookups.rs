@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use repass_domain::Changed;
+use repass_domain::ChangeReceipt;
 use repass_sidecar::{Drained, Options};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ const POLICY: &str = "/v1/providers/scripted/policy";
 
 #[tokio::test(start_paused = true)]
 async fn look_ups_fail_together_within_the_budget_and_keep_no_change_waiting() {
-    let scripted = Scripted::silent(|| Ok(Changed::new()));
+    let scripted = Scripted::silent(|| Ok(ChangeReceipt::new()));
     scripted.let_go(100);
     let options = Options {
         budget: Duration::from_secs(2),
@@ -49,7 +49,7 @@ async fn look_ups_fail_together_within_the_budget_and_keep_no_change_waiting() {
 
 #[tokio::test]
 async fn the_end_does_not_wait_for_look_ups() {
-    let scripted = Scripted::silent(|| Ok(Changed::new()));
+    let scripted = Scripted::silent(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let mut reading = running.connect().await;
     let head = format!("GET {POLICY} HTTP/1.1\r\nhost: localhost\r\n\r\n");

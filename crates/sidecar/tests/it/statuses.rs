@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use http::Request;
-use repass_domain::{Attempt, Changed, Error, ErrorKind, ProviderDetail, UserId};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, ProviderDetail, UnknownOutcome, UserId};
 use repass_sidecar::{Options, Sidecar, Token};
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ const RESOLUTIONS: &str = "/v1/providers/scripted/resolutions";
 
 #[tokio::test]
 async fn whatever_keeps_a_resolution_from_being_made_leaves_it_unknown_with_its_handle() {
-    let lost = || Error::unknown(ErrorKind::TimedOut, "x", Attempt::new("scripted"));
+    let lost = || Error::unknown(ErrorKind::TimedOut, "x", UnknownOutcome::new("scripted"));
     let scripted = Scripted::new(move || Err(lost()));
     let options = |max_in_flight| Options {
         max_in_flight,
@@ -210,7 +210,7 @@ async fn whatever_keeps_a_resolution_from_being_made_leaves_it_unknown_with_its_
     let slash = send(&sidecar, post(&format!("{RESOLUTIONS}/"), &*question)).await;
     assert_unknown(&slash, 404, "not_found", false);
     // The only place is taken.
-    let held = Scripted::held(|| Ok(Changed::new()));
+    let held = Scripted::held(|| Ok(ChangeReceipt::new()));
     let busy = Services::default().with(&held).sidecar(options(1));
     let first = send(&busy, post(SCRIPTED, ALICE));
     let second = async {
@@ -337,7 +337,13 @@ async fn a_call_that_breaks_is_unknown() {
 
 #[tokio::test]
 async fn what_cannot_be_understood_is_not_quoted() {
-    let scripted = Scripted::new(|| Err(Error::unknown(ErrorKind::TimedOut, "x", Attempt::new("scripted"))));
+    let scripted = Scripted::new(|| {
+        Err(Error::unknown(
+            ErrorKind::TimedOut,
+            "x",
+            UnknownOutcome::new("scripted"),
+        ))
+    });
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let long = "canary".repeat(200);
     for (body, status, code) in [
@@ -603,7 +609,7 @@ async fn with_a_token_only_health_is_told_to_anybody() {
 
 #[tokio::test]
 async fn more_than_may_be_under_way_are_refused_before_anything_is_sent() {
-    let scripted = Scripted::held(|| Ok(Changed::new()));
+    let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let options = Options {
         max_in_flight: 1,
         ..Options::default()

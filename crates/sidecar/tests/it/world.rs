@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
 use repass_domain::{
-    Attempt, CallContext, Capabilities, Changed, Error, ErrorKind, InMemoryPasswordService, Password,
-    PasswordChange, PasswordPolicy, PasswordService, Policies, Resolution, Rule, Violation,
+    CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, InMemoryPasswordService, LayeredPolicy,
+    Password, PasswordChange, PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, Violation,
 };
 use repass_sidecar::{Directory, Options, Rules, Sidecar};
 use serde_json::Value;
@@ -52,11 +52,11 @@ impl Directory for Services {
 }
 
 #[derive(Debug)]
-struct Known(Policies);
+struct Known(LayeredPolicy);
 
 #[async_trait]
 impl Rules for Known {
-    fn policies(&self) -> &Policies {
+    fn policies(&self) -> &LayeredPolicy {
         &self.0
     }
 
@@ -79,7 +79,7 @@ pub(crate) fn memory() -> Arc<InMemoryPasswordService> {
     Arc::new(memory.with_policy(policy))
 }
 
-type Make = Box<dyn Fn() -> Result<Changed, Error> + Send + Sync>;
+type Make = Box<dyn Fn() -> Result<ChangeReceipt, Error> + Send + Sync>;
 
 /// A provider that answers when it is let, and then as it is told.
 pub(crate) struct Scripted {
@@ -99,26 +99,28 @@ impl fmt::Debug for Scripted {
 }
 
 impl Scripted {
-    pub(crate) fn new(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(make: impl Fn() -> Result<ChangeReceipt, Error> + Send + Sync + 'static) -> Arc<Self> {
         let all = Self::held(make);
         all.gate.add_permits(Semaphore::MAX_PERMITS / 2);
         all
     }
 
     /// Waits until it is let.
-    pub(crate) fn held(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn held(make: impl Fn() -> Result<ChangeReceipt, Error> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self::unshared(make))
     }
 
     /// Waits until it is let, and never tells its rules.
-    pub(crate) fn silent(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn silent(
+        make: impl Fn() -> Result<ChangeReceipt, Error> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hides_policy: true,
             ..Self::unshared(make)
         })
     }
 
-    fn unshared(make: impl Fn() -> Result<Changed, Error> + Send + Sync + 'static) -> Self {
+    fn unshared(make: impl Fn() -> Result<ChangeReceipt, Error> + Send + Sync + 'static) -> Self {
         Self {
             make: Box::new(make),
             gate: Semaphore::new(0),
@@ -152,14 +154,19 @@ impl PasswordService for Scripted {
         Capabilities::NONE.with_reset()
     }
 
-    async fn change_password(&self, _: &CallContext, _: &PasswordChange) -> Result<Changed, Error> {
+    async fn change_password(&self, _: &CallContext, _: &PasswordChange) -> Result<ChangeReceipt, Error> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         self.ended.fetch_add(1, Ordering::SeqCst);
         (self.make)()
     }
 
-    async fn resolve(&self, _: &CallContext, _: &Attempt, _: &PasswordChange) -> Result<Resolution, Error> {
+    async fn resolve(
+        &self,
+        _: &CallContext,
+        _: &UnknownOutcome,
+        _: &PasswordChange,
+    ) -> Result<Resolution, Error> {
         (self.make)().map(|_| Resolution::InPlace)
     }
 

@@ -1,18 +1,18 @@
 //! Profile updates at Zoom: `PATCH /v2/users/{userId}`.
 //!
 //! In the order in which an update passes through: `given` (values become typed fields), `fields`
-//! (the list of them) with their `limits`, `checked` (all problems at once), `request`, `verdict`.
+//! (the list of them) with their `limits`, `checked` (all problems at once), `request`, `classification`.
 
 mod checked;
+mod errors;
 mod fields;
 mod given;
 mod limits;
 mod request;
-mod verdict;
 
 use async_trait::async_trait;
-use repass_adapter_kit::Reader;
-use repass_domain::{CallContext, Changed, Error, ProfileUpdate, Scrubber, UserProfileService};
+use repass_domain::{CallContext, CallRedactor, ChangeReceipt, Error, ProfileUpdate, UserProfileService};
+use repass_provider::OutcomeMapper;
 
 use crate::ZoomService;
 use crate::service::TRACKING_HEADER;
@@ -30,7 +30,7 @@ use crate::service::TRACKING_HEADER;
 ///
 /// The codes of field problems: `unknown_field`, `type`, `length`, `range`, `format`, `one_of`,
 /// `email`, `chinese_characters`, `not_clearable`, `read_only`, `elsewhere` (changed by another
-/// call), `required` (by another field), `exclusive` (of another field); and by Zoom's answer
+/// call), `required` (by another field), `exclusive` (of another field); and by Zoom's response
 /// `taken` and `refused`.
 #[async_trait]
 impl UserProfileService for ZoomService {
@@ -42,12 +42,12 @@ impl UserProfileService for ZoomService {
         checked::check(update).map(drop)
     }
 
-    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<Changed, Error> {
+    async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<ChangeReceipt, Error> {
         let checked = checked::check(update)?;
-        let scrubber = Scrubber::for_profile(update);
-        let reader = Reader::new(self.name(), TRACKING_HEADER, scrubber).of_profile();
+        let redactor = CallRedactor::for_profile(update);
+        let mapper = OutcomeMapper::new(self.name(), TRACKING_HEADER, redactor).for_profile();
         let request = |encoding| request::update(update.user(), &checked, encoding);
-        let (answer, verdict) = self.send(cx, &reader, request, verdict::profile).await?;
-        reader.conclude(&answer, verdict)
+        let (response, classification) = self.send(cx, &mapper, request, errors::profile).await?;
+        mapper.change_response(&response, classification)
     }
 }

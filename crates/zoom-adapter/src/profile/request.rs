@@ -1,12 +1,12 @@
 //! From a checked update to Zoom's wire format.
 
-use repass_domain::{Scrubber, UserId};
-use repass_transport::{Method, Replay, Request, SecretBody};
+use repass_domain::{CallRedactor, UserId};
+use repass_transport::{Idempotency, Method, Request, SecretBody};
 use serde_json::Value;
 
 use super::checked::Checked;
+use super::errors;
 use super::fields::Body;
-use super::verdict;
 use crate::request::Encoding;
 
 /// `PATCH /users/{userId}`.
@@ -15,7 +15,7 @@ pub(super) fn update(user: &UserId, checked: &Checked, encoding: Encoding) -> Re
         Encoding::FormData => form_data(&checked.body),
         Encoding::Json => SecretBody::json(&checked.body),
     };
-    let mut request = Request::new("zoom.profile", Method::PATCH, Replay::Convergent)
+    let mut request = Request::new("zoom.profile", Method::PATCH, Idempotency::Idempotent)
         .segment("users")
         .segment(user.expose());
     if let Some(login) = checked.query.login_type {
@@ -27,7 +27,7 @@ pub(super) fn update(user: &UserId, checked: &Checked, encoding: Encoding) -> Re
     request
         .body(body)
         .counted_as("light")
-        .reading(|answer| verdict::profile(answer, &Scrubber::for_nothing()).observed)
+        .reading(|response| errors::profile(response, &CallRedactor::for_nothing()).outcome)
 }
 
 // One part for each field; lists and objects as JSON text (inferred: the published collection shows
@@ -140,8 +140,8 @@ mod tests {
     fn absolute_values_may_be_sent_again_at_the_light_rate() {
         let request = request(&alice().set("dept", "R&D"), Encoding::FormData);
         assert_eq!(
-            (request.replay(), request.rate_label()),
-            (Replay::Convergent, Some("light"))
+            (request.idempotency(), request.rate_label()),
+            (Idempotency::Idempotent, Some("light"))
         );
     }
 }

@@ -1,4 +1,4 @@
-mod own_rules;
+mod local_policy;
 mod references;
 mod variables;
 
@@ -47,15 +47,15 @@ fn what_is_told_controls_no_terminal_and_ends() {
 fn two_providers_are_read_with_their_defaults() {
     let config = Config::from_toml(&format!("default_provider = \"zoom\"\n{ZOOM}{PORTAL}")).unwrap();
     assert_eq!(config.default_provider(), Some("zoom"));
-    let kinds: Vec<_> = config
+    let provider_kinds: Vec<_> = config
         .providers()
         .map(|(name, provider)| (name, provider.kind().name()))
         .collect();
-    assert_eq!(kinds, [("portal", "identity"), ("zoom", "zoom")]);
+    assert_eq!(provider_kinds, [("portal", "identity"), ("zoom", "zoom")]);
     let (_, zoom) = config.providers().nth(1).unwrap();
     assert_eq!(zoom.connection.base_url, "https://api.zoom.us/v2");
-    assert_eq!(zoom.settings::<ZoomConfig>().unwrap().plan, Plan::Pro);
-    assert!(zoom.settings::<IdentityConfig>().is_none());
+    assert_eq!(zoom.settings::<ZoomSettings>().unwrap().plan, Plan::Pro);
+    assert!(zoom.settings::<IdentitySettings>().is_none());
     assert_eq!(zoom.connection.connect_timeout.as_secs(), 10);
 }
 
@@ -238,7 +238,7 @@ fn a_file_that_others_can_change_is_refused() {
         );
         assert_eq!(text, expected);
         fs::set_permissions(&authority, fs::Permissions::from_mode(mode)).unwrap();
-        let text = crate::wiring::read_roots(&authority).unwrap_err();
+        let text = crate::provider_factory::read_roots(&authority).unwrap_err();
         assert!(text.contains("ca.pem can be changed by others"), "{text}");
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
@@ -302,7 +302,7 @@ fn a_configuration_made_in_code_is_checked_as_well() {
         token_url: "ftp://x".into(),
     });
     let config = Config::new()
-        .with_provider("a b", ProviderConfig::new(ZoomConfig::default(), auth))
+        .with_provider("a b", ProviderConfig::new(ZoomSettings::default(), auth))
         .with_default_provider("c");
     let text = crate::Services::from_config(config).unwrap_err().to_string();
     for part in [

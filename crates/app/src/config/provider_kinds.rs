@@ -1,0 +1,162 @@
+//! The provider_kinds of provider there are, and one provider of any of them.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use repass_provider::{ProviderKind, Setting};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::local_policy::Own;
+use super::problem::Problems;
+use super::provider::{Auth, Connection};
+use super::section::Section;
+
+macro_rules! provider_kinds {
+    ($($feature:literal: $adapter:ident::{$settings:ident $(, $other:ident)*};)*) => {
+        $(
+            #[cfg(feature = $feature)]
+            pub use $adapter::{$settings $(, $other)*};
+        )*
+
+        /// Each kind with its defaults, ordered by name.
+        pub(super) const KINDS: &[fn() -> Box<dyn Settings>] = &[$(
+            #[cfg(feature = $feature)]
+            || Box::new($settings::default()),
+        )*];
+
+        /// The name of every kind, also of those that this build was made without. Each has its Cargo feature, of
+        /// the same name.
+        pub(super) const NAMES: &[&str] = &[$($feature),*];
+
+        #[cfg(test)]
+        #[test]
+        fn what_is_read_is_shown_with_the_same_words() {
+            $(
+                #[cfg(feature = $feature)]
+                {
+                    assert_eq!($settings::default().name(), $feature);
+                    tests::same_words::<$settings>();
+                }
+            )*
+        }
+    };
+}
+
+// One row for each: the feature, and from the adapter's crate the type of the settings with those that they hold.
+provider_kinds! {
+    "identity": repass_identity::{IdentitySettings, Deployment};
+    "zoom": repass_zoom::{ZoomSettings, BodyEncoding, Plan};
+}
+
+/// One provider: what kind it is, how to reach it, and the caller's own rules there.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProviderConfig {
+    #[serde(flatten, serialize_with = "shown")]
+    settings: Arc<dyn Settings>,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub connection: Connection,
+    /// The caller's own rules.
+    #[serde(flatten)]
+    pub own: Own,
+}
+
+impl ProviderConfig {
+    /// A provider of the kind whose settings these are, with defaults for everything else. Where not all of the kind
+    /// have the same base URL, it is still to be set in `connection`.
+    pub fn new(settings: impl ProviderKind + Serialize, auth: Auth) -> Self {
+        Self::with(Arc::new(settings), auth)
+    }
+
+    pub(super) fn with(settings: Arc<dyn Settings>, auth: Auth) -> Self {
+        let base_url = settings.base_url().unwrap_or_default();
+        Self {
+            connection: Connection::new(base_url, auth),
+            own: Own::default(),
+            settings,
+        }
+    }
+
+    /// All that is known of its kind under these settings.
+    pub fn kind(&self) -> &dyn ProviderKind {
+        &*self.settings
+    }
+
+    /// The settings of its kind, if it is of this one.
+    pub fn settings<K: ProviderKind>(&self) -> Option<&K> {
+        let kind: &dyn Any = self.kind();
+        kind.downcast_ref()
+    }
+
+    pub(super) fn check(&self, path: &str, problems: &Problems) {
+        self.own.check(path, problems);
+        self.connection.check(path, problems);
+        for (key, problem) in self.settings.problems() {
+            problems.add(&format!("{path}.{key}"), problem);
+        }
+    }
+}
+
+/// The settings of a kind, as they are read and written.
+pub(super) trait Settings: ProviderKind {
+    fn read(&mut self, section: &mut Section<'_>);
+
+    /// In the order in which they are documented; what is not set is left out.
+    fn entries(&self) -> Vec<(&'static str, Value)>;
+}
+
+impl<K: ProviderKind + Serialize> Settings for K {
+    fn read(&mut self, section: &mut Section<'_>) {
+        for setting in K::settings() {
+            match *setting {
+                Setting::Enum(key, words) => {
+                    if let Some(set) = section.choice(key, words) {
+                        set(self);
+                    }
+                }
+                Setting::Text(key, set) => {
+                    if let Some(text) = section.text(key) {
+                        set(self, text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn entries(&self) -> Vec<(&'static str, Value)> {
+        let mut all = serde_json::to_value(self).unwrap_or_default();
+        let keys = K::settings().iter().map(Setting::key);
+        keys.filter_map(|key| Some((key, all.get_mut(key)?.take())))
+            .collect()
+    }
+}
+
+fn shown<S: Serializer>(settings: &Arc<dyn Settings>, serializer: S) -> Result<S::Ok, S::Error> {
+    let kind = ("kind", settings.name().into());
+    serializer.collect_map(std::iter::once(kind).chain(settings.entries()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn same_words<K: ProviderKind + Default + Serialize>() {
+        for setting in K::settings() {
+            let holds = |key, word: &str, set: &dyn Fn(&mut K)| {
+                let mut settings = K::default();
+                set(&mut settings);
+                assert!(settings.entries().contains(&(key, word.into())), "{key} = {word}");
+            };
+            match setting {
+                Setting::Enum(key, words) => words.iter().for_each(|(word, set)| holds(key, word, set)),
+                Setting::Text(key, set) => holds(key, "any", &|settings| set(settings, "any".to_owned())),
+            }
+        }
+    }
+
+    #[test]
+    fn the_kinds_are_ordered_by_name() {
+        assert!(KINDS.is_sorted_by_key(|kind| kind().name()));
+    }
+}

@@ -1,0 +1,168 @@
+//! One provider's configuration, wired: secrets and certificates, then a transport, then its adapter.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repass_provider::ProviderClients;
+use repass_transport::{
+    BaseUrl, Credentials, HttpTransport, PooledClient, RateLimit, Route, Timeouts, Token, Transport,
+    TrustedRoots,
+};
+use secrecy::SecretString;
+
+use crate::config::{Auth, Connection, Problems, ProviderConfig};
+use crate::rate_limiters;
+use crate::secret::{Refused, SecretRef, open_trusted};
+
+/// A provider under its configured name; `None` with a problem noted for each reason.
+/// Programs that give secrets may take `secret_timeout` each.
+pub fn provider(
+    name: &str,
+    config: &ProviderConfig,
+    secret_timeout: Duration,
+    problems: &Problems,
+) -> Option<ProviderClients> {
+    let path = format!("providers.{name}");
+    let way = Way::of(name, &config.connection, &path, secret_timeout, problems);
+    let transport = way.transport(&config.kind().limits())?;
+    Some(config.kind().clients(name, transport))
+}
+
+// The way to a provider.
+struct Way<'a> {
+    name: &'a str,
+    connection: &'a Connection,
+    roots: TrustedRoots,
+    path: &'a str,
+    secret_timeout: Duration,
+    problems: &'a Problems,
+}
+
+impl<'a> Way<'a> {
+    fn of(
+        name: &'a str,
+        connection: &'a Connection,
+        path: &'a str,
+        secret_timeout: Duration,
+        problems: &'a Problems,
+    ) -> Self {
+        let ca_file = connection.tls.ca_file.as_deref();
+        let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
+        Self {
+            name,
+            connection,
+            roots: roots.unwrap_or_default(),
+            path,
+            secret_timeout,
+            problems,
+        }
+    }
+
+    fn transport(&self, limits: &[(&'static str, RateLimit)]) -> Option<Arc<dyn Transport>> {
+        let url = self.url("base_url", &self.connection.base_url);
+        let (credentials, account) = self.credentials()?;
+        let rate_limiter =
+            rate_limiters::rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
+        let url = url?;
+        let route = route(self.connection, &url);
+        let wire = PooledClient::new(url, self.roots.clone(), self.connection.connect_timeout).over(route);
+        let transport = HttpTransport::new(wire, credentials, self.timeouts());
+        Some(Arc::new(
+            transport.with_rate_limiter(rate_limiter).named(self.name),
+        ))
+    }
+
+    // With what tells this account from others at the same address.
+    fn credentials(&self) -> Option<(Credentials, String)> {
+        match &self.connection.auth {
+            Auth::Bearer { token } => {
+                let secret = self.secret("auth.token", token)?;
+                let token = self
+                    .problems
+                    .keep(&self.key("auth.token"), Token::bearer(&secret))?;
+                Some((Credentials::Fixed(token), rate_limiters::fingerprint(&secret)))
+            }
+            #[cfg(feature = "zoom")]
+            Auth::ServerToServer(auth) => {
+                let url = self.url("auth.token_url", &auth.token_url);
+                let secret = self.secret("auth.client_secret", &auth.client_secret)?;
+                let basic = Token::basic(&auth.client_id, &secret);
+                let basic = self.problems.keep(&self.key("auth.client_secret"), basic)?;
+                let endpoint = self.token_endpoint(url?, Credentials::Fixed(basic));
+                let credentials = repass_zoom::server_to_server(endpoint, &auth.account_id);
+                Some((credentials.redacting(&secret), auth.account_id.clone()))
+            }
+            #[cfg(feature = "identity")]
+            Auth::ClientCredentials(auth) => {
+                let url = self.url("auth.token_url", &auth.token_url);
+                let secret = self.secret("auth.client_secret", &auth.client_secret)?;
+                let endpoint = self.token_endpoint(url?, Credentials::None);
+                let (id, scope) = (&auth.client_id, &auth.scope);
+                let credentials = repass_identity::client_credentials(endpoint, id, &secret, scope);
+                // The organisation is the account, and it is in the address.
+                Some((credentials, String::new()))
+            }
+        }
+    }
+
+    // A connection of its own for each token: kept connections keep what went over them.
+    #[cfg(any(feature = "identity", feature = "zoom"))]
+    fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
+        let route = route(self.connection, &url);
+        let wire =
+            repass_transport::OneShotClient::new(url, self.roots.clone(), self.connection.connect_timeout);
+        Arc::new(HttpTransport::new(wire.over(route), credentials, self.timeouts()).named(self.name))
+    }
+
+    fn url(&self, key: &str, url: &str) -> Option<BaseUrl> {
+        self.problems.keep(&self.key(key), url.parse::<BaseUrl>())
+    }
+
+    fn secret(&self, key: &str, reference: &SecretRef) -> Option<SecretString> {
+        let secret = reference.resolve_within(self.secret_timeout);
+        self.problems.keep_secret(&self.key(key), secret)
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            connect: self.connection.connect_timeout,
+            attempt: self.connection.attempt_timeout,
+        }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+}
+
+/// The way to one of a provider's URLs. A variable that names a proxy is not obeyed, because whoever can set it
+/// would see where requests go; but whoever misses it shall know.
+pub fn route(connection: &Connection, url: &BaseUrl) -> Route {
+    const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    if let Some(proxy) = &connection.proxy {
+        // A bad one is noted by the configuration's own check, and leads nowhere.
+        return proxy.parse().map(Route::by).unwrap_or_default();
+    }
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match VARIABLES.into_iter().find(is_set).filter(|_| url.is_https()) {
+        Some(name) => Route::default().hinting(format!(
+            "{name} is set, and repass does not use it: set `proxy` of this provider if it is reached by a proxy"
+        )),
+        None => Route::default(),
+    }
+}
+
+/// The authorities to trust, by a configuration's file.
+pub fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
+    let shown = file.display();
+    let mut pem = Vec::new();
+    let opened = open_trusted(file).and_then(|mut open| open.read_to_end(&mut pem).map_err(Refused::System));
+    opened.map_err(|refused| match refused {
+        Refused::System(error) => format!("cannot read {shown}: {error}"),
+        Refused::Unfit(why) => format!("{shown} {why}"),
+    })?;
+    let roots = TrustedRoots::default().with_pem(&pem);
+    roots.map_err(|invalid| format!("{shown} {invalid}"))
+}

@@ -1,0 +1,166 @@
+//! What one reading of the configuration gives.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use repass_domain::PasswordService;
+use repass_provider::ProviderClients;
+
+use super::UnknownProvider;
+use super::audit_file::AuditFile;
+use crate::config::{Config, ConfigError, Problems};
+use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, UserLocks};
+use crate::provider_factory;
+use crate::rules;
+use crate::secret::SecretRef;
+
+/// Where the configuration is, as often as it is read.
+pub(super) enum Source {
+    Config(Config),
+    Text(String),
+    File(Option<PathBuf>, Vec<(OsString, OsString)>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Config(Config::new())
+    }
+}
+
+/// What stays the same whenever the configuration changes.
+#[derive(Debug)]
+pub(super) struct StaticParts {
+    pub(super) made: Vec<(String, Arc<dyn PasswordService>)>,
+    pub(super) sink: Option<Arc<dyn AuditSink>>,
+    pub(super) secret_timeout: Duration,
+    // By provider. Calls that began before a reload still have theirs.
+    user_locks: Mutex<BTreeMap<String, Arc<UserLocks>>>,
+}
+
+impl Default for StaticParts {
+    fn default() -> Self {
+        Self {
+            made: Vec::new(),
+            sink: None,
+            secret_timeout: SecretRef::COMMAND_TIMEOUT,
+            user_locks: Mutex::default(),
+        }
+    }
+}
+
+/// Ready services.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) default: Option<String>,
+    pub(super) providers: BTreeMap<String, ProviderClients>,
+    pub(super) local_policy: BTreeMap<String, LocalPolicy>,
+}
+
+impl StaticParts {
+    /// Reads the configuration and wires it.
+    pub(super) fn build(&self, source: &Source) -> Result<Snapshot, ConfigError> {
+        let problems = Problems::default();
+        let made: Vec<&str> = self.made.iter().map(|(name, _)| name.as_str()).collect();
+        let config = match source {
+            Source::Config(config) => {
+                config.check(&made, &problems);
+                config.clone()
+            }
+            Source::Text(text) => Config::text_noting(text, &made, &problems),
+            Source::File(path, variables) => {
+                Config::load_noting(path.as_deref(), variables.iter().cloned(), &made, &problems)
+            }
+        };
+        let mut snapshot = Snapshot {
+            default: config.default_among(&made).map(str::to_owned),
+            providers: BTreeMap::new(),
+            local_policy: BTreeMap::new(),
+        };
+        let layers = self.layers(&config, &problems);
+        self.add_made(&mut snapshot, &layers, &problems);
+        self.add_configured(&mut snapshot, &config, &layers, &problems);
+        let snapshot = problems.into_result((snapshot, config), |(_, config)| config.origins());
+        snapshot.map(|(snapshot, _)| snapshot)
+    }
+
+    // What stands around every service.
+    fn layers(&self, config: &Config, problems: &Problems) -> Layers {
+        let file = config
+            .audit()
+            .and_then(|file| problems.keep("audit.file", AuditFile::new(file)))
+            .map(|file| Arc::new(file) as Arc<dyn AuditSink>);
+        let sink = match (self.sink.clone(), file) {
+            (Some(sink), Some(file)) => Some(Arc::new(Both(sink, file)) as Arc<dyn AuditSink>),
+            (sink, file) => sink.or(file),
+        };
+        sink.map_or_else(Layers::default, |sink| Layers::default().audit(sink))
+    }
+
+    fn add_made(&self, snapshot: &mut Snapshot, layers: &Layers, problems: &Problems) {
+        for (name, service) in &self.made {
+            if service.provider() != name {
+                let message = "the service made in code calls itself otherwise; give it this name";
+                problems.add(name, message);
+            }
+            let layers = layers.clone().user_locks(self.user_locks(name));
+            let wired = ProviderClients::new(layers.around(Arc::clone(service)));
+            if snapshot.providers.insert(name.clone(), wired).is_some() {
+                problems.add(
+                    name,
+                    "two services made in code have this name; give one of them another",
+                );
+            }
+        }
+    }
+
+    fn add_configured(&self, snapshot: &mut Snapshot, config: &Config, layers: &Layers, problems: &Problems) {
+        for (name, provider) in config.providers() {
+            let mut layers = layers.clone().user_locks(self.user_locks(name));
+            if let Some(changes) = provider.connection.max_in_flight {
+                layers = layers.max_in_flight(changes);
+            }
+            if let Some(allow) = provider.own.allow {
+                layers = layers.allow(allow);
+            }
+            if let Some(rules) = rules::wired(name, provider, problems) {
+                layers = layers.local_policy(rules.clone());
+                snapshot.local_policy.insert(name.to_owned(), rules);
+            }
+            if let Some(mut wired) = provider_factory::provider(name, provider, self.secret_timeout, problems)
+            {
+                wired.passwords = layers.around(wired.passwords);
+                snapshot.providers.insert(name.to_owned(), wired);
+            }
+        }
+    }
+
+    fn user_locks(&self, name: &str) -> Arc<UserLocks> {
+        let mut user_locks = self.user_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(user_locks.entry(name.to_owned()).or_default())
+    }
+}
+
+impl Snapshot {
+    pub(super) fn wired(&self, name: &str) -> Result<&ProviderClients, UnknownProvider> {
+        self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
+    }
+
+    pub(super) fn unknown(&self, asked: Option<&str>) -> UnknownProvider {
+        UnknownProvider::new(asked, self.providers.keys().map(String::as_str))
+    }
+}
+
+/// Two sinks that must both keep every record.
+#[derive(Debug)]
+struct Both(Arc<dyn AuditSink>, Arc<dyn AuditSink>);
+
+impl AuditSink for Both {
+    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+        // A record that one of them cannot keep may still be kept by the other.
+        let first = self.0.keep(record);
+        self.1.keep(record).and(first)
+    }
+}

@@ -1,0 +1,179 @@
+//! `repass bulk resume`: going on with a run.
+
+use std::path::PathBuf;
+
+use repass_bulk::{Passwords, Run, Source, Terms};
+
+use super::going::{self, Session};
+use super::run::confirmed;
+use super::sealing::Opening;
+use super::steering::Steering;
+use super::watching::Screen;
+use super::{blocking, services};
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::Output;
+use crate::setup::Setup;
+use crate::signals::Signals;
+use crate::stop::Stop;
+
+/// A run to go on with.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Rows that were not applied for a reason that has nothing to do with them, such as a provider that
+could not be reached, are sent again too. A row whose outcome is unknown is not.
+Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.")]
+pub(crate) struct Args {
+    /// The run's folder
+    run: PathBuf,
+    /// The same input as before, where it gives passwords or was not read to its end; else it is where it was
+    input: Option<PathBuf>,
+    /// The provider NAME is the system that the run was begun with, at another place or under another account
+    #[arg(long, value_name = "NAME")]
+    provider_moved: Vec<String>,
+    #[command(flatten)]
+    steering: Steering,
+    #[command(flatten)]
+    opening: Opening,
+}
+
+pub(super) async fn run(
+    args: Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let folder = args.run.clone();
+    let (mut run, terms) = blocking(move || Run::open(&folder)).await?;
+    let setup = Setup::load(global).await?;
+    let screen = Screen::default();
+    let controls = args.steering.controls(
+        terms.passwords,
+        setup.config.on_unknown(),
+        global,
+        output,
+        &screen,
+    )?;
+    bind(&mut run, &args.provider_moved, &setup, output)?;
+    if !run.is_read_whole()? && terms.passwords == Passwords::Generated {
+        let input = input(&args, &terms, &setup, global).await?;
+        run = blocking(move || {
+            run.take_in(input)?;
+            Ok(run)
+        })
+        .await?;
+    }
+    let sources = sources(&args, &run, &terms, &setup, global).await?;
+    let (run, again) = blocking(move || {
+        let again = run.try_again()?;
+        Ok((run, again))
+    })
+    .await?;
+    if again > 0 {
+        tracing::info!(again, "rows to send again");
+    }
+    let generate = terms.passwords == Passwords::Generated;
+    let mut names = run.providers()?;
+    if !run.is_read_whole()? {
+        names = setup
+            .config
+            .providers()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+    }
+    let mut providers = Vec::new();
+    for name in names {
+        providers.push(services::provider(&name, &setup, terms.passwords, generate, global, output).await?);
+    }
+    // What was asked at the run's beginning, if it was not answered with yes.
+    let before = run.tally()?;
+    let begun = !Run::facts_of(run.folder())?.sessions.is_empty();
+    if !begun && !confirmed(&run, before, &providers, global, output).await? {
+        return Err(Stop::Interrupted);
+    }
+    let session = Session {
+        terms,
+        before,
+        providers,
+        sources,
+        controls,
+        setup,
+        output,
+        signals,
+        screen,
+    };
+    going::go(run, session).await
+}
+
+// Before anything is asked of a provider.
+fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Result<(), Stop> {
+    let names = run.providers()?;
+    if let Some(moved) = moved.iter().find(|moved| !names.contains(moved)) {
+        return Err(Stop::usage(format!(
+            "--provider-moved: the run has no provider {moved}; it has {}",
+            names.join(", ")
+        )));
+    }
+    let systems = services::systems(&names, setup);
+    let systems: Vec<_> = systems.iter().map(|(name, system)| (*name, system)).collect();
+    let bound = run.bind(&systems, moved)?;
+    if !bound.is_empty() {
+        output.note(&format!(
+            "this run has no record of the system that {} was when it was begun; from now on it is the configured one",
+            bound.join(" and ")
+        ));
+    }
+    Ok(())
+}
+
+async fn sources(
+    args: &Args,
+    run: &Run,
+    terms: &Terms,
+    setup: &Setup,
+    global: &Global,
+) -> Result<Vec<Source>, Stop> {
+    let settle = args.steering.resolve;
+    if terms.passwords == Passwords::Given {
+        let input = input(args, terms, setup, global).await?;
+        return Ok(vec![Source::Input {
+            input: Box::new(input),
+            settle,
+        }]);
+    }
+    let mut sources = Vec::new();
+    if args.steering.reissue {
+        sources.push(Source::Reissue);
+    }
+    if settle && run.to_settle()? > 0 {
+        let key = args.opening.key(global).await?.ok_or_else(|| {
+            Stop::usage(
+                "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \
+                 which open the file of secrets; or send fresh ones by --reissue",
+            )
+        })?;
+        let (path, _) = terms
+            .secrets
+            .clone()
+            .ok_or_else(|| Stop::internal("the run has no file of secrets"))?;
+        sources.push(Source::Secrets { path, key });
+    }
+    sources.push(Source::Journal);
+    Ok(sources)
+}
+
+async fn input(
+    args: &Args,
+    terms: &Terms,
+    setup: &Setup,
+    global: &Global,
+) -> Result<repass_bulk::Input, Stop> {
+    let path = args.input.as_ref().or(terms.input.as_ref()).ok_or_else(|| {
+        Stop::usage(format!(
+            "the run came from standard input and needs it again: `repass bulk resume {} INPUT`",
+            args.run.display()
+        ))
+    })?;
+    let provider = global.provider.as_deref().or(terms.provider.as_deref());
+    going::input(path, services::names(setup, provider)?, terms.passwords).await
+}

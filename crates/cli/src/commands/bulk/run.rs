@@ -1,0 +1,282 @@
+//! `repass bulk run`: a run from its beginning.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use repass_bulk::{Controls, Event, Input, Passwords, Problem, Provider, Run, Source, Tally, Terms};
+
+use super::going::{self, Session};
+use super::questions::{self, Answers};
+use super::sealing::Sealing;
+use super::steering::Steering;
+use super::watching::Screen;
+use super::{blocking, exit, services, watching};
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::Output;
+use crate::setup::Setup;
+use crate::signals::Signals;
+use crate::stop::Stop;
+
+/// A run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Input: CSV with a header, or JSON lines with the same keys:
+  user              required: the user, as the provider names them
+  new_password      required unless --generate is given
+  current_password  to change by the user's own right; without it the row is a reset
+  provider          else -p, else `default_provider`
+CSV is separated by commas, semicolons, tabs or what a first line `sep=…` names. A record is one line; quotes are
+as RFC 4180 has them, and a password that begins or ends with a blank stands in quotes. Else the row is refused.
+Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.
+With --json standard output has one JSON object a line: `begin`, `row`, `progress` and `end` events.")]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct Args {
+    /// The CSV or JSON lines file, or - for standard input
+    input: PathBuf,
+    /// Make a password for each user, by the provider's rules and your own
+    #[arg(long)]
+    generate: bool,
+    /// The run's folder, made anew [else: repass-bulk-DATE-TIME]
+    #[arg(long = "run", value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Judge every row and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// In a dry run, ask the provider too whether each user exists and is one whose password can be set
+    #[arg(long, requires = "dry_run")]
+    preflight: bool,
+    /// Accept an input without rows, which otherwise means that what writes it has failed
+    #[arg(long)]
+    allow_empty: bool,
+    #[command(flatten)]
+    sealing: Sealing,
+    #[command(flatten)]
+    steering: Steering,
+}
+
+impl Args {
+    fn passwords(&self) -> Passwords {
+        if self.generate {
+            Passwords::Generated
+        } else {
+            Passwords::Given
+        }
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.input.as_os_str() == "-"
+    }
+}
+
+pub(super) async fn run(
+    args: Args,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
+    let setup = Setup::load(global).await?;
+    let names = services::names(&setup, global.provider.as_deref())?;
+    let mut input = going::input(&args.input, names, passwords).await?;
+    if !args.allow_empty {
+        input = blocking(move || not_empty(input)).await?;
+    }
+    let skipped = input.skipped();
+    let ended = if args.dry_run {
+        dry(&args, input, &setup, global, output).await
+    } else {
+        change(&args, input, setup, global, output, signals).await
+    };
+    if let lines @ 1.. = skipped.load(Ordering::Relaxed) {
+        let shown = if lines == 1 { "line" } else { "lines" };
+        output.note(&format!(
+            "{lines} {shown} of the input held only separators and blanks; skipped"
+        ));
+    }
+    ended
+}
+
+fn not_empty(mut input: Input) -> Result<Input, Problem> {
+    match input.emptiness()? {
+        None => Ok(input),
+        Some(why) => Err(Problem::Usage(format!(
+            "{} {why}; did the program that writes it fail? If it may be so, give --allow-empty",
+            input.shown()
+        ))),
+    }
+}
+
+async fn change(
+    args: &Args,
+    input: Input,
+    setup: Setup,
+    global: &Global,
+    output: &Output,
+    signals: &Signals,
+) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
+    let screen = Screen::default();
+    let controls = args
+        .steering
+        .controls(passwords, setup.config.on_unknown(), global, output, &screen)?;
+    if args.generate && args.sealing.secrets_out.is_none() {
+        return Err(Stop::usage(
+            "nobody would know the passwords that are made; give --secrets-out FILE and --recipient age1…",
+        ));
+    }
+    let target = args.sealing.target(global).await?;
+    // What is wrong with the usual provider is told before anything is made.
+    let mut providers = Vec::new();
+    let streamed = args.is_stdin() && passwords == Passwords::Given;
+    let all = streamed && input.may_name_providers();
+    for name in at_first(&setup, all, global) {
+        providers.push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+    }
+    let folder = args.folder.clone();
+    let terms = Terms {
+        passwords,
+        input: (!args.is_stdin()).then(|| args.input.clone()),
+        provider: global.provider.clone(),
+        secrets: None,
+    };
+    let (mut run, terms, input, before) = blocking(move || {
+        let (mut run, terms) = match folder {
+            Some(folder) => Run::create(&folder, terms, target)?,
+            None => Run::create_beside(&fresh_name(), terms, target)?,
+        };
+        if streamed {
+            return Ok((run, terms, Some(input), Tally::default()));
+        }
+        let taken = run.take_in(input)?;
+        Ok((run, terms, None, taken))
+    })
+    .await?;
+    for name in run.providers()? {
+        if providers
+            .iter()
+            .all(|provider: &Provider| provider.name() != name)
+        {
+            providers
+                .push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+        }
+    }
+    run.bind(
+        &providers.iter().filter_map(Provider::system).collect::<Vec<_>>(),
+        &[],
+    )?;
+    if input.is_none() && !confirmed(&run, before, &providers, global, output).await? {
+        return Err(Stop::Interrupted);
+    }
+    let source = match (input, passwords) {
+        (Some(input), _) => Source::Input {
+            input: Box::new(input),
+            settle: false,
+        },
+        (None, Passwords::Generated) => Source::Journal,
+        (None, Passwords::Given) => Source::Input {
+            input: Box::new(
+                going::input(
+                    &args.input,
+                    services::names(&setup, global.provider.as_deref())?,
+                    passwords,
+                )
+                .await?,
+            ),
+            settle: false,
+        },
+    };
+    let session = Session {
+        terms,
+        before,
+        providers,
+        sources: vec![source],
+        controls,
+        setup,
+        output,
+        signals,
+        screen,
+    };
+    going::go(run, session).await
+}
+
+fn at_first(setup: &Setup, all: bool, global: &Global) -> Vec<String> {
+    if all {
+        return setup
+            .config
+            .providers()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+    }
+    let default = global
+        .provider
+        .as_deref()
+        .or_else(|| setup.config.default_provider());
+    default.map(str::to_owned).into_iter().collect()
+}
+
+pub(super) async fn confirmed(
+    run: &Run,
+    tally: Tally,
+    providers: &[Provider],
+    global: &Global,
+    output: &Output,
+) -> Result<bool, Stop> {
+    let names: Vec<&str> = providers.iter().map(Provider::name).collect();
+    let told = format!(
+        "{}: {} to send to {}, {} that cannot be sent",
+        run.folder().display(),
+        going::rows(tally.pending),
+        names.join(" and "),
+        going::rows(tally.not_applied)
+    );
+    if !output.json {
+        output.note(&told);
+    }
+    match questions::answers(global) {
+        Answers::Person if tally.pending > 0 => Ok(questions::yes("Change these passwords?").await),
+        _ => Ok(true),
+    }
+}
+
+async fn dry(
+    args: &Args,
+    input: Input,
+    setup: &Setup,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Stop> {
+    let passwords = args.passwords();
+    let all = input.may_name_providers();
+    let mut providers = Vec::new();
+    for name in at_first(setup, all, global) {
+        providers.push(services::provider(&name, setup, passwords, true, global, output).await?);
+    }
+    let json = output.json;
+    let mut observe = move |event: &Event<'_>| watching::bad_row(event, json);
+    let tally = if args.preflight {
+        let Controls {
+            concurrency, budget, ..
+        } = args.steering.controls(
+            passwords,
+            setup.config.on_unknown(),
+            global,
+            output,
+            &Screen::default(),
+        )?;
+        repass_bulk::preflight(input, passwords, providers, concurrency, budget, &mut observe).await?
+    } else {
+        blocking(move || repass_bulk::dry_run(input, passwords, &providers, &mut observe)).await?
+    };
+    watching::dry(tally, output);
+    Ok(if tally.not_applied == 0 {
+        Exit::Ok
+    } else {
+        exit(tally)
+    })
+}
+
+fn fresh_name() -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    Path::new(&format!("repass-bulk-{now}")).to_owned()
+}

@@ -1,0 +1,257 @@
+//! `repass bulk secrets`: the new passwords, for whoever has the key.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use repass_bulk::{Opened, Problem, SecretState, States};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::blocking;
+use super::sealing::Opening;
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::{self, Output};
+use crate::private_file::PrivateFile;
+use crate::stop::Stop;
+
+/// The passwords of a file of secrets.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+CSV, or with --json one object a line. With --run each password has a state: current (it is set),
+unknown (it may be), candidate (this one or another candidate of the user is), refused (it is not),
+superseded (a later one is set), not-sent. A cell is the password as it is, so do not open the CSV in
+a spreadsheet.")]
+pub(crate) struct Args {
+    /// The file of secrets
+    file: PathBuf,
+    #[command(flatten)]
+    opening: Opening,
+    /// The run's folder, which tells what each password is worth
+    #[arg(long = "run", value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Only those that are current, and candidates, marked as such, where it is not known which one is
+    #[arg(long, requires = "run")]
+    current: bool,
+    /// Print them even if standard output is a terminal
+    #[arg(long)]
+    print: bool,
+    /// Write them to a file that only its owner can read, in place of one that exists
+    #[arg(long, value_name = "FILE", conflicts_with = "print")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the row's line is called so everywhere")]
+struct Line<'a> {
+    line: u64,
+    user: &'a str,
+    provider: &'a str,
+    attempt: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    new_password: &'a str,
+}
+
+pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
+    if args.out.is_none() && io::stdout().is_terminal() && !args.print {
+        return Err(Stop::usage(
+            "the passwords would be shown on the terminal; give --out FILE to write them to a file, send them to a \
+             program, or give --print to see them",
+        ));
+    }
+    if args.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+        return Err(Stop::usage("--out needs a file; without it they are printed"));
+    }
+    let key = args.opening.key(global).await?.ok_or_else(|| {
+        Stop::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
+    })?;
+    let states = args.run.as_deref().map(States::of).transpose()?;
+    let (file, json, only_current) = (args.file.clone(), output.json, args.current);
+    let out = args.out.clone();
+    let told = blocking(move || {
+        let mut to = To::new(out)?;
+        let mut told = Told::default();
+        if !json {
+            let state = if states.is_some() { "state," } else { "" };
+            let header = format!("line,user,provider,attempt,{state}new_password\n");
+            if let Err(problem) = to.write(header.as_bytes()) {
+                return if to.is_gone() { Ok(told) } else { Err(problem) };
+            }
+        }
+        let opened = repass_bulk::open(&file, &key, |opened| {
+            let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
+            told.count(state);
+            let current = matches!(state, Some(SecretState::Current | SecretState::Candidate));
+            if only_current && !current {
+                return Ok(());
+            }
+            told.written += 1;
+            to.write(&text(&opened, state, json))
+        });
+        match opened {
+            Err(_) if to.is_gone() => {}
+            opened => told.cut = opened?,
+        }
+        to.finish()?;
+        Ok(told)
+    })
+    .await?;
+    told.tell(args, output);
+    Ok(Exit::Ok)
+}
+
+/// What there is to know besides the passwords.
+#[derive(Default)]
+struct Told {
+    written: u64,
+    cut: u64,
+    candidates: u64,
+    unknown: u64,
+}
+
+impl Told {
+    fn count(&mut self, state: Option<SecretState>) {
+        match state {
+            Some(SecretState::Candidate) => self.candidates += 1,
+            Some(SecretState::Unknown) => self.unknown += 1,
+            _ => {}
+        }
+    }
+
+    fn tell(&self, args: &Args, output: &Output) {
+        match &args.out {
+            Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
+            Some(file) => output.note(&format!(
+                "wrote {} passwords to {}; only its owner can read it",
+                self.written,
+                file.display()
+            )),
+            None => {}
+        }
+        if self.cut > 0 {
+            output.note(&format!(
+                "{} batches were cut off when repass was stopped; nothing of them was sent",
+                self.cut
+            ));
+        }
+        let run = args
+            .run
+            .as_deref()
+            .map_or_else(String::new, |run| run.display().to_string());
+        let settle = format!("settle them by `repass bulk resume {run} --resolve --identity KEYFILE`");
+        if self.candidates > 0 {
+            output.note(&format!(
+                "{} passwords are candidates: of each such user's one holds, and it is not known which; {settle}",
+                self.candidates
+            ));
+        }
+        if self.unknown > 0 {
+            let left_out = if args.current {
+                ", and left out by --current"
+            } else {
+                ""
+            };
+            output.note(&format!(
+                "{} passwords are unknown: they may hold or not{left_out}; {settle}",
+                self.unknown
+            ));
+        }
+    }
+}
+
+/// Where the passwords go.
+enum To {
+    File(PrivateFile, PathBuf),
+    Stdout {
+        /// Its reader has what it wants.
+        gone: bool,
+    },
+}
+
+impl To {
+    fn new(file: Option<PathBuf>) -> Result<Self, Problem> {
+        match file {
+            Some(path) => match PrivateFile::replace(&path) {
+                Ok(file) => Ok(Self::File(file, path)),
+                Err(error) => Err(cannot(&path, &error)),
+            },
+            None => Ok(Self::Stdout { gone: false }),
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), Problem> {
+        match self {
+            Self::File(file, path) => file.write_all(text).map_err(|error| cannot(path, &error)),
+            Self::Stdout { gone } => output::unbuffered(text).map_err(|error| {
+                *gone = error.kind() == io::ErrorKind::BrokenPipe;
+                Problem::Usage(format!("cannot print the passwords: {error}"))
+            }),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Stdout { gone: true })
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        match self {
+            Self::File(file, path) => file.finish().map_err(|error| cannot(&path, &error)),
+            Self::Stdout { .. } => Ok(()),
+        }
+    }
+}
+
+fn cannot(file: &Path, error: &io::Error) -> Problem {
+    Problem::Usage(format!("cannot write {}: {error}", file.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+fn text(opened: &Opened, state: Option<SecretState>, json: bool) -> Zeroizing<Vec<u8>> {
+    let new_password = opened.new_password.expose_secret();
+    let room = 6 * (opened.user.len() + opened.provider.len() + new_password.len()) + 192;
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    let state = state.map(SecretState::as_str);
+    if json {
+        let line = Line {
+            line: opened.line,
+            user: &opened.user,
+            provider: &opened.provider,
+            attempt: opened.attempt,
+            state,
+            new_password,
+        };
+        // Nothing of it has keys that are no strings.
+        let _ = serde_json::to_writer(&mut *text, &line);
+    } else {
+        text.extend_from_slice(format!("{},", opened.line).as_bytes());
+        cell(&mut text, &opened.user);
+        cell(&mut text, &opened.provider);
+        text.extend_from_slice(format!("{},", opened.attempt).as_bytes());
+        if let Some(state) = state {
+            cell(&mut text, state);
+        }
+        cell(&mut text, new_password);
+        text.pop();
+    }
+    text.push(b'\n');
+    text
+}
+
+fn cell(text: &mut Vec<u8>, value: &str) {
+    let quoted = value.contains([',', '"', '\n', '\r', ';']) || value.trim() != value;
+    if quoted {
+        text.push(b'"');
+    }
+    for byte in value.bytes() {
+        if byte == b'"' {
+            text.push(b'"');
+        }
+        text.push(byte);
+    }
+    if quoted {
+        text.push(b'"');
+    }
+    text.push(b',');
+}

@@ -1,0 +1,150 @@
+//! `repass config`: start, check and show a configuration.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::providers;
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::{self, Output};
+use crate::private_file;
+use crate::setup::{self, Setup};
+use crate::stop::{Report, Stop};
+
+const STARTER: &str = include_str!("starter.toml");
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a commented configuration to start from, or write it to a new file
+    Init {
+        /// The file to write; one that exists stays as it is
+        file: Option<PathBuf>,
+    },
+    /// List everything that is wrong with the configuration: its keys, what its secrets refer to, and placeholders
+    /// that are left in it
+    Check,
+    /// Print the configuration in effect, with references where secrets stand
+    Show,
+}
+
+pub(crate) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
+    match command {
+        Command::Init { file: None } if output.json => {
+            output::object(&serde_json::json!({ "toml": STARTER }));
+        }
+        Command::Init { file: None } => output::text(STARTER),
+        Command::Init { file: Some(file) } => init(file, output)?,
+        Command::Check => return check(global, output).await,
+        Command::Show => show(&Setup::load(global).await?, output)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn init(file: &Path, output: &Output) -> Result<(), Stop> {
+    let written = private_file::write_new(file, STARTER);
+    written.map_err(|error| Stop::usage(format!("cannot write {}: {error}", file.display())))?;
+    if output.json {
+        output::object(&serde_json::json!({ "file": file }));
+    } else {
+        output.note(&format!(
+            "wrote {}; edit it, then run `repass config check`",
+            file.display()
+        ));
+    }
+    Ok(())
+}
+
+/// What `config check --json` prints of a bad configuration, besides what a good one has.
+#[derive(Serialize)]
+struct Bad {
+    ok: bool,
+    file: Option<PathBuf>,
+    providers: [(); 0],
+    #[serde(flatten)]
+    report: Report,
+}
+
+async fn check(global: &Global, output: &Output) -> Result<Exit, Stop> {
+    if let Err(stop) = setup::check(global).await {
+        if !output.json {
+            return Err(stop);
+        }
+        output::object(&Bad {
+            ok: false,
+            file: setup::file_of(global),
+            providers: [],
+            report: stop.report(),
+        });
+        return Ok(stop.exit());
+    }
+    let setup = Setup::load(global).await?;
+    let listed = providers::list(setup.config, global).await?;
+    if output.json {
+        output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
+    } else {
+        let file = setup
+            .file
+            .map_or_else(String::new, |file| format!(": {}", file.display()));
+        output::line(&format!("ok{file}"));
+        providers::print(&listed);
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(setup: &Setup, output: &Output) -> Result<(), Stop> {
+    if output.json {
+        output::object(&setup.config);
+        return Ok(());
+    }
+    let shown = toml::to_string(&setup.config).map_err(|error| Stop::internal(error.to_string()))?;
+    if let Some(file) = &setup.file {
+        output::line(&format!("# {}", file.display()));
+    }
+    output::text(&shown);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use repass::Config;
+
+    #[test]
+    fn the_starter_is_good_as_it_is_and_with_every_comment_taken_off() {
+        let config = Config::from_toml(STARTER).unwrap();
+        assert_eq!(config.default_provider(), Some("zoom"));
+        // What is prose looks neither like `key = ` nor like a section.
+        let is_key = |rest: &str| {
+            let key = rest.split_once(" = ").map(|(key, _)| key);
+            rest.starts_with('[') || key.is_some_and(|key| !key.contains([' ', '{']))
+        };
+        let uncommented = |line: &'static str| {
+            line.strip_prefix("# ")
+                .filter(|rest| is_key(rest))
+                .unwrap_or(line)
+        };
+        let all: Vec<&str> = STARTER.lines().map(uncommented).collect();
+        assert_ne!(all.join("\n"), STARTER.trim_end());
+        Config::from_toml(&all.join("\n")).unwrap();
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_an_existing_one_is_not_touched() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("repass.toml");
+        let output = Output {
+            json: false,
+            quiet: true,
+        };
+        init(&file, &output).unwrap();
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(&file, "mine").unwrap();
+        assert!(init(&file, &output).is_err());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
+}

@@ -1,0 +1,253 @@
+//! `repass demo`: the main job from start to end, for somebody who has nothing set up.
+//!
+//! Both providers are the sandbox's, over real loopback HTTP. Each step shows what went over the wire; at the
+//! end the sandbox's ledger stands next to what repass said, which is the whole point. The last step loses an
+//! answer, and an ordinary client that retries loses it too.
+
+mod ordinary;
+mod show;
+mod story;
+mod tap;
+
+use std::sync::Arc;
+
+use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::output::{self, Output};
+use crate::signals::Signals;
+use crate::stop::Stop;
+use repass::{
+    CallContext, ChangeReceipt, Config, Error, Outcome, Password, PasswordChange, PasswordService,
+    Resolution, Services, UserId,
+};
+use story::{STORY, Step};
+use tap::{Message, Tap};
+
+/// What became of a step: repass's word, and the ledger's.
+#[derive(Debug, Serialize)]
+struct Told {
+    title: &'static str,
+    provider: &'static str,
+    /// `applied`, `not_applied` or `unknown`.
+    claim: &'static str,
+    kind: Option<&'static str>,
+    /// What a probe of an unknown outcome found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<Resolution>,
+    /// How many changes the provider really made, and whether each set this very password.
+    applied: usize,
+    equal: bool,
+    #[serde(skip)]
+    result: Result<ChangeReceipt, Error>,
+    #[serde(skip)]
+    requests: Vec<Message>,
+    #[serde(skip)]
+    answers: Vec<Message>,
+    /// Those of the probe.
+    #[serde(skip)]
+    probe: [Vec<Message>; 2],
+}
+
+pub(crate) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+    let sandbox = Sandbox::start()
+        .await
+        .map_err(|error| Stop::internal(error.to_string()))?;
+    let tap = Tap::start(sandbox.addr())
+        .await
+        .map_err(|error| Stop::internal(error.to_string()))?;
+    let origin = format!("http://{}", tap.addr());
+    let config = Config::for_sandbox_at(&sandbox, &format!("{origin}/v2"), &format!("{origin}/identity"));
+    if !output.json {
+        output::text(&show::introduction(sandbox.addr()));
+    }
+    let mut all = Vec::new();
+    for (index, step) in STORY.iter().enumerate() {
+        let told = signals
+            .see_through(step.provider, output, tell(step, &config, &sandbox, &tap))
+            .await??;
+        if !output.json {
+            output::text(&show::step(index + 1, step, &told, &sandbox));
+        }
+        all.push(told);
+    }
+    let retried = ordinary::all(&sandbox).await?;
+    let equal = all.iter().all(|told| told.equal);
+    if output.json {
+        output::object(&serde_json::json!({ "steps": all, "equal": equal, "retrying_client": retried }));
+    } else {
+        output::text(&show::retried(&retried));
+        output::text(&show::ledger(&all, &retried));
+    }
+    sandbox.shutdown().await;
+    Ok(if equal { Exit::Ok } else { Exit::Internal })
+}
+
+// Makes the call exactly as an embedder would, with the provider chosen by the configuration alone.
+async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Result<Told, Stop> {
+    let services = Services::from_config(config.clone().with_default_provider(step.provider))?;
+    let service: Arc<dyn PasswordService> = services.default_service()?;
+    let before = sandbox.changes();
+    if step.answer_lost {
+        lose_next_answer(sandbox)?;
+    }
+    let (cx, change) = (CallContext::default(), change(step)?);
+    let result = service.change_password(&cx, &change).await;
+    let [requests, answers] = tap.take();
+    let resolution = match result.as_ref().err().and_then(Error::unknown_outcome) {
+        // A probe that does not come through leaves it unknown.
+        Some(attempt) => service.resolve(&cx, attempt, &change).await.ok(),
+        None => None,
+    };
+    let probe = tap.take();
+    let changes = sandbox.ledger().changes.split_off(before);
+    let (claim, kind) = match &result {
+        Ok(_) => ("applied", None),
+        Err(error) => (error.outcome().as_str(), Some(error.kind().as_str())),
+    };
+    let provider = if step.provider == "zoom" {
+        Provider::Zoom
+    } else {
+        Provider::Identity
+    };
+    let right = |change: &repass_sandbox::Change| {
+        change.provider == provider && change.fingerprint == sandbox.fingerprint(step.new)
+    };
+    let allowed = match (
+        result.as_ref().map_or_else(Error::outcome, |_| Outcome::Applied),
+        resolution,
+    ) {
+        (Outcome::Applied, _) | (Outcome::Unknown, Some(Resolution::InPlace)) => 1..=1,
+        (Outcome::NotApplied, _) | (Outcome::Unknown, Some(Resolution::NotInPlace)) => 0..=0,
+        (Outcome::Unknown, _) => 0..=1,
+    };
+    let equal = allowed.contains(&changes.len()) && changes.iter().all(right);
+    Ok(Told {
+        title: step.title,
+        provider: step.provider,
+        claim,
+        kind,
+        resolution,
+        applied: changes.len(),
+        equal,
+        result,
+        requests,
+        answers,
+        probe,
+    })
+}
+
+/// Has the provider make the next change, and the connection break before it says so.
+fn lose_next_answer(sandbox: &Sandbox) -> Result<(), Stop> {
+    let cut = Cut {
+        at: CutAt::Answer,
+        how: CutHow::Rst,
+    };
+    let fault = Fault {
+        matching: Matching::default(),
+        action: Action {
+            when: When::AfterApply,
+            cut: Some(cut),
+            ..Action::default()
+        },
+    };
+    let armed = sandbox.inject(fault);
+    armed.map_err(|error| Stop::internal(error.to_string()))
+}
+
+fn change(step: &Step) -> Result<PasswordChange, Stop> {
+    let made_up = |text| Password::new(text).map_err(|invalid| Stop::internal(invalid.to_string()));
+    let user = UserId::new(step.user).map_err(|invalid| Stop::internal(invalid.to_string()))?;
+    Ok(match step.current {
+        Some(current) => PasswordChange::change(user, made_up(current)?, made_up(step.new)?),
+        None => PasswordChange::reset(user, made_up(step.new)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_story_is_told_truthfully_and_without_a_secret() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let (zoom, portal) = (
+            format!("http://{}/v2", tap.addr()),
+            format!("http://{}/identity", tap.addr()),
+        );
+        let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
+        let mut ends = Vec::new();
+        for step in &STORY {
+            let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+            assert!(told.equal, "{told:?}");
+            let shown = show::step(1, step, &told, &sandbox);
+            for secret in [
+                step.new,
+                step.current.unwrap_or(step.new),
+                &sandbox.announcement().token,
+            ] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+            ends.push((told.claim, told.kind, told.requests.len()));
+        }
+        let refused = |kind, requests| ("not_applied", Some(kind), requests);
+        let expected = [
+            ("applied", None, 1),
+            ("applied", None, 2),
+            ("applied", None, 2),
+            refused("password_refused", 2),
+            refused("wrong_current_password", 2),
+            refused("user_not_found", 1),
+            refused("password_refused", 0),
+            ("unknown", Some("connection_lost"), 1),
+        ];
+        assert_eq!(ends, expected);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_retries_is_wrong_in_both_ways() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let retried = ordinary::all(&sandbox).await.unwrap();
+        let [zoom, portal] = &retried[..] else {
+            panic!("{retried:?}")
+        };
+        assert_eq!((zoom.report, zoom.status, zoom.applied), ("failed", 400, 1));
+        assert!(zoom.words.is_some(), "{zoom:?}");
+        assert_eq!(
+            (portal.report, portal.status, portal.applied),
+            ("changed", 200, 2)
+        );
+        let shown = show::retried(&retried) + &show::ledger(&[], &retried);
+        assert!(shown.contains("2 changes") && shown.contains("WRONG"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_resolved_with_one_change_in_the_ledger() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let (zoom, portal) = (
+            format!("http://{}/v2", tap.addr()),
+            format!("http://{}/identity", tap.addr()),
+        );
+        let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
+        let step = STORY.iter().find(|step| step.answer_lost).unwrap();
+        let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+        assert_eq!(
+            (told.claim, told.resolution),
+            ("unknown", Some(Resolution::InPlace))
+        );
+        assert_eq!((told.applied, told.equal, told.answers.len()), (1, true, 0));
+        let shown = show::step(8, step, &told, &sandbox);
+        for part in [
+            "unknown",
+            "service.resolve(&cx, attempt, &change)",
+            "resolved: in place",
+            "no answer",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(shown.lines().all(|line| line.trim_end() == line), "{shown}");
+    }
+}

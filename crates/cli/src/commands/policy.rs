@@ -1,0 +1,177 @@
+//! `repass policy`: which passwords are taken, and whether one is.
+
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::{self, Output};
+use crate::password::{self, Asking, NewPassword};
+use crate::rules::{Rules, Source};
+use crate::stop::Stop;
+use repass::{Certainty, Explained, Layer, Preset, Rule, Violation};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell the rules for new passwords: the provider's, and your own on top
+    Show {
+        #[command(flatten)]
+        rules: Asked,
+    },
+    /// Tell every rule that a password breaks, without sending it anywhere; exit code 3 if it breaks one
+    Check {
+        #[command(flatten)]
+        rules: Asked,
+        #[command(flatten)]
+        new: NewPassword,
+    },
+}
+
+/// Which rules are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asked {
+    /// Go by published rules, without a provider
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["provider", "config", "sandbox"],
+        value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)).try_map(|name| name.parse::<Preset>())
+    )]
+    pub(crate) preset: Option<Preset>,
+}
+
+pub(crate) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
+    match command {
+        Command::Show { rules } => {
+            show(&Rules::asked(rules.preset, global, output).await?, output);
+            Ok(Exit::Ok)
+        }
+        Command::Check { rules, new } => check(rules.preset, new, global, output).await,
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    source: &'a Source,
+    rules: Vec<Explained>,
+    counted_in: String,
+    generated_length: usize,
+}
+
+fn show(rules: &Rules, output: &Output) {
+    let policies = rules.both.policies();
+    let shown = Shown {
+        source: &rules.source,
+        rules: policies.explain(),
+        counted_in: policies.provider().counting().to_string(),
+        generated_length: policies.generated_length(),
+    };
+    if output.json {
+        output::object(&shown);
+        return;
+    }
+    output::line(&title(&rules.source));
+    for rule in &shown.rules {
+        output::line(&format!("  {:<10}  {rule}", rule.layer().to_string()));
+    }
+    if shown.rules.is_empty() {
+        output::line("  no rules");
+    }
+    output::line(&format!("counted in {}", shown.counted_in));
+    output::line(&format!(
+        "generated passwords have {} characters",
+        shown.generated_length
+    ));
+}
+
+fn title(source: &Source) -> String {
+    match (&source.provider, source.preset) {
+        (Some(provider), None) => format!("{provider}, as it tells:"),
+        (Some(provider), Some(preset)) => {
+            format!("{provider}, which does not tell, by its published rules ({preset}):")
+        }
+        (None, preset) => format!("{}:", preset.unwrap_or("no rules")),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    ok: bool,
+    #[serde(flatten)]
+    source: &'a Source,
+    violations: Vec<Violation>,
+    not_judged: Vec<Explained>,
+}
+
+async fn check(
+    preset: Option<Preset>,
+    new: &NewPassword,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Stop> {
+    let rules = Rules::asked(preset, global, output).await?;
+    let asking = if global.no_input {
+        Asking::NonexistentUser
+    } else {
+        Asking::Person
+    };
+    let gathered = password::gather(Some(new), None, asking, String::new()).await?;
+    let password = gathered
+        .new
+        .ok_or_else(|| Stop::internal("there is no password"))?;
+    let violations = rules.both.check(&global.call_context(), &password).await;
+    let violations = violations.map_err(|error| Stop::Call {
+        provider: rules.source.provider.clone().unwrap_or_default(),
+        error,
+    })?;
+    let checked = Checked {
+        ok: violations.is_empty(),
+        source: &rules.source,
+        violations,
+        not_judged: not_judged(&rules),
+    };
+    if output.json {
+        output::object(&checked);
+    } else {
+        print(&checked, output);
+    }
+    Ok(if checked.ok { Exit::Ok } else { Exit::Refused })
+}
+
+fn not_judged(rules: &Rules) -> Vec<Explained> {
+    let mut explained = rules.both.policies().explain();
+    // The caller's own breach check has been asked.
+    let is_asked = |it: &Explained| it.layer() == Layer::Caller && *it.rule() == Rule::NotBreached;
+    explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_asked(it));
+    explained
+}
+
+fn print(checked: &Checked<'_>, output: &Output) {
+    for broken in &checked.violations {
+        let rule = broken.rule();
+        let limit = rule.limit().map_or_else(String::new, |limit| format!(" {limit}"));
+        let code = rule.provider_code().unwrap_or(rule.code());
+        let mark = match broken.certainty() {
+            Certainty::Approximate => " (approximate)",
+            _ => "",
+        };
+        output::line(&format!(
+            "{:<22}  {:<10}  {rule}{mark}",
+            format!("{code}{limit}"),
+            broken.layer().to_string()
+        ));
+    }
+    if checked.ok {
+        output::line("breaks none of the rules that can be judged here");
+    }
+    let unknown: Vec<String> = checked
+        .not_judged
+        .iter()
+        .map(|it| it.rule().to_string())
+        .collect();
+    if !unknown.is_empty() {
+        output.note(&format!("not judged here: {}", unknown.join(", ")));
+    }
+}

@@ -1,0 +1,80 @@
+//! `repass providers`: what is configured, and what it can do.
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::output::{self, Output};
+use crate::setup::{self, Setup};
+use crate::stop::Stop;
+use repass::{Capabilities, Config};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    name: String,
+    kind: &'static str,
+    base_url: String,
+    default: bool,
+    can: Capabilities,
+}
+
+pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
+    let setup = Setup::load(global).await?;
+    let listed = list(setup.config, global).await?;
+    if output.json {
+        output::object(&serde_json::json!({ "providers": listed }));
+    } else {
+        print(&listed);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Every provider of a configuration, told without its secrets.
+pub(super) async fn list(config: Config, global: &Global) -> Result<Vec<Listed>, Stop> {
+    let default = config.default_provider().map(str::to_owned);
+    let mut listed = Vec::new();
+    for (name, provider) in config.providers() {
+        listed.push(Listed {
+            name: name.to_owned(),
+            kind: provider.kind().name(),
+            base_url: provider.connection.base_url.clone(),
+            default: default.as_deref() == Some(name),
+            can: Capabilities::NONE,
+        });
+    }
+    let services = setup::build(config.without_secrets(), global).await?;
+    for listed in &mut listed {
+        listed.can = services.get(&listed.name)?.capabilities();
+    }
+    Ok(listed)
+}
+
+/// One line for each.
+pub(super) fn print(listed: &[Listed]) {
+    let width = |text: fn(&Listed) -> &str| listed.iter().map(|it| text(it).len()).max().unwrap_or(0);
+    let (names, kinds) = (width(|it| &it.name), width(|it| it.kind));
+    for Listed {
+        name,
+        kind,
+        base_url,
+        default,
+        can,
+    } in listed
+    {
+        let can = [
+            (can.reset, "reset"),
+            (can.change, "change"),
+            (can.resolve, "resolve"),
+            (can.policy, "policy"),
+        ];
+        let can: Vec<&str> = can
+            .into_iter()
+            .filter_map(|(can, what)| can.then_some(what))
+            .collect();
+        let default = if *default { " (default)" } else { "" };
+        output::line(&format!(
+            "{name:names$}  {kind:kinds$}  {base_url}  {}{default}",
+            can.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,188 @@
+//! `repass sandbox`: both providers, emulated, until interrupted.
+
+// A list of the switch's words, for `--help` and for refusals.
+macro_rules! words {
+    ($switch:ty) => {
+        PossibleValuesParser::new(<$switch>::NAMES).try_map(|word| word.parse::<$switch>())
+    };
+}
+
+mod handover;
+mod portal;
+mod summary;
+mod zoom;
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use repass_sandbox::{OAuthClient, Options, Sandbox, SeededUser};
+
+use crate::exit::Exit;
+use crate::output::{self, Output};
+use crate::signals::Signals;
+use crate::stop::Stop;
+use portal::Portal;
+use repass::config::parse_duration;
+use zoom::Zoom;
+
+/// What the emulated providers are like.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+When it is ready it prints base URLs, token and users: at a terminal as a summary, else (and with
+--json) as one line of JSON. Faults are armed and the ledger is read over HTTP, under /_sandbox/:
+docs/guide/testing.md says how.")]
+pub(crate) struct Args {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Speak HTTPS, under a certificate authority made for this run
+    #[arg(long)]
+    tls: bool,
+    /// Have a certificate whose time is over
+    #[arg(long, requires = "tls")]
+    tls_expired: bool,
+    /// How many numbered users there are besides the named ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    users: u32,
+    /// One more user (PROVIDER is `zoom` or `identity`), with a password made up for the sandbox
+    #[arg(long = "user", value_name = "PROVIDER:ID=PASSWORD")]
+    seeded: Vec<SeededUser>,
+    /// Write a configuration that leads here, with its token beside it
+    #[arg(long, value_name = "FILE")]
+    write_config: Option<PathBuf>,
+    #[command(flatten)]
+    tokens: Tokens,
+    #[command(flatten)]
+    zoom: Zoom,
+    #[command(flatten)]
+    portal: Portal,
+}
+
+/// Tokens, at both providers.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tokens, at both providers")]
+struct Tokens {
+    /// The bearer token to take, made up for the sandbox [else: a new one]
+    #[arg(long)]
+    token: Option<String>,
+    /// The id of the app that gets tokens
+    #[arg(long, value_name = "ID", default_value = "sandbox-client")]
+    client_id: String,
+    /// The secret of that app, made up for the sandbox
+    #[arg(long, value_name = "SECRET", default_value = "sandbox-secret")]
+    client_secret: String,
+    /// How long an issued token is good
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+    token_lifetime: Duration,
+}
+
+impl Tokens {
+    fn client(&self) -> OAuthClient {
+        OAuthClient {
+            id: self.client_id.clone(),
+            secret: self.client_secret.clone().into(),
+        }
+    }
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split_whitespace().map(str::to_owned).collect()
+}
+
+impl Args {
+    fn options(self) -> Options {
+        Options {
+            listen: self.listen,
+            tls: self.tls,
+            tls_expired: self.tls_expired,
+            zoom: self.zoom.options(&self.tokens),
+            identity: self.portal.options(&self.tokens),
+            token: self.tokens.token.map(Into::into),
+            users: self.users,
+            seeded: self.seeded,
+        }
+    }
+}
+
+pub(crate) async fn run(mut args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+    let file = args.write_config.take();
+    let sandbox = Sandbox::start_with(args.options()).await.map_err(|error| {
+        let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
+        Stop::usage(format!("{error}{why}"))
+    })?;
+    if let Some(file) = file {
+        handover::write(&file, &sandbox)?;
+        output.note(&format!(
+            "wrote {}; try `repass -c {0} providers`",
+            file.display()
+        ));
+    }
+    if !output.json && std::io::stdout().is_terminal() {
+        output::text(&summary::of(sandbox.announcement()));
+    } else {
+        output::object(sandbox.announcement());
+    }
+    signals.claim().await;
+    sandbox.shutdown().await;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn options(words: &[&str]) -> Options {
+        let line = ["sandbox"].iter().chain(words);
+        Line::try_parse_from(line).unwrap().args.options()
+    }
+
+    #[test]
+    fn the_defaults_are_the_sandbox_s_own() {
+        assert_eq!(format!("{:?}", options(&[])), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn every_switch_can_be_thrown() {
+        let own = [
+            "--tls --tls-expired --users 3 --user zoom:a=b --token t --client-id i --token-lifetime 2s",
+            "--zoom-rules enhanced --zoom-body json --zoom-minimum-length 9 --zoom-maximum-length 30",
+            "--zoom-length-unit bytes --zoom-run-length 5 --zoom-history 2 --zoom-changes-per-day 4",
+            "--zoom-owner-exempt --zoom-account-id a --zoom-app-disabled --zoom-one-token-only --zoom-scopes user:x",
+            "--zoom-missing-scope 104 --zoom-api-url http://x --zoom-unpaid --zoom-settings-shape flat",
+            "--zoom-caller-no-admin --zoom-license-refusal 2033 --zoom-rate-limits free --zoom-daily-limit 7",
+            "--zoom-retry-after iso",
+            "--identity-ids any --identity-rules aspnet --identity-minimum-length 9 --identity-previous-use-limit 3",
+            "--identity-reuse-code R --identity-lockout-failures 2 --identity-lockout-duration 1m",
+            "--identity-lockout-code L --identity-lockout-description D --identity-failure-status 200",
+            "--identity-bad-id 404 --identity-null-password 500 --identity-unknown-user result",
+            "--identity-unknown-path 404 --identity-standalone --identity-scopes PM.X --identity-scope-status 401",
+            "--identity-json-token-request invalid-request --identity-rate-limits --identity-retry-after seconds",
+        ];
+        let words: Vec<&str> = own.iter().flat_map(|line| line.split(' ')).collect();
+        let (thrown, rest) = (options(&words), Options::default());
+        // The fields' debug output, one line each: those that are alike were not thrown.
+        let (thrown, rest) = (format!("{thrown:#?}"), format!("{rest:#?}"));
+        let of = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(|line| line.trim().to_owned());
+            lines
+                .filter(|line| line.contains(": ") && line.ends_with(','))
+                .collect()
+        };
+        let same: Vec<String> = of(&thrown)
+            .into_iter()
+            .filter(|line| of(&rest).contains(line))
+            .collect();
+        let secret = "secret: SecretBox<str>([REDACTED]),";
+        assert_eq!(same, ["listen: 127.0.0.1:0,", secret, secret]);
+    }
+}

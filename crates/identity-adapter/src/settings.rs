@@ -1,0 +1,30 @@
+//! What can be set about the identity portal.
+
+use serde::Serialize;
+
+/// What can be set about the identity portal, besides address and credentials, which are the
+/// transport's.
+///
+/// The address is the whole identity base URL, because no rule makes one of its forms from
+/// another: `https://host/identity` (standalone), `https://host/identity_`,
+/// `https://host/{organization}/identity_` (documented).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IdentitySettings {
+    /// The organisation's GUID (its *partition*). With it users can be named by e-mail address,
+    /// and the organisation's own password policy is read instead of the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Who runs the portal: it decides the rate limits.
+    pub deployment: Deployment,
+}
+
+/// Who runs the portal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deployment {
+    /// One's own: Automation Suite or standalone, which document no rate limits.
+    #[default]
+    Own,
+    /// UiPath's Automation Cloud, which limits each organisation by HTTP method.
+    Cloud,
+}

@@ -1,0 +1,23 @@
+//! What every adapter does alike: turning answers and failures of the transport into outcomes of
+//! the domain.
+//!
+//! The domain knows no HTTP and the transport no passwords; this is where the two meet. An adapter
+//! reads a response into a [`Classification`], one row of its error table, and a [`OutcomeMapper`] makes the
+//! outcome of it: the effect always follows from [`AttemptOutcome`]'s table, never from the adapter's
+//! own opinion, and no text of the provider's passes unscrubbed.
+//!
+//! What others must know of the adapter, it says by [`ProviderKind`].
+//!
+//! [`AttemptOutcome`]: repass_transport::AttemptOutcome
+
+mod classification;
+mod number;
+mod outcome_mapper;
+mod provider_kind;
+
+pub use classification::Classification;
+pub use number::only_number;
+pub use outcome_mapper::OutcomeMapper;
+pub use provider_kind::{
+    EnumValue, NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting,
+};

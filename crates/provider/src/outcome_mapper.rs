@@ -1,0 +1,186 @@
+//! From verdicts and failures to outcomes.
+
+use std::time::{Duration, SystemTime};
+
+use repass_domain::{
+    CallRedactor, ChangeReceipt, Error, ErrorKind, FieldProblem, ProviderDetail, Rule, UnknownOutcome,
+    Violation,
+};
+use repass_transport::{Cause, Response, SideEffect, TransportError, retry_after};
+
+use crate::Classification;
+
+/// The most reasons that are told of one refusal: more than any provider has rules.
+const MOST_REASONS: usize = 24;
+
+/// Reads the answers to one call.
+#[derive(Debug)]
+pub struct OutcomeMapper<'a> {
+    provider: &'a str,
+    tracking_header: &'static str,
+    redactor: CallRedactor<'a>,
+    in_doubt: &'static str,
+}
+
+impl<'a> OutcomeMapper<'a> {
+    /// For answers of the provider configured as `provider`, which names its exchanges in the
+    /// header `tracking_header`. `redactor` knows the secrets of the call.
+    pub fn new(provider: &'a str, tracking_header: &'static str, redactor: CallRedactor<'a>) -> Self {
+        Self {
+            provider,
+            tracking_header,
+            redactor,
+            in_doubt: "whether the password was changed is not known: `resolve` can tell",
+        }
+    }
+
+    /// The same for a profile update.
+    pub fn for_profile(mut self) -> Self {
+        self.in_doubt = "whether the profile was changed is not known: the same update can be made again";
+        self
+    }
+
+    /// What knows the secrets of the call, for tables that read numbers out of texts.
+    pub fn redactor(&self) -> &CallRedactor<'a> {
+        &self.redactor
+    }
+
+    /// The outcome of a change that was answered.
+    ///
+    /// # Errors
+    /// Whatever the classification says, unless it is that the provider did it.
+    pub fn change_response(
+        &self,
+        response: &Response,
+        classification: Classification,
+    ) -> Result<ChangeReceipt, Error> {
+        let detail = self.detail(response, &classification);
+        match classification.outcome.side_effect() {
+            SideEffect::Certain => Ok(ChangeReceipt::new().with_tracking_id(detail.tracking_id)),
+            SideEffect::Possible => {
+                let message = classification.hint.unwrap_or(sentence(classification.kind));
+                Err(self.unknown(classification.kind, message).with_detail(detail))
+            }
+            // An earlier sending may have been carried out, and this be the refusal of the next one.
+            SideEffect::None if response.is_in_doubt() => {
+                let what = "the request was sent more than once, and the last response is a refusal";
+                Err(self.unknown(classification.kind, what).with_detail(detail))
+            }
+            SideEffect::None => Err(self.refusal(response, classification).with_detail(detail)),
+        }
+    }
+
+    /// The outcome of a change that was not answered.
+    pub fn change_failure(&self, failure: &TransportError) -> Error {
+        let kind = kind_of(failure.cause());
+        match failure.outcome().side_effect() {
+            SideEffect::None => {
+                Error::not_applied(kind, failure.to_string()).with_retry_after(failure.retry_after())
+            }
+            _ => self.unknown(kind, &failure.to_string()),
+        }
+    }
+
+    /// Why a call that changes nothing was not answered.
+    pub fn read_failure(&self, failure: &TransportError) -> Error {
+        Error::not_applied(kind_of(failure.cause()), failure.to_string())
+            .with_retry_after(failure.retry_after())
+    }
+
+    /// Why a call that changes nothing got no response that can be used.
+    pub fn read_response(&self, response: &Response, classification: Classification) -> Error {
+        let detail = self.detail(response, &classification);
+        self.refusal(response, classification).with_detail(detail)
+    }
+
+    fn unknown(&self, kind: ErrorKind, what: &str) -> Error {
+        let message = format!("{what}; {}", self.in_doubt);
+        Error::unknown(kind, message, UnknownOutcome::new(self.provider))
+    }
+
+    // Without the call's secrets, and without repass's own.
+    fn redact(&self, response: &Response, text: &str) -> String {
+        self.redactor.redact_with(text, response.redactors())
+    }
+
+    fn refusal(&self, response: &Response, classification: Classification) -> Error {
+        if classification.kind == ErrorKind::PasswordRefused && !classification.rules.is_empty() {
+            let fit = |rule| match rule {
+                Rule::Other(code) => Rule::Other(self.redact(response, &code)),
+                rule => rule,
+            };
+            let rules = classification.rules.into_iter().take(MOST_REASONS).map(fit);
+            return Error::refused(rules.map(Violation::of_provider).collect());
+        }
+        if classification.kind == ErrorKind::InvalidRequest && !classification.fields.is_empty() {
+            let redact = |text: &str| self.redact(response, text);
+            let redacted = |problem: &FieldProblem| {
+                FieldProblem::new(redact(problem.field()), problem.code(), redact(problem.message()))
+            };
+            let told = classification.fields.iter().take(MOST_REASONS);
+            return Error::invalid_fields(told.map(redacted).collect());
+        }
+        let delay = if classification.kind == ErrorKind::RateLimited {
+            let told = response
+                .wait()
+                .or_else(|| retry_after(response, SystemTime::now()));
+            Some(told.unwrap_or_default().max(Duration::from_secs(1)))
+        } else {
+            None
+        };
+        let sentence = match classification.kind {
+            ErrorKind::Unauthenticated if response.rejects_grant() => {
+                "the provider rejects a token that it granted a moment ago; if another process uses the same app, each \
+                 grant may void the one before: give each an app of its own"
+            }
+            kind => sentence(kind),
+        };
+        let message = classification.hint.unwrap_or(sentence);
+        Error::not_applied(classification.kind, message).with_retry_after(delay)
+    }
+
+    fn detail(&self, response: &Response, classification: &Classification) -> ProviderDetail {
+        let redact = |text: &str| self.redact(response, text);
+        ProviderDetail {
+            status: Some(response.status().as_u16()),
+            code: classification.code.as_deref().map(redact),
+            message: classification.message.as_deref().map(redact),
+            tracking_id: response.header(self.tracking_header).map(redact),
+        }
+    }
+}
+
+fn kind_of(cause: Cause) -> ErrorKind {
+    match cause {
+        Cause::InvalidRequest | Cause::Withheld => ErrorKind::Internal,
+        Cause::BudgetExhausted => ErrorKind::BudgetExhausted,
+        Cause::Unreachable => ErrorKind::Unreachable,
+        Cause::Tls | Cause::Misconfigured => ErrorKind::Misconfigured,
+        Cause::UnreadableAnswer => ErrorKind::UnexpectedAnswer,
+        Cause::RateLimited => ErrorKind::RateLimited,
+        Cause::TokenRefused => ErrorKind::Unauthenticated,
+        Cause::TimedOut => ErrorKind::TimedOut,
+        _ => ErrorKind::ConnectionLost,
+    }
+}
+
+fn sentence(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidRequest => "the provider cannot read the request",
+        ErrorKind::PasswordRefused => "the provider refuses the new password",
+        ErrorKind::WrongCurrentPassword => "the current password is not the valid one",
+        ErrorKind::LockedOut => {
+            "the account is locked after too many wrong passwords; wait, or have it unlocked"
+        }
+        ErrorKind::NotEligible => "this user's password cannot be set here",
+        ErrorKind::UserNotFound => "the provider knows no such user",
+        ErrorKind::Unauthenticated => "the provider does not take the configured token; renew it",
+        ErrorKind::PermissionDenied => "the configured credentials may not do this; grant the role or scope",
+        ErrorKind::RateLimited => "the provider's rate limit is reached",
+        ErrorKind::Conflict => "somebody else changed the account at the same moment",
+        ErrorKind::Misconfigured => "what answers at the configured address is not the provider's API",
+        ErrorKind::ProviderFault => "the provider failed inside",
+        ErrorKind::UnexpectedAnswer => "the provider gave a response that cannot be read",
+        _ => "the provider did not make the change",
+    }
+}

@@ -1,0 +1,174 @@
+//! What has to be known of a kind of provider to configure, wire and examine one.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use repass_domain::{PasswordService, PreflightService, Preset, UserProfileService};
+use repass_transport::{RateLimit, Transport};
+
+/// A kind of provider, by the type of its settings. All that is known of it outside its own crate is said here.
+///
+/// The methods without a default are the least there is to say; each default is what holds for a provider of which
+/// nothing more is known.
+pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
+    /// Its name in a configuration.
+    fn name(&self) -> &'static str;
+
+    /// The provider's API under these settings. `name` is the configured one, `transport` leads to the base URL with
+    /// credentials and keeps the [`limits`](Self::limits). Sends nothing.
+    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients;
+
+    /// What the credentials must be allowed, to be tried by a check that changes nothing.
+    fn permission_probes(&self) -> Vec<PermissionProbe>;
+
+    /// Where its API is, if that is one place for everybody; else a configuration must say it.
+    fn base_url(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// How credentials may be given, by the names in a configuration, besides `bearer`.
+    fn auth(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The keys of its own in a configuration.
+    fn settings() -> &'static [Setting<Self>]
+    where
+        Self: Sized,
+    {
+        &[]
+    }
+
+    /// What is wrong with these settings, by key, however they were made. Never quotes a value.
+    fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
+    /// The published rules to go by where the provider does not tell its own.
+    fn preset(&self) -> Option<Preset> {
+        None
+    }
+
+    /// Whether the [`preset`](Self::preset) holds for every account. If not it is a guess, and no reason to refuse a
+    /// password.
+    fn preset_is_binding(&self) -> bool {
+        false
+    }
+
+    /// The rate limits, by the label under which requests are counted.
+    fn limits(&self) -> Vec<(&'static str, RateLimit)> {
+        Vec::new()
+    }
+
+    /// The label of the limit against which a reset counts, or a change by the current password.
+    fn label(&self, _reset: bool) -> &'static str {
+        ""
+    }
+
+    /// What to do where the credentials may not read the provider's rules, to be followed by `; until then …`.
+    fn policy_permission_remedy(&self) -> &'static str {
+        "grant the configured credentials the right to read the password rules"
+    }
+
+    /// Whose base URL it is, as in `the … base URL`.
+    fn base_url_owner(&self) -> &'static str {
+        "provider's"
+    }
+
+    /// Where on the same host the API may be, when something else answers at `path`: whole URLs, the likeliest first.
+    fn base_url_candidates(&self, _origin: &str, _path: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// One key of a kind of provider's own in a configuration.
+#[derive(Debug)]
+pub enum Setting<K: 'static> {
+    /// One of a few words, each with how to set what it stands for. The settings are written with the same words.
+    Enum(&'static str, &'static [EnumValue<K>]),
+    /// Any text, but never a secret: it is shown with the configuration. What is good is for [`ProviderKind::problems`] to judge.
+    Text(&'static str, fn(&mut K, String)),
+}
+
+/// A word, and how to set what it stands for.
+pub type EnumValue<K> = (&'static str, fn(&mut K));
+
+impl<K> Setting<K> {
+    /// The key.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Enum(key, _) | Self::Text(key, _) => key,
+        }
+    }
+}
+
+/// What one provider offers, ready to be called.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProviderClients {
+    /// Changes of passwords.
+    pub passwords: Arc<dyn PasswordService>,
+    /// Updates of profiles, if it takes them.
+    pub profiles: Option<Arc<dyn UserProfileService>>,
+    /// A look at a user before, if it grants one.
+    pub preflight: Option<Arc<dyn PreflightService>>,
+}
+
+impl ProviderClients {
+    /// Changes of passwords, and nothing else.
+    pub fn new(passwords: Arc<dyn PasswordService>) -> Self {
+        Self {
+            passwords,
+            profiles: None,
+            preflight: None,
+        }
+    }
+
+    /// The same with updates of profiles.
+    pub fn with_profiles(mut self, profiles: Arc<dyn UserProfileService>) -> Self {
+        self.profiles = Some(profiles);
+        self
+    }
+
+    /// The same with a look at a user before.
+    pub fn with_preflight(mut self, preflight: Arc<dyn PreflightService>) -> Self {
+        self.preflight = Some(preflight);
+        self
+    }
+}
+
+/// Something that credentials must be allowed. It is tried by a reset for a user who cannot exist, which must fail for
+/// that reason and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PermissionProbe {
+    /// In a word.
+    pub name: &'static str,
+    /// What can be done by it.
+    pub good: &'static str,
+    /// What to do without it.
+    pub fix: &'static str,
+    /// The user with whom it is tried.
+    pub nobody: NonexistentUser,
+}
+
+impl PermissionProbe {
+    /// The right to reset passwords.
+    pub fn reset(nobody: NonexistentUser, fix: &'static str) -> Self {
+        Self {
+            name: "reset",
+            good: "passwords can be reset: only that the user does not exist was in the way",
+            fix,
+            nobody,
+        }
+    }
+}
+
+/// How a user who cannot exist is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NonexistentUser {
+    /// By a new GUID.
+    Guid,
+    /// By an e-mail address that nobody can have.
+    Email,
+}

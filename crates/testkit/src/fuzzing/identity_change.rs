@@ -1,0 +1,75 @@
+//! What the identity portal answers to a change with both passwords, and to the probe that settles one.
+
+use repass::{CallContext, PasswordChange, PasswordService as _, Resolution, UnknownOutcome};
+use repass_identity::{IdentityService, IdentitySettings};
+use repass_transport::Response;
+use serde_json::Value;
+
+use super::answer::answer;
+use super::call::{replace, secrets};
+use super::outcome::{self, json};
+use super::peer::{Peer, wait};
+use super::shown;
+
+/// The bytes are an answer.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Response) {
+    check_of(answer, &replace());
+}
+
+pub(super) fn check_of(answer: &Response, change: &PasswordChange) {
+    let secrets = secrets(change);
+    let peer = Peer::saying([answer.clone()]);
+    let service = IdentityService::new("portal", IdentitySettings::default(), peer.transport());
+    let outcome = wait(service.change_password(&CallContext::default(), change));
+    outcome::check(&outcome, answer, is_success(answer), secrets);
+    assert_eq!(peer.asked().len(), 1);
+
+    match wait(service.resolve(&CallContext::default(), &UnknownOutcome::new("portal"), change)) {
+        Ok(Resolution::InPlace) => assert!(is_success(answer) || is_refusal(answer)),
+        Ok(Resolution::NotInPlace) => {
+            let told = String::from_utf8_lossy(answer.body());
+            assert!(is_refusal(answer) && told.contains("PasswordMismatch"), "{told}");
+        }
+        Ok(Resolution::StillUnknown) => panic!("an error tells that"),
+        Err(error) => shown::fit(&error, secrets),
+    }
+}
+
+// It says so, and nothing in it says otherwise.
+fn is_success(answer: &Response) -> bool {
+    answer.status().is_success()
+        && said(answer).is_some_and(|said| said.iter().all(|succeeded| *succeeded == true))
+}
+
+// The framework's other shapes, a list of errors and errors by code, come with 400 alone.
+fn is_refusal(answer: &Response) -> bool {
+    let other_shape = answer.status().as_u16() == 400 && said(answer).is_none() && json(answer).is_some();
+    other_shape
+        || !answer.status().is_server_error()
+            && said(answer).is_some_and(|said| said.iter().any(|succeeded| *succeeded == false))
+}
+
+/// Every `succeeded` in the body or in its `result`, however it is spelled; `None` if there is none.
+fn said(answer: &Response) -> Option<Vec<Value>> {
+    let body = json(answer)?;
+    let mut said = fields(&body, "succeeded");
+    for result in fields(&body, "result") {
+        said.extend(fields(&result, "succeeded"));
+    }
+    Some(said).filter(|said| !said.is_empty())
+}
+
+fn fields(object: &Value, name: &str) -> Vec<Value> {
+    let members = object.as_object().into_iter().flatten();
+    let named = members.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value.clone()).collect()
+}

@@ -1,0 +1,21 @@
+//! What the identity portal answers to a reset by an administrator.
+
+use repass_transport::Response;
+
+use super::answer::answer;
+use super::call::reset;
+use super::identity_change::check_of;
+
+/// The bytes are an answer.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Response) {
+    check_of(answer, &reset());
+}

@@ -1,0 +1,69 @@
+//! What must hold for any input: a file for each reader of others' texts and each writer of ours.
+//!
+//! Each of them has a `target`, which takes any bytes and panics when a law is broken. `fuzz` runs it
+//! guided by coverage, for as long as one likes; the test `properties` runs it over the seeds in
+//! `fuzz/corpus` and over mutations of them, within seconds and on any toolchain.
+//!
+//! A new reader takes a file here, a row in [`TARGETS`], and what `fuzz/README.md` names.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic is how a target tells that a law is broken"
+)]
+
+pub mod answer;
+pub mod base_url;
+pub mod breach;
+pub mod bulk_input;
+mod call;
+pub mod config;
+mod fields;
+pub mod form;
+mod forms;
+pub mod identity_change;
+pub mod identity_lookup;
+pub mod identity_reset;
+pub mod json;
+pub mod multipart;
+mod outcome;
+pub mod password;
+pub mod path;
+mod peer;
+pub mod policy_document;
+pub mod profile_update;
+pub mod provider_policy;
+pub mod redactor;
+pub mod retry_after;
+mod shown;
+pub mod token_answer;
+pub mod user_id;
+pub mod zoom_password;
+pub mod zoom_profile;
+
+/// Takes any bytes and panics when a law is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target, by its name in `fuzz`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("base_url", base_url::target),
+    ("breach", breach::target),
+    ("bulk_input", bulk_input::target),
+    ("config", config::target),
+    ("form", form::target),
+    ("identity_change", identity_change::target),
+    ("identity_lookup", identity_lookup::target),
+    ("identity_reset", identity_reset::target),
+    ("json", json::target),
+    ("multipart", multipart::target),
+    ("password", password::target),
+    ("path", path::target),
+    ("policy_document", policy_document::target),
+    ("profile_update", profile_update::target),
+    ("provider_policy", provider_policy::target),
+    ("retry_after", retry_after::target),
+    ("redactor", redactor::target),
+    ("token_answer", token_answer::target),
+    ("user_id", user_id::target),
+    ("zoom_password", zoom_password::target),
+    ("zoom_profile", zoom_profile::target),
+];

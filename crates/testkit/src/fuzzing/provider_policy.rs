@@ -1,0 +1,54 @@
+//! What the providers answer when they are asked for their password rules.
+
+use std::sync::Arc;
+
+use repass::{CallContext, Outcome, PasswordPolicy, PasswordService};
+use repass_identity::{IdentityService, IdentitySettings};
+use repass_transport::Response;
+use repass_zoom::{ZoomService, ZoomSettings};
+
+use super::answer::answer;
+use super::peer::{Peer, wait};
+use super::policy_document::usable;
+use super::{outcome, shown};
+
+/// The bytes are an answer, of either provider.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Response) {
+    let peer = || Peer::saying([answer.clone()]).transport();
+    let services: [Arc<dyn PasswordService>; 2] = [
+        Arc::new(ZoomService::new("zoom", ZoomSettings::default(), peer())),
+        Arc::new(IdentityService::new(
+            "portal",
+            IdentitySettings::default(),
+            peer(),
+        )),
+    ];
+    for service in services {
+        match wait(service.policy(&CallContext::default())) {
+            Ok(policy) => {
+                assert!(answer.status().is_success() && outcome::json(answer).is_some());
+                told(&policy);
+                usable(&policy);
+            }
+            Err(error) => {
+                assert_eq!(error.outcome(), Outcome::NotApplied);
+                shown::fit(&error, &[]);
+            }
+        }
+    }
+}
+
+fn told(policy: &PasswordPolicy) {
+    let text = policy.to_string();
+    assert!(text.len() < 2_000, "{text}");
+    text.lines().for_each(shown::plain);
+}

@@ -1,0 +1,93 @@
+//! What token endpoints answer.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repass_identity::client_credentials;
+use repass_transport::{
+    HeaderValue, HttpClient, HttpTransport, Idempotency, Method, Request, Response, StatusCode, Timeouts,
+    Transport as _, TransportError, oauth,
+};
+use repass_zoom::server_to_server;
+use serde::Deserialize;
+
+use super::answer::answer;
+use super::peer::{Peer, wait};
+use super::shown;
+
+const SECRET: &str = "Canary-Client-Secret-80";
+
+/// The bytes are an answer, of either provider's endpoint.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Response) {
+    if let Some(granted) = oauth::granted(answer) {
+        assert!(granted.lifetime.is_none_or(|life| life.as_secs() <= 31 * 86_400));
+    }
+    let endpoint = || Peer::saying([answer.clone()]).transport();
+    for credentials in [
+        server_to_server(endpoint(), "an-account"),
+        client_credentials(endpoint(), "an-id", &SECRET.into(), "a-scope"),
+    ] {
+        let api = Api::default();
+        let transport = HttpTransport::new(api.clone(), credentials, Timeouts::default()).seeded(1);
+        let request = Request::new("test", Method::GET, Idempotency::Idempotent);
+        let outcome = wait(transport.deliver(&request.budget(Duration::from_secs(5))));
+        let shown = api.0.lock().unwrap().clone();
+        match outcome {
+            Ok(_) => {
+                assert!(answer.status().is_success());
+                let [header] = &shown[..] else { panic!("{shown:?}") };
+                // What had to be repaired to be read has no strict reading to compare with.
+                if let Some(token) = token(answer) {
+                    assert_eq!(
+                        *header,
+                        HeaderValue::from_str(&format!("Bearer {token}")).unwrap()
+                    );
+                }
+            }
+            Err(failure) => {
+                let told = failure.to_string();
+                shown::plain(&told);
+                assert!(told.chars().count() < 600 && !told.contains(SECRET), "{told}");
+                assert!(shown.is_empty(), "sent without a token");
+            }
+        }
+    }
+}
+
+// RFC 6749, section 5.1: an object.
+// No whole document: what stands beside the token may be a number that nothing here can hold.
+fn token(answer: &Response) -> Option<String> {
+    #[derive(Deserialize)]
+    struct TokenResponse {
+        access_token: String,
+    }
+    let granted: TokenResponse = serde_json::from_str(answer.text().trim_matches('\0')).ok()?;
+    Some(granted.access_token)
+}
+
+/// Takes everything, and keeps what it was shown.
+#[derive(Debug, Clone, Default)]
+struct Api(Arc<Mutex<Vec<HeaderValue>>>);
+
+#[async_trait]
+impl HttpClient for Api {
+    async fn attempt(
+        &self,
+        _request: &Request,
+        authorization: Option<HeaderValue>,
+        _limit: Duration,
+    ) -> Result<Response, TransportError> {
+        self.0.lock().unwrap().extend(authorization);
+        Ok(Response::new(StatusCode::NO_CONTENT))
+    }
+}

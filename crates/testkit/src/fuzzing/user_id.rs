@@ -1,0 +1,47 @@
+//! Names of users: whatever is taken stays one segment of the path.
+
+use repass::UserId;
+use repass_transport::{Idempotency, Method, Request};
+
+use super::path::segments;
+use super::shown;
+
+/// The bytes are a name.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&String::from_utf8_lossy(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(text: &str) {
+    match text.parse::<UserId>() {
+        Ok(user) => {
+            assert_eq!(user.expose(), text);
+            assert!((1..=UserId::MAX_BYTES).contains(&text.len()));
+            let never = [
+                '/', '\\', '%', '?', '#', ';', ' ', '\0', '\t', '\n', '\r', '\u{7f}', '\u{a0}',
+            ];
+            assert!(!text.contains(never), "{text:?}");
+            assert_eq!(format!("{user:?}"), "UserId([REDACTED])");
+            let request = Request::new("test", Method::PUT, Idempotency::NonIdempotent);
+            let request = request
+                .segment("users")
+                .segment(user.expose())
+                .segment("password");
+            assert_eq!(segments(request.path()), ["users", text, "password"]);
+        }
+        Err(refusal) => {
+            let told = refusal.to_string();
+            shown::plain(&told);
+            assert!(told.len() < 100, "{told}");
+        }
+    }
+    // A word that no refusal has of its own.
+    if let Err(refusal) = format!("canary77{text}").parse::<UserId>() {
+        let told = refusal.to_string();
+        assert!(!told.contains("canary77"), "{told}");
+    }
+}

@@ -1,0 +1,38 @@
+//! What Zoom answers to a profile update.
+
+use std::sync::LazyLock;
+
+use repass::{CallContext, ProfileUpdate, UserProfileService as _};
+use repass_transport::Response;
+use repass_zoom::{ZoomService, ZoomSettings};
+
+use super::answer::answer;
+use super::forms::forms;
+use super::outcome;
+use super::peer::{Peer, wait};
+use super::zoom_password::is_success;
+
+const USER: &str = "canary.user@example.com";
+const NAME: &str = "Canary \"Name\" 78";
+const COMPANY: &str = "Canary & Sons\\79";
+
+/// The bytes are an answer.
+///
+/// # Panics
+/// A law is broken.
+pub fn target(data: &[u8]) {
+    check(&answer(data));
+}
+
+/// # Panics
+/// A law is broken.
+pub fn check(answer: &Response) {
+    static SECRETS: LazyLock<Vec<String>> = LazyLock::new(|| [USER, NAME, COMPANY].map(forms).concat());
+    let update = ProfileUpdate::new(USER.parse().unwrap())
+        .set("first_name", NAME)
+        .set("company", COMPANY);
+    let peer = Peer::saying([answer.clone()]);
+    let service = ZoomService::new("zoom", ZoomSettings::default(), peer.transport());
+    let outcome = wait(service.update_profile(&CallContext::default(), &update));
+    outcome::check(&outcome, answer, is_success(answer), &SECRETS);
+}

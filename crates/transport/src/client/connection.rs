@@ -1,0 +1,253 @@
+//! One HTTP/1.1 connection, owned and driven by the call that uses it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use rustls::{AlertDescription, ProtocolVersion};
+use socket2::{SockRef, Socket};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::error_mapping;
+use crate::send_tracker::TrackedBody;
+
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Driver = http1::Connection<TokioIo<Watched>, TrackedBody>;
+
+/// A connection without a task of its own. What the peer and the call say to each other moves only
+/// while [`drive`](Self::drive) is awaited, so dropping it closes it there and then, with all that
+/// is left in its buffers.
+pub(super) struct Connection {
+    sender: SendRequest<TrackedBody>,
+    /// Gone when the connection has ended.
+    driver: Option<Pin<Box<Driver>>>,
+    /// The same socket, to look at what the runtime has not told of yet.
+    socket: Socket,
+    /// Whether the peer has sent any application data.
+    heard: Arc<AtomicBool>,
+    version: Option<ProtocolVersion>,
+    /// The alert with which the connection ended.
+    alert: Option<AlertDescription>,
+}
+
+impl Connection {
+    pub(super) async fn new(stream: Stream) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let (tcp, version) = match &stream {
+            MaybeHttpsStream::Http(tcp) => (tcp.inner(), None),
+            MaybeHttpsStream::Https(tls) => {
+                let (tcp, tls) = tls.inner().get_ref();
+                (tcp.inner().inner(), tls.protocol_version())
+            }
+        };
+        let socket = SockRef::from(tcp).try_clone()?;
+        let heard = Arc::default();
+        let watched = Watched {
+            stream: TokioIo::new(stream),
+            heard: Arc::clone(&heard),
+        };
+        // As lenient as browsers are: a head that cannot be read leaves a change unknown for ever.
+        let (sender, driver) = http1::Builder::new()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
+            .max_headers(super::MAX_HEADERS)
+            .handshake(TokioIo::new(watched))
+            .await?;
+        Ok(Self {
+            sender,
+            driver: Some(Box::pin(driver)),
+            socket,
+            heard,
+            version,
+            alert: None,
+        })
+    }
+
+    /// Sends a request; the head of its response.
+    pub(super) async fn send(&mut self, request: Request<TrackedBody>) -> hyper::Result<Response<Incoming>> {
+        let head = self.sender.send_request(request);
+        self.drive(head).await
+    }
+
+    /// Whether a kept connection can take another request, as far as can be known on this side: the
+    /// peer's close may be on its way.
+    pub(super) async fn is_usable(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.advance(cx);
+            Poll::Ready(())
+        })
+        .await;
+        // A close, or bytes that nobody asked for. A request sent now would end as unknown.
+        let quiet = self.socket.peek(&mut [MaybeUninit::uninit()]);
+        quiet.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            && self.driver.is_some()
+            && self.sender.is_ready()
+    }
+
+    /// Whether it has ended, as far as it was driven.
+    pub(super) fn is_over(&self) -> bool {
+        self.driver.is_none()
+    }
+
+    /// The alert by which the peer ended the handshake for this client's sake. Under TLS 1.3 the client may
+    /// write before the server has judged it (RFC 8446, section 4.4.2.4), so the request may have left; but a
+    /// server that has not finished the handshake has read none of it.
+    pub(super) fn refusal(&self, error: &hyper::Error) -> Option<AlertDescription> {
+        if self.version != Some(ProtocolVersion::TLSv1_3) || self.heard.load(Ordering::Relaxed) {
+            return None;
+        }
+        let alert = alert(error).or(self.alert);
+        alert.filter(|alert| error_mapping::refuses_the_client(*alert))
+    }
+
+    /// Lets the connection move until this work, which waits for it, is done.
+    pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            self.advance(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        let Some(mut driver) = self.driver.take() else {
+            return;
+        };
+        match driver.as_mut().poll(cx) {
+            Poll::Pending => self.driver = Some(driver),
+            // A request that still waits in it hears of the end only when it is dropped, which is here.
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => {
+                let rest = Pin::into_inner(driver).into_parts().io.into_inner();
+                self.alert = alert(&error).or_else(|| last_alert(rest, cx));
+            }
+        }
+    }
+}
+
+fn alert(error: &(dyn StdError + 'static)) -> Option<AlertDescription> {
+    match error_mapping::find::<rustls::Error>(error) {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    }
+}
+
+// Writing to a peer that has closed fails before what it said last is read.
+fn last_alert(mut stream: Watched, cx: &mut Context<'_>) -> Option<AlertDescription> {
+    let mut byte = [0; 1];
+    match Pin::new(&mut stream).poll_read(cx, &mut ReadBuf::new(&mut byte)) {
+        Poll::Ready(Err(error)) => alert(&error),
+        _ => None,
+    }
+}
+
+/// A stream that notes whether anything came.
+struct Watched {
+    stream: TokioIo<Stream>,
+    heard: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("over", &self.is_over())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::send_tracker::SendTracker;
+
+    #[tokio::test]
+    async fn a_close_between_the_look_and_the_request_is_told_at_once_and_nothing_was_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
+            .await
+            .unwrap();
+        assert!(connection.is_usable().await);
+        drop(peer);
+        // Until the runtime knows of it, which a look cannot be made to do.
+        let readable = poll_fn(|cx| {
+            connection.advance(cx);
+            if connection.is_over() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        timeout(Duration::from_secs(5), readable).await.unwrap();
+        let tracker = SendTracker::default();
+        let body = TrackedBody::new(Bytes::from_static(b"x"), tracker.clone());
+        let request = Request::put("/").body(body).unwrap();
+        let sent = timeout(Duration::from_secs(5), connection.send(request)).await;
+        assert!(sent.expect("it does not hang").is_err());
+        assert!(tracker.first_polled_at().is_none() && !connection.is_usable().await);
+    }
+}

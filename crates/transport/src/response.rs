@@ -1,0 +1,203 @@
+//! What a provider answered.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use repass_domain::Redactor;
+use tokio::time::Instant;
+
+/// What a provider answered. `Debug` shows no body: providers echo what they were sent.
+#[derive(Clone)]
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    end: End,
+    in_doubt: bool,
+    wait: Option<Duration>,
+    rejects_grant: bool,
+    sent_at: Option<Instant>,
+    redactors: Vec<Arc<Redactor>>,
+}
+
+/// How a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    Cut,
+    /// Its rest did not come in time.
+    Late,
+}
+
+impl Response {
+    /// The most that is read of a body, in bytes, unless its [`Request`](crate::Request) says
+    /// otherwise; what lies beyond counts as cut.
+    pub const MAX_BODY: usize = 64 * 1024;
+
+    /// A complete response without headers or body.
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            end: End::Whole,
+            in_doubt: false,
+            wait: None,
+            rejects_grant: false,
+            sent_at: None,
+            redactors: Vec::new(),
+        }
+    }
+
+    /// The same with these headers.
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The same with one more header.
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// The same with a body that arrived whole.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The same, but the body was cut: the rest was lost, late, or beyond
+    /// [`MAX_BODY`](Self::MAX_BODY).
+    pub fn cut(mut self) -> Self {
+        self.end = End::Cut;
+        self
+    }
+
+    /// The same, but the rest of the body did not come in time.
+    pub fn late(mut self) -> Self {
+        self.end = End::Late;
+        self
+    }
+
+    /// The same with when its request left, for wires that know.
+    pub fn leaving(mut self, sent_at: Option<Instant>) -> Self {
+        self.sent_at = sent_at;
+        self
+    }
+
+    /// When its request left, if the client knows.
+    pub fn sent_at(&self) -> Option<Instant> {
+        self.sent_at
+    }
+
+    /// The same, to a request that carried credentials which these know.
+    pub fn with_redactors(mut self, redactors: impl IntoIterator<Item = Arc<Redactor>>) -> Self {
+        self.redactors.extend(redactors);
+        self
+    }
+
+    /// What knows repass's own credentials that went with the request: a peer may quote them, in any
+    /// encoding. Show nothing of a response that they have not redacted.
+    pub fn redactors(&self) -> impl Iterator<Item = &Redactor> {
+        self.redactors.iter().map(|redactor| &**redactor)
+    }
+
+    /// A text of this response without repass's own credentials, fit to be shown in one line. Texts that
+    /// may quote a password go through the call's `CallRedactor` in place of this.
+    pub fn sanitize(&self, text: &str) -> String {
+        let redactors: Vec<&Redactor> = self.redactors().collect();
+        Redactor::sanitize_all(&redactors, text)
+    }
+
+    /// The same, but it answers only the last of several sendings, and an earlier one may have been
+    /// acted on.
+    pub fn in_doubt(mut self) -> Self {
+        self.in_doubt = true;
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A header's value, if there is one and it is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// As much of the body as arrived, as it arrived. It may echo the token and the password: what is shown
+    /// of it goes through the [`redactors`](Self::redactors), after it was decoded.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the body is a web page or another document in a markup language.
+    pub fn is_markup(&self) -> bool {
+        self.text().trim_start().starts_with('<')
+    }
+
+    /// Whether the body arrived whole.
+    pub fn is_complete(&self) -> bool {
+        self.end == End::Whole
+    }
+
+    pub(crate) fn with_wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// How long to wait before the next request, after a refusal for the rate's sake: what the server says, or
+    /// longer where that turned out to be too short.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
+    pub(crate) fn with_rejected_grant(mut self) -> Self {
+        self.rejects_grant = true;
+        self
+    }
+
+    /// Whether it rejects a token that was granted only just before, and was replaced in vain. Where each grant
+    /// voids the one before, another process uses the same client.
+    pub fn rejects_grant(&self) -> bool {
+        self.rejects_grant
+    }
+
+    /// Whether the body was cut because its rest did not come in time.
+    pub fn is_late(&self) -> bool {
+        self.end == End::Late
+    }
+
+    /// Whether an earlier sending of the same request may have been acted on, so that a refusal
+    /// speaks for the last one only: this side sent it again, which never happens to a request that
+    /// must not be resent unless nothing was done, or a gateway says that it did.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt || self.gateway_resent()
+    }
+
+    // Envoy, and the meshes built on it, count their sendings in the response (documented).
+    fn gateway_resent(&self) -> bool {
+        let counts = self.headers.get_all("x-envoy-attempt-count").iter();
+        counts.into_iter().any(|count| {
+            let count = count.to_str().ok().and_then(|text| text.trim().parse().ok());
+            count.is_none_or(|count: u64| count > 1)
+        })
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .field("end", &self.end)
+            .field("in_doubt", &self.in_doubt)
+            .finish_non_exhaustive()
+    }
+}

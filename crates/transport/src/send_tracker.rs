@@ -1,0 +1,85 @@
+//! A body that tells whether it was ever asked for.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+/// Blows when the HTTP stack first asks for the body. Until then no provider can have acted: the
+/// head may have left, but not what it announces. This holds whatever the stack's errors say, for
+/// the connection is driven by nobody but the call itself: once the call has given up, nothing asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SendTracker(Arc<OnceLock<Instant>>);
+
+impl SendTracker {
+    /// When the body was first asked for.
+    pub(crate) fn first_polled_at(&self) -> Option<Instant> {
+        self.0.get().copied()
+    }
+}
+
+/// One buffer, sent whole.
+#[derive(Debug)]
+pub(crate) struct TrackedBody {
+    bytes: Option<Bytes>,
+    tracker: SendTracker,
+}
+
+impl TrackedBody {
+    pub(crate) fn new(bytes: Bytes, tracker: SendTracker) -> Self {
+        Self {
+            bytes: Some(bytes),
+            tracker,
+        }
+    }
+}
+
+impl Body for TrackedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.tracker.0.get_or_init(Instant::now);
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_blows_when_the_body_is_asked_for_and_not_before() {
+        let tracker = SendTracker::default();
+        let mut body = TrackedBody::new(Bytes::from_static(b"x"), tracker.clone());
+        assert!(!body.is_end_stream() && body.size_hint().exact() == Some(1));
+        assert!(tracker.first_polled_at().is_none());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(matches!(
+            Pin::new(&mut body).poll_frame(&mut cx),
+            Poll::Ready(Some(Ok(_)))
+        ));
+        let first_polled_at = tracker.first_polled_at();
+        assert!(first_polled_at.is_some());
+        assert!(matches!(
+            Pin::new(&mut body).poll_frame(&mut cx),
+            Poll::Ready(None)
+        ));
+        assert_eq!(tracker.first_polled_at(), first_polled_at);
+    }
+}

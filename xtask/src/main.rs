@@ -1,0 +1,39 @@
+//! Developer tools: `cargo xtask --help`. Those that measure want `cargo run --release -p xtask --` and a quiet
+//! machine.
+
+mod crash_recovery;
+mod performance;
+mod public_api;
+mod rate_limit;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer tools of repass")]
+enum Command {
+    /// Make random calls under random faults, and compare every outcome with what really happened.
+    Simulate(simulate::Args),
+    /// Kill bulk runs at random instants, and compare report, secrets and ledger row by row.
+    CrashRecovery(crash_recovery::Args),
+    /// Measure what a change costs, compared with two baselines.
+    Performance(performance::Args),
+    /// Reset passwords at a Zoom that enforces its rate limit strictly.
+    RateLimit(rate_limit::Args),
+    /// Compare the public API with the one on record.
+    PublicApi(public_api::Args),
+}
+
+fn main() -> ExitCode {
+    let runtime =
+        || tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("cannot start the runtime: {error}"));
+    match Command::parse() {
+        Command::Simulate(args) => simulate::run(&args),
+        Command::CrashRecovery(args) => crash_recovery::run(&args),
+        Command::Performance(args) => runtime().block_on(performance::run(&args)),
+        Command::RateLimit(args) => runtime().block_on(rate_limit::run(&args)),
+        Command::PublicApi(args) => public_api::run(&args),
+    }
+}

@@ -1,0 +1,152 @@
+//! As fast as the provider allows, and no faster: resets at a Zoom that enforces a business
+//! account's 60 requests in any second. Prints rate and refusals; exits 1 if a change failed, or
+//! if a bar is missed. It measures time, so it is a command and no test.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+use repass::{CallContext, Config, Password, PasswordServiceExt as _, Services};
+use repass_sandbox::{Options, RetryAfter, Sandbox, ZoomOptions, ZoomPlan};
+
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// How many resets in each scenario.
+    #[arg(long, default_value_t = 3000)]
+    resets: u32,
+}
+
+const ALLOWED: f64 = 60.0;
+const CALLERS: u32 = 64;
+
+pub(crate) async fn run(args: &Args) -> ExitCode {
+    let mut good = true;
+    for (what, services, thief) in [
+        ("one service", 1, false),
+        ("16 services", 16, false),
+        ("beside a thief of a third", 1, true),
+    ] {
+        good &= scenario(what, args.resets, services, thief).await;
+    }
+    ExitCode::from(u8::from(!good))
+}
+
+async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool {
+    let options = Options {
+        users: resets,
+        zoom: ZoomOptions {
+            rate_limits: Some(ZoomPlan::Business),
+            retry_after: RetryAfter::None,
+            ..ZoomOptions::default()
+        },
+        ..Options::default()
+    };
+    let sandbox = Arc::new(
+        Sandbox::start_with(options)
+            .await
+            .unwrap_or_else(|error| panic!("no sandbox: {error}")),
+    );
+    let services: Arc<Vec<Services>> =
+        Arc::new((0..services).map(|_| service(&sandbox, "business")).collect());
+    let stop = Arc::new(AtomicBool::new(false));
+    let stealing = thief.then(|| tokio::spawn(steal(service(&sandbox, "unlimited"), Arc::clone(&stop))));
+    let (next, failed) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(0)));
+    let start = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            tokio::spawn(caller(
+                Arc::clone(&services),
+                Arc::clone(&next),
+                Arc::clone(&failed),
+                resets,
+            ))
+        })
+        .collect();
+    for caller in callers {
+        if let Err(error) = caller.await {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    stop.store(true, Ordering::Relaxed);
+    if let Some(stealing) = stealing {
+        stealing.abort();
+    }
+    let refused: u64 = sandbox
+        .requests()
+        .routes
+        .iter()
+        .filter_map(|route| route.statuses.get(&429))
+        .sum();
+    let failed = failed.load(Ordering::Relaxed);
+    // The first second's places are there at once.
+    let rate = (f64::from(resets) - ALLOWED) / seconds;
+    let share = rate / ALLOWED * 100.0;
+    println!(
+        "{what}: {resets} resets in {seconds:.2} s, {rate:.2}/s, {share:.1} % of the allowed rate, {refused} answers of 429, {failed} failed"
+    );
+    failed == 0 && (thief || (refused == 0 && share >= 98.0))
+}
+
+fn service(sandbox: &Sandbox, plan: &str) -> Services {
+    let text = format!(
+        "[providers.zoom]\nkind = \"zoom\"\nplan = \"{plan}\"\nbase_url = \"{}\"\n\
+         auth = {{ kind = \"bearer\", token = {{ command = [\"echo\", \"{}\"] }} }}\n",
+        sandbox.zoom_base_url(),
+        sandbox.announcement().token
+    );
+    let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
+    Services::from_config(config).unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn caller(services: Arc<Vec<Services>>, next: Arc<AtomicU32>, failed: Arc<AtomicU32>, resets: u32) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number > resets {
+            return;
+        }
+        let services = &services[number as usize % services.len()];
+        if let Err(error) = reset(services, number, "New-Passw0rd-1").await {
+            failed.fetch_add(1, Ordering::Relaxed);
+            println!("  {error}");
+        }
+    }
+}
+
+async fn reset(services: &Services, number: u32, new: &str) -> Result<(), repass::Error> {
+    let service = services
+        .default_service()
+        .unwrap_or_else(|error| panic!("{error}"));
+    let user = format!("user{number:06}@example.com").parse();
+    let user = user.unwrap_or_else(|error| panic!("{error}"));
+    let new = Password::new(new).unwrap_or_else(|error| panic!("{error}"));
+    let cx = CallContext::with_budget(Duration::from_secs(120));
+    service.reset(&cx, user, new).await.map(drop)
+}
+
+/// Another app of the same account, which takes a third of its limit and asks nobody.
+async fn steal(services: Services, stop: Arc<AtomicBool>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        tick.tick().await;
+        number += 1;
+        let services = services.clone();
+        tokio::spawn(async move {
+            let service = services
+                .default_service()
+                .unwrap_or_else(|error| panic!("{error}"));
+            let new = format!("Stolen-Passw0rd-{number}");
+            let new = Password::new(new.as_str()).unwrap_or_else(|error| panic!("{error}"));
+            let user = "bob@example.com"
+                .parse()
+                .unwrap_or_else(|error| panic!("{error}"));
+            // Its refusals are its own affair; it does not come back for them.
+            let _ = service
+                .reset(&CallContext::with_budget(Duration::from_millis(900)), user, new)
+                .await;
+        });
+    }
+}
