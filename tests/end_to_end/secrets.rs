@@ -58,7 +58,7 @@ fn in_success_and_failure() {
             let run = traced(&world, &arguments, &stdin);
             assert_clean(&run);
             assert!(
-                run.stderr.contains("repass_transport::transport: answer"),
+                run.stderr.contains("repass_transport::transport: response"),
                 "logs are on: {run:?}"
             );
             codes.push(run.code);

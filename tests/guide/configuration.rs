@@ -26,7 +26,7 @@ fn every_sample_of_a_configuration_loads() {
 /// The keys that the readers of the configuration ask for.
 fn keys() -> Vec<String> {
     let mut keys = Vec::new();
-    for file in ["decode.rs", "own.rs"] {
+    for file in ["decode.rs", "local_policy.rs"] {
         let code = read(&format!("crates/app/src/config/{file}"));
         let code = code.split("#[cfg(test)]").next().unwrap();
         for reader in [
@@ -55,7 +55,7 @@ fn keys() -> Vec<String> {
         if folder.ends_with("-adapter") {
             let code = read(&format!("crates/{folder}/src/kind.rs"));
             let settings = code.split("Setting::").skip(1);
-            let settings = settings.filter(|it| it.starts_with("Word(") || it.starts_with("Text("));
+            let settings = settings.filter(|it| it.starts_with("Enum(") || it.starts_with("Text("));
             keys.extend(settings.map(|it| it.split('"').nth(1).unwrap().to_owned()));
         }
     }

@@ -13,7 +13,7 @@
 //!     Ok(_) => println!("changed"),
 //!     Err(error) => match error.unknown_outcome() {
 //!         None => println!("not changed: {error}"),
-//!         Some(attempt) => println!("unknown; store {attempt:?} and `resolve` it later: {error}"),
+//!         Some(handle) => println!("unknown; store {handle:?} and `resolve` it later: {error}"),
 //!     },
 //! }
 //! # Ok(()) }

@@ -80,7 +80,7 @@ async fn a_call_is_one_span_that_says_how_it_ended() {
     assert_eq!(closed.len(), 2, "{log}");
     assert!(closed[0].contains(&applied), "{log}");
     assert!(closed[1].contains(&unknown), "{log}");
-    let answer = log.lines().find(|line| line.contains(": answer "));
+    let answer = log.lines().find(|line| line.contains(": response "));
     assert!(
         answer.unwrap().contains("repass.password{provider=\"zoom\""),
         "{log}"

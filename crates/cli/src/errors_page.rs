@@ -1,4 +1,4 @@
-//! `docs/errors.md`, made from the code: `UPDATE=1 cargo test -p repass --lib errors_page` writes it.
+//! `docs/errors.md`, made from the code: `UPDATE=1 cargo test -p repass-cli errors_page` writes it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -103,7 +103,7 @@ fn page() -> String {
     format!(
         "# Errors, and what to do
 
-Made from the code by `UPDATE=1 cargo test -p repass --lib errors_page`; a test compares it. The words in the
+Made from the code by `UPDATE=1 cargo test -p repass-cli errors_page`; a test compares it. The words in the
 first columns are stable: programs may depend on them.
 
 ## Kinds
@@ -176,6 +176,6 @@ fn errors_page() {
     let written = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         written == page(),
-        "docs/errors.md is not what the code says: UPDATE=1 cargo test -p repass --lib errors_page"
+        "docs/errors.md is not what the code says: UPDATE=1 cargo test -p repass-cli errors_page"
     );
 }

@@ -2,15 +2,15 @@
 //! the validated values that go in, and the outcomes that come out. No I/O, no runtime, no HTTP.
 //!
 //! ```no_run
-//! use repass_domain::{CallContext, Outcome, Password, PasswordService, PasswordServiceExt as _};
+//! use repass_domain::{CallContext, Password, PasswordService, PasswordServiceExt as _};
 //!
 //! # async fn example(service: std::sync::Arc<dyn PasswordService>) -> Result<(), Box<dyn std::error::Error>> {
 //! let new = Password::new("New-Passw0rd")?;
 //! match service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await {
 //!     Ok(_) => println!("changed"),
-//!     Err(error) => match error.outcome() {
-//!         Outcome::NotApplied => println!("the old password still holds: {error}"),
-//!         Outcome::Unknown => println!("settle it with `resolve`: {error}"),
+//!     Err(error) => match error.unknown_outcome() {
+//!         None => println!("the old password still works: {error}"),
+//!         Some(handle) => println!("store {handle:?} and resolve it later: {error}"),
 //!     },
 //! }
 //! # Ok(()) }

@@ -160,7 +160,7 @@ pub trait PasswordServiceExt: PasswordService {
     ///
     /// ```
     /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
-    /// use repass_domain::{Outcome, PasswordChange, PasswordServiceExt as _};
+    /// use repass_domain::{PasswordChange, PasswordServiceExt as _};
     ///
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
@@ -169,9 +169,9 @@ pub trait PasswordServiceExt: PasswordService {
     /// service.lose_next_answer();
     /// match service.change_and_resolve(&CallContext::default(), &change).await {
     ///     Ok(changed) => assert!(changed.is_proved_by_probe()),
-    ///     Err(error) => match error.outcome() {
-    ///         Outcome::NotApplied => println!("the old password still works: {error}"),
-    ///         Outcome::Unknown => println!("store {:?} and resolve it later: {error}", error.unknown_outcome()),
+    ///     Err(error) => match error.unknown_outcome() {
+    ///         None => println!("the old password still works: {error}"),
+    ///         Some(handle) => println!("store {handle:?} and resolve it later: {error}"),
     ///     },
     /// }
     /// assert!(service.accepts("alice", "new"));

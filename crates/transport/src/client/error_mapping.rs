@@ -56,7 +56,7 @@ fn describe(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> (Cau
         return late(host, signs.unsent);
     }
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
-        let message = format!("{host} answered, but its response is not readable HTTP");
+        let message = format!("{host} answered, but its answer is not readable HTTP");
         return (Cause::UnreadableAnswer, message);
     }
     let cause = if signs.unsent {
@@ -110,7 +110,7 @@ pub(super) fn on_the_way(
         "" => (Cause::Unreachable, format!("{failure}, by the proxy {proxy}")),
         _ => (
             Cause::Unreachable,
-            format!("the proxy {proxy} does not response as a proxy does; check `proxy`"),
+            format!("the proxy {proxy} does not answer as a proxy does; check `proxy`"),
         ),
     };
     TransportError::not_sent(cause, message)
