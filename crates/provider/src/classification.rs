@@ -109,7 +109,7 @@ impl Classification {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 "there is no such call at this address; check the base URL"
             }
-            StatusCode::NOT_ACCEPTABLE => "the server cannot response in JSON; check the base URL",
+            StatusCode::NOT_ACCEPTABLE => "the server cannot answer in JSON; check the base URL",
             StatusCode::LENGTH_REQUIRED => {
                 "something in front of the provider lost the length of the request; check the proxies in between"
             }

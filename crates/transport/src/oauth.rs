@@ -84,7 +84,7 @@ impl Endpoint {
                 format!("the rate limit of {whose} token endpoint is reached"),
             )
         } else if status.is_server_error() || matches!(code, 408 | 425) || passes || cut {
-            let message = format!("{whose} token endpoint cannot response now (status {code})");
+            let message = format!("{whose} token endpoint cannot answer now (status {code})");
             (Cause::Unreachable, message)
         } else if let Some(error) = error.filter(|error| !is_no_route(code) || is_registered(error)) {
             let why = said
@@ -266,9 +266,9 @@ mod tests {
             (200, r#"{"status":false,"errorCode":4702,"errorMessage":"X"}"#, TokenRefused, "check the secret"),
             (400, "<?xml version='1.0'?><result><code>4702</code><message>X</message></result>", TokenRefused, "check"),
             (401, "", TokenRefused, "credentials"),
-            (400, r#"{"error":"temporarily_unavailable"}"#, Unreachable, "cannot response now"),
-            (400, r#"{"error":"server_error"}"#, Unreachable, "cannot response now"),
-            (400, r#"{"error":"slow_down"}"#, Unreachable, "cannot response now"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, Unreachable, "cannot answer now"),
+            (400, r#"{"error":"server_error"}"#, Unreachable, "cannot answer now"),
+            (400, r#"{"error":"slow_down"}"#, Unreachable, "cannot answer now"),
             (503, r#"{"error":"invalid_client"}"#, Unreachable, "503"),
             (500, "<html>", Unreachable, "500"),
             (408, "", Unreachable, "408"),

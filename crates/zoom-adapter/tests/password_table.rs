@@ -354,7 +354,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
             503,
             "",
             ErrorKind::Unreachable,
-            "cannot response now",
+            "cannot answer now",
         ),
     ] {
         let mut endpoint = MockTransport::new();

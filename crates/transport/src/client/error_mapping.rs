@@ -175,7 +175,7 @@ fn late(host: &str, unsent: bool) -> (Cause, String) {
             format!("cannot connect to {host}: no response in time"),
         )
     } else {
-        (Cause::TimedOut, format!("{host} did not response in time"))
+        (Cause::TimedOut, format!("{host} did not answer in time"))
     }
 }
 
