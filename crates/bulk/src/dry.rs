@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::input::{BadRow, Input, Item, Row};
-use crate::run::Event;
-use crate::{Passwords, Problem, Provider, RowStatus, Tally};
+use crate::run::RowEvent;
+use crate::{BulkError, PasswordSource, Provider, RowStatus, Tally};
 
 /// Judges every row by all that can be known here: its form, duplicates, whether its provider takes such a change,
 /// and the rules for a password that it gives. What is wrong is told row by row; rows that could be sent count as
@@ -20,10 +20,10 @@ use crate::{Passwords, Problem, Provider, RowStatus, Tally};
 /// The input cannot be read to its end, or names a provider that is not among these.
 pub fn dry_run(
     mut input: Input,
-    passwords: Passwords,
+    passwords: PasswordSource,
     providers: &[Provider],
-    observe: &mut dyn FnMut(&Event<'_>),
-) -> Result<Tally, Problem> {
+    observe: &mut dyn FnMut(&RowEvent<'_>),
+) -> Result<Tally, BulkError> {
     let mut tally = Tally::default();
     let mut judge = Judge::new(passwords, providers);
     while let Some(judged) = judge.next(&mut input)? {
@@ -39,15 +39,15 @@ pub fn dry_run(
 /// As [`dry_run`]; or a provider cannot be asked, or does not answer such questions, of whichever user.
 pub async fn preflight(
     mut input: Input,
-    passwords: Passwords,
+    passwords: PasswordSource,
     providers: Vec<Provider>,
     concurrency: usize,
     budget: Duration,
-    observe: &mut (dyn FnMut(&Event<'_>) + Send),
-) -> Result<Tally, Problem> {
+    observe: &mut (dyn FnMut(&RowEvent<'_>) + Send),
+) -> Result<Tally, BulkError> {
     if let Some(provider) = providers.iter().find(|provider| provider.preflight.is_none()) {
         let name = provider.name();
-        return Err(Problem::usage(format!(
+        return Err(BulkError::usage(format!(
             "{name}: repass cannot ask this provider about users"
         )));
     }
@@ -60,7 +60,7 @@ pub async fn preflight(
                 break;
             }
         }
-        Ok::<(), Problem>(())
+        Ok::<(), BulkError>(())
     });
     let mut tally = Tally::default();
     let mut asking: JoinSet<Judged> = JoinSet::new();
@@ -83,7 +83,7 @@ pub async fn preflight(
                 && !matches!(error.kind(), ErrorKind::PasswordRefused | ErrorKind::Unsupported)
                 && !is_about_the_user(error.kind())
             {
-                return Err(Problem::usage(format!(
+                return Err(BulkError::usage(format!(
                     "line {}: the provider cannot be asked: {error}",
                     judged.line
                 )));
@@ -93,7 +93,7 @@ pub async fn preflight(
     }
     match reading.await {
         Ok(read) => read.map(|()| tally),
-        Err(error) => Err(Problem::machine(error.to_string())),
+        Err(error) => Err(BulkError::internal(error.to_string())),
     }
 }
 
@@ -138,14 +138,14 @@ enum Refusal {
 }
 
 struct Judge<'a> {
-    passwords: Passwords,
+    passwords: PasswordSource,
     providers: &'a [Provider],
     // By the input's numbers.
     places: Vec<Option<usize>>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(passwords: Passwords, providers: &'a [Provider]) -> Self {
+    fn new(passwords: PasswordSource, providers: &'a [Provider]) -> Self {
         Self {
             passwords,
             providers,
@@ -153,7 +153,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn next(&mut self, input: &mut Input) -> Result<Option<Judged>, Problem> {
+    fn next(&mut self, input: &mut Input) -> Result<Option<Judged>, BulkError> {
         let row = match input.next()? {
             None => return Ok(None),
             Some(Item::Row(row)) => row,
@@ -173,7 +173,7 @@ impl<'a> Judge<'a> {
         }
         let place = self.places[row.provider].ok_or_else(|| {
             let name = input.names().name(row.provider);
-            Problem::usage(format!(
+            BulkError::usage(format!(
                 "line {} is for the provider {name}, which was not asked for",
                 row.line
             ))
@@ -183,7 +183,7 @@ impl<'a> Judge<'a> {
 
     fn judged(&self, row: Row, place: usize) -> Judged {
         let provider = &self.providers[place];
-        let given = row.new.filter(|_| self.passwords == Passwords::Given);
+        let given = row.new.filter(|_| self.passwords == PasswordSource::Input);
         let broken = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
         let authority = row
             .current
@@ -203,14 +203,14 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mut dyn FnMut(&Event<'_>)) {
+fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mut dyn FnMut(&RowEvent<'_>)) {
     let Some(refusal) = &judged.refusal else {
         tally.add(RowStatus::Pending, 1);
         return;
     };
     tally.add(RowStatus::NotApplied, 1);
     let error = match refusal {
-        Refusal::Bad(bad) => return observe(&Event::of_bad(bad)),
+        Refusal::Bad(bad) => return observe(&RowEvent::of_bad(bad)),
         Refusal::Error(error) => error,
     };
     let broken = error
@@ -218,7 +218,7 @@ fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mu
         .iter()
         .map(|broken: &Violation| broken.rule().code());
     let code = broken.collect::<Vec<_>>().join(" ");
-    observe(&Event {
+    observe(&RowEvent {
         line: judged.line,
         user: judged.user.as_ref().map(UserId::expose),
         provider: judged.place.map(|place| providers[place].name()),
@@ -230,7 +230,7 @@ fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mu
     });
 }
 
-impl<'a> Event<'a> {
+impl<'a> RowEvent<'a> {
     pub(crate) fn of_bad(bad: &'a BadRow) -> Self {
         Self {
             line: bad.line,

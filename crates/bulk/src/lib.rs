@@ -1,7 +1,7 @@
 //! Many password changes: journalled, resumable, reported, with nothing lost.
 //!
 //! A [`Run`] is a folder with a journal. Rows come from an [`Input`] (CSV or JSON lines), are taken in, and sent
-//! by as many sessions ([`Run::go`]) as it takes. Providers are [`Provider`]s around any
+//! by as many sessions ([`Run::execute`]) as it takes. Providers are [`Provider`]s around any
 //! `Arc<dyn PasswordService>`: rates, back-off and tokens are theirs, concurrency and memory of what happened are
 //! this crate's.
 //!
@@ -36,22 +36,22 @@
 //! With a passphrase, the first part is sealed with it and holds the key to all others.
 
 mod dry;
+mod error;
 mod input;
 mod journal;
-mod problem;
 mod provider;
 mod report;
 mod run;
 mod secrets;
 
 pub use dry::{dry_run, preflight};
-pub use input::{Input, LONGEST_ROW, Passwords};
-pub use journal::{Facts, Reason, Record, RowStatus, SessionFacts, Tally};
-pub use problem::Problem;
-pub use provider::{Names, Provider, System};
+pub use error::BulkError;
+pub use input::{Input, MAX_ROW_BYTES, PasswordSource};
+pub use journal::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};
+pub use provider::{Provider, ProviderIdentity, ProviderNames};
 pub use report::{write_csv, write_html, write_json};
 pub use run::{
-    Ask, Canary, Controls, Event, Haste, IN_FLIGHT, OnUnknown, Operator, Progress, Run, SecretsTo, Source,
-    Stopped, Terms,
+    Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, Progress, RowEvent, RowSource, Run, RunManifest,
+    SecretsProtection, SessionOptions, Shutdown, StopReason,
 };
-pub use secrets::{Key, Opened, Recipients, SecretState, States, open};
+pub use secrets::{Key, Recipients, SecretRecord, SecretStatus, SecretStatuses, read_secrets};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use repass_domain::{LayeredPolicy, PasswordService, PreflightService};
 use serde::{Deserialize, Serialize};
 
-use crate::Problem;
+use crate::BulkError;
 
 /// A provider as a run sees it.
 #[derive(Debug, Clone)]
@@ -16,13 +16,13 @@ pub struct Provider {
     pub(crate) allowed: Option<f64>,
     pub(crate) preflight: Option<Arc<dyn PreflightService>>,
     pub(crate) attempt_timeout: Option<Duration>,
-    system: Option<System>,
+    identity: Option<ProviderIdentity>,
 }
 
 /// Which system a provider is: what makes it another one under the same name. A run is bound to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct System {
+pub struct ProviderIdentity {
     /// The kind of provider, as a configuration names it.
     pub kind: String,
     /// The root of its API. Letter case of scheme and host and a slash at the end make no difference.
@@ -31,10 +31,10 @@ pub struct System {
     pub account: Option<String>,
 }
 
-impl System {
-    pub(crate) fn noted(text: &str) -> Result<Self, Problem> {
+impl ProviderIdentity {
+    pub(crate) fn noted(text: &str) -> Result<Self, BulkError> {
         serde_json::from_str(text).map_err(|error| {
-            Problem::machine(format!("the journal was changed: it names no system: {error}"))
+            BulkError::internal(format!("the journal was changed: it names no system: {error}"))
         })
     }
 
@@ -92,7 +92,7 @@ impl Provider {
             allowed: None,
             preflight: None,
             attempt_timeout: None,
-            system: None,
+            identity: None,
         }
     }
 
@@ -104,14 +104,14 @@ impl Provider {
     }
 
     /// The same with which system it is, to which a run is then bound.
-    pub fn with_system(mut self, system: System) -> Self {
-        self.system = Some(system);
+    pub fn with_identity(mut self, identity: ProviderIdentity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
     /// Its name, and which system it is, where that is known.
-    pub fn system(&self) -> Option<(&str, &System)> {
-        self.system.as_ref().map(|system| (self.name(), system))
+    pub fn identity(&self) -> Option<(&str, &ProviderIdentity)> {
+        self.identity.as_ref().map(|identity| (self.name(), identity))
     }
 
     /// The same with the rate that its limit allows, in changes a second. It is shown beside the rate that was
@@ -140,12 +140,12 @@ impl Provider {
 
 /// Which providers a row may name, and where rows go that name none.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct ProviderNames {
     known: Vec<String>,
     default: Option<String>,
 }
 
-impl Names {
+impl ProviderNames {
     /// These names, and the default among them.
     pub fn new<S: Into<String>>(known: impl IntoIterator<Item = S>, default: Option<&str>) -> Self {
         Self {
@@ -185,8 +185,8 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn system(kind: &str, base_url: &str, account: Option<&str>) -> System {
-        System {
+    fn system(kind: &str, base_url: &str, account: Option<&str>) -> ProviderIdentity {
+        ProviderIdentity {
             kind: kind.to_owned(),
             base_url: base_url.to_owned(),
             account: account.map(str::to_owned),
@@ -213,10 +213,10 @@ mod tests {
             ),
         ] {
             assert_eq!(before.differences(&now).join(", "), expected);
-            assert_eq!(System::noted(&now.to_note()).unwrap(), now);
+            assert_eq!(ProviderIdentity::noted(&now.to_note()).unwrap(), now);
         }
         let token = system("zoom", "https://api.example/v2", None);
         assert_eq!(token.after(&before).account.as_deref(), Some("a1"));
-        assert!(System::noted("{}").is_err());
+        assert!(ProviderIdentity::noted("{}").is_err());
     }
 }

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::bytes::Bytes;
 use super::header::{self, Columns};
-use super::record::{Field, Record};
-use super::{LONGEST_ROW, Passwords};
+use super::record::{Field, RawRow};
+use super::{MAX_ROW_BYTES, PasswordSource};
 
 const MOST_FIELDS: usize = 64;
 
@@ -71,7 +71,7 @@ enum Fault {
 
 impl<R: Read> Csv<R> {
     /// Reads the header.
-    pub(super) fn new(mut bytes: Bytes<R>, passwords: Passwords) -> io::Result<Result<Self, String>> {
+    pub(super) fn new(mut bytes: Bytes<R>, passwords: PasswordSource) -> io::Result<Result<Self, String>> {
         let start = bytes.peek(|start| start.trim_ascii_start().contains(&b'\n'))?;
         let named = header::named_separator(start);
         let separator = named.unwrap_or_else(|| header::likely_separator(start));
@@ -85,7 +85,7 @@ impl<R: Read> Csv<R> {
             special,
             columns: Columns::default(),
             fields: Fields {
-                text: Zeroizing::new(vec![0; LONGEST_ROW]),
+                text: Zeroizing::new(vec![0; MAX_ROW_BYTES]),
                 length: 0,
                 ends: [0; MOST_FIELDS],
                 count: 0,
@@ -124,7 +124,7 @@ impl<R: Read> Csv<R> {
     }
 
     /// The line of the next record, and the record or why it is none; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<Record<'_>, String>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<RawRow<'_>, String>)>> {
         let (line, fault) = loop {
             let Some((line, fault)) = self.read()? else {
                 return Ok(None);
@@ -140,13 +140,13 @@ impl<R: Read> Csv<R> {
             Some(fault) => Err(fault.reason()),
             None if !fields.fit => Err(format!(
                 "is longer than {} KiB, or has more than {MOST_FIELDS} fields; is a quote not closed?",
-                LONGEST_ROW / 1024
+                MAX_ROW_BYTES / 1024
             )),
             None if fields.count != columns.count => Err(format!(
                 "has {} fields, but the header has {}; a field that holds the separator needs quotes",
                 fields.count, columns.count
             )),
-            None => Ok(Record {
+            None => Ok(RawRow {
                 user: fields.get(columns.user),
                 provider: columns.provider.map_or(&[], |column| fields.get(column)),
                 new: columns.new.map(|column| fields.field(column)),

@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::Passwords;
+use super::PasswordSource;
 use super::csv::Fields;
 use super::record::COLUMNS;
 
@@ -56,7 +56,7 @@ const OTHER_NAMES: [(&str, &str); 31] = [
 ];
 
 impl Columns {
-    pub(super) fn of(header: &Fields, passwords: Passwords) -> Result<Self, String> {
+    pub(super) fn of(header: &Fields, passwords: PasswordSource) -> Result<Self, String> {
         let mut problems = Vec::new();
         let mut found = [None; NAMES.len()];
         for index in 0..header.count() {
@@ -76,12 +76,12 @@ impl Columns {
             problems.push("the header has no column user".to_owned());
         }
         match passwords {
-            Passwords::Given if new.is_none() => {
+            PasswordSource::Input if new.is_none() => {
                 problems.push(
                     "the header has no column new_password, and passwords are not to be made".to_owned(),
                 );
             }
-            Passwords::Generated if new.is_some() || current.is_some() => problems.push(
+            PasswordSource::Generated if new.is_some() || current.is_some() => problems.push(
                 "the header has a column of passwords, although they are to be made; leave it out".to_owned(),
             ),
             _ => {}
@@ -168,6 +168,6 @@ pub(super) fn missing() -> String {
 pub(super) fn too_long() -> String {
     format!(
         "the first line is longer than {} KiB; it must name the columns: {COLUMNS}",
-        super::LONGEST_ROW / 1024
+        super::MAX_ROW_BYTES / 1024
     )
 }

@@ -8,9 +8,9 @@ use serde::de::{self, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::LONGEST_ROW;
+use super::MAX_ROW_BYTES;
 use super::bytes::Bytes;
-use super::record::{COLUMNS, Field, Record};
+use super::record::{COLUMNS, Field, RawRow};
 
 pub(super) struct Json<R> {
     bytes: Bytes<R>,
@@ -31,20 +31,20 @@ impl<R: Read> Json<R> {
     pub(super) fn new(bytes: Bytes<R>) -> Self {
         Self {
             bytes,
-            text: Zeroizing::new(Vec::with_capacity(LONGEST_ROW)),
+            text: Zeroizing::new(Vec::with_capacity(MAX_ROW_BYTES)),
             object: Object::default(),
             line: 0,
         }
     }
 
     /// The number of the next line that is not empty, and its record or why it is none; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<Record<'_>, String>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<RawRow<'_>, String>)>> {
         loop {
             self.line += 1;
             match self.read_line()? {
                 None => return Ok(None),
                 Some(false) => {
-                    let reason = format!("is longer than {} KiB", LONGEST_ROW / 1024);
+                    let reason = format!("is longer than {} KiB", MAX_ROW_BYTES / 1024);
                     return Ok(Some((self.line, Err(reason))));
                 }
                 Some(true) if is_blank(&self.text) => {}
@@ -78,7 +78,7 @@ impl<R: Read> Json<R> {
             any = true;
             let end = input.iter().position(|byte| *byte == b'\n');
             let part = &input[..end.unwrap_or(input.len())];
-            fits &= self.text.len() + part.len() <= LONGEST_ROW;
+            fits &= self.text.len() + part.len() <= MAX_ROW_BYTES;
             if fits {
                 self.text.extend_from_slice(part);
             }
@@ -247,9 +247,9 @@ impl<'de> Visitor<'de> for TextVisitor {
 }
 
 impl Object {
-    fn record(&self) -> Record<'_> {
+    fn record(&self) -> RawRow<'_> {
         let field = |secret| text(secret).map(|text| Field { text, exact: true });
-        Record {
+        RawRow {
             user: text(self.user.as_ref()).unwrap_or_default(),
             provider: text(self.provider.as_ref()).unwrap_or_default(),
             new: field(self.new_password.as_ref()),

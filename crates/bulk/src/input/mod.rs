@@ -19,16 +19,16 @@ use self::bytes::Bytes;
 use self::csv::Csv;
 use self::json::Json;
 pub(crate) use self::seen::Seen;
-use crate::{Names, Problem};
+use crate::{BulkError, ProviderNames};
 
 /// The longest row that is read, in bytes. A longer one is refused without being kept.
-pub const LONGEST_ROW: usize = 64 * 1024;
+pub const MAX_ROW_BYTES: usize = 64 * 1024;
 
 /// Where the new passwords come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passwords {
+pub enum PasswordSource {
     /// The input gives one for each row.
-    Given,
+    Input,
     /// One is made for each row; the input gives none.
     Generated,
 }
@@ -76,8 +76,8 @@ pub(crate) enum Item {
 pub struct Input {
     format: Format,
     shown: String,
-    names: Names,
-    passwords: Passwords,
+    names: ProviderNames,
+    passwords: PasswordSource,
     seen: Seen,
     // Read ahead to see whether there is any.
     first: Option<Item>,
@@ -98,11 +98,11 @@ impl Input {
     pub fn new(
         source: Box<dyn Read + Send>,
         shown: impl Into<String>,
-        names: Names,
-        passwords: Passwords,
-    ) -> Result<Self, Problem> {
+        names: ProviderNames,
+        passwords: PasswordSource,
+    ) -> Result<Self, BulkError> {
         let shown = shown.into();
-        let wrong = |what: String| Problem::usage(format!("{shown}: {what}"));
+        let wrong = |what: String| BulkError::usage(format!("{shown}: {what}"));
         let mut bytes = Bytes::new(source);
         let start = bytes
             .peek(|start| start.len() >= foreign::ENOUGH)
@@ -142,7 +142,7 @@ impl Input {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn emptiness(&mut self) -> Result<Option<&'static str>, Problem> {
+    pub fn emptiness(&mut self) -> Result<Option<&'static str>, BulkError> {
         if matches!(self.format, Format::Nothing) {
             return Ok(Some("is empty"));
         }
@@ -171,12 +171,12 @@ impl Input {
         }
     }
 
-    pub(crate) fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &ProviderNames {
         &self.names
     }
 
     /// The next row, good or bad; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Item>, Problem> {
+    pub(crate) fn next(&mut self) -> Result<Option<Item>, BulkError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
@@ -241,6 +241,6 @@ fn first_visible<R: Read>(bytes: &mut Bytes<R>) -> std::io::Result<Option<u8>> {
     Ok(start.iter().copied().find(visible))
 }
 
-fn unreadable(shown: &str, error: &std::io::Error) -> Problem {
-    Problem::usage(format!("cannot read {shown}: {error}"))
+fn unreadable(shown: &str, error: &std::io::Error) -> BulkError {
+    BulkError::usage(format!("cannot read {shown}: {error}"))
 }

@@ -2,15 +2,15 @@
 
 use repass_domain::{InvalidPassword, Password, UserId};
 
-use super::{BadRow, Item, Passwords, Row};
-use crate::Names;
+use super::{BadRow, Item, PasswordSource, Row};
+use crate::ProviderNames;
 
 /// The columns that there are.
 pub(super) const COLUMNS: &str = "user, new_password, current_password, provider";
 
 /// The fields of one row, where they lie in the reader's buffer.
 #[derive(Default)]
-pub(super) struct Record<'a> {
+pub(super) struct RawRow<'a> {
     pub(super) user: &'a [u8],
     pub(super) provider: &'a [u8],
     pub(super) new: Option<Field<'a>>,
@@ -25,9 +25,9 @@ pub(super) struct Field<'a> {
     pub(super) exact: bool,
 }
 
-impl Record<'_> {
+impl RawRow<'_> {
     /// A row, or everything that is wrong with it.
-    pub(super) fn judge(&self, line: u64, names: &Names, passwords: Passwords) -> Item {
+    pub(super) fn judge(&self, line: u64, names: &ProviderNames, passwords: PasswordSource) -> Item {
         let mut reasons = Vec::new();
         let user = match std::str::from_utf8(self.user).map(UserId::new) {
             Ok(Ok(user)) => Some(user),
@@ -43,20 +43,20 @@ impl Record<'_> {
         let provider = std::str::from_utf8(self.provider).unwrap_or("?");
         let provider = keep(&mut reasons, names.meant(provider));
         let new = match (passwords, self.new) {
-            (Passwords::Generated, None) => Some(None),
-            (Passwords::Generated, Some(_)) => {
+            (PasswordSource::Generated, None) => Some(None),
+            (PasswordSource::Generated, Some(_)) => {
                 reasons.push("gives a new_password, although they are to be made".to_owned());
                 None
             }
-            (Passwords::Given, None) => {
+            (PasswordSource::Input, None) => {
                 reasons.push("gives no new_password".to_owned());
                 None
             }
-            (Passwords::Given, Some(new)) => keep(&mut reasons, password("new", new)).map(Some),
+            (PasswordSource::Input, Some(new)) => keep(&mut reasons, password("new", new)).map(Some),
         };
         let current = match self.current {
             None | Some(Field { text: [], .. }) => Some(None),
-            Some(_) if passwords == Passwords::Generated => {
+            Some(_) if passwords == PasswordSource::Generated => {
                 reasons.push(
                     "gives a current_password, but only an administrator's reset takes one that is made"
                         .to_owned(),

@@ -107,7 +107,7 @@ impl AddAssign for Tally {
 
 /// One row, as reports tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ReportRow {
     /// Where it starts in the input, counted from 1.
     pub line: u64,
     /// Whose password; absent where the row names nobody that can be.
@@ -134,7 +134,7 @@ pub struct Record {
 
 /// Rows of one outcome that have the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct ReasonCount {
     /// Their outcome.
     pub outcome: RowStatus,
     /// Their kind.
@@ -149,7 +149,7 @@ pub struct Reason {
 
 /// One start of the run, until it ended or was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionFacts {
+pub struct SessionSummary {
     /// When, in milliseconds since 1970.
     pub started: i64,
     /// When it, or the last row of it, ended.
@@ -160,7 +160,7 @@ pub struct SessionFacts {
 
 /// What the journal says of the run as a whole.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
+pub struct RunSummary {
     /// Whether the whole input was read.
     pub read_whole: bool,
     /// The outcomes. What is being sent counts as unknown, as it is if its process is gone.
@@ -174,7 +174,7 @@ pub struct Facts {
     /// The rates that are allowed, by provider, where they are known.
     pub allowed: Vec<(String, Option<f64>)>,
     /// Every start of it.
-    pub sessions: Vec<SessionFacts>,
+    pub sessions: Vec<SessionSummary>,
 }
 
 /// Where a row stands, for whoever goes on with it.

@@ -19,13 +19,13 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use clock::{Clock, Moment};
-pub use facts::{Facts, Reason, Record, RowStatus, SessionFacts, Tally};
+pub use facts::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};
 pub(crate) use facts::{Standing, State};
 use sending::Begun;
 pub(crate) use sending::{Ended, Sent, Started};
 pub(crate) use write::{Entries, PASSING};
 
-use crate::Problem;
+use crate::BulkError;
 
 /// The journal of one run, open for writing. There is one at a time; others may read.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) struct Reader {
 
 impl Journal {
     /// Makes a journal that is not there yet.
-    pub(crate) fn create(path: &Path) -> Result<Self, Problem> {
+    pub(crate) fn create(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         journal
             .connection
@@ -55,14 +55,14 @@ impl Journal {
     }
 
     /// Opens one that is.
-    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+    pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::empty())?;
         schema::check(&journal.connection)?;
         schema::migrate(&journal.connection)?;
         Ok(journal)
     }
 
-    fn connect(path: &Path, more: OpenFlags) -> Result<Self, Problem> {
+    fn connect(path: &Path, more: OpenFlags) -> Result<Self, BulkError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection.execute_batch(schema::DURABLE).map_err(unwritable)?;
@@ -76,7 +76,7 @@ impl Journal {
 }
 
 impl Reader {
-    pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
+    pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection
@@ -91,11 +91,11 @@ impl Reader {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
-pub(crate) fn unwritable(error: rusqlite::Error) -> Problem {
-    Problem::machine(format!("cannot write the journal: {error}"))
+pub(crate) fn unwritable(error: rusqlite::Error) -> BulkError {
+    BulkError::internal(format!("cannot write the journal: {error}"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
-pub(crate) fn unreadable(error: rusqlite::Error) -> Problem {
-    Problem::machine(format!("cannot read the journal: {error}"))
+pub(crate) fn unreadable(error: rusqlite::Error) -> BulkError {
+    BulkError::internal(format!("cannot read the journal: {error}"))
 }

@@ -3,15 +3,16 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{
-    Facts, Moment, Reader, Reason, Record, RowStatus, SessionFacts, Standing, State, Tally, unreadable,
+    Moment, Reader, ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Standing, State, Tally,
+    unreadable,
 };
-use crate::Problem;
+use crate::BulkError;
 
 const STANDING: &str = "line, user, provider, state, unsettled, batch, attempts";
 
 impl Reader {
     /// A fact of the run.
-    pub(crate) fn fact(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(crate) fn fact(&self, name: &str) -> Result<Option<String>, BulkError> {
         let found = self
             .connection
             .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
@@ -21,14 +22,14 @@ impl Reader {
     }
 
     /// The names of the providers that rows were sent or are to be sent to, with their numbers.
-    pub(crate) fn providers(&self) -> Result<Vec<(u64, String)>, Problem> {
+    pub(crate) fn providers(&self) -> Result<Vec<(u64, String)>, BulkError> {
         self.all("SELECT id, name FROM providers ORDER BY id", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
     }
 
     /// Which system a provider is, as it was noted.
-    pub(crate) fn identity(&self, provider: u64) -> Result<Option<String>, Problem> {
+    pub(crate) fn identity(&self, provider: u64) -> Result<Option<String>, BulkError> {
         let sql = "SELECT identity FROM providers WHERE id = ?1";
         let found = self.connection.query_row(sql, [provider], |row| row.get(0));
         Ok(found.optional().map_err(unreadable)?.flatten())
@@ -36,7 +37,7 @@ impl Reader {
 
     /// For how many milliseconds nothing that was sent for a row can have been on its way from here; negative while
     /// something can, and 0 where nothing is known of it.
-    pub(crate) fn quiet_for(&self, line: u64) -> Result<i64, Problem> {
+    pub(crate) fn quiet_for(&self, line: u64) -> Result<i64, BulkError> {
         let sql = "SELECT at, uptime, boot FROM in_flight WHERE line = ?1";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let since = statement
@@ -51,7 +52,7 @@ impl Reader {
     }
 
     /// The next rows behind a line that have an unknown sending behind them and no later one that was applied.
-    pub(crate) fn to_reissue(&self, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
+    pub(crate) fn to_reissue(&self, behind: u64, most: u32) -> Result<Vec<Standing>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, o.state, o.unsettled, o.batch, o.attempts
                    FROM outcomes o JOIN rows r ON r.line = o.line
                    WHERE o.line > ?1 AND (o.state = 4 OR (o.unsettled AND o.state IN (0, 3)))
@@ -63,7 +64,7 @@ impl Reader {
 
     /// Of how many rows it is not known which password holds, those included of which one was applied after one
     /// that is unknown.
-    pub(crate) fn to_settle(&self) -> Result<u64, Problem> {
+    pub(crate) fn unresolved_count(&self) -> Result<u64, BulkError> {
         let sql = "SELECT count(*) FROM outcomes WHERE state = 4 OR unsettled";
         self.connection
             .query_row(sql, [], |row| row.get(0))
@@ -71,7 +72,7 @@ impl Reader {
     }
 
     /// The batches of a row's earlier passwords of which nobody knows whether they were set, the last one first.
-    pub(crate) fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, Problem> {
+    pub(crate) fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, BulkError> {
         let sql = "SELECT batch FROM earlier WHERE line = ?1 AND state IN (1, 4) ORDER BY batch DESC";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let batches = statement.query_map([line], |row| row.get(0));
@@ -79,7 +80,7 @@ impl Reader {
     }
 
     /// The next rows behind a line that are to be sent, at most so many. None that an unknown sending stands behind.
-    pub(crate) fn to_send(&self, behind: u64, most: u32) -> Result<Vec<Standing>, Problem> {
+    pub(crate) fn to_send(&self, behind: u64, most: u32) -> Result<Vec<Standing>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
                    FROM rows r LEFT JOIN outcomes o ON o.line = r.line
                    WHERE r.line > ?1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0)
@@ -92,7 +93,7 @@ impl Reader {
     }
 
     /// Where a row stands; `None` for one that is not in the journal.
-    pub(crate) fn standing(&self, line: u64) -> Result<Option<Standing>, Problem> {
+    pub(crate) fn standing(&self, line: u64) -> Result<Option<Standing>, BulkError> {
         let sql = format!("SELECT {STANDING} FROM standings WHERE line = ?1");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
         statement
@@ -102,7 +103,7 @@ impl Reader {
     }
 
     /// What became of an earlier sending; `None` if there was none with this batch.
-    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<State>, Problem> {
+    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<State>, BulkError> {
         let sql = "SELECT state FROM earlier WHERE line = ?1 AND batch = ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let state = statement.query_row([line, batch], |row| row.get(0));
@@ -110,7 +111,7 @@ impl Reader {
     }
 
     /// The outcomes, counted as [`RowStatus::of`] tells them.
-    pub(crate) fn tally(&self) -> Result<Tally, Problem> {
+    pub(crate) fn tally(&self) -> Result<Tally, BulkError> {
         // In one pass over what has ended; groups would be sorted first. What is being sent is little.
         let sql = "SELECT (SELECT count(*) FROM rows),
                        count(*) FILTER (WHERE state = 2),
@@ -134,7 +135,7 @@ impl Reader {
     }
 
     /// The run as a whole.
-    pub(crate) fn facts(&self) -> Result<Facts, Problem> {
+    pub(crate) fn facts(&self) -> Result<RunSummary, BulkError> {
         let tally = self.tally()?;
         let count = |sql: &str| {
             let count = self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
@@ -154,14 +155,14 @@ impl Reader {
                  (SELECT session, max(CASE kind WHEN 'interrupted' THEN started ELSE finished END) AS last
                   FROM standings GROUP BY session) r ON r.session = s.id ORDER BY s.id",
             |row| {
-                Ok(SessionFacts {
+                Ok(SessionSummary {
                     started: row.get(0)?,
                     ended: row.get(1)?,
                     clean: row.get(2)?,
                 })
             },
         )?;
-        Ok(Facts {
+        Ok(RunSummary {
             read_whole: self.fact(crate::run::READ_WHOLE)?.is_some(),
             tally,
             in_flight,
@@ -173,13 +174,13 @@ impl Reader {
     }
 
     /// Why rows are not applied or unknown, the most frequent reason first.
-    pub(crate) fn reasons(&self) -> Result<Vec<Reason>, Problem> {
+    pub(crate) fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError> {
         self.all(
             "SELECT state, unsettled, kind, code, min(message), count(*) FROM standings
              WHERE state <> 2 AND (state <> 0 OR unsettled)
              GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
             |row| {
-                Ok(Reason {
+                Ok(ReasonCount {
                     outcome: RowStatus::of(State::of(row.get(0)?), row.get(1)?),
                     kind: row.get(2)?,
                     code: row.get(3)?,
@@ -194,8 +195,8 @@ impl Reader {
     pub(crate) fn each(
         &self,
         only: Option<RowStatus>,
-        mut take: impl FnMut(Record) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
+        mut take: impl FnMut(ReportRow) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
         let sql = "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider), state, unsettled, kind,
                        code, message, attempts, started, finished, tracking_id FROM standings r ORDER BY line";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
@@ -210,7 +211,7 @@ impl Reader {
     }
 
     /// When sendings ended, in milliseconds since 1970, and in which session.
-    pub(crate) fn finished(&self, mut take: impl FnMut(u64, i64)) -> Result<(), Problem> {
+    pub(crate) fn finished(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
         let sql = "SELECT session, finished FROM outcomes
                    WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
@@ -225,7 +226,7 @@ impl Reader {
         &self,
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, Problem> {
+    ) -> Result<Vec<T>, BulkError> {
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
         let rows = statement.query_map([], read);
         rows.and_then(Iterator::collect).map_err(unreadable)
@@ -244,11 +245,11 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     })
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+fn record(row: &Row<'_>) -> rusqlite::Result<ReportRow> {
     let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
     let outcome = RowStatus::of(State::of(row.get(3)?), row.get(4)?);
     let applied = outcome == RowStatus::Applied;
-    Ok(Record {
+    Ok(ReportRow {
         line: row.get(0)?,
         user: row.get(1)?,
         provider: row.get(2)?,

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::Problem;
+use crate::BulkError;
 
 /// A commit is on the disk when it returns, with one sync for each. The pages are copied from the log into the
 /// database when there are many, because most are written again and again.
@@ -104,7 +104,7 @@ const VERSION: i64 = 3;
 const BEFORE: i64 = 2;
 
 /// Brings a journal of the format before to the current one.
-pub(super) fn migrate(connection: &Connection) -> Result<(), Problem> {
+pub(super) fn migrate(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
         Ok(BEFORE) => connection.execute_batch(FROM_2).map_err(super::unwritable),
@@ -112,16 +112,16 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), Problem> {
     }
 }
 
-pub(super) fn check(connection: &Connection) -> Result<(), Problem> {
+pub(super) fn check(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
         Ok(VERSION | BEFORE) => Ok(()),
-        Ok(0) => Err(Problem::usage(
+        Ok(0) => Err(BulkError::usage(
             "the journal is empty: the run was stopped before it began; start it anew",
         )),
-        Ok(other) => Err(Problem::usage(format!(
+        Ok(other) => Err(BulkError::usage(format!(
             "the journal has format {other}, and this repass reads format {VERSION}"
         ))),
-        Err(error) => Err(Problem::usage(format!("the journal cannot be read: {error}"))),
+        Err(error) => Err(BulkError::usage(format!("the journal cannot be read: {error}"))),
     }
 }

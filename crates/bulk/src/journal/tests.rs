@@ -17,7 +17,7 @@ fn commit(
     ended: &[Ended],
     started: &[Started<'_>],
     session: u64,
-) -> Result<(), Problem> {
+) -> Result<(), BulkError> {
     let entries = Entries {
         ended,
         started,
@@ -349,7 +349,7 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
     let lines = |rows: Vec<Standing>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
     assert_eq!(lines(reader.to_send(0, 9).unwrap()), [6]);
     assert_eq!(lines(reader.to_reissue(0, 9).unwrap()), [3, 4, 5, 7]);
-    assert_eq!(reader.to_settle().unwrap(), 4);
+    assert_eq!(reader.unresolved_count().unwrap(), 4);
     // Since 1970, but no longer than this machine is up.
     assert!(reader.quiet_for(3).unwrap() > 0 && reader.quiet_for(4).unwrap() > 0);
     assert_eq!(reader.identity(1).unwrap(), None);

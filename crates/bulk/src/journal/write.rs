@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, in_flight, start};
 use super::{Clock, Journal, Moment, RowStatus, State, Tally, unwritable};
-use crate::Problem;
+use crate::BulkError;
 use crate::input::{BadRow, Item};
 
 /// Why a row was not applied that has nothing to do with its user or password: it may be tried again.
@@ -67,7 +67,7 @@ pub(crate) struct Entries<'a> {
 impl Journal {
     /// The accounts that have been sent, where users may have several names: the number of the provider, the key and
     /// the line.
-    pub(crate) fn accounts(&self) -> Result<Vec<(u64, String, u64)>, Problem> {
+    pub(crate) fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
         let mut all = self
             .connection
             .prepare("SELECT provider, account, line FROM accounts")
@@ -77,7 +77,7 @@ impl Journal {
     }
 
     /// Notes a fact of the run.
-    pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), Problem> {
+    pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), BulkError> {
         let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         self.connection
             .execute(sql, [name, value])
@@ -86,7 +86,7 @@ impl Journal {
     }
 
     /// The number by which rows name a provider.
-    pub(crate) fn provider(&self, name: &str) -> Result<u64, Problem> {
+    pub(crate) fn provider(&self, name: &str) -> Result<u64, BulkError> {
         let known = self
             .connection
             .query_row("SELECT id FROM providers WHERE name = ?1", [name], |row| {
@@ -99,11 +99,11 @@ impl Journal {
             .execute("INSERT INTO providers (name) VALUES (?1)", [name])
             .map_err(unwritable)?;
         u64::try_from(self.connection.last_insert_rowid())
-            .map_err(|error| Problem::machine(error.to_string()))
+            .map_err(|error| BulkError::internal(error.to_string()))
     }
 
     /// Notes the rate that a provider allows, and how long one sending may take there, in milliseconds.
-    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), Problem> {
+    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET allowed = ?2, longest = ?3 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, rate, longest])
@@ -112,7 +112,7 @@ impl Journal {
     }
 
     /// Notes which system a provider is.
-    pub(crate) fn identify(&self, provider: u64, identity: &str) -> Result<(), Problem> {
+    pub(crate) fn identify(&self, provider: u64, identity: &str) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET identity = ?2 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, identity])
@@ -121,7 +121,7 @@ impl Journal {
     }
 
     /// What a session that is no more left `sending` is unknown from now on.
-    pub(crate) fn sweep(&mut self, at: i64) -> Result<(), Problem> {
+    pub(crate) fn sweep(&mut self, at: i64) -> Result<(), BulkError> {
         self.open.clear();
         self.transaction(|transaction, _, clock| {
             let begun: Vec<i64> = transaction
@@ -146,15 +146,15 @@ impl Journal {
     }
 
     /// Begins a session.
-    pub(crate) fn begin_session(&self, at: i64) -> Result<u64, Problem> {
+    pub(crate) fn begin_session(&self, at: i64) -> Result<u64, BulkError> {
         let sql = "INSERT INTO sessions (started) VALUES (?1)";
         self.connection.execute(sql, [at]).map_err(unwritable)?;
         let id = self.connection.last_insert_rowid();
-        u64::try_from(id).map_err(|error| Problem::machine(error.to_string()))
+        u64::try_from(id).map_err(|error| BulkError::internal(error.to_string()))
     }
 
     /// The session has come to its end by itself.
-    pub(crate) fn end_session(&self, session: u64, at: i64) -> Result<(), Problem> {
+    pub(crate) fn end_session(&self, session: u64, at: i64) -> Result<(), BulkError> {
         let sql = "UPDATE sessions SET ended = ?2 WHERE id = ?1";
         self.connection
             .execute(sql, params![session, at])
@@ -164,7 +164,7 @@ impl Journal {
 
     /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
     /// behind. How many.
-    pub(crate) fn try_again(&mut self) -> Result<usize, Problem> {
+    pub(crate) fn retry_transient(&mut self) -> Result<usize, BulkError> {
         let kinds: Vec<String> = PASSING.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
             "state = {} AND NOT unsettled AND kind IN ({})",
@@ -178,7 +178,7 @@ impl Journal {
     }
 
     /// Takes rows in, those that are there already left alone. How many came in, and as what.
-    pub(crate) fn take_in(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, Problem> {
+    pub(crate) fn ingest(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, BulkError> {
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Looked up once, not for each row.
@@ -199,7 +199,7 @@ impl Journal {
 
     /// In one commit: bad rows, what became of rows, and which rows are about to be sent or probed. Durable when it
     /// returns.
-    pub(crate) fn commit(&mut self, entries: &Entries<'_>, session: u64) -> Result<(), Problem> {
+    pub(crate) fn commit(&mut self, entries: &Entries<'_>, session: u64) -> Result<(), BulkError> {
         let (begun, left) = self.transaction(|transaction, open, clock| {
             let at = Moment::now().at;
             for bad in entries.bad {
@@ -238,7 +238,7 @@ impl Journal {
     fn transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &[Begun], &Clock) -> rusqlite::Result<T>,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, BulkError> {
         let Self {
             connection,
             open,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::{moment, unwritten};
-use crate::{Problem, Record, Run};
+use crate::{BulkError, ReportRow, Run};
 
 /// The columns.
 const HEADER: &str = "line,user,provider,outcome,kind,code,message,attempts,started,finished,tracking_id\n";
@@ -18,12 +18,12 @@ const HEADER: &str = "line,user,provider,outcome,kind,code,message,attempts,star
 ///
 /// # Errors
 /// The run cannot be read, or the report not written.
-pub fn write_csv(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
+pub fn write_csv(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
     out.write_all(HEADER.as_bytes()).map_err(unwritten)?;
-    Run::each_of(run, None, |record| row(&record, out).map_err(unwritten))
+    Run::for_each_row(run, None, |record| row(&record, out).map_err(unwritten))
 }
 
-fn row(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+fn row(record: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
     let started = record.started.map(moment);
     let finished = record.finished.map(moment);
     write!(out, "{},", record.line)?;

@@ -7,7 +7,7 @@ use super::page::{Page, Reach};
 use super::rate::Rate;
 use super::{moment, unwritten};
 use crate::run::reader;
-use crate::{Problem, Record, RowStatus, Run};
+use crate::{BulkError, ReportRow, RowStatus, Run};
 
 // More rows than a person reads; the CSV has all.
 const MOST_ROWS: usize = 500;
@@ -16,9 +16,9 @@ const MOST_ROWS: usize = 500;
 ///
 /// # Errors
 /// The run cannot be read, or the page not written.
-pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
-    let facts = Run::facts_of(run)?;
-    let reasons = Run::reasons_of(run)?;
+pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
+    let facts = Run::summary(run)?;
+    let reasons = Run::reasons(run)?;
     let mut rate = Rate::new(&facts.sessions);
     reader(run)?.finished(|session, finished| rate.count(session, finished))?;
     let rate = rate.finish();
@@ -47,10 +47,10 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
 }
 
 // Unknown rows first, then those that were not applied.
-fn attention(run: &Path) -> Result<Vec<Record>, Problem> {
+fn attention(run: &Path) -> Result<Vec<ReportRow>, BulkError> {
     let mut rows = Vec::new();
     for outcome in [RowStatus::Unknown, RowStatus::NotApplied] {
-        Run::each_of(run, Some(outcome), |record| {
+        Run::for_each_row(run, Some(outcome), |record| {
             if rows.len() < MOST_ROWS {
                 rows.push(record);
             }

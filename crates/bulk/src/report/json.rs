@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{moment, unwritten};
-use crate::{Problem, Reason, RowStatus, Run, Tally};
+use crate::{BulkError, ReasonCount, RowStatus, Run, Tally};
 
 #[derive(Serialize)]
 struct Head<'a> {
@@ -15,7 +15,7 @@ struct Head<'a> {
     tally: Tally,
     providers: Vec<Provider<'a>>,
     sessions: Vec<Session>,
-    reasons: &'a [Reason],
+    reasons: &'a [ReasonCount],
 }
 
 #[derive(Serialize)]
@@ -52,9 +52,9 @@ struct Row<'a> {
 ///
 /// # Errors
 /// The run cannot be read, or the report not written.
-pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
-    let facts = Run::facts_of(run)?;
-    let reasons = Run::reasons_of(run)?;
+pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
+    let facts = Run::summary(run)?;
+    let reasons = Run::reasons(run)?;
     let head = Head {
         run: run.display().to_string(),
         complete: facts.read_whole && facts.tally.pending == 0,
@@ -82,7 +82,7 @@ pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), Problem> {
     // All of it but the closing brace; the rows follow one by one, however many there are.
     write!(out, "{},\"rows\":[", text.strip_suffix('}').unwrap_or(&text)).map_err(unwritten)?;
     let mut separator = "\n";
-    Run::each_of(run, None, |record| {
+    Run::for_each_row(run, None, |record| {
         let row = Row {
             line: record.line,
             user: record.user.as_deref(),

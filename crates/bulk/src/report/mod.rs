@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub use self::csv::write_csv;
 pub use self::html::write_html;
 pub use self::json::write_json;
-use crate::Problem;
+use crate::BulkError;
 
 /// A moment in milliseconds since 1970, as RFC 3339 in UTC.
 fn moment(milliseconds: i64) -> String {
@@ -23,6 +23,6 @@ fn moment(milliseconds: i64) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
-fn unwritten(error: io::Error) -> Problem {
-    Problem::usage(format!("cannot write the report: {error}"))
+fn unwritten(error: io::Error) -> BulkError {
+    BulkError::usage(format!("cannot write the report: {error}"))
 }

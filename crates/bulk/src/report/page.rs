@@ -5,16 +5,16 @@ use std::fmt::{self, Write as _};
 use super::moment;
 use super::rate::Rate;
 use super::words::{Count, Number, Share, Span, Text, minute, words};
-use crate::{Facts, Reason, Record, RowStatus, Tally};
+use crate::{ReasonCount, ReportRow, RowStatus, RunSummary, Tally};
 
 const STYLE: &str = include_str!("page.css");
 
 /// All that the page tells.
 pub(super) struct Reach<'a> {
     pub(super) name: &'a str,
-    pub(super) facts: &'a Facts,
-    pub(super) reasons: &'a [Reason],
-    pub(super) attention: &'a [Record],
+    pub(super) facts: &'a RunSummary,
+    pub(super) reasons: &'a [ReasonCount],
+    pub(super) attention: &'a [ReportRow],
     pub(super) rate: &'a Rate,
     pub(super) allowed: Option<f64>,
     pub(super) providers: String,
@@ -203,7 +203,7 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
-    fn row(&mut self, record: &Record) {
+    fn row(&mut self, record: &ReportRow) {
         let text = |text: &Option<String>| Text(text.as_deref().unwrap_or_default()).to_string();
         self.put(format_args!(
             "<tr><td data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
@@ -267,7 +267,7 @@ impl Page {
             "<section>\n<h2>Outcomes by reason</h2>\n<table class=\"reasons\">\n<thead><tr><th>RowStatus</th><th>Reason</th><th>For example</th>\
              <th class=\"number\">Rows</th><th></th></tr></thead>\n<tbody>\n"
         ));
-        let applied = Reason {
+        let applied = ReasonCount {
             outcome: RowStatus::Applied,
             kind: None,
             code: None,

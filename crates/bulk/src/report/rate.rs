@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::SessionFacts;
+use crate::SessionSummary;
 
 const BARS: i64 = 120;
 const SECOND: i64 = 1000;
@@ -25,7 +25,7 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    pub(super) fn new(sessions: &[SessionFacts]) -> Self {
+    pub(super) fn new(sessions: &[SessionSummary]) -> Self {
         let lengths = sessions
             .iter()
             .map(|session| (session.ended - session.started).max(0));
@@ -176,8 +176,8 @@ fn round_up(rate: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn session(started: i64, ended: i64) -> SessionFacts {
-        SessionFacts {
+    fn session(started: i64, ended: i64) -> SessionSummary {
+        SessionSummary {
             started,
             ended,
             clean: true,

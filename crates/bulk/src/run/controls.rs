@@ -9,8 +9,8 @@ use std::time::Duration;
 use repass_domain::UnknownOutcome;
 use tokio::sync::watch;
 
-use super::watch::{Event, Progress};
-use crate::{Problem, Tally};
+use super::watch::{Progress, RowEvent};
+use crate::{BulkError, Tally};
 
 /// What to do about a change whose outcome is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum OnUnknown {
 pub const IN_FLIGHT: Duration = UnknownOutcome::IN_FLIGHT;
 
 /// How a session goes about it.
-pub struct Controls {
+pub struct SessionOptions {
     /// How many changes are under way at once, at most. Fewer are, where a provider's allowed rate is so low that
     /// they would only wait for it.
     pub concurrency: usize,
@@ -55,53 +55,53 @@ pub struct Canary {
     /// How many.
     pub rows: u64,
     /// Asks whether to go on, when they have ended.
-    pub ask: Ask,
+    pub confirm: Confirm,
 }
 
 /// A question about the outcomes until now.
-pub type Ask = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
+pub type Confirm = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
 
 /// How much of a hurry its operator is in to end a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Haste {
+pub enum Shutdown {
     /// Go on.
     #[default]
     None,
     /// Begin nothing more, and wait for what is under way.
     Drain,
     /// Wait for nothing: what is under way is unknown.
-    Stop,
+    Abandon,
 }
 
 /// Why a session came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stopped {
+pub enum StopReason {
     /// There was nothing left to do.
-    Done,
+    Completed,
     /// The operator asked for it.
     Drained,
     /// The operator did not wait for what was under way.
     Abandoned,
     /// The canary's question was answered with no.
-    Canary,
+    CanaryDeclined,
     /// As many rows were not applied as were allowed.
-    Failures(u64),
+    MaxFailures(u64),
     /// As many are unknown as were allowed.
-    Unknown(u64),
+    MaxUnknown(u64),
     /// Nothing came through for so many rows in a row; the last one's message.
-    Stuck(u32, String),
+    FailureStreak(u32, String),
     /// The input, the journal or the file of secrets.
-    Problem(Problem),
+    Error(BulkError),
 }
 
 /// The ways between a session and its operator.
-pub struct Operator {
+pub struct Hooks {
     /// Kept up to date by the session; made of what [`Run::tally`](crate::Run::tally) told before it.
     pub progress: Arc<Progress>,
     /// Obeyed by the session.
-    pub haste: watch::Receiver<Haste>,
+    pub shutdown: watch::Receiver<Shutdown>,
     /// Told each row's outcome as soon as it is known.
-    pub observe: Box<dyn FnMut(&Event<'_>) + Send>,
+    pub on_row: Box<dyn FnMut(&RowEvent<'_>) + Send>,
 }
 
 impl fmt::Debug for Canary {
@@ -112,9 +112,9 @@ impl fmt::Debug for Canary {
     }
 }
 
-impl fmt::Debug for Controls {
+impl fmt::Debug for SessionOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Controls")
+        f.debug_struct("SessionOptions")
             .field("concurrency", &self.concurrency)
             .field("budget", &self.budget)
             .field("max_failures", &self.max_failures)
@@ -126,10 +126,10 @@ impl fmt::Debug for Controls {
     }
 }
 
-impl fmt::Debug for Operator {
+impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operator")
-            .field("haste", &*self.haste.borrow())
+        f.debug_struct("Hooks")
+            .field("shutdown", &*self.shutdown.borrow())
             .finish_non_exhaustive()
     }
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::terms::{SecretsTo, Terms};
+use super::terms::{RunManifest, SecretsProtection};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
-use crate::journal::{Facts, Journal, Reader, Reason, Record};
-use crate::{Problem, RowStatus, System, Tally};
+use crate::journal::{Journal, Reader, ReasonCount, ReportRow, RunSummary};
+use crate::{BulkError, ProviderIdentity, RowStatus, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
@@ -39,12 +39,12 @@ impl Run {
     /// Either is there already, or cannot be made; then nothing is left of the folder.
     pub fn create(
         folder: &Path,
-        terms: Terms,
-        secrets: Option<(PathBuf, SecretsTo)>,
-    ) -> Result<(Self, Terms), Problem> {
+        terms: RunManifest,
+        secrets: Option<(PathBuf, SecretsProtection)>,
+    ) -> Result<(Self, RunManifest), BulkError> {
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
             let shown = folder.display();
-            Problem::usage(match error.kind() {
+            BulkError::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => format!(
                     "{shown} exists already; go on with that run by `repass bulk resume {shown}`, or name another folder"
                 ),
@@ -59,11 +59,11 @@ impl Run {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub fn create_beside(
+    pub fn create_numbered(
         folder: &Path,
-        terms: Terms,
-        secrets: Option<(PathBuf, SecretsTo)>,
-    ) -> Result<(Self, Terms), Problem> {
+        terms: RunManifest,
+        secrets: Option<(PathBuf, SecretsProtection)>,
+    ) -> Result<(Self, RunManifest), BulkError> {
         let mut named = folder.to_owned();
         let mut number = 1_u32;
         loop {
@@ -75,16 +75,16 @@ impl Run {
                     name.push(format!("-{number}"));
                     named.set_file_name(name);
                 }
-                Err(error) => return Err(Problem::usage(cannot_make(&named, &error))),
+                Err(error) => return Err(BulkError::usage(cannot_make(&named, &error))),
             }
         }
     }
 
     fn begin(
         folder: &Path,
-        mut terms: Terms,
-        secrets: Option<(PathBuf, SecretsTo)>,
-    ) -> Result<(Self, Terms), Problem> {
+        mut terms: RunManifest,
+        secrets: Option<(PathBuf, SecretsProtection)>,
+    ) -> Result<(Self, RunManifest), BulkError> {
         let made = Self::made(folder, &mut terms, secrets);
         if made.is_err() {
             // The problem is what there is to tell, whether the folder goes or not.
@@ -95,9 +95,9 @@ impl Run {
 
     fn made(
         folder: &Path,
-        terms: &mut Terms,
-        secrets: Option<(PathBuf, SecretsTo)>,
-    ) -> Result<Self, Problem> {
+        terms: &mut RunManifest,
+        secrets: Option<(PathBuf, SecretsProtection)>,
+    ) -> Result<Self, BulkError> {
         let lock = locked(folder)?;
         let path = folder.join(JOURNAL);
         // SQLite would make it for all to read.
@@ -107,7 +107,7 @@ impl Run {
             .mode(0o600)
             .open(&path);
         made.map_err(|error| {
-            Problem::machine(format!("cannot write the journal {}: {error}", path.display()))
+            BulkError::internal(format!("cannot write the journal {}: {error}", path.display()))
         })?;
         let journal = Journal::create(&path)?;
         if let Some((path, to)) = secrets {
@@ -126,8 +126,8 @@ impl Run {
     ///
     /// # Errors
     /// There is none, or another process is at it.
-    pub fn open(folder: &Path) -> Result<(Self, Terms), Problem> {
-        let terms = Terms::noted(&reader(folder)?)?;
+    pub fn open(folder: &Path) -> Result<(Self, RunManifest), BulkError> {
+        let terms = RunManifest::noted(&reader(folder)?)?;
         let lock = locked(folder)?;
         let mut journal = Journal::open(&folder.join(JOURNAL))?;
         journal.sweep(now())?;
@@ -143,12 +143,12 @@ impl Run {
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
-    pub fn facts_of(folder: &Path) -> Result<Facts, Problem> {
+    pub fn summary(folder: &Path) -> Result<RunSummary, BulkError> {
         reader(folder)?.facts()
     }
 
     /// Whether a process is at it.
-    pub fn is_under_way(folder: &Path) -> bool {
+    pub fn is_active(folder: &Path) -> bool {
         File::open(folder.join(LOCK))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
@@ -156,25 +156,25 @@ impl Run {
     /// Why rows of a run are not applied or unknown, the most frequent reason first.
     ///
     /// # Errors
-    /// As [`facts_of`](Self::facts_of).
-    pub fn reasons_of(folder: &Path) -> Result<Vec<Reason>, Problem> {
+    /// As [`summary`](Self::summary).
+    pub fn reasons(folder: &Path) -> Result<Vec<ReasonCount>, BulkError> {
         reader(folder)?.reasons()
     }
 
     /// Hands over the rows of a run in the order of the input: all, or those of one outcome.
     ///
     /// # Errors
-    /// As [`facts_of`](Self::facts_of), or what `take` fails with.
-    pub fn each_of(
+    /// As [`summary`](Self::summary), or what `take` fails with.
+    pub fn for_each_row(
         folder: &Path,
         only: Option<RowStatus>,
-        take: impl FnMut(Record) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
+        take: impl FnMut(ReportRow) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
         reader(folder)?.each(only, take)
     }
 
     /// The folder.
-    pub fn folder(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.folder
     }
 
@@ -182,7 +182,7 @@ impl Run {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn is_read_whole(&self) -> Result<bool, Problem> {
+    pub fn is_fully_read(&self) -> Result<bool, BulkError> {
         Ok(self.reader()?.fact(READ_WHOLE)?.is_some())
     }
 
@@ -190,7 +190,7 @@ impl Run {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn tally(&self) -> Result<Tally, Problem> {
+    pub fn tally(&self) -> Result<Tally, BulkError> {
         self.reader()?.tally()
     }
 
@@ -198,7 +198,7 @@ impl Run {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn providers(&self) -> Result<Vec<String>, Problem> {
+    pub fn providers(&self) -> Result<Vec<String>, BulkError> {
         Ok(self
             .reader()?
             .providers()?
@@ -212,7 +212,7 @@ impl Run {
     ///
     /// # Errors
     /// The input cannot be read to its end, or the journal not written. What was read until then is kept.
-    pub fn take_in(&mut self, mut input: Input) -> Result<Tally, Problem> {
+    pub fn ingest(&mut self, mut input: Input) -> Result<Tally, BulkError> {
         let mut taken = Tally::default();
         let mut ids: Vec<Option<u64>> = Vec::new();
         let mut items = Vec::with_capacity(TAKEN_AT_ONCE);
@@ -245,9 +245,9 @@ impl Run {
         }
     }
 
-    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<Tally, Problem> {
+    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<Tally, BulkError> {
         let ids: Vec<u64> = ids.iter().map(|id| id.unwrap_or_default()).collect();
-        let taken = self.journal.take_in(items, &ids, now())?;
+        let taken = self.journal.ingest(items, &ids, now())?;
         items.clear();
         Ok(taken)
     }
@@ -257,9 +257,9 @@ impl Run {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn try_again(&mut self) -> Result<usize, Problem> {
+    pub fn retry_transient(&mut self) -> Result<usize, BulkError> {
         self.journal.sweep(now())?;
-        self.journal.try_again()
+        self.journal.retry_transient()
     }
 
     /// Of how many rows it is not known which password holds: those whose outcome is unknown, and those of which one
@@ -267,8 +267,8 @@ impl Run {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn to_settle(&self) -> Result<u64, Problem> {
-        self.reader()?.to_settle()
+    pub fn unresolved_count(&self) -> Result<u64, BulkError> {
+        self.reader()?.unresolved_count()
     }
 
     /// Binds the run to these systems, each under the name of its provider, and says which names were not bound
@@ -278,7 +278,11 @@ impl Run {
     ///
     /// # Errors
     /// A name is bound to another system and not moved; or the journal cannot be written.
-    pub fn bind(&mut self, systems: &[(&str, &System)], moved: &[String]) -> Result<Vec<String>, Problem> {
+    pub fn bind(
+        &mut self,
+        systems: &[(&str, &ProviderIdentity)],
+        moved: &[String],
+    ) -> Result<Vec<String>, BulkError> {
         let reader = self.reader()?;
         let mut bound = Vec::new();
         let mut problems = Vec::new();
@@ -287,7 +291,7 @@ impl Run {
             let number = self.journal.provider(name)?;
             let known = reader
                 .identity(number)?
-                .map(|text| System::noted(&text))
+                .map(|text| ProviderIdentity::noted(&text))
                 .transpose()?;
             if let Some(known) = known {
                 let differences = known.differences(system);
@@ -304,7 +308,7 @@ impl Run {
             }
         }
         if !problems.is_empty() {
-            return Err(Problem::usage(format!(
+            return Err(BulkError::usage(format!(
                 "{}; nothing was sent. Use the configuration that the run was begun with; only if it is the same system at \
                  another place, with the same users, give --provider-moved NAME",
                 problems.join("; ")
@@ -316,7 +320,7 @@ impl Run {
         Ok(fresh)
     }
 
-    pub(super) fn reader(&self) -> Result<Reader, Problem> {
+    pub(super) fn reader(&self) -> Result<Reader, BulkError> {
         reader(&self.folder)
     }
 }
@@ -325,17 +329,17 @@ fn cannot_make(folder: &Path, error: &io::Error) -> String {
     format!("cannot make the folder {}: {error}", folder.display())
 }
 
-pub(crate) fn reader(folder: &Path) -> Result<Reader, Problem> {
+pub(crate) fn reader(folder: &Path) -> Result<Reader, BulkError> {
     let path = folder.join(JOURNAL);
     if let Err(error) = fs::metadata(&path) {
         let shown = folder.display();
-        return Err(Problem::usage(format!(
+        return Err(BulkError::usage(format!(
             "{shown} is not the folder of a run: {JOURNAL}: {error}"
         )));
     }
     let journal = Reader::open(&path)?;
     if journal.fact(BEGUN)?.is_none() {
-        return Err(Problem::usage(format!(
+        return Err(BulkError::usage(format!(
             "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and begin anew",
             folder.display()
         )));
@@ -343,7 +347,7 @@ pub(crate) fn reader(folder: &Path) -> Result<Reader, Problem> {
     Ok(journal)
 }
 
-fn locked(folder: &Path) -> Result<File, Problem> {
+fn locked(folder: &Path) -> Result<File, BulkError> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
     let opened = options
@@ -352,13 +356,16 @@ fn locked(folder: &Path) -> Result<File, Problem> {
         .truncate(false)
         .mode(0o600)
         .open(&path);
-    let lock = opened.map_err(|error| Problem::usage(format!("cannot use {}: {error}", path.display())))?;
+    let lock = opened.map_err(|error| BulkError::usage(format!("cannot use {}: {error}", path.display())))?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Problem::usage(format!(
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(BulkError::usage(format!(
             "another process is at this run; watch it by `repass bulk status {}`",
             folder.display()
         ))),
-        Err(error) => Err(Problem::usage(format!("cannot lock {}: {error}", path.display()))),
+        Err(error) => Err(BulkError::usage(format!(
+            "cannot lock {}: {error}",
+            path.display()
+        ))),
     }
 }

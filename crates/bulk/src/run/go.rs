@@ -9,15 +9,15 @@ use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::call::Making;
-use super::controls::{Controls, Operator, Stopped};
+use super::controls::{Hooks, SessionOptions, StopReason};
 use super::folder::Run;
 use super::now;
 use super::pump::Pump;
 use super::session::{Session, Under};
-use super::source::{Places, Source, feed};
-use super::terms::Terms;
+use super::source::{Places, RowSource, feed};
+use super::terms::RunManifest;
 use crate::secrets::SecretsFile;
-use crate::{Problem, Provider};
+use crate::{BulkError, Provider};
 
 impl Run {
     /// Goes on with the run until its sources are exhausted or something stops it. Every row's intent is on the
@@ -30,20 +30,20 @@ impl Run {
     ///
     /// # Cancellation
     /// Dropping the future leaves rows as a crash would: what is under way is unknown, nothing is lost. Send
-    /// [`Haste`](crate::Haste) instead.
-    pub async fn go(
+    /// [`Shutdown`](crate::Shutdown) instead.
+    pub async fn execute(
         mut self,
-        terms: &Terms,
+        terms: &RunManifest,
         providers: Vec<Provider>,
-        sources: Vec<Source>,
-        controls: Controls,
-        operator: Operator,
-    ) -> Result<(Self, Stopped), Problem> {
+        sources: Vec<RowSource>,
+        controls: SessionOptions,
+        operator: Hooks,
+    ) -> Result<(Self, StopReason), BulkError> {
         let secrets = match &terms.secrets {
             Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
             None => None,
         };
-        let systems = providers.iter().filter_map(Provider::system);
+        let systems = providers.iter().filter_map(Provider::identity);
         self.bind(&systems.collect::<Vec<_>>(), &[])?;
         // Whatever a session before this one could not write.
         self.journal.sweep(now())?;
@@ -66,7 +66,7 @@ impl Run {
         let reader = self.reader()?;
         let source = named("bulk-source")
             .spawn(move || feed(sources, &reader, &places, &feeds))
-            .map_err(|error| Problem::machine(format!("no thread for the input: {error}")))?;
+            .map_err(|error| BulkError::internal(format!("no thread for the input: {error}")))?;
         let (orders, ordered) = std_mpsc::channel();
         let Self {
             folder,
@@ -85,7 +85,7 @@ impl Run {
         };
         let pump = named("bulk-journal")
             .spawn(move || pump.run(&ordered))
-            .map_err(|error| Problem::machine(format!("no thread for the journal: {error}")))?;
+            .map_err(|error| BulkError::internal(format!("no thread for the journal: {error}")))?;
         let (asking, asks) = mpsc::unbounded_channel();
         let making = Making {
             on_unknown: controls.on_unknown,
@@ -110,7 +110,7 @@ impl Run {
         running.spawn(session_of_rows.run());
         let stopped = match running.join_next().await {
             Some(Ok(stopped)) => stopped,
-            _ => Stopped::Problem(Problem::machine(
+            _ => StopReason::Error(BulkError::internal(
                 "the session broke; what was under way is unknown",
             )),
         };
@@ -121,7 +121,7 @@ impl Run {
             journal, owed, lock, ..
         })) = ended
         else {
-            return Err(Problem::machine(
+            return Err(BulkError::internal(
                 "the journal's thread broke; what was under way is unknown",
             ));
         };
@@ -133,12 +133,12 @@ impl Run {
         };
         let noted = run.journal.end_session(session, now());
         let stopped = match (stopped, noted) {
-            (stopped, _) if unwritten > 0 => Stopped::Problem(Problem::machine(format!(
+            (stopped, _) if unwritten > 0 => StopReason::Error(BulkError::internal(format!(
                 "{}; the outcomes of {unwritten} rows could not be written, so they count as unknown",
                 told(&stopped)
             ))),
-            (stopped @ Stopped::Problem(_), _) | (stopped, Ok(())) => stopped,
-            (_, Err(problem)) => Stopped::Problem(problem),
+            (stopped @ StopReason::Error(_), _) | (stopped, Ok(())) => stopped,
+            (_, Err(problem)) => StopReason::Error(problem),
         };
         Ok((run, stopped))
     }
@@ -146,7 +146,7 @@ impl Run {
 
 impl Run {
     /// The accounts that earlier sessions have sent.
-    fn accounts(&self, places: &Places) -> Result<Arc<Accounts>, Problem> {
+    fn accounts(&self, places: &Places) -> Result<Arc<Accounts>, BulkError> {
         let accounts = Accounts::default();
         for (number, account, line) in self.journal.accounts()? {
             let known = places.providers.iter().find(|(_, known)| *known == number);
@@ -162,9 +162,9 @@ fn named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
-fn told(stopped: &Stopped) -> String {
+fn told(stopped: &StopReason) -> String {
     match stopped {
-        Stopped::Problem(problem) => problem.to_string(),
+        StopReason::Error(problem) => problem.to_string(),
         _ => "the journal cannot be written".to_owned(),
     }
 }

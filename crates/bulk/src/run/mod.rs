@@ -15,12 +15,12 @@ mod terms;
 mod watch;
 mod work;
 
-pub use controls::{Ask, Canary, Controls, Haste, IN_FLIGHT, OnUnknown, Operator, Stopped};
+pub use controls::{Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, SessionOptions, Shutdown, StopReason};
 pub use folder::Run;
 pub(crate) use folder::reader;
-pub use source::Source;
-pub use terms::{SecretsTo, Terms};
-pub use watch::{Event, Progress};
+pub use source::RowSource;
+pub use terms::{RunManifest, SecretsProtection};
+pub use watch::{Progress, RowEvent};
 
 /// The fact that the whole input is in the journal.
 pub(crate) const READ_WHOLE: &str = "read_whole";

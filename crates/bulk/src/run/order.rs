@@ -3,13 +3,13 @@
 use tokio::sync::oneshot;
 
 use super::call::abandoned;
-use super::controls::Stopped;
+use super::controls::StopReason;
 use super::gate::{Ask, Intent};
 use super::pump::{Batch, Order, Written};
 use super::session::{ABANDONED, SEALED_AT_ONCE, Session};
 use super::work::Work;
 use crate::journal::Sent;
-use crate::{Problem, RowStatus};
+use crate::{BulkError, RowStatus};
 
 impl Session {
     // Begins calls, and has everything written that waits for it, one order at a time, so that what comes meanwhile
@@ -46,7 +46,9 @@ impl Session {
         if self.orders.send(Order { batch, done }).is_ok() {
             state.written = Some(written);
         } else {
-            self.stop(Stopped::Problem(Problem::machine("the journal's thread is gone")));
+            self.stop(StopReason::Error(BulkError::internal(
+                "the journal's thread is gone",
+            )));
         }
     }
 
@@ -82,17 +84,17 @@ impl Session {
         self.state.queue.drain(..most).collect()
     }
 
-    pub(super) fn written(&mut self, written: Result<Result<Written, Problem>, oneshot::error::RecvError>) {
+    pub(super) fn written(&mut self, written: Result<Result<Written, BulkError>, oneshot::error::RecvError>) {
         self.state.written = None;
         let granting = std::mem::take(&mut self.state.granting);
-        let gone = |_| Err(Problem::machine("the journal's thread is gone"));
+        let gone = |_| Err(BulkError::internal("the journal's thread is gone"));
         let written = match written.unwrap_or_else(gone) {
             Ok(written) => written,
             // Those that ask are not answered, so they do not send.
-            Err(problem) => return self.stop(Stopped::Problem(problem)),
+            Err(problem) => return self.stop(StopReason::Error(problem)),
         };
         for Ask { intent, answer } in granting {
-            if self.state.stopped == Some(Stopped::Abandoned) {
+            if self.state.stopped == Some(StopReason::Abandoned) {
                 // In the journal it is being sent, but its call is gone: it was not sent.
                 if !intent.act.is_probe() && !intent.resent {
                     let ended = abandoned(intent.line, ABANDONED, Sent::Begun);
@@ -109,7 +111,7 @@ impl Session {
         }
         match written.sealed {
             Ok(sealed) => self.state.sealed.extend(sealed),
-            Err(problem) => self.stop(Stopped::Problem(problem)),
+            Err(problem) => self.stop(StopReason::Error(problem)),
         }
     }
 }

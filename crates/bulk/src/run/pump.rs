@@ -12,7 +12,7 @@ use super::work::Work;
 use crate::input::BadRow;
 use crate::journal::{Ended, Entries, Journal, Started};
 use crate::secrets::{Entry, SecretsFile};
-use crate::{Problem, Provider};
+use crate::{BulkError, Provider};
 
 /// What is to be written.
 #[derive(Debug, Default)]
@@ -39,12 +39,12 @@ pub(super) struct Ready {
 /// What was written, besides that those that were to begin may send now.
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) sealed: Result<Vec<Ready>, Problem>,
+    pub(super) sealed: Result<Vec<Ready>, BulkError>,
 }
 
 pub(super) struct Order {
     pub(super) batch: Batch,
-    pub(super) done: oneshot::Sender<Result<Written, Problem>>,
+    pub(super) done: oneshot::Sender<Result<Written, BulkError>>,
 }
 
 /// The only writer of the journal and the file of secrets.
@@ -77,7 +77,7 @@ impl Pump {
         self
     }
 
-    fn write(&mut self, batch: Batch) -> Result<Written, Problem> {
+    fn write(&mut self, batch: Batch) -> Result<Written, BulkError> {
         self.owed.extend(batch.ended);
         if !(self.owed.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
             self.commit(&batch.bad, &batch.begin)?;
@@ -90,7 +90,7 @@ impl Pump {
         })
     }
 
-    fn commit(&mut self, bad: &[BadRow], begin: &[Intent]) -> Result<(), Problem> {
+    fn commit(&mut self, bad: &[BadRow], begin: &[Intent]) -> Result<(), BulkError> {
         let started: Vec<Started<'_>> = begin
             .iter()
             .filter(|intent| !intent.act.is_probe())
@@ -132,7 +132,7 @@ impl Pump {
     }
 
     // The rows with their passwords, once those are on the disk.
-    fn sealed(&mut self, rows: Vec<Work>) -> Result<Vec<Ready>, Problem> {
+    fn sealed(&mut self, rows: Vec<Work>) -> Result<Vec<Ready>, BulkError> {
         let number = self.secrets.as_ref().map_or(1, SecretsFile::next_batch);
         // They share what is asked of the operating system.
         let mut fresh: Vec<_> = self
@@ -168,12 +168,12 @@ fn made_ready(
     mut work: Work,
     batch: u64,
     fresh: &mut impl Iterator<Item = Result<Password, Error>>,
-) -> Result<Ready, Problem> {
+) -> Result<Ready, BulkError> {
     let new = match work.new.take() {
         Some(new) => new,
         None => match fresh.next() {
-            Some(made) => made.map_err(|error| Problem::machine(error.to_string()))?,
-            None => return Err(Problem::machine("no password could be made")),
+            Some(made) => made.map_err(|error| BulkError::internal(error.to_string()))?,
+            None => return Err(BulkError::internal("no password could be made")),
         },
     };
     let user = work.user.clone();

@@ -10,22 +10,22 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::call::{self, Done, Making, abandoned};
-use super::controls::{Controls, Haste, OnUnknown, Operator, Stopped};
+use super::controls::{Hooks, OnUnknown, SessionOptions, Shutdown, StopReason};
 use super::gate::Ask;
 use super::pump::{Order, Ready, Written};
 use super::source::Fed;
 use super::stuck::Stuck;
-use super::watch::Event;
+use super::watch::RowEvent;
 use super::work::{Feed, Task, Work};
 use crate::input::BadRow;
 use crate::journal::{Ended, Sent, State};
-use crate::{Passwords, Problem, Provider, RowStatus};
+use crate::{BulkError, PasswordSource, Provider, RowStatus};
 
 pub(super) struct Session {
     pub(super) providers: Vec<Arc<Provider>>,
-    pub(super) passwords: Passwords,
-    pub(super) controls: Controls,
-    pub(super) operator: Operator,
+    pub(super) passwords: PasswordSource,
+    pub(super) controls: SessionOptions,
+    pub(super) operator: Hooks,
     pub(super) feeds: mpsc::Receiver<Fed>,
     pub(super) orders: std_mpsc::Sender<Order>,
     pub(super) asks: mpsc::UnboundedReceiver<Ask>,
@@ -54,14 +54,14 @@ pub(super) struct Under {
     pub(super) ended: Vec<Ended>,
     pub(super) whole: bool,
     pub(super) exhausted: bool,
-    pub(super) written: Option<oneshot::Receiver<Result<Written, Problem>>>,
+    pub(super) written: Option<oneshot::Receiver<Result<Written, BulkError>>>,
     pub(super) calls: JoinSet<Done>,
     pub(super) lines: HashMap<Id, CallRow>,
     pub(super) begun: u64,
     pub(super) failures: u64,
     pub(super) unknown: u64,
     pub(super) stuck: Stuck,
-    pub(super) stopped: Option<Stopped>,
+    pub(super) stopped: Option<StopReason>,
 }
 
 /// The row of a call.
@@ -81,7 +81,7 @@ pub(super) enum Later {
 }
 
 impl Session {
-    pub(super) async fn run(mut self) -> Stopped {
+    pub(super) async fn run(mut self) -> StopReason {
         loop {
             self.order();
             self.operator.progress.flying(self.state.calls.len());
@@ -91,7 +91,7 @@ impl Session {
                     continue;
                 }
                 if self.state.stopped.is_some() || (self.state.exhausted && self.nothing_is_left()) {
-                    return self.state.stopped.unwrap_or(Stopped::Done);
+                    return self.state.stopped.unwrap_or(StopReason::Completed);
                 }
             }
             let hungry = self.hungry();
@@ -100,7 +100,7 @@ impl Session {
             let next = next.filter(|_| state.stopped.is_none());
             tokio::select! {
                 biased;
-                Ok(()) = self.operator.haste.changed() => self.hurry(),
+                Ok(()) = self.operator.shutdown.changed() => self.hurry(),
                 written = answer(&mut state.written), if state.written.is_some() => self.written(written),
                 Some(ask) = self.asks.recv() => {
                     state.asked.push(ask);
@@ -139,9 +139,9 @@ impl Session {
 
     async fn ask(&mut self) {
         if let Some(canary) = self.controls.canary.take()
-            && !(canary.ask)(self.operator.progress.tally()).await
+            && !(canary.confirm)(self.operator.progress.tally()).await
         {
-            self.stop(Stopped::Canary);
+            self.stop(StopReason::CanaryDeclined);
         }
     }
 
@@ -250,7 +250,7 @@ impl Session {
         self.operator.progress.one_ended();
         let sent = !matches!(ended.sent, Sent::Not(_) | Sent::Probed { .. });
         let attempts = work.attempts + u64::from(sent);
-        (self.operator.observe)(&Event {
+        (self.operator.on_row)(&RowEvent {
             line: work.line,
             user: Some(work.user.expose()),
             provider: Some(self.providers[work.provider].name()),
@@ -274,7 +274,7 @@ impl Session {
             RowStatus::Applied | RowStatus::Pending => {}
         }
         let again = self.controls.on_unknown == OnUnknown::Reissue
-            && self.passwords == Passwords::Generated
+            && self.passwords == PasswordSource::Generated
             && work.task == Task::Send
             && ended.state == State::Unknown;
         if !untouched {
@@ -283,10 +283,10 @@ impl Session {
         self.once_more(work, attempts, again, probe_later);
         let reached = |count: u64, most: Option<u64>| most.is_some_and(|most| count >= most);
         if reached(self.state.failures, self.controls.max_failures) {
-            self.stop(Stopped::Failures(self.state.failures));
+            self.stop(StopReason::MaxFailures(self.state.failures));
         }
         if reached(self.state.unknown, self.controls.max_unknown) {
-            self.stop(Stopped::Unknown(self.state.unknown));
+            self.stop(StopReason::MaxUnknown(self.state.unknown));
         }
     }
 
@@ -318,7 +318,7 @@ impl Session {
             return;
         };
         match fed {
-            Err(problem) => self.stop(Stopped::Problem(problem)),
+            Err(problem) => self.stop(StopReason::Error(problem)),
             Ok(feeds) => {
                 for feed in feeds {
                     match feed {
@@ -372,17 +372,17 @@ impl Session {
         self.operator
             .progress
             .moved(RowStatus::Pending, RowStatus::NotApplied);
-        (self.operator.observe)(&Event::of_bad(&bad));
+        (self.operator.on_row)(&RowEvent::of_bad(&bad));
         self.state.bad.push(bad);
     }
 
     fn hurry(&mut self) {
-        let haste = *self.operator.haste.borrow_and_update();
-        match haste {
-            Haste::None => {}
-            Haste::Drain => self.stop(Stopped::Drained),
-            Haste::Stop => {
-                self.state.stopped = Some(Stopped::Abandoned);
+        let shutdown = *self.operator.shutdown.borrow_and_update();
+        match shutdown {
+            Shutdown::None => {}
+            Shutdown::Drain => self.stop(StopReason::Drained),
+            Shutdown::Abandon => {
+                self.state.stopped = Some(StopReason::Abandoned);
                 // Dropping them ends them where they are.
                 self.state.calls = JoinSet::new();
                 for (_, row) in std::mem::take(&mut self.state.lines) {
@@ -393,7 +393,7 @@ impl Session {
     }
 
     // The first reason is the one to tell.
-    pub(super) fn stop(&mut self, why: Stopped) {
+    pub(super) fn stop(&mut self, why: StopReason) {
         self.state.stopped.get_or_insert(why);
     }
 }

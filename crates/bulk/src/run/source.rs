@@ -9,14 +9,14 @@ use tokio::sync::mpsc::Sender;
 use super::work::{Feed, Task, Work};
 use crate::input::{Input, Item, Row};
 use crate::journal::{Reader, Standing, State};
-use crate::secrets::{Key, Opened, open};
-use crate::{Problem, RowStatus};
+use crate::secrets::{Key, SecretRecord, read_secrets};
+use crate::{BulkError, RowStatus};
 
 const AT_ONCE: usize = 64;
 
 /// Where the rows of a session come from.
 #[derive(Debug)]
-pub enum Source {
+pub enum RowSource {
     /// The journal: rows that are still to be sent, for which passwords are made.
     Journal,
     /// The journal: rows that an unknown sending stands behind, to be sent again with a fresh password when nothing of
@@ -46,19 +46,19 @@ pub(super) struct Places {
     pub(super) providers: Vec<(String, u64)>,
 }
 
-pub(super) type Fed = Result<Vec<Feed>, Problem>;
+pub(super) type Fed = Result<Vec<Feed>, BulkError>;
 
 /// Feeds all sources, one after the other, until they are exhausted or nobody takes any more.
-pub(super) fn feed(sources: Vec<Source>, journal: &Reader, places: &Places, sender: &Sender<Fed>) {
+pub(super) fn feed(sources: Vec<RowSource>, journal: &Reader, places: &Places, sender: &Sender<Fed>) {
     let mut out = Out {
         sender,
         feeds: Vec::new(),
     };
     let fed = sources.into_iter().try_for_each(|source| match source {
-        Source::Journal => from_journal(journal, places, &mut out),
-        Source::Reissue => reissued(journal, places, &mut out),
-        Source::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
-        Source::Secrets { path, key } => open(&path, &key, |opened| {
+        RowSource::Journal => from_journal(journal, places, &mut out),
+        RowSource::Reissue => reissued(journal, places, &mut out),
+        RowSource::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
+        RowSource::Secrets { path, key } => read_secrets(&path, &key, |opened| {
             let probe = probe(opened, journal, places)?;
             probe.map_or(Ok(()), |work| out.push(Feed::Work(work)))
         })
@@ -77,7 +77,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn push(&mut self, feed: Feed) -> Result<(), Problem> {
+    fn push(&mut self, feed: Feed) -> Result<(), BulkError> {
         self.feeds.push(feed);
         if self.feeds.len() == AT_ONCE {
             self.flush()
@@ -86,7 +86,7 @@ impl Out<'_> {
         }
     }
 
-    fn flush(&mut self) -> Result<(), Problem> {
+    fn flush(&mut self) -> Result<(), BulkError> {
         if self.feeds.is_empty() {
             return Ok(());
         }
@@ -94,24 +94,25 @@ impl Out<'_> {
             &mut self.feeds,
             Vec::with_capacity(AT_ONCE),
         )));
-        sent.map_err(|_| Problem::machine("the session has stopped"))
+        sent.map_err(|_| BulkError::internal("the session has stopped"))
     }
 }
 
 impl Places {
-    fn of_number(&self, number: u64) -> Result<usize, Problem> {
+    fn of_number(&self, number: u64) -> Result<usize, BulkError> {
         let place = self.providers.iter().position(|(_, known)| *known == number);
-        place
-            .ok_or_else(|| Problem::usage("the journal has rows for a provider that is no longer configured"))
+        place.ok_or_else(|| {
+            BulkError::usage("the journal has rows for a provider that is no longer configured")
+        })
     }
 
-    fn of_name(&self, name: &str) -> Result<usize, Problem> {
+    fn of_name(&self, name: &str) -> Result<usize, BulkError> {
         let place = self.providers.iter().position(|(known, _)| known == name);
-        place.ok_or_else(|| Problem::usage(format!("the provider {name} is not configured")))
+        place.ok_or_else(|| BulkError::usage(format!("the provider {name} is not configured")))
     }
 }
 
-fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), Problem> {
+fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), BulkError> {
     let mut behind = 0;
     loop {
         let rows = journal.to_send(behind, 256)?;
@@ -125,7 +126,7 @@ fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<
     }
 }
 
-fn reissued(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), Problem> {
+fn reissued(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), BulkError> {
     let mut behind = 0;
     loop {
         let rows = journal.to_reissue(behind, 256)?;
@@ -148,7 +149,7 @@ fn from_input(
     journal: &Reader,
     places: &Places,
     out: &mut Out<'_>,
-) -> Result<(), Problem> {
+) -> Result<(), BulkError> {
     let whole = journal.fact(super::READ_WHOLE)?.is_some();
     while let Some(item) = input.next()? {
         let row = match item {
@@ -189,8 +190,8 @@ fn from_input(
     if whole { Ok(()) } else { out.push(Feed::Whole) }
 }
 
-fn not_the_same(line: u64) -> Problem {
-    Problem::usage(format!(
+fn not_the_same(line: u64) -> BulkError {
+    BulkError::usage(format!(
         "line {line} of the input is not what it was when the run was begun; give the same input"
     ))
 }
@@ -237,7 +238,7 @@ fn work(
 }
 
 // The password that was sent last, if nobody knows whether it holds; and if it certainly does not, the one before it.
-fn probe(opened: Opened, journal: &Reader, places: &Places) -> Result<Option<Work>, Problem> {
+fn probe(opened: SecretRecord, journal: &Reader, places: &Places) -> Result<Option<Work>, BulkError> {
     let Some(row) = journal.standing(opened.line)? else {
         return Ok(None);
     };
@@ -264,11 +265,12 @@ fn probe(opened: Opened, journal: &Reader, places: &Places) -> Result<Option<Wor
     }))
 }
 
-fn password(secret: SecretString) -> Result<Password, Problem> {
-    Password::new(secret)
-        .map_err(|invalid| Problem::usage(format!("a password in the file of secrets {}", invalid.reason())))
+fn password(secret: SecretString) -> Result<Password, BulkError> {
+    Password::new(secret).map_err(|invalid| {
+        BulkError::usage(format!("a password in the file of secrets {}", invalid.reason()))
+    })
 }
 
-fn user(text: &str) -> Result<UserId, Problem> {
-    UserId::new(text).map_err(|invalid| Problem::machine(format!("the journal was changed: {invalid}")))
+fn user(text: &str) -> Result<UserId, BulkError> {
+    UserId::new(text).map_err(|invalid| BulkError::internal(format!("the journal was changed: {invalid}")))
 }

@@ -2,7 +2,7 @@
 
 use repass_domain::ErrorKind;
 
-use super::controls::Stopped;
+use super::controls::StopReason;
 use crate::RowStatus;
 use crate::journal::PASSING;
 
@@ -21,7 +21,7 @@ impl Stuck {
         kind: Option<ErrorKind>,
         message: Option<&str>,
         most: usize,
-    ) -> Option<Stopped> {
+    ) -> Option<StopReason> {
         let passing = kind.is_some_and(|kind| PASSING.contains(&kind));
         if outcome == RowStatus::Applied || !(passing || outcome == RowStatus::Unknown) {
             self.in_a_row = 0;
@@ -29,6 +29,6 @@ impl Stuck {
         }
         self.in_a_row += 1;
         let reached = usize::try_from(self.in_a_row).is_ok_and(|count| count >= most);
-        reached.then(|| Stopped::Stuck(self.in_a_row, message.unwrap_or_default().to_owned()))
+        reached.then(|| StopReason::FailureStreak(self.in_a_row, message.unwrap_or_default().to_owned()))
     }
 }

@@ -6,13 +6,13 @@ use secrecy::SecretString;
 
 use crate::journal::{Journal, Reader};
 use crate::secrets::{Recipients, SecretsFile};
-use crate::{Passwords, Problem};
+use crate::{BulkError, PasswordSource};
 
 /// What a run is begun with.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct RunManifest {
     /// Where the new passwords come from.
-    pub passwords: Passwords,
+    pub passwords: PasswordSource,
     /// The file that the rows came from; `None` for standard input.
     pub input: Option<PathBuf>,
     /// The provider of rows that name none, if one was said.
@@ -23,32 +23,34 @@ pub struct Terms {
 
 /// For whom a new file of secrets is made.
 #[derive(Debug)]
-pub enum SecretsTo {
+pub enum SecretsProtection {
     /// Whoever has a secret key to one of these.
     Recipients(Recipients),
     /// Whoever knows this passphrase.
     Passphrase(SecretString),
 }
 
-impl Terms {
-    pub(super) fn make_secrets(&mut self, path: PathBuf, to: SecretsTo) -> Result<(), Problem> {
+impl RunManifest {
+    pub(super) fn make_secrets(&mut self, path: PathBuf, to: SecretsProtection) -> Result<(), BulkError> {
         // Named so that it is found from anywhere.
         let path = std::path::absolute(&path).unwrap_or(path);
         let recipients = match to {
-            SecretsTo::Recipients(recipients) => {
+            SecretsProtection::Recipients(recipients) => {
                 SecretsFile::create(&path, recipients.clone())?;
                 recipients
             }
-            SecretsTo::Passphrase(passphrase) => SecretsFile::create_with_passphrase(&path, &passphrase)?.1,
+            SecretsProtection::Passphrase(passphrase) => {
+                SecretsFile::create_with_passphrase(&path, &passphrase)?.1
+            }
         };
         self.secrets = Some((path, recipients));
         Ok(())
     }
 
-    pub(super) fn note(&self, journal: &Journal) -> Result<(), Problem> {
+    pub(super) fn note(&self, journal: &Journal) -> Result<(), BulkError> {
         let passwords = match self.passwords {
-            Passwords::Given => "given",
-            Passwords::Generated => "generated",
+            PasswordSource::Input => "given",
+            PasswordSource::Generated => "generated",
         };
         journal.note("passwords", passwords)?;
         if let Some(input) = &self.input {
@@ -65,7 +67,7 @@ impl Terms {
         Ok(())
     }
 
-    pub(super) fn noted(journal: &Reader) -> Result<Self, Problem> {
+    pub(super) fn noted(journal: &Reader) -> Result<Self, BulkError> {
         let secrets = match (journal.fact("secrets")?, journal.fact("recipients")?) {
             (Some(path), Some(recipients)) => Some((path.into(), Recipients::new(recipients.split(' '))?)),
             _ => None,
@@ -73,9 +75,9 @@ impl Terms {
         let generated = journal.fact("passwords")?.as_deref() == Some("generated");
         Ok(Self {
             passwords: if generated {
-                Passwords::Generated
+                PasswordSource::Generated
             } else {
-                Passwords::Given
+                PasswordSource::Input
             },
             input: journal.fact("input")?.map(PathBuf::from),
             provider: journal.fact("provider")?,
@@ -84,7 +86,7 @@ impl Terms {
     }
 }
 
-fn utf8(path: &std::path::Path) -> Result<String, Problem> {
+fn utf8(path: &std::path::Path) -> Result<String, BulkError> {
     let text = path.to_str().map(str::to_owned);
-    text.ok_or_else(|| Problem::usage(format!("{} is not valid UTF-8; use another name", path.display())))
+    text.ok_or_else(|| BulkError::usage(format!("{} is not valid UTF-8; use another name", path.display())))
 }

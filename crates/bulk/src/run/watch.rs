@@ -102,7 +102,7 @@ impl From<Tally> for Progress {
 
 /// What became of one row, when it is known.
 #[derive(Debug, Serialize)]
-pub struct Event<'a> {
+pub struct RowEvent<'a> {
     /// Where the row starts in the input.
     pub line: u64,
     /// Whose password; absent where the row names nobody.

@@ -6,7 +6,7 @@ use std::iter;
 use age::x25519;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::Problem;
+use crate::BulkError;
 
 const SECRET_PREFIX: &str = "AGE-SECRET-KEY-";
 
@@ -19,7 +19,7 @@ impl Recipients {
     ///
     /// # Errors
     /// Names each that is none, or says that there is none.
-    pub fn new<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, Problem> {
+    pub fn new<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, BulkError> {
         let mut recipients = Vec::new();
         let mut problems = Vec::new();
         for text in texts {
@@ -37,14 +37,14 @@ impl Recipients {
         if problems.is_empty() {
             return Ok(Self(recipients));
         }
-        Err(Problem::usage(problems.join("; ")))
+        Err(BulkError::usage(problems.join("; ")))
     }
 
     /// Those of a recipients file: one a line, blank lines and lines with `#` left out.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn in_file(text: &str) -> Result<Self, Problem> {
+    pub fn in_file(text: &str) -> Result<Self, BulkError> {
         let lines = without_byte_order_mark(text).lines().map(str::trim);
         Self::new(lines.filter(|line| !line.is_empty() && !line.starts_with('#')))
     }
@@ -130,19 +130,19 @@ impl Key {
     ///
     /// # Errors
     /// There is none in it, or a line is none; says what it is instead. Quotes nothing of it.
-    pub fn in_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+    pub fn in_bytes(bytes: &[u8]) -> Result<Self, BulkError> {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if text.starts_with(b"age-encryption.org/") || text.trim_ascii_start().starts_with(b"-----BEGIN AGE ")
         {
-            return Err(Problem::usage(
+            return Err(BulkError::usage(
                 "is protected by a passphrase, which repass does not ask for; decrypt it by `age -d` into a file in \
                  memory (/dev/shm) that only you can read, give that one, and remove it afterwards",
             ));
         }
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            return Err(Problem::usage("is UTF-16; save it as UTF-8"));
+            return Err(BulkError::usage("is UTF-16; save it as UTF-8"));
         }
-        let text = std::str::from_utf8(text).map_err(|_| Problem::usage("is not valid UTF-8"))?;
+        let text = std::str::from_utf8(text).map_err(|_| BulkError::usage("is not valid UTF-8"))?;
         Self::in_file(text)
     }
 
@@ -150,18 +150,18 @@ impl Key {
     ///
     /// # Errors
     /// As there.
-    pub fn in_file(text: &str) -> Result<Self, Problem> {
+    pub fn in_file(text: &str) -> Result<Self, BulkError> {
         let lines = without_byte_order_mark(text).lines().map(str::trim).enumerate();
         let kept = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let keys: Result<Vec<_>, Problem> = kept
+        let keys: Result<Vec<_>, BulkError> = kept
             .map(|(index, line)| {
                 line.parse::<x25519::Identity>()
-                    .map_err(|_| Problem::usage(format!("line {} {}", index + 1, why_no_identity(line))))
+                    .map_err(|_| BulkError::usage(format!("line {} {}", index + 1, why_no_identity(line))))
             })
             .collect();
         let keys = keys?;
         if keys.is_empty() {
-            return Err(Problem::usage("holds no secret key of age (AGE-SECRET-KEY-1…)"));
+            return Err(BulkError::usage("holds no secret key of age (AGE-SECRET-KEY-1…)"));
         }
         Ok(Self::Identities(Identities(keys)))
     }

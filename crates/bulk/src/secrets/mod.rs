@@ -10,5 +10,5 @@ mod open;
 mod seal;
 
 pub use key::{Key, Recipients};
-pub use open::{Opened, SecretState, States, open};
+pub use open::{SecretRecord, SecretStatus, SecretStatuses, read_secrets};
 pub(crate) use seal::{Entry, SecretsFile};

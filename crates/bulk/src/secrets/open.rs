@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::key::{self, Key};
-use crate::Problem;
+use crate::BulkError;
 use crate::journal::{Reader, State};
 use crate::run::reader;
 
 /// What is in a batch about one row.
 #[derive(Deserialize)]
-pub struct Opened {
+pub struct SecretRecord {
     /// The row's line in the input.
     pub line: u64,
     /// Whose password.
@@ -36,7 +36,7 @@ pub struct Opened {
 /// What a password in the file is worth, by the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SecretState {
+pub enum SecretStatus {
     /// The provider said that it is set.
     Current,
     /// It was sent, and nobody knows whether it is set.
@@ -52,7 +52,7 @@ pub enum SecretState {
     NotSent,
 }
 
-impl SecretState {
+impl SecretStatus {
     /// As it is printed.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,17 +71,17 @@ impl SecretState {
 ///
 /// # Errors
 /// The file cannot be read, the key does not open it, or it was changed; or `take` fails.
-pub fn open(
+pub fn read_secrets(
     path: &Path,
     key: &Key,
-    mut take: impl FnMut(Opened) -> Result<(), Problem>,
-) -> Result<u64, Problem> {
+    mut take: impl FnMut(SecretRecord) -> Result<(), BulkError>,
+) -> Result<u64, BulkError> {
     let mut segments = Segments::new(path, key)?;
     while let Some(text) = segments.next()? {
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             // What serde says may quote what it found.
             let opened = serde_json::from_slice(line).map_err(|_| {
-                Problem::usage(format!(
+                BulkError::usage(format!(
                     "{}: holds a line that repass did not write",
                     path.display()
                 ))
@@ -94,14 +94,14 @@ pub fn open(
 
 /// What the passwords of a file are worth, by the journal of their run.
 #[derive(Debug)]
-pub struct States(Reader);
+pub struct SecretStatuses(Reader);
 
-impl States {
+impl SecretStatuses {
     /// Of the run in this folder, which may be under way.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
-    pub fn of(run: &Path) -> Result<Self, Problem> {
+    pub fn of(run: &Path) -> Result<Self, BulkError> {
         reader(run).map(Self)
     }
 
@@ -109,15 +109,15 @@ impl States {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn state(&self, opened: &Opened) -> Result<SecretState, Problem> {
+    pub fn state(&self, opened: &SecretRecord) -> Result<SecretStatus, BulkError> {
         opened.state(&self.0)
     }
 }
 
-impl Opened {
-    fn state(&self, journal: &Reader) -> Result<SecretState, Problem> {
+impl SecretRecord {
+    fn state(&self, journal: &Reader) -> Result<SecretStatus, BulkError> {
         let Some(row) = journal.standing(self.line)? else {
-            return Ok(SecretState::NotSent);
+            return Ok(SecretStatus::NotSent);
         };
         let applied = row.state == State::Applied;
         let sent = if row.batch == self.batch {
@@ -127,20 +127,20 @@ impl Opened {
         };
         let last = row.batch == self.batch;
         Ok(match sent {
-            None => SecretState::NotSent,
-            Some(State::Applied) if row.unsettled => SecretState::Candidate,
-            Some(State::Applied) => SecretState::Current,
+            None => SecretStatus::NotSent,
+            Some(State::Applied) if row.unsettled => SecretStatus::Candidate,
+            Some(State::Applied) => SecretStatus::Current,
             Some(State::Sending | State::Unknown) if applied && !last && row.unsettled => {
-                SecretState::Candidate
+                SecretStatus::Candidate
             }
-            Some(State::Sending | State::Unknown) if applied && !last => SecretState::Superseded,
-            Some(State::Sending | State::Unknown) => SecretState::Unknown,
+            Some(State::Sending | State::Unknown) if applied && !last => SecretStatus::Superseded,
+            Some(State::Sending | State::Unknown) => SecretStatus::Unknown,
             // It is to be sent again, so this sending is among the earlier ones too.
             Some(State::Pending) => match journal.earlier(self.line, self.batch)? {
-                Some(State::Unknown) => SecretState::Unknown,
-                _ => SecretState::Refused,
+                Some(State::Unknown) => SecretStatus::Unknown,
+                _ => SecretStatus::Refused,
             },
-            Some(State::NotApplied | State::Invalid) => SecretState::Refused,
+            Some(State::NotApplied | State::Invalid) => SecretStatus::Refused,
         })
     }
 }
@@ -161,10 +161,10 @@ const BEGIN: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &[u8] = b"-----END AGE ENCRYPTED FILE-----";
 
 impl<'a> Segments<'a> {
-    pub(crate) fn new(path: &Path, key: &'a Key) -> Result<Self, Problem> {
+    pub(crate) fn new(path: &Path, key: &'a Key) -> Result<Self, BulkError> {
         let shown = path.display().to_string();
         let file =
-            File::open(path).map_err(|error| Problem::usage(format!("cannot open {shown}: {error}")))?;
+            File::open(path).map_err(|error| BulkError::usage(format!("cannot open {shown}: {error}")))?;
         Ok(Self {
             lines: BufReader::new(file),
             key,
@@ -176,7 +176,7 @@ impl<'a> Segments<'a> {
     }
 
     /// The text of the next one; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+    pub(crate) fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, BulkError> {
         while let Some(armored) = self.armored()? {
             if let Some(text) = self.decrypted(&armored)? {
                 return Ok(Some(text));
@@ -186,7 +186,7 @@ impl<'a> Segments<'a> {
     }
 
     // The next whole one. What is cut, and what stands between them, is left out.
-    fn armored(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+    fn armored(&mut self) -> Result<Option<Vec<u8>>, BulkError> {
         let mut armored = Vec::new();
         let mut line = Vec::new();
         if std::mem::take(&mut self.begun) {
@@ -197,7 +197,7 @@ impl<'a> Segments<'a> {
             line.clear();
             let read = self.lines.read_until(b'\n', &mut line);
             let read =
-                read.map_err(|error| Problem::usage(format!("cannot read {}: {error}", self.shown)))?;
+                read.map_err(|error| BulkError::usage(format!("cannot read {}: {error}", self.shown)))?;
             if read == 0 {
                 self.cut += u64::from(!armored.is_empty());
                 return Ok(None);
@@ -219,7 +219,7 @@ impl<'a> Segments<'a> {
     }
 
     // `None` for the one that holds the file's own key.
-    fn decrypted(&mut self, armored: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+    fn decrypted(&mut self, armored: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BulkError> {
         let decryptor =
             Decryptor::new_buffered(ArmoredReader::new(armored)).map_err(|error| self.not_opened(&error))?;
         let scrypt = decryptor.is_scrypt();
@@ -238,7 +238,7 @@ impl<'a> Segments<'a> {
         let mut text = Zeroizing::new(Vec::with_capacity(armored.len()));
         reader
             .read_to_end(&mut text)
-            .map_err(|error| Problem::usage(format!("{}: a batch was changed: {error}", self.shown)))?;
+            .map_err(|error| BulkError::usage(format!("{}: a batch was changed: {error}", self.shown)))?;
         if !scrypt {
             return Ok(Some(text));
         }
@@ -246,12 +246,12 @@ impl<'a> Segments<'a> {
             .ok()
             .and_then(|text| key::read(&text.into()));
         let inner =
-            inner.ok_or_else(|| Problem::usage(format!("{}: is none that repass wrote", self.shown)))?;
+            inner.ok_or_else(|| BulkError::usage(format!("{}: is none that repass wrote", self.shown)))?;
         self.inner = Some(inner);
         Ok(None)
     }
 
-    fn not_opened(&self, error: &DecryptError) -> Problem {
+    fn not_opened(&self, error: &DecryptError) -> BulkError {
         let why = match (error, self.key) {
             (DecryptError::NoMatchingKeys, Key::Identities(_)) => "it is sealed to another key".to_owned(),
             (DecryptError::NoMatchingKeys, Key::Passphrase(_)) => {
@@ -262,13 +262,13 @@ impl<'a> Segments<'a> {
             }
             (error, _) => error.to_string().trim().replace('\n', " "),
         };
-        Problem::usage(format!("cannot open {}: {why}", self.shown))
+        BulkError::usage(format!("cannot open {}: {why}", self.shown))
     }
 }
 
-impl fmt::Debug for Opened {
+impl fmt::Debug for SecretRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened")
+        f.debug_struct("SecretRecord")
             .field("line", &self.line)
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()

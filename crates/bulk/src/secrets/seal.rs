@@ -13,7 +13,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::key::{self, Recipients};
-use crate::Problem;
+use crate::BulkError;
 
 /// A file of secrets, open at its end.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ const FRAME: usize = 192;
 
 impl SecretsFile {
     /// Makes a file that is not there yet, for these recipients.
-    pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, Problem> {
+    pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
         let mut options = OpenOptions::new();
         let made = options.append(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|error| {
             let shown = path.display();
-            Problem::usage(match error.kind() {
+            BulkError::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => {
                     format!(
                         "{shown} exists already, and what is in it stays; name another file for the secrets"
@@ -73,7 +73,7 @@ impl SecretsFile {
         };
         // What the recipients are is found out now, not when a password is about to be sent.
         let tried = secrets.sealed(&[]).and_then(|()| sync_folder(path));
-        tried.map_err(|error| Problem::usage(format!("cannot use {}: {error}", path.display())))?;
+        tried.map_err(|error| BulkError::usage(format!("cannot use {}: {error}", path.display())))?;
         Ok(secrets)
     }
 
@@ -81,7 +81,7 @@ impl SecretsFile {
     pub(crate) fn create_with_passphrase(
         path: &Path,
         passphrase: &SecretString,
-    ) -> Result<(Self, Recipients), Problem> {
+    ) -> Result<(Self, Recipients), BulkError> {
         let (text, recipients) = key::of_the_file();
         let mut secrets = Self::create(path, recipients.clone())?;
         let first = key::scrypt(passphrase).next();
@@ -96,11 +96,11 @@ impl SecretsFile {
     }
 
     /// Opens one that is there, to add to it.
-    pub(crate) fn open(path: &Path, recipients: Recipients) -> Result<Self, Problem> {
+    pub(crate) fn open(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
         let opened = OpenOptions::new().append(true).open(path);
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = opened.map_err(|error| {
-            Problem::usage(format!(
+            BulkError::usage(format!(
                 "cannot open the file of secrets {}, to which this run adds: {error}",
                 path.display()
             ))
@@ -125,9 +125,9 @@ impl SecretsFile {
     }
 
     /// Seals a batch. It is on the disk when this returns.
-    pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), Problem> {
+    pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), BulkError> {
         let sealed = self.sealed(entries).and_then(|()| self.append());
-        sealed.map_err(|error| Problem::machine(format!("cannot write the file of secrets: {error}")))
+        sealed.map_err(|error| BulkError::internal(format!("cannot write the file of secrets: {error}")))
     }
 
     fn sealed(&mut self, entries: &[Entry<'_>]) -> io::Result<()> {
@@ -190,8 +190,8 @@ fn armored<'a>(
     seal.finish()?.finish().map(drop)
 }
 
-fn full(path: &Path, error: &io::Error) -> Problem {
-    Problem::machine(format!("cannot write {}: {error}", path.display()))
+fn full(path: &Path, error: &io::Error) -> BulkError {
+    BulkError::internal(format!("cannot write {}: {error}", path.display()))
 }
 
 // A new file is only there after a crash when its folder says so.

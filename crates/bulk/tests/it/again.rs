@@ -4,34 +4,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass_bulk::{
-    Controls, Haste, OnUnknown, Operator, Progress, RowStatus, Run, SecretState, Source, Stopped, Tally,
+    Hooks, OnUnknown, Progress, RowSource, RowStatus, Run, SecretStatus, SessionOptions, Shutdown,
+    StopReason, Tally,
 };
 use tokio::sync::watch;
 
 use crate::service::Service;
 use crate::world::{World, controls};
 
-fn unknown_ones(on_unknown: OnUnknown) -> Controls {
-    Controls {
+fn unknown_ones(on_unknown: OnUnknown) -> SessionOptions {
+    SessionOptions {
         on_unknown,
         ..controls()
     }
 }
 
 /// Goes on until so many changes were sent, of which some hang, and is then gone as after a crash.
-async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms, sent: usize) {
-    let (_haste, listen) = watch::channel(Haste::None);
-    let nobody = |_: &repass_bulk::Event<'_>| {};
+async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::RunManifest, sent: usize) {
+    let (_haste, listen) = watch::channel(Shutdown::None);
+    let nobody = |_: &repass_bulk::RowEvent<'_>| {};
     let providers = vec![world.service.provider()];
-    let going = run.go(
+    let going = run.execute(
         terms,
         providers,
-        vec![Source::Journal],
+        vec![RowSource::Journal],
         controls(),
-        Operator {
+        Hooks {
             progress: Arc::new(Progress::from(Tally::default())),
-            haste: listen,
-            observe: Box::new(nobody),
+            shutdown: listen,
+            on_row: Box::new(nobody),
         },
     );
     let hang = async {
@@ -46,7 +47,7 @@ async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::Terms
 }
 
 /// The journal's thread of the crashed session ends a little later than its future.
-async fn open(world: &World) -> (Run, repass_bulk::Terms) {
+async fn open(world: &World) -> (Run, repass_bulk::RunManifest) {
     loop {
         match Run::open(&world.run()) {
             Ok(opened) => return opened,
@@ -66,7 +67,7 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
     crash_while_hanging(&world, run, &terms, 8).await;
     let (run, terms) = open(&world).await;
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let outcomes = world.outcomes();
     assert!(
         outcomes[..8]
@@ -85,7 +86,7 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
     let unknown = world
         .secrets()
         .into_iter()
-        .filter(|secret| secret.state == SecretState::Unknown);
+        .filter(|secret| secret.state == SecretStatus::Unknown);
     assert_eq!(unknown.count(), 8);
 }
 
@@ -96,7 +97,7 @@ async fn what_was_under_way_in_a_crash_can_be_reissued() {
     let (run, terms) = world.begin(&users);
     crash_while_hanging(&world, run, &terms, 2).await;
     let (run, _) = open(&world).await;
-    assert_eq!(run.to_settle().unwrap(), 2);
+    assert_eq!(run.unresolved_count().unwrap(), 2);
     assert_eq!(run.tally().unwrap().unknown, 2);
 }
 
@@ -115,7 +116,7 @@ async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
     assert_eq!(world.records()[0].attempts, 0);
     world.service.up();
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let applied = |user| world.service.applied(user);
     assert_eq!((applied("wait1"), applied("hang1"), applied("wait2")), (1, 0, 1));
     world.assert_current();
@@ -127,7 +128,7 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     let (mut run, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let told: Vec<_> = world
         .records()
         .into_iter()
@@ -141,14 +142,18 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
             (RowStatus::Applied, 1, false)
         ]
     );
-    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
+    let states: Vec<SecretStatus> = world.secrets().into_iter().map(|secret| secret.state).collect();
     assert_eq!(
         states,
-        [SecretState::NotSent, SecretState::Current, SecretState::Current]
+        [
+            SecretStatus::NotSent,
+            SecretStatus::Current,
+            SecretStatus::Current
+        ]
     );
-    assert_eq!(run.try_again().unwrap(), 1, "it may be sent another time");
+    assert_eq!(run.retry_transient().unwrap(), 1, "it may be sent another time");
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 4));
+    assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 4));
 }
 
 #[tokio::test]
@@ -184,7 +189,7 @@ async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
         let world = World::new(&users);
         let (run, terms) = world.begin(&users);
         let (_, stopped) = world.go(run, &terms, unknown_ones(on_unknown)).await;
-        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(stopped, StopReason::Completed);
         let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected, "{on_unknown:?}");
         world.assert_current();
@@ -199,12 +204,12 @@ async fn a_later_session_settles_with_the_sealed_passwords() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     let (run, _) = world.go(run, &terms, controls()).await;
-    let secrets = Source::Secrets {
+    let secrets = RowSource::Secrets {
         path: world.secrets_file(),
         key: world.key(),
     };
     let (_, stopped) = world.feed(run, &terms, vec![secrets], controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
         outcomes,
@@ -217,14 +222,14 @@ async fn a_later_session_settles_with_the_sealed_passwords() {
 /// Far longer than any test.
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
-fn secrets_of(world: &World) -> Source {
-    Source::Secrets {
+fn secrets_of(world: &World) -> RowSource {
+    RowSource::Secrets {
         path: world.secrets_file(),
         key: world.key(),
     }
 }
 
-fn states(world: &World) -> Vec<SecretState> {
+fn states(world: &World) -> Vec<SecretStatus> {
     world.secrets().into_iter().map(|secret| secret.state).collect()
 }
 
@@ -232,13 +237,16 @@ fn states(world: &World) -> Vec<SecretState> {
 async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     let world = World::new(&["late"]);
     let (run, terms) = world.begin(&["late"]);
-    let early = |on_unknown| Controls {
+    let early = |on_unknown| SessionOptions {
         in_flight: AN_HOUR,
         ..unknown_ones(on_unknown)
     };
     // In the run, and when it is gone on with.
     let (run, stopped) = world.go(run, &terms, early(OnUnknown::Resolve)).await;
-    assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 1));
+    assert_eq!(
+        (stopped, world.service.probes().len()),
+        (StopReason::Completed, 1)
+    );
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     let message = world.records()[0].message.clone().unwrap();
     assert!(message.contains("no proof yet"), "{message}");
@@ -247,9 +255,9 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
         .await;
     assert_eq!(world.service.probes().len(), 2);
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
-    assert_eq!(states(&world), [SecretState::Unknown]);
+    assert_eq!(states(&world), [SecretStatus::Unknown]);
     // A plain resume sends nothing.
-    assert_eq!(run.try_again().unwrap(), 0);
+    assert_eq!(run.retry_transient().unwrap(), 0);
     let (run, _) = world.go(run, &terms, early(OnUnknown::Leave)).await;
     assert_eq!(world.service.calls(), 1);
     // It lands, and a probe says so at any time.
@@ -260,7 +268,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
     assert_eq!(
         (states(&world), world.service.applied("late")),
-        (vec![SecretState::Current], 1)
+        (vec![SecretStatus::Current], 1)
     );
     world.assert_current();
 }
@@ -274,15 +282,15 @@ async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
     let (run, terms) = Run::open(&world.run()).unwrap();
     let bound = Duration::from_millis(20);
     tokio::time::sleep(bound).await;
-    let late = Controls {
+    let late = SessionOptions {
         in_flight: bound,
         ..controls()
     };
     let (mut run, _) = world.feed(run, &terms, vec![secrets_of(&world)], late).await;
     assert_eq!(world.outcomes()[0], (2, RowStatus::NotApplied));
-    assert_eq!(states(&world), [SecretState::Refused, SecretState::Current]);
+    assert_eq!(states(&world), [SecretStatus::Refused, SecretStatus::Current]);
     assert_eq!(
-        run.try_again().unwrap(),
+        run.retry_transient().unwrap(),
         1,
         "it is settled, so it may be sent another time"
     );
@@ -293,7 +301,7 @@ async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() 
     let users = ["vain", "wait"];
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
-    let bound = Controls {
+    let bound = SessionOptions {
         in_flight: Duration::from_millis(20),
         ..unknown_ones(OnUnknown::Resolve)
     };
@@ -305,7 +313,10 @@ async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() 
         world.service.up();
     };
     let ((_, stopped), ()) = tokio::join!(going, other);
-    assert_eq!((stopped, world.service.probes().len()), (Stopped::Done, 2));
+    assert_eq!(
+        (stopped, world.service.probes().len()),
+        (StopReason::Completed, 2)
+    );
     assert_eq!(
         world.outcomes(),
         [(2, RowStatus::NotApplied), (3, RowStatus::Applied)]
@@ -318,7 +329,7 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
     for in_one_session in [true, false] {
         let world = World::new(&["lost", "ann"]);
         let (run, terms) = world.begin(&["lost", "ann"]);
-        let reissue = || Controls {
+        let reissue = || SessionOptions {
             in_flight: bound,
             ..unknown_ones(OnUnknown::Reissue)
         };
@@ -327,8 +338,8 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
             world.go(run, &terms, reissue()).await.0
         } else {
             let (run, _) = world.go(run, &terms, controls()).await;
-            assert_eq!(run.to_settle().unwrap(), 1);
-            let sources = vec![Source::Reissue, Source::Journal];
+            assert_eq!(run.unresolved_count().unwrap(), 1);
+            let sources = vec![RowSource::Reissue, RowSource::Journal];
             world.feed(run, &terms, sources, reissue()).await.0
         };
         assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
@@ -337,15 +348,18 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
             [(2, RowStatus::Applied), (3, RowStatus::Applied)]
         );
         assert_eq!(world.service.applied("lost"), 2);
-        let (candidate, current) = (SecretState::Candidate, SecretState::Current);
+        let (candidate, current) = (SecretStatus::Candidate, SecretStatus::Current);
         assert_eq!(states(&world), [candidate, current, candidate]);
         // A later probe shows which one it is.
-        assert_eq!(run.to_settle().unwrap(), 1);
+        assert_eq!(run.unresolved_count().unwrap(), 1);
         let (run, _) = world
             .feed(run, &terms, vec![secrets_of(&world)], controls())
             .await;
-        assert_eq!(states(&world), [SecretState::Superseded, current, current]);
-        assert_eq!((run.to_settle().unwrap(), world.service.probes().len()), (0, 1));
+        assert_eq!(states(&world), [SecretStatus::Superseded, current, current]);
+        assert_eq!(
+            (run.unresolved_count().unwrap(), world.service.probes().len()),
+            (0, 1)
+        );
         assert_eq!(world.outcomes()[0].1, RowStatus::Applied);
         world.assert_current();
     }
@@ -356,34 +370,34 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
     let world = World::new(&["lost"]);
     let (run, terms) = world.begin(&["lost"]);
     let (run, _) = world.go(run, &terms, controls()).await;
-    let (haste, listen) = watch::channel(Haste::None);
+    let (shutdown, listen) = watch::channel(Shutdown::None);
     let progress = Arc::new(Progress::from(run.tally().unwrap()));
-    let going = run.go(
+    let going = run.execute(
         &terms,
         vec![world.service.provider()],
-        vec![Source::Reissue, Source::Journal],
-        Controls {
+        vec![RowSource::Reissue, RowSource::Journal],
+        SessionOptions {
             in_flight: AN_HOUR,
             ..unknown_ones(OnUnknown::Reissue)
         },
-        Operator {
+        Hooks {
             progress: Arc::clone(&progress),
-            haste: listen,
-            observe: Box::new(|_| {}),
+            shutdown: listen,
+            on_row: Box::new(|_| {}),
         },
     );
     let interrupt = async {
         while progress.awaiting_reissue() == 0 {
             tokio::task::yield_now().await;
         }
-        haste.send_replace(Haste::Drain);
+        shutdown.send_replace(Shutdown::Drain);
     };
     let (gone, ()) = tokio::join!(going, interrupt);
     let (mut run, stopped) = gone.unwrap();
-    assert_eq!(stopped, Stopped::Drained);
-    assert_eq!(run.try_again().unwrap(), 0);
+    assert_eq!(stopped, StopReason::Drained);
+    assert_eq!(run.retry_transient().unwrap(), 0);
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 1));
+    assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 1));
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
 }
 
@@ -403,20 +417,24 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
         } else {
             Service::new(&users)
         };
-        let sources = vec![Source::Reissue, Source::Journal];
+        let sources = vec![RowSource::Reissue, RowSource::Journal];
         let (mut run, _) = world
             .feed(run, &terms, sources, unknown_ones(OnUnknown::Reissue))
             .await;
         assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
-        assert_eq!(states(&world), [SecretState::Unknown, SecretState::Refused]);
-        assert_eq!(run.try_again().unwrap(), 0, "an unknown sending stands behind it");
+        assert_eq!(states(&world), [SecretStatus::Unknown, SecretStatus::Refused]);
+        assert_eq!(
+            run.retry_transient().unwrap(),
+            0,
+            "an unknown sending stands behind it"
+        );
         world.service = set;
         let (run, _) = world
             .feed(run, &terms, vec![secrets_of(&world)], controls())
             .await;
         assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
-        assert_eq!(states(&world), [SecretState::Current, SecretState::Refused]);
-        assert_eq!(run.to_settle().unwrap(), 0);
+        assert_eq!(states(&world), [SecretStatus::Current, SecretStatus::Refused]);
+        assert_eq!(run.unresolved_count().unwrap(), 0);
         world.assert_current();
     }
 }
@@ -428,7 +446,7 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
     let (run, terms) = world.begin(&users);
     let (mut run, _) = world.go(run, &terms, controls()).await;
     world.service.up();
-    assert_eq!(run.try_again().unwrap(), 1);
+    assert_eq!(run.retry_transient().unwrap(), 1);
     let (_, _) = world.go(run, &terms, controls()).await;
     let told: Vec<_> = world
         .records()
@@ -447,7 +465,7 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
 }
 
 /// As a full disk leaves two rows: both were begun, and only one outcome could be written.
-fn half_written() -> (World, Run, repass_bulk::Terms) {
+fn half_written() -> (World, Run, repass_bulk::RunManifest) {
     let world = World::new(&["ann", "bob"]);
     let (run, terms) = world.begin(&["ann", "bob"]);
     let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
@@ -466,19 +484,19 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
     for (before, source, calls, expected) in [
         (
             nothing,
-            Source::Journal,
+            RowSource::Journal,
             0,
             [RowStatus::NotApplied, RowStatus::Unknown],
         ),
         (
-            |run| assert_eq!(run.try_again().unwrap(), 1),
-            Source::Journal,
+            |run| assert_eq!(run.retry_transient().unwrap(), 1),
+            RowSource::Journal,
             1,
             [RowStatus::Applied, RowStatus::Unknown],
         ),
         (
             nothing,
-            Source::Reissue,
+            RowSource::Reissue,
             1,
             [RowStatus::NotApplied, RowStatus::Applied],
         ),
@@ -486,7 +504,7 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
         let (world, mut run, terms) = half_written();
         before(&mut run);
         let (_, stopped) = world.feed(run, &terms, vec![source], controls()).await;
-        assert_eq!((stopped, world.service.calls()), (Stopped::Done, calls));
+        assert_eq!((stopped, world.service.calls()), (StopReason::Completed, calls));
         let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected);
         let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();

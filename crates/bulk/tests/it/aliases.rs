@@ -1,6 +1,6 @@
 //! One account under several names.
 
-use repass_bulk::{Controls, OnUnknown, RowStatus, Run, SecretState, Source, Stopped};
+use repass_bulk::{OnUnknown, RowSource, RowStatus, Run, SecretStatus, SessionOptions, StopReason};
 
 use crate::service::Service;
 use crate::world::{World, controls};
@@ -31,7 +31,7 @@ async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
         let world = world(&["ann", "bob"]);
         let (run, terms) = world.begin(&rows);
         let (_, stopped) = world.go(run, &terms, controls()).await;
-        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(stopped, StopReason::Completed);
         assert_eq!(
             (world.service.applied("ann"), world.service.applied("bob")),
             (1, 1)
@@ -41,8 +41,8 @@ async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
         let mut current = Vec::new();
         for secret in world.secrets() {
             match secret.state {
-                SecretState::Current => current.push((secret.line, secret.password)),
-                state => assert_eq!((secret.line > 2, state), (true, SecretState::NotSent)),
+                SecretStatus::Current => current.push((secret.line, secret.password)),
+                state => assert_eq!((secret.line > 2, state), (true, SecretStatus::NotSent)),
             }
         }
         assert_eq!(current.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4]);
@@ -55,18 +55,18 @@ async fn what_an_earlier_session_has_sent_is_known() {
     for rows in [["mail-lost", "lost"], ["lost", "mail-lost"]] {
         let world = world(&["lost"]);
         let (run, terms) = world.begin(&rows);
-        let one = Controls {
+        let one = SessionOptions {
             concurrency: 1,
             max_unknown: Some(1),
             ..controls()
         };
         let (run, stopped) = world.go(run, &terms, one).await;
-        assert_eq!(stopped, Stopped::Unknown(1));
+        assert_eq!(stopped, StopReason::MaxUnknown(1));
         assert_eq!(world.outcomes()[1], (3, RowStatus::Pending));
         drop(run);
         let (run, terms) = Run::open(&world.run()).unwrap();
         let (run, stopped) = world.go(run, &terms, controls()).await;
-        assert_eq!(stopped, Stopped::Done);
+        assert_eq!(stopped, StopReason::Completed);
         assert_eq!(
             world.outcomes(),
             [(2, RowStatus::Unknown), (3, RowStatus::NotApplied)]
@@ -74,12 +74,12 @@ async fn what_an_earlier_session_has_sent_is_known() {
         assert_eq!(duplicates(&world), [(3, "duplicate of line 2".to_owned())]);
         assert_eq!(world.service.calls(), 1);
         // The row itself may be sent again, and is no duplicate of itself.
-        let again = Controls {
+        let again = SessionOptions {
             on_unknown: OnUnknown::Reissue,
             ..controls()
         };
-        let (_, stopped) = world.feed(run, &terms, vec![Source::Reissue], again).await;
-        assert_eq!(stopped, Stopped::Done);
+        let (_, stopped) = world.feed(run, &terms, vec![RowSource::Reissue], again).await;
+        assert_eq!(stopped, StopReason::Completed);
         assert_eq!(world.outcomes()[0], (2, RowStatus::Applied));
     }
 }

@@ -1,23 +1,23 @@
 //! Passwords that the input gives.
 
-use repass_bulk::{Passwords, RowStatus, Run, Source, Stopped, Terms};
+use repass_bulk::{PasswordSource, RowSource, RowStatus, Run, RunManifest, StopReason};
 
 use crate::world::{World, controls};
 
 const TEXT: &str = "user,new_password,current_password\nann,\" New one \",\nbob,New-2,Old-Passw0rd-1\ncarol,New-3,wrong\n,x,\n";
 
-fn terms() -> Terms {
-    Terms {
-        passwords: Passwords::Given,
+fn terms() -> RunManifest {
+    RunManifest {
+        passwords: PasswordSource::Input,
         input: None,
         provider: None,
         secrets: None,
     }
 }
 
-fn source(text: &str) -> Source {
-    Source::Input {
-        input: Box::new(World::input(text, Passwords::Given).unwrap()),
+fn source(text: &str) -> RowSource {
+    RowSource::Input {
+        input: Box::new(World::input(text, PasswordSource::Input).unwrap()),
         settle: false,
     }
 }
@@ -45,23 +45,23 @@ async fn are_sent_as_they_stream_in_blanks_included() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (run, _) = Run::create(&world.run(), terms(), None).unwrap();
     let (run, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
-    assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
+    assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
     assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
-    assert!(run.is_read_whole().unwrap());
+    assert!(run.is_fully_read().unwrap());
     // Once more: nothing is done twice.
     let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
-    assert_eq!((stopped, world.service.calls()), (Stopped::Done, 3));
+    assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 3));
 }
 
 #[tokio::test]
 async fn are_read_again_for_rows_that_were_taken_in() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
-    run.take_in(World::input(TEXT, Passwords::Given).unwrap())
+    run.ingest(World::input(TEXT, PasswordSource::Input).unwrap())
         .unwrap();
     assert_eq!(run.tally().unwrap().pending, 3);
     let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
-    assert_eq!((stopped, told(&world)), (Stopped::Done, expected()));
+    assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
 }
 
 #[tokio::test]
@@ -72,10 +72,10 @@ async fn another_input_than_before_is_noticed() {
     ] {
         let world = World::new(&["ann", "bob", "carol"]);
         let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
-        run.take_in(World::input(TEXT, Passwords::Given).unwrap())
+        run.ingest(World::input(TEXT, PasswordSource::Input).unwrap())
             .unwrap();
         let (_, stopped) = world.feed(run, &terms(), vec![source(text)], controls()).await;
-        let Stopped::Problem(problem) = stopped else {
+        let StopReason::Error(problem) = stopped else {
             panic!("{stopped:?}")
         };
         assert!(problem.to_string().ends_with("give the same input"), "{problem}");

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use repass_bulk::{Passwords, RowStatus, Run, Tally, Terms};
+use repass_bulk::{PasswordSource, RowStatus, Run, RunManifest, Tally};
 
 use crate::world::World;
 
-fn read(text: impl AsRef<[u8]>, passwords: Passwords) -> Vec<(u64, Option<String>, Option<String>)> {
+fn read(text: impl AsRef<[u8]>, passwords: PasswordSource) -> Vec<(u64, Option<String>, Option<String>)> {
     let world = World::new(&[]);
-    let terms = Terms {
+    let terms = RunManifest {
         passwords,
         input: None,
         provider: None,
@@ -16,9 +16,9 @@ fn read(text: impl AsRef<[u8]>, passwords: Passwords) -> Vec<(u64, Option<String
     };
     let (mut run, _) = Run::create(&world.run(), terms, None).unwrap();
     let source = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
-    let names = repass_bulk::Names::new(["zoom", "portal"], Some("zoom"));
+    let names = repass_bulk::ProviderNames::new(["zoom", "portal"], Some("zoom"));
     let input = repass_bulk::Input::new(source, "users.csv", names, passwords).unwrap();
-    run.take_in(input).unwrap();
+    run.ingest(input).unwrap();
     let rows = world.records().into_iter();
     rows.map(|row| {
         (
@@ -34,7 +34,7 @@ fn good(line: u64, user: &str) -> (u64, Option<String>, Option<String>) {
     (line, Some(user.to_owned()), None)
 }
 
-fn refusal(text: &str, passwords: Passwords) -> String {
+fn refusal(text: &str, passwords: PasswordSource) -> String {
     World::input(text, passwords).unwrap_err().to_string()
 }
 
@@ -50,7 +50,7 @@ fn csv_as_spreadsheets_write_it() {
         " user , provider \nann,\nbob,portal\n",
     ] {
         assert_eq!(
-            read(text, Passwords::Generated),
+            read(text, PasswordSource::Generated),
             [good(2, "ann"), good(3, "bob")],
             "{text:?}"
         );
@@ -61,7 +61,7 @@ fn csv_as_spreadsheets_write_it() {
 fn lines_are_those_of_the_file() {
     let text = "\nuser,new_password\n\nann,\"two, words\"\r\n\r\nbob,\"a \"\"b\"\"\"\ncarol,x";
     assert_eq!(
-        read(text, Passwords::Given),
+        read(text, PasswordSource::Input),
         [good(4, "ann"), good(6, "bob"), good(7, "carol")]
     );
 }
@@ -70,16 +70,18 @@ fn lines_are_those_of_the_file() {
 fn lines_end_with_a_return_a_line_feed_or_both() {
     let text = "user,new_password\r\nann,\"a\"\rbob,x\n\r\rcarol,y\r\n\ndave,z";
     let rows = [good(2, "ann"), good(3, "bob"), good(6, "carol"), good(8, "dave")];
-    assert_eq!(read(text, Passwords::Given), rows);
+    assert_eq!(read(text, PasswordSource::Input), rows);
     // However they come in pieces.
     let row = format!("user,new_password\r\n{}", "ann,x\r\n".repeat(20_000));
-    let lines = read(row, Passwords::Given).into_iter().map(|(line, ..)| line);
+    let lines = read(row, PasswordSource::Input)
+        .into_iter()
+        .map(|(line, ..)| line);
     assert!(lines.eq(2..20_002));
 }
 
 // The lines that are refused, each with the beginning of its reason.
 fn refused(text: &str) -> Vec<(u64, String)> {
-    let rows = read(text, Passwords::Given).into_iter();
+    let rows = read(text, PasswordSource::Input).into_iter();
     rows.filter_map(|(line, user, reason)| {
         let reason = reason?;
         assert!(!reason.contains("canary") && !reason.contains(user.as_deref().unwrap_or("canary")));
@@ -159,7 +161,7 @@ fn quotes_are_as_the_standard_has_them_or_refused() {
         }
         // No line is lost.
         let lines = rows.split(['\n', '\r']).filter(|line| !line.is_empty()).count();
-        assert_eq!(read(&text, Passwords::Given).len(), lines, "{rows:?}");
+        assert_eq!(read(&text, PasswordSource::Input).len(), lines, "{rows:?}");
     }
 }
 
@@ -192,14 +194,17 @@ fn blanks_at_the_ends_of_a_password_stand_in_quotes_or_are_refused() {
 #[test]
 fn rows_of_separators_and_blanks_are_skipped_and_counted() {
     let text = "user,new_password\r\nann,x\r\n,\r\n   \r\n,,,\r\n \u{a0},\t\r\nbob,y\r\n\x1a";
-    assert_eq!(read(text, Passwords::Given), [good(2, "ann"), good(7, "bob")]);
+    assert_eq!(
+        read(text, PasswordSource::Input),
+        [good(2, "ann"), good(7, "bob")]
+    );
     let world = World::new(&[]);
     let (mut run, _) = world.begin(&[]);
-    let input = World::input("user\nann\n \n;\n\n,\n", Passwords::Generated).unwrap();
+    let input = World::input("user\nann\n \n;\n\n,\n", PasswordSource::Generated).unwrap();
     let skipped = input.skipped();
-    run.take_in(input).unwrap();
+    run.ingest(input).unwrap();
     assert_eq!(skipped.load(std::sync::atomic::Ordering::Relaxed), 2);
-    assert!(read("{\"user\":\"ann\"}\n\x1a", Passwords::Generated) == [good(1, "ann")]);
+    assert!(read("{\"user\":\"ann\"}\n\x1a", PasswordSource::Generated) == [good(1, "ann")]);
 }
 
 #[test]
@@ -215,7 +220,7 @@ fn names_of_columns_are_taken_in_any_case_and_with_blanks() {
         "\u{feff}sep=,\r\nuser,new_password",
         "SEP=,\nuser,new_password",
     ] {
-        let rows = read(format!("{header}\nann,x\n"), Passwords::Given);
+        let rows = read(format!("{header}\nann,x\n"), PasswordSource::Input);
         assert!(
             matches!(&rows[..], [(_, Some(user), None)] if user == "ann"),
             "{header:?}: {rows:?}"
@@ -223,7 +228,7 @@ fn names_of_columns_are_taken_in_any_case_and_with_blanks() {
     }
     for separator in [";", "|", "\t", ":"] {
         let text = format!("sep={separator}\nuser{separator}new_password\nann{separator}a,b\n");
-        assert_eq!(read(text, Passwords::Given), [good(3, "ann")]);
+        assert_eq!(read(text, PasswordSource::Input), [good(3, "ann")]);
     }
 }
 
@@ -257,8 +262,9 @@ fn a_file_of_another_kind_is_named() {
         (b"age-encryption.org/v1\ncanary", "is encrypted"),
     ] {
         let source = Box::new(std::io::Cursor::new(start.to_vec()));
-        let names = repass_bulk::Names::new(["zoom"], Some("zoom"));
-        let problem = repass_bulk::Input::new(source, "users.csv", names, Passwords::Generated).unwrap_err();
+        let names = repass_bulk::ProviderNames::new(["zoom"], Some("zoom"));
+        let problem =
+            repass_bulk::Input::new(source, "users.csv", names, PasswordSource::Generated).unwrap_err();
         let text = problem.to_string();
         assert!(
             text.starts_with(&format!("users.csv: {what}")) && !text.contains("canary"),
@@ -318,10 +324,13 @@ fn json_says_what_is_wrong_without_quoting_it() {
 #[test]
 fn json_lines() {
     let text = "{\"user\":\"ann\",\"new_password\":\"x\"}\n\n  {\"user\":\"bob\",\"new_password\":\"y\",\"provider\":\"portal\"}";
-    assert_eq!(read(text, Passwords::Given), [good(1, "ann"), good(3, "bob")]);
+    assert_eq!(
+        read(text, PasswordSource::Input),
+        [good(1, "ann"), good(3, "bob")]
+    );
     let bad = "{\"user\":\"ann\",\"new_password\":\"canary-1\",\"canary-2\":1}\n{\"user\":\"bob\",\"new_password\":77}\nnonsense\n\
                [\"carol\",\"zoom\",\"canary-3\",null]\n";
-    let rows = read(bad, Passwords::Given);
+    let rows = read(bad, PasswordSource::Input);
     assert_eq!(rows.len(), 4);
     for (_, _, reason) in rows {
         let reason = reason.unwrap();
@@ -335,7 +344,7 @@ fn json_lines() {
 #[test]
 fn every_bad_row_is_told_with_every_reason() {
     let text = "user,new_password,provider\n,,okta\nann,x\nbob,\u{0},zoom\ncarol,y,zoom\n";
-    let rows = read(text, Passwords::Given);
+    let rows = read(text, PasswordSource::Input);
     let reasons: Vec<&str> = rows
         .iter()
         .filter_map(|(_, _, reason)| reason.as_deref())
@@ -358,7 +367,7 @@ fn a_row_of_a_megabyte_is_refused_and_the_next_one_is_read() {
             "user,new_password\nann,{quote}{}{quote}\nbob,y\n",
             "x".repeat(1 << 20)
         );
-        let rows = read(text, Passwords::Given);
+        let rows = read(text, PasswordSource::Input);
         assert!(
             rows[0].2.as_deref().unwrap().starts_with("is longer than 64 KiB"),
             "{rows:?}"
@@ -369,14 +378,14 @@ fn a_row_of_a_megabyte_is_refused_and_the_next_one_is_read() {
         "{{\"user\":\"a\"}}\n{{\"user\":\"{}\"}}\n{{\"user\":\"b\"}}\n",
         "x".repeat(1 << 20)
     );
-    let rows = read(text, Passwords::Generated);
+    let rows = read(text, PasswordSource::Generated);
     assert_eq!(rows[1].2.as_deref(), Some("is longer than 64 KiB"));
     assert_eq!((&rows[0], &rows[2]), (&good(1, "a"), &good(3, "b")));
 }
 
 #[test]
 fn bytes_that_are_no_utf8_are_a_bad_row() {
-    let rows = read(b"user,new_password\nann,\xff\n\xfe,x\n", Passwords::Given);
+    let rows = read(b"user,new_password\nann,\xff\n\xfe,x\n", PasswordSource::Input);
     assert!(
         rows[0]
             .2
@@ -399,7 +408,7 @@ fn bytes_that_are_no_utf8_are_a_bad_row() {
 fn a_header_that_is_none_is_not_quoted() {
     let text = refusal(
         "ann@example.com,canary-9\nbob@example.com,canary-10\n",
-        Passwords::Given,
+        PasswordSource::Input,
     );
     assert!(!text.contains("canary") && !text.contains("ann@"), "{text}");
     assert!(
@@ -438,29 +447,29 @@ fn a_header_that_is_none_is_not_quoted() {
             "the first line cannot be read: text stands behind",
         ),
     ] {
-        let text = refusal(header, Passwords::Given);
+        let text = refusal(header, PasswordSource::Input);
         assert!(text.contains(expected) && !text.contains("canary"), "{text}");
     }
-    let text = refusal("user,user\n", Passwords::Generated);
+    let text = refusal("user,user\n", PasswordSource::Generated);
     assert!(text.contains("the column user twice"), "{text}");
-    let text = refusal("user\nann\n", Passwords::Given);
+    let text = refusal("user\nann\n", PasswordSource::Input);
     assert!(text.contains("no column new_password"), "{text}");
-    let text = refusal("user,new_password\nann,x\n", Passwords::Generated);
+    let text = refusal("user,new_password\nann,x\n", PasswordSource::Generated);
     assert!(text.contains("although they are to be made"), "{text}");
-    assert!(refusal("[{\"user\":\"ann\"}]", Passwords::Generated).contains("one object a line"));
+    assert!(refusal("[{\"user\":\"ann\"}]", PasswordSource::Generated).contains("one object a line"));
     let world = World::new(&[]);
     let utf16 = Box::new(std::io::Cursor::new(b"\xff\xfeu\0s\0".to_vec()));
-    let names = repass_bulk::Names::new(["zoom"], Some("zoom"));
-    let problem = repass_bulk::Input::new(utf16, "users.csv", names, Passwords::Generated).unwrap_err();
+    let names = repass_bulk::ProviderNames::new(["zoom"], Some("zoom"));
+    let problem = repass_bulk::Input::new(utf16, "users.csv", names, PasswordSource::Generated).unwrap_err();
     assert_eq!(problem.to_string(), "users.csv: is UTF-16; save it as UTF-8");
     drop(world);
 }
 
 #[test]
 fn nothing_at_all_is_no_rows() {
-    assert!(read("", Passwords::Generated).is_empty());
-    assert!(read("\n\n", Passwords::Generated).is_empty());
-    assert!(read("user\n", Passwords::Generated).is_empty());
+    assert!(read("", PasswordSource::Generated).is_empty());
+    assert!(read("\n\n", PasswordSource::Generated).is_empty());
+    assert!(read("user\n", PasswordSource::Generated).is_empty());
     for (text, why) in [
         ("", Some("is empty")),
         ("\u{feff}\r\n \n\x1a", Some("is empty")),
@@ -470,16 +479,16 @@ fn nothing_at_all_is_no_rows() {
         ("user\n/\n", None),
         ("{\"user\":\"ann\"}\n", None),
     ] {
-        let mut input = World::input(text, Passwords::Generated).unwrap();
+        let mut input = World::input(text, PasswordSource::Generated).unwrap();
         assert_eq!(input.emptiness().unwrap(), why, "{text:?}");
         assert_eq!(input.emptiness().unwrap(), why, "{text:?}");
     }
     // What was read ahead is not lost.
-    let mut input = World::input("user\nann\nbob\n", Passwords::Generated).unwrap();
+    let mut input = World::input("user\nann\nbob\n", PasswordSource::Generated).unwrap();
     input.emptiness().unwrap();
     let world = World::new(&[]);
     let (mut run, _) = world.begin(&[]);
-    assert_eq!(run.take_in(input).unwrap().rows, 2);
+    assert_eq!(run.ingest(input).unwrap().rows, 2);
 }
 
 #[test]
@@ -497,7 +506,7 @@ fn what_comes_in_is_counted_and_only_once() {
         pending: 4999,
         ..Tally::default()
     };
-    let mut taken = || run.take_in(World::input(&text, Passwords::Generated).unwrap());
+    let mut taken = || run.ingest(World::input(&text, PasswordSource::Generated).unwrap());
     assert_eq!(taken().unwrap(), expected);
     assert_eq!(taken().unwrap(), Tally::default());
     assert_eq!(run.tally().unwrap().pending, 5000);

@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use repass_bulk::{Haste, Operator, Progress, RowStatus, Run, Source, Stopped, System, Tally};
+use repass_bulk::{
+    Hooks, Progress, ProviderIdentity, RowSource, RowStatus, Run, Shutdown, StopReason, Tally,
+};
 use tokio::sync::watch;
 
 use crate::world::{World, controls};
@@ -14,7 +16,7 @@ async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (run, terms) = world.begin(&users);
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let told: Vec<_> = world
         .records()
         .into_iter()
@@ -54,8 +56,8 @@ async fn many_rows_share_their_batches() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     let (run, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
-    let facts = Run::facts_of(run.folder()).unwrap();
+    assert_eq!(stopped, StopReason::Completed);
+    let facts = Run::summary(run.dir()).unwrap();
     assert_eq!((facts.tally.rows, facts.tally.applied), (3000, 3000));
     assert!(facts.sessions[0].clean && facts.read_whole);
     world.assert_current();
@@ -68,11 +70,11 @@ async fn many_rows_share_their_batches() {
 async fn a_run_belongs_to_one_process_and_one_folder() {
     let world = World::new(&["ann"]);
     let (run, terms) = world.begin(&["ann"]);
-    assert!(Run::is_under_way(&world.run()));
+    assert!(Run::is_active(&world.run()));
     let second = Run::open(&world.run()).unwrap_err().to_string();
     assert!(second.contains("another process is at this run"), "{second}");
     drop(run);
-    assert!(!Run::is_under_way(&world.run()));
+    assert!(!Run::is_active(&world.run()));
     let again = Run::create(&world.run(), terms, None).unwrap_err().to_string();
     assert!(again.contains("repass bulk resume"), "{again}");
     let none = Run::open(world.folder.path()).unwrap_err().to_string();
@@ -102,20 +104,20 @@ fn a_name_that_nobody_gave_is_another_where_it_is_taken() {
     let (run, terms) = world.begin(&["ann"]);
     let mut folders = Vec::new();
     for _ in 0..2 {
-        let (beside, _) = Run::create_beside(&world.run(), terms.clone(), None).unwrap();
-        folders.push(beside.folder().file_name().unwrap().to_owned());
+        let (beside, _) = Run::create_numbered(&world.run(), terms.clone(), None).unwrap();
+        folders.push(beside.dir().file_name().unwrap().to_owned());
     }
     assert_eq!(folders, ["run-2", "run-3"]);
     assert_eq!(run.tally().unwrap().pending, 1, "the first one is as it was");
     let nowhere = world.folder.path().join("none/run");
-    assert!(Run::create_beside(&nowhere, terms, None).is_err());
+    assert!(Run::create_numbered(&nowhere, terms, None).is_err());
 }
 
 #[tokio::test]
 async fn a_run_is_bound_to_the_systems_of_its_first_use() {
     let world = World::new(&["ann", "bob"]);
     let (mut run, terms) = world.begin(&["ann"]);
-    let system = |place: &str| System {
+    let system = |place: &str| ProviderIdentity {
         kind: "zoom".to_owned(),
         base_url: format!("https://{place}.example/v2"),
         account: None,
@@ -129,16 +131,16 @@ async fn a_run_is_bound_to_the_systems_of_its_first_use() {
         "{problem}"
     );
     // A session at another one does not begin either.
-    let (_haste, listen) = watch::channel(Haste::None);
-    let gone = run.go(
+    let (_haste, listen) = watch::channel(Shutdown::None);
+    let gone = run.execute(
         &terms,
-        vec![world.service.provider().with_system(there.clone())],
-        vec![Source::Journal],
+        vec![world.service.provider().with_identity(there.clone())],
+        vec![RowSource::Journal],
         controls(),
-        Operator {
+        Hooks {
             progress: Arc::new(Progress::from(Tally::default())),
-            haste: listen,
-            observe: Box::new(|_| {}),
+            shutdown: listen,
+            on_row: Box::new(|_| {}),
         },
     );
     assert!(gone.await.is_err());

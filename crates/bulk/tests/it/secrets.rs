@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use repass_bulk::{Key, Passwords, Recipients, Run, SecretState, SecretsTo, Stopped, Terms};
+use repass_bulk::{
+    Key, PasswordSource, Recipients, Run, RunManifest, SecretStatus, SecretsProtection, StopReason,
+};
 use secrecy::ExposeSecret as _;
 
 use crate::world::{World, controls};
@@ -10,35 +12,35 @@ use crate::world::{World, controls};
 #[tokio::test]
 async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
     let world = World::new(&["ann", "down"]);
-    let terms = Terms {
-        passwords: Passwords::Generated,
+    let terms = RunManifest {
+        passwords: PasswordSource::Generated,
         input: None,
         provider: None,
         secrets: None,
     };
-    let to = SecretsTo::Passphrase("correct horse".into());
+    let to = SecretsProtection::Passphrase("correct horse".into());
     let (mut run, terms) = Run::create(&world.run(), terms, Some((world.secrets_file(), to))).unwrap();
-    let input = World::input("user\nann\ndown\n", Passwords::Generated).unwrap();
-    run.take_in(input).unwrap();
+    let input = World::input("user\nann\ndown\n", PasswordSource::Generated).unwrap();
+    run.ingest(input).unwrap();
     let (run, _) = world.go(run, &terms, controls()).await;
     drop(run);
     world.service.up();
     let (mut run, terms) = Run::open(&world.run()).unwrap();
-    run.try_again().unwrap();
+    run.retry_transient().unwrap();
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Done);
+    assert_eq!(stopped, StopReason::Completed);
     let mut users = Vec::new();
     let key = Key::Passphrase("correct horse".into());
-    repass_bulk::open(&world.secrets_file(), &key, |opened| {
+    repass_bulk::read_secrets(&world.secrets_file(), &key, |opened| {
         users.push(opened.user);
         Ok(())
     })
     .unwrap();
     assert_eq!(users, ["ann", "down", "down"]);
     let wrong = Key::Passphrase("wrong horse".into());
-    let refused = repass_bulk::open(&world.secrets_file(), &wrong, |_| Ok(())).unwrap_err();
+    let refused = repass_bulk::read_secrets(&world.secrets_file(), &wrong, |_| Ok(())).unwrap_err();
     assert!(refused.to_string().contains("the passphrase is not"), "{refused}");
-    let other = repass_bulk::open(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
+    let other = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
     assert!(other.to_string().contains("sealed to another key"), "{other}");
 }
 
@@ -55,18 +57,22 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
     fs::write(world.secrets_file(), cut).unwrap();
     world.service.up();
     let (mut run, terms) = Run::open(&world.run()).unwrap();
-    run.try_again().unwrap();
+    run.retry_transient().unwrap();
     world.go(run, &terms, controls()).await;
     let mut states = Vec::new();
-    let cut = repass_bulk::open(&world.secrets_file(), &world.key(), |opened| {
+    let cut = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |opened| {
         states.push(opened.attempt);
         Ok(())
     });
     assert_eq!((cut.unwrap(), states), (1, vec![1, 1, 2]));
-    let states: Vec<SecretState> = world.secrets().into_iter().map(|secret| secret.state).collect();
+    let states: Vec<SecretStatus> = world.secrets().into_iter().map(|secret| secret.state).collect();
     assert_eq!(
         states,
-        [SecretState::Current, SecretState::Refused, SecretState::Current]
+        [
+            SecretStatus::Current,
+            SecretStatus::Refused,
+            SecretStatus::Current
+        ]
     );
 }
 
@@ -80,7 +86,7 @@ async fn what_was_changed_is_not_taken_for_what_was_sealed() {
     let mut bytes = text.into_bytes();
     bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
     fs::write(world.secrets_file(), bytes).unwrap();
-    let problem = repass_bulk::open(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
+    let problem = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
     assert!(problem.to_string().contains("changed"), "{problem}");
 }
 
@@ -189,8 +195,8 @@ fn keys_of_other_kinds_are_named_with_what_to_do() {
 fn a_file_that_is_there_stays_as_it_is() {
     let world = World::new(&[]);
     fs::write(world.secrets_file(), "precious").unwrap();
-    let terms = Terms {
-        passwords: Passwords::Generated,
+    let terms = RunManifest {
+        passwords: PasswordSource::Generated,
         input: None,
         provider: None,
         secrets: None,

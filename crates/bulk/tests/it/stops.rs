@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repass_bulk::{Canary, Controls, Haste, Operator, Progress, RowStatus, Source, Stopped, Tally};
+use repass_bulk::{
+    Canary, Hooks, Progress, RowSource, RowStatus, SessionOptions, Shutdown, StopReason, Tally,
+};
 use tokio::sync::watch;
 
 use crate::world::{World, controls};
 
-fn one_at_a_time() -> Controls {
-    Controls {
+fn one_at_a_time() -> SessionOptions {
+    SessionOptions {
         concurrency: 1,
         ..controls()
     }
@@ -32,37 +34,37 @@ async fn failures_and_unknowns_are_counted() {
         .go(
             run,
             &terms,
-            Controls {
+            SessionOptions {
                 max_failures: Some(2),
                 ..one_at_a_time()
             },
         )
         .await;
-    assert_eq!((stopped, pending(&world)), (Stopped::Failures(2), 3));
+    assert_eq!((stopped, pending(&world)), (StopReason::MaxFailures(2), 3));
     let (run, stopped) = world
         .go(
             run,
             &terms,
-            Controls {
+            SessionOptions {
                 max_unknown: Some(1),
                 ..one_at_a_time()
             },
         )
         .await;
-    assert_eq!((stopped, pending(&world)), (Stopped::Unknown(1), 2));
+    assert_eq!((stopped, pending(&world)), (StopReason::MaxUnknown(1), 2));
     let (_, stopped) = world.go(run, &terms, one_at_a_time()).await;
-    assert_eq!((stopped, pending(&world)), (Stopped::Done, 0));
+    assert_eq!((stopped, pending(&world)), (StopReason::Completed, 0));
 }
 
 #[tokio::test]
 async fn a_canary_asks_when_its_rows_have_ended() {
     let users = ["ann", "bob", "carol", "dora"];
-    for (answer, expected) in [(true, Stopped::Done), (false, Stopped::Canary)] {
+    for (answer, expected) in [(true, StopReason::Completed), (false, StopReason::CanaryDeclined)] {
         let world = World::new(&users);
         let (run, terms) = world.begin(&users);
         let canary = Canary {
             rows: 2,
-            ask: Box::new(move |tally| {
+            confirm: Box::new(move |tally| {
                 assert_eq!((tally.applied, tally.pending), (2, 2));
                 Box::pin(async move { answer })
             }),
@@ -71,7 +73,7 @@ async fn a_canary_asks_when_its_rows_have_ended() {
             .go(
                 run,
                 &terms,
-                Controls {
+                SessionOptions {
                     canary: Some(canary),
                     ..controls()
                 },
@@ -88,7 +90,7 @@ async fn a_provider_that_is_down_does_not_fail_every_row() {
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
     let (_, stopped) = world.go(run, &terms, controls()).await;
-    assert_eq!(stopped, Stopped::Stuck(20, "no connection".to_owned()));
+    assert_eq!(stopped, StopReason::FailureStreak(20, "no connection".to_owned()));
     assert!(pending(&world) > 60);
 }
 
@@ -97,35 +99,35 @@ async fn the_first_signal_drains_and_the_second_stops() {
     let users = ["ann", "hang", "bob"];
     let world = World::new(&users);
     let (run, terms) = world.begin(&users);
-    let (haste, listen) = watch::channel(Haste::None);
+    let (shutdown, listen) = watch::channel(Shutdown::None);
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);
-    let observe = move |_: &repass_bulk::Event<'_>| {
+    let observe = move |_: &repass_bulk::RowEvent<'_>| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
-    let going = run.go(
+    let going = run.execute(
         &terms,
         vec![world.service.provider()],
-        vec![Source::Journal],
+        vec![RowSource::Journal],
         one_at_a_time(),
-        Operator {
+        Hooks {
             progress: Arc::new(Progress::from(Tally::default())),
-            haste: listen,
-            observe: Box::new(observe),
+            shutdown: listen,
+            on_row: Box::new(observe),
         },
     );
     let signals = async {
         while world.service.sent() < 2 {
             tokio::task::yield_now().await;
         }
-        haste.send_replace(Haste::Drain);
+        shutdown.send_replace(Shutdown::Drain);
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        haste.send_replace(Haste::Stop);
+        shutdown.send_replace(Shutdown::Abandon);
     };
     let (gone, ()) = tokio::join!(going, signals);
-    assert_eq!(gone.unwrap().1, Stopped::Abandoned);
+    assert_eq!(gone.unwrap().1, StopReason::Abandoned);
     assert_eq!(
         world.outcomes(),
         [
@@ -140,20 +142,20 @@ async fn the_first_signal_drains_and_the_second_stops() {
 #[tokio::test]
 async fn what_waits_for_its_turn_is_pending_after_either_signal() {
     let users = ["hang", "wait1", "wait2", "ann"];
-    for first in [Haste::Drain, Haste::Stop] {
+    for first in [Shutdown::Drain, Shutdown::Abandon] {
         let world = World::new(&users);
         let (run, terms) = world.begin(&users);
-        let (haste, listen) = watch::channel(Haste::None);
+        let (shutdown, listen) = watch::channel(Shutdown::None);
         let progress = Arc::new(Progress::from(run.tally().unwrap()));
-        let going = run.go(
+        let going = run.execute(
             &terms,
             vec![world.service.provider()],
-            vec![Source::Journal],
+            vec![RowSource::Journal],
             controls(),
-            Operator {
+            Hooks {
                 progress: Arc::clone(&progress),
-                haste: listen,
-                observe: Box::new(|_| {}),
+                shutdown: listen,
+                on_row: Box::new(|_| {}),
             },
         );
         let signals = async {
@@ -161,15 +163,15 @@ async fn what_waits_for_its_turn_is_pending_after_either_signal() {
                 tokio::task::yield_now().await;
             }
             // Those in line are asked about when their turn comes.
-            haste.send_replace(first);
+            shutdown.send_replace(first);
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             world.service.up();
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            haste.send_replace(Haste::Stop);
+            shutdown.send_replace(Shutdown::Abandon);
         };
         let (gone, ()) = tokio::join!(going, signals);
         let (run, stopped) = gone.unwrap();
-        assert_eq!(stopped, Stopped::Abandoned);
+        assert_eq!(stopped, StopReason::Abandoned);
         let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         let pending = RowStatus::Pending;
         assert_eq!(

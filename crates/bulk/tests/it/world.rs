@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_bulk::{
-    Controls, Event, Haste, Input, Key, Names, OnUnknown, Operator, Passwords, Problem, Progress, Recipients,
-    Record, RowStatus, Run, SecretState, SecretsTo, Source, States, Stopped, Terms,
+    BulkError, Hooks, Input, Key, OnUnknown, PasswordSource, Progress, ProviderNames, Recipients, ReportRow,
+    RowEvent, RowSource, RowStatus, Run, RunManifest, SecretStatus, SecretStatuses, SecretsProtection,
+    SessionOptions, Shutdown, StopReason,
 };
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ pub(crate) struct Secret {
     pub(crate) line: u64,
     pub(crate) user: String,
     pub(crate) password: String,
-    pub(crate) state: SecretState,
+    pub(crate) state: SecretStatus,
 }
 
 impl World {
@@ -53,23 +54,28 @@ impl World {
         self.folder.path().join("secrets.age")
     }
 
-    pub(crate) fn to(&self) -> SecretsTo {
-        SecretsTo::Recipients(Recipients::new([&self.recipient]).unwrap())
+    pub(crate) fn to(&self) -> SecretsProtection {
+        SecretsProtection::Recipients(Recipients::new([&self.recipient]).unwrap())
     }
 
     pub(crate) fn key(&self) -> Key {
         Key::in_file(&self.key).unwrap()
     }
 
-    pub(crate) fn input(text: &str, passwords: Passwords) -> Result<Input, Problem> {
+    pub(crate) fn input(text: &str, passwords: PasswordSource) -> Result<Input, BulkError> {
         let source = Box::new(Cursor::new(text.as_bytes().to_vec()));
-        Input::new(source, "input", Names::new(["zoom"], Some("zoom")), passwords)
+        Input::new(
+            source,
+            "input",
+            ProviderNames::new(["zoom"], Some("zoom")),
+            passwords,
+        )
     }
 
     /// Begins a run that makes passwords for these users.
-    pub(crate) fn begin(&self, users: &[&str]) -> (Run, Terms) {
-        let terms = Terms {
-            passwords: Passwords::Generated,
+    pub(crate) fn begin(&self, users: &[&str]) -> (Run, RunManifest) {
+        let terms = RunManifest {
+            passwords: PasswordSource::Generated,
             input: None,
             provider: None,
             secrets: None,
@@ -77,41 +83,46 @@ impl World {
         let (mut run, terms) =
             Run::create(&self.run(), terms, Some((self.secrets_file(), self.to()))).unwrap();
         let text = format!("user\n{}\n", users.join("\n"));
-        run.take_in(Self::input(&text, Passwords::Generated).unwrap())
+        run.ingest(Self::input(&text, PasswordSource::Generated).unwrap())
             .unwrap();
         (run, terms)
     }
 
     /// Goes on until it ends by itself.
-    pub(crate) async fn go(&self, run: Run, terms: &Terms, controls: Controls) -> (Run, Stopped) {
-        self.feed(run, terms, vec![Source::Journal], controls).await
+    pub(crate) async fn go(
+        &self,
+        run: Run,
+        terms: &RunManifest,
+        controls: SessionOptions,
+    ) -> (Run, StopReason) {
+        self.feed(run, terms, vec![RowSource::Journal], controls).await
     }
 
     pub(crate) async fn feed(
         &self,
         run: Run,
-        terms: &Terms,
-        sources: Vec<Source>,
-        controls: Controls,
-    ) -> (Run, Stopped) {
-        let (_haste, listen) = watch::channel(Haste::None);
-        let events = |event: &Event<'_>| {
+        terms: &RunManifest,
+        sources: Vec<RowSource>,
+        controls: SessionOptions,
+    ) -> (Run, StopReason) {
+        let (_haste, listen) = watch::channel(Shutdown::None);
+        let events = |event: &RowEvent<'_>| {
             assert!(event.line > 0);
         };
         let progress = Arc::new(Progress::from(run.tally().unwrap()));
-        let gone = run.go(
+        let gone = run.execute(
             terms,
             vec![self.service.provider()],
             sources,
             controls,
-            Operator {
+            Hooks {
                 progress: Arc::clone(&progress),
-                haste: listen,
-                observe: Box::new(events),
+                shutdown: listen,
+                on_row: Box::new(events),
             },
         );
         let (run, stopped) = gone.await.unwrap();
-        if !matches!(stopped, Stopped::Problem(_)) {
+        if !matches!(stopped, StopReason::Error(_)) {
             assert_eq!(
                 progress.tally(),
                 run.tally().unwrap(),
@@ -125,21 +136,21 @@ impl World {
         self.records().iter().map(|row| (row.line, row.outcome)).collect()
     }
 
-    pub(crate) fn records(&self) -> Vec<Record> {
+    pub(crate) fn records(&self) -> Vec<ReportRow> {
         let mut records = Vec::new();
         let take = |record| {
             records.push(record);
             Ok(())
         };
-        Run::each_of(&self.run(), None, take).unwrap();
+        Run::for_each_row(&self.run(), None, take).unwrap();
         records
     }
 
     #[expect(clippy::disallowed_methods, reason = "made up for the test")]
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let states = States::of(&self.run()).unwrap();
+        let states = SecretStatuses::of(&self.run()).unwrap();
         let mut secrets = Vec::new();
-        repass_bulk::open(&self.secrets_file(), &self.key(), |opened| {
+        repass_bulk::read_secrets(&self.secrets_file(), &self.key(), |opened| {
             secrets.push(Secret {
                 line: opened.line,
                 user: opened.user.clone(),
@@ -166,14 +177,14 @@ impl World {
                 let secrets = secrets.iter();
                 secrets.filter(move |secret| secret.line == row.line && secret.state == state)
             };
-            let current = of_row(SecretState::Current).count();
-            let candidates = of_row(SecretState::Candidate).count();
+            let current = of_row(SecretStatus::Current).count();
+            let candidates = of_row(SecretStatus::Candidate).count();
             assert!(
                 (current, candidates) == (1, 0) || (current == 0 && candidates > 1),
                 "line {}",
                 row.line
             );
-            let all = of_row(SecretState::Current).chain(of_row(SecretState::Candidate));
+            let all = of_row(SecretStatus::Current).chain(of_row(SecretStatus::Candidate));
             assert_eq!(all.filter(accepted).count(), 1, "line {}", row.line);
         }
     }
@@ -197,8 +208,8 @@ impl World {
     }
 }
 
-pub(crate) fn controls() -> Controls {
-    Controls {
+pub(crate) fn controls() -> SessionOptions {
+    SessionOptions {
         concurrency: 8,
         budget: Duration::from_secs(30),
         max_failures: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use repass::{Blocklist, LayeredPolicy, Password, PasswordPolicy};
-use repass_bulk::{Input, Names, Passwords, Problem, Provider, Tally, dry_run};
+use repass_bulk::{BulkError, Input, PasswordSource, Provider, ProviderNames, Tally, dry_run};
 use repass_identity::{IdentityService, IdentitySettings};
 use repass_transport::{Response, StatusCode};
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::shown;
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    for passwords in [Passwords::Given, Passwords::Generated] {
+    for passwords in [PasswordSource::Input, PasswordSource::Generated] {
         let Ok((tally, skipped, told)) = judged(data.to_vec(), passwords, PasswordPolicy::default().into())
         else {
             continue;
@@ -79,7 +79,7 @@ fn json_lines(passwords: &[String]) -> String {
 
 // Each row is refused as the very password that was written.
 fn reads_back(text: &str, passwords: &[String]) {
-    let told = judged(text.into(), Passwords::Given, refusing(passwords));
+    let told = judged(text.into(), PasswordSource::Input, refusing(passwords));
     let (tally, _, told) = told.unwrap();
     let users = told
         .iter()
@@ -116,12 +116,12 @@ fn every_line_counts(data: &[u8], counted: u64) {
 
 fn judged(
     text: Vec<u8>,
-    passwords: Passwords,
+    passwords: PasswordSource,
     policies: LayeredPolicy,
-) -> Result<(Tally, u64, Vec<Told>), Problem> {
+) -> Result<(Tally, u64, Vec<Told>), BulkError> {
     let peer = Peer::saying([Response::new(StatusCode::NO_CONTENT)]);
     let service = IdentityService::new("portal", IdentitySettings::default(), peer.transport());
-    let names = Names::new(["portal"], Some("portal"));
+    let names = ProviderNames::new(["portal"], Some("portal"));
     let mut told = Vec::new();
     let mut skipped = None;
     let judged = Input::new(Box::new(Cursor::new(text)), "input", names, passwords).and_then(|input| {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use repass_bulk::{
-    Controls, Haste, Input, Operator, Passwords, Problem, Provider, Run, Source, Stopped, Tally, Terms,
+    BulkError, Hooks, Input, PasswordSource, Provider, RowSource, Run, RunManifest, SessionOptions, Shutdown,
+    StopReason, Tally,
 };
 use serde::Serialize;
 use tokio::sync::watch;
@@ -21,12 +22,12 @@ use repass::secret::open_private;
 
 /// What one session needs besides its run.
 pub(super) struct Session<'a> {
-    pub(super) terms: Terms,
+    pub(super) terms: RunManifest,
     /// The outcomes before it.
     pub(super) before: Tally,
     pub(super) providers: Vec<Provider>,
-    pub(super) sources: Vec<Source>,
-    pub(super) controls: Controls,
+    pub(super) sources: Vec<RowSource>,
+    pub(super) controls: SessionOptions,
     // The sandbox behind the services lives in it.
     pub(super) setup: Setup,
     pub(super) output: &'a Output,
@@ -37,21 +38,21 @@ pub(super) struct Session<'a> {
 /// Opens the input that is named, `-` standing for standard input.
 pub(super) async fn input(
     path: &Path,
-    names: repass_bulk::Names,
-    passwords: Passwords,
+    names: repass_bulk::ProviderNames,
+    passwords: PasswordSource,
 ) -> Result<Input, Stop> {
     let path = path.to_owned();
     blocking(move || {
         if path.as_os_str() == "-" {
             let stdin = password::stdin_unbuffered()
-                .map_err(|why| Problem::Usage(format!("standard input {why}")))?;
+                .map_err(|why| BulkError::Usage(format!("standard input {why}")))?;
             return Input::new(Box::new(stdin), "standard input", names, passwords);
         }
         let shown = path.display().to_string();
         let file = match passwords {
-            Passwords::Given => open_private(&path).map_err(Problem::Usage)?,
-            Passwords::Generated => std::fs::File::open(&path)
-                .map_err(|error| Problem::Usage(format!("cannot open {shown}: {error}")))?,
+            PasswordSource::Input => open_private(&path).map_err(BulkError::Usage)?,
+            PasswordSource::Generated => std::fs::File::open(&path)
+                .map_err(|error| BulkError::Usage(format!("cannot open {shown}: {error}")))?,
         };
         Input::new(Box::new(file), shown, names, passwords)
     })
@@ -73,25 +74,25 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     } = session;
     let hangups = signals.count_hangups();
     hangups.map_err(|error| Stop::internal(format!("cannot listen for SIGHUP: {error}")))?;
-    let folder = run.folder().to_owned();
+    let folder = run.dir().to_owned();
     let progress = Arc::new(repass_bulk::Progress::from(before));
-    let (hurry, haste) = watch::channel(Haste::None);
+    let (hurry, shutdown) = watch::channel(Shutdown::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
     let watching = Watching::start(&folder, Arc::clone(&progress), rate, before, output, &screen);
-    let operator = Operator {
+    let operator = Hooks {
         progress,
-        haste,
-        observe: Box::new(watching.observer()),
+        shutdown,
+        on_row: Box::new(watching.observer()),
     };
-    let going = run.go(&terms, providers, sources, controls, operator);
+    let going = run.execute(&terms, providers, sources, controls, operator);
     let listening = async {
         signals.claim().await;
         watching.say(
             "waiting for the changes under way; interrupt again to abandon them, which leaves them unknown",
         );
-        hurry.send_replace(Haste::Drain);
+        hurry.send_replace(Shutdown::Drain);
         signals.insist().await;
-        hurry.send_replace(Haste::Stop);
+        hurry.send_replace(Shutdown::Abandon);
         std::future::pending::<()>().await;
     };
     let (run, stopped) = tokio::select! {
@@ -102,8 +103,8 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     drop(setup);
     let left = Left {
         tally: run.tally()?,
-        whole: run.is_read_whole()?,
-        to_settle: run.to_settle()?,
+        whole: run.is_fully_read()?,
+        unresolved_count: run.unresolved_count()?,
     };
     let tally = left.tally;
     drop(run);
@@ -111,13 +112,13 @@ pub(super) async fn go(run: Run, session: Session<'_>) -> Result<Exit, Stop> {
     Ok(ended(before, tally, &stopped))
 }
 
-fn ended(before: Tally, tally: Tally, stopped: &Stopped) -> Exit {
+fn ended(before: Tally, tally: Tally, stopped: &StopReason) -> Exit {
     match stopped {
         _ if tally.unknown > 0 => Exit::Unknown,
-        Stopped::Problem(_) if tally.applied > 0 => Exit::Partly,
-        Stopped::Problem(Problem::Usage(_)) => Exit::Usage,
-        Stopped::Problem(Problem::Machine(_)) => Exit::Internal,
-        Stopped::Drained if tally == before => Exit::Interrupted,
+        StopReason::Error(_) if tally.applied > 0 => Exit::Partly,
+        StopReason::Error(BulkError::Usage(_)) => Exit::Usage,
+        StopReason::Error(BulkError::Internal(_)) => Exit::Internal,
+        StopReason::Drained if tally == before => Exit::Interrupted,
         _ => exit(tally),
     }
 }
@@ -137,14 +138,14 @@ struct Left {
     tally: Tally,
     whole: bool,
     /// Rows of which it is not known which password holds.
-    to_settle: u64,
+    unresolved_count: u64,
 }
 
-fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &Output) {
+fn tell(folder: &Path, terms: &RunManifest, left: &Left, stopped: &StopReason, output: &Output) {
     let Left {
         tally,
         whole,
-        to_settle,
+        unresolved_count,
     } = *left;
     let shown = folder.display();
     let (code, message) = told(stopped);
@@ -158,30 +159,30 @@ fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &O
         });
         return;
     }
-    if let Stopped::Problem(problem) = stopped {
+    if let StopReason::Error(problem) = stopped {
         output::error(&problem.to_string());
     } else if !message.is_empty() {
         output.note(&message);
     }
     output.note(&sentence(tally));
     let key = match (terms.passwords, &terms.secrets) {
-        (Passwords::Generated, Some(_)) => " --identity KEYFILE",
+        (PasswordSource::Generated, Some(_)) => " --identity KEYFILE",
         _ => "",
     };
     let resolve = format!("`repass bulk resume {shown} --resolve{key}`");
     if tally.unknown > 0 {
         let reissue = match terms.passwords {
-            Passwords::Generated => {
+            PasswordSource::Generated => {
                 format!(", or send fresh passwords by `repass bulk resume {shown} --reissue`")
             }
-            Passwords::Given => String::new(),
+            PasswordSource::Input => String::new(),
         };
         output.note(&format!(
             "unknown: settle them by {resolve}, two minutes after they were sent, when nothing of them can take effect any \
              more{reissue}"
         ));
     }
-    let candidates = to_settle.saturating_sub(tally.unknown);
+    let candidates = unresolved_count.saturating_sub(tally.unknown);
     let were = if candidates == 1 { "user was" } else { "users were" };
     if candidates > 0 {
         output.note(&format!(
@@ -190,7 +191,7 @@ fn tell(folder: &Path, terms: &Terms, left: &Left, stopped: &Stopped, output: &O
         ));
     }
     if tally.pending > 0 || !whole {
-        let input = if terms.passwords == Passwords::Given && terms.input.is_none() {
+        let input = if terms.passwords == PasswordSource::Input && terms.input.is_none() {
             " INPUT"
         } else {
             ""
@@ -219,24 +220,24 @@ pub(super) fn sentence(tally: Tally) -> String {
     )
 }
 
-fn told(stopped: &Stopped) -> (&'static str, String) {
+fn told(stopped: &StopReason) -> (&'static str, String) {
     match stopped {
-        Stopped::Done => ("done", String::new()),
-        Stopped::Drained => (
+        StopReason::Completed => ("done", String::new()),
+        StopReason::Drained => (
             "interrupted",
             "interrupted; what was under way has ended".to_owned(),
         ),
-        Stopped::Abandoned => (
+        StopReason::Abandoned => (
             "abandoned",
             "interrupted twice; what was under way is unknown".to_owned(),
         ),
-        Stopped::Canary => ("canary", "stopped after the canary".to_owned()),
-        Stopped::Failures(count) => ("max_failures", format!("stopped: {count} rows were not applied")),
-        Stopped::Unknown(count) => ("max_unknown", format!("stopped: {count} rows are unknown")),
-        Stopped::Stuck(count, message) => (
+        StopReason::CanaryDeclined => ("canary", "stopped after the canary".to_owned()),
+        StopReason::MaxFailures(count) => ("max_failures", format!("stopped: {count} rows were not applied")),
+        StopReason::MaxUnknown(count) => ("max_unknown", format!("stopped: {count} rows are unknown")),
+        StopReason::FailureStreak(count, message) => (
             "stuck",
             format!("stopped: {count} rows in a row did not come through, the last one because: {message}"),
         ),
-        Stopped::Problem(problem) => ("problem", problem.to_string()),
+        StopReason::Error(problem) => ("problem", problem.to_string()),
     }
 }

@@ -12,7 +12,7 @@ mod steering;
 mod watching;
 
 use clap::Subcommand;
-use repass_bulk::{Problem, Tally};
+use repass_bulk::{BulkError, Tally};
 
 use crate::exit::Exit;
 use crate::global::Global;
@@ -59,18 +59,18 @@ fn exit(tally: Tally) -> Exit {
     }
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
+impl From<BulkError> for Stop {
+    fn from(problem: BulkError) -> Self {
         match problem {
-            Problem::Usage(message) => Self::usage(message),
-            Problem::Machine(message) => Self::internal(message),
+            BulkError::Usage(message) => Self::usage(message),
+            BulkError::Internal(message) => Self::internal(message),
         }
     }
 }
 
 /// Does what may wait for a disk or a pipe where nothing else waits for it.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    work: impl FnOnce() -> Result<T, BulkError> + Send + 'static,
 ) -> Result<T, Stop> {
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|error| Stop::internal(error.to_string()))??)

@@ -59,7 +59,7 @@ pub(super) fn canary(rows: u64, global: &Global, output: &Output, screen: &Scree
     };
     Canary {
         rows,
-        ask: Box::new(ask),
+        confirm: Box::new(ask),
     }
 }
 

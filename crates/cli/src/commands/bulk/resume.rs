@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use repass_bulk::{Passwords, Run, Source, Terms};
+use repass_bulk::{PasswordSource, RowSource, Run, RunManifest};
 
 use super::going::{self, Session};
 use super::run::confirmed;
@@ -55,26 +55,26 @@ pub(super) async fn run(
         &screen,
     )?;
     bind(&mut run, &args.provider_moved, &setup, output)?;
-    if !run.is_read_whole()? && terms.passwords == Passwords::Generated {
+    if !run.is_fully_read()? && terms.passwords == PasswordSource::Generated {
         let input = input(&args, &terms, &setup, global).await?;
         run = blocking(move || {
-            run.take_in(input)?;
+            run.ingest(input)?;
             Ok(run)
         })
         .await?;
     }
     let sources = sources(&args, &run, &terms, &setup, global).await?;
     let (run, again) = blocking(move || {
-        let again = run.try_again()?;
+        let again = run.retry_transient()?;
         Ok((run, again))
     })
     .await?;
     if again > 0 {
         tracing::info!(again, "rows to send again");
     }
-    let generate = terms.passwords == Passwords::Generated;
+    let generate = terms.passwords == PasswordSource::Generated;
     let mut names = run.providers()?;
-    if !run.is_read_whole()? {
+    if !run.is_fully_read()? {
         names = setup
             .config
             .providers()
@@ -87,7 +87,7 @@ pub(super) async fn run(
     }
     // What was asked at the run's beginning, if it was not answered with yes.
     let before = run.tally()?;
-    let begun = !Run::facts_of(run.folder())?.sessions.is_empty();
+    let begun = !Run::summary(run.dir())?.sessions.is_empty();
     if !begun && !confirmed(&run, before, &providers, global, output).await? {
         return Err(Stop::Interrupted);
     }
@@ -129,23 +129,23 @@ fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Resu
 async fn sources(
     args: &Args,
     run: &Run,
-    terms: &Terms,
+    terms: &RunManifest,
     setup: &Setup,
     global: &Global,
-) -> Result<Vec<Source>, Stop> {
+) -> Result<Vec<RowSource>, Stop> {
     let settle = args.steering.resolve;
-    if terms.passwords == Passwords::Given {
+    if terms.passwords == PasswordSource::Input {
         let input = input(args, terms, setup, global).await?;
-        return Ok(vec![Source::Input {
+        return Ok(vec![RowSource::Input {
             input: Box::new(input),
             settle,
         }]);
     }
     let mut sources = Vec::new();
     if args.steering.reissue {
-        sources.push(Source::Reissue);
+        sources.push(RowSource::Reissue);
     }
-    if settle && run.to_settle()? > 0 {
+    if settle && run.unresolved_count()? > 0 {
         let key = args.opening.key(global).await?.ok_or_else(|| {
             Stop::usage(
                 "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \
@@ -156,15 +156,15 @@ async fn sources(
             .secrets
             .clone()
             .ok_or_else(|| Stop::internal("the run has no file of secrets"))?;
-        sources.push(Source::Secrets { path, key });
+        sources.push(RowSource::Secrets { path, key });
     }
-    sources.push(Source::Journal);
+    sources.push(RowSource::Journal);
     Ok(sources)
 }
 
 async fn input(
     args: &Args,
-    terms: &Terms,
+    terms: &RunManifest,
     setup: &Setup,
     global: &Global,
 ) -> Result<repass_bulk::Input, Stop> {

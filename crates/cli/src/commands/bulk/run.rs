@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use repass_bulk::{Controls, Event, Input, Passwords, Problem, Provider, Run, Source, Tally, Terms};
+use repass_bulk::{
+    BulkError, Input, PasswordSource, Provider, RowEvent, RowSource, Run, RunManifest, SessionOptions, Tally,
+};
 
 use super::going::{self, Session};
 use super::questions::{self, Answers};
@@ -56,11 +58,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn passwords(&self) -> Passwords {
+    fn passwords(&self) -> PasswordSource {
         if self.generate {
-            Passwords::Generated
+            PasswordSource::Generated
         } else {
-            Passwords::Given
+            PasswordSource::Input
         }
     }
 
@@ -97,10 +99,10 @@ pub(super) async fn run(
     ended
 }
 
-fn not_empty(mut input: Input) -> Result<Input, Problem> {
+fn not_empty(mut input: Input) -> Result<Input, BulkError> {
     match input.emptiness()? {
         None => Ok(input),
-        Some(why) => Err(Problem::Usage(format!(
+        Some(why) => Err(BulkError::Usage(format!(
             "{} {why}; did the program that writes it fail? If it may be so, give --allow-empty",
             input.shown()
         ))),
@@ -128,13 +130,13 @@ async fn change(
     let target = args.sealing.target(global).await?;
     // What is wrong with the usual provider is told before anything is made.
     let mut providers = Vec::new();
-    let streamed = args.is_stdin() && passwords == Passwords::Given;
+    let streamed = args.is_stdin() && passwords == PasswordSource::Input;
     let all = streamed && input.may_name_providers();
     for name in at_first(&setup, all, global) {
         providers.push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
     }
     let folder = args.folder.clone();
-    let terms = Terms {
+    let terms = RunManifest {
         passwords,
         input: (!args.is_stdin()).then(|| args.input.clone()),
         provider: global.provider.clone(),
@@ -143,12 +145,12 @@ async fn change(
     let (mut run, terms, input, before) = blocking(move || {
         let (mut run, terms) = match folder {
             Some(folder) => Run::create(&folder, terms, target)?,
-            None => Run::create_beside(&fresh_name(), terms, target)?,
+            None => Run::create_numbered(&fresh_name(), terms, target)?,
         };
         if streamed {
             return Ok((run, terms, Some(input), Tally::default()));
         }
-        let taken = run.take_in(input)?;
+        let taken = run.ingest(input)?;
         Ok((run, terms, None, taken))
     })
     .await?;
@@ -162,19 +164,22 @@ async fn change(
         }
     }
     run.bind(
-        &providers.iter().filter_map(Provider::system).collect::<Vec<_>>(),
+        &providers
+            .iter()
+            .filter_map(Provider::identity)
+            .collect::<Vec<_>>(),
         &[],
     )?;
     if input.is_none() && !confirmed(&run, before, &providers, global, output).await? {
         return Err(Stop::Interrupted);
     }
     let source = match (input, passwords) {
-        (Some(input), _) => Source::Input {
+        (Some(input), _) => RowSource::Input {
             input: Box::new(input),
             settle: false,
         },
-        (None, Passwords::Generated) => Source::Journal,
-        (None, Passwords::Given) => Source::Input {
+        (None, PasswordSource::Generated) => RowSource::Journal,
+        (None, PasswordSource::Input) => RowSource::Input {
             input: Box::new(
                 going::input(
                     &args.input,
@@ -225,7 +230,7 @@ pub(super) async fn confirmed(
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let told = format!(
         "{}: {} to send to {}, {} that cannot be sent",
-        run.folder().display(),
+        run.dir().display(),
         going::rows(tally.pending),
         names.join(" and "),
         going::rows(tally.not_applied)
@@ -253,9 +258,9 @@ async fn dry(
         providers.push(services::provider(&name, setup, passwords, true, global, output).await?);
     }
     let json = output.json;
-    let mut observe = move |event: &Event<'_>| watching::bad_row(event, json);
+    let mut observe = move |event: &RowEvent<'_>| watching::bad_row(event, json);
     let tally = if args.preflight {
-        let Controls {
+        let SessionOptions {
             concurrency, budget, ..
         } = args.steering.controls(
             passwords,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use repass_bulk::{Key, Problem, Recipients, SecretsTo};
+use repass_bulk::{BulkError, Key, Recipients, SecretsProtection};
 
 use super::blocking;
 use crate::global::Global;
@@ -32,7 +32,7 @@ const LONGEST: usize = 1 << 20;
 
 impl Sealing {
     /// The file and for whom it is; `None` if none is named.
-    pub(super) async fn target(&self, global: &Global) -> Result<Option<(PathBuf, SecretsTo)>, Stop> {
+    pub(super) async fn target(&self, global: &Global) -> Result<Option<(PathBuf, SecretsProtection)>, Stop> {
         let Some(path) = &self.secrets_out else {
             return Ok(None);
         };
@@ -48,9 +48,9 @@ impl Sealing {
             ));
         }
         let to = if keys {
-            SecretsTo::Recipients(self.recipients()?)
+            SecretsProtection::Recipients(self.recipients()?)
         } else if let Some(passphrase) = self.passphrase.gather(true, global).await? {
-            SecretsTo::Passphrase(passphrase)
+            SecretsProtection::Passphrase(passphrase)
         } else {
             return Err(Stop::usage(
                 "--secrets-out needs to know who may read it: give --recipient age1… (`age-keygen -o key.txt` makes such a \
@@ -100,7 +100,7 @@ impl Opening {
         };
         let read = move || {
             let shown = path.display();
-            let wrong = |why: String| Problem::Usage(format!("the identity file {shown}: {why}"));
+            let wrong = |why: String| BulkError::Usage(format!("the identity file {shown}: {why}"));
             let mut file = open_private(&path).map_err(wrong)?;
             let bytes = read_at_most(&mut file, LONGEST)
                 .map_err(|error| wrong(format!("cannot be read: {error}")))?;

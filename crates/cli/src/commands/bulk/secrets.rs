@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{Opened, Problem, SecretState, States};
+use repass_bulk::{BulkError, SecretRecord, SecretStatus, SecretStatuses};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -67,7 +67,7 @@ pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result
     let key = args.opening.key(global).await?.ok_or_else(|| {
         Stop::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
     })?;
-    let states = args.run.as_deref().map(States::of).transpose()?;
+    let states = args.run.as_deref().map(SecretStatuses::of).transpose()?;
     let (file, json, only_current) = (args.file.clone(), output.json, args.current);
     let out = args.out.clone();
     let told = blocking(move || {
@@ -80,10 +80,10 @@ pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result
                 return if to.is_gone() { Ok(told) } else { Err(problem) };
             }
         }
-        let opened = repass_bulk::open(&file, &key, |opened| {
+        let opened = repass_bulk::read_secrets(&file, &key, |opened| {
             let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
             told.count(state);
-            let current = matches!(state, Some(SecretState::Current | SecretState::Candidate));
+            let current = matches!(state, Some(SecretStatus::Current | SecretStatus::Candidate));
             if only_current && !current {
                 return Ok(());
             }
@@ -112,10 +112,10 @@ struct Told {
 }
 
 impl Told {
-    fn count(&mut self, state: Option<SecretState>) {
+    fn count(&mut self, state: Option<SecretStatus>) {
         match state {
-            Some(SecretState::Candidate) => self.candidates += 1,
-            Some(SecretState::Unknown) => self.unknown += 1,
+            Some(SecretStatus::Candidate) => self.candidates += 1,
+            Some(SecretStatus::Unknown) => self.unknown += 1,
             _ => {}
         }
     }
@@ -171,7 +171,7 @@ enum To {
 }
 
 impl To {
-    fn new(file: Option<PathBuf>) -> Result<Self, Problem> {
+    fn new(file: Option<PathBuf>) -> Result<Self, BulkError> {
         match file {
             Some(path) => match PrivateFile::replace(&path) {
                 Ok(file) => Ok(Self::File(file, path)),
@@ -181,12 +181,12 @@ impl To {
         }
     }
 
-    fn write(&mut self, text: &[u8]) -> Result<(), Problem> {
+    fn write(&mut self, text: &[u8]) -> Result<(), BulkError> {
         match self {
             Self::File(file, path) => file.write_all(text).map_err(|error| cannot(path, &error)),
             Self::Stdout { gone } => output::unbuffered(text).map_err(|error| {
                 *gone = error.kind() == io::ErrorKind::BrokenPipe;
-                Problem::Usage(format!("cannot print the passwords: {error}"))
+                BulkError::Usage(format!("cannot print the passwords: {error}"))
             }),
         }
     }
@@ -195,7 +195,7 @@ impl To {
         matches!(self, Self::Stdout { gone: true })
     }
 
-    fn finish(self) -> Result<(), Problem> {
+    fn finish(self) -> Result<(), BulkError> {
         match self {
             Self::File(file, path) => file.finish().map_err(|error| cannot(&path, &error)),
             Self::Stdout { .. } => Ok(()),
@@ -203,16 +203,16 @@ impl To {
     }
 }
 
-fn cannot(file: &Path, error: &io::Error) -> Problem {
-    Problem::Usage(format!("cannot write {}: {error}", file.display()))
+fn cannot(file: &Path, error: &io::Error) -> BulkError {
+    BulkError::Usage(format!("cannot write {}: {error}", file.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
-fn text(opened: &Opened, state: Option<SecretState>, json: bool) -> Zeroizing<Vec<u8>> {
+fn text(opened: &SecretRecord, state: Option<SecretStatus>, json: bool) -> Zeroizing<Vec<u8>> {
     let new_password = opened.new_password.expose_secret();
     let room = 6 * (opened.user.len() + opened.provider.len() + new_password.len()) + 192;
     let mut text = Zeroizing::new(Vec::with_capacity(room));
-    let state = state.map(SecretState::as_str);
+    let state = state.map(SecretStatus::as_str);
     if json {
         let line = Line {
             line: opened.line,

@@ -1,6 +1,6 @@
 //! The configured providers, as a run needs them.
 
-use repass_bulk::{Names, Passwords, Provider, System};
+use repass_bulk::{PasswordSource, Provider, ProviderIdentity, ProviderNames};
 use repass_provider::ProviderKind;
 
 use crate::global::Global;
@@ -13,12 +13,12 @@ use repass::{LayeredPolicy, PasswordPolicy, PasswordService as _};
 
 /// What rows may name, and where those go that name nothing: -p, else what the run was begun with, else the
 /// default.
-pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<Names, Stop> {
+pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<ProviderNames, Stop> {
     let known: Vec<&str> = setup.config.providers().map(|(name, _)| name).collect();
     if let Some(asked) = provider.filter(|asked| !known.contains(asked)) {
         return Err(repass::UnknownProvider::new(Some(asked), known.into_iter()).into());
     }
-    Ok(Names::new(
+    Ok(ProviderNames::new(
         known,
         provider.or_else(|| setup.config.default_provider()),
     ))
@@ -28,7 +28,7 @@ pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<Names, Stop
 pub(super) async fn provider(
     name: &str,
     setup: &Setup,
-    passwords: Passwords,
+    passwords: PasswordSource,
     rules: bool,
     global: &Global,
     output: &Output,
@@ -45,7 +45,7 @@ pub(super) async fn provider(
         provider = provider
             .with_allowed_rate(allowed(config.kind(), passwords))
             .with_attempt_timeout(config.connection.attempt_timeout)
-            .with_system(system(config));
+            .with_identity(system(config));
     }
     Ok(match meant.preflight {
         Some(preflight) => provider.with_preflight(preflight),
@@ -54,7 +54,7 @@ pub(super) async fn provider(
 }
 
 /// Which systems these names stand for in the configuration.
-pub(super) fn systems<'a>(names: &'a [String], setup: &Setup) -> Vec<(&'a str, System)> {
+pub(super) fn systems<'a>(names: &'a [String], setup: &Setup) -> Vec<(&'a str, ProviderIdentity)> {
     let configured = |name: &'a String| {
         let (_, config) = setup.config.providers().find(|(known, _)| known == name)?;
         Some((name.as_str(), system(config)))
@@ -62,8 +62,8 @@ pub(super) fn systems<'a>(names: &'a [String], setup: &Setup) -> Vec<(&'a str, S
     names.iter().filter_map(configured).collect()
 }
 
-fn system(config: &ProviderConfig) -> System {
-    System {
+fn system(config: &ProviderConfig) -> ProviderIdentity {
+    ProviderIdentity {
         kind: config.kind().name().to_owned(),
         base_url: config.connection.base_url.clone(),
         account: config.connection.auth.account().map(str::to_owned),
@@ -71,9 +71,9 @@ fn system(config: &ProviderConfig) -> System {
 }
 
 // Of changes a second.
-fn allowed(kind: &dyn ProviderKind, passwords: Passwords) -> Option<f64> {
+fn allowed(kind: &dyn ProviderKind, passwords: PasswordSource) -> Option<f64> {
     // Rows that give passwords may be either.
-    let label = kind.label(passwords == Passwords::Generated);
+    let label = kind.label(passwords == PasswordSource::Generated);
     let limits = kind.limits();
     let (_, limit) = limits.into_iter().find(|(known, _)| *known == label)?;
     Some(f64::from(limit.requests) / limit.window.as_secs_f64())

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{Problem, Run, Tally};
+use repass_bulk::{BulkError, Run, Tally};
 use serde::Serialize;
 
 use super::exit;
@@ -36,8 +36,8 @@ struct Status {
 
 pub(super) fn status(args: &StatusArgs, output: &Output) -> Result<Exit, Stop> {
     // In this order: a run that ends in between has its outcomes by then.
-    let under_way = Run::is_under_way(&args.run);
-    let mut facts = Run::facts_of(&args.run)?;
+    let under_way = Run::is_active(&args.run);
+    let mut facts = Run::summary(&args.run)?;
     let in_flight = if under_way { facts.in_flight } else { 0 };
     facts.tally.unknown -= in_flight;
     if output.json {
@@ -77,7 +77,7 @@ pub(crate) struct ReportArgs {
 }
 
 pub(super) fn report(args: &ReportArgs, output: &Output) -> Result<Exit, Stop> {
-    let facts = Run::facts_of(&args.run)?;
+    let facts = Run::summary(&args.run)?;
     let files: [(&Option<PathBuf>, Writer); 2] = [
         (&args.csv, repass_bulk::write_csv),
         (&args.html, repass_bulk::write_html),
@@ -127,26 +127,26 @@ impl<W: io::Write> io::Write for Piped<W> {
     }
 }
 
-fn printed(write: impl FnOnce(&mut dyn io::Write) -> Result<(), Problem>) -> Result<(), Problem> {
+fn printed(write: impl FnOnce(&mut dyn io::Write) -> Result<(), BulkError>) -> Result<(), BulkError> {
     use io::Write as _;
 
     let mut out = Piped {
         out: io::BufWriter::new(io::stdout().lock()),
         gone: false,
     };
-    let cannot = |error: io::Error| Problem::Usage(format!("cannot print the report: {error}"));
+    let cannot = |error: io::Error| BulkError::Usage(format!("cannot print the report: {error}"));
     let written = write(&mut out).and_then(|()| out.flush().map_err(cannot));
     if out.gone { Ok(()) } else { written }
 }
 
-type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), Problem>;
+type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), BulkError>;
 
 // For its owner alone: it names users.
 fn written(
     file: &Path,
-    write: impl FnOnce(&mut dyn io::Write) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    let cannot = |error: io::Error| Problem::Usage(format!("cannot write {}: {error}", file.display()));
+    write: impl FnOnce(&mut dyn io::Write) -> Result<(), BulkError>,
+) -> Result<(), BulkError> {
+    let cannot = |error: io::Error| BulkError::Usage(format!("cannot write {}: {error}", file.display()));
     let mut out = PrivateFile::replace(file).map_err(cannot)?;
     write(&mut out)?;
     out.finish().map_err(cannot)

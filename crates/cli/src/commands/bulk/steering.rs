@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::value_parser;
-use repass_bulk::{Controls, IN_FLIGHT, OnUnknown, Passwords};
+use repass_bulk::{IN_FLIGHT, OnUnknown, PasswordSource, SessionOptions};
 
 use super::questions;
 use super::watching::Screen;
@@ -44,13 +44,13 @@ const BUDGET: Duration = Duration::from_secs(600);
 impl Steering {
     pub(super) fn controls(
         &self,
-        passwords: Passwords,
+        passwords: PasswordSource,
         configured: config::OnUnknown,
         global: &Global,
         output: &Output,
         screen: &Screen,
-    ) -> Result<Controls, Stop> {
-        if self.reissue && passwords == Passwords::Given {
+    ) -> Result<SessionOptions, Stop> {
+        if self.reissue && passwords == PasswordSource::Input {
             return Err(Stop::usage(
                 "--reissue sends a fresh password, so it is for runs with --generate; give --resolve to settle what the \
                  rows were sent",
@@ -62,7 +62,7 @@ impl Steering {
             (false, true) => OnUnknown::Resolve,
             (false, false) => OnUnknown::Leave,
         };
-        Ok(Controls {
+        Ok(SessionOptions {
             concurrency: usize::from(self.concurrency),
             budget: global.timeout.unwrap_or(BUDGET),
             max_failures: self.max_failures,

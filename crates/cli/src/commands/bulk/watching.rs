@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use repass_bulk::{Event, Progress, Tally};
+use repass_bulk::{Progress, RowEvent, Tally};
 use serde::Serialize;
 
 use super::going::{rows, sentence};
@@ -43,7 +43,7 @@ impl Screen {
 /// What is to be printed between the regular lines.
 enum Word {
     /// An event, on standard output.
-    Event(String),
+    RowEvent(String),
     /// Something to know at once, on standard error.
     Aside(String),
 }
@@ -109,7 +109,7 @@ impl Watching {
     }
 
     /// Tells each row's outcome, where events are wanted.
-    pub(super) fn observer(&self) -> impl FnMut(&Event<'_>) + Send + use<> {
+    pub(super) fn observer(&self) -> impl FnMut(&RowEvent<'_>) + Send + use<> {
         let words = self.json.then(|| self.words.clone());
         move |event| {
             let told = Told {
@@ -120,7 +120,7 @@ impl Watching {
                 && let Ok(line) = serde_json::to_string(&told)
             {
                 // The thread outlives the run.
-                let _ = words.send(Word::Event(line));
+                let _ = words.send(Word::RowEvent(line));
             }
         }
     }
@@ -164,7 +164,7 @@ impl Show {
                 next = now + pace;
             }
             match words.recv_timeout(next - now) {
-                Ok(Word::Event(line)) => output::line(&line),
+                Ok(Word::RowEvent(line)) => output::line(&line),
                 Ok(Word::Aside(text)) => match &self.bar {
                     Some(bar) => bar.println(text),
                     None => output::aside(&text),
@@ -267,7 +267,7 @@ fn tell(event: &'static str, facts: &impl Serialize) {
 }
 
 /// A row that a dry run finds wrong.
-pub(super) fn bad_row(event: &Event<'_>, json: bool) {
+pub(super) fn bad_row(event: &RowEvent<'_>, json: bool) {
     if json {
         return tell("row", event);
     }
