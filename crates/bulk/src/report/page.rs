@@ -186,7 +186,7 @@ impl Page {
         }
         self.put(format_args!(
             "<section>\n<h2>Rows that need a person</h2>\n<table class=\"rows\">\n<thead><tr><th>Line</th><th>User</th>\
-             <th>Provider</th><th>RowStatus</th><th>Why</th></tr></thead>\n<tbody>\n"
+             <th>Provider</th><th>Outcome</th><th>Why</th></tr></thead>\n<tbody>\n"
         ));
         for record in reach.attention {
             self.row(record);
@@ -207,7 +207,7 @@ impl Page {
         let text = |text: &Option<String>| Text(text.as_deref().unwrap_or_default()).to_string();
         self.put(format_args!(
             "<tr><td data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
-             <td class=\"outcome {}\" data-name=\"RowStatus\">{}</td><td data-name=\"Why\">{}</td></tr>\n",
+             <td class=\"outcome {}\" data-name=\"Outcome\">{}</td><td data-name=\"Why\">{}</td></tr>\n",
             record.line,
             text(&record.user),
             text(&record.provider),
@@ -264,7 +264,7 @@ impl Page {
             return;
         }
         self.put(format_args!(
-            "<section>\n<h2>Outcomes by reason</h2>\n<table class=\"reasons\">\n<thead><tr><th>RowStatus</th><th>Reason</th><th>For example</th>\
+            "<section>\n<h2>Outcomes by reason</h2>\n<table class=\"reasons\">\n<thead><tr><th>Outcome</th><th>Reason</th><th>For example</th>\
              <th class=\"number\">Rows</th><th></th></tr></thead>\n<tbody>\n"
         ));
         let applied = ReasonCount {
@@ -286,7 +286,7 @@ impl Page {
             #[expect(clippy::cast_precision_loss, reason = "the length of a bar")]
             let share = reason.count as f64 / tally.rows as f64 * 100.0;
             self.put(format_args!(
-                "<tr><td class=\"outcome {outcome}\" data-name=\"RowStatus\">{}</td><td data-name=\"Reason\">{}</td>\
+                "<tr><td class=\"outcome {outcome}\" data-name=\"Outcome\">{}</td><td data-name=\"Reason\">{}</td>\
                  <td class=\"soft\" data-name=\"For example\">{}</td><td class=\"number\" data-name=\"Rows\">{}</td>\
                  <td class=\"share {outcome}\"><i style=\"width: {share:.2}%\"></i></td></tr>\n",
                 words(reason.outcome),
