@@ -27,5 +27,5 @@ pub use access::Token;
 pub use directory::{Directory, Rules};
 pub use door::{InvalidTls, Tls, TlsFiles};
 pub use hosts::{HostName, InvalidHostName};
-pub use server::{Drained, Listener, Sidecar};
+pub use server::{DrainReport, Listener, Sidecar};
 pub use shared::Options;

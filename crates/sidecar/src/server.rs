@@ -96,7 +96,7 @@ enum Accepted {
 
 /// How a sidecar ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
+pub struct DrainReport {
     /// Changes and resolutions that were still in flight when the time was over. Their outcomes are unknown. Look-ups are
     /// not among them.
     pub abandoned: usize,
@@ -143,7 +143,7 @@ impl Sidecar {
     ///
     /// Dropping the future closes everything at once; changes that are under way then go on by themselves as
     /// long as the runtime does.
-    pub async fn run(&self, listener: Listener, stop: impl Future<Output = ()>) -> Drained {
+    pub async fn run(&self, listener: Listener, stop: impl Future<Output = ()>) -> DrainReport {
         let crowd = Crowd::new(self.shared.options.max_connections);
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -155,7 +155,7 @@ impl Sidecar {
         self.shared.drain();
         stopping.send_replace(true);
         // Only changes are waited for. A probe of an unknown outcome has a budget of its own.
-        let calls = if self.shared.options.settle_unknown { 2 } else { 1 };
+        let calls = if self.shared.options.resolve_unknown { 2 } else { 1 };
         let grace = self.shared.options.budget * calls + Duration::from_secs(5);
         let abandoned = match timeout(grace, self.shared.idle()).await {
             Ok(()) => 0,
@@ -166,7 +166,7 @@ impl Sidecar {
         if written.is_err() {
             connections.shutdown().await;
         }
-        Drained { abandoned }
+        DrainReport { abandoned }
     }
 
     async fn accept(
@@ -176,9 +176,10 @@ impl Sidecar {
         stopped: &watch::Receiver<bool>,
         connections: &mut JoinSet<()>,
     ) {
-        let patience = self.shared.options.patience;
+        let request_timeout = self.shared.options.request_timeout;
         let hosts = self.host_check(listener).map(Arc::new);
-        let mut rounds = interval((patience / 8).clamp(Duration::from_millis(10), Duration::from_secs(2)));
+        let mut rounds =
+            interval((request_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(2)));
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let entered = async {
@@ -190,7 +191,7 @@ impl Sidecar {
             let entered = loop {
                 tokio::select! {
                     entered = entered.as_mut() => break entered,
-                    _ = rounds.tick() => crowd.send_off(patience),
+                    _ = rounds.tick() => crowd.send_off(request_timeout),
                     Some(_) = connections.join_next() => count_open(crowd),
                 }
             };

@@ -37,9 +37,9 @@ pub struct Options {
     /// Default: 4096.
     pub max_connections: usize,
     /// How long a connection may wait for a request to come in whole. Default: 30 seconds.
-    pub patience: Duration,
+    pub request_timeout: Duration,
     /// Whether an unknown outcome is settled at once, by a probe. Default: no.
-    pub settle_unknown: bool,
+    pub resolve_unknown: bool,
     /// Gives the metrics, in Prometheus's text format. Default: there are none.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
@@ -52,8 +52,8 @@ impl Default for Options {
             budget: CallContext::DEFAULT_BUDGET,
             max_in_flight: 256,
             max_connections: 4096,
-            patience: Duration::from_secs(30),
-            settle_unknown: false,
+            request_timeout: Duration::from_secs(30),
+            resolve_unknown: false,
             metrics: None,
         }
     }
@@ -67,8 +67,8 @@ impl fmt::Debug for Options {
             .field("budget", &self.budget)
             .field("max_in_flight", &self.max_in_flight)
             .field("max_connections", &self.max_connections)
-            .field("patience", &self.patience)
-            .field("settle_unknown", &self.settle_unknown)
+            .field("request_timeout", &self.request_timeout)
+            .field("resolve_unknown", &self.resolve_unknown)
             .finish_non_exhaustive()
     }
 }

@@ -142,7 +142,7 @@ async fn made(
     change: &PasswordChange,
 ) -> Result<ChangeReceipt, Error> {
     let cx = shared.call_context();
-    if shared.options.settle_unknown {
+    if shared.options.resolve_unknown {
         service.change_and_resolve(&cx, change).await
     } else {
         service.change_password(&cx, change).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::ChangeReceipt;
-use repass_sidecar::{Drained, Listener, Options};
+use repass_sidecar::{DrainReport, Listener, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use crate::world::{ALICE, SCRIPTED, Scripted, Services};
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    ended: JoinHandle<Drained>,
+    ended: JoinHandle<DrainReport>,
 }
 
 impl Running {
@@ -40,7 +40,7 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    pub(crate) async fn ended(self) -> Drained {
+    pub(crate) async fn ended(self) -> DrainReport {
         self.ended.await.unwrap()
     }
 
@@ -135,7 +135,7 @@ async fn a_client_that_goes_at_any_byte_takes_nothing_along() {
     drop(socket);
     running.stop();
     scripted.let_go(1);
-    assert_eq!(running.ended.await.unwrap(), Drained { abandoned: 0 });
+    assert_eq!(running.ended.await.unwrap(), DrainReport { abandoned: 0 });
     assert_eq!(scripted.ended(), 1);
 }
 
@@ -168,7 +168,7 @@ async fn who_sends_nothing_does_not_keep_others_out() {
 async fn who_takes_too_long_is_sent_off() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
-        patience: Duration::from_millis(50),
+        request_timeout: Duration::from_millis(50),
         ..Options::default()
     };
     let running = Running::start(&scripted, options).await;
@@ -203,7 +203,7 @@ async fn the_end_answers_what_is_under_way_and_takes_nothing_new() {
     for socket in &mut sockets {
         assert!(answer(socket).await.starts_with("HTTP/1.1 200 "));
     }
-    assert_eq!(running.ended.await.unwrap(), Drained { abandoned: 0 });
+    assert_eq!(running.ended.await.unwrap(), DrainReport { abandoned: 0 });
     assert_eq!(scripted.ended(), 64);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use repass_domain::ChangeReceipt;
-use repass_sidecar::{Drained, Options};
+use repass_sidecar::{DrainReport, Options};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
@@ -65,5 +65,5 @@ async fn the_end_does_not_wait_for_look_ups() {
     running.stop();
     scripted.let_go(1);
     assert!(answer(&mut changing).await.starts_with("HTTP/1.1 200 "));
-    assert_eq!(running.ended().await, Drained { abandoned: 0 });
+    assert_eq!(running.ended().await, DrainReport { abandoned: 0 });
 }

@@ -276,7 +276,7 @@ async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_mo
 async fn it_is_settled_at_once_where_that_is_wanted() {
     let memory = memory();
     let options = Options {
-        settle_unknown: true,
+        resolve_unknown: true,
         ..Options::default()
     };
     let sidecar = Services::default().with(&memory).sidecar(options);

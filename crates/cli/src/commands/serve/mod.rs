@@ -106,7 +106,7 @@ pub(crate) async fn run(
     }
     let metrics = recorder()?;
     let setup = Setup::load(global).await?;
-    let settle_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
+    let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
     let directory = Arc::new(Configured::load(setup, global).await?);
     let options = Options {
         token: token.as_ref().map(TokenFile::token),
@@ -118,7 +118,7 @@ pub(crate) async fn run(
             args.max_in_flight.get(),
             directory.names().len(),
         ),
-        settle_unknown,
+        resolve_unknown,
         metrics: Some(Arc::new(move || metrics.render())),
         ..Options::default()
     };
