@@ -175,7 +175,7 @@ mod guards {
     fn all_but_audit_and_own_rules(bencher: Bencher) {
         let guarded = Layers::default()
             .max_in_flight(std::num::NonZeroUsize::MIN)
-            .around(fake());
+            .wrap(fake());
         changes(bencher, &guarded, &PasswordChange::reset(user(EMAIL), password()));
     }
 }

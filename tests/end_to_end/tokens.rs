@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass::config::{Auth, Plan, ProviderConfig, ServerToServer, ZoomSettings};
-use repass::secret::SecretRef;
+use repass::secrets::SecretRef;
 use repass::{CallContext, Config, Password, PasswordService, PasswordServiceExt as _, Services, UserId};
 use repass_sandbox::{Options, Provider, Sandbox};
 use tokio::task::JoinSet;

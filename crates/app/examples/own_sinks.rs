@@ -15,7 +15,7 @@ struct Handover(Sender<AuditRecord>);
 
 impl AuditSink for Handover {
     // A change whose intent cannot be kept is not sent, so say so rather than lose a record.
-    fn keep(&self, record: &AuditRecord) -> io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> io::Result<()> {
         self.0.send(record.clone()).map_err(io::Error::other)
     }
 }

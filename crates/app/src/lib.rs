@@ -53,7 +53,7 @@ mod rate_limiters;
 pub mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod secret;
+pub mod secrets;
 mod services;
 
 pub use config::{Config, ConfigError};

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
 use crate::rate_limiters;
-use crate::secret::{Refused, SecretRef, open_trusted};
+use crate::secrets::{OpenError, SecretRef, open_trusted};
 
 /// A provider under its configured name; `None` with a problem noted for each reason.
 /// Programs that give secrets may take `secret_timeout` each.
@@ -121,7 +121,7 @@ impl<'a> Way<'a> {
     }
 
     fn secret(&self, key: &str, reference: &SecretRef) -> Option<SecretString> {
-        let secret = reference.resolve_within(self.secret_timeout);
+        let secret = reference.fetch_within(self.secret_timeout);
         self.problems.keep_secret(&self.key(key), secret)
     }
 
@@ -158,10 +158,10 @@ pub fn route(connection: &Connection, url: &BaseUrl) -> Route {
 pub fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
     let shown = file.display();
     let mut pem = Vec::new();
-    let opened = open_trusted(file).and_then(|mut open| open.read_to_end(&mut pem).map_err(Refused::System));
+    let opened = open_trusted(file).and_then(|mut open| open.read_to_end(&mut pem).map_err(OpenError::Io));
     opened.map_err(|refused| match refused {
-        Refused::System(error) => format!("cannot read {shown}: {error}"),
-        Refused::Unfit(why) => format!("{shown} {why}"),
+        OpenError::Io(error) => format!("cannot read {shown}: {error}"),
+        OpenError::Unsuitable(why) => format!("{shown} {why}"),
     })?;
     let roots = TrustedRoots::default().with_pem(&pem);
     roots.map_err(|invalid| format!("{shown} {invalid}"))

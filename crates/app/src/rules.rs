@@ -14,7 +14,7 @@ use crate::provider_factory::{read_roots, route};
 /// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
 pub fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<LocalPolicy> {
     let path = format!("providers.{name}");
-    let own = &provider.own;
+    let own = &provider.local;
     let breach = own
         .breach
         .as_ref()

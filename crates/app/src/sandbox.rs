@@ -32,7 +32,7 @@
 pub use repass_sandbox::*;
 
 use crate::config::{Auth, IdentitySettings, ProviderConfig, ZoomSettings};
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 use crate::{Config, ConfigError, Services};
 
 impl Services {

@@ -84,7 +84,7 @@ struct Kept {
 }
 
 impl AuditSink for Kept {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         if self.full {
             return Err(std::io::ErrorKind::StorageFull.into());
         }
@@ -114,7 +114,7 @@ fn password(text: &str) -> Password {
 #[tokio::test(start_paused = true)]
 async fn one_user_s_changes_are_made_one_after_the_other_in_order_of_arrival() {
     let slow = Slow::new(&["alice"]);
-    let service = Layers::default().around(Arc::clone(&slow) as Arc<dyn PasswordService>);
+    let service = Layers::default().wrap(Arc::clone(&slow) as Arc<dyn PasswordService>);
     let start = Instant::now();
     let calls: Vec<_> = (0..20)
         .map(|n| {
@@ -144,7 +144,7 @@ async fn other_users_do_not_wait_but_for_the_bound() {
         let users = ["a", "b", "c", "d", "e", "f"];
         let slow = Slow::new(&users);
         let layers = bound.map_or_else(Layers::default, |bound| Layers::default().max_in_flight(bound));
-        let service = layers.around(Arc::clone(&slow) as Arc<dyn PasswordService>);
+        let service = layers.wrap(Arc::clone(&slow) as Arc<dyn PasswordService>);
         let start = Instant::now();
         let calls = users.map(|name| {
             let service = Arc::clone(&service);
@@ -168,7 +168,7 @@ async fn other_users_do_not_wait_but_for_the_bound() {
 async fn waiting_counts_against_the_budget_and_then_nothing_is_sent() {
     let slow = Slow::new(&["alice", "bob"]);
     let layers = Layers::default().max_in_flight(NonZeroUsize::MIN);
-    let service = layers.around(Arc::clone(&slow) as Arc<dyn PasswordService>);
+    let service = layers.wrap(Arc::clone(&slow) as Arc<dyn PasswordService>);
     let first = {
         let service = Arc::clone(&service);
         tokio::spawn(async move {
@@ -199,7 +199,7 @@ async fn waiting_counts_against_the_budget_and_then_nothing_is_sent() {
 async fn every_call_has_an_intent_and_an_end_on_record() {
     let (slow, kept) = (Slow::new(&["alice"]), Arc::new(Kept::default()));
     let layers = Layers::default().audit(Arc::clone(&kept) as Arc<dyn AuditSink>);
-    let service = layers.around(Arc::clone(&slow) as Arc<dyn PasswordService>);
+    let service = layers.wrap(Arc::clone(&slow) as Arc<dyn PasswordService>);
     let cx = CallContext::default();
     service.reset(&cx, user("alice"), password("one")).await.unwrap();
     service
@@ -254,7 +254,7 @@ async fn a_change_that_cannot_be_put_on_record_is_not_sent() {
     let slow = Slow::new(&["alice"]);
     let service = Layers::default()
         .audit(kept)
-        .around(Arc::clone(&slow) as Arc<dyn PasswordService>);
+        .wrap(Arc::clone(&slow) as Arc<dyn PasswordService>);
     let error = service
         .reset(&CallContext::default(), user("alice"), password("new"))
         .await
@@ -281,7 +281,7 @@ async fn records_are_lines_of_json_without_secrets() {
     }
     let lines = Lines::default();
     let layers = Layers::default().audit(Arc::new(JsonLines::new(lines.clone())));
-    let service = layers.around(Slow::new(&["alice"]));
+    let service = layers.wrap(Slow::new(&["alice"]));
     let (cx, current) = (CallContext::default(), password("Canary-old"));
     let wrong = service
         .change(&cx, user("alice"), current, password("Canary-new"))

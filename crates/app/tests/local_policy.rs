@@ -14,7 +14,7 @@ use repass::{
 struct Kept(Mutex<Vec<AuditRecord>>);
 
 impl AuditSink for Kept {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         self.0.lock().unwrap().push(record.clone());
         Ok(())
     }
@@ -43,7 +43,7 @@ async fn a_refusal_is_on_record_and_reaches_nobody() {
         .audit(Arc::<Kept>::clone(&kept))
         .local_policy(rules([Rule::MinLength(12)], false))
         .max_in_flight(NonZeroUsize::MIN)
-        .around(Arc::<InMemoryPasswordService>::clone(&provider));
+        .wrap(Arc::<InMemoryPasswordService>::clone(&provider));
     // Without any time: it waits for nobody.
     let cx = CallContext::with_budget(std::time::Duration::ZERO);
     let error = reset(&*service, &cx, "Short-1").await.unwrap_err();
@@ -67,7 +67,7 @@ async fn what_only_the_provider_asks_for_and_what_is_not_certain_is_left_to_the_
         let provider = Arc::new(InMemoryPasswordService::new("memory").with_user("alice", "old"));
         let service = Layers::default()
             .local_policy(rules([own], approximate))
-            .around(Arc::<InMemoryPasswordService>::clone(&provider));
+            .wrap(Arc::<InMemoryPasswordService>::clone(&provider));
         reset(&*service, &cx, "Short-1").await.unwrap();
         assert!(provider.accepts("alice", "Short-1"));
     }

@@ -20,7 +20,7 @@ const ZOOM: &str = r#"
 struct Kept(Mutex<Vec<AuditRecord>>);
 
 impl AuditSink for Kept {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         self.0.lock().unwrap().push(record.clone());
         Ok(())
     }

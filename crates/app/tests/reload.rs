@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use repass::config::{Auth, ProviderConfig, ZoomSettings};
 use repass::sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
-use repass::secret::SecretRef;
+use repass::secrets::SecretRef;
 use repass::{
     CallContext, ChangeReceipt, Config, Error, ErrorKind, Outcome, Password, PasswordService,
     PasswordServiceExt as _, ProfileUpdate, Services,

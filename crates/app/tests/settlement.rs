@@ -152,7 +152,7 @@ fn change(user: &str, new: &str) -> PasswordChange {
 }
 
 fn guarded(provider: &Arc<Provider>) -> Arc<dyn PasswordService> {
-    Layers::default().around(Arc::clone(provider) as _)
+    Layers::default().wrap(Arc::clone(provider) as _)
 }
 
 /// Calls that come one after the other, each before the one before it has ended.

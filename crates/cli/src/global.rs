@@ -8,7 +8,7 @@ use clap::{ArgAction, ValueHint};
 
 use repass::CallContext;
 use repass::config::parse_duration;
-use repass::secret::SecretRef;
+use repass::secrets::SecretRef;
 
 /// Options of every command.
 #[derive(Debug, Default, clap::Args)]

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     let exit = runtime.block_on(run(args, &output));
     // A thread may still wait for a terminal or a program; the process does not wait for it, and takes the program
     // along.
-    repass::secret::end_commands();
+    repass::secrets::kill_commands();
     runtime.shutdown_background();
     finished(exit, is_outcome).into()
 }

@@ -57,7 +57,7 @@ async fn a_broken_rule_is_told_without_the_provider_s_words() {
 struct Kept(UnboundedSender<AuditRecord>);
 
 impl AuditSink for Kept {
-    fn keep(&self, record: &AuditRecord) -> io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> io::Result<()> {
         self.0.send(record.clone()).map_err(io::Error::other)
     }
 }

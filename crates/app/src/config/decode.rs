@@ -11,7 +11,7 @@ use super::provider::{Auth, Connection, Tls};
 use super::provider_kinds::{KINDS, NAMES, ProviderConfig};
 use super::section::Section;
 use super::{Config, OnUnknown};
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 
 pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config {
     let mut root = Section::of(String::new(), tree, problems);
@@ -68,7 +68,7 @@ fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Opt
         provider.connection.base_url = base_url;
     }
     connection(&mut provider.connection, &mut section, folder);
-    provider.own = local_policy::read(&mut section, folder, problems);
+    provider.local = local_policy::read(&mut section, folder, problems);
     section.finish();
     Some(provider)
 }

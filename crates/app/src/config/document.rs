@@ -10,7 +10,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems};
-use crate::secret::{Refused, open_trusted};
+use crate::secrets::{OpenError, open_trusted};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,8 +137,8 @@ impl Source {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes).map(|_| bytes)
             }
-            Err(Refused::System(error)) => Err(error),
-            Err(Refused::Unfit(why)) => return Err(Problem::at(Origin::File(name), why)),
+            Err(OpenError::Io(error)) => Err(error),
+            Err(OpenError::Unsuitable(why)) => return Err(Problem::at(Origin::File(name), why)),
         };
         match bytes.map(String::from_utf8) {
             Ok(Ok(text)) => Ok(Self {

@@ -15,7 +15,7 @@ use super::section::{Section, Shape};
 /// The caller's own rules, on top of the provider's.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
-pub struct Own {
+pub struct LocalRules {
     /// By whose right passwords may be changed; whatever the provider takes, when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
@@ -121,7 +121,7 @@ pub enum OnFailure {
     Refuse,
 }
 
-impl Own {
+impl LocalRules {
     pub(super) fn check(&self, path: &str, problems: &Problems) {
         if let Some(breach) = &self.breach {
             note(problems, &format!("{path}.breach"), breach.validate());
@@ -174,9 +174,9 @@ const COUNTINGS: &[(&str, &str)] = &[
     ("unpublished", "unpublished"),
 ];
 
-pub(super) fn read(section: &mut Section<'_>, folder: &Path, problems: &Problems) -> Own {
+pub(super) fn read(section: &mut Section<'_>, folder: &Path, problems: &Problems) -> LocalRules {
     let choices = [("change", Allow::Change), ("reset", Allow::Reset)];
-    Own {
+    LocalRules {
         allow: section.choice("allow", &choices),
         policy: section
             .section("policy")

@@ -24,7 +24,9 @@ use serde::Serialize;
 
 pub use document::Origins;
 pub use duration::parse as parse_duration;
-pub use local_policy::{Allow, BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, OnFailure, Own};
+pub use local_policy::{
+    Allow, BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, LocalRules, OnFailure,
+};
 pub use problem::Problems;
 pub(crate) use problem::did_you_mean;
 pub use problem::{ConfigError, Problem};
@@ -43,7 +45,7 @@ pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 /// ```
 /// # #[cfg(feature = "zoom")] {
 /// use repass::config::{Auth, Config, ProviderConfig, ZoomSettings};
-/// use repass::secret::SecretRef;
+/// use repass::secrets::SecretRef;
 ///
 /// let auth = Auth::Bearer { token: SecretRef::Env("ZOOM_TOKEN".into()) };
 /// let zoom = ProviderConfig::new(ZoomSettings::default(), auth);
@@ -295,12 +297,12 @@ impl Config {
         self.audit = None;
         for provider in self.providers.values_mut() {
             provider.connection.auth = Auth::Bearer {
-                token: crate::secret::SecretRef::Value("none".into()),
+                token: crate::secrets::SecretRef::Value("none".into()),
             };
             provider.connection.tls = Tls::default();
-            provider.own = Own {
-                allow: provider.own.allow,
-                ..Own::default()
+            provider.local = LocalRules {
+                allow: provider.local.allow,
+                ..LocalRules::default()
             };
         }
         self

@@ -6,7 +6,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use super::document::{Origin, Origins};
-use crate::secret::SecretError;
+use crate::secrets::SecretError;
 
 /// One thing that is wrong, and where. Displays as one line: `repass.toml:7: providers.zoom.plan: …`.
 /// Never quotes a value, which might be a secret.

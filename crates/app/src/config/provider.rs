@@ -11,7 +11,7 @@ use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::duration;
 use super::problem::Problems;
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 
 /// How to reach a provider.
 #[derive(Debug, Clone, Validate, Serialize)]

@@ -7,7 +7,7 @@ use repass_provider::{ProviderKind, Setting};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::local_policy::Own;
+use super::local_policy::LocalRules;
 use super::problem::Problems;
 use super::provider::{Auth, Connection};
 use super::section::Section;
@@ -59,7 +59,7 @@ pub struct ProviderConfig {
     pub connection: Connection,
     /// The caller's own rules.
     #[serde(flatten)]
-    pub own: Own,
+    pub local: LocalRules,
 }
 
 impl ProviderConfig {
@@ -73,7 +73,7 @@ impl ProviderConfig {
         let base_url = settings.base_url().unwrap_or_default();
         Self {
             connection: Connection::new(base_url, auth),
-            own: Own::default(),
+            local: LocalRules::default(),
             settings,
         }
     }
@@ -90,7 +90,7 @@ impl ProviderConfig {
     }
 
     pub(super) fn check(&self, path: &str, problems: &Problems) {
-        self.own.check(path, problems);
+        self.local.check(path, problems);
         self.connection.check(path, problems);
         for (key, problem) in self.settings.problems() {
             problems.add(&format!("{path}.{key}"), problem);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::document::{Node, Table, Value, join};
 use super::duration;
 use super::problem::{Problems, did_you_mean};
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 
 /// The provider_kinds of reference, of which exactly one is given.
 pub(super) const REFERENCE_KINDS: [&str; 3] = ["command", "env", "file"];

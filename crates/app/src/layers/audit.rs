@@ -67,7 +67,7 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The record could not be kept. A change whose intent cannot be kept is not sent.
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()>;
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()>;
 }
 
 /// Records as JSON, one a line, each written whole and flushed.
@@ -81,7 +81,7 @@ impl<W: Write + Send + 'static> JsonLines<W> {
 }
 
 impl<W: Write + Send + 'static> AuditSink for JsonLines<W> {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +119,7 @@ impl AuditLayer {
             kind: None,
             tracking_id: None,
         };
-        self.sink.keep(&record).map_err(|error| {
+        self.sink.write(&record).map_err(|error| {
             let kind = error.kind();
             Error::not_applied(
                 ErrorKind::Internal,
@@ -162,7 +162,7 @@ impl Open<'_> {
             tracking_id,
             ..record
         };
-        if let Err(error) = self.sink.keep(&record) {
+        if let Err(error) = self.sink.write(&record) {
             // The outcome still reaches the caller; the intent on record says that it is missing here.
             let (id, kind) = (record.id, error.kind());
             tracing::error!(%id, ?kind, outcome, "the audit's result cannot be written");

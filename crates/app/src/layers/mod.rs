@@ -50,7 +50,7 @@ use permissions::PermissionLayer;
 /// let service = Layers::default()
 ///     .audit(Arc::new(JsonLines::new(std::io::stderr())))
 ///     .max_in_flight(NonZeroUsize::new(64).unwrap())
-///     .around(Arc::new(provider));
+///     .wrap(Arc::new(provider));
 /// service.reset(&CallContext::default(), "alice".parse()?, Password::new("new")?).await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
@@ -97,7 +97,7 @@ impl Layers {
 
     /// Puts the layers around a service. Metrics with spans, and one change at a time per user, always are among
     /// them.
-    pub fn around(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
+    pub fn wrap(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
         let bounded: Arc<dyn PasswordService> = match self.max_in_flight {
             Some(changes) => Arc::new(ConcurrencyLimit::new(service, changes)),
             None => service,

@@ -46,7 +46,7 @@ impl AuditFile {
 }
 
 impl AuditSink for AuditFile {
-    fn keep(&self, record: &AuditRecord) -> io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn keep(file: &AuditFile, user: &str) {
-        file.keep(&record(user)).unwrap();
+        file.write(&record(user)).unwrap();
     }
 
     fn users(path: &Path) -> Vec<String> {
@@ -193,7 +193,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
         let file = AuditFile::new(&pipe).unwrap();
-        assert!(file.keep(&record("a")).is_err());
+        assert!(file.write(&record("a")).is_err());
     }
 
     #[test]

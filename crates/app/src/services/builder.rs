@@ -85,8 +85,8 @@ impl ServicesBuilder {
         self
     }
 
-    /// How long each program that [gives a secret](crate::secret::SecretRef::Command) may take, at a
-    /// [reload](Services::reload) too. Default: [`COMMAND_TIMEOUT`](crate::secret::SecretRef::COMMAND_TIMEOUT).
+    /// How long each program that [gives a secret](crate::secrets::SecretRef::Command) may take, at a
+    /// [reload](Services::reload) too. Default: [`COMMAND_TIMEOUT`](crate::secrets::SecretRef::COMMAND_TIMEOUT).
     pub fn secret_timeout(mut self, limit: Duration) -> Self {
         self.parts.secret_timeout = limit;
         self

@@ -15,7 +15,7 @@ use crate::config::{Config, ConfigError, Problems};
 use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, UserLocks};
 use crate::provider_factory;
 use crate::rules;
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 
 /// Where the configuration is, as often as it is read.
 pub(super) enum Source {
@@ -106,7 +106,7 @@ impl StaticParts {
                 problems.add(name, message);
             }
             let layers = layers.clone().user_locks(self.user_locks(name));
-            let wired = ProviderClients::new(layers.around(Arc::clone(service)));
+            let wired = ProviderClients::new(layers.wrap(Arc::clone(service)));
             if snapshot.providers.insert(name.clone(), wired).is_some() {
                 problems.add(
                     name,
@@ -122,7 +122,7 @@ impl StaticParts {
             if let Some(changes) = provider.connection.max_in_flight {
                 layers = layers.max_in_flight(changes);
             }
-            if let Some(allow) = provider.own.allow {
+            if let Some(allow) = provider.local.allow {
                 layers = layers.allow(allow);
             }
             if let Some(rules) = rules::wired(name, provider, problems) {
@@ -131,7 +131,7 @@ impl StaticParts {
             }
             if let Some(mut wired) = provider_factory::provider(name, provider, self.secret_timeout, problems)
             {
-                wired.passwords = layers.around(wired.passwords);
+                wired.passwords = layers.wrap(wired.passwords);
                 snapshot.providers.insert(name.to_owned(), wired);
             }
         }
@@ -158,9 +158,9 @@ impl Snapshot {
 struct Both(Arc<dyn AuditSink>, Arc<dyn AuditSink>);
 
 impl AuditSink for Both {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         // A record that one of them cannot keep may still be kept by the other.
-        let first = self.0.keep(record);
-        self.1.keep(record).and(first)
+        let first = self.0.write(record);
+        self.1.write(record).and(first)
     }
 }

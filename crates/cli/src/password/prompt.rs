@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::stop::Stop;
-use repass::secret::{remove_paste_marks, without_byte_order_mark};
+use repass::secrets::{remove_paste_marks, without_byte_order_mark};
 use repass::{Error, Password};
 
 /// Asks for the password that is valid now. `whose` says for whom and where, as ` for alice at zoom`.

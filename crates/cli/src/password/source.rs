@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use repass::secret::{
+use repass::secrets::{
     open_private, read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline,
 };
 use repass::{InvalidPassword, Password};

@@ -68,7 +68,7 @@ pub(crate) async fn guarded(name: &'static str, audit: bool, bound: bool) -> Ove
     let place = Place::new(Provider::Zoom, Options::default()).await;
     let build: Build = Box::new(move |place| {
         let guards = guards(place, audit, bound);
-        guards.around(zoom_service(place, BodyEncoding::Json))
+        guards.wrap(zoom_service(place, BodyEncoding::Json))
     });
     let subject = OverSandbox::new(name, By::Administrator, place, build).in_order();
     if audit { subject.audited() } else { subject }
@@ -96,7 +96,7 @@ pub(crate) async fn full_stack(name: &'static str, provider: Provider, by: By, t
     configure(&place, folder.path());
     let build: Build = Box::new(move |place| {
         let services = Services::from_file(folder.path().join("repass.toml")).unwrap();
-        guards(place, true, true).around(services.default_service().unwrap())
+        guards(place, true, true).wrap(services.default_service().unwrap())
     });
     OverSandbox::new(name, by, place, build).in_order().audited()
 }

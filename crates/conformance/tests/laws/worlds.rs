@@ -143,7 +143,7 @@ impl fmt::Debug for Kept {
 }
 
 impl AuditSink for Kept {
-    fn keep(&self, record: &AuditRecord) -> std::io::Result<()> {
+    fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         self.0.lock().unwrap().push(record.clone());
         Ok(())
     }

@@ -121,7 +121,7 @@ fn build(seed: u64) -> World {
         let provider = Arc::new(Provider::new(kind, accepts, USERS));
         let seed = seed.wrapping_mul(31).wrapping_add(index as u64);
         providers.push(Arc::clone(&provider));
-        services.push(Layers::default().around(service(kind, provider, seed)));
+        services.push(Layers::default().wrap(service(kind, provider, seed)));
     }
     World {
         providers,

@@ -97,7 +97,7 @@ fn repass(target: &Target) -> Arc<dyn PasswordService> {
             "identity", config, transport,
         ))
     };
-    repass::Layers::default().around(adapter)
+    repass::Layers::default().wrap(adapter)
 }
 
 #[async_trait]

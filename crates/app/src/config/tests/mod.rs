@@ -5,7 +5,7 @@ mod variables;
 use std::fs;
 
 use super::*;
-use crate::secret::SecretRef;
+use crate::secrets::SecretRef;
 
 const ZOOM: &str =
     "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { env = \"T\" } }\n";

@@ -18,7 +18,7 @@ use crate::password;
 use crate::setup::Setup;
 use crate::signals::Signals;
 use crate::stop::Stop;
-use repass::secret::open_private;
+use repass::secrets::open_private;
 
 /// What one session needs besides its run.
 pub(super) struct Session<'a> {

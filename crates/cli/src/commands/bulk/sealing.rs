@@ -8,7 +8,7 @@ use super::blocking;
 use crate::global::Global;
 use crate::password::Passphrase;
 use crate::stop::Stop;
-use repass::secret::{open_private, read_at_most};
+use repass::secrets::{open_private, read_at_most};
 
 /// Where made passwords go.
 #[derive(Debug, clap::Args)]

@@ -49,7 +49,7 @@ pub(super) async fn provider(
         let told = "not asked: this kind of provider does not tell its rules";
         checks.push(Check::good("policy", told));
     }
-    if !can.reset || provider.own.allow == Some(Allow::Change) {
+    if !can.reset || provider.local.allow == Some(Allow::Change) {
         let told = "not tried: no administrator reset is allowed here";
         checks.push(Check::good("reset", told));
         return Ok(checks);
@@ -200,7 +200,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use repass::secret::SecretRef;
+    use repass::secrets::SecretRef;
     use repass::{Capabilities, MockPasswordService};
 
     /// A kind of which nothing is known but that its providers answer a reset so.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::watched::Watched;
 use crate::stop::Stop;
-use repass::secret::{Refused, open_private, open_trusted, read_at_most};
+use repass::secrets::{OpenError, open_private, open_trusted, read_at_most};
 
 // Far above any chain there is.
 const MAX_BYTES: usize = 1 << 20;
@@ -32,8 +32,8 @@ impl Read {
     fn new(chain: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, Stop> {
         let trusted = |path: &Path| {
             open_trusted(path).map_err(|refused| match refused {
-                Refused::System(error) => Stop::usage(format!("cannot open {}: {error}", path.display())),
-                Refused::Unfit(why) => Stop::usage(format!("{} {why}", path.display())),
+                OpenError::Io(error) => Stop::usage(format!("cannot open {}: {error}", path.display())),
+                OpenError::Unsuitable(why) => Stop::usage(format!("{} {why}", path.display())),
             })
         };
         let open = |path: &Path| {

@@ -7,7 +7,7 @@ use repass_sidecar::Token;
 
 use super::watched::Watched;
 use crate::stop::Stop;
-use repass::secret::SecretRef;
+use repass::secrets::SecretRef;
 
 /// A token with the file that it comes from. A rotated token is mostly a leaked one, so the old one ends with it.
 pub(super) struct TokenFile {
@@ -42,7 +42,7 @@ impl TokenFile {
 }
 
 fn read(file: &Path) -> Result<Token, Stop> {
-    let text = SecretRef::File(file.to_owned()).resolve();
+    let text = SecretRef::File(file.to_owned()).fetch();
     let text = text.map_err(|error| Stop::usage(format!("--token-file: {error}")))?;
     Token::new(&text).ok_or_else(|| {
         Stop::usage(format!(

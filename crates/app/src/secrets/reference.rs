@@ -19,10 +19,10 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Where a secret comes from. A configuration file holds this, never the secret.
 ///
 /// ```
-/// use repass::secret::SecretRef;
+/// use repass::secrets::SecretRef;
 ///
 /// let reference = SecretRef::Env("REPASS_EXAMPLE_UNSET".into());
-/// let error = reference.resolve().unwrap_err();
+/// let error = reference.fetch().unwrap_err();
 /// assert_eq!(error.to_string(), "the environment variable REPASS_EXAMPLE_UNSET is not set");
 /// ```
 #[derive(Clone)]
@@ -51,15 +51,15 @@ impl SecretRef {
     ///
     /// # Errors
     /// Says what is wrong with the reference; never quotes anything that was read.
-    pub fn resolve(&self) -> Result<SecretString, SecretError> {
-        self.resolve_within(Self::COMMAND_TIMEOUT)
+    pub fn fetch(&self) -> Result<SecretString, SecretError> {
+        self.fetch_within(Self::COMMAND_TIMEOUT)
     }
 
     /// The same with another limit for the program of [`SecretRef::Command`].
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve).
-    pub fn resolve_within(&self, limit: Duration) -> Result<SecretString, SecretError> {
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_within(&self, limit: Duration) -> Result<SecretString, SecretError> {
         match self {
             Self::Env(name) => from_env(name),
             Self::File(path) => {
@@ -201,11 +201,11 @@ mod tests {
 
     #[expect(clippy::disallowed_methods, reason = "the test compares made-up secrets")]
     fn resolved(reference: &SecretRef) -> String {
-        reference.resolve().unwrap().expose_secret().to_owned()
+        reference.fetch().unwrap().expose_secret().to_owned()
     }
 
     fn refusal(reference: &SecretRef) -> String {
-        reference.resolve().unwrap_err().to_string()
+        reference.fetch().unwrap_err().to_string()
     }
 
     fn command(argv: &[&str]) -> SecretRef {
@@ -290,7 +290,7 @@ mod tests {
             "echo canary; exit 0",
         ] {
             let late =
-                command(&["sh", "-c", &(note.clone() + rest)]).resolve_within(Duration::from_millis(300));
+                command(&["sh", "-c", &(note.clone() + rest)]).fetch_within(Duration::from_millis(300));
             let late = late.unwrap_err();
             assert_eq!(
                 (late.is_timeout(), late.to_string().as_str()),
@@ -315,7 +315,7 @@ mod tests {
             }
             let _ = fs::remove_file(&pids);
         }
-        assert!(!command(&["false"]).resolve().unwrap_err().is_timeout());
+        assert!(!command(&["false"]).fetch().unwrap_err().is_timeout());
     }
 
     #[test]

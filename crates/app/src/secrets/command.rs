@@ -62,7 +62,7 @@ pub(super) fn output(
 }
 
 /// Ends all programs that still run, and keeps others from being started: the process is about to end.
-pub fn end_all() {
+pub fn kill_commands() {
     let mut all = all();
     all.is_over = true;
     for leader in &all.leaders {

@@ -7,7 +7,7 @@ mod file;
 mod reference;
 
 pub use bytes::{read_at_most, remove_paste_marks, without_byte_order_mark, without_final_newline};
-pub use command::end_all as end_commands;
+pub use command::kill_commands;
 pub use file::open_private;
-pub use file::{Refused, open_trusted};
+pub use file::{OpenError, open_trusted};
 pub use reference::{SecretError, SecretRef};

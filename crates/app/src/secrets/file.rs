@@ -12,18 +12,18 @@ use super::access::{Facts, Kind, Process, acl};
 
 /// Why a file was not opened.
 #[derive(Debug)]
-pub enum Refused {
+pub enum OpenError {
     /// The system's reason.
-    System(io::Error),
+    Io(io::Error),
     /// What is wrong with it and what to do, as the end of a sentence about the file.
-    Unfit(String),
+    Unsuitable(String),
 }
 
-impl Refused {
+impl OpenError {
     fn of(self, path: &Path) -> String {
         match self {
-            Self::System(error) => format!("cannot open {}: {error}", path.display()),
-            Self::Unfit(why) => format!("{} {why}", path.display()),
+            Self::Io(error) => format!("cannot open {}: {error}", path.display()),
+            Self::Unsuitable(why) => format!("{} {why}", path.display()),
         }
     }
 }
@@ -37,7 +37,7 @@ impl Refused {
 /// another user's.
 pub fn open_private(path: &Path) -> Result<File, String> {
     let judge = |facts: &Facts, process: &Process| facts.for_secret(process, path);
-    open(path, judge).map_err(|refused| refused.of(path))
+    open(path, judge).map_err(|error| error.of(path))
 }
 
 /// Opens a file whose word is law: a configuration, which starts programs and says where passwords
@@ -45,22 +45,22 @@ pub fn open_private(path: &Path) -> Result<File, String> {
 ///
 /// # Errors
 /// As [`open_private`].
-pub fn open_trusted(path: &Path) -> Result<File, Refused> {
+pub fn open_trusted(path: &Path) -> Result<File, OpenError> {
     open(path, Facts::for_orders)
 }
 
-fn open(path: &Path, judge: impl Fn(&Facts, &Process) -> Result<(), String>) -> Result<File, Refused> {
+fn open(path: &Path, judge: impl Fn(&Facts, &Process) -> Result<(), String>) -> Result<File, OpenError> {
     // A pipe in a file's place must not make the opening wait for its other end.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(path)
-        .map_err(Refused::System)?;
-    let facts = facts(&file, path).map_err(Refused::System)?;
-    judge(&facts, &process()).map_err(Refused::Unfit)?;
+        .map_err(OpenError::Io)?;
+    let facts = facts(&file, path).map_err(OpenError::Io)?;
+    judge(&facts, &process()).map_err(OpenError::Unsuitable)?;
     if facts.kind == Kind::Pipe {
-        rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(|error| Refused::System(error.into()))?;
+        rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(|error| OpenError::Io(error.into()))?;
     }
     Ok(file)
 }
