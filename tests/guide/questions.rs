@@ -49,7 +49,7 @@ const QUESTIONS: [(&str, &str, &str, &[&str]); 4] = [
             "Error::unknown",
             "UnknownOutcome::new",
             "Outcome::Unknown",
-            "lose_next_answer",
+            "lose_next_response",
         ],
     ),
 ];

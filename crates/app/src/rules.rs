@@ -49,7 +49,7 @@ pub fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
 fn on_preset(kind: &dyn ProviderKind, own: PasswordPolicy) -> Result<LayeredPolicy, ImpossiblePolicy> {
     let (rules, _) = published(kind.preset());
     if kind.preset_is_binding() {
-        return rules.and_own(own);
+        return rules.and_local(own);
     }
     // A guess is no reason to refuse others.
     let judged = rules
@@ -57,8 +57,8 @@ fn on_preset(kind: &dyn ProviderKind, own: PasswordPolicy) -> Result<LayeredPoli
         .filter(|(_, certainty)| *certainty != Certainty::ProviderOnly);
     let judged: Vec<Rule> = judged.map(|(rule, _)| rule.clone()).collect();
     let guess = rules.to_builder().approximate(judged).build()?;
-    let both = guess.and_own(own.clone());
-    both.or_else(|_| PasswordPolicy::default().and_own(own))
+    let both = guess.and_local(own.clone());
+    both.or_else(|_| PasswordPolicy::default().and_local(own))
 }
 
 fn own_policy(policy: &LocalPolicyConfig, path: &str, problems: &Problems) -> Option<PasswordPolicy> {

@@ -206,7 +206,7 @@ async fn every_call_has_an_intent_and_an_end_on_record() {
         .reset(&cx, user("nobody"), password("one"))
         .await
         .unwrap_err();
-    slow.inner.lose_next_answer();
+    slow.inner.lose_next_response();
     let lost = service
         .reset(&cx, user("alice"), password("two"))
         .await

@@ -27,7 +27,7 @@ fn rules(own: impl IntoIterator<Item = Rule>, approximate: bool) -> LocalPolicy 
         PasswordPolicy::builder().exact(own)
     };
     let provider = PasswordPolicy::from(Preset::ZoomDefault);
-    LocalPolicy::new(provider.and_own(own.build().unwrap()).unwrap())
+    LocalPolicy::new(provider.and_local(own.build().unwrap()).unwrap())
 }
 
 async fn reset(service: &dyn PasswordService, cx: &CallContext, new: &str) -> Result<(), repass::Error> {

@@ -188,7 +188,7 @@ impl<'a> Judge<'a> {
         let authority = row
             .current
             .map_or(ChangeMode::AdminReset, ChangeMode::SelfService);
-        let able = provider.service.capabilities().require(&authority);
+        let able = provider.service.capabilities().check_mode(&authority);
         let refusal = match able {
             Err(error) => Some(error),
             Ok(()) if broken.is_empty() => None,

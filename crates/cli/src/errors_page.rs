@@ -7,7 +7,7 @@ use std::path::Path;
 use super::exit::Exit;
 use repass::{Error, ErrorKind, Outcome};
 
-const KINDS: &str = include_str!("../../domain/src/kind.rs");
+const KINDS: &str = include_str!("../../domain/src/error_kind.rs");
 const RULES: &str = include_str!("../../domain/src/violation.rs");
 const EXITS: &str = include_str!("exit.rs");
 

@@ -94,9 +94,9 @@ impl Capabilities {
     /// Whether this change may be sent. An adapter asks it before it does anything else.
     ///
     /// # Errors
-    /// As [`require`](Self::require) and [`Password::check_typeable`](crate::Password::check_typeable).
-    pub fn admit(self, change: &PasswordChange) -> Result<(), Error> {
-        self.require(change.mode())?;
+    /// As [`check_mode`](Self::check_mode) and [`Password::check_typeable`](crate::Password::check_typeable).
+    pub fn check(self, change: &PasswordChange) -> Result<(), Error> {
+        self.check_mode(change.mode())?;
         change.new_password().check_typeable()
     }
 
@@ -104,7 +104,7 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`], saying what the provider takes instead.
-    pub fn require(self, authority: &ChangeMode) -> Result<(), Error> {
+    pub fn check_mode(self, authority: &ChangeMode) -> Result<(), Error> {
         let (taken, hint) = match authority {
             ChangeMode::AdminReset => (
                 self.reset,

@@ -30,7 +30,7 @@ pub enum ChangeMode {
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
     user: UserId,
-    account: Option<UserId>,
+    canonical_id: Option<UserId>,
     new: Password,
     mode: ChangeMode,
 }
@@ -40,7 +40,7 @@ impl PasswordChange {
     pub fn reset(user: UserId, new: Password) -> Self {
         Self {
             user,
-            account: None,
+            canonical_id: None,
             new,
             mode: ChangeMode::AdminReset,
         }
@@ -50,7 +50,7 @@ impl PasswordChange {
     pub fn change(user: UserId, current: Password, new: Password) -> Self {
         Self {
             user,
-            account: None,
+            canonical_id: None,
             new,
             mode: ChangeMode::SelfService(current),
         }
@@ -58,8 +58,8 @@ impl PasswordChange {
 
     /// The same with the id that [`canonical_id`](crate::PasswordService::canonical_id) found for the user, so that
     /// they are not looked up again.
-    pub fn with_account(mut self, id: UserId) -> Self {
-        self.account = Some(id);
+    pub fn with_canonical_id(mut self, id: UserId) -> Self {
+        self.canonical_id = Some(id);
         self
     }
 
@@ -69,8 +69,8 @@ impl PasswordChange {
     }
 
     /// The user's canonical id, if it was looked up: what an adapter sends, where there is one.
-    pub fn account(&self) -> Option<&UserId> {
-        self.account.as_ref()
+    pub fn canonical_id(&self) -> Option<&UserId> {
+        self.canonical_id.as_ref()
     }
 
     /// The password to set.

@@ -27,14 +27,14 @@ pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>>
 pub struct CallContext {
     budget: Duration,
     before_send: Option<BeforeSend>,
-    held: Option<Arc<Held>>,
+    guards: Option<Arc<GuardStore>>,
 }
 
 /// What layers hold between calls that belong together.
 #[derive(Default)]
-struct Held(Mutex<Vec<Box<dyn Any + Send>>>);
+struct GuardStore(Mutex<Vec<Box<dyn Any + Send>>>);
 
-impl Held {
+impl GuardStore {
     fn all(&self) -> MutexGuard<'_, Vec<Box<dyn Any + Send>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,7 +49,7 @@ impl CallContext {
         Self {
             budget,
             before_send: None,
-            held: None,
+            guards: None,
         }
     }
 
@@ -67,14 +67,14 @@ impl CallContext {
     }
 
     /// The same for several calls that belong together, such as a change and its resolution: pass this context or
-    /// clones of it to each of them. What a layer [holds](Self::hold) between the calls, such as the lock of the user
+    /// clones of it to each of them. What a layer [holds](Self::hold_guard) between the calls, such as the lock of the user
     /// whose change is unknown, is released when the last clone is dropped.
     ///
     /// [`change_and_resolve`](crate::PasswordServiceExt::change_and_resolve) does this; few callers need it
     /// themselves.
     pub fn across_calls(&self) -> Self {
         Self {
-            held: Some(Arc::default()),
+            guards: Some(Arc::default()),
             ..self.clone()
         }
     }
@@ -84,10 +84,10 @@ impl CallContext {
     ///
     /// # Errors
     /// The guard.
-    pub fn hold<T: Any + Send>(&self, guard: T) -> Result<(), T> {
-        match &self.held {
-            Some(held) => {
-                held.all().push(Box::new(guard));
+    pub fn hold_guard<T: Any + Send>(&self, guard: T) -> Result<(), T> {
+        match &self.guards {
+            Some(guards) => {
+                guards.all().push(Box::new(guard));
                 Ok(())
             }
             None => Err(guard),
@@ -96,9 +96,10 @@ impl CallContext {
 
     /// For layers: the first of the guards of this type that an earlier call has left here and `find` gives something
     /// for.
-    pub fn held<T: Any, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        let held = self.held.as_ref()?.all();
-        held.iter()
+    pub fn find_guard<T: Any, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        let guards = self.guards.as_ref()?.all();
+        guards
+            .iter()
             .filter_map(|guard| guard.downcast_ref())
             .find_map(find)
     }
@@ -118,7 +119,7 @@ impl CallContext {
         Self {
             budget: self.budget.saturating_sub(spent),
             before_send: self.before_send.clone(),
-            held: self.held.clone(),
+            guards: self.guards.clone(),
         }
     }
 }
@@ -128,7 +129,7 @@ impl fmt::Debug for CallContext {
         f.debug_struct("CallContext")
             .field("budget", &self.budget)
             .field("before_send", &self.before_send.is_some())
-            .field("across_calls", &self.held.is_some())
+            .field("across_calls", &self.guards.is_some())
             .finish()
     }
 }
@@ -154,15 +155,15 @@ mod tests {
     fn a_guard_is_held_as_long_as_the_calls_last() {
         let guard = Arc::new(());
         let alone = CallContext::default();
-        assert!(alone.hold(Arc::clone(&guard)).is_err());
+        assert!(alone.hold_guard(Arc::clone(&guard)).is_err());
         let calls = alone.across_calls();
         calls
             .after(Duration::from_secs(1))
-            .hold(Arc::clone(&guard))
+            .hold_guard(Arc::clone(&guard))
             .unwrap();
         let same = |it: &Arc<()>| Arc::ptr_eq(it, &guard).then_some(());
-        assert_eq!(calls.clone().held(same), Some(()));
-        assert_eq!(calls.across_calls().held(same), None);
+        assert_eq!(calls.clone().find_guard(same), Some(()));
+        assert_eq!(calls.across_calls().find_guard(same), None);
         assert_eq!(Arc::strong_count(&guard), 2);
         drop(calls);
         assert_eq!(Arc::strong_count(&guard), 1);

@@ -93,7 +93,7 @@ impl Error {
 
     /// The same, where it kept a probe from settling this attempt: the outcome of the change is as unknown as it was,
     /// whatever became of the probe.
-    pub fn leaving_unknown(mut self, handle: &UnknownOutcome) -> Self {
+    pub fn with_unknown_outcome(mut self, handle: &UnknownOutcome) -> Self {
         self.0.probe = Some(self.probe_outcome());
         self.0.unknown_outcome = Some(handle.clone());
         self
@@ -340,8 +340,8 @@ mod tests {
         let attempt = UnknownOutcome::new("zoom");
         for (error, probe) in [(refused, Outcome::NotApplied), (lost, Outcome::Unknown)] {
             let unprobed = error
-                .leaving_unknown(&UnknownOutcome::new("other"))
-                .leaving_unknown(&attempt);
+                .with_unknown_outcome(&UnknownOutcome::new("other"))
+                .with_unknown_outcome(&attempt);
             assert_eq!(
                 (unprobed.outcome(), unprobed.unknown_outcome()),
                 (Outcome::Unknown, Some(&attempt))

@@ -24,39 +24,40 @@
 
 mod capabilities;
 mod change;
+mod code;
 mod context;
 mod detail;
 mod error;
+mod error_kind;
 #[cfg(feature = "mock")]
-mod fake;
-mod kind;
+mod in_memory;
 mod outcome;
 mod password;
 mod policy;
 mod preflight;
 mod profile;
 mod redaction;
+mod secret_text;
 mod service;
-mod text;
-mod unseen;
+mod untypeable;
 mod user_id;
 mod user_key;
 mod violation;
-mod word;
 
 pub use capabilities::Capabilities;
 pub use change::{ChangeMode, PasswordChange};
+pub use code::UnknownCode;
 pub use context::{BeforeSend, CallContext};
 pub use detail::{CallRedactor, ProviderDetail};
 pub use error::Error;
+pub use error_kind::ErrorKind;
 #[cfg(feature = "mock")]
-pub use fake::InMemoryPasswordService;
-pub use kind::ErrorKind;
+pub use in_memory::InMemoryPasswordService;
 pub use outcome::{ChangeReceipt, Outcome, Resolution, UnknownOutcome};
 pub use password::{InvalidPassword, Password};
 pub use policy::{
-    Blocklist, Counting, Explained, ImpossiblePolicy, LayeredPolicy, MalformedHashes, PasswordPolicy,
-    PolicyBuilder, Preset, RangeQuery, UnknownPreset,
+    Blocklist, Counting, ImpossiblePolicy, LayeredPolicy, MalformedHashes, PasswordPolicy, PolicyBuilder,
+    PolicyRule, Preset, RangeQuery, UnknownPreset,
 };
 pub use preflight::PreflightService;
 #[cfg(feature = "mock")]
@@ -68,5 +69,4 @@ pub use service::MockPasswordService;
 pub use service::{PasswordService, PasswordServiceExt};
 pub use user_id::{InvalidUserId, UserId};
 pub use user_key::UserKey;
-pub use violation::{Certainty, Layer, Rule, Untypeable, Violation};
-pub use word::UnknownWord;
+pub use violation::{Certainty, PolicyLayer, Rule, UntypeableChar, Violation};

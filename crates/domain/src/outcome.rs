@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::word::words;
+use crate::code::impl_code;
 
 /// Whether a change was made. Written and read (`Display`, `FromStr`, serde) as its
 /// [word](Self::as_str).
@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-words!(Outcome, "outcome");
+impl_code!(Outcome, "outcome");
 
 /// The provider said that it made the change: the new password is the valid one now, or the
 /// profile holds the new values.
@@ -91,7 +91,7 @@ impl UnknownOutcome {
     /// How long after an unknown outcome the original request may still arrive: 2 minutes, for what gateways and
     /// queues between here and the provider may hold back. Until then
     /// [`NotInPlace`](Resolution::NotInPlace) does not prove that the change was not applied.
-    pub const IN_FLIGHT: Duration = Duration::from_secs(120);
+    pub const IN_FLIGHT_WINDOW: Duration = Duration::from_secs(120);
 
     /// An attempt that ended now without a known outcome.
     pub fn new(provider: impl Into<String>) -> Self {
@@ -134,10 +134,10 @@ impl UnknownOutcome {
     }
 
     /// Whether the original request may still arrive at the provider: it ended less than
-    /// [`IN_FLIGHT`](Self::IN_FLIGHT) ago, or, where clocks disagree, in the future.
-    pub fn may_still_arrive(&self) -> bool {
+    /// [`IN_FLIGHT_WINDOW`](Self::IN_FLIGHT_WINDOW) ago, or, where clocks disagree, in the future.
+    pub fn is_in_flight(&self) -> bool {
         match self.at.elapsed() {
-            Ok(age) => age < Self::IN_FLIGHT,
+            Ok(age) => age < Self::IN_FLIGHT_WINDOW,
             Err(_) => true,
         }
     }
@@ -151,7 +151,7 @@ pub enum Resolution {
     /// The new password is the valid one.
     InPlace,
     /// It was not when probed. The change may be made again once the original cannot arrive any more:
-    /// [`UnknownOutcome::may_still_arrive`].
+    /// [`UnknownOutcome::is_in_flight`].
     NotInPlace,
     /// The provider's answer proves neither.
     StillUnknown,

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::text::{self, FromText};
-use crate::unseen::Unseen;
-use crate::{Error, Rule, Untypeable, Violation};
+use crate::secret_text::{self, FromText};
+use crate::untypeable::CharClass;
+use crate::{Error, Rule, UntypeableChar, Violation};
 
 /// A password that some provider might accept: non-empty UTF-8 without NUL, at most
 /// [`Password::MAX_BYTES`] long. Everything else about it is the provider's policy to judge.
@@ -99,13 +99,13 @@ impl Password {
     }
 
     pub(crate) fn untypeable(&self) -> Vec<Violation> {
-        let mut found: Vec<(Unseen, Rule)> = Vec::new();
+        let mut found: Vec<(CharClass, Rule)> = Vec::new();
         for (index, character) in Self::text(&self.0).chars().enumerate() {
-            if let Some(unseen) = Unseen::of(character)
-                && found.iter().all(|(other, _)| *other != unseen)
+            if let Some(class) = CharClass::of(character)
+                && found.iter().all(|(other, _)| *other != class)
             {
                 let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
-                found.push((unseen, Rule::Typeable(Untypeable { character, position })));
+                found.push((class, Rule::Typeable(UntypeableChar { character, position })));
             }
         }
         found
@@ -145,7 +145,7 @@ impl FromText for Password {
 /// body of a request, is the caller's to wipe.
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer)
+        secret_text::read(deserializer)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 /// - At most one sending of a change can take effect, whatever is retried inside.
 /// - A call returns within its budget, and a budget of zero sends nothing.
 /// - A new password that nobody could type is refused before anything is sent; see
-///   [`Password::check_typeable`]. [`Capabilities::admit`] does it.
+///   [`Password::check_typeable`]. [`Capabilities::check`] does it.
 /// - No secret is in any error, log or `Debug` output.
 ///
 /// Share it as `Arc<dyn PasswordService>`; with the feature `mock` there is a
@@ -80,7 +80,7 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
 
     /// The id by which the provider itself names a user, where `user` is another name of theirs that has to be looked
     /// up, such as an e-mail address; `None` where it is not. Give it to the change by
-    /// [`PasswordChange::with_account`]. Changes nothing.
+    /// [`PasswordChange::with_canonical_id`]. Changes nothing.
     ///
     /// # Errors
     /// As a change whose user cannot be found; the effect always is that nothing was applied.
@@ -166,7 +166,7 @@ pub trait PasswordServiceExt: PasswordService {
     /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
     /// let change = PasswordChange::reset("alice".parse()?, Password::new("new")?);
     ///
-    /// service.lose_next_answer();
+    /// service.lose_next_response();
     /// match service.change_and_resolve(&CallContext::default(), &change).await {
     ///     Ok(changed) => assert!(changed.is_proved_by_probe()),
     ///     Err(error) => match error.unknown_outcome() {

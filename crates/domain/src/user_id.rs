@@ -7,11 +7,11 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::unseen::Unseen;
+use crate::untypeable::CharClass;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize as _;
 
-use crate::text::{self, FromText};
+use crate::secret_text::{self, FromText};
 
 /// A user as the provider names them: an e-mail address, a GUID, an opaque id.
 ///
@@ -90,7 +90,7 @@ fn is_refused(c: char) -> bool {
     );
     c.is_whitespace()
         || looks_like_a_slash
-        || Unseen::of(c).is_some()
+        || CharClass::of(c).is_some()
         || if c.is_ascii() {
             splits_a_path(c)
         } else {
@@ -137,7 +137,7 @@ impl FromText for UserId {
 /// Reads it as text. An error never quotes what was read.
 impl<'de> Deserialize<'de> for UserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer)
+        secret_text::read(deserializer)
     }
 }
 
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_refused_with_its_place() {
         // Every format character there is, and what else has no shape of its own.
-        for c in ('\u{80}'..=char::MAX).filter(|c| Unseen::of(*c).is_some()) {
+        for c in ('\u{80}'..=char::MAX).filter(|c| CharClass::of(*c).is_some()) {
             assert_eq!(
                 UserId::new(&format!("b{c}b@example.com")).unwrap_err(),
                 InvalidUserId::Character {

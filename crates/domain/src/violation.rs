@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::unseen::Unseen;
+use crate::untypeable::CharClass;
 
 /// One rule about passwords, with its parameters. Lengths are counted as the policy that holds
 /// the rule counts them. The order of the variants is the order in which rules are told.
@@ -18,7 +18,7 @@ pub enum Rule {
     /// Only characters that a login form accepts: no line break, control or format character, no
     /// blank but the space. Every new password is held to it, whatever the policy; see
     /// [`Password::check_typeable`](crate::Password::check_typeable).
-    Typeable(Untypeable),
+    Typeable(UntypeableChar),
     /// At least this many characters.
     MinLength(u32),
     /// At least a number of characters that the provider does not name.
@@ -196,16 +196,16 @@ impl Serialize for Rule {
 /// A character that nobody can type, and where it first stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub struct Untypeable {
+pub struct UntypeableChar {
     /// The character.
     pub character: char,
     /// Its place, counted in characters from 1.
     pub position: u32,
 }
 
-impl fmt::Display for Untypeable {
+impl fmt::Display for UntypeableChar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Unseen::name(self.character))?;
+        f.write_str(&CharClass::name(self.character))?;
         match self.position {
             0 | 1 => f.write_str(" at the start"),
             2 => f.write_str(" after 1 character"),
@@ -217,14 +217,14 @@ impl fmt::Display for Untypeable {
 /// Whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Layer {
+pub enum PolicyLayer {
     /// The provider's.
     Provider,
     /// The caller's own, on top of the provider's; [`Rule::Typeable`] is always among them.
     Caller,
 }
 
-impl fmt::Display for Layer {
+impl fmt::Display for PolicyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Provider => "provider",
@@ -254,13 +254,13 @@ pub enum Certainty {
 pub struct Violation {
     #[serde(flatten)]
     rule: Rule,
-    layer: Layer,
+    layer: PolicyLayer,
     #[serde(skip_serializing_if = "is_exact")]
     certainty: Certainty,
 }
 
 impl Violation {
-    pub(crate) fn new(rule: Rule, layer: Layer, certainty: Certainty) -> Self {
+    pub(crate) fn new(rule: Rule, layer: PolicyLayer, certainty: Certainty) -> Self {
         Self {
             rule,
             layer,
@@ -270,12 +270,12 @@ impl Violation {
 
     /// A broken rule of the provider's, for certain.
     pub fn of_provider(rule: Rule) -> Self {
-        Self::new(rule, Layer::Provider, Certainty::Exact)
+        Self::new(rule, PolicyLayer::Provider, Certainty::Exact)
     }
 
     /// A broken rule of the caller's own policy, for certain.
     pub fn of_caller(rule: Rule) -> Self {
-        Self::new(rule, Layer::Caller, Certainty::Exact)
+        Self::new(rule, PolicyLayer::Caller, Certainty::Exact)
     }
 
     /// The rule, with its parameters.
@@ -284,7 +284,7 @@ impl Violation {
     }
 
     /// Whose rule it is.
-    pub fn layer(&self) -> Layer {
+    pub fn layer(&self) -> PolicyLayer {
         self.layer
     }
 
@@ -304,10 +304,10 @@ impl fmt::Display for Violation {
             return Ok(());
         }
         f.write_str(match (self.layer, self.certainty) {
-            (Layer::Provider, Certainty::Exact) => "",
-            (Layer::Provider, _) => " (approximate)",
-            (Layer::Caller, Certainty::Exact) => " (own policy)",
-            (Layer::Caller, _) => " (own policy, approximate)",
+            (PolicyLayer::Provider, Certainty::Exact) => "",
+            (PolicyLayer::Provider, _) => " (approximate)",
+            (PolicyLayer::Caller, Certainty::Exact) => " (own policy)",
+            (PolicyLayer::Caller, _) => " (own policy, approximate)",
         })
     }
 }

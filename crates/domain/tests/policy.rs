@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use repass_domain::{
-    Certainty, Counting, Layer, LayeredPolicy, Password, PasswordPolicy, PolicyBuilder, Preset, Rule,
+    Certainty, Counting, LayeredPolicy, Password, PasswordPolicy, PolicyBuilder, PolicyLayer, Preset, Rule,
     Violation,
 };
 
@@ -270,20 +270,20 @@ fn a_rule_marked_as_the_provider_s_is_told_but_not_judged() {
 fn violations_are_told_in_one_order_with_their_layer() {
     let own = [Rule::NotOneCharacter, Rule::Special, Rule::MinLength(12)];
     let both = PasswordPolicy::from(Preset::ZoomDefault)
-        .and_own(PasswordPolicy::builder().exact(own).build().unwrap())
+        .and_local(PasswordPolicy::builder().exact(own).build().unwrap())
         .unwrap();
     let broken = both.check(&Password::new("1111").unwrap());
     let told: Vec<_> = broken.iter().map(|v| (v.layer(), v.rule().clone())).collect();
     assert_eq!(
         told,
         [
-            (Layer::Provider, Rule::MinLength(8)),
-            (Layer::Provider, Rule::Letter),
-            (Layer::Provider, Rule::MixedCase),
-            (Layer::Provider, Rule::NotOneCharacter),
-            (Layer::Caller, Rule::MinLength(12)),
-            (Layer::Caller, Rule::Special),
-            (Layer::Caller, Rule::NotOneCharacter),
+            (PolicyLayer::Provider, Rule::MinLength(8)),
+            (PolicyLayer::Provider, Rule::Letter),
+            (PolicyLayer::Provider, Rule::MixedCase),
+            (PolicyLayer::Provider, Rule::NotOneCharacter),
+            (PolicyLayer::Caller, Rule::MinLength(12)),
+            (PolicyLayer::Caller, Rule::Special),
+            (PolicyLayer::Caller, Rule::NotOneCharacter),
         ]
     );
 }
@@ -310,7 +310,9 @@ fn explains_both_layers_in_words() {
         .exact([Rule::MinLength(12), Rule::NotBreached])
         .build()
         .unwrap();
-    let both = PasswordPolicy::from(Preset::UipathDefault).and_own(own).unwrap();
+    let both = PasswordPolicy::from(Preset::UipathDefault)
+        .and_local(own)
+        .unwrap();
     let words: Vec<_> = both
         .explain()
         .iter()

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use repass_domain::{Certainty, Counting, ImpossiblePolicy, Layer, Password, PasswordPolicy, Preset, Rule};
+use repass_domain::{
+    Certainty, Counting, ImpossiblePolicy, Password, PasswordPolicy, PolicyLayer, Preset, Rule,
+};
 
 fn read(text: &str) -> Result<PasswordPolicy, toml::de::Error> {
     toml::from_str(text)
@@ -217,7 +219,7 @@ fn two_layers_that_exclude_each_other_are_refused() {
     let zoom = PasswordPolicy::from(Preset::ZoomDefault);
     let own = read("min_length = 40\ngenerate = { alphabet = 'abcdefgh1' }").unwrap();
     assert_eq!(
-        zoom.and_own(own).unwrap_err().reasons(),
+        zoom.and_local(own).unwrap_err().reasons(),
         [
             "the alphabet to generate from cannot give what is asked for: both upper-case and lower-case letters",
             "at least 40 characters are asked for, but at most 31 are taken",
@@ -226,7 +228,7 @@ fn two_layers_that_exclude_each_other_are_refused() {
     let letters = read("generate = { alphabet = 'abc' }").unwrap();
     let digits = read("generate = { alphabet = '123' }").unwrap();
     assert_eq!(
-        letters.and_own(digits).unwrap_err().reasons(),
+        letters.and_local(digits).unwrap_err().reasons(),
         ["the alphabet to generate from is empty"]
     );
 }
@@ -236,7 +238,7 @@ fn what_both_layers_lack_is_told_once() {
     let ones = read("digit = true\ngenerate = { alphabet = 'abc1' }").unwrap();
     let twos = read("digit = true\ngenerate = { alphabet = 'abc2' }").unwrap();
     assert_eq!(
-        ones.and_own(twos).unwrap_err().reasons(),
+        ones.and_local(twos).unwrap_err().reasons(),
         ["the alphabet to generate from cannot give what is asked for: at least one digit"]
     );
 }
@@ -256,7 +258,7 @@ fn rules_that_are_not_judged_do_not_make_a_policy_impossible() {
 #[test]
 fn own_rules_stand_on_an_open_provider() {
     let own = read("preset = 'nist-800-63b-4'").unwrap();
-    let both = PasswordPolicy::default().and_own(own).unwrap();
+    let both = PasswordPolicy::default().and_local(own).unwrap();
     let broken = both.check(&Password::new("short").unwrap());
-    assert_eq!((broken.len(), broken[0].layer()), (1, Layer::Caller));
+    assert_eq!((broken.len(), broken[0].layer()), (1, PolicyLayer::Caller));
 }

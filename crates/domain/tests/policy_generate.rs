@@ -112,7 +112,7 @@ fn some_for_two_layers_with_every_rule() {
     let common = Blocklist::from_plain_text("Passw0rd!x");
     let own = own.alphabet("abcdefghABCDEFGH0123!").build().unwrap();
     let own = own.with_blocklist(Arc::new(common)).unwrap();
-    let both = PasswordPolicy::from(Preset::ZoomDefault).and_own(own).unwrap();
+    let both = PasswordPolicy::from(Preset::ZoomDefault).and_local(own).unwrap();
     let (characters, lengths) = generated(10_000, &both);
     assert_eq!(characters.len(), 21);
     assert_eq!(lengths, BTreeSet::from([10]));
@@ -158,7 +158,7 @@ fn the_length_is_20_or_as_near_as_the_rules_allow() {
 #[test]
 fn two_lengths_give_the_greater() {
     let named = |length| PasswordPolicy::builder().length(length).build().unwrap();
-    let both = named(12).and_own(named(24)).unwrap();
+    let both = named(12).and_local(named(24)).unwrap();
     assert_eq!(both.generated_length(), 24);
 }
 

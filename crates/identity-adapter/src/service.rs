@@ -69,7 +69,7 @@ impl IdentityService {
         request: fn(&UserId, &PasswordChange) -> Request,
     ) -> Result<Response, Error> {
         let start = Instant::now();
-        let found = match (change.account(), self.organization_for(change.user())) {
+        let found = match (change.canonical_id(), self.organization_for(change.user())) {
             (None, Some(organization)) => Some(self.look_up(cx, mapper, organization, change.user()).await?),
             (known, _) => known.cloned(),
         };
@@ -119,7 +119,7 @@ impl PasswordService for IdentityService {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().admit(change)?;
+        self.capabilities().check(change)?;
         let mapper = self.mapper(CallRedactor::for_change(change));
         let response = self.send(cx, &mapper, change, request::password).await?;
         mapper.change_response(&response, errors::password(&response, mapper.redactor()))

@@ -129,7 +129,7 @@ impl PasswordService for ZoomService {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().require(change.mode())?;
+        self.capabilities().check_mode(change.mode())?;
         let broken = || self.basic_rules.check(change.new_password());
         // No account takes another length, and no login form some characters; the other rules are Zoom's to
         // enforce or not.
@@ -151,7 +151,7 @@ impl PasswordService for ZoomService {
         _attempt: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        self.capabilities().admit(change)?;
+        self.capabilities().check(change)?;
         let mapper = self.mapper(change);
         let (response, classification) = self.send_change(cx, change, &mapper).await?;
         match classification.rules.first() {

@@ -55,7 +55,7 @@ impl PasswordService for Acme {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().admit(change)?;
+        self.capabilities().check(change)?;
         let mapper = OutcomeMapper::new("acme", "x-request-id", CallRedactor::for_change(change));
         let answer = self.0.deliver(&request(change).budget(cx.budget())).await;
         let answer = answer.map_err(|failure| mapper.change_failure(&failure))?;

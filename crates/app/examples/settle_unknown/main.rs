@@ -31,7 +31,7 @@ async fn resolved(service: &dyn PasswordService, attempt: UnknownOutcome, change
     match service.resolve(&CallContext::default(), &attempt, change).await {
         Ok(Resolution::InPlace) => End::ChangeReceipt,
         // Before that the original may land after the probe.
-        Ok(Resolution::NotInPlace) if !attempt.may_still_arrive() => End::NotChanged,
+        Ok(Resolution::NotInPlace) if !attempt.is_in_flight() => End::NotChanged,
         // The probe found nothing out, or did not come through.
         Ok(_) | Err(_) => End::Unknown(attempt),
     }
@@ -41,7 +41,7 @@ async fn resolved(service: &dyn PasswordService, attempt: UnknownOutcome, change
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = InMemoryPasswordService::new("memory").with_user("alice", "Old-Passw0rd");
     let change = PasswordChange::reset("alice".parse()?, Password::new("New-Passw0rd")?);
-    service.lose_next_answer();
+    service.lose_next_response();
     println!(
         "the answer was lost, but: {:?}",
         changed(&service, &change).await?

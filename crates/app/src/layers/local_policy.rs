@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use repass_domain::{
-    CallContext, Capabilities, Certainty, ChangeReceipt, Error, ImpossiblePolicy, Layer, LayeredPolicy,
-    Password, PasswordChange, PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId,
+    CallContext, Capabilities, Certainty, ChangeReceipt, Error, ImpossiblePolicy, LayeredPolicy, Password,
+    PasswordChange, PasswordPolicy, PasswordService, PolicyLayer, Resolution, Rule, UnknownOutcome, UserId,
     UserKey, Violation,
 };
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use super::breach::BreachCheck;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let own = PasswordPolicy::builder().exact([Rule::MinLength(12)]).build()?;
-/// let rules = LocalPolicy::new(PasswordPolicy::from(Preset::ZoomDefault).and_own(own)?);
+/// let rules = LocalPolicy::new(PasswordPolicy::from(Preset::ZoomDefault).and_local(own)?);
 /// let broken = rules.check(&CallContext::default(), &Password::new("short")?).await?;
 /// let told: Vec<String> = broken.iter().map(ToString::to_string).collect();
 /// assert_eq!(told, [
@@ -57,7 +57,7 @@ impl LocalPolicy {
     /// No password can meet both; with every reason.
     pub fn on(&self, provider: PasswordPolicy) -> Result<Self, ImpossiblePolicy> {
         Ok(Self {
-            policies: provider.and_own(self.policies.own().clone())?,
+            policies: provider.and_local(self.policies.own().clone())?,
             breach: self.breach.clone(),
         })
     }
@@ -106,7 +106,7 @@ impl LocalPolicy {
 
 // Only what is certain is a reason not to ask the provider.
 fn refuses(broken: &[Violation]) -> bool {
-    let certain = |it: &Violation| it.layer() == Layer::Caller && it.certainty() == Certainty::Exact;
+    let certain = |it: &Violation| it.layer() == PolicyLayer::Caller && it.certainty() == Certainty::Exact;
     broken.iter().any(certain)
 }
 
@@ -138,7 +138,7 @@ impl PasswordService for LocalPolicyLayer {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().require(change.mode())?;
+        self.capabilities().check_mode(change.mode())?;
         let cx = self.rules.admit(cx, change.new_password()).await?;
         self.inner.change_password(&cx, change).await
     }

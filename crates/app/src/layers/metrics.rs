@@ -241,7 +241,7 @@ impl PasswordService for MetricsLayer {
         }
         call.ended(&span, outcome);
         // Whatever became of the probe, it says nothing about the change.
-        result.map_err(|error| error.leaving_unknown(attempt))
+        result.map_err(|error| error.with_unknown_outcome(attempt))
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {

@@ -73,27 +73,29 @@ impl PerUserLock {
     async fn admit<'a>(&self, cx: &CallContext, change: &'a PasswordChange) -> Result<Admitted<'a>, Error> {
         let start = Instant::now();
         let is_ours = |held: &HeldLock| Arc::ptr_eq(&held.user_locks, &self.user_locks);
-        let held = cx.held(|held: &HeldLock| {
+        let held = cx.find_guard(|held: &HeldLock| {
             let is_this = is_ours(held) && held.user == *change.user();
             is_this.then(|| (held.key.clone(), held.account.clone()))
         });
         if let Some((key, account)) = held {
             return Ok(Admitted {
                 cx: cx.clone(),
-                change: with_account(change, account),
+                change: with_canonical_id(change, account),
                 key,
                 turn: None,
             });
         }
-        let account = match change.account() {
+        let account = match change.canonical_id() {
             Some(_) => None,
             // It is going to be refused, with every reason, so nothing is looked up for it.
             None if change.new_password().check_typeable().is_err() => None,
             None => self.inner.canonical_id(cx, change.user()).await?,
         };
-        let change = with_account(change, account);
-        let key = self.inner.user_key(change.account().unwrap_or(change.user()));
-        let is_held = cx.held(|held: &HeldLock| (is_ours(held) && held.key == key).then_some(()));
+        let change = with_canonical_id(change, account);
+        let key = self
+            .inner
+            .user_key(change.canonical_id().unwrap_or(change.user()));
+        let is_held = cx.find_guard(|held: &HeldLock| (is_ours(held) && held.key == key).then_some(()));
         let turn = if is_held.is_some() {
             None
         } else {
@@ -120,10 +122,10 @@ impl Admitted<'_> {
     fn hold(self, user_locks: &Arc<UserLocks>) {
         if let Some(turn) = self.turn {
             // Given back if it is not, and over then.
-            let _ = self.cx.hold(HeldLock {
+            let _ = self.cx.hold_guard(HeldLock {
                 user_locks: Arc::clone(user_locks),
                 user: self.change.user().clone(),
-                account: self.change.account().cloned(),
+                account: self.change.canonical_id().cloned(),
                 key: self.key,
                 _turn: turn,
             });
@@ -131,9 +133,9 @@ impl Admitted<'_> {
     }
 }
 
-fn with_account(change: &PasswordChange, account: Option<UserId>) -> Cow<'_, PasswordChange> {
+fn with_canonical_id(change: &PasswordChange, account: Option<UserId>) -> Cow<'_, PasswordChange> {
     match account {
-        Some(account) => Cow::Owned(change.clone().with_account(account)),
+        Some(account) => Cow::Owned(change.clone().with_canonical_id(account)),
         None => Cow::Borrowed(change),
     }
 }
@@ -154,7 +156,7 @@ impl PasswordService for PerUserLock {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().require(change.mode())?;
+        self.capabilities().check_mode(change.mode())?;
         let admitted = self.admit(cx, change).await?;
         let sending = self.user_locks.sent.send(&admitted.key, None);
         let result = self.inner.change_password(&admitted.cx, &admitted.change).await;

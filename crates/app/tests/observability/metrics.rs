@@ -216,7 +216,7 @@ fn unknown_outcomes_count_until_they_are_settled() {
         let guarded = services.default_service().unwrap();
         let mut attempts = Vec::new();
         for new in ["one", "two"] {
-            service.lose_next_answer();
+            service.lose_next_response();
             let error = reset(&*guarded, new).await.unwrap_err();
             assert_eq!(error.outcome(), Outcome::Unknown);
             attempts.push(error.unknown_outcome().unwrap().clone());

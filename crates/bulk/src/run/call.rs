@@ -77,7 +77,7 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
         let cx = CallContext::with_budget(budget);
         let unsent = || Gate::of(&work, batch, capabilities, None, asks.clone());
         change = match service.canonical_id(&cx, change.user()).await {
-            Ok(Some(id)) => change.with_account(id),
+            Ok(Some(id)) => change.with_canonical_id(id),
             Ok(None) => change,
             Err(error) => {
                 let gate = unsent();
@@ -85,7 +85,7 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
             }
         };
         budget = cx.after(start.elapsed()).budget();
-        let key = service.user_key(change.account().unwrap_or(change.user()));
+        let key = service.user_key(change.canonical_id().unwrap_or(change.user()));
         if let Some(first) = look_up.found(provider.name(), &key).await {
             let gate = unsent();
             return Done::duplicate(work, first).sent(&gate, batch);

@@ -26,9 +26,9 @@ pub enum OnUnknown {
 }
 
 /// How long a change may still take effect at the provider after the attempt that sent it has ended without an
-/// answer, as everywhere: [`UnknownOutcome::IN_FLIGHT`], 2 minutes. Until then a probe that does not find the new password in
+/// answer, as everywhere: [`UnknownOutcome::IN_FLIGHT_WINDOW`], 2 minutes. Until then a probe that does not find the new password in
 /// place proves nothing, and a fresh password could be overtaken by the first.
-pub const IN_FLIGHT: Duration = UnknownOutcome::IN_FLIGHT;
+pub const IN_FLIGHT: Duration = UnknownOutcome::IN_FLIGHT_WINDOW;
 
 /// How a session goes about it.
 pub struct SessionOptions {

@@ -172,7 +172,7 @@ impl PasswordService for Service {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        let user = change.account().unwrap_or(change.user()).expose();
+        let user = change.canonical_id().unwrap_or(change.user()).expose();
         let first = self.note(user) == 1;
         if user.starts_with("local") {
             return Err(Error::not_applied(ErrorKind::BudgetExhausted, "no time was left"));

@@ -10,7 +10,7 @@ use crate::output::{self, Output};
 use crate::password::{self, Asking, NewPassword};
 use crate::rules::{Rules, Source};
 use crate::stop::Stop;
-use repass::{Certainty, Explained, Layer, Preset, Rule, Violation};
+use repass::{Certainty, PolicyLayer, PolicyRule, Preset, Rule, Violation};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -55,7 +55,7 @@ pub(crate) async fn run(command: &Command, global: &Global, output: &Output) -> 
 struct Shown<'a> {
     #[serde(flatten)]
     source: &'a Source,
-    rules: Vec<Explained>,
+    rules: Vec<PolicyRule>,
     counted_in: String,
     generated_length: usize,
 }
@@ -102,7 +102,7 @@ struct Checked<'a> {
     #[serde(flatten)]
     source: &'a Source,
     violations: Vec<Violation>,
-    not_judged: Vec<Explained>,
+    not_judged: Vec<PolicyRule>,
 }
 
 async fn check(
@@ -140,10 +140,10 @@ async fn check(
     Ok(if checked.ok { Exit::Ok } else { Exit::Refused })
 }
 
-fn not_judged(rules: &Rules) -> Vec<Explained> {
+fn not_judged(rules: &Rules) -> Vec<PolicyRule> {
     let mut explained = rules.both.policies().explain();
     // The caller's own breach check has been asked.
-    let is_asked = |it: &Explained| it.layer() == Layer::Caller && *it.rule() == Rule::NotBreached;
+    let is_asked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
     explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_asked(it));
     explained
 }

@@ -59,7 +59,7 @@ impl World for OneUser {
     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
         match fault {
             Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Fin) => {
-                self.0.lose_next_answer();
+                self.0.lose_next_response();
                 Ok(())
             }
             _ => Err(Skip::because(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Certainty, Layer, Rule};
+use crate::{Certainty, PolicyLayer, Rule};
 
 /// One rule of a policy, to be shown: whose it is and how far it can be judged here.
 ///
@@ -23,15 +23,15 @@ use crate::{Certainty, Layer, Rule};
 /// assert_eq!(words[7], "not the current password (known only to the provider)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explained {
+pub struct PolicyRule {
     #[serde(flatten)]
     rule: Rule,
-    layer: Layer,
+    layer: PolicyLayer,
     certainty: Certainty,
 }
 
-impl Explained {
-    pub(super) fn new(rule: Rule, layer: Layer, certainty: Certainty) -> Self {
+impl PolicyRule {
+    pub(super) fn new(rule: Rule, layer: PolicyLayer, certainty: Certainty) -> Self {
         Self {
             rule,
             layer,
@@ -45,7 +45,7 @@ impl Explained {
     }
 
     /// Whose rule it is.
-    pub fn layer(&self) -> Layer {
+    pub fn layer(&self) -> PolicyLayer {
         self.layer
     }
 
@@ -55,14 +55,14 @@ impl Explained {
     }
 }
 
-impl fmt::Display for Explained {
+impl fmt::Display for PolicyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rule.fmt(f)?;
         f.write_str(match (self.certainty, self.layer) {
             (Certainty::Exact, _) => "",
             (Certainty::Approximate, _) => " (approximate)",
-            (Certainty::ProviderOnly, Layer::Provider) => " (known only to the provider)",
-            (Certainty::ProviderOnly, Layer::Caller) => " (not judged by the policy alone)",
+            (Certainty::ProviderOnly, PolicyLayer::Provider) => " (known only to the provider)",
+            (Certainty::ProviderOnly, PolicyLayer::Caller) => " (not judged by the policy alone)",
         })
     }
 }

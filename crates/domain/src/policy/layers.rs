@@ -1,19 +1,19 @@
 //! The provider's rules and the caller's own, together.
 
 use super::space::Space;
-use super::{Explained, ImpossiblePolicy, PasswordPolicy, generate};
-use crate::{Error, Layer, Password, Violation};
+use super::{ImpossiblePolicy, PasswordPolicy, PolicyRule, generate};
+use crate::{Error, Password, PolicyLayer, Violation};
 
 /// Two layers of rules: the provider's, and the caller's own on top. Each violation names its
 /// layer; a generated password meets both.
 ///
 /// ```
-/// use repass_domain::{Layer, Password, PasswordPolicy, Preset, Rule};
+/// use repass_domain::{PolicyLayer, Password, PasswordPolicy, Preset, Rule};
 ///
 /// let own = PasswordPolicy::builder().exact([Rule::MinLength(12)]).build()?;
-/// let both = PasswordPolicy::from(Preset::UipathDefault).and_own(own)?;
+/// let both = PasswordPolicy::from(Preset::UipathDefault).and_local(own)?;
 /// let broken = both.check(&Password::new("patr0nu5")?);
-/// assert_eq!((broken.len(), broken[0].layer()), (1, Layer::Caller));
+/// assert_eq!((broken.len(), broken[0].layer()), (1, PolicyLayer::Caller));
 /// assert!(both.check(&both.generate()?).is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -45,8 +45,8 @@ impl LayeredPolicy {
     /// comes [`Rule::Typeable`](crate::Rule::Typeable), which holds whatever the policies.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
         let mut broken = password.untypeable();
-        broken.extend(self.provider.violations(password, Layer::Provider));
-        broken.extend(self.own.violations(password, Layer::Caller));
+        broken.extend(self.provider.violations(password, PolicyLayer::Provider));
+        broken.extend(self.own.violations(password, PolicyLayer::Caller));
         broken
     }
 
@@ -80,9 +80,9 @@ impl LayeredPolicy {
     }
 
     /// Every rule in words, the provider's first.
-    pub fn explain(&self) -> Vec<Explained> {
-        let mut rules = self.provider.explained(Layer::Provider);
-        rules.extend(self.own.explained(Layer::Caller));
+    pub fn explain(&self) -> Vec<PolicyRule> {
+        let mut rules = self.provider.explained(PolicyLayer::Provider);
+        rules.extend(self.own.explained(PolicyLayer::Caller));
         rules
     }
 }

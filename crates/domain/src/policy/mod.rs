@@ -25,11 +25,11 @@ pub use self::breach::{MalformedHashes, RangeQuery};
 pub use self::builder::{ImpossiblePolicy, PolicyBuilder};
 pub use self::counting::Counting;
 use self::document::Document;
-pub use self::explain::Explained;
+pub use self::explain::PolicyRule;
 pub use self::layers::LayeredPolicy;
 pub use self::preset::{Preset, UnknownPreset};
 use self::space::Space;
-use crate::{Certainty, Error, Layer, Password, Rule, Violation};
+use crate::{Certainty, Error, Password, PolicyLayer, Rule, Violation};
 
 /// The rules for new passwords of one side: a provider's, or the caller's own. Both together are
 /// [`LayeredPolicy`].
@@ -110,7 +110,7 @@ impl PasswordPolicy {
     ///
     /// # Errors
     /// No password can meet both; with every reason.
-    pub fn and_own(self, own: Self) -> Result<LayeredPolicy, ImpossiblePolicy> {
+    pub fn and_local(self, own: Self) -> Result<LayeredPolicy, ImpossiblePolicy> {
         LayeredPolicy::new(self, own)
     }
 
@@ -130,11 +130,11 @@ impl PasswordPolicy {
     /// [`Certainty::ProviderOnly`] is never among them.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
         let mut broken = password.untypeable();
-        broken.extend(self.violations(password, Layer::Provider));
+        broken.extend(self.violations(password, PolicyLayer::Provider));
         broken
     }
 
-    fn violations(&self, password: &Password, layer: Layer) -> Vec<Violation> {
+    fn violations(&self, password: &Password, layer: PolicyLayer) -> Vec<Violation> {
         #[expect(clippy::disallowed_methods, reason = "judged in place")]
         let text = password.expose_secret();
         let broken = self.parts.broken(text);
@@ -169,12 +169,12 @@ impl PasswordPolicy {
     }
 
     /// Every rule in words, as the provider's.
-    pub fn explain(&self) -> Vec<Explained> {
-        self.explained(Layer::Provider)
+    pub fn explain(&self) -> Vec<PolicyRule> {
+        self.explained(PolicyLayer::Provider)
     }
 
-    fn explained(&self, layer: Layer) -> Vec<Explained> {
-        let explained = |(rule, certainty): (&Rule, _)| Explained::new(rule.clone(), layer, certainty);
+    fn explained(&self, layer: PolicyLayer) -> Vec<PolicyRule> {
+        let explained = |(rule, certainty): (&Rule, _)| PolicyRule::new(rule.clone(), layer, certainty);
         self.rules().map(explained).collect()
     }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use repass_domain::{Certainty, Explained, Layer, Password, PasswordService as _, Rule, Violation};
+use repass_domain::{Certainty, Password, PasswordService as _, PolicyLayer, PolicyRule, Rule, Violation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -24,7 +24,10 @@ use crate::shared::Shared;
 
 /// One rule.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it stands in the description of the API for `Explained`")]
+#[expect(
+    dead_code,
+    reason = "it stands in the description of the API for `PolicyRule`"
+)]
 #[schema(as = PolicyRule)]
 pub(crate) struct KnownRule {
     /// The rule, for programs: `min_length`, `digit`, …
@@ -62,7 +65,10 @@ pub(crate) struct BrokenRule {
 /// Whose rule it is: the provider's, or the sidecar's operator's.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it stands in the description of the API for `Layer`")]
+#[expect(
+    dead_code,
+    reason = "it stands in the description of the API for `PolicyLayer`"
+)]
 #[schema(as = PolicyLayer)]
 enum RuleLayer {
     Provider,
@@ -89,7 +95,7 @@ pub(crate) struct Policy {
     /// published.
     preset: Option<&'static str>,
     #[schema(value_type = Vec<KnownRule>)]
-    rules: Vec<Explained>,
+    rules: Vec<PolicyRule>,
     /// What lengths are counted in.
     counted_in: String,
     /// How many characters a generated password has.
@@ -118,7 +124,7 @@ pub(crate) struct Checked {
     violations: Vec<Violation>,
     /// The rules that only the provider can judge.
     #[schema(value_type = Vec<KnownRule>)]
-    not_judged: Vec<Explained>,
+    not_judged: Vec<PolicyRule>,
 }
 
 /// A new password.
@@ -194,10 +200,10 @@ fn read(body: &Json) -> Result<Password, Problem> {
     password.ok_or_else(|| super::body::invalid("`new_password` is missing"))
 }
 
-fn not_judged(rules: &dyn Rules) -> Vec<Explained> {
+fn not_judged(rules: &dyn Rules) -> Vec<PolicyRule> {
     let mut explained = rules.policies().explain();
     // The caller's own breach check has been asked.
-    let is_asked = |it: &Explained| it.layer() == Layer::Caller && *it.rule() == Rule::NotBreached;
+    let is_asked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
     explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_asked(it));
     explained
 }

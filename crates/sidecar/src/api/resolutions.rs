@@ -138,7 +138,7 @@ async fn probe(
                     effect: match resolution {
                         Resolution::InPlace => SettledEffect::Applied,
                         // It was true at the probe, and the original may land after it.
-                        Resolution::NotInPlace if attempt.may_still_arrive() => SettledEffect::Unknown,
+                        Resolution::NotInPlace if attempt.is_in_flight() => SettledEffect::Unknown,
                         Resolution::NotInPlace => SettledEffect::NotApplied,
                         Resolution::StillUnknown => SettledEffect::Unknown,
                     },

@@ -10,7 +10,7 @@ use crate::world::{ALICE, CHANGES, SCRIPTED, Scripted, Services, keyed, memory, 
 async fn the_same_request_is_made_once_and_answered_alike() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
-    memory.lose_next_answer();
+    memory.lose_next_response();
     let first = send(&sidecar, keyed(CHANGES, "k-1", ALICE)).await;
     let again = send(&sidecar, keyed(CHANGES, "k-1", ALICE)).await;
     assert_eq!((first.status.as_u16(), &first.json), (409, &again.json));

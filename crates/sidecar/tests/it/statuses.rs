@@ -90,7 +90,7 @@ async fn what_is_refused_says_every_reason() {
 async fn an_unknown_outcome_is_settled_by_its_handle() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
-    memory.lose_next_answer();
+    memory.lose_next_response();
     let lost = send(&sidecar, post(CHANGES, ALICE)).await;
     assert_problem(&lost, 409, "connection_lost", "unknown");
     assert_eq!(
@@ -251,7 +251,7 @@ async fn a_resolution_whose_body_does_not_come_is_unknown() {
 async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_more() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
-    memory.lose_next_answer();
+    memory.lose_next_response();
     let lost = send(&sidecar, post(CHANGES, ALICE)).await;
     let handle = lost.json["resolution"]["attempt"].as_str().unwrap();
     let attempt: Value = serde_json::from_slice(&Base64UrlUnpadded::decode_vec(handle).unwrap()).unwrap();
@@ -280,7 +280,7 @@ async fn it_is_settled_at_once_where_that_is_wanted() {
         ..Options::default()
     };
     let sidecar = Services::default().with(&memory).sidecar(options);
-    memory.lose_next_answer();
+    memory.lose_next_response();
     assert_eq!(send(&sidecar, post(CHANGES, ALICE)).await.status, 200);
 }
 

@@ -90,7 +90,7 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
     let service: Arc<dyn PasswordService> = services.default_service()?;
     let before = sandbox.changes();
     if step.answer_lost {
-        lose_next_answer(sandbox)?;
+        lose_next_response(sandbox)?;
     }
     let (cx, change) = (CallContext::default(), change(step)?);
     let result = service.change_password(&cx, &change).await;
@@ -139,7 +139,7 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
 }
 
 /// Has the provider make the next change, and the connection break before it says so.
-fn lose_next_answer(sandbox: &Sandbox) -> Result<(), Stop> {
+fn lose_next_response(sandbox: &Sandbox) -> Result<(), Stop> {
     let cut = Cut {
         at: CutAt::Answer,
         how: CutHow::Rst,

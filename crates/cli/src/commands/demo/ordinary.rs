@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::lose_next_answer;
+use super::lose_next_response;
 use crate::stop::Stop;
 
 /// One reset that is sent twice.
@@ -59,7 +59,7 @@ async fn retried(
     body: &str,
 ) -> Result<Retried, Stop> {
     let before = sandbox.changes();
-    lose_next_answer(sandbox)?;
+    lose_next_response(sandbox)?;
     let request = format!(
         "PUT {path} HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\nContent-Type: {content_type}\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",

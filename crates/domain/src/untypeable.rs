@@ -4,7 +4,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 /// Why a character cannot be seen or typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unseen {
+pub(crate) enum CharClass {
     LineBreak,
     Tab,
     Control,
@@ -17,7 +17,7 @@ pub(crate) enum Unseen {
     Unassigned,
 }
 
-impl Unseen {
+impl CharClass {
     /// `None` for a character that a login form takes.
     pub(crate) fn of(c: char) -> Option<Self> {
         if (' '..='~').contains(&c) {
@@ -122,8 +122,8 @@ mod tests {
             ('\u{ffff}', "an unassigned character (U+FFFF)"),
             ('\u{378}', "an unassigned character (U+0378)"),
         ] {
-            assert!(Unseen::of(c).is_some(), "{name}");
-            assert_eq!(Unseen::name(c), name);
+            assert!(CharClass::of(c).is_some(), "{name}");
+            assert_eq!(CharClass::name(c), name);
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn what_keyboards_have_is_seen() {
         let typed = (' '..='~').chain("äÄßéñçø€£§°·¿¡µ«»„“”’–—…жЖяאبकกあア漢한🔑🇺🇳👍🏽½²∞e\u{301}".chars());
         for c in typed {
-            assert_eq!(Unseen::of(c), None, "{:?}", c.escape_unicode().to_string());
+            assert_eq!(CharClass::of(c), None, "{:?}", c.escape_unicode().to_string());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The kinds of failure, each with what to do about it.
 
-use crate::word::words;
+use crate::code::impl_code;
 
 /// What happened. It is written and read (`Display`, `FromStr`, serde) as its [stable code](Self::as_str). Whether the password may have been changed is told apart from it, by
 /// [`Error::outcome`](crate::Error::outcome).
@@ -107,7 +107,7 @@ impl ErrorKind {
     }
 }
 
-words!(ErrorKind, "kind of error");
+impl_code!(ErrorKind, "kind of error");
 
 #[cfg(test)]
 mod tests {

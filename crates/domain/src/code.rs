@@ -4,20 +4,20 @@ use std::fmt;
 
 /// A text that is none of the stable words of its type. It is not quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownWord {
+pub struct UnknownCode {
     pub(crate) what: &'static str,
 }
 
-impl fmt::Display for UnknownWord {
+impl fmt::Display for UnknownCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not the word of any {}", self.what)
     }
 }
 
-impl std::error::Error for UnknownWord {}
+impl std::error::Error for UnknownCode {}
 
 /// `Display`, `FromStr`, `Serialize` and `Deserialize` by `as_str` and `ALL`.
-macro_rules! words {
+macro_rules! impl_code {
     ($type:ty, $what:literal) => {
         impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,11 +26,11 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $type {
-            type Err = $crate::UnknownWord;
+            type Err = $crate::UnknownCode;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 let found = Self::ALL.into_iter().find(|known| known.as_str() == word);
-                found.ok_or($crate::UnknownWord { what: $what })
+                found.ok_or($crate::UnknownCode { what: $what })
             }
         }
 
@@ -49,4 +49,4 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+pub(crate) use impl_code;

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
-/// service.lose_next_answer();
+/// service.lose_next_response();
 /// let lost = service.reset(&CallContext::default(), "alice".parse()?, Password::new("new")?).await;
 /// assert_eq!(lost.unwrap_err().outcome(), Outcome::Unknown);
 /// assert!(service.accepts("alice", "new"));
@@ -68,7 +68,7 @@ impl InMemoryPasswordService {
     }
 
     /// The next change is made, but its answer is lost: the caller sees an unknown outcome.
-    pub fn lose_next_answer(&self) {
+    pub fn lose_next_response(&self) {
         self.state().answers_to_lose += 1;
     }
 
@@ -132,7 +132,7 @@ impl InMemoryPasswordService {
 }
 
 fn account(change: &PasswordChange) -> &UserId {
-    change.account().unwrap_or(change.user())
+    change.canonical_id().unwrap_or(change.user())
 }
 
 #[async_trait]
@@ -161,7 +161,7 @@ impl PasswordService for InMemoryPasswordService {
                 "no time was left to send the change",
             ));
         }
-        self.capabilities().admit(change)?;
+        self.capabilities().check(change)?;
         if !sends(cx).await {
             return Err(Error::not_applied(
                 ErrorKind::Internal,

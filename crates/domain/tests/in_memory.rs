@@ -77,7 +77,7 @@ async fn every_refusal_says_why_and_changes_nothing() {
 async fn a_lost_answer_is_unknown_and_can_be_settled() {
     let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
     let change = PasswordChange::reset(user("alice"), password("new"));
-    service.lose_next_answer();
+    service.lose_next_response();
     let error = service.change_password(&cx(), &change).await.unwrap_err();
     let attempt = error
         .unknown_outcome()
