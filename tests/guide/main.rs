@@ -6,6 +6,7 @@
 
 mod commands;
 mod configuration;
+mod configuration_keys;
 mod dependencies;
 mod faults;
 mod links;
