@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# The HTML report in a browser: screenshots at 1280 and 390 pixels, light and dark, and what must hold of each:
-# nothing is wider than the page, nothing is fetched, nothing goes wrong in it.
+# Renders the HTML report in a browser, 1280 and 390 pixels wide, light and dark, and takes screenshots. Checks that
+# nothing overflows the page, nothing is fetched, and the console is empty.
 #
 #   tests/report_screenshots.sh [FOLDER]
 #
-# Needs Chromium (Debian: apt-get install chromium); without it there is nothing to look with, and it says so.
+# Needs Chromium (Debian: apt-get install chromium); skipped without it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-target/report_screenshots}
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 if [ -z "$browser" ]; then
-    echo "skipped: there is no chromium on this machine (Debian: apt-get install chromium)"
+    echo "SKIPPED: chromium not found (Debian: apt-get install chromium)"
     exit 0
 fi
-cargo build --quiet -p repass
-repass=$PWD/target/debug/repass
+cargo build --quiet -p repass-cli
+repass=${CARGO_TARGET_DIR:-$PWD/target}/debug/repass
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 work=$(mktemp -d)
@@ -22,7 +22,7 @@ sandbox=
 trap 'if [ -n "$sandbox" ]; then kill "$sandbox"; fi; rm -rf "$work"' EXIT
 cd "$work"
 
-# A run with every kind of row: applied, refused, unknown, not sent yet, and a user who would be markup.
+# A run with a row of every status, and a user name that contains markup.
 "$repass" sandbox --users 400 --write-config repass.toml > sandbox.json 2> sandbox.log &
 sandbox=$!
 until [ -s sandbox.json ]; do sleep 0.1; done
@@ -64,7 +64,7 @@ for width in 1280 390; do
             "file://$work/report.html" > /dev/null
         [ -s "$shot" ] || { echo "failed: no screenshot at $width pixels"; failed=1; }
     done
-    # A frame of this width, measured from outside: the page itself runs no script.
+    # An iframe of this width, measured from outside, since the page itself runs no script.
     cat > measure.html <<END
 <!doctype html><iframe id="it" src="report.html" style="border:0;width:${width}px;height:2400px"></iframe>
 <script>onload = () => {
@@ -76,12 +76,12 @@ END
     measured=$(chromium --window-size=1600,2600 --dump-dom "file://$work/measure.html" | grep -oE 'width=[0-9]+ fetched=[0-9]+' || true)
     echo "$width pixels: $measured"
     if [ "$measured" != "width=$width fetched=0" ]; then
-        echo "failed: something is wider than $width pixels, or is fetched"
+        echo "failed: the page overflows $width pixels, or fetches something"
         failed=1
     fi
 done
 if grep -E 'CONSOLE' "$work/browser.log"; then
-    echo "failed: the browser complains"
+    echo "failed: the browser console is not empty"
     failed=1
 fi
 echo "screenshots: $out"

@@ -1,4 +1,3 @@
 #!/bin/sh
-# rustdoc of a stable toolchain that may write JSON. Cargo takes it for rustdoc, so that the compiler, and with it
-# everything that is built already, stays untouched.
+# Lets a stable rustdoc write JSON. Cargo runs this as $RUSTDOC, so compiled artifacts stay valid.
 RUSTC_BOOTSTRAP=1 exec rustdoc "$@"

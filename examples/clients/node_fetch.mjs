@@ -9,17 +9,17 @@ const CHANGES = "/v1/providers/portal/password-changes";
 const ALICE = "a11ce000-0000-4000-8000-000000000001";
 
 async function post(url, body, headers = {}) {
-  const answer = await fetch(url, {
+  const response = await fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...headers },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(35_000),
   });
-  const text = await answer.text();
-  return { status: answer.status, body: text && JSON.parse(text) };
+  const text = await response.text();
+  return { status: response.status, body: text && JSON.parse(text) };
 }
 
-// Sends a change; sends it again, under the same key, if its answer does not come in time.
+// Sends a change; on a timeout, retries it with the same key.
 async function changePassword(change) {
   const key = { "Idempotency-Key": randomUUID() };
   for (let sent = 0; sent < 3; sent++) {
@@ -29,7 +29,7 @@ async function changePassword(change) {
       if (error.name !== "TimeoutError") throw error;
     }
   }
-  throw new Error("the sidecar does not answer");
+  throw new Error("the sidecar did not respond");
 }
 
 const [first, second] = [1, 2].map(() => `Node-Passw0rd-${randomBytes(4).toString("hex")}`);
@@ -42,7 +42,7 @@ const refused = await changePassword({ user: ALICE, current_password: "not this 
 assert.equal(refused.status, 403);
 console.log(`refused: ${refused.body.code}, ${refused.body.effect}`);
 
-// The portal makes the next change, and its answer gets lost.
+// The portal applies the next change, but its response is lost.
 await post(SANDBOX + "/_sandbox/faults", {
   match: { provider: "identity" },
   action: { when: "after-apply", cut: { at: "answer", how: "fin" } },

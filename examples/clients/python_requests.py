@@ -15,37 +15,37 @@ session = requests.Session()
 
 
 def change_password(change):
-    """Sends a change; sends it again, under the same key, if its answer does not come in time."""
+    """Sends a change; on a timeout, retries it with the same key."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     for _ in range(3):
         try:
             return session.post(SIDECAR + PORTAL + "/password-changes", json=change, headers=key, timeout=35)
         except requests.Timeout:
             continue
-    raise SystemExit("the sidecar does not answer")
+    raise SystemExit("the sidecar did not respond")
 
 
 first, second = (f"Python-Passw0rd-{secrets.token_hex(4)}" for _ in range(2))
 
-answer = change_password({"user": ALICE, "new_password": first})
-assert answer.status_code == 200, answer.text
-print("changed:", answer.json()["effect"])
+response = change_password({"user": ALICE, "new_password": first})
+assert response.status_code == 200, response.text
+print("changed:", response.json()["effect"])
 
-answer = change_password({"user": ALICE, "current_password": "not this one", "new_password": second})
-problem = answer.json()
-assert answer.status_code == 403, answer.text
+response = change_password({"user": ALICE, "current_password": "not this one", "new_password": second})
+problem = response.json()
+assert response.status_code == 403, response.text
 print(f"refused: {problem['code']}, {problem['effect']}")
 
-# The portal makes the next change, and its answer gets lost.
+# The portal applies the next change, but its response is lost.
 fault = {"match": {"provider": "identity"}, "action": {"when": "after-apply", "cut": {"at": "answer", "how": "fin"}}}
 requests.post(SANDBOX + "/_sandbox/faults", json=fault, timeout=5).raise_for_status()
 change = {"user": ALICE, "current_password": first, "new_password": second}
-answer = change_password(change)
-problem = answer.json()
-assert answer.status_code == 409 and problem["effect"] == "unknown", answer.text
+response = change_password(change)
+problem = response.json()
+assert response.status_code == 409 and problem["effect"] == "unknown", response.text
 print("unknown:", problem["code"])
 
 resolution = problem["resolution"]
-answer = session.post(SIDECAR + resolution["href"], json=change | {"attempt": resolution["attempt"]}, timeout=35)
-assert answer.status_code == 200 and answer.json()["resolution"] == "in_place", answer.text
-print("settled:", answer.json()["resolution"])
+response = session.post(SIDECAR + resolution["href"], json=change | {"attempt": resolution["attempt"]}, timeout=35)
+assert response.status_code == 200 and response.json()["resolution"] == "in_place", response.text
+print("settled:", response.json()["resolution"])
