@@ -1,19 +1,44 @@
-//! What can be typed.
+//! The command line's arguments.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use serde_json::{Value, json};
 
-use super::commands;
-use super::global::Global;
-use super::version::LONG as LONG_VERSION;
+use crate::commands;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::global_options::GlobalOptions;
 
 /// Change a user's password at any provider, and know for certain whether it happened.
 #[derive(Debug, Parser)]
 #[command(name = "repass", version, long_version = LONG_VERSION, max_term_width = 100, after_help = EXIT_CODES)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) global: Global,
+    pub(super) global: GlobalOptions,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+// The features of the library that are compiled in.
+macro_rules! features {
+    () => {
+        "cli, identity, sandbox, zoom"
+    };
+}
+
+/// Version, commit and features, one per line.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("REPASS_BUILT_FROM"),
+    "\nfeatures: ",
+    features!(),
+);
+
+/// Version, commit and features as a JSON object.
+pub(super) fn version_object() -> Value {
+    let features: Vec<&str> = features!().split(", ").collect();
+    json!({ "version": env!("CARGO_PKG_VERSION"), "commit": env!("REPASS_BUILT_FROM"), "features": features })
 }
 
 const EXIT_CODES: &str = "\
@@ -72,8 +97,29 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether exit code 0 says that something was changed.
-    pub(super) fn ends_with_an_outcome(&self) -> bool {
+    /// Runs the command.
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Change(args) => args.run(context).await,
+            Self::Reset(args) => args.run(context).await,
+            Self::Resolve(args) => args.run(context).await,
+            Self::User(command) => command.run(context).await,
+            Self::Policy(command) => command.run(context).await,
+            Self::Generate(args) => args.run(context).await,
+            Self::Bulk(command) => command.run(context).await,
+            Self::Providers => commands::providers::run(context).await,
+            Self::Doctor => commands::doctor::run(context).await,
+            Self::Config(command) => command.run(context).await,
+            Self::Serve(args) => args.run(context).await,
+            Self::Sandbox(args) => args.run(context).await,
+            Self::Demo => commands::demo::run(context).await,
+            Self::Completions(args) => Ok(args.run(Args::command(), &context.output)),
+            Self::Man(args) => args.run(Args::command(), &context.output),
+        }
+    }
+
+    /// Whether exit code 0 reports a change.
+    pub(super) fn reports_outcome(&self) -> bool {
         matches!(
             self,
             Self::Change(_) | Self::Reset(_) | Self::Resolve(_) | Self::User(_) | Self::Bulk(_)
@@ -83,12 +129,10 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn clap_accepts_the_definition_of_every_argument() {
         Args::command().debug_assert();
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use super::exit::Exit;
+use crate::exit::Exit;
 use repass::{Error, ErrorKind, Outcome};
 
 const KINDS: &str = include_str!("../../domain/src/error_kind.rs");

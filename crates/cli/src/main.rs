@@ -1,29 +1,25 @@
 //! The command line: `repass --help`.
 //!
-//! `args` and `global` say what can be typed, `dispatch` finds the command, and `commands` has a file for each. A
-//! command ends well with an `exit` code, or else with a `stop` that says why; `output` is the only place that
-//! prints.
+//! `args` defines the arguments and selects the command; `commands` has one module per command, run with a
+//! `Context`. A command ends with an `exit` code or an `error`; `output` is the only module that prints.
 
 mod args;
-mod call;
+mod change_flow;
+mod clap_errors;
 mod commands;
-mod dispatch;
+mod config_path;
+mod context;
+mod error;
 #[cfg(test)]
 mod errors_page;
 mod exit;
-mod global;
+mod global_options;
 mod hardening;
-mod logging;
-mod lookup;
 mod output;
-mod password;
-mod private_file;
-mod rules;
-mod setup;
+mod password_rules;
+mod prompts;
+mod session_setup;
 mod signals;
-mod stop;
-mod usage;
-mod version;
 
 use std::io;
 use std::process::ExitCode;
@@ -32,10 +28,10 @@ use clap::Parser as _;
 use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, Command};
+use context::Context;
+use error::CliError;
 use exit::Exit;
 use output::Output;
-use signals::Signals;
-use stop::Stop;
 
 #[cfg(not(unix))]
 compile_error!("the command line needs Unix; the library `repass` does not");
@@ -52,20 +48,20 @@ fn main() -> ExitCode {
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return finished(usage::answer(&error, std::env::args_os().skip(1)), false).into(),
+        Err(error) => return finished(clap_errors::print(&error, std::env::args_os().skip(1)), false).into(),
     };
-    logging::start(args.global.verbose);
+    output::start_logging(args.global.verbose);
     let output = Output::new(&args.global);
     let runtime = match runtime(&args.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             return output
-                .stop(&Stop::internal(format!("cannot start: {error}")))
+                .error(&CliError::internal(format!("cannot start: {error}")))
                 .into();
         }
     };
-    let is_outcome = args.command.ends_with_an_outcome();
-    let exit = runtime.block_on(run(args, &output));
+    let is_outcome = args.command.reports_outcome();
+    let exit = runtime.block_on(run(args, output));
     // A thread may still wait for a terminal or a program; the process does not wait for it, and takes the program
     // along.
     repass::secrets::kill_commands();
@@ -101,28 +97,21 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-// A sidecar reads its configuration again at SIGHUP.
-fn listen(command: &Command) -> io::Result<Signals> {
-    let signals = Signals::listen()?;
-    signals.count_quits()?;
-    if !matches!(command, Command::Serve(_)) {
-        signals.count_hangups()?;
-    }
-    Ok(signals)
-}
-
-async fn run(args: Args, output: &Output) -> Exit {
-    let signals = match listen(&args.command) {
-        Ok(signals) => signals,
-        Err(error) => return output.stop(&Stop::internal(format!("cannot listen for signals: {error}"))),
-    };
-    let is_resolve = matches!(args.command, Command::Resolve(_));
-    let ended = tokio::select! {
-        ended = dispatch::run(args, output, &signals) => ended,
-        () = signals.unclaimed() => {
-            password::restore_terminal();
-            Err(if is_resolve { Stop::Interrupted.unprobed() } else { Stop::Interrupted })
+async fn run(args: Args, output: Output) -> Exit {
+    let Args { global, command } = args;
+    let context = match Context::new(global, output.clone(), &command) {
+        Ok(context) => context,
+        Err(error) => {
+            return output.error(&CliError::internal(format!("cannot listen for signals: {error}")));
         }
     };
-    ended.unwrap_or_else(|stop| output.stop(&stop))
+    let is_resolve = matches!(command, Command::Resolve(_));
+    let result = tokio::select! {
+        result = command.run(&context) => result,
+        () = context.signals.unclaimed() => {
+            prompts::restore_terminal();
+            Err(if is_resolve { CliError::Interrupted.without_probe() } else { CliError::Interrupted })
+        }
+    };
+    result.unwrap_or_else(|error| output.error(&error))
 }

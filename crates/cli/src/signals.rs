@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::output::Output;
-use super::stop::Stop;
+use crate::error::CliError;
+use crate::output::Output;
 use repass::UnknownOutcome;
 
 /// Both signals, counted. Until a command claims them, the first one ends the process.
@@ -71,26 +71,26 @@ impl Signals {
     }
 
     /// Ends with the first signal. From now on no signal ends the process by itself.
-    pub(super) async fn claim(&self) {
+    pub(super) async fn first(&self) {
         self.claimed.store(true, Ordering::Relaxed);
         self.reach(1).await;
     }
 
     /// Ends with the second signal.
-    pub(super) async fn insist(&self) {
+    pub(super) async fn second(&self) {
         self.reach(2).await;
     }
 
     /// Sees a call through that may change something. The first signal only says so, because a call that is
     /// dropped cannot tell what it did; the second one drops it.
-    pub(super) async fn see_through<T>(
+    pub(super) async fn run_to_completion<T>(
         &self,
         provider: &str,
         output: &Output,
         call: impl Future<Output = T>,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, CliError> {
         if *self.count.borrow() > 0 {
-            return Err(Stop::Interrupted);
+            return Err(CliError::Interrupted);
         }
         self.claimed.store(true, Ordering::Relaxed);
         let attempt = UnknownOutcome::new(provider);
@@ -103,7 +103,7 @@ impl Signals {
         tokio::select! {
             biased;
             result = &mut call => Ok(result),
-            () = self.reach(2) => Err(Stop::Abandoned { attempt }),
+            () = self.reach(2) => Err(CliError::Abandoned { attempt }),
         }
     }
 
@@ -165,8 +165,8 @@ mod tests {
     #[tokio::test]
     async fn a_call_is_not_begun_after_a_signal() {
         let (_counter, signals) = signals(1);
-        let call = signals.see_through("zoom", &OUTPUT, async { panic!("it was begun") });
-        assert!(matches!(call.await, Err(Stop::Interrupted)));
+        let call = signals.run_to_completion("zoom", &OUTPUT, async { panic!("it was begun") });
+        assert!(matches!(call.await, Err(CliError::Interrupted)));
     }
 
     #[tokio::test]
@@ -178,15 +178,21 @@ mod tests {
             tokio::task::yield_now().await;
             7
         };
-        assert!(matches!(signals.see_through("zoom", &OUTPUT, slow).await, Ok(7)));
+        assert!(matches!(
+            signals.run_to_completion("zoom", &OUTPUT, slow).await,
+            Ok(7)
+        ));
 
         let (counter, signals) = self::signals(0);
         let stuck = async {
             counter.send_replace(2);
             pending::<()>().await;
         };
-        let stop = signals.see_through("zoom", &OUTPUT, stuck).await.unwrap_err();
-        assert!(matches!(stop, Stop::Abandoned { attempt } if attempt.provider() == "zoom"));
+        let stop = signals
+            .run_to_completion("zoom", &OUTPUT, stuck)
+            .await
+            .unwrap_err();
+        assert!(matches!(stop, CliError::Abandoned { attempt } if attempt.provider() == "zoom"));
     }
 
     #[test]

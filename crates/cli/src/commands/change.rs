@@ -1,12 +1,11 @@
 //! `repass change`: by the user, who knows the current password.
 
-use crate::call;
+use crate::change_flow;
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::password::{ChosenPassword, CurrentPassword};
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::output;
+use crate::prompts::{ChosenPassword, CurrentPassword};
 
 /// A change that the current password proves.
 #[derive(Debug, clap::Args)]
@@ -19,24 +18,22 @@ pub(crate) struct Args {
     new: ChosenPassword,
 }
 
-pub(crate) async fn run(
-    args: &Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let given = args.new.given(global.yes)?;
-    let ready = call::prepare(global, output, &args.user, given, |capabilities| {
-        let hint = "this provider cannot check a current password; use `repass reset`";
-        if capabilities.change {
-            Ok(Some(&args.current))
-        } else {
-            Err(hint)
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        let given = self.new.given(context.global.yes)?;
+        let ready = change_flow::prepare(context, &self.user, given, |capabilities| {
+            let hint = "this provider cannot check a current password; use `repass reset`";
+            if capabilities.change {
+                Ok(Some(&self.current))
+            } else {
+                Err(hint)
+            }
+        });
+        let ready = ready.await?;
+        if self.new.print {
+            output::generated(ready.change.new_password(), context.output.json)?;
         }
-    });
-    let ready = ready.await?;
-    if args.new.print {
-        output::generated(ready.change.new_password(), output.json)?;
+        change_flow::send(ready, context).await
     }
-    call::send(ready, global, output, signals).await
 }

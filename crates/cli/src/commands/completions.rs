@@ -11,14 +11,17 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args, mut line: clap::Command, output: &Output) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut line, "repass", &mut script);
-    let script = String::from_utf8_lossy(&script);
-    if output.json {
-        output::object(&serde_json::json!({ "script": script }));
-    } else {
-        output::text(&script);
+impl Args {
+    /// Runs the command.
+    pub(crate) fn run(&self, mut line: clap::Command, output: &Output) -> Exit {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut line, "repass", &mut script);
+        let script = String::from_utf8_lossy(&script);
+        if output.json {
+            output::object(&serde_json::json!({ "script": script }));
+        } else {
+            output::text(&script);
+        }
+        Exit::Ok
     }
-    Exit::Ok
 }

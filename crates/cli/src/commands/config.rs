@@ -6,12 +6,12 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::providers;
+use crate::context::Context;
+use crate::error::{CliError, Report};
 use crate::exit::Exit;
-use crate::global::Global;
+use crate::output::private_file;
 use crate::output::{self, Output};
-use crate::private_file;
-use crate::setup::{self, Setup};
-use crate::stop::{Report, Stop};
+use crate::session_setup::{self, Setup};
 
 const STARTER: &str = include_str!("starter.toml");
 
@@ -29,22 +29,25 @@ pub(crate) enum Command {
     Show,
 }
 
-pub(crate) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
-    match command {
-        Command::Init { file: None } if output.json => {
-            output::object(&serde_json::json!({ "toml": STARTER }));
+impl Command {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Command::Init { file: None } if context.output.json => {
+                output::object(&serde_json::json!({ "toml": STARTER }));
+            }
+            Command::Init { file: None } => output::text(STARTER),
+            Command::Init { file: Some(file) } => init(file, &context.output)?,
+            Command::Check => return check(context).await,
+            Command::Show => show(&Setup::load(&context.global).await?, &context.output)?,
         }
-        Command::Init { file: None } => output::text(STARTER),
-        Command::Init { file: Some(file) } => init(file, output)?,
-        Command::Check => return check(global, output).await,
-        Command::Show => show(&Setup::load(global).await?, output)?,
+        Ok(Exit::Ok)
     }
-    Ok(Exit::Ok)
 }
 
-fn init(file: &Path, output: &Output) -> Result<(), Stop> {
+fn init(file: &Path, output: &Output) -> Result<(), CliError> {
     let written = private_file::write_new(file, STARTER);
-    written.map_err(|error| Stop::usage(format!("cannot write {}: {error}", file.display())))?;
+    written.map_err(|error| CliError::usage(format!("cannot write {}: {error}", file.display())))?;
     if output.json {
         output::object(&serde_json::json!({ "file": file }));
     } else {
@@ -58,7 +61,7 @@ fn init(file: &Path, output: &Output) -> Result<(), Stop> {
 
 /// What `config check --json` prints of a bad configuration, besides what a good one has.
 #[derive(Serialize)]
-struct Bad {
+struct InvalidConfig {
     ok: bool,
     file: Option<PathBuf>,
     providers: [(); 0],
@@ -66,22 +69,22 @@ struct Bad {
     report: Report,
 }
 
-async fn check(global: &Global, output: &Output) -> Result<Exit, Stop> {
-    if let Err(stop) = setup::check(global).await {
-        if !output.json {
+async fn check(context: &Context) -> Result<Exit, CliError> {
+    if let Err(stop) = session_setup::check(&context.global).await {
+        if !context.output.json {
             return Err(stop);
         }
-        output::object(&Bad {
+        output::object(&InvalidConfig {
             ok: false,
-            file: setup::file_of(global),
+            file: session_setup::file_of(&context.global),
             providers: [],
             report: stop.report(),
         });
         return Ok(stop.exit());
     }
-    let setup = Setup::load(global).await?;
-    let listed = providers::list(setup.config, global).await?;
-    if output.json {
+    let setup = Setup::load(&context.global).await?;
+    let listed = providers::list(setup.config, &context.global).await?;
+    if context.output.json {
         output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
     } else {
         let file = setup
@@ -93,12 +96,12 @@ async fn check(global: &Global, output: &Output) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
-fn show(setup: &Setup, output: &Output) -> Result<(), Stop> {
+fn show(setup: &Setup, output: &Output) -> Result<(), CliError> {
     if output.json {
         output::object(&setup.config);
         return Ok(());
     }
-    let shown = toml::to_string(&setup.config).map_err(|error| Stop::internal(error.to_string()))?;
+    let shown = toml::to_string(&setup.config).map_err(|error| CliError::internal(error.to_string()))?;
     if let Some(file) = &setup.file {
         output::line(&format!("# {}", file.display()));
     }

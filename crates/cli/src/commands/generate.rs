@@ -2,12 +2,12 @@
 
 use clap::value_parser;
 
-use super::policy::Asked;
+use super::policy::RulesArgs;
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::rules::Rules;
-use crate::stop::Stop;
+use crate::output;
+use crate::password_rules::PasswordRules;
 use repass::Password;
 
 /// Passwords that meet the provider's rules and your own.
@@ -19,22 +19,28 @@ pub(crate) struct Args {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100_000))]
     count: u32,
     #[command(flatten)]
-    rules: Asked,
+    rules: RulesArgs,
 }
 
-pub(crate) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
-    let rules = Rules::asked(args.rules.preset, global, output).await?;
-    if output.json {
-        let passwords: Result<Vec<Password>, Stop> = (0..args.count).map(|_| rules.generate()).collect();
-        output::passwords(&passwords?)?;
-        return Ok(Exit::Ok);
-    }
-    for _ in 0..args.count {
-        match output::password(&rules.generate()?) {
-            // Whoever reads them, such as `head`, wants no more.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
-            printed => printed.map_err(|error| Stop::usage(format!("cannot print the password: {error}")))?,
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        let rules = PasswordRules::load(self.rules.preset, context).await?;
+        if context.output.json {
+            let passwords: Result<Vec<Password>, CliError> =
+                (0..self.count).map(|_| rules.generate()).collect();
+            output::passwords(&passwords?)?;
+            return Ok(Exit::Ok);
         }
+        for _ in 0..self.count {
+            match output::password(&rules.generate()?) {
+                // Whoever reads them, such as `head`, wants no more.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+                printed => {
+                    printed.map_err(|error| CliError::usage(format!("cannot print the password: {error}")))?
+                }
+            }
+        }
+        Ok(Exit::Ok)
     }
-    Ok(Exit::Ok)
 }

@@ -8,9 +8,9 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, line_break, roman};
 
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{self, Output};
-use crate::stop::Stop;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -20,30 +20,34 @@ pub(crate) struct Args {
     folder: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args, line: Command, output: &Output) -> Result<Exit, Stop> {
-    // As the pages in a folder have it.
-    let mut command = line.disable_help_subcommand(true);
-    command.build();
-    if let Some(folder) = &args.folder {
-        let written = fs::create_dir_all(folder).and_then(|()| write(&command, &command, folder));
-        written.map_err(|error| Stop::usage(format!("cannot write to {}: {error}", folder.display())))?;
-        if output.json {
-            output::object(&serde_json::json!({ "folder": folder }));
-        } else {
-            output.note(&format!(
-                "the pages are in {}; read one with `man -l FILE`",
-                folder.display()
-            ));
+impl Args {
+    /// Runs the command.
+    pub(crate) fn run(&self, line: Command, output: &Output) -> Result<Exit, CliError> {
+        // As the pages in a folder have it.
+        let mut command = line.disable_help_subcommand(true);
+        command.build();
+        if let Some(folder) = &self.folder {
+            let written = fs::create_dir_all(folder).and_then(|()| write(&command, &command, folder));
+            written
+                .map_err(|error| CliError::usage(format!("cannot write to {}: {error}", folder.display())))?;
+            if output.json {
+                output::object(&serde_json::json!({ "folder": folder }));
+            } else {
+                output.note(&format!(
+                    "the pages are in {}; read one with `man -l FILE`",
+                    folder.display()
+                ));
+            }
+            return Ok(Exit::Ok);
         }
-        return Ok(Exit::Ok);
+        let page = page(&command, &command).map_err(|error| CliError::internal(error.to_string()))?;
+        if output.json {
+            output::object(&serde_json::json!({ "page": page }));
+        } else {
+            output::text(&page);
+        }
+        Ok(Exit::Ok)
     }
-    let page = page(&command, &command).map_err(|error| Stop::internal(error.to_string()))?;
-    if output.json {
-        output::object(&serde_json::json!({ "page": page }));
-    } else {
-        output::text(&page);
-    }
-    Ok(Exit::Ok)
 }
 
 fn name(command: &Command) -> &str {

@@ -4,12 +4,12 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
 use crate::output::{self, Output};
-use crate::password::{self, Asking, NewPassword};
-use crate::rules::{Rules, Source};
-use crate::stop::Stop;
+use crate::password_rules::{PasswordRules, RulesSource};
+use crate::prompts::{self, NewPassword, PromptMode};
 use repass::{Certainty, PolicyLayer, PolicyRule, Preset, Rule, Violation};
 
 #[derive(Debug, Subcommand)]
@@ -17,12 +17,12 @@ pub(crate) enum Command {
     /// Tell the rules for new passwords: the provider's, and your own on top
     Show {
         #[command(flatten)]
-        rules: Asked,
+        rules: RulesArgs,
     },
     /// Tell every rule that a password breaks, without sending it anywhere; exit code 3 if it breaks one
     Check {
         #[command(flatten)]
-        rules: Asked,
+        rules: RulesArgs,
         #[command(flatten)]
         new: NewPassword,
     },
@@ -30,7 +30,7 @@ pub(crate) enum Command {
 
 /// Which rules are meant.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Asked {
+pub(crate) struct RulesArgs {
     /// Go by published rules, without a provider
     #[arg(
         long,
@@ -41,28 +41,34 @@ pub(crate) struct Asked {
     pub(crate) preset: Option<Preset>,
 }
 
-pub(crate) async fn run(command: &Command, global: &Global, output: &Output) -> Result<Exit, Stop> {
-    match command {
-        Command::Show { rules } => {
-            show(&Rules::asked(rules.preset, global, output).await?, output);
-            Ok(Exit::Ok)
+impl Command {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Command::Show { rules } => {
+                show(
+                    &PasswordRules::load(rules.preset, context).await?,
+                    &context.output,
+                );
+                Ok(Exit::Ok)
+            }
+            Command::Check { rules, new } => check(rules.preset, new, context).await,
         }
-        Command::Check { rules, new } => check(rules.preset, new, global, output).await,
     }
 }
 
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+struct ShowReport<'a> {
     #[serde(flatten)]
-    source: &'a Source,
+    source: &'a RulesSource,
     rules: Vec<PolicyRule>,
     counted_in: String,
     generated_length: usize,
 }
 
-fn show(rules: &Rules, output: &Output) {
+fn show(rules: &PasswordRules, output: &Output) {
     let policies = rules.both.policies();
-    let shown = Shown {
+    let shown = ShowReport {
         source: &rules.source,
         rules: policies.explain(),
         counted_in: policies.provider().counting().to_string(),
@@ -86,7 +92,7 @@ fn show(rules: &Rules, output: &Output) {
     ));
 }
 
-fn title(source: &Source) -> String {
+fn title(source: &RulesSource) -> String {
     match (&source.provider, source.preset) {
         (Some(provider), None) => format!("{provider}, as it tells:"),
         (Some(provider), Some(preset)) => {
@@ -97,50 +103,45 @@ fn title(source: &Source) -> String {
 }
 
 #[derive(Debug, Serialize)]
-struct Checked<'a> {
+struct CheckReport<'a> {
     ok: bool,
     #[serde(flatten)]
-    source: &'a Source,
+    source: &'a RulesSource,
     violations: Vec<Violation>,
     not_judged: Vec<PolicyRule>,
 }
 
-async fn check(
-    preset: Option<Preset>,
-    new: &NewPassword,
-    global: &Global,
-    output: &Output,
-) -> Result<Exit, Stop> {
-    let rules = Rules::asked(preset, global, output).await?;
-    let asking = if global.no_input {
-        Asking::NonexistentUser
+async fn check(preset: Option<Preset>, new: &NewPassword, context: &Context) -> Result<Exit, CliError> {
+    let rules = PasswordRules::load(preset, context).await?;
+    let asking = if context.global.no_input {
+        PromptMode::Never
     } else {
-        Asking::Person
+        PromptMode::Prompt
     };
-    let gathered = password::gather(Some(new), None, asking, String::new()).await?;
+    let gathered = prompts::gather(Some(new), None, asking, String::new()).await?;
     let password = gathered
         .new
-        .ok_or_else(|| Stop::internal("there is no password"))?;
-    let violations = rules.both.check(&global.call_context(), &password).await;
-    let violations = violations.map_err(|error| Stop::Call {
+        .ok_or_else(|| CliError::internal("there is no password"))?;
+    let violations = rules.both.check(&context.global.call_context(), &password).await;
+    let violations = violations.map_err(|error| CliError::Call {
         provider: rules.source.provider.clone().unwrap_or_default(),
         error,
     })?;
-    let checked = Checked {
+    let checked = CheckReport {
         ok: violations.is_empty(),
         source: &rules.source,
         violations,
         not_judged: not_judged(&rules),
     };
-    if output.json {
+    if context.output.json {
         output::object(&checked);
     } else {
-        print(&checked, output);
+        print(&checked, &context.output);
     }
     Ok(if checked.ok { Exit::Ok } else { Exit::Refused })
 }
 
-fn not_judged(rules: &Rules) -> Vec<PolicyRule> {
+fn not_judged(rules: &PasswordRules) -> Vec<PolicyRule> {
     let mut explained = rules.both.policies().explain();
     // The caller's own breach check has been asked.
     let is_asked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
@@ -148,7 +149,7 @@ fn not_judged(rules: &Rules) -> Vec<PolicyRule> {
     explained
 }
 
-fn print(checked: &Checked<'_>, output: &Output) {
+fn print(checked: &CheckReport<'_>, output: &Output) {
     for broken in &checked.violations {
         let rule = broken.rule();
         let limit = rule.limit().map_or_else(String::new, |limit| format!(" {limit}"));

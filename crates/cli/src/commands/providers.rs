@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::setup::{self, Setup};
-use crate::stop::Stop;
+use crate::global_options::GlobalOptions;
+use crate::output;
+use crate::session_setup::{self, Setup};
 use repass::{Capabilities, Config};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Listed {
+pub(super) struct ProviderSummary {
     name: String,
     kind: &'static str,
     base_url: String,
@@ -18,10 +19,10 @@ pub(super) struct Listed {
     can: Capabilities,
 }
 
-pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
-    let setup = Setup::load(global).await?;
-    let listed = list(setup.config, global).await?;
-    if output.json {
+pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
+    let setup = Setup::load(&context.global).await?;
+    let listed = list(setup.config, &context.global).await?;
+    if context.output.json {
         output::object(&serde_json::json!({ "providers": listed }));
     } else {
         print(&listed);
@@ -30,11 +31,11 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> 
 }
 
 /// Every provider of a configuration, told without its secrets.
-pub(super) async fn list(config: Config, global: &Global) -> Result<Vec<Listed>, Stop> {
+pub(super) async fn list(config: Config, global: &GlobalOptions) -> Result<Vec<ProviderSummary>, CliError> {
     let default = config.default_provider().map(str::to_owned);
     let mut listed = Vec::new();
     for (name, provider) in config.providers() {
-        listed.push(Listed {
+        listed.push(ProviderSummary {
             name: name.to_owned(),
             kind: provider.kind().name(),
             base_url: provider.connection.base_url.clone(),
@@ -42,7 +43,7 @@ pub(super) async fn list(config: Config, global: &Global) -> Result<Vec<Listed>,
             can: Capabilities::NONE,
         });
     }
-    let services = setup::build(config.without_secrets(), global).await?;
+    let services = session_setup::build(config.without_secrets(), global).await?;
     for listed in &mut listed {
         listed.can = services.get(&listed.name)?.capabilities();
     }
@@ -50,10 +51,11 @@ pub(super) async fn list(config: Config, global: &Global) -> Result<Vec<Listed>,
 }
 
 /// One line for each.
-pub(super) fn print(listed: &[Listed]) {
-    let width = |text: fn(&Listed) -> &str| listed.iter().map(|it| text(it).len()).max().unwrap_or(0);
+pub(super) fn print(listed: &[ProviderSummary]) {
+    let width =
+        |text: fn(&ProviderSummary) -> &str| listed.iter().map(|it| text(it).len()).max().unwrap_or(0);
     let (names, kinds) = (width(|it| &it.name), width(|it| it.kind));
-    for Listed {
+    for ProviderSummary {
         name,
         kind,
         base_url,

@@ -1,12 +1,11 @@
 //! `repass reset`: by an administrator, without the current password.
 
-use crate::call;
+use crate::change_flow;
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::password::ChosenPassword;
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::output;
+use crate::prompts::ChosenPassword;
 
 /// A reset.
 #[derive(Debug, clap::Args)]
@@ -17,20 +16,18 @@ pub(crate) struct Args {
     new: ChosenPassword,
 }
 
-pub(crate) async fn run(
-    args: &Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let given = args.new.given(global.yes)?;
-    let ready = call::prepare(global, output, &args.user, given, |capabilities| {
-        let hint = "this provider takes no administrator's reset; use `repass change`";
-        if capabilities.reset { Ok(None) } else { Err(hint) }
-    });
-    let ready = ready.await?;
-    if args.new.print {
-        output::generated(ready.change.new_password(), output.json)?;
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        let given = self.new.given(context.global.yes)?;
+        let ready = change_flow::prepare(context, &self.user, given, |capabilities| {
+            let hint = "this provider takes no administrator's reset; use `repass change`";
+            if capabilities.reset { Ok(None) } else { Err(hint) }
+        });
+        let ready = ready.await?;
+        if self.new.print {
+            output::generated(ready.change.new_password(), context.output.json)?;
+        }
+        change_flow::send(ready, context).await
     }
-    call::send(ready, global, output, signals).await
 }

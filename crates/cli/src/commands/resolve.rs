@@ -2,19 +2,18 @@
 
 use serde::Serialize;
 
-use crate::call;
+use crate::change_flow;
+use crate::context::Context;
+use crate::error::{CliError, Report};
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::password::{CurrentPassword, NewPassword};
-use crate::signals::Signals;
-use crate::stop::{Report, Stop};
+use crate::output;
+use crate::prompts::{CurrentPassword, NewPassword};
 use repass::{Resolution, UnknownOutcome};
 
 /// A question about a change that was made with these very passwords.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Give the same passwords as for the change. Asking says that the change was sent. One probe answers,
+Give the same passwords as for the change. PromptMode says that the change was sent. One probe answers,
 and at most one:
   Zoom    the change is sent once more, so the probe itself SETS this password if another one is in
           place by now. Do not resolve an old change after a later one.
@@ -30,24 +29,22 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Settled {
+struct ResolveReport {
     #[serde(flatten)]
     report: Report,
     resolution: Resolution,
 }
 
-pub(crate) async fn run(
-    args: &Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    // Whatever keeps the probe from being made says nothing about the change.
-    probe(args, global, output, signals).await.map_err(Stop::unprobed)
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        // Whatever keeps the probe from being made says nothing about the change.
+        probe(self, context).await.map_err(CliError::without_probe)
+    }
 }
 
-async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
-    let ready = call::prepare(global, output, &args.user, Some(&args.new), |capabilities| {
+async fn probe(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let ready = change_flow::prepare(context, &args.user, Some(&args.new), |capabilities| {
         let by_user = args.current.is_given() || !capabilities.reset;
         Ok(by_user.then_some(&args.current))
     });
@@ -55,13 +52,16 @@ async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals)
     let provider = ready.service.provider().to_owned();
     let sets = ready.service.capabilities().resolve_sets_password;
     if sets {
-        output.note(&format!(
+        context.output.note(&format!(
             "{provider}: the probe sends the change once more, so it sets this password if another one is in place"
         ));
     }
-    let (cx, attempt) = (global.call_context(), UnknownOutcome::undated(&provider));
+    let (cx, attempt) = (context.global.call_context(), UnknownOutcome::undated(&provider));
     let probe = ready.service.resolve(&cx, &attempt, &ready.change);
-    let resolved = signals.see_through(&provider, output, probe).await?;
+    let resolved = context
+        .signals
+        .run_to_completion(&provider, &context.output, probe)
+        .await?;
     drop(ready);
     match resolved {
         Ok(resolution) => {
@@ -81,13 +81,13 @@ async fn probe(args: &Args, global: &Global, output: &Output, signals: &Signals)
                 provider: Some(provider),
                 ..Report::new(outcome, None, message)
             };
-            if output.json {
-                output::object(&Settled { report, resolution });
+            if context.output.json {
+                output::object(&ResolveReport { report, resolution });
             } else {
-                output.report(&report);
+                context.output.report(&report);
             }
             Ok(exit)
         }
-        Err(error) => Err(Stop::Unsettled { provider, error }),
+        Err(error) => Err(CliError::ProbeFailed { provider, error }),
     }
 }

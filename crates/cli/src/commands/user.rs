@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use clap::Subcommand;
 
-use crate::call::keep;
+use crate::change_flow::keep;
+use crate::context::Context;
+use crate::error::{CliError, Report};
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::Output;
-use crate::setup::Setup;
-use crate::signals::Signals;
-use crate::stop::{Report, Stop};
+use crate::session_setup::Setup;
 use repass::{ProfileUpdate, UserId, UserProfileService};
 
 /// What can be done with a user.
@@ -89,63 +87,63 @@ common! {
     login_type,
 }
 
-pub(crate) async fn run(
-    command: &Command,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let Command::Update(args) = command;
-    let mut stops = Vec::new();
-    let user = UserId::new(&args.user).or_else(|invalid| {
-        stops.push(Stop::usage(invalid.to_string()));
-        // A stand-in, so that the fields are judged all the same; nothing is sent to it.
-        UserId::new("nobody")
-    });
-    let user = user.map_err(|invalid| Stop::internal(invalid.to_string()))?;
-    let fields = fields(args, &mut stops);
-    let setup = keep(&mut stops, Setup::load(global).await);
-    let service = match &setup {
-        Some(setup) => keep(&mut stops, setup.profiles(global).await),
-        None => None,
-    };
-    let Some(service) = service else {
-        return Err(Stop::all(stops));
-    };
-    let update = update(user, &fields);
-    let provider = service.provider().to_owned();
-    let checked = service.check(&update);
-    keep(
-        &mut stops,
-        checked.map_err(|error| Stop::Call { provider, error }),
-    );
-    if !stops.is_empty() {
-        return Err(Stop::all(stops));
+impl Command {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        let Self::Update(args) = self;
+        let mut errors = Vec::new();
+        let user = UserId::new(&args.user).or_else(|invalid| {
+            errors.push(CliError::usage(invalid.to_string()));
+            // A stand-in, so that the fields are judged all the same; nothing is sent to it.
+            UserId::new("nobody")
+        });
+        let user = user.map_err(|invalid| CliError::internal(invalid.to_string()))?;
+        let fields = fields(args, &mut errors);
+        let setup = keep(&mut errors, Setup::load(&context.global).await);
+        let service = match &setup {
+            Some(setup) => keep(&mut errors, setup.profiles(&context.global).await),
+            None => None,
+        };
+        let Some(service) = service else {
+            return Err(CliError::combine(errors));
+        };
+        let update = update(user, &fields);
+        let provider = service.provider().to_owned();
+        let checked = service.check(&update);
+        keep(
+            &mut errors,
+            checked.map_err(|error| CliError::Call { provider, error }),
+        );
+        if !errors.is_empty() {
+            return Err(CliError::combine(errors));
+        }
+        send(service.as_ref(), &update, context).await
     }
-    send(service.as_ref(), &update, global, output, signals).await
 }
 
 async fn send(
     service: &dyn UserProfileService,
     update: &ProfileUpdate,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
+    context: &Context,
+) -> Result<Exit, CliError> {
     let provider = service.provider();
-    let cx = global.call_context();
+    let cx = context.global.call_context();
     tracing::info!(provider, budget = ?cx.budget(), "updating a profile");
     let call = service.update_profile(&cx, update);
-    match signals.see_through(provider, output, call).await? {
+    match context
+        .signals
+        .run_to_completion(provider, &context.output, call)
+        .await?
+    {
         Ok(changed) => {
-            output.report(&Report {
+            context.output.report(&Report {
                 provider: Some(provider.to_owned()),
                 tracking_id: changed.tracking_id().map(str::to_owned),
                 ..Report::new("applied", None, "the profile is updated".to_owned())
             });
             Ok(Exit::Ok)
         }
-        Err(error) => Err(Stop::Call {
+        Err(error) => Err(CliError::Call {
             provider: provider.to_owned(),
             error,
         }),
@@ -153,7 +151,7 @@ async fn send(
 }
 
 /// Every field that is named, with its text; `None` where it is to be cleared.
-fn fields<'a>(args: &'a Update, stops: &mut Vec<Stop>) -> Vec<(&'a str, Option<&'a str>)> {
+fn fields<'a>(args: &'a Update, errors: &mut Vec<CliError>) -> Vec<(&'a str, Option<&'a str>)> {
     let mut fields: Vec<_> = args
         .common
         .given()
@@ -163,14 +161,17 @@ fn fields<'a>(args: &'a Update, stops: &mut Vec<Stop>) -> Vec<(&'a str, Option<&
     for set in &args.set {
         match set.split_once('=') {
             Some((field, value)) if !field.is_empty() => fields.push((field, Some(value))),
-            _ => stops.push(Stop::usage("--set takes FIELD=VALUE")),
+            _ => errors.push(CliError::usage("--set takes FIELD=VALUE")),
         }
     }
     fields.extend(args.clear.iter().map(|field| (field.as_str(), None)));
     let mut seen = BTreeSet::new();
     for (field, _) in &fields {
         if !seen.insert(*field) {
-            stops.push(Stop::usage(format!("{} is given twice", field.escape_debug())));
+            errors.push(CliError::usage(format!(
+                "{} is given twice",
+                field.escape_debug()
+            )));
         }
     }
     fields

@@ -1,24 +1,22 @@
 //! `repass bulk`: many users, at the provider's speed, with nothing lost.
 
-mod going;
-mod questions;
+mod confirm;
+mod progress;
+mod providers;
+mod report;
 mod resume;
 mod run;
-mod sealing;
+mod run_options;
 mod secrets;
-mod services;
-mod show;
-mod steering;
-mod watching;
+mod secrets_options;
+mod session;
 
 use clap::Subcommand;
 use repass_bulk::{BulkError, Tally};
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::Output;
-use crate::signals::Signals;
-use crate::stop::Stop;
 
 /// What to do with many users.
 #[derive(Debug, Subcommand)]
@@ -28,25 +26,23 @@ pub(crate) enum Command {
     /// Go on with a run that was stopped, or settle what it left
     Resume(Box<resume::Args>),
     /// Tell where a run stands, also while it is under way
-    Status(show::StatusArgs),
+    Status(report::StatusArgs),
     /// Write what became of every row: CSV, JSON, and an HTML page to hand on
-    Report(show::ReportArgs),
+    Report(report::ReportArgs),
     /// Print the new passwords of a file of secrets, and what each is worth
     Secrets(secrets::Args),
 }
 
-pub(crate) async fn run(
-    command: Command,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    match command {
-        Command::Run(args) => run::run(*args, global, output, signals).await,
-        Command::Resume(args) => resume::run(*args, global, output, signals).await,
-        Command::Status(args) => show::status(&args, output),
-        Command::Report(args) => show::report(&args, output),
-        Command::Secrets(args) => secrets::run(&args, global, output).await,
+impl Command {
+    /// Runs the command.
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Run(args) => args.run(context).await,
+            Self::Resume(args) => args.run(context).await,
+            Self::Status(args) => args.run(&context.output),
+            Self::Report(args) => args.run(&context.output),
+            Self::Secrets(args) => args.run(context).await,
+        }
     }
 }
 
@@ -59,7 +55,7 @@ fn exit(tally: Tally) -> Exit {
     }
 }
 
-impl From<BulkError> for Stop {
+impl From<BulkError> for CliError {
     fn from(problem: BulkError) -> Self {
         match problem {
             BulkError::Usage(message) => Self::usage(message),
@@ -71,7 +67,7 @@ impl From<BulkError> for Stop {
 /// Does what may wait for a disk or a pipe where nothing else waits for it.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BulkError> + Send + 'static,
-) -> Result<T, Stop> {
+) -> Result<T, CliError> {
     let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|error| Stop::internal(error.to_string()))??)
+    Ok(done.map_err(|error| CliError::internal(error.to_string()))??)
 }

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use repass_bulk::{PasswordSource, RowSource, Run, RunManifest};
 
-use super::going::{self, Session};
+use super::progress::Screen;
 use super::run::confirmed;
-use super::sealing::Opening;
-use super::steering::Steering;
-use super::watching::Screen;
-use super::{blocking, services};
+use super::run_options::RunOptions;
+use super::secrets_options::KeyOptions;
+use super::session::{self, Session};
+use super::{blocking, providers as run_providers};
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
+use crate::global_options::GlobalOptions;
 use crate::output::Output;
-use crate::setup::Setup;
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::session_setup::Setup;
 
 /// A run to go on with.
 #[derive(Debug, clap::Args)]
@@ -32,89 +32,82 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     provider_moved: Vec<String>,
     #[command(flatten)]
-    steering: Steering,
+    run_options: RunOptions,
     #[command(flatten)]
-    opening: Opening,
+    key: KeyOptions,
 }
 
-pub(super) async fn run(
-    args: Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let folder = args.run.clone();
-    let (mut run, terms) = blocking(move || Run::open(&folder)).await?;
-    let setup = Setup::load(global).await?;
-    let screen = Screen::default();
-    let controls = args.steering.controls(
-        terms.passwords,
-        setup.config.on_unknown(),
-        global,
-        output,
-        &screen,
-    )?;
-    bind(&mut run, &args.provider_moved, &setup, output)?;
-    if !run.is_fully_read()? && terms.passwords == PasswordSource::Generated {
-        let input = input(&args, &terms, &setup, global).await?;
-        run = blocking(move || {
-            run.ingest(input)?;
-            Ok(run)
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let folder = self.run.clone();
+        let (mut run, terms) = blocking(move || Run::open(&folder)).await?;
+        let setup = Setup::load(&context.global).await?;
+        let screen = Screen::default();
+        let controls =
+            self.run_options
+                .controls(terms.passwords, setup.config.on_unknown(), context, &screen)?;
+        bind(&mut run, &self.provider_moved, &setup, &context.output)?;
+        if !run.is_fully_read()? && terms.passwords == PasswordSource::Generated {
+            let input = input(&self, &terms, &setup, &context.global).await?;
+            run = blocking(move || {
+                run.ingest(input)?;
+                Ok(run)
+            })
+            .await?;
+        }
+        let sources = sources(&self, &run, &terms, &setup, &context.global).await?;
+        let (run, again) = blocking(move || {
+            let again = run.retry_transient()?;
+            Ok((run, again))
         })
         .await?;
+        if again > 0 {
+            tracing::info!(again, "rows to send again");
+        }
+        let generate = terms.passwords == PasswordSource::Generated;
+        let mut names = run.providers()?;
+        if !run.is_fully_read()? {
+            names = setup
+                .config
+                .providers()
+                .map(|(name, _)| name.to_owned())
+                .collect();
+        }
+        let mut providers = Vec::new();
+        for name in names {
+            providers.push(run_providers::provider(&name, &setup, terms.passwords, generate, context).await?);
+        }
+        // What was asked at the run's beginning, if it was not answered with yes.
+        let before = run.tally()?;
+        let begun = !Run::summary(run.dir())?.sessions.is_empty();
+        if !begun && !confirmed(&run, before, &providers, context).await? {
+            return Err(CliError::Interrupted);
+        }
+        let session = Session {
+            terms,
+            before,
+            providers,
+            sources,
+            controls,
+            setup,
+            context,
+            screen,
+        };
+        session::execute(run, session).await
     }
-    let sources = sources(&args, &run, &terms, &setup, global).await?;
-    let (run, again) = blocking(move || {
-        let again = run.retry_transient()?;
-        Ok((run, again))
-    })
-    .await?;
-    if again > 0 {
-        tracing::info!(again, "rows to send again");
-    }
-    let generate = terms.passwords == PasswordSource::Generated;
-    let mut names = run.providers()?;
-    if !run.is_fully_read()? {
-        names = setup
-            .config
-            .providers()
-            .map(|(name, _)| name.to_owned())
-            .collect();
-    }
-    let mut providers = Vec::new();
-    for name in names {
-        providers.push(services::provider(&name, &setup, terms.passwords, generate, global, output).await?);
-    }
-    // What was asked at the run's beginning, if it was not answered with yes.
-    let before = run.tally()?;
-    let begun = !Run::summary(run.dir())?.sessions.is_empty();
-    if !begun && !confirmed(&run, before, &providers, global, output).await? {
-        return Err(Stop::Interrupted);
-    }
-    let session = Session {
-        terms,
-        before,
-        providers,
-        sources,
-        controls,
-        setup,
-        output,
-        signals,
-        screen,
-    };
-    going::go(run, session).await
 }
 
 // Before anything is asked of a provider.
-fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Result<(), Stop> {
+fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Result<(), CliError> {
     let names = run.providers()?;
     if let Some(moved) = moved.iter().find(|moved| !names.contains(moved)) {
-        return Err(Stop::usage(format!(
+        return Err(CliError::usage(format!(
             "--provider-moved: the run has no provider {moved}; it has {}",
             names.join(", ")
         )));
     }
-    let systems = services::systems(&names, setup);
+    let systems = run_providers::systems(&names, setup);
     let systems: Vec<_> = systems.iter().map(|(name, system)| (*name, system)).collect();
     let bound = run.bind(&systems, moved)?;
     if !bound.is_empty() {
@@ -131,9 +124,9 @@ async fn sources(
     run: &Run,
     terms: &RunManifest,
     setup: &Setup,
-    global: &Global,
-) -> Result<Vec<RowSource>, Stop> {
-    let settle = args.steering.resolve;
+    global: &GlobalOptions,
+) -> Result<Vec<RowSource>, CliError> {
+    let settle = args.run_options.resolve;
     if terms.passwords == PasswordSource::Input {
         let input = input(args, terms, setup, global).await?;
         return Ok(vec![RowSource::Input {
@@ -142,12 +135,12 @@ async fn sources(
         }]);
     }
     let mut sources = Vec::new();
-    if args.steering.reissue {
+    if args.run_options.reissue {
         sources.push(RowSource::Reissue);
     }
     if settle && run.unresolved_count()? > 0 {
-        let key = args.opening.key(global).await?.ok_or_else(|| {
-            Stop::usage(
+        let key = args.key.key(global).await?.ok_or_else(|| {
+            CliError::usage(
                 "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \
                  which open the file of secrets; or send fresh ones by --reissue",
             )
@@ -155,7 +148,7 @@ async fn sources(
         let (path, _) = terms
             .secrets
             .clone()
-            .ok_or_else(|| Stop::internal("the run has no file of secrets"))?;
+            .ok_or_else(|| CliError::internal("the run has no file of secrets"))?;
         sources.push(RowSource::Secrets { path, key });
     }
     sources.push(RowSource::Journal);
@@ -166,14 +159,14 @@ async fn input(
     args: &Args,
     terms: &RunManifest,
     setup: &Setup,
-    global: &Global,
-) -> Result<repass_bulk::Input, Stop> {
+    global: &GlobalOptions,
+) -> Result<repass_bulk::Input, CliError> {
     let path = args.input.as_ref().or(terms.input.as_ref()).ok_or_else(|| {
-        Stop::usage(format!(
+        CliError::usage(format!(
             "the run came from standard input and needs it again: `repass bulk resume {} INPUT`",
             args.run.display()
         ))
     })?;
     let provider = global.provider.as_deref().or(terms.provider.as_deref());
-    going::input(path, services::names(setup, provider)?, terms.passwords).await
+    session::input(path, run_providers::names(setup, provider)?, terms.passwords).await
 }

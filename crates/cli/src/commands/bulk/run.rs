@@ -7,18 +7,17 @@ use repass_bulk::{
     BulkError, Input, PasswordSource, Provider, RowEvent, RowSource, Run, RunManifest, SessionOptions, Tally,
 };
 
-use super::going::{self, Session};
-use super::questions::{self, Answers};
-use super::sealing::Sealing;
-use super::steering::Steering;
-use super::watching::Screen;
-use super::{blocking, exit, services, watching};
+use super::confirm::{self, Confirmation};
+use super::progress::Screen;
+use super::run_options::RunOptions;
+use super::secrets_options::SecretsOptions;
+use super::session::{self, Session};
+use super::{blocking, exit, progress, providers as run_providers};
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::Output;
-use crate::setup::Setup;
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::global_options::GlobalOptions;
+use crate::session_setup::Setup;
 
 /// A run.
 #[derive(Debug, clap::Args)]
@@ -52,9 +51,9 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_empty: bool,
     #[command(flatten)]
-    sealing: Sealing,
+    secrets: SecretsOptions,
     #[command(flatten)]
-    steering: Steering,
+    run_options: RunOptions,
 }
 
 impl Args {
@@ -71,32 +70,30 @@ impl Args {
     }
 }
 
-pub(super) async fn run(
-    args: Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let passwords = args.passwords();
-    let setup = Setup::load(global).await?;
-    let names = services::names(&setup, global.provider.as_deref())?;
-    let mut input = going::input(&args.input, names, passwords).await?;
-    if !args.allow_empty {
-        input = blocking(move || not_empty(input)).await?;
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let passwords = self.passwords();
+        let setup = Setup::load(&context.global).await?;
+        let names = run_providers::names(&setup, context.global.provider.as_deref())?;
+        let mut input = session::input(&self.input, names, passwords).await?;
+        if !self.allow_empty {
+            input = blocking(move || not_empty(input)).await?;
+        }
+        let skipped = input.skipped();
+        let ended = if self.dry_run {
+            dry(&self, input, &setup, context).await
+        } else {
+            change(&self, input, setup, context).await
+        };
+        if let lines @ 1.. = skipped.load(Ordering::Relaxed) {
+            let shown = if lines == 1 { "line" } else { "lines" };
+            context.output.note(&format!(
+                "{lines} {shown} of the input held only separators and blanks; skipped"
+            ));
+        }
+        ended
     }
-    let skipped = input.skipped();
-    let ended = if args.dry_run {
-        dry(&args, input, &setup, global, output).await
-    } else {
-        change(&args, input, setup, global, output, signals).await
-    };
-    if let lines @ 1.. = skipped.load(Ordering::Relaxed) {
-        let shown = if lines == 1 { "line" } else { "lines" };
-        output.note(&format!(
-            "{lines} {shown} of the input held only separators and blanks; skipped"
-        ));
-    }
-    ended
 }
 
 fn not_empty(mut input: Input) -> Result<Input, BulkError> {
@@ -109,37 +106,30 @@ fn not_empty(mut input: Input) -> Result<Input, BulkError> {
     }
 }
 
-async fn change(
-    args: &Args,
-    input: Input,
-    setup: Setup,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
+async fn change(args: &Args, input: Input, setup: Setup, context: &Context) -> Result<Exit, CliError> {
     let passwords = args.passwords();
     let screen = Screen::default();
     let controls = args
-        .steering
-        .controls(passwords, setup.config.on_unknown(), global, output, &screen)?;
-    if args.generate && args.sealing.secrets_out.is_none() {
-        return Err(Stop::usage(
+        .run_options
+        .controls(passwords, setup.config.on_unknown(), context, &screen)?;
+    if args.generate && args.secrets.secrets_out.is_none() {
+        return Err(CliError::usage(
             "nobody would know the passwords that are made; give --secrets-out FILE and --recipient age1…",
         ));
     }
-    let target = args.sealing.target(global).await?;
+    let target = args.secrets.target(&context.global).await?;
     // What is wrong with the usual provider is told before anything is made.
     let mut providers = Vec::new();
     let streamed = args.is_stdin() && passwords == PasswordSource::Input;
     let all = streamed && input.may_name_providers();
-    for name in at_first(&setup, all, global) {
-        providers.push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+    for name in at_first(&setup, all, &context.global) {
+        providers.push(run_providers::provider(&name, &setup, passwords, args.generate, context).await?);
     }
     let folder = args.folder.clone();
     let terms = RunManifest {
         passwords,
         input: (!args.is_stdin()).then(|| args.input.clone()),
-        provider: global.provider.clone(),
+        provider: context.global.provider.clone(),
         secrets: None,
     };
     let (mut run, terms, input, before) = blocking(move || {
@@ -159,8 +149,7 @@ async fn change(
             .iter()
             .all(|provider: &Provider| provider.name() != name)
         {
-            providers
-                .push(services::provider(&name, &setup, passwords, args.generate, global, output).await?);
+            providers.push(run_providers::provider(&name, &setup, passwords, args.generate, context).await?);
         }
     }
     run.bind(
@@ -170,8 +159,8 @@ async fn change(
             .collect::<Vec<_>>(),
         &[],
     )?;
-    if input.is_none() && !confirmed(&run, before, &providers, global, output).await? {
-        return Err(Stop::Interrupted);
+    if input.is_none() && !confirmed(&run, before, &providers, context).await? {
+        return Err(CliError::Interrupted);
     }
     let source = match (input, passwords) {
         (Some(input), _) => RowSource::Input {
@@ -181,9 +170,9 @@ async fn change(
         (None, PasswordSource::Generated) => RowSource::Journal,
         (None, PasswordSource::Input) => RowSource::Input {
             input: Box::new(
-                going::input(
+                session::input(
                     &args.input,
-                    services::names(&setup, global.provider.as_deref())?,
+                    run_providers::names(&setup, context.global.provider.as_deref())?,
                     passwords,
                 )
                 .await?,
@@ -198,14 +187,13 @@ async fn change(
         sources: vec![source],
         controls,
         setup,
-        output,
-        signals,
+        context,
         screen,
     };
-    going::go(run, session).await
+    session::execute(run, session).await
 }
 
-fn at_first(setup: &Setup, all: bool, global: &Global) -> Vec<String> {
+fn at_first(setup: &Setup, all: bool, global: &GlobalOptions) -> Vec<String> {
     if all {
         return setup
             .config
@@ -224,56 +212,45 @@ pub(super) async fn confirmed(
     run: &Run,
     tally: Tally,
     providers: &[Provider],
-    global: &Global,
-    output: &Output,
-) -> Result<bool, Stop> {
+    context: &Context,
+) -> Result<bool, CliError> {
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let told = format!(
         "{}: {} to send to {}, {} that cannot be sent",
         run.dir().display(),
-        going::rows(tally.pending),
+        session::row_count(tally.pending),
         names.join(" and "),
-        going::rows(tally.not_applied)
+        session::row_count(tally.not_applied)
     );
-    if !output.json {
-        output.note(&told);
+    if !context.output.json {
+        context.output.note(&told);
     }
-    match questions::answers(global) {
-        Answers::Person if tally.pending > 0 => Ok(questions::yes("Change these passwords?").await),
+    match confirm::confirmation(&context.global) {
+        Confirmation::Prompt if tally.pending > 0 => Ok(confirm::confirm("Change these passwords?").await),
         _ => Ok(true),
     }
 }
 
-async fn dry(
-    args: &Args,
-    input: Input,
-    setup: &Setup,
-    global: &Global,
-    output: &Output,
-) -> Result<Exit, Stop> {
+async fn dry(args: &Args, input: Input, setup: &Setup, context: &Context) -> Result<Exit, CliError> {
     let passwords = args.passwords();
     let all = input.may_name_providers();
     let mut providers = Vec::new();
-    for name in at_first(setup, all, global) {
-        providers.push(services::provider(&name, setup, passwords, true, global, output).await?);
+    for name in at_first(setup, all, &context.global) {
+        providers.push(run_providers::provider(&name, setup, passwords, true, context).await?);
     }
-    let json = output.json;
-    let mut observe = move |event: &RowEvent<'_>| watching::bad_row(event, json);
+    let json = context.output.json;
+    let mut observe = move |event: &RowEvent<'_>| progress::print_invalid_row(event, json);
     let tally = if args.preflight {
         let SessionOptions {
             concurrency, budget, ..
-        } = args.steering.controls(
-            passwords,
-            setup.config.on_unknown(),
-            global,
-            output,
-            &Screen::default(),
-        )?;
+        } = args
+            .run_options
+            .controls(passwords, setup.config.on_unknown(), context, &Screen::default())?;
         repass_bulk::preflight(input, passwords, providers, concurrency, budget, &mut observe).await?
     } else {
         blocking(move || repass_bulk::dry_run(input, passwords, &providers, &mut observe)).await?
     };
-    watching::dry(tally, output);
+    progress::print_dry_run(tally, &context.output);
     Ok(if tally.not_applied == 0 {
         Exit::Ok
     } else {

@@ -9,12 +9,12 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::blocking;
-use super::sealing::Opening;
+use super::secrets_options::KeyOptions;
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
+use crate::output::private_file::PrivateFile;
 use crate::output::{self, Output};
-use crate::private_file::PrivateFile;
-use crate::stop::Stop;
 
 /// The passwords of a file of secrets.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// The file of secrets
     file: PathBuf,
     #[command(flatten)]
-    opening: Opening,
+    key: KeyOptions,
     /// The run's folder, which tells what each password is worth
     #[arg(long = "run", value_name = "DIR")]
     run: Option<PathBuf>,
@@ -54,64 +54,67 @@ struct Line<'a> {
     new_password: &'a str,
 }
 
-pub(super) async fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Stop> {
-    if args.out.is_none() && io::stdout().is_terminal() && !args.print {
-        return Err(Stop::usage(
-            "the passwords would be shown on the terminal; give --out FILE to write them to a file, send them to a \
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        if self.out.is_none() && io::stdout().is_terminal() && !self.print {
+            return Err(CliError::usage(
+                "the passwords would be shown on the terminal; give --out FILE to write them to a file, send them to a \
              program, or give --print to see them",
-        ));
-    }
-    if args.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
-        return Err(Stop::usage("--out needs a file; without it they are printed"));
-    }
-    let key = args.opening.key(global).await?.ok_or_else(|| {
-        Stop::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
+            ));
+        }
+        if self.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+            return Err(CliError::usage("--out needs a file; without it they are printed"));
+        }
+        let key = self.key.key(&context.global).await?.ok_or_else(|| {
+        CliError::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
     })?;
-    let states = args.run.as_deref().map(SecretStatuses::of).transpose()?;
-    let (file, json, only_current) = (args.file.clone(), output.json, args.current);
-    let out = args.out.clone();
-    let told = blocking(move || {
-        let mut to = To::new(out)?;
-        let mut told = Told::default();
-        if !json {
-            let state = if states.is_some() { "state," } else { "" };
-            let header = format!("line,user,provider,attempt,{state}new_password\n");
-            if let Err(problem) = to.write(header.as_bytes()) {
-                return if to.is_gone() { Ok(told) } else { Err(problem) };
+        let states = self.run.as_deref().map(SecretStatuses::of).transpose()?;
+        let (file, json, only_current) = (self.file.clone(), context.output.json, self.current);
+        let out = self.out.clone();
+        let summary = blocking(move || {
+            let mut to = PasswordWriter::new(out)?;
+            let mut summary = SecretsSummary::default();
+            if !json {
+                let state = if states.is_some() { "state," } else { "" };
+                let header = format!("line,user,provider,attempt,{state}new_password\n");
+                if let Err(problem) = to.write(header.as_bytes()) {
+                    return if to.is_gone() { Ok(summary) } else { Err(problem) };
+                }
             }
-        }
-        let opened = repass_bulk::read_secrets(&file, &key, |opened| {
-            let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
-            told.count(state);
-            let current = matches!(state, Some(SecretStatus::Current | SecretStatus::Candidate));
-            if only_current && !current {
-                return Ok(());
+            let opened = repass_bulk::read_secrets(&file, &key, |opened| {
+                let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
+                summary.count(state);
+                let current = matches!(state, Some(SecretStatus::Current | SecretStatus::Candidate));
+                if only_current && !current {
+                    return Ok(());
+                }
+                summary.written += 1;
+                to.write(&text(&opened, state, json))
+            });
+            match opened {
+                Err(_) if to.is_gone() => {}
+                opened => summary.cut = opened?,
             }
-            told.written += 1;
-            to.write(&text(&opened, state, json))
-        });
-        match opened {
-            Err(_) if to.is_gone() => {}
-            opened => told.cut = opened?,
-        }
-        to.finish()?;
-        Ok(told)
-    })
-    .await?;
-    told.tell(args, output);
-    Ok(Exit::Ok)
+            to.finish()?;
+            Ok(summary)
+        })
+        .await?;
+        summary.print(self, &context.output);
+        Ok(Exit::Ok)
+    }
 }
 
 /// What there is to know besides the passwords.
 #[derive(Default)]
-struct Told {
+struct SecretsSummary {
     written: u64,
     cut: u64,
     candidates: u64,
     unknown: u64,
 }
 
-impl Told {
+impl SecretsSummary {
     fn count(&mut self, state: Option<SecretStatus>) {
         match state {
             Some(SecretStatus::Candidate) => self.candidates += 1,
@@ -120,7 +123,7 @@ impl Told {
         }
     }
 
-    fn tell(&self, args: &Args, output: &Output) {
+    fn print(&self, args: &Args, output: &Output) {
         match &args.out {
             Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
             Some(file) => output.note(&format!(
@@ -162,7 +165,7 @@ impl Told {
 }
 
 /// Where the passwords go.
-enum To {
+enum PasswordWriter {
     File(PrivateFile, PathBuf),
     Stdout {
         /// Its reader has what it wants.
@@ -170,7 +173,7 @@ enum To {
     },
 }
 
-impl To {
+impl PasswordWriter {
     fn new(file: Option<PathBuf>) -> Result<Self, BulkError> {
         match file {
             Some(path) => match PrivateFile::replace(&path) {

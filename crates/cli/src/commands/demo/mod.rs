@@ -4,30 +4,30 @@
 //! end the sandbox's ledger stands next to what repass said, which is the whole point. The last step loses an
 //! answer, and an ordinary client that retries loses it too.
 
-mod ordinary;
-mod show;
-mod story;
-mod tap;
+mod display;
+mod recorder;
+mod retrying_client;
+mod steps;
 
 use std::sync::Arc;
 
 use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::{self, Output};
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::output;
+use recorder::{Message, Recorder};
 use repass::{
     CallContext, ChangeReceipt, Config, Error, Outcome, Password, PasswordChange, PasswordService,
     Resolution, Services, UserId,
 };
-use story::{STORY, Step};
-use tap::{Message, Tap};
+use steps::{STEPS, Step};
 
 /// What became of a step: repass's word, and the ledger's.
 #[derive(Debug, Serialize)]
-struct Told {
+struct StepResult {
     title: &'static str,
     provider: &'static str,
     /// `applied`, `not_applied` or `unknown`.
@@ -50,42 +50,52 @@ struct Told {
     probe: [Vec<Message>; 2],
 }
 
-pub(crate) async fn run(output: &Output, signals: &Signals) -> Result<Exit, Stop> {
+pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
     let sandbox = Sandbox::start()
         .await
-        .map_err(|error| Stop::internal(error.to_string()))?;
-    let tap = Tap::start(sandbox.addr())
+        .map_err(|error| CliError::internal(error.to_string()))?;
+    let recorder = Recorder::start(sandbox.addr())
         .await
-        .map_err(|error| Stop::internal(error.to_string()))?;
-    let origin = format!("http://{}", tap.addr());
+        .map_err(|error| CliError::internal(error.to_string()))?;
+    let origin = format!("http://{}", recorder.addr());
     let config = Config::for_sandbox_at(&sandbox, &format!("{origin}/v2"), &format!("{origin}/identity"));
-    if !output.json {
-        output::text(&show::introduction(sandbox.addr()));
+    if !context.output.json {
+        output::text(&display::introduction(sandbox.addr()));
     }
     let mut all = Vec::new();
-    for (index, step) in STORY.iter().enumerate() {
-        let told = signals
-            .see_through(step.provider, output, tell(step, &config, &sandbox, &tap))
+    for (index, step) in STEPS.iter().enumerate() {
+        let told = context
+            .signals
+            .run_to_completion(
+                step.provider,
+                &context.output,
+                run_step(step, &config, &sandbox, &recorder),
+            )
             .await??;
-        if !output.json {
-            output::text(&show::step(index + 1, step, &told, &sandbox));
+        if !context.output.json {
+            output::text(&display::step(index + 1, step, &told, &sandbox));
         }
         all.push(told);
     }
-    let retried = ordinary::all(&sandbox).await?;
+    let retried = retrying_client::all(&sandbox).await?;
     let equal = all.iter().all(|told| told.equal);
-    if output.json {
+    if context.output.json {
         output::object(&serde_json::json!({ "steps": all, "equal": equal, "retrying_client": retried }));
     } else {
-        output::text(&show::retried(&retried));
-        output::text(&show::ledger(&all, &retried));
+        output::text(&display::retried(&retried));
+        output::text(&display::ledger(&all, &retried));
     }
     sandbox.shutdown().await;
     Ok(if equal { Exit::Ok } else { Exit::Internal })
 }
 
 // Makes the call exactly as an embedder would, with the provider chosen by the configuration alone.
-async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Result<Told, Stop> {
+async fn run_step(
+    step: &Step,
+    config: &Config,
+    sandbox: &Sandbox,
+    recorder: &Recorder,
+) -> Result<StepResult, CliError> {
     let services = Services::from_config(config.clone().with_default_provider(step.provider))?;
     let service: Arc<dyn PasswordService> = services.default_service()?;
     let before = sandbox.changes();
@@ -94,13 +104,13 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
     }
     let (cx, change) = (CallContext::default(), change(step)?);
     let result = service.change_password(&cx, &change).await;
-    let [requests, answers] = tap.take();
+    let [requests, answers] = recorder.take();
     let resolution = match result.as_ref().err().and_then(Error::unknown_outcome) {
         // A probe that does not come through leaves it unknown.
         Some(attempt) => service.resolve(&cx, attempt, &change).await.ok(),
         None => None,
     };
-    let probe = tap.take();
+    let probe = recorder.take();
     let changes = sandbox.ledger().changes.split_off(before);
     let (claim, kind) = match &result {
         Ok(_) => ("applied", None),
@@ -123,7 +133,7 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
         (Outcome::Unknown, _) => 0..=1,
     };
     let equal = allowed.contains(&changes.len()) && changes.iter().all(right);
-    Ok(Told {
+    Ok(StepResult {
         title: step.title,
         provider: step.provider,
         claim,
@@ -139,7 +149,7 @@ async fn tell(step: &Step, config: &Config, sandbox: &Sandbox, tap: &Tap) -> Res
 }
 
 /// Has the provider make the next change, and the connection break before it says so.
-fn lose_next_response(sandbox: &Sandbox) -> Result<(), Stop> {
+fn lose_next_response(sandbox: &Sandbox) -> Result<(), CliError> {
     let cut = Cut {
         at: CutAt::Answer,
         how: CutHow::Rst,
@@ -153,12 +163,12 @@ fn lose_next_response(sandbox: &Sandbox) -> Result<(), Stop> {
         },
     };
     let armed = sandbox.inject(fault);
-    armed.map_err(|error| Stop::internal(error.to_string()))
+    armed.map_err(|error| CliError::internal(error.to_string()))
 }
 
-fn change(step: &Step) -> Result<PasswordChange, Stop> {
-    let made_up = |text| Password::new(text).map_err(|invalid| Stop::internal(invalid.to_string()));
-    let user = UserId::new(step.user).map_err(|invalid| Stop::internal(invalid.to_string()))?;
+fn change(step: &Step) -> Result<PasswordChange, CliError> {
+    let made_up = |text| Password::new(text).map_err(|invalid| CliError::internal(invalid.to_string()));
+    let user = UserId::new(step.user).map_err(|invalid| CliError::internal(invalid.to_string()))?;
     Ok(match step.current {
         Some(current) => PasswordChange::change(user, made_up(current)?, made_up(step.new)?),
         None => PasswordChange::reset(user, made_up(step.new)?),
@@ -172,17 +182,17 @@ mod tests {
     #[tokio::test]
     async fn the_story_is_told_truthfully_and_without_a_secret() {
         let sandbox = Sandbox::start().await.unwrap();
-        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let recorder = Recorder::start(sandbox.addr()).await.unwrap();
         let (zoom, portal) = (
-            format!("http://{}/v2", tap.addr()),
-            format!("http://{}/identity", tap.addr()),
+            format!("http://{}/v2", recorder.addr()),
+            format!("http://{}/identity", recorder.addr()),
         );
         let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
         let mut ends = Vec::new();
-        for step in &STORY {
-            let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+        for step in &STEPS {
+            let told = run_step(step, &config, &sandbox, &recorder).await.unwrap();
             assert!(told.equal, "{told:?}");
-            let shown = show::step(1, step, &told, &sandbox);
+            let shown = display::step(1, step, &told, &sandbox);
             for secret in [
                 step.new,
                 step.current.unwrap_or(step.new),
@@ -209,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_retries_is_wrong_in_both_ways() {
         let sandbox = Sandbox::start().await.unwrap();
-        let retried = ordinary::all(&sandbox).await.unwrap();
+        let retried = retrying_client::all(&sandbox).await.unwrap();
         let [zoom, portal] = &retried[..] else {
             panic!("{retried:?}")
         };
@@ -219,27 +229,27 @@ mod tests {
             (portal.report, portal.status, portal.applied),
             ("changed", 200, 2)
         );
-        let shown = show::retried(&retried) + &show::ledger(&[], &retried);
+        let shown = display::retried(&retried) + &display::ledger(&[], &retried);
         assert!(shown.contains("2 changes") && shown.contains("WRONG"), "{shown}");
     }
 
     #[tokio::test]
     async fn a_lost_answer_is_resolved_with_one_change_in_the_ledger() {
         let sandbox = Sandbox::start().await.unwrap();
-        let tap = Tap::start(sandbox.addr()).await.unwrap();
+        let recorder = Recorder::start(sandbox.addr()).await.unwrap();
         let (zoom, portal) = (
-            format!("http://{}/v2", tap.addr()),
-            format!("http://{}/identity", tap.addr()),
+            format!("http://{}/v2", recorder.addr()),
+            format!("http://{}/identity", recorder.addr()),
         );
         let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
-        let step = STORY.iter().find(|step| step.answer_lost).unwrap();
-        let told = tell(step, &config, &sandbox, &tap).await.unwrap();
+        let step = STEPS.iter().find(|step| step.answer_lost).unwrap();
+        let told = run_step(step, &config, &sandbox, &recorder).await.unwrap();
         assert_eq!(
             (told.claim, told.resolution),
             ("unknown", Some(Resolution::InPlace))
         );
         assert_eq!((told.applied, told.equal, told.answers.len()), (1, true, 0));
-        let shown = show::step(8, step, &told, &sandbox);
+        let shown = display::step(8, step, &told, &sandbox);
         for part in [
             "unknown",
             "service.resolve(&cx, attempt, &change)",

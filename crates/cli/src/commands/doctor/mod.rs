@@ -2,24 +2,24 @@
 //!
 //! It changes nothing. Whether a reset would be permitted is found out by one for a user who cannot exist.
 
-mod address;
-mod examine;
-mod reach;
-mod rights;
+mod base_url;
+mod checks;
+mod connection;
+mod permissions;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
-use crate::output::{self, Output};
-use crate::setup::Setup;
-use crate::stop::Stop;
+use crate::output;
+use crate::session_setup::Setup;
 use repass::UnknownProvider;
 
 /// One provider, looked at.
 #[derive(Debug, Serialize)]
-struct Examined {
+struct Diagnosis {
     provider: String,
     kind: &'static str,
     base_url: String,
@@ -41,7 +41,7 @@ struct Check {
 }
 
 impl Check {
-    fn good(name: &'static str, message: impl Into<String>) -> Self {
+    fn passed(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
             ok: true,
@@ -51,7 +51,7 @@ impl Check {
         }
     }
 
-    fn bad(name: &'static str, exit: Exit, message: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn failed(name: &'static str, exit: Exit, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             name,
             ok: false,
@@ -62,22 +62,22 @@ impl Check {
     }
 }
 
-pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> {
-    let setup = Setup::load(global).await?;
-    let asked = global.provider.as_deref();
+pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
+    let setup = Setup::load(&context.global).await?;
+    let asked = context.global.provider.as_deref();
     let mut all = Vec::new();
     for (name, provider) in setup.config.providers() {
         if asked.is_none_or(|asked| asked == name) {
-            let examined = Examined {
+            let diagnosis = Diagnosis {
                 provider: name.to_owned(),
                 kind: provider.kind().name(),
                 base_url: provider.connection.base_url.clone(),
-                checks: examine::provider(name, provider, &setup.config, global).await?,
+                checks: checks::provider(name, provider, &setup.config, &context.global).await?,
             };
-            if !output.json {
-                print(&examined);
+            if !context.output.json {
+                print(&diagnosis);
             }
-            all.push(examined);
+            all.push(diagnosis);
         }
     }
     if all.is_empty() {
@@ -86,7 +86,7 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> 
     }
     let mut problems = all.iter().flat_map(|it| &it.checks).filter(|check| !check.ok);
     let exit = problems.next().map_or(Exit::Ok, |first| first.exit);
-    if output.json {
+    if context.output.json {
         output::object(&serde_json::json!({ "ok": exit == Exit::Ok, "providers": all }));
     }
     Ok(exit)
@@ -95,12 +95,12 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Result<Exit, Stop> 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-fn print(examined: &Examined) {
-    let Examined {
+fn print(diagnosis: &Diagnosis) {
+    let Diagnosis {
         provider, base_url, ..
-    } = examined;
+    } = diagnosis;
     output::line(&format!("{provider} ({base_url})"));
-    for check in &examined.checks {
+    for check in &diagnosis.checks {
         let (style, mark) = if check.ok { (GOOD, "ok") } else { (BAD, "problem") };
         output::line(&format!(
             "  {style}{mark:<7}{style:#}  {:<10}  {}",

@@ -7,10 +7,10 @@ macro_rules! words {
     };
 }
 
-mod handover;
-mod portal;
+mod config_file;
+mod identity_options;
 mod summary;
-mod zoom;
+mod zoom_options;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use repass_sandbox::{OAuthClient, Options, Sandbox, SeededUser};
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::{self, Output};
-use crate::signals::Signals;
-use crate::stop::Stop;
-use portal::Portal;
+use crate::output;
+use identity_options::IdentityArgs;
 use repass::config::parse_duration;
-use zoom::Zoom;
+use zoom_options::ZoomArgs;
 
 /// What the emulated providers are like.
 #[derive(Debug, clap::Args)]
@@ -53,17 +53,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
     #[command(flatten)]
-    tokens: Tokens,
+    tokens: TokenArgs,
     #[command(flatten)]
-    zoom: Zoom,
+    zoom: ZoomArgs,
     #[command(flatten)]
-    portal: Portal,
+    portal: IdentityArgs,
 }
 
 /// Tokens, at both providers.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tokens, at both providers")]
-struct Tokens {
+struct TokenArgs {
     /// The bearer token to take, made up for the sandbox [else: a new one]
     #[arg(long)]
     token: Option<String>,
@@ -78,7 +78,7 @@ struct Tokens {
     token_lifetime: Duration,
 }
 
-impl Tokens {
+impl TokenArgs {
     fn client(&self) -> OAuthClient {
         OAuthClient {
             id: self.client_id.clone(),
@@ -106,27 +106,30 @@ impl Args {
     }
 }
 
-pub(crate) async fn run(mut args: Args, output: &Output, signals: &Signals) -> Result<Exit, Stop> {
-    let file = args.write_config.take();
-    let sandbox = Sandbox::start_with(args.options()).await.map_err(|error| {
-        let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
-        Stop::usage(format!("{error}{why}"))
-    })?;
-    if let Some(file) = file {
-        handover::write(&file, &sandbox)?;
-        output.note(&format!(
-            "wrote {}; try `repass -c {0} providers`",
-            file.display()
-        ));
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(mut self, context: &Context) -> Result<Exit, CliError> {
+        let file = self.write_config.take();
+        let sandbox = Sandbox::start_with(self.options()).await.map_err(|error| {
+            let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
+            CliError::usage(format!("{error}{why}"))
+        })?;
+        if let Some(file) = file {
+            config_file::write(&file, &sandbox)?;
+            context.output.note(&format!(
+                "wrote {}; try `repass -c {0} providers`",
+                file.display()
+            ));
+        }
+        if !context.output.json && std::io::stdout().is_terminal() {
+            output::text(&summary::of(sandbox.announcement()));
+        } else {
+            output::object(sandbox.announcement());
+        }
+        context.signals.first().await;
+        sandbox.shutdown().await;
+        Ok(Exit::Ok)
     }
-    if !output.json && std::io::stdout().is_terminal() {
-        output::text(&summary::of(sandbox.announcement()));
-    } else {
-        output::object(sandbox.announcement());
-    }
-    signals.claim().await;
-    sandbox.shutdown().await;
-    Ok(Exit::Ok)
 }
 
 #[cfg(test)]

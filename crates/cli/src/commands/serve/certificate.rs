@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use repass_sidecar::{Tls, TlsFiles};
 use zeroize::Zeroizing;
 
-use super::watched::Watched;
-use crate::stop::Stop;
+use super::watched_files::WatchedFiles;
+use crate::error::CliError;
 use repass::secrets::{OpenError, open_private, open_trusted, read_at_most};
 
 // Far above any chain there is.
@@ -19,29 +19,30 @@ pub(super) struct Certificate {
     chain: PathBuf,
     key: PathBuf,
     client_ca: Option<PathBuf>,
-    watched: Watched,
+    watched: WatchedFiles,
 }
 
-struct Read {
+struct CertificateBytes {
     chain: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
     client_ca: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Read {
-    fn new(chain: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, Stop> {
+impl CertificateBytes {
+    fn new(chain: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, CliError> {
         let trusted = |path: &Path| {
             open_trusted(path).map_err(|refused| match refused {
-                OpenError::Io(error) => Stop::usage(format!("cannot open {}: {error}", path.display())),
-                OpenError::Unsuitable(why) => Stop::usage(format!("{} {why}", path.display())),
+                OpenError::Io(error) => CliError::usage(format!("cannot open {}: {error}", path.display())),
+                OpenError::Unsuitable(why) => CliError::usage(format!("{} {why}", path.display())),
             })
         };
         let open = |path: &Path| {
-            File::open(path).map_err(|error| Stop::usage(format!("cannot open {}: {error}", path.display())))
+            File::open(path)
+                .map_err(|error| CliError::usage(format!("cannot open {}: {error}", path.display())))
         };
         Ok(Self {
             chain: whole(open(chain)?, chain)?,
-            key: whole(open_private(key).map_err(Stop::usage)?, key)?,
+            key: whole(open_private(key).map_err(CliError::usage)?, key)?,
             client_ca: client_ca.map(|path| whole(trusted(path)?, path)).transpose()?,
         })
     }
@@ -55,27 +56,27 @@ impl Read {
     }
 }
 
-fn whole(mut file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, Stop> {
+fn whole(mut file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, CliError> {
     let shown = path.display();
     match read_at_most(&mut file, MAX_BYTES) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(Stop::usage(format!(
+        Ok(None) => Err(CliError::usage(format!(
             "{shown} is too large to be a certificate or key"
         ))),
-        Err(error) => Err(Stop::usage(format!("cannot read {shown}: {error}"))),
+        Err(error) => Err(CliError::usage(format!("cannot read {shown}: {error}"))),
     }
 }
 
 impl Certificate {
-    pub(super) fn load(chain: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> Result<Self, Stop> {
-        let watched = Watched::new(
+    pub(super) fn load(chain: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> Result<Self, CliError> {
+        let watched = WatchedFiles::new(
             [Some(&chain), Some(&key), client_ca.as_ref()]
                 .into_iter()
                 .flatten()
                 .cloned(),
         );
-        let read = Read::new(&chain, &key, client_ca.as_deref())?;
-        let tls = Tls::new(&read.files()).map_err(|invalid| Stop::usage(format!("TLS: {invalid}")))?;
+        let read = CertificateBytes::new(&chain, &key, client_ca.as_deref())?;
+        let tls = Tls::new(&read.files()).map_err(|invalid| CliError::usage(format!("TLS: {invalid}")))?;
         Ok(Self {
             tls,
             chain,
@@ -95,7 +96,7 @@ impl Certificate {
     }
 
     /// Waits for the files to change, and takes up what they hold then. Without a certificate this never ends.
-    pub(super) async fn changed(certificate: Option<&Self>) -> Result<(), Stop> {
+    pub(super) async fn changed(certificate: Option<&Self>) -> Result<(), CliError> {
         let Some(certificate) = certificate else {
             return pending().await;
         };
@@ -103,9 +104,9 @@ impl Certificate {
         certificate.reload()
     }
 
-    fn reload(&self) -> Result<(), Stop> {
-        let read = Read::new(&self.chain, &self.key, self.client_ca.as_deref())?;
+    fn reload(&self) -> Result<(), CliError> {
+        let read = CertificateBytes::new(&self.chain, &self.key, self.client_ca.as_deref())?;
         let replaced = self.tls.replace(&read.files());
-        replaced.map_err(|invalid| Stop::usage(format!("TLS: {invalid}")))
+        replaced.map_err(|invalid| CliError::usage(format!("TLS: {invalid}")))
     }
 }

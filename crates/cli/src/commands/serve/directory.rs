@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use repass_sandbox::Sandbox;
 use repass_sidecar::{Directory, Rules};
 
-use crate::global::Global;
-use crate::setup::{self, Setup};
-use crate::stop::Stop;
+use crate::error::CliError;
+use crate::global_options::GlobalOptions;
+use crate::session_setup::{self, Setup};
 use repass::rules;
 use repass::{
     CallContext, Config, Error, ErrorKind, LayeredPolicy, LocalPolicy, Password, PasswordService, Preset,
@@ -19,7 +19,7 @@ use repass::{
 
 /// All providers of a configuration, as it is now.
 #[derive(Debug)]
-pub(super) struct Configured {
+pub(super) struct ConfiguredDirectory {
     services: Services,
     presets: RwLock<BTreeMap<String, Option<Preset>>>,
     file: Option<PathBuf>,
@@ -34,14 +34,14 @@ fn presets(config: &Config) -> BTreeMap<String, Option<Preset>> {
         .collect()
 }
 
-impl Configured {
+impl ConfiguredDirectory {
     /// Builds the services, which reads their secrets.
-    pub(super) async fn load(setup: Setup, global: &Global) -> Result<Self, Stop> {
+    pub(super) async fn load(setup: Setup, global: &GlobalOptions) -> Result<Self, CliError> {
         let (config, file, sandbox) = setup.into_parts();
         let presets = RwLock::new(presets(&config));
         let services = match sandbox {
-            Some(_) => setup::build(config, global).await?,
-            None => setup::build_from(file.clone(), global).await?,
+            Some(_) => session_setup::build(config, global).await?,
+            None => session_setup::build_from(file.clone(), global).await?,
         };
         Ok(Self {
             services,
@@ -59,7 +59,7 @@ impl Configured {
     ///
     /// # Errors
     /// All that is wrong with it; everything stays as it was.
-    pub(super) async fn reload(&self) -> Result<(), Stop> {
+    pub(super) async fn reload(&self) -> Result<(), CliError> {
         if self.sandbox.is_some() {
             return Ok(());
         }
@@ -70,14 +70,14 @@ impl Configured {
         });
         let config = reloaded
             .await
-            .map_err(|error| Stop::internal(error.to_string()))??;
+            .map_err(|error| CliError::internal(error.to_string()))??;
         *self.presets.write().unwrap_or_else(PoisonError::into_inner) = presets(&config);
         Ok(())
     }
 }
 
 #[async_trait]
-impl Directory for Configured {
+impl Directory for ConfiguredDirectory {
     fn names(&self) -> Vec<String> {
         self.services.names()
     }
@@ -113,16 +113,16 @@ impl Directory for Configured {
             })?,
             None => LocalPolicy::new(policy.into()),
         };
-        Ok(Arc::new(Told { both, preset }))
+        Ok(Arc::new(ProviderRules { both, preset }))
     }
 }
 
 /// Nothing but names, for a description.
 #[derive(Debug)]
-pub(super) struct Described(pub(super) Vec<String>);
+pub(super) struct StaticDirectory(pub(super) Vec<String>);
 
 #[async_trait]
-impl Directory for Described {
+impl Directory for StaticDirectory {
     fn names(&self) -> Vec<String> {
         self.0.clone()
     }
@@ -142,13 +142,13 @@ impl Directory for Described {
 
 /// Rules, and where the provider's come from.
 #[derive(Debug)]
-struct Told {
+struct ProviderRules {
     both: LocalPolicy,
     preset: Option<&'static str>,
 }
 
 #[async_trait]
-impl Rules for Told {
+impl Rules for ProviderRules {
     fn policies(&self) -> &LayeredPolicy {
         self.both.policies()
     }

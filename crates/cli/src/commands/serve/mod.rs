@@ -1,11 +1,11 @@
 //! `repass serve`: the sidecar, until interrupted.
 
 mod certificate;
+mod descriptors;
 mod directory;
-mod limits;
-mod listen;
-mod token;
-mod watched;
+mod listen_address;
+mod token_file;
+mod watched_files;
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -18,17 +18,17 @@ use repass_sidecar::{HostName, Options, Sidecar};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::context::Context;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::global::Global;
+use crate::global_options::GlobalOptions;
 use crate::output::{self, Output};
-use crate::setup::Setup;
-use crate::signals::Signals;
-use crate::stop::Stop;
+use crate::session_setup::Setup;
 use certificate::Certificate;
-use directory::{Configured, Described};
-use listen::{Bound, Place};
+use directory::{ConfiguredDirectory, StaticDirectory};
+use listen_address::{BoundListener, ListenAddress};
 use repass::config::OnUnknown;
-use token::TokenFile;
+use token_file::TokenFile;
 
 /// Where to serve, and to whom.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Where to listen: an address of this machine, or unix:/PATH; port 0 takes a free one. Any other address
     /// needs TLS, and a token or a client authority
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
-    listen: Place,
+    listen: ListenAddress,
     /// The bearer token that every client has to show, in a file that only its owner can read; read again when it
     /// changes
     #[arg(long, value_name = "FILE")]
@@ -74,110 +74,116 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What is told when everything is ready.
 #[derive(Debug, Serialize)]
-struct Announcement {
+struct StartupInfo {
     listening: String,
     providers: Vec<String>,
     process: u32,
 }
 
-pub(crate) async fn run(
-    args: Args,
-    global: &Global,
-    output: &Output,
-    signals: &Signals,
-) -> Result<Exit, Stop> {
-    let token = args.token_file.map(TokenFile::load).transpose()?;
-    let certificate = match (args.tls_cert, args.tls_key) {
-        (Some(chain), Some(key)) => Some(Certificate::load(chain, key, args.tls_client_ca)?),
-        _ => None,
-    };
-    let is_known = token.is_some() || certificate.as_ref().is_some_and(Certificate::asks_clients);
-    args.listen.check(certificate.is_some(), is_known)?;
-    if args.print_openapi {
-        let sidecar = Sidecar::new(
-            Arc::new(described(global).await?),
-            Options {
-                token: token.as_ref().map(TokenFile::token),
-                ..Options::default()
-            },
-        );
-        output::text(&(sidecar.openapi() + "\n"));
-        return Ok(Exit::Ok);
-    }
-    let metrics = recorder()?;
-    let setup = Setup::load(global).await?;
-    let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
-    let directory = Arc::new(Configured::load(setup, global).await?);
-    let options = Options {
-        token: token.as_ref().map(TokenFile::token),
-        allowed_hosts: args.allow_host,
-        budget: global.budget(),
-        max_in_flight: args.max_in_flight.get(),
-        max_connections: limits::connections(
-            args.max_connections.get(),
-            args.max_in_flight.get(),
-            directory.names().len(),
-        ),
-        resolve_unknown,
-        metrics: Some(Arc::new(move || metrics.render())),
-        ..Options::default()
-    };
-    let sidecar = Sidecar::new(Arc::clone(&directory) as _, options);
-    // Before anybody is told that it is ready: until then a hangup would end it.
-    let hangups = signal(SignalKind::hangup())
-        .map_err(|error| Stop::internal(format!("cannot listen for signals: {error}")))?;
-    let Bound {
-        listener,
-        shown,
-        socket,
-    } = args.listen.bind(certificate.as_ref()).await?;
-    if shown.starts_with("http") {
-        output.note(&format!("the API is described at {shown}/docs"));
-    }
-    output::object(&Announcement {
-        listening: shown,
-        providers: directory.names(),
-        process: std::process::id(),
-    });
-    let reloads = reloads(hangups, &directory, certificate.as_ref(), token.as_ref(), output);
-    let drained = tokio::select! {
-        drained = sidecar.run(listener, signals.claim()) => drained,
-        never = reloads => match never {},
-        () = signals.insist() => {
-            drop(socket);
-            return Err(Stop::internal("interrupted twice; changes that were under way have unknown outcomes"));
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let token = self.token_file.map(TokenFile::load).transpose()?;
+        let certificate = match (self.tls_cert, self.tls_key) {
+            (Some(chain), Some(key)) => Some(Certificate::load(chain, key, self.tls_client_ca)?),
+            _ => None,
+        };
+        let is_known = token.is_some() || certificate.as_ref().is_some_and(Certificate::asks_clients);
+        self.listen.check(certificate.is_some(), is_known)?;
+        if self.print_openapi {
+            let sidecar = Sidecar::new(
+                Arc::new(described(&context.global).await?),
+                Options {
+                    token: token.as_ref().map(TokenFile::token),
+                    ..Options::default()
+                },
+            );
+            output::text(&(sidecar.openapi() + "\n"));
+            return Ok(Exit::Ok);
         }
-    };
-    drop(socket);
-    match drained.abandoned {
-        0 => Ok(Exit::Ok),
-        calls => Err(Stop::internal(format!(
-            "{calls} changes were still in flight after the time that a call may take; their outcomes are unknown"
-        ))),
+        let metrics = recorder()?;
+        let setup = Setup::load(&context.global).await?;
+        let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
+        let directory = Arc::new(ConfiguredDirectory::load(setup, &context.global).await?);
+        let options = Options {
+            token: token.as_ref().map(TokenFile::token),
+            allowed_hosts: self.allow_host,
+            budget: context.global.budget(),
+            max_in_flight: self.max_in_flight.get(),
+            max_connections: descriptors::connections(
+                self.max_connections.get(),
+                self.max_in_flight.get(),
+                directory.names().len(),
+            ),
+            resolve_unknown,
+            metrics: Some(Arc::new(move || metrics.render())),
+            ..Options::default()
+        };
+        let sidecar = Sidecar::new(Arc::clone(&directory) as _, options);
+        // Before anybody is told that it is ready: until then a hangup would end it.
+        let hangups = signal(SignalKind::hangup())
+            .map_err(|error| CliError::internal(format!("cannot listen for signals: {error}")))?;
+        let BoundListener {
+            listener,
+            shown,
+            socket,
+        } = self.listen.bind(certificate.as_ref()).await?;
+        if shown.starts_with("http") {
+            context
+                .output
+                .note(&format!("the API is described at {shown}/docs"));
+        }
+        output::object(&StartupInfo {
+            listening: shown,
+            providers: directory.names(),
+            process: std::process::id(),
+        });
+        let reloads = reloads(
+            hangups,
+            &directory,
+            certificate.as_ref(),
+            token.as_ref(),
+            &context.output,
+        );
+        let drained = tokio::select! {
+            drained = sidecar.run(listener, context.signals.first()) => drained,
+            never = reloads => match never {},
+            () = context.signals.second() => {
+                drop(socket);
+                return Err(CliError::internal("interrupted twice; changes that were under way have unknown outcomes"));
+            }
+        };
+        drop(socket);
+        match drained.abandoned {
+            0 => Ok(Exit::Ok),
+            calls => Err(CliError::internal(format!(
+                "{calls} changes were still in flight after the time that a call may take; their outcomes are unknown"
+            ))),
+        }
     }
 }
 
 /// The names of the configured providers, if there is a configuration. The description is the same without.
-async fn described(global: &Global) -> Result<Described, Stop> {
+async fn described(global: &GlobalOptions) -> Result<StaticDirectory, CliError> {
     match Setup::load(global).await {
         Ok(setup) => {
             let names = setup.config.providers().map(|(name, _)| name.to_owned());
-            Ok(Described(names.collect()))
+            Ok(StaticDirectory(names.collect()))
         }
         Err(stop) if global.config.is_some() => Err(stop),
-        Err(_) => Ok(Described(Vec::new())),
+        Err(_) => Ok(StaticDirectory(Vec::new())),
     }
 }
 
 // Before anything is counted.
-fn recorder() -> Result<PrometheusHandle, Stop> {
+fn recorder() -> Result<PrometheusHandle, CliError> {
     let seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
-        .map_err(|error| Stop::internal(error.to_string()))?;
+        .map_err(|error| CliError::internal(error.to_string()))?;
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|error| Stop::internal(error.to_string()))?;
+    metrics::set_global_recorder(recorder).map_err(|error| CliError::internal(error.to_string()))?;
     // Times are kept one by one until they are put into their buckets, which nobody may ever ask for.
     let upkept = handle.clone();
     tokio::spawn(async move {
@@ -192,7 +198,7 @@ fn recorder() -> Result<PrometheusHandle, Stop> {
 /// Reads the configuration again at SIGHUP, and certificate and token when their files change; it never ends.
 async fn reloads(
     mut hangups: Signal,
-    directory: &Configured,
+    directory: &ConfiguredDirectory,
     certificate: Option<&Certificate>,
     token: Option<&TokenFile>,
     output: &Output,
@@ -218,7 +224,7 @@ async fn reloads(
     tokio::join!(configuration, certificate, token).0
 }
 
-fn tell(reloaded: Result<(), Stop>, what: &str, output: &Output) {
+fn tell(reloaded: Result<(), CliError>, what: &str, output: &Output) {
     match reloaded {
         Ok(()) => output.note(&format!("{what} was read anew")),
         Err(stop) => {

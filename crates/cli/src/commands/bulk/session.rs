@@ -1,0 +1,254 @@
+//! Going on with a run until it ends, and telling how it ended.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use repass_bulk::{
+    BulkError, Hooks, Input, PasswordSource, Provider, RowSource, Run, RunManifest, SessionOptions, Shutdown,
+    StopReason, Tally,
+};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::progress::{ProgressDisplay, Screen};
+use super::{blocking, exit};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::{self, Output};
+use crate::prompts;
+use crate::session_setup::Setup;
+use repass::secrets::open_private;
+
+/// What one session needs besides its run.
+pub(super) struct Session<'a> {
+    pub(super) terms: RunManifest,
+    /// The outcomes before it.
+    pub(super) before: Tally,
+    pub(super) providers: Vec<Provider>,
+    pub(super) sources: Vec<RowSource>,
+    pub(super) controls: SessionOptions,
+    // The sandbox behind the services lives in it.
+    pub(super) setup: Setup,
+    pub(super) context: &'a Context,
+    pub(super) screen: Screen,
+}
+
+/// Opens the input that is named, `-` standing for standard input.
+pub(super) async fn input(
+    path: &Path,
+    names: repass_bulk::ProviderNames,
+    passwords: PasswordSource,
+) -> Result<Input, CliError> {
+    let path = path.to_owned();
+    blocking(move || {
+        if path.as_os_str() == "-" {
+            let stdin = prompts::stdin_unbuffered()
+                .map_err(|why| BulkError::Usage(format!("standard input {why}")))?;
+            return Input::new(Box::new(stdin), "standard input", names, passwords);
+        }
+        let shown = path.display().to_string();
+        let file = match passwords {
+            PasswordSource::Input => open_private(&path).map_err(BulkError::Usage)?,
+            PasswordSource::Generated => std::fs::File::open(&path)
+                .map_err(|error| BulkError::Usage(format!("cannot open {shown}: {error}")))?,
+        };
+        Input::new(Box::new(file), shown, names, passwords)
+    })
+    .await
+}
+
+/// Goes on with the run. The first signal drains, the second errors.
+pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliError> {
+    let Session {
+        terms,
+        before,
+        providers,
+        sources,
+        controls,
+        setup,
+        context,
+        screen,
+    } = session;
+    let hangups = context.signals.count_hangups();
+    hangups.map_err(|error| CliError::internal(format!("cannot listen for SIGHUP: {error}")))?;
+    let folder = run.dir().to_owned();
+    let progress = Arc::new(repass_bulk::Progress::from(before));
+    let (hurry, shutdown) = watch::channel(Shutdown::None);
+    let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
+    let display = ProgressDisplay::start(
+        &folder,
+        Arc::clone(&progress),
+        rate,
+        before,
+        &context.output,
+        &screen,
+    );
+    let operator = Hooks {
+        progress,
+        shutdown,
+        on_row: Box::new(display.observer()),
+    };
+    let execution = run.execute(&terms, providers, sources, controls, operator);
+    let listening = async {
+        context.signals.first().await;
+        display.note(
+            "waiting for the changes under way; interrupt again to abandon them, which leaves them unknown",
+        );
+        hurry.send_replace(Shutdown::Drain);
+        context.signals.second().await;
+        hurry.send_replace(Shutdown::Abandon);
+        std::future::pending::<()>().await;
+    };
+    let (run, stopped) = tokio::select! {
+        executed = execution => executed?,
+        () = listening => return Err(CliError::internal("the signals have ended")),
+    };
+    display.stop().await;
+    drop(setup);
+    let left = SessionResult {
+        tally: run.tally()?,
+        whole: run.is_fully_read()?,
+        unresolved_count: run.unresolved_count()?,
+    };
+    let tally = left.tally;
+    drop(run);
+    print_result(&folder, &terms, &left, &stopped, &context.output);
+    Ok(exit_of(before, tally, &stopped))
+}
+
+fn exit_of(before: Tally, tally: Tally, stopped: &StopReason) -> Exit {
+    match stopped {
+        _ if tally.unknown > 0 => Exit::Unknown,
+        StopReason::Error(_) if tally.applied > 0 => Exit::Partly,
+        StopReason::Error(BulkError::Usage(_)) => Exit::Usage,
+        StopReason::Error(BulkError::Internal(_)) => Exit::Internal,
+        StopReason::Drained if tally == before => Exit::Interrupted,
+        _ => exit(tally),
+    }
+}
+
+#[derive(Serialize)]
+struct EndEvent<'a> {
+    event: &'static str,
+    run: String,
+    stopped: &'static str,
+    message: String,
+    #[serde(flatten)]
+    tally: &'a Tally,
+}
+
+/// What a session leaves behind.
+struct SessionResult {
+    tally: Tally,
+    whole: bool,
+    /// Rows of which it is not known which password holds.
+    unresolved_count: u64,
+}
+
+fn print_result(
+    folder: &Path,
+    terms: &RunManifest,
+    left: &SessionResult,
+    stopped: &StopReason,
+    output: &Output,
+) {
+    let SessionResult {
+        tally,
+        whole,
+        unresolved_count,
+    } = *left;
+    let shown = folder.display();
+    let (code, message) = stop_message(stopped);
+    if output.json {
+        output::object(&EndEvent {
+            event: "end",
+            run: shown.to_string(),
+            stopped: code,
+            message,
+            tally: &tally,
+        });
+        return;
+    }
+    if let StopReason::Error(problem) = stopped {
+        output::error(&problem.to_string());
+    } else if !message.is_empty() {
+        output.note(&message);
+    }
+    output.note(&summary(tally));
+    let key = match (terms.passwords, &terms.secrets) {
+        (PasswordSource::Generated, Some(_)) => " --identity KEYFILE",
+        _ => "",
+    };
+    let resolve = format!("`repass bulk resume {shown} --resolve{key}`");
+    if tally.unknown > 0 {
+        let reissue = match terms.passwords {
+            PasswordSource::Generated => {
+                format!(", or send fresh passwords by `repass bulk resume {shown} --reissue`")
+            }
+            PasswordSource::Input => String::new(),
+        };
+        output.note(&format!(
+            "unknown: settle them by {resolve}, two minutes after they were sent, when nothing of them can take effect any \
+             more{reissue}"
+        ));
+    }
+    let candidates = unresolved_count.saturating_sub(tally.unknown);
+    let were = if candidates == 1 { "user was" } else { "users were" };
+    if candidates > 0 {
+        output.note(&format!(
+            "{candidates} {were} sent a fresh password after one whose outcome is unknown: both are candidates in the \
+             file of secrets until {resolve} shows which one holds"
+        ));
+    }
+    if tally.pending > 0 || !whole {
+        let input = if terms.passwords == PasswordSource::Input && terms.input.is_none() {
+            " INPUT"
+        } else {
+            ""
+        };
+        output.note(&format!("to go on: `repass bulk resume {shown}{input}`"));
+    }
+    output.note(&format!(
+        "every row: `repass bulk report {shown} --html report.html`"
+    ));
+}
+
+/// So many rows, in words.
+pub(super) fn row_count(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
+}
+
+/// The outcomes in one line.
+pub(super) fn summary(tally: Tally) -> String {
+    format!(
+        "{}: {} applied, {} not applied, {} unknown, {} pending",
+        row_count(tally.rows),
+        tally.applied,
+        tally.not_applied,
+        tally.unknown,
+        tally.pending
+    )
+}
+
+fn stop_message(stopped: &StopReason) -> (&'static str, String) {
+    match stopped {
+        StopReason::Completed => ("done", String::new()),
+        StopReason::Drained => (
+            "interrupted",
+            "interrupted; what was under way has ended".to_owned(),
+        ),
+        StopReason::Abandoned => (
+            "abandoned",
+            "interrupted twice; what was under way is unknown".to_owned(),
+        ),
+        StopReason::CanaryDeclined => ("canary", "stopped after the canary".to_owned()),
+        StopReason::MaxFailures(count) => ("max_failures", format!("stopped: {count} rows were not applied")),
+        StopReason::MaxUnknown(count) => ("max_unknown", format!("stopped: {count} rows are unknown")),
+        StopReason::FailureStreak(count, message) => (
+            "stuck",
+            format!("stopped: {count} rows in a row did not come through, the last one because: {message}"),
+        ),
+        StopReason::Error(problem) => ("problem", problem.to_string()),
+    }
+}

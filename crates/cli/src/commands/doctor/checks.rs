@@ -1,0 +1,276 @@
+//! The checks, in the order in which a change needs them. The first that fails ends those that build on it.
+
+use std::sync::Arc;
+
+use super::{Check, base_url, connection, permissions};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::global_options::GlobalOptions;
+use repass::config::{Allow, Auth, Problems, ProviderConfig};
+use repass::{
+    Config, ConfigError, Error, ErrorKind, LocalPolicy, PasswordPolicy, PasswordService, provider_factory,
+    rules,
+};
+
+pub(super) async fn provider(
+    name: &str,
+    provider: &ProviderConfig,
+    config: &Config,
+    global: &GlobalOptions,
+) -> Result<Vec<Check>, CliError> {
+    let provider_checks = ProviderChecks {
+        key: format!("providers.{name}"),
+        provider,
+        global,
+    };
+    let mut checks = Vec::new();
+    let (service, local_policy) = match wired(name, config.clone(), global).await? {
+        Ok(wired) => wired,
+        Err(error) => {
+            let unread = error.problems().iter();
+            return Ok(unread.map(|problem| provider_checks.unread(problem)).collect());
+        }
+    };
+    checks.push(Check::passed("secrets", "everything referred to can be read"));
+    checks.extend(connection::checks(&provider_checks.key, provider, global).await);
+    if checks.iter().any(|check| !check.ok) {
+        return Ok(checks);
+    }
+    let can = service.capabilities();
+    if can.policy {
+        let told = service.policy(&global.call_context()).await;
+        let goes_on = provider_checks
+            .answer(name, config, told, local_policy.as_ref(), &mut checks)
+            .await?;
+        if !goes_on {
+            return Ok(checks);
+        }
+    } else {
+        let told = "not asked: this kind of provider does not tell its rules";
+        checks.push(Check::passed("policy", told));
+    }
+    if !can.reset || provider.local.allow == Some(Allow::Change) {
+        let told = "not tried: no administrator reset is allowed here";
+        checks.push(Check::passed("reset", told));
+        return Ok(checks);
+    }
+    for (right, error) in permissions::tried(provider.kind(), &*service, global).await? {
+        // Where the rules are not told, nothing has shown yet that token and address are good.
+        if let Some(error) = error.as_ref().filter(|_| !can.policy)
+            && let Some(bad) = provider_checks
+                .credentials_or_address(name, config, error)
+                .await?
+        {
+            checks.push(bad);
+            return Ok(checks);
+        }
+        checks.push(permissions::read(&right, error.as_ref()));
+    }
+    Ok(checks)
+}
+
+type Clients = (Arc<dyn PasswordService>, Option<LocalPolicy>);
+
+// As the library would, but without layers: nothing that is tried here is a change to keep a record of.
+async fn wired(
+    name: &str,
+    config: Config,
+    global: &GlobalOptions,
+) -> Result<Result<Clients, ConfigError>, CliError> {
+    let (name, limit) = (name.to_owned(), global.secret_timeout());
+    let wired = tokio::task::spawn_blocking(move || {
+        let problems = Problems::default();
+        let provider = config.providers().find(|(known, _)| *known == name);
+        let wired = provider.and_then(|(name, provider)| {
+            let rules = rules::wired(name, provider, &problems);
+            Some((
+                provider_factory::provider(name, provider, limit, &problems)?.passwords,
+                rules,
+            ))
+        });
+        problems
+            .into_result((wired, config), |(_, config)| config.origins())
+            .map(|(wired, _)| wired)
+    });
+    let wired = wired
+        .await
+        .map_err(|error| CliError::internal(error.to_string()))?;
+    match wired {
+        Ok(Some(wired)) => Ok(Ok(wired)),
+        // Whatever keeps it from being wired is noted.
+        Ok(None) => Err(CliError::internal("a provider cannot be wired, for no reason")),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+struct ProviderChecks<'a> {
+    key: String,
+    provider: &'a ProviderConfig,
+    global: &'a GlobalOptions,
+}
+
+impl ProviderChecks<'_> {
+    fn unread(&self, problem: &repass::config::Problem) -> Check {
+        if problem.is_transient() {
+            let fix = "run the program by hand, without input; log in where it asks for that, or give it more time by \
+                       --timeout";
+            return Check::failed("secrets", Exit::Unavailable, problem.to_string(), fix.to_owned());
+        }
+        let secret = problem.key().starts_with(&format!("{}.auth", self.key));
+        let fix = if secret {
+            format!(
+                "make `{}` lead to the secret: {{ env = \"NAME\" }} of a variable that is set for repass, \
+                 {{ file = \"PATH\" }} or {{ command = [\"PROGRAM\", …] }}",
+                problem.key()
+            )
+        } else {
+            format!("fix `{}`", problem.key())
+        };
+        Check::failed("secrets", Exit::Usage, problem.to_string(), fix)
+    }
+
+    /// What the answer to the question for the rules shows; whether it makes sense to go on.
+    async fn answer(
+        &self,
+        name: &str,
+        config: &Config,
+        told: Result<PasswordPolicy, Error>,
+        local_policy: Option<&LocalPolicy>,
+        checks: &mut Vec<Check>,
+    ) -> Result<bool, CliError> {
+        let error = match told {
+            Ok(policy) => {
+                checks.push(Check::passed("token", "it is taken"));
+                checks.push(Check::passed("address", "the provider's API is there"));
+                checks.push(self.policy(policy, local_policy));
+                return Ok(true);
+            }
+            Err(error) => error,
+        };
+        let (exit, message) = (Exit::of(&error), error.to_string());
+        if error.kind() != ErrorKind::PermissionDenied {
+            let fix = "try again later; if it stays so, ask the provider";
+            let credentials_or_address = self.credentials_or_address(name, config, &error).await?;
+            checks
+                .push(credentials_or_address.unwrap_or_else(|| Check::failed("policy", exit, message, fix)));
+            return Ok(false);
+        }
+        let kind = self.provider.kind();
+        let fix = format!(
+            "{}; until then the published rules ({}) are taken, and passwords can be changed all the same",
+            kind.policy_permission_remedy(),
+            rules::published(kind.preset()).1
+        );
+        checks.push(Check::passed("token", "it is taken"));
+        checks.push(Check::passed("address", "the provider's API is there"));
+        checks.push(Check::failed("policy", exit, message, fix));
+        Ok(true)
+    }
+
+    /// What is wrong with the token or the address, if that is what an error shows.
+    async fn credentials_or_address(
+        &self,
+        name: &str,
+        config: &Config,
+        error: &Error,
+    ) -> Result<Option<Check>, CliError> {
+        let key = &self.key;
+        let message = error.to_string();
+        Ok(match error.kind() {
+            ErrorKind::Unauthenticated => {
+                let fix = match self.provider.connection.auth {
+                    Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
+                    _ => format!("fix `{key}.auth`: the message says which key"),
+                };
+                Some(Check::failed("token", Exit::of(error), message, fix))
+            }
+            ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer => {
+                let fix = base_url::fix(name, self.provider, config, self.global).await?;
+                Some(Check::failed("address", Exit::Usage, message, fix))
+            }
+            _ => None,
+        })
+    }
+
+    fn policy(&self, policy: PasswordPolicy, local_policy: Option<&LocalPolicy>) -> Check {
+        let told = policy.rules().count();
+        match local_policy.map(|own| own.on(policy)) {
+            Some(Err(impossible)) => Check::failed(
+                "policy",
+                Exit::Usage,
+                format!("on top of the provider's rules {impossible}"),
+                format!("ask for less in `{}.policy`", self.key),
+            ),
+            _ => Check::passed("policy", format!("the provider tells {told} rules")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind};
+    use repass_sandbox::Sandbox;
+    use repass_transport::Transport;
+    use serde::Serialize;
+
+    use super::*;
+    use repass::secrets::SecretRef;
+    use repass::{Capabilities, MockPasswordService};
+
+    /// A kind of which nothing is known but that its providers answer a reset so.
+    #[derive(Debug, Serialize)]
+    struct Mute(ErrorKind);
+
+    impl ProviderKind for Mute {
+        fn name(&self) -> &'static str {
+            "mute"
+        }
+
+        fn clients(&self, _name: &str, _transport: Arc<dyn Transport>) -> ProviderClients {
+            let kind = self.0;
+            let mut service = MockPasswordService::new();
+            let can = Capabilities::NONE.with_reset();
+            service.expect_capabilities().return_const(can);
+            let answer = move || Err(Error::not_applied(kind, "so it is"));
+            service.expect_change_password().returning(move |_, _| answer());
+            ProviderClients::new(Arc::new(service))
+        }
+
+        fn permission_probes(&self) -> Vec<PermissionProbe> {
+            // Two, so that what is wrong with the whole set-up would show twice.
+            vec![PermissionProbe::reset(NonexistentUser::Email, "ask for it"); 2]
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_tell_rules_is_judged_by_a_reset() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let global = GlobalOptions::default();
+        for (kind, bad, check, fix) in [
+            (ErrorKind::UserNotFound, 0, "reset", None),
+            (ErrorKind::PermissionDenied, 2, "reset", Some("ask for it")),
+            (
+                ErrorKind::Unauthenticated,
+                1,
+                "token",
+                Some("put a valid token where `providers.p.auth.token` leads"),
+            ),
+            (
+                ErrorKind::Misconfigured,
+                1,
+                "address",
+                Some("check `providers.p.base_url`"),
+            ),
+        ] {
+            let token = SecretRef::Value("token".into());
+            let mut mute = ProviderConfig::new(Mute(kind), Auth::Bearer { token });
+            sandbox.zoom_base_url().clone_into(&mut mute.connection.base_url);
+            let config = Config::new().with_provider("p", mute.clone());
+            let checks = provider("p", &mute, &config, &global).await.unwrap();
+            let last = checks.last().unwrap();
+            assert_eq!((last.name, last.fix.as_deref()), (check, fix));
+            let problems = checks.iter().filter(|check| !check.ok).count();
+            assert_eq!(problems, bad, "{checks:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether there is anybody at the configured addresses, and whom to trust there.
+
+use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Method, PooledClient, Request};
+
+use super::Check;
+use crate::exit::Exit;
+use crate::global_options::GlobalOptions;
+use repass::config::{Auth, Connection, ProviderConfig};
+use repass::provider_factory;
+
+/// Connects to each host once, and asks for nothing in particular: whatever is answered, somebody is there.
+pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &GlobalOptions) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for url in urls(&provider.connection) {
+        checks.push(check(key, &provider.connection, &url, global).await);
+    }
+    checks
+}
+
+fn urls(connection: &Connection) -> Vec<BaseUrl> {
+    let token_url = match &connection.auth {
+        Auth::Bearer { .. } => None,
+        Auth::ServerToServer(auth) => Some(&auth.token_url),
+        Auth::ClientCredentials(auth) => Some(&auth.token_url),
+        _ => None,
+    };
+    let mut urls: Vec<BaseUrl> = Vec::new();
+    for url in [Some(&connection.base_url), token_url].into_iter().flatten() {
+        if let Ok(url) = url.parse::<BaseUrl>()
+            && urls.iter().all(|known| known.host() != url.host())
+        {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &GlobalOptions) -> Check {
+    let ca_file = connection.tls.ca_file.as_deref();
+    let roots = ca_file.and_then(|file| provider_factory::read_roots(file).ok());
+    let wire = PooledClient::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout)
+        .over(provider_factory::route(connection, url));
+    let request = Request::new("doctor.connection", Method::GET, Idempotency::Idempotent);
+    let limit = global.call_context().budget().min(connection.attempt_timeout);
+    let Err(failure) = wire.attempt(&request, None, limit).await else {
+        let how = if url.is_https() {
+            "answers, and its certificate is trusted"
+        } else {
+            "answers, unencrypted on this machine"
+        };
+        return Check::passed("connection", format!("{} {how}", url.host()));
+    };
+    let message = failure.to_string();
+    let (exit, fix) = match failure.cause() {
+        Cause::Tls if message.contains("client certificate") => (
+            Exit::Usage,
+            format!(
+                "set `{key}.base_url` (or `auth.token_url`) to an address that takes tokens without a client certificate, \
+                 or have it made so there"
+            ),
+        ),
+        Cause::UnreadableAnswer => (
+            Exit::Unavailable,
+            format!(
+                "check the port in `{key}.base_url` (and `auth.token_url`), and have what answers there, perhaps a proxy \
+                 or firewall in between, send valid HTTP"
+            ),
+        ),
+        Cause::Tls if message.contains("certificate") => (
+            Exit::Usage,
+            format!(
+                "have the certificate fixed there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
+                 authority's certificate. Verification cannot be switched off"
+            ),
+        ),
+        Cause::Tls => (
+            Exit::Usage,
+            format!(
+                "check the port in `{key}.base_url` (and `auth.token_url`): the API is where HTTPS is spoken, usually \
+                 at port 443"
+            ),
+        ),
+        Cause::Misconfigured => (Exit::Usage, format!("check `{key}.proxy`")),
+        _ => (
+            Exit::Unavailable,
+            format!(
+                "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
+                 firewall is in between"
+            ),
+        ),
+    };
+    Check::failed("connection", exit, message, fix)
+}
