@@ -1,4 +1,4 @@
-//! What a sidecar asks whoever starts it for.
+//! The providers that a sidecar serves.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,40 +6,39 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repass_domain::{CallContext, Error, LayeredPolicy, Password, PasswordService, Violation};
 
-/// The providers that a [`Sidecar`](crate::Sidecar) answers for. It is asked anew for every request, so that
-/// what changes meanwhile is taken up.
+/// The providers that a [`Sidecar`](crate::Sidecar) serves. It is consulted for every request, so a reloaded
+/// configuration takes effect at once.
 #[async_trait]
 pub trait Directory: fmt::Debug + Send + Sync + 'static {
-    /// The names of all providers, in the order in which they are told.
+    /// The names of all providers, in the order in which they are listed.
     fn names(&self) -> Vec<String>;
 
-    /// The provider that is meant when none is named, if there is one.
+    /// The default provider, if there is one.
     fn default_name(&self) -> Option<String>;
 
     /// The service of this name, if there is one.
     fn service(&self, name: &str) -> Option<Arc<dyn PasswordService>>;
 
-    /// The rules for new passwords at the provider of this name: those that it tells, with the caller's own on
-    /// top. The sidecar keeps what it is told for a minute.
+    /// The rules for new passwords at this provider: the provider's, and the caller's on top. The sidecar caches them
+    /// for a minute.
     ///
     /// # Errors
-    /// They cannot be found out.
+    /// The rules cannot be determined.
     async fn rules(&self, name: &str, cx: &CallContext) -> Result<Arc<dyn Rules>, Error>;
 }
 
 /// Rules for new passwords at one provider.
 #[async_trait]
 pub trait Rules: fmt::Debug + Send + Sync + 'static {
-    /// Both layers.
+    /// The rules of both layers.
     fn policies(&self) -> &LayeredPolicy;
 
-    /// The published rules that stand in for the provider's, where it does not tell its own; `none` where none are
-    /// published.
+    /// The published rules that are used where the provider does not report its own; `none` where there are none.
     fn preset(&self) -> Option<&'static str>;
 
-    /// Every rule that this password breaks, the provider's first.
+    /// Every rule that this password violates, the provider's first.
     ///
     /// # Errors
-    /// A service of breached passwords cannot be asked.
+    /// The breach check cannot be made.
     async fn check(&self, cx: &CallContext, password: &Password) -> Result<Vec<Violation>, Error>;
 }

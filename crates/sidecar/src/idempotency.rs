@@ -1,4 +1,4 @@
-//! Answers that are kept under their clients' keys.
+//! Responses that are kept under their clients' idempotency keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,119 +12,119 @@ use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::api::{Answer, Retention};
-use crate::door::Client;
+use crate::api::{ApiResponse, Retention};
+use crate::net::ClientId;
 
-/// How long an answer is kept.
-pub(crate) const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// How much is kept in all.
-const ROOM: Room = Room {
+/// How long a response is kept.
+pub(crate) const RETENTION: Duration = Duration::from_secs(3600);
+/// How much is kept in total.
+const CAPACITY: Capacity = Capacity {
     keys: 100_000,
     bytes: 64 * 1024 * 1024,
 };
-// What a key takes in memory besides its answer's body.
+// The memory of a key besides the body of its response.
 const OVERHEAD: usize = 512;
-// What is set aside for the body of an answer that is still to come.
+// Reserved for the body of a response that is still to come.
 const RESERVED: usize = 1024;
 
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct Capacity {
     keys: usize,
     bytes: usize,
 }
 
 type Hash = [u8; 32];
 
-/// Answers under their clients' keys. Neither a key nor a body is in it: both are there as hashes under a secret
-/// of this process's own, so that nobody can try passwords against what is kept.
+/// Responses by idempotency key. It contains no key and no body, only their hashes under a secret of this process, so
+/// that passwords cannot be guessed from a memory dump.
 ///
-/// The answer of a change that may have been made is never dropped before its time, because the next request under
-/// its key would make the change once more. Where there is no room, new keys are refused instead, and no client that
-/// can be told from others may fill more than half of it.
-pub(crate) struct Kept {
+/// The response of a change that may have been made is never evicted before it expires, because the next request with
+/// its key would make the change again. When the cache is full, new keys are rejected instead. A client that can be
+/// identified may fill at most half of it.
+pub(crate) struct ResponseCache {
     secret: Zeroizing<[u8; 32]>,
-    room: Room,
+    capacity: Capacity,
     entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
 struct Entries {
     by_key: HashMap<Hash, Entry>,
-    // Answered ones, in the order in which they were answered.
-    answered: BTreeMap<u64, (Instant, Hash)>,
-    // Those among them that can go before their time.
-    droppable: BTreeSet<u64>,
+    // Those with a response, in the order in which it was stored.
+    stored: BTreeMap<u64, (Instant, Hash)>,
+    // Those among them that can be evicted.
+    evictable: BTreeSet<u64>,
     last: u64,
     bytes: usize,
-    // What cannot go before its time, by the client that has it.
-    held: HashMap<Client, Room>,
+    // What cannot be evicted, by client.
+    held: HashMap<ClientId, Capacity>,
 }
 
 struct Entry {
     body: Hash,
-    client: Option<Client>,
+    client: Option<ClientId>,
     bytes: usize,
-    // With its place among those that are answered.
-    answer: Option<(u64, Answer)>,
+    // With its position in `stored`.
+    response: Option<(u64, ApiResponse)>,
 }
 
-/// What a key stands for.
-pub(crate) enum Found {
-    /// Nothing yet: this request is the first.
-    New(Open),
-    /// The same request, which has been answered.
-    Answered(Answer),
-    /// The same request, or another one, that is not answered yet.
-    Running,
-    /// Another request.
-    Another,
-    /// Nothing, and there is no room for it before this long.
+/// The result of looking up a key.
+pub(crate) enum CacheLookup {
+    /// The key is new, and reserved for this request.
+    Reserved(Reservation),
+    /// The response to the same request.
+    Hit(ApiResponse),
+    /// The request with this key has no response yet.
+    InFlight,
+    /// The key belongs to another request.
+    Mismatch,
+    /// The key is new, and the cache is full for at least this long.
     Full(Duration),
 }
 
-impl Default for Kept {
+impl Default for ResponseCache {
     fn default() -> Self {
-        Self::with(ROOM)
+        Self::with(CAPACITY)
     }
 }
 
-impl Kept {
-    fn with(room: Room) -> Self {
+impl ResponseCache {
+    fn with(capacity: Capacity) -> Self {
         let mut secret = Zeroizing::new([0; 32]);
         SysRng
             .try_fill_bytes(&mut *secret)
-            .expect("the operating system gives randomness");
+            .expect("the operating system provides randomness");
         Self {
             secret,
-            room,
+            capacity,
             entries: Mutex::default(),
         }
     }
 
-    /// What is known of this key at this route.
+    /// Looks up a key at a route, and reserves it if it is new.
     pub(crate) fn look_up(
         self: &Arc<Self>,
-        client: Option<Client>,
+        client: Option<ClientId>,
         route: &str,
         key: &[u8],
         body: &[u8],
-    ) -> Found {
+    ) -> CacheLookup {
         let key = self.hash(&[route.as_bytes(), key]);
         let body = self.hash(&[body]);
         let mut entries = self.entries();
         let now = Instant::now();
-        entries.drop_old(now);
+        entries.remove_expired(now);
         match entries.by_key.get(&key) {
-            Some(entry) if !bool::from(entry.body.ct_eq(&body)) => Found::Another,
-            Some(Entry { answer: None, .. }) => Found::Running,
+            Some(entry) if !bool::from(entry.body.ct_eq(&body)) => CacheLookup::Mismatch,
+            Some(Entry { response: None, .. }) => CacheLookup::InFlight,
             Some(Entry {
-                answer: Some((_, answer)),
+                response: Some((_, response)),
                 ..
-            }) => Found::Answered(answer.clone()),
+            }) => CacheLookup::Hit(response.clone()),
             None => {
                 let bytes = OVERHEAD + RESERVED;
-                if !entries.make_room(client, bytes, self.room) {
-                    return Found::Full(entries.until_room(now));
+                if !entries.evict_for(client, bytes, self.capacity) {
+                    return CacheLookup::Full(entries.until_expiry(now));
                 }
                 entries.hold(client, bytes);
                 entries.bytes += bytes;
@@ -132,26 +132,26 @@ impl Kept {
                     body,
                     client,
                     bytes,
-                    answer: None,
+                    response: None,
                 };
                 entries.by_key.insert(key, entry);
-                Found::New(Open {
-                    kept: Arc::clone(self),
+                CacheLookup::Reserved(Reservation {
+                    cache: Arc::clone(self),
                     key,
-                    is_answered: false,
+                    is_stored: false,
                 })
             }
         }
     }
 
-    /// How many keys are kept now.
-    pub(crate) fn keys(&self) -> usize {
+    /// The number of keys.
+    pub(crate) fn len(&self) -> usize {
         self.entries().by_key.len()
     }
 
-    // The parts cannot be taken for one another: each stands behind its length.
+    // Each part follows its length, so different parts never give the same input.
     fn hash(&self, parts: &[&[u8]]) -> Hash {
-        let mut hash = Hmac::<Sha256>::new_from_slice(&*self.secret).expect("any length is good");
+        let mut hash = Hmac::<Sha256>::new_from_slice(&*self.secret).expect("any key length is valid");
         for part in parts {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -165,27 +165,27 @@ impl Kept {
 }
 
 impl Entries {
-    fn drop_old(&mut self, now: Instant) {
-        while let Some((_, (at, key))) = self.answered.first_key_value()
-            && now.duration_since(*at) >= KEPT_FOR
+    fn remove_expired(&mut self, now: Instant) {
+        while let Some((_, (at, key))) = self.stored.first_key_value()
+            && now.duration_since(*at) >= RETENTION
         {
             let key = *key;
             self.remove(&key);
         }
     }
 
-    /// Makes room for one more key of this client, by dropping what may go; `false` if that is not enough.
-    fn make_room(&mut self, client: Option<Client>, bytes: usize, room: Room) -> bool {
+    /// Evicts entries for one more key of this client; `false` if that is not enough.
+    fn evict_for(&mut self, client: Option<ClientId>, bytes: usize, capacity: Capacity) -> bool {
         if let Some(held) = client.and_then(|client| self.held.get(&client))
-            && (held.keys >= room.keys / 2 || held.bytes + bytes > room.bytes / 2)
+            && (held.keys >= capacity.keys / 2 || held.bytes + bytes > capacity.bytes / 2)
         {
             return false;
         }
-        while self.by_key.len() >= room.keys || self.bytes + bytes > room.bytes {
-            let Some(at) = self.droppable.first() else {
+        while self.by_key.len() >= capacity.keys || self.bytes + bytes > capacity.bytes {
+            let Some(at) = self.evictable.first() else {
                 return false;
             };
-            let Some((_, key)) = self.answered.get(at).copied() else {
+            let Some((_, key)) = self.stored.get(at).copied() else {
                 return false;
             };
             self.remove(&key);
@@ -193,30 +193,30 @@ impl Entries {
         true
     }
 
-    // When the next one is old. What is running now may be done, and be dropped, at any time.
-    fn until_room(&self, now: Instant) -> Duration {
-        let oldest = self.answered.first_key_value();
-        let left = oldest.map(|(_, (at, _))| KEPT_FOR.saturating_sub(now.duration_since(*at)));
+    // Until the next one expires. Requests in flight may free their entries at any time.
+    fn until_expiry(&self, now: Instant) -> Duration {
+        let oldest = self.stored.first_key_value();
+        let left = oldest.map(|(_, (at, _))| RETENTION.saturating_sub(now.duration_since(*at)));
         left.unwrap_or_default().max(Duration::from_secs(1))
     }
 
-    fn answer(&mut self, key: &Hash, answer: &Answer) {
+    fn store(&mut self, key: &Hash, response: &ApiResponse) {
         let now = Instant::now();
         let Some(entry) = self.by_key.get_mut(key) else {
             return;
         };
         self.last += 1;
-        let bytes = OVERHEAD + answer.length();
+        let bytes = OVERHEAD + response.length();
         let before = std::mem::replace(&mut entry.bytes, bytes);
         let client = entry.client;
-        entry.answer = Some((self.last, answer.clone()));
-        self.answered.insert(self.last, (now, *key));
+        entry.response = Some((self.last, response.clone()));
+        self.stored.insert(self.last, (now, *key));
         self.bytes = self.bytes - before + bytes;
         self.release(client, before);
-        match answer.retention() {
-            Retention::Certain => self.hold(client, bytes),
-            Retention::Droppable | Retention::None => {
-                self.droppable.insert(self.last);
+        match response.retention() {
+            Retention::Keep => self.hold(client, bytes),
+            Retention::Evictable | Retention::None => {
+                self.evictable.insert(self.last);
             }
         }
     }
@@ -226,24 +226,24 @@ impl Entries {
             return;
         };
         self.bytes -= entry.bytes;
-        let at = entry.answer.map(|(at, _)| at);
+        let at = entry.response.map(|(at, _)| at);
         if let Some(at) = at {
-            self.answered.remove(&at);
+            self.stored.remove(&at);
         }
-        if !at.is_some_and(|at| self.droppable.remove(&at)) {
+        if !at.is_some_and(|at| self.evictable.remove(&at)) {
             self.release(entry.client, entry.bytes);
         }
     }
 
-    fn hold(&mut self, client: Option<Client>, bytes: usize) {
+    fn hold(&mut self, client: Option<ClientId>, bytes: usize) {
         if let Some(client) = client {
-            let held = self.held.entry(client).or_insert(Room { keys: 0, bytes: 0 });
+            let held = self.held.entry(client).or_insert(Capacity { keys: 0, bytes: 0 });
             held.keys += 1;
             held.bytes += bytes;
         }
     }
 
-    fn release(&mut self, client: Option<Client>, bytes: usize) {
+    fn release(&mut self, client: Option<ClientId>, bytes: usize) {
         let Some(client) = client else { return };
         if let Some(held) = self.held.get_mut(&client) {
             held.keys -= 1;
@@ -255,27 +255,27 @@ impl Entries {
     }
 }
 
-/// A key whose request is under way. Dropped without an answer, it is as if the request had never come.
-pub(crate) struct Open {
-    kept: Arc<Kept>,
+/// A key whose request is in flight. Dropped without a response, the key is free again.
+pub(crate) struct Reservation {
+    cache: Arc<ResponseCache>,
     key: Hash,
-    is_answered: bool,
+    is_stored: bool,
 }
 
-impl Open {
-    /// Keeps this answer, if it is one to be kept.
-    pub(crate) fn answer(mut self, answer: &Answer) {
-        if answer.retention() != Retention::None {
-            self.is_answered = true;
-            self.kept.entries().answer(&self.key, answer);
+impl Reservation {
+    /// Stores the response, unless its retention is [`Retention::None`].
+    pub(crate) fn store(mut self, response: &ApiResponse) {
+        if response.retention() != Retention::None {
+            self.is_stored = true;
+            self.cache.entries().store(&self.key, response);
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.kept.entries().remove(&self.key);
+        if !self.is_stored {
+            self.cache.entries().remove(&self.key);
         }
     }
 }
@@ -288,145 +288,148 @@ mod tests {
 
     use super::*;
 
-    fn answer(text: &str) -> Answer {
-        Answer::json(StatusCode::OK, &text)
+    fn response(text: &str) -> ApiResponse {
+        ApiResponse::json(StatusCode::OK, &text)
     }
 
-    fn refusal() -> Answer {
-        answer("refused").kept(Retention::Droppable)
+    fn rejection() -> ApiResponse {
+        response("refused").with_retention(Retention::Evictable)
     }
 
-    fn client(number: u8) -> Client {
-        Client::at(IpAddr::from(Ipv4Addr::new(10, 0, 0, number))).unwrap()
+    fn client(number: u8) -> ClientId {
+        ClientId::at(IpAddr::from(Ipv4Addr::new(10, 0, 0, number))).unwrap()
     }
 
-    fn look_up(kept: &Arc<Kept>, client: Option<Client>, key: &str) -> Found {
-        kept.look_up(client, "/route", key.as_bytes(), b"body")
+    fn look_up(cache: &Arc<ResponseCache>, client: Option<ClientId>, key: &str) -> CacheLookup {
+        cache.look_up(client, "/route", key.as_bytes(), b"body")
     }
 
-    fn begin(kept: &Arc<Kept>, key: &str) -> Open {
-        match look_up(kept, None, key) {
-            Found::New(open) => open,
-            _ => panic!("{key} is known, or there is no room"),
+    fn begin(cache: &Arc<ResponseCache>, key: &str) -> Reservation {
+        match look_up(cache, None, key) {
+            CacheLookup::Reserved(reservation) => reservation,
+            _ => panic!("{key} is known, or the cache is full"),
         }
     }
 
-    fn is_known(kept: &Arc<Kept>, key: &str) -> bool {
-        !matches!(look_up(kept, None, key), Found::New(_) | Found::Full(_))
+    fn is_known(cache: &Arc<ResponseCache>, key: &str) -> bool {
+        !matches!(
+            look_up(cache, None, key),
+            CacheLookup::Reserved(_) | CacheLookup::Full(_)
+        )
     }
 
-    fn is_full(kept: &Arc<Kept>, client: Option<Client>) -> bool {
-        matches!(look_up(kept, client, "another"), Found::Full(_))
+    fn is_full(cache: &Arc<ResponseCache>, client: Option<ClientId>) -> bool {
+        matches!(look_up(cache, client, "another"), CacheLookup::Full(_))
     }
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_request_has_the_same_answer_until_it_is_old() {
-        let kept = Arc::new(Kept::default());
-        let open = begin(&kept, "k");
-        assert!(matches!(look_up(&kept, None, "k"), Found::Running));
-        // Its hour begins with the answer.
+    async fn response_is_kept_for_the_same_request_until_it_expires() {
+        let cache = Arc::new(ResponseCache::default());
+        let reservation = begin(&cache, "k");
+        assert!(matches!(look_up(&cache, None, "k"), CacheLookup::InFlight));
+        // Its hour begins with the response.
         tokio::time::advance(60 * SECOND).await;
-        open.answer(&answer("done"));
-        let found = |route, key: &str, body: &[u8]| kept.look_up(None, route, key.as_bytes(), body);
-        assert!(matches!(found("/route", "k", b"body"), Found::Answered(it) if it == answer("done")));
-        assert!(matches!(found("/route", "k", b"other"), Found::Another));
-        assert!(matches!(found("/other", "k", b"other"), Found::New(_)));
-        assert!(matches!(found("/rou", "tek", b"body"), Found::New(_)));
-        tokio::time::advance(KEPT_FOR.saturating_sub(SECOND)).await;
-        assert!(is_known(&kept, "k"));
+        reservation.store(&response("done"));
+        let found = |route, key: &str, body: &[u8]| cache.look_up(None, route, key.as_bytes(), body);
+        assert!(matches!(found("/route", "k", b"body"), CacheLookup::Hit(it) if it == response("done")));
+        assert!(matches!(found("/route", "k", b"other"), CacheLookup::Mismatch));
+        assert!(matches!(found("/other", "k", b"other"), CacheLookup::Reserved(_)));
+        assert!(matches!(found("/rou", "tek", b"body"), CacheLookup::Reserved(_)));
+        tokio::time::advance(RETENTION.saturating_sub(SECOND)).await;
+        assert!(is_known(&cache, "k"));
         tokio::time::advance(SECOND).await;
-        assert!(!is_known(&kept, "k"));
-        assert_eq!((kept.keys(), kept.entries().bytes), (0, 0));
+        assert!(!is_known(&cache, "k"));
+        assert_eq!((cache.len(), cache.entries().bytes), (0, 0));
     }
 
     #[tokio::test]
-    async fn what_was_never_made_is_forgotten() {
-        let kept = Arc::new(Kept::default());
-        drop(begin(&kept, "k"));
-        assert!(!is_known(&kept, "k"));
-        begin(&kept, "k").answer(&answer("nothing was asked").kept(Retention::None));
-        assert!(!is_known(&kept, "k"));
-        assert_eq!((kept.keys(), kept.entries().bytes), (0, 0));
+    async fn reservation_dropped_or_not_retained_frees_its_key() {
+        let cache = Arc::new(ResponseCache::default());
+        drop(begin(&cache, "k"));
+        assert!(!is_known(&cache, "k"));
+        begin(&cache, "k").store(&response("nothing was asked").with_retention(Retention::None));
+        assert!(!is_known(&cache, "k"));
+        assert_eq!((cache.len(), cache.entries().bytes), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_may_be_a_change_outlives_any_number_of_keys() {
-        let kept = Arc::new(Kept::with(Room { keys: 3, ..ROOM }));
-        begin(&kept, "first").answer(&answer("applied"));
-        let running = begin(&kept, "running");
-        // Refusals of the provider's make room for one another.
+    async fn response_of_a_change_is_never_evicted() {
+        let cache = Arc::new(ResponseCache::with(Capacity { keys: 3, ..CAPACITY }));
+        begin(&cache, "first").store(&response("applied"));
+        let running = begin(&cache, "running");
+        // Rejections by the provider are evicted for one another.
         for number in 0..50 {
-            begin(&kept, &number.to_string()).answer(&refusal());
+            begin(&cache, &number.to_string()).store(&rejection());
         }
-        assert!(is_known(&kept, "first") && is_known(&kept, "running") && is_known(&kept, "49"));
-        assert!(!is_known(&kept, "48"));
+        assert!(is_known(&cache, "first") && is_known(&cache, "running") && is_known(&cache, "49"));
+        assert!(!is_known(&cache, "48"));
         tokio::time::advance(10 * SECOND).await;
-        begin(&kept, "last").answer(&answer("applied"));
-        let Found::Full(wait) = look_up(&kept, None, "one more") else {
-            panic!("there is room");
+        begin(&cache, "last").store(&response("applied"));
+        let CacheLookup::Full(wait) = look_up(&cache, None, "one more") else {
+            panic!("the cache is not full");
         };
-        assert_eq!(wait, KEPT_FOR.saturating_sub(10 * SECOND));
-        assert!(is_known(&kept, "first") && is_known(&kept, "last"));
-        running.answer(&answer("applied"));
+        assert_eq!(wait, RETENTION.saturating_sub(10 * SECOND));
+        assert!(is_known(&cache, "first") && is_known(&cache, "last"));
+        running.store(&response("applied"));
         // An hour after the first.
         tokio::time::advance(wait).await;
-        assert!(!is_full(&kept, None));
-        assert!(!is_known(&kept, "first") && is_known(&kept, "running"));
+        assert!(!is_full(&cache, None));
+        assert!(!is_known(&cache, "first") && is_known(&cache, "running"));
     }
 
     #[tokio::test]
-    async fn what_is_kept_is_bounded_in_bytes() {
-        let kept = Arc::new(Kept::with(Room {
+    async fn cache_is_bounded_in_bytes() {
+        let cache = Arc::new(ResponseCache::with(Capacity {
             bytes: 100_000,
-            ..ROOM
+            ..CAPACITY
         }));
-        let long = answer(&"x".repeat(10_000));
+        let long = response(&"x".repeat(10_000));
         let mut keys = 0;
-        while let Found::New(open) = look_up(&kept, None, &keys.to_string()) {
-            open.answer(&long);
+        while let CacheLookup::Reserved(reservation) = look_up(&cache, None, &keys.to_string()) {
+            reservation.store(&long);
             keys += 1;
         }
-        // One answer, longer than what was set aside for it, may be too much.
+        // One response that is longer than its reservation may exceed the limit.
         assert!(
-            keys == 10 && kept.entries().bytes <= 110_000,
+            keys == 10 && cache.entries().bytes <= 110_000,
             "{keys}: {}",
-            kept.entries().bytes
+            cache.entries().bytes
         );
-        assert!((0..keys).all(|key| is_known(&kept, &key.to_string())));
+        assert!((0..keys).all(|key| is_known(&cache, &key.to_string())));
     }
 
     #[tokio::test]
-    async fn no_client_takes_the_room_of_all_others() {
-        let kept = Arc::new(Kept::with(Room { keys: 10, ..ROOM }));
+    async fn cache_limits_one_client_to_half_of_its_capacity() {
+        let cache = Arc::new(ResponseCache::with(Capacity { keys: 10, ..CAPACITY }));
         let mut taken = 0;
-        while let Found::New(open) = look_up(&kept, Some(client(1)), &taken.to_string()) {
-            open.answer(&answer("applied"));
+        while let CacheLookup::Reserved(reservation) = look_up(&cache, Some(client(1)), &taken.to_string()) {
+            reservation.store(&response("applied"));
             taken += 1;
         }
         assert_eq!(taken, 5);
-        assert!(is_full(&kept, Some(client(1))));
-        assert!(!is_full(&kept, Some(client(2))) && !is_full(&kept, None));
-        // What is refused is not what a client holds.
+        assert!(is_full(&cache, Some(client(1))));
+        assert!(!is_full(&cache, Some(client(2))) && !is_full(&cache, None));
+        // Rejections do not count against a client.
         for number in 0..20 {
-            match look_up(&kept, Some(client(2)), &format!("r{number}")) {
-                Found::New(open) => open.answer(&refusal()),
-                _ => panic!("there is no room for {number}"),
+            match look_up(&cache, Some(client(2)), &format!("r{number}")) {
+                CacheLookup::Reserved(reservation) => reservation.store(&rejection()),
+                _ => panic!("the cache is full at {number}"),
             }
         }
-        assert!(!is_full(&kept, Some(client(2))));
+        assert!(!is_full(&cache, Some(client(2))));
     }
 
     #[test]
-    fn neither_key_nor_body_is_kept() {
-        let kept = Arc::new(Kept::default());
-        let Found::New(open) = kept.look_up(None, "/route", b"k", b"canary-77") else {
+    fn cache_contains_only_hashes_of_keys_and_bodies() {
+        let cache = Arc::new(ResponseCache::default());
+        let CacheLookup::Reserved(reservation) = cache.look_up(None, "/route", b"k", b"canary-77") else {
             panic!("it is new");
         };
-        let bodies: Vec<Hash> = kept.entries().by_key.values().map(|entry| entry.body).collect();
-        // Another process hashes the same to something else.
-        assert_ne!(bodies, [Kept::default().hash(&[b"canary-77"])]);
-        drop(open);
+        let bodies: Vec<Hash> = cache.entries().by_key.values().map(|entry| entry.body).collect();
+        // Another process has other hashes.
+        assert_ne!(bodies, [ResponseCache::default().hash(&[b"canary-77"])]);
+        drop(reservation);
     }
 }

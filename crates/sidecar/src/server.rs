@@ -1,4 +1,4 @@
-//! The listener, its connections, and the end.
+//! The sidecar: its listener, its connections, and its shutdown.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -22,34 +22,33 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::api::{MOST_BYTES, OVERLOADED};
+use crate::api::{MAX_BODY_BYTES, OVERLOADED, description, respond, router};
 use crate::directory::Directory;
-use crate::door::{Client, Crowd, Place, Seal, Sealed, Tls};
-use crate::hosts::HostCheck;
-use crate::router::{answer, router};
-use crate::shared::{Options, Shared};
+use crate::net::{BodyCapture, CapturingIo, ClientId, ConnectionLimiter, ConnectionPermit, HostCheck, Tls};
+use crate::options::Options;
+use crate::state::AppState;
 
-// Each is there from the start, so that its first count is seen as one.
+// Each is reported from the start, so that the first increment is visible.
 fn describe_metrics() {
     describe_gauge!(
         "repass_sidecar_calls",
         Unit::Count,
-        "Changes and resolutions that are in flight now"
+        "Changes and resolutions in flight"
     );
     describe_gauge!(
         "repass_sidecar_connections",
         Unit::Count,
-        "Connections of clients that are open now"
+        "Open client connections"
     );
     describe_gauge!(
         "repass_sidecar_idempotency_keys",
         Unit::Count,
-        "Answers that are kept under an Idempotency-Key now"
+        "Responses kept under an Idempotency-Key"
     );
     describe_counter!(
         OVERLOADED,
         Unit::Count,
-        "Requests that were refused because as many were in flight as there may be"
+        "Requests rejected because the limit of calls in flight was reached"
     );
     metrics::gauge!("repass_sidecar_calls").set(0);
     metrics::gauge!("repass_sidecar_connections").set(0);
@@ -58,21 +57,21 @@ fn describe_metrics() {
 }
 
 /// The longest head of a request, in bytes.
-const LONGEST_HEAD: usize = 16 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Where a sidecar is reached.
+/// Where a sidecar listens.
 #[derive(Debug)]
 pub enum Listener {
-    /// Plain HTTP: for this machine.
+    /// Plain HTTP, for this machine.
     Tcp(TcpListener),
-    /// Plain HTTP over a Unix socket: for whoever may open it.
+    /// Plain HTTP over a Unix socket, for the users who may open it.
     Unix(UnixListener),
     /// HTTPS.
     Tls(TcpListener, Tls),
 }
 
 impl Listener {
-    /// The address, where it has one.
+    /// The address; `None` for a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) | Self::Tls(listener, _) => listener.local_addr().ok(),
@@ -94,75 +93,73 @@ enum Accepted {
     Unix(UnixStream),
 }
 
-/// How a sidecar ended.
+/// The result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainReport {
-    /// Changes and resolutions that were still in flight when the time was over. Their outcomes are unknown. Look-ups are
-    /// not among them.
+    /// Changes and resolutions that were still in flight at the deadline. Their outcomes are unknown. Look-ups are not
+    /// counted.
     pub abandoned: usize,
 }
 
 /// The services of a [`Directory`], over HTTP.
 pub struct Sidecar {
-    shared: Shared,
+    state: AppState,
     router: Router,
 }
 
 impl Sidecar {
-    /// A sidecar for these providers. Needs a tokio runtime with its I/O and time drivers on when it is
-    /// [run](Self::run).
+    /// A sidecar for these providers. [`run`](Self::run) needs a tokio runtime with I/O and time enabled.
     pub fn new(directory: Arc<dyn Directory>, options: Options) -> Self {
         describe_metrics();
-        let shared = Shared::new(directory, options);
-        let router = router(&shared);
-        Self { shared, router }
+        let state = AppState::new(directory, options);
+        let router = router(&state);
+        Self { state, router }
     }
 
-    /// The description of its API, OpenAPI 3.1 in JSON.
+    /// The description of its API: OpenAPI 3.1 in JSON.
     pub fn openapi(&self) -> String {
-        crate::router::description(&self.shared)
+        description(&self.state)
     }
 
-    /// Answers one request without a connection, for tests. `Host` and `Origin` are not checked, because that depends
-    /// on the listener.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        answer(&self.shared, None, self.router.clone(), request).await
+    /// Responds to one request without a connection, for tests. `Host` and `Origin` are not checked, because that
+    /// depends on the listener.
+    pub async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        respond(&self.state, None, self.router.clone(), request).await
     }
 
-    /// What requests must name, where this listener lets everybody on this machine ask.
+    /// The check of hosts, if every program on this machine can send requests to this listener.
     fn host_check(&self, listener: &Listener) -> Option<HostCheck> {
-        let options = &self.shared.options;
+        let options = &self.state.options;
         let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
         let is_open = options.token.is_none() && listener.address().is_some_and(is_loopback);
         is_open.then(|| HostCheck::new(options.allowed_hosts.clone()))
     }
 
-    /// Answers until `stop` ends. Then it takes no more connections and no more calls, answers those that are
-    /// under way, and waits for them as long as a call may take and five seconds more. When it returns, every
-    /// change that was ever begun has its outcome, but those that are told to be abandoned.
+    /// Serves until `stop` completes. Then it accepts no more connections and calls, and waits for the calls in flight,
+    /// for at most the budget of a call and five seconds. When it returns, every change has its outcome, except those
+    /// reported as abandoned.
     ///
-    /// Dropping the future closes everything at once; changes that are under way then go on by themselves as
-    /// long as the runtime does.
+    /// Dropping the future closes all connections at once; changes in flight continue as long as the runtime does.
     pub async fn run(&self, listener: Listener, stop: impl Future<Output = ()>) -> DrainReport {
-        let crowd = Crowd::new(self.shared.options.max_connections);
+        let limiter = ConnectionLimiter::new(self.state.options.max_connections);
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::select! {
-            () = self.accept(&listener, &crowd, &stopped, &mut connections) => {}
+            () = self.accept(&listener, &limiter, &stopped, &mut connections) => {}
             () = stop => {}
         }
         drop(listener);
-        self.shared.drain();
+        self.state.drain();
         stopping.send_replace(true);
-        // Only changes are waited for. A probe of an unknown outcome has a budget of its own.
-        let calls = if self.shared.options.resolve_unknown { 2 } else { 1 };
-        let grace = self.shared.options.budget * calls + Duration::from_secs(5);
-        let abandoned = match timeout(grace, self.shared.idle()).await {
+        // Look-ups are not waited for. The probe of an unknown outcome has its own budget.
+        let calls = if self.state.options.resolve_unknown { 2 } else { 1 };
+        let grace = self.state.options.budget * calls + Duration::from_secs(5);
+        let abandoned = match timeout(grace, self.state.idle()).await {
             Ok(()) => 0,
-            Err(_) => self.shared.in_flight(),
+            Err(_) => self.state.in_flight(),
         };
-        // The answers are made; whoever does not take them in this time does not want them.
-        let written = timeout(Duration::from_secs(2), crowd.empty()).await;
+        // The responses are ready; a client that does not read its response in this time is cut off.
+        let written = timeout(Duration::from_secs(2), limiter.all_released()).await;
         if written.is_err() {
             connections.shutdown().await;
         }
@@ -172,122 +169,127 @@ impl Sidecar {
     async fn accept(
         &self,
         listener: &Listener,
-        crowd: &Arc<Crowd>,
+        limiter: &Arc<ConnectionLimiter>,
         stopped: &watch::Receiver<bool>,
         connections: &mut JoinSet<()>,
     ) {
-        let request_timeout = self.shared.options.request_timeout;
+        let request_timeout = self.state.options.request_timeout;
         let hosts = self.host_check(listener).map(Arc::new);
-        let mut rounds =
+        let mut ticks =
             interval((request_timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(2)));
-        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let entered = async {
+            let acquired = async {
                 let accepted = listener.accept().await?;
-                Ok::<_, io::Error>((accepted, crowd.enter().await))
+                Ok::<_, io::Error>((accepted, limiter.acquire().await))
             };
-            let mut entered = pin!(entered);
-            // Meanwhile others end, or are sent off.
-            let entered = loop {
+            let mut acquired = pin!(acquired);
+            // Meanwhile other connections end or are closed.
+            let acquired = loop {
                 tokio::select! {
-                    entered = entered.as_mut() => break entered,
-                    _ = rounds.tick() => crowd.send_off(request_timeout),
-                    Some(_) = connections.join_next() => count_open(crowd),
+                    acquired = acquired.as_mut() => break acquired,
+                    _ = ticks.tick() => limiter.close_idle(request_timeout),
+                    Some(_) = connections.join_next() => count_open(limiter),
                 }
             };
-            let Ok((accepted, place)) = entered else {
-                // Out of descriptors, most likely: one that does nothing has to go.
-                crowd.make_room();
+            let Ok((accepted, permit)) = acquired else {
+                // Most likely out of file descriptors.
+                limiter.close_longest_idle();
                 sleep(Duration::from_millis(5)).await;
                 continue;
             };
-            count_open(crowd);
-            let routes = (self.shared.clone(), hosts.clone(), self.router.clone());
-            connections.spawn(connection(accepted, place, routes, stopped.clone()));
+            count_open(limiter);
+            let routes = (self.state.clone(), hosts.clone(), self.router.clone());
+            connections.spawn(connection(accepted, permit, routes, stopped.clone()));
         }
     }
 }
 
-fn count_open(crowd: &Crowd) {
-    let open = u32::try_from(crowd.open()).unwrap_or(u32::MAX);
+fn count_open(limiter: &ConnectionLimiter) {
+    let open = u32::try_from(limiter.open()).unwrap_or(u32::MAX);
     metrics::gauge!("repass_sidecar_connections").set(f64::from(open));
 }
 
 impl fmt::Debug for Sidecar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sidecar")
-            .field("directory", &self.shared.directory)
-            .field("options", &self.shared.options)
+            .field("directory", &self.state.directory)
+            .field("options", &self.state.options)
             .finish_non_exhaustive()
     }
 }
 
-type Routes = (Shared, Option<Arc<HostCheck>>, Router);
+type Routes = (AppState, Option<Arc<HostCheck>>, Router);
 
-/// One connection, from its first byte to its last. A peer that goes away in the middle is its own business.
-async fn connection(accepted: Accepted, place: Place, routes: Routes, stopped: watch::Receiver<bool>) {
+/// One connection, from its first byte to its last. A peer that disconnects is not an error.
+async fn connection(
+    accepted: Accepted,
+    permit: ConnectionPermit,
+    routes: Routes,
+    stopped: watch::Receiver<bool>,
+) {
     match accepted {
         Accepted::Unix(socket) => {
-            let client = socket.peer_cred().ok().map(|peer| Client::User(peer.uid()));
-            exchanges(socket, place, routes, stopped, (client, false)).await;
+            let client = socket.peer_cred().ok().map(|peer| ClientId::User(peer.uid()));
+            serve_connection(socket, permit, routes, stopped, (client, false)).await;
         }
         Accepted::Tcp(socket, None) => {
-            // Only slower without.
+            // Without it the connection is only slower.
             let _ = socket.set_nodelay(true);
-            let client = socket.peer_addr().ok().and_then(|peer| Client::at(peer.ip()));
-            exchanges(socket, place, routes, stopped, (client, false)).await;
+            let client = socket.peer_addr().ok().and_then(|peer| ClientId::at(peer.ip()));
+            serve_connection(socket, permit, routes, stopped, (client, false)).await;
         }
         Accepted::Tcp(socket, Some(tls)) => {
             let _ = socket.set_nodelay(true);
             let address = socket.peer_addr().ok();
-            let leave = place.leave();
+            let close = permit.close_signal();
             let mut stop = stopped.clone();
             let encrypted = tokio::select! {
                 encrypted = tls.acceptor().accept(socket) => encrypted,
-                () = leave.notified() => return,
+                () = close.notified() => return,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             if let Ok(encrypted) = encrypted {
                 let certificates = encrypted.get_ref().1.peer_certificates();
                 let client = match certificates.and_then(<[_]>::first) {
-                    Some(certificate) => Some(Client::with_certificate(certificate)),
-                    None => address.and_then(|peer| Client::at(peer.ip())),
+                    Some(certificate) => Some(ClientId::with_certificate(certificate)),
+                    None => address.and_then(|peer| ClientId::at(peer.ip())),
                 };
-                exchanges(encrypted, place, routes, stopped, (client, true)).await;
+                serve_connection(encrypted, permit, routes, stopped, (client, true)).await;
             }
         }
     }
 }
 
-async fn exchanges<S>(
+async fn serve_connection<S>(
     io: S,
-    place: Place,
+    permit: ConnectionPermit,
     routes: Routes,
     mut stopped: watch::Receiver<bool>,
-    (client, is_tls): (Option<Client>, bool),
+    (client, is_tls): (Option<ClientId>, bool),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let leave = place.leave();
-    let seal = Seal::new(place);
-    let for_requests = seal.clone();
+    let close = permit.close_signal();
+    let capture = BodyCapture::new(permit);
+    let for_requests = capture.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        // At once: what comes next on the connection is the body.
+        // Before anything else: the next bytes of the connection are the body.
         let length = request.body().size_hint().exact();
-        for_requests.begin(length, MOST_BYTES);
+        for_requests.start_body(length, MAX_BODY_BYTES);
         let closes = length.is_none() || (is_tls && length != Some(0));
-        exchange(request, routes.clone(), for_requests.clone(), (client, closes))
+        handle_request(request, routes.clone(), for_requests.clone(), (client, closes))
     });
     let connection = http1::Builder::new()
-        .max_buf_size(LONGEST_HEAD)
-        .serve_connection(Sealed::new(io, seal.clone()), service);
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(CapturingIo::new(io, capture.clone()), service);
     let mut connection = pin!(connection);
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = leave.notified() => {
-                // A request may have come in just then.
-                if !seal.is_busy() {
+            () = close.notified() => {
+                // A request may have arrived at the same moment.
+                if !capture.is_busy() {
                     return;
                 }
             }
@@ -297,24 +299,24 @@ async fn exchanges<S>(
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
-        () = leave.notified() => {}
+        () = close.notified() => {}
     }
 }
 
-async fn exchange(
+async fn handle_request(
     request: Request<Incoming>,
-    (shared, hosts, router): Routes,
-    seal: Seal,
-    (client, closes): (Option<Client>, bool),
+    (state, hosts, router): Routes,
+    capture: BodyCapture,
+    (client, closes): (Option<ClientId>, bool),
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(seal.clone());
+    request.extensions_mut().insert(capture.clone());
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
-    let mut response = answer(&shared, hosts.as_deref(), router, request).await;
-    seal.end();
-    // What has passed hyper, and what rustls has decrypted, is in buffers that only go with the connection.
+    let mut response = respond(&state, hosts.as_deref(), router, request).await;
+    capture.finish();
+    // Bytes that passed through hyper, or that rustls decrypted, stay in buffers until the connection closes.
     if closes {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);

@@ -103,7 +103,7 @@ impl Client {
             .header("idempotency-key", Uuid::new_v4().to_string())
             .body(Body::from(body))
             .unwrap();
-        let answer = sidecar.answer(request).await;
+        let answer = sidecar.respond(request).await;
         let status = answer.status();
         let delay = answer.headers().get("retry-after");
         let delay = delay.map_or(0, |delay| delay.to_str().unwrap().parse().unwrap());

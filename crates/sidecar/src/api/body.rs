@@ -1,11 +1,11 @@
-//! A request's body, and what it says.
+//! The body of a request.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use repass_domain::{Password, UserId};
 use secrecy::SecretString;
@@ -14,31 +14,30 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::Problem;
-use crate::door::{Client, Seal};
+use crate::net::{BodyCapture, ClientId};
 
-/// The longest body that is taken: 32 KiB, what the longest user id and passwords fill when every character is
+/// The longest body that is accepted: 32 KiB, enough for the longest user id and passwords with every character
 /// escaped.
-pub(crate) const MOST_BYTES: usize = 32 * 1024;
-/// How much of a longer one is read all the same, so that its sender hears why.
-const MOST_DRAINED: usize = 1 << 20;
-/// How long a body may take to come in.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024;
+/// How much of a longer body is read, so that its sender receives the response.
+const MAX_DRAINED_BYTES: usize = 1 << 20;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A body in JSON, raw, in memory that wipes itself.
-pub(crate) struct Json {
+/// A JSON body, unparsed, in memory that is wiped.
+pub(crate) struct JsonBody {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// Who has sent it, if that can be told.
-    pub(crate) client: Option<Client>,
+    /// Its sender, if it can be identified.
+    pub(crate) client: Option<ClientId>,
 }
 
-impl<S: Sync> FromRequest<S> for Json {
+impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         if !is_json(&head.headers) {
             return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "send the body as `Content-Type: application/json`",
             ));
@@ -46,25 +45,24 @@ impl<S: Sync> FromRequest<S> for Json {
         let length = match length(&head.headers) {
             Ok(length) => length,
             Err(problem) => {
-                // To close on unread bytes is to take the answer away from the client.
-                let _ = timeout(PATIENCE, drain(body)).await;
+                // Closing with unread bytes would reset the connection before the client has read the response.
+                let _ = timeout(BODY_TIMEOUT, drain(body)).await;
                 return Err(problem);
             }
         };
-        let reading = match head.extensions.get::<Seal>() {
-            Some(seal) => timeout(PATIENCE, sealed(body, seal.clone())).await,
-            None => timeout(PATIENCE, plain(body, length)).await,
+        let reading = match head.extensions.get::<BodyCapture>() {
+            Some(capture) => timeout(BODY_TIMEOUT, read_captured(body, capture.clone())).await,
+            None => timeout(BODY_TIMEOUT, read_plain(body, length)).await,
         };
         match reading {
             Ok(Some(bytes)) if bytes.len() == length => Ok(Self {
                 bytes,
-                client: head.extensions.get::<Client>().copied(),
+                client: head.extensions.get::<ClientId>().copied(),
             }),
             Ok(_) => Err(invalid("the body ends before its `Content-Length`")),
             Err(_) => Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
-                "the body did not come in within 10 seconds, so nothing was sent",
+                "the body did not arrive within 10 seconds, so nothing was sent",
             )),
         }
     }
@@ -78,46 +76,44 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn length(headers: &HeaderMap) -> Result<usize, Problem> {
     if headers.contains_key(TRANSFER_ENCODING) {
-        // Its bytes would have to pass the server's own buffers.
+        // The bytes of a chunked body would pass through the server's own buffers.
         return Err(Problem::new(
-            StatusCode::LENGTH_REQUIRED,
             "length_required",
             "send the body whole, with its `Content-Length` and without `Transfer-Encoding`",
         ));
     }
     let value = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    // The server has seen to it that it is a number.
+    // The server has checked that it is a number.
     let length = value.map_or(Some(0), |value| value.parse().ok());
-    length.filter(|length| *length <= MOST_BYTES).ok_or_else(|| {
+    length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(|| {
         Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("the body is longer than {MOST_BYTES} bytes"),
+            format!("the body is longer than {MAX_BODY_BYTES} bytes"),
         )
     })
 }
 
-/// Reads what will not be kept, up to a bound.
+/// Reads and discards a body, up to a bound.
 async fn drain(mut body: Body) {
     let mut read = 0;
-    while read < MOST_DRAINED
+    while read < MAX_DRAINED_BYTES
         && let Some(Ok(frame)) = body.frame().await
     {
         read += frame.into_data().map_or(0, |data| data.len());
     }
 }
 
-/// What came in past the server, which has seen as many zeros.
-async fn sealed(body: Body, seal: Seal) -> Option<Zeroizing<Vec<u8>>> {
+/// A body that bypassed the server, which saw as many zeros.
+async fn read_captured(body: Body, capture: BodyCapture) -> Option<Zeroizing<Vec<u8>>> {
     let mut body = body;
     while let Some(frame) = body.frame().await {
         frame.ok()?;
     }
-    Some(seal.take())
+    Some(capture.take_body())
 }
 
-/// What comes without a connection, in tests.
-async fn plain(body: Body, length: usize) -> Option<Zeroizing<Vec<u8>>> {
+/// A body of a request without a connection, in tests.
+async fn read_plain(body: Body, length: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut body = body;
     let mut bytes = Zeroizing::new(Vec::with_capacity(length));
     while let Some(frame) = body.frame().await {
@@ -130,14 +126,14 @@ async fn plain(body: Body, length: usize) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-impl Json {
-    /// What it says. Of what is wrong only the place is told: what stands there may be a password.
-    pub(super) fn read<T: DeserializeOwned>(&self, members: &str) -> Result<T, Problem> {
+impl JsonBody {
+    /// Parses it. An error names the position only: the text there may be a password.
+    pub(super) fn parse<T: DeserializeOwned>(&self, members: &str) -> Result<T, Problem> {
         serde_json::from_slice(&self.bytes).map_err(|error| {
             let what = if error.is_data() {
-                format!("is no object of {members}, each at most once and of its type")
+                format!("is not an object of {members}, each at most once and of its type")
             } else {
-                "is no good JSON".to_owned()
+                "is not valid JSON".to_owned()
             };
             let (line, column) = (error.line(), error.column());
             invalid(&format!("the body {what}: see line {line}, column {column}"))
@@ -146,14 +142,14 @@ impl Json {
 }
 
 pub(super) fn invalid(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    Problem::new("invalid_request", detail)
 }
 
-/// Values of a body, and everything that is wrong with them.
+/// Converts the fields of a body and collects everything that is wrong with them.
 #[derive(Default)]
-pub(super) struct Values(Vec<String>);
+pub(super) struct Fields(Vec<String>);
 
-impl Values {
+impl Fields {
     pub(super) fn user(&mut self, id: Option<&str>) -> Option<UserId> {
         let Some(id) = id else {
             self.0.push("`user` is missing".to_owned());
@@ -179,8 +175,8 @@ impl Values {
             .ok()
     }
 
-    /// Everything that is wrong, if anything is.
-    pub(super) fn check(self) -> Result<(), Problem> {
+    /// Fails with everything that is wrong.
+    pub(super) fn finish(self) -> Result<(), Problem> {
         if self.0.is_empty() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What every call to a provider goes through: its key, its place, and a life of its own.
+//! What every call to a provider goes through: its idempotency key, its permit, and its execution to the end.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -9,185 +9,181 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use repass_domain::{Error, ErrorKind, PasswordService, UnknownOutcome};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 use utoipa::ToSchema;
 
-use super::body::{Json, invalid};
-use super::{Answer, Problem};
-use crate::idempotency::{Found, Open};
-use crate::shared::Shared;
+use super::body::{JsonBody, invalid};
+use super::{ApiResponse, Problem};
+use crate::idempotency::{CacheLookup, Reservation};
+use crate::state::AppState;
 
-/// Whether a change that did not end in `applied` may have been made.
+/// Whether a change that was not confirmed may have been applied.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it stands in the description of the API for `Outcome`")]
-#[schema(as = ProblemEffect)]
-pub(super) enum Unsettled {
+#[expect(dead_code, reason = "documents `Outcome` in the API description")]
+pub(super) enum ProblemEffect {
     NotApplied,
     Unknown,
 }
 
-/// A provider that a path names.
-pub(super) fn named(
+/// The service of the provider that a path names.
+pub(super) fn find_service(
     path: Result<Path<String>, PathRejection>,
-    shared: &Shared,
+    state: &AppState,
 ) -> Result<Arc<dyn PasswordService>, Problem> {
     let name = path.map(|Path(name)| name).unwrap_or_default();
-    shared.directory.service(&name).ok_or_else(|| {
-        let known = shared.directory.names().join(", ");
-        let detail = format!("no provider is called that; there are: {known}");
-        Problem::new(StatusCode::NOT_FOUND, "provider_not_found", detail)
+    state.directory.service(&name).ok_or_else(|| {
+        let known = state.directory.names().join(", ");
+        let detail = format!("there is no provider of this name; configured: {known}");
+        Problem::new("provider_not_found", detail)
     })
 }
 
 /// The longest `Idempotency-Key`, in bytes.
-const LONGEST_KEY: usize = 255;
+const MAX_KEY_BYTES: usize = 255;
 
-/// Why a request is not carried out under its key.
-pub(super) enum Stopped {
-    /// It was before, and this was its answer.
-    Answered(Answer),
+/// A response that ends a request before its call.
+pub(super) enum EarlyResponse {
+    /// The response to the same request under the same key.
+    Replay(ApiResponse),
     Problem(Problem),
 }
 
-impl From<Problem> for Stopped {
+impl From<Problem> for EarlyResponse {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-/// What the client's key stands for: an answer that there is already, or what this request's answer goes under.
-pub(super) fn keyed(
-    shared: &Shared,
+/// Reserves the client's idempotency key for this request's response; `None` if it has no key.
+pub(super) fn reserve_key(
+    state: &AppState,
     headers: &HeaderMap,
     route: &str,
-    body: &Json,
-) -> Result<Option<Open>, Stopped> {
+    body: &JsonBody,
+) -> Result<Option<Reservation>, EarlyResponse> {
     let Some(key) = headers.get("idempotency-key") else {
         return Ok(None);
     };
     let key = key.as_bytes();
-    if !(1..=LONGEST_KEY).contains(&key.len()) {
-        let detail = format!("the `Idempotency-Key` must have 1 to {LONGEST_KEY} bytes");
+    if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
+        let detail = format!("the `Idempotency-Key` must have 1 to {MAX_KEY_BYTES} bytes");
         return Err(invalid(&detail).into());
     }
-    match shared.kept.look_up(body.client, route, key, &body.bytes) {
-        Found::New(open) => Ok(Some(open)),
-        Found::Answered(answer) => Err(Stopped::Answered(answer.replayed())),
-        Found::Running => Err(Problem::new(
-            StatusCode::CONFLICT,
+    match state.responses.look_up(body.client, route, key, &body.bytes) {
+        CacheLookup::Reserved(reservation) => Ok(Some(reservation)),
+        CacheLookup::Hit(response) => Err(EarlyResponse::Replay(response.replayed())),
+        CacheLookup::InFlight => Err(Problem::new(
             "idempotency_in_progress",
-            "the request with this `Idempotency-Key` is not answered yet; send it again a little later",
+            "the request with this `Idempotency-Key` is still in flight; send it again a little later",
         )
-        .told_elsewhere()
+        .without_effect()
         .retry_after(Duration::from_secs(1))
         .into()),
-        Found::Full(delay) => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
+        CacheLookup::Full(delay) => Err(Problem::new(
             "idempotency_full",
-            "as many answers are kept under an `Idempotency-Key` as there may be, so nothing was sent; try again when \
-             the oldest has gone",
+            "no more responses can be kept under an `Idempotency-Key`, so nothing was sent; retry when the oldest one \
+             has expired",
         )
         .retry_after(delay)
         .into()),
-        Found::Another => Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
+        CacheLookup::Mismatch => Err(Problem::new(
             "idempotency_mismatch",
-            "this `Idempotency-Key` was used for another request; take a new one for a new request",
+            "this `Idempotency-Key` was used for another request; use a new key for a new request",
         )
         .into()),
     }
 }
 
-/// Requests for which there was no place.
+/// The counter of requests that were rejected at the limit.
 pub(crate) const OVERLOADED: &str = "repass_sidecar_overloaded_total";
 
-/// A place for one call that changes something or settles it.
-pub(super) fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    shared.place().ok_or_else(|| no_place(shared))
+/// A permit for one change or resolution.
+pub(super) fn change_permit(state: &AppState) -> Result<OwnedSemaphorePermit, Problem> {
+    state.change_permit().ok_or_else(|| unavailable(state))
 }
 
-/// A place for one call that changes nothing.
-pub(super) fn read_place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    shared.read_place().ok_or_else(|| no_place(shared))
+/// A permit for one call that changes nothing.
+pub(super) fn lookup_permit(state: &AppState) -> Result<OwnedSemaphorePermit, Problem> {
+    state.lookup_permit().ok_or_else(|| unavailable(state))
 }
 
-fn no_place(shared: &Shared) -> Problem {
-    let (code, detail) = if shared.is_draining() {
-        (
+fn unavailable(state: &AppState) -> Problem {
+    let problem = if state.is_draining() {
+        Problem::new(
             "shutting_down",
-            "the sidecar is about to end, so nothing was sent; ask another one, or try again",
+            "the sidecar is shutting down, so nothing was sent; use another one, or retry",
         )
     } else {
         metrics::counter!(OVERLOADED).increment(1);
-        (
+        Problem::new(
             "overloaded",
-            "as many calls are under way as there may be, so nothing was sent; try again",
+            "the limit of calls in flight is reached, so nothing was sent; retry",
         )
     };
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(1))
+    problem.retry_after(Duration::from_secs(1))
 }
 
-/// Makes a call that goes on whatever becomes of the client, keeps its answer under the client's key and holds
-/// its place to the end. If it comes to no end of its own, the outcome of the attempt that `lost` gives is unknown.
-pub(super) async fn see_through(
-    open: Option<Open>,
-    place: OwnedSemaphorePermit,
+/// Makes a call that continues when its client disconnects, keeps its response under the client's key and holds its
+/// permit to the end. If the call panics, the outcome of the attempt that `lost` gives is unknown.
+pub(super) async fn run_to_completion(
+    reservation: Option<Reservation>,
+    permit: OwnedSemaphorePermit,
     span: Span,
     lost: impl FnOnce() -> UnknownOutcome + Send + 'static,
-    call: impl Future<Output = Answer> + Send + 'static,
-) -> Answer {
-    let whole = async move {
-        let ended = AssertUnwindSafe(call).catch_unwind().await;
-        let answer = ended.unwrap_or_else(|_| broken(lost()));
-        if let Some(open) = open {
-            open.answer(&answer);
+    call: impl Future<Output = ApiResponse> + Send + 'static,
+) -> ApiResponse {
+    let completion = async move {
+        let result = AssertUnwindSafe(call).catch_unwind().await;
+        let response = result.unwrap_or_else(|_| panicked(lost()));
+        if let Some(reservation) = reservation {
+            reservation.store(&response);
         }
-        drop(place);
-        answer
+        drop(permit);
+        response
     };
-    GoesOn(Some(Box::pin(whole.instrument(span)))).await
+    DetachOnDrop(Some(Box::pin(completion.instrument(span)))).await
 }
 
-/// A future that is dropped before its end goes on as a task of its own. Until then it needs none, which spares
-/// every call the way to another thread and back.
-struct GoesOn<F>(Option<Pin<Box<F>>>)
+/// A future that becomes a task if it is dropped before its end. As long as it is polled in place, a call needs no
+/// task and no switch of threads.
+struct DetachOnDrop<F>(Option<Pin<Box<F>>>)
 where
     F: Future<Output: Send> + Send + 'static;
 
-impl<F: Future<Output: Send> + Send + 'static> Future for GoesOn<F> {
+impl<F: Future<Output: Send> + Send + 'static> Future for DetachOnDrop<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Not there while it is polled: what panics has come to its end too.
-        let mut rest = self.0.take().expect("it is not polled after its end");
-        let polled = rest.as_mut().poll(cx);
+        // Taken while it is polled: a future that panics is not polled again.
+        let mut future = self.0.take().expect("not polled after its end");
+        let polled = future.as_mut().poll(cx);
         if polled.is_pending() {
-            self.0 = Some(rest);
+            self.0 = Some(future);
         }
         polled
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for GoesOn<F> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for DetachOnDrop<F> {
     fn drop(&mut self) {
-        if let Some(rest) = self.0.take()
+        if let Some(future) = self.0.take()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(rest);
+            runtime.spawn(future);
         }
     }
 }
 
-fn broken(attempt: UnknownOutcome) -> Answer {
+fn panicked(attempt: UnknownOutcome) -> ApiResponse {
     let error = Error::unknown(
         ErrorKind::Internal,
-        "repass failed while the change was under way; please report it",
+        "repass failed during the change; please report it",
         attempt,
     );
-    Problem::of_call(&error).answer()
+    Problem::of_call(&error).response()
 }

@@ -1,31 +1,21 @@
-//! What can be asked, a file for each route.
+//! The HTTP API, one file per route.
 
-mod answer;
 mod body;
 mod call;
 mod changes;
+mod docs_page;
+mod health;
+pub(crate) mod openapi;
 mod policy;
 mod problem;
 mod providers;
 mod resolutions;
-mod state;
+mod response;
+mod router;
 mod trace;
 
-pub(crate) use answer::{Answer, Retention};
-pub(crate) use body::MOST_BYTES;
+pub(crate) use body::MAX_BODY_BYTES;
 pub(crate) use call::OVERLOADED;
-pub(crate) use changes::change;
-pub(crate) use policy::{check, generate, show};
-pub(crate) use problem::{CODES, Problem, Told};
-pub(crate) use providers::{capabilities, list};
-pub(crate) use resolutions::resolve;
-pub(crate) use state::{health, metrics, ready};
-
-// utoipa's macro looks for what it makes beside the handler.
-pub(crate) mod paths {
-    pub(crate) use super::changes::__path_change;
-    pub(crate) use super::policy::{__path_check, __path_generate, __path_show};
-    pub(crate) use super::providers::{__path_capabilities, __path_list};
-    pub(crate) use super::resolutions::__path_resolve;
-    pub(crate) use super::state::{__path_health, __path_metrics, __path_ready};
-}
+pub(crate) use problem::{Problem, ProblemBody};
+pub(crate) use response::{ApiResponse, Retention};
+pub(crate) use router::{DescriptionCache, description, respond, router};

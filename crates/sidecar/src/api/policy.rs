@@ -15,72 +15,66 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::body::{Json, Values};
-use super::call::{named, read_place};
-use super::{Answer, Problem};
+use super::body::{Fields, JsonBody};
+use super::call::{find_service, lookup_permit};
+use super::openapi::RuleProblems;
+use super::{ApiResponse, Problem};
 use crate::directory::Rules;
-use crate::openapi::Judgements;
-use crate::shared::Shared;
+use crate::state::AppState;
 
 /// One rule.
 #[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "it stands in the description of the API for `PolicyRule`"
-)]
+#[expect(dead_code, reason = "documents `PolicyRule` in the API description")]
 #[schema(as = PolicyRule)]
-pub(crate) struct KnownRule {
+pub(crate) struct PolicyRuleSchema {
     /// The rule, for programs: `min_length`, `digit`, …
     code: String,
-    /// Its number, where it has one that is known.
+    /// Its limit, if it has one that is known.
     limit: Option<u32>,
     /// The provider's own code, where `code` is `other`.
     provider_code: Option<String>,
     /// The rule in words.
     message: String,
-    layer: RuleLayer,
-    certainty: RuleCertainty,
+    layer: PolicyLayerSchema,
+    certainty: PolicyCertaintySchema,
 }
 
-/// One rule that a password breaks.
+/// One rule that a password violates.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it stands in the description of the API for `Violation`")]
+#[expect(dead_code, reason = "documents `Violation` in the API description")]
 #[schema(as = PolicyViolation)]
-pub(crate) struct BrokenRule {
+pub(crate) struct PolicyViolationSchema {
     /// The rule, for programs: `min_length`, `digit`, …
     code: String,
-    /// Its number, where it has one that is known.
+    /// Its limit, if it has one that is known.
     limit: Option<u32>,
-    /// Where the first character stands that cannot be typed, counted from 1, where `code` is `typeable`.
+    /// The position of the first character that cannot be typed, counted from 1, where `code` is `typeable`.
     position: Option<u32>,
     /// The provider's own code, where `code` is `other`.
     provider_code: Option<String>,
     /// The rule in words.
     message: String,
-    layer: RuleLayer,
-    /// Absent if it is broken for certain.
-    certainty: Option<RuleCertainty>,
+    layer: PolicyLayerSchema,
+    /// Absent if it is certainly violated.
+    certainty: Option<PolicyCertaintySchema>,
 }
 
 /// Whose rule it is: the provider's, or the sidecar's operator's.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(
-    dead_code,
-    reason = "it stands in the description of the API for `PolicyLayer`"
-)]
+#[expect(dead_code, reason = "documents `PolicyLayer` in the API description")]
 #[schema(as = PolicyLayer)]
-enum RuleLayer {
+enum PolicyLayerSchema {
     Provider,
     Caller,
 }
 
-/// How far a rule can be judged here.
+/// How well a rule can be checked here.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it stands in the description of the API for `Certainty`")]
+#[expect(dead_code, reason = "documents `Certainty` in the API description")]
 #[schema(as = PolicyCertainty)]
-enum RuleCertainty {
+enum PolicyCertaintySchema {
     Exact,
     Approximate,
     ProviderOnly,
@@ -91,46 +85,42 @@ enum RuleCertainty {
 pub(crate) struct Policy {
     /// The provider.
     provider: String,
-    /// The published rules that stand in for the provider's, where it does not tell its own; `none` where none are
-    /// published.
+    /// The published rules that are used where the provider does not report its own; `none` where there are none.
     preset: Option<&'static str>,
-    #[schema(value_type = Vec<KnownRule>)]
+    #[schema(value_type = Vec<PolicyRuleSchema>)]
     rules: Vec<PolicyRule>,
-    /// What lengths are counted in.
+    /// The unit of lengths.
     counted_in: String,
-    /// How many characters a generated password has.
+    /// The length of a generated password in characters.
     generated_length: usize,
 }
 
-/// A password to be judged.
+/// A password to check.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PolicyCheckRequest)]
-pub(crate) struct Candidate {
-    /// It is sent nowhere.
+pub(crate) struct PolicyCheckRequest {
+    /// It is not sent to the provider.
     #[schema(value_type = String, required, format = Password, example = "New-Passw0rd-1", min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     new_password: Option<SecretString>,
 }
 
-/// What is wrong with a password.
+/// The result of a check.
 #[derive(Serialize, ToSchema)]
-#[schema(as = PolicyCheckResult)]
-pub(crate) struct Checked {
-    /// Whether it breaks none of the rules that can be judged here.
+pub(crate) struct PolicyCheckResult {
+    /// Whether it violates none of the rules that can be checked here.
     ok: bool,
     /// The provider.
     provider: String,
-    #[schema(value_type = Vec<BrokenRule>)]
+    #[schema(value_type = Vec<PolicyViolationSchema>)]
     violations: Vec<Violation>,
-    /// The rules that only the provider can judge.
-    #[schema(value_type = Vec<KnownRule>)]
+    /// The rules that only the provider can check.
+    #[schema(value_type = Vec<PolicyRuleSchema>)]
     not_judged: Vec<PolicyRule>,
 }
 
 /// A new password.
 #[derive(Serialize, ToSchema)]
-#[schema(as = GeneratedPassword)]
-pub(crate) struct Generated<'a> {
+pub(crate) struct GeneratedPassword<'a> {
     #[schema(format = Password)]
     password: &'a str,
 }
@@ -142,13 +132,13 @@ pub(crate) struct Generated<'a> {
     tag = "Policy",
     path = "/v1/providers/{provider}/policy",
     params(("provider" = String, Path, description = "The provider's configured name")),
-    responses((status = 200, description = "The rules", body = Policy), Judgements)
+    responses((status = 200, description = "The rules", body = Policy), RuleProblems)
 )]
 pub(crate) async fn show(
-    State(shared): State<Shared>,
+    State(state): State<AppState>,
     provider: Result<Path<String>, PathRejection>,
-) -> Result<Answer, Problem> {
-    let (provider, rules) = rules(provider, &shared).await?;
+) -> Result<ApiResponse, Problem> {
+    let (provider, rules) = rules(provider, &state).await?;
     let policies = rules.policies();
     let policy = Policy {
         provider,
@@ -157,54 +147,54 @@ pub(crate) async fn show(
         counted_in: policies.provider().counting().to_string(),
         generated_length: policies.generated_length(),
     };
-    Ok(Answer::json(StatusCode::OK, &policy))
+    Ok(ApiResponse::json(StatusCode::OK, &policy))
 }
 
-/// Every rule that a password breaks. It is not sent to the provider.
+/// Every rule that a password violates. It is not sent to the provider.
 #[utoipa::path(
     post,
     operation_id = "checkPassword",
     tag = "Policy",
     path = "/v1/providers/{provider}/policy/check",
-    request_body(content = Candidate, content_type = "application/json"),
+    request_body(content = PolicyCheckRequest, content_type = "application/json"),
     params(("provider" = String, Path, description = "The provider's configured name")),
-    responses((status = 200, description = "What is wrong with it, if anything is", body = Checked), Judgements)
+    responses((status = 200, description = "The rules that it violates", body = PolicyCheckResult), RuleProblems)
 )]
 pub(crate) async fn check(
-    State(shared): State<Shared>,
+    State(state): State<AppState>,
     provider: Result<Path<String>, PathRejection>,
-    body: Result<Json, Problem>,
-) -> Result<Answer, Problem> {
-    let service = named(provider, &shared)?;
-    let password = read(&body?)?;
-    let _place = read_place(&shared)?;
-    let (cx, start) = (shared.call_context(), Instant::now());
-    let rules = shared.rules(service.provider()).await?;
+    body: Result<JsonBody, Problem>,
+) -> Result<ApiResponse, Problem> {
+    let service = find_service(provider, &state)?;
+    let password = parse(&body?)?;
+    let _permit = lookup_permit(&state)?;
+    let (cx, start) = (state.call_context(), Instant::now());
+    let rules = state.rules.get(service.provider()).await?;
     let violations = rules.check(&cx.after(start.elapsed()), &password).await;
     drop(password);
     let violations = violations.map_err(|error| Problem::of_call(&error))?;
-    let checked = Checked {
+    let checked = PolicyCheckResult {
         ok: violations.is_empty(),
         provider: service.provider().to_owned(),
         violations,
         not_judged: not_judged(&*rules),
     };
-    Ok(Answer::json(StatusCode::OK, &checked))
+    Ok(ApiResponse::json(StatusCode::OK, &checked))
 }
 
-fn read(body: &Json) -> Result<Password, Problem> {
-    let body: Candidate = body.read("`new_password`")?;
-    let mut values = Values::default();
-    let password = values.password("new_password", body.new_password);
-    values.check()?;
+fn parse(body: &JsonBody) -> Result<Password, Problem> {
+    let body: PolicyCheckRequest = body.parse("`new_password`")?;
+    let mut fields = Fields::default();
+    let password = fields.password("new_password", body.new_password);
+    fields.finish()?;
     password.ok_or_else(|| super::body::invalid("`new_password` is missing"))
 }
 
 fn not_judged(rules: &dyn Rules) -> Vec<PolicyRule> {
     let mut explained = rules.policies().explain();
-    // The caller's own breach check has been asked.
-    let is_asked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
-    explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_asked(it));
+    // The caller's breach check was made.
+    let is_checked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
+    explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_checked(it));
     explained
 }
 
@@ -215,21 +205,21 @@ fn not_judged(rules: &dyn Rules) -> Vec<PolicyRule> {
     tag = "Policy",
     path = "/v1/providers/{provider}/policy/generate",
     params(("provider" = String, Path, description = "The provider's configured name")),
-    responses((status = 200, description = "A new password", body = Generated), Judgements)
+    responses((status = 200, description = "A new password", body = GeneratedPassword), RuleProblems)
 )]
 pub(crate) async fn generate(
-    State(shared): State<Shared>,
+    State(state): State<AppState>,
     provider: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let (_, rules) = rules(provider, &shared).await?;
+    let (_, rules) = rules(provider, &state).await?;
     let password = rules
         .policies()
         .generate()
         .map_err(|error| Problem::of_call(&error))?;
-    #[expect(clippy::disallowed_methods, reason = "the client has asked for it")]
+    #[expect(clippy::disallowed_methods, reason = "the client requested it")]
     let text = password.expose_secret();
     let mut json = Zeroizing::new(Vec::with_capacity(6 * text.len() + 32));
-    if serde_json::to_writer(&mut *json, &Generated { password: text }).is_err() {
+    if serde_json::to_writer(&mut *json, &GeneratedPassword { password: text }).is_err() {
         json.clear();
     }
     let mut response = Response::new(Bytes::from_owner(json).into());
@@ -241,10 +231,10 @@ pub(crate) async fn generate(
 
 async fn rules(
     provider: Result<Path<String>, PathRejection>,
-    shared: &Shared,
+    state: &AppState,
 ) -> Result<(String, Arc<dyn Rules>), Problem> {
-    let service = named(provider, shared)?;
-    let _place = read_place(shared)?;
-    let rules = shared.rules(service.provider()).await?;
+    let service = find_service(provider, state)?;
+    let _permit = lookup_permit(state)?;
+    let rules = state.rules.get(service.provider()).await?;
     Ok((service.provider().to_owned(), rules))
 }

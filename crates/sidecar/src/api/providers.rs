@@ -7,90 +7,83 @@ use repass_domain::{Capabilities, PasswordService as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::call::named;
-use super::{Answer, Problem};
-use crate::openapi::Lookups;
-use crate::shared::Shared;
+use super::call::find_service;
+use super::openapi::LookupProblems;
+use super::{ApiResponse, Problem};
+use crate::state::AppState;
 
 /// All providers.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ProviderList)]
-pub(crate) struct Providers {
+pub(crate) struct ProviderList {
     providers: Vec<Provider>,
 }
 
 /// One provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Provider {
-    /// Its configured name, which stands in the paths.
+    /// Its configured name, as used in paths.
     name: String,
-    /// Whether it is the one that is meant when none is named.
+    /// Whether it is the default provider.
     default: bool,
-    #[schema(value_type = Abilities)]
+    #[schema(value_type = ProviderCapabilities)]
     capabilities: Capabilities,
 }
 
-/// What a provider can do.
+/// The capabilities of a provider.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
     clippy::struct_excessive_bools,
-    reason = "it stands in the description of the API for `Capabilities`"
+    reason = "documents `Capabilities` in the API description"
 )]
-#[schema(as = ProviderCapabilities)]
-pub(crate) struct Abilities {
-    /// Resets are taken: changes without the current password.
+pub(crate) struct ProviderCapabilities {
+    /// Supports resets: changes without the current password.
     administrator: bool,
-    /// Changes with the current password are taken.
+    /// Supports changes with the current password.
     current_password: bool,
-    /// Unknown outcomes can be settled.
+    /// Supports resolving unknown outcomes.
     resolve: bool,
-    /// Settling sends the change once more, so it may itself set the new password.
+    /// A resolution sends the change again, so it may itself set the new password.
     resolve_sets_password: bool,
-    /// The provider tells its rules.
+    /// The provider reports its rules.
     policy: bool,
 }
 
-/// All providers, and what they can do.
+/// All providers and their capabilities.
 #[utoipa::path(
     get,
     operation_id = "listProviders",
     tag = "Providers",
     path = "/v1/providers",
-    responses((status = 200, description = "All providers", body = Providers), Lookups)
+    responses((status = 200, description = "All providers", body = ProviderList), LookupProblems)
 )]
-pub(crate) async fn list(State(shared): State<Shared>) -> Answer {
-    let default = shared.directory.default_name();
+pub(crate) async fn list(State(state): State<AppState>) -> ApiResponse {
+    let default = state.directory.default_name();
     let provider = |name: String| {
-        let service = shared.directory.service(&name)?;
+        let service = state.directory.service(&name)?;
         Some(Provider {
             default: default.as_ref() == Some(&name),
             capabilities: service.capabilities(),
             name,
         })
     };
-    let providers = shared
-        .directory
-        .names()
-        .into_iter()
-        .filter_map(provider)
-        .collect();
-    Answer::json(StatusCode::OK, &Providers { providers })
+    let providers = state.directory.names().into_iter().filter_map(provider).collect();
+    ApiResponse::json(StatusCode::OK, &ProviderList { providers })
 }
 
-/// What a provider can do, known before anything is sent.
+/// The capabilities of a provider, known before anything is sent.
 #[utoipa::path(
     get,
     operation_id = "showCapabilities",
     tag = "Providers",
     path = "/v1/providers/{provider}/capabilities",
     params(("provider" = String, Path, description = "The provider's configured name")),
-    responses((status = 200, description = "What it can do", body = Abilities), Lookups)
+    responses((status = 200, description = "Its capabilities", body = ProviderCapabilities), LookupProblems)
 )]
 pub(crate) async fn capabilities(
-    State(shared): State<Shared>,
+    State(state): State<AppState>,
     provider: Result<Path<String>, PathRejection>,
-) -> Result<Answer, Problem> {
-    let service = named(provider, &shared)?;
-    Ok(Answer::json(StatusCode::OK, &service.capabilities()))
+) -> Result<ApiResponse, Problem> {
+    let service = find_service(provider, &state)?;
+    Ok(ApiResponse::json(StatusCode::OK, &service.capabilities()))
 }

@@ -1,9 +1,9 @@
-//! W3C trace context: whose trace a call belongs to.
+//! W3C trace context: the trace that a call belongs to.
 
 use http::HeaderMap;
 use tracing::Span;
 
-/// The span of a call, under the caller's trace where a good `traceparent` came with it.
+/// The span of a call, under the caller's trace if the request has a valid `traceparent`.
 pub(super) fn span(headers: &HeaderMap, operation: &'static str) -> Span {
     let parent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     if let Some((trace_id, parent_id)) = parent.and_then(ids) {
@@ -20,8 +20,8 @@ fn ids(traceparent: &str) -> Option<(&str, &str)> {
     let is_hex = |text: &str, length: usize| {
         text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
-    // Later versions may have more parts; of this one there are four.
-    let good = is_hex(version, 2)
+    // Later versions may have more parts; version 00 has four.
+    let valid = is_hex(version, 2)
         && version != "ff"
         && (version != "00" || parts.next().is_none())
         && is_hex(trace, 32)
@@ -29,7 +29,7 @@ fn ids(traceparent: &str) -> Option<(&str, &str)> {
         && is_hex(parent, 16)
         && parent.bytes().any(|byte| byte != b'0')
         && is_hex(flags, 2);
-    good.then_some((trace, parent))
+    valid.then_some((trace, parent))
 }
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_good_one_is_taken() {
+    fn traceparent_is_accepted_only_if_valid() {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let good = format!("00-{trace}-00f067aa0ba902b7-01");
         assert_eq!(ids(&good), Some((trace, "00f067aa0ba902b7")));

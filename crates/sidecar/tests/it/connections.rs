@@ -82,7 +82,7 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
+async fn connection_with_split_and_pipelined_requests_reads_each_body() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let running = Running::start(&scripted, Options::default()).await;
     let request = wire(ALICE);
@@ -120,7 +120,7 @@ async fn requests_in_pieces_and_in_a_row_are_read_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_at_any_byte_takes_nothing_along() {
+async fn client_disconnect_at_any_byte_affects_no_other_request() {
     let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let request = wire(ALICE);
@@ -140,7 +140,7 @@ async fn a_client_that_goes_at_any_byte_takes_nothing_along() {
 }
 
 #[tokio::test]
-async fn who_sends_nothing_does_not_keep_others_out() {
+async fn idle_connections_at_the_limit_do_not_block_new_ones() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
         max_connections: 8,
@@ -165,7 +165,7 @@ async fn who_sends_nothing_does_not_keep_others_out() {
 }
 
 #[tokio::test]
-async fn who_takes_too_long_is_sent_off() {
+async fn connection_beyond_the_request_timeout_is_closed() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {
         request_timeout: Duration::from_millis(50),
@@ -181,7 +181,7 @@ async fn who_takes_too_long_is_sent_off() {
 }
 
 #[tokio::test]
-async fn the_end_answers_what_is_under_way_and_takes_nothing_new() {
+async fn shutdown_completes_changes_in_flight_and_rejects_new_ones() {
     let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let mut sockets = Vec::new();
@@ -208,7 +208,7 @@ async fn the_end_answers_what_is_under_way_and_takes_nothing_new() {
 }
 
 #[tokio::test]
-async fn heads_without_end_are_not_read_to_it() {
+async fn request_head_above_the_limit_is_rejected() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let running = Running::start(&scripted, Options::default()).await;
     let mut socket = running.connect().await;

@@ -28,7 +28,7 @@ async fn asked(running: &Running, target: &str, version: &str, fields: &str, bod
 }
 
 #[tokio::test]
-async fn requests_by_foreign_hosts_and_pages_are_refused_before_their_body_is_read() {
+async fn foreign_host_or_origin_is_rejected_before_the_body_is_read() {
     const HOST: &str = "host_not_allowed";
     const ORIGIN: &str = "origin_not_allowed";
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
@@ -103,7 +103,7 @@ async fn requests_by_foreign_hosts_and_pages_are_refused_before_their_body_is_re
 }
 
 #[tokio::test]
-async fn further_hosts_are_named_and_a_token_is_enough() {
+async fn allowed_hosts_and_tokens_pass_the_host_check() {
     let evil = "host: evil.example\r\norigin: http://evil.example\r\n";
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let options = Options {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::world::{ALICE, CHANGES, SCRIPTED, Scripted, Services, keyed, memory, post, send};
 
 #[tokio::test]
-async fn the_same_request_is_made_once_and_answered_alike() {
+async fn idempotency_key_with_the_same_request_replays_the_response() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
     memory.lose_next_response();
@@ -28,7 +28,7 @@ async fn the_same_request_is_made_once_and_answered_alike() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_key_is_refused() {
+async fn idempotency_key_with_another_request_is_rejected() {
     let sidecar = Services::default().with(&memory()).sidecar(Options::default());
     assert_eq!(send(&sidecar, keyed(CHANGES, "k", ALICE)).await.status, 200);
     let other = send(&sidecar, keyed(CHANGES, "k", ALICE.replace("New", "Old"))).await;
@@ -51,7 +51,7 @@ async fn another_request_under_the_key_is_refused() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_learns_it_by_the_key() {
+async fn client_that_disconnected_gets_the_outcome_by_its_idempotency_key() {
     let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let hung_up = async {
@@ -92,7 +92,7 @@ async fn who_hangs_up_learns_it_by_the_key() {
 }
 
 #[tokio::test]
-async fn only_what_the_provider_was_asked_is_kept() {
+async fn idempotency_key_of_a_request_that_never_reached_the_provider_is_freed() {
     let scripted = Scripted::new(|| Err(Error::not_applied(ErrorKind::Unreachable, "no connection")));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     for _ in 0..2 {
@@ -121,7 +121,7 @@ async fn only_what_the_provider_was_asked_is_kept() {
 
 // 100,000 keys and more, of changes that were made: not one of them is made twice.
 #[tokio::test]
-async fn new_keys_are_refused_before_old_ones_are_forgotten() {
+async fn idempotency_cache_at_its_limit_rejects_new_keys() {
     let scripted = Scripted::new(|| Ok(ChangeReceipt::new()));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let mut made = 0;

@@ -15,7 +15,7 @@ use crate::world::{ALICE, SCRIPTED, Scripted, Services, get, post, send};
 const POLICY: &str = "/v1/providers/scripted/policy";
 
 #[tokio::test(start_paused = true)]
-async fn look_ups_fail_together_within_the_budget_and_keep_no_change_waiting() {
+async fn rules_lookups_share_a_timeout_and_delay_no_change() {
     let scripted = Scripted::silent(|| Ok(ChangeReceipt::new()));
     scripted.let_go(100);
     let options = Options {
@@ -48,7 +48,7 @@ async fn look_ups_fail_together_within_the_budget_and_keep_no_change_waiting() {
 }
 
 #[tokio::test]
-async fn the_end_does_not_wait_for_look_ups() {
+async fn shutdown_does_not_wait_for_rules_lookups() {
     let scripted = Scripted::silent(|| Ok(ChangeReceipt::new()));
     let mut running = Running::start(&scripted, Options::default()).await;
     let mut reading = running.connect().await;

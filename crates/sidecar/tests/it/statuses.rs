@@ -34,7 +34,7 @@ fn assert_problem(read: &Read, status: u16, code: &str, effect: &str) {
 }
 
 #[tokio::test]
-async fn a_change_is_applied() {
+async fn change_applied_is_200_with_its_tracking_id() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
     let read = changed(&sidecar, json!({"user": "alice", "new_password": "New-Passw0rd"})).await;
@@ -57,7 +57,7 @@ async fn a_change_is_applied() {
 }
 
 #[tokio::test]
-async fn what_is_refused_says_every_reason() {
+async fn change_rejected_lists_every_violation() {
     let sidecar = over_memory();
     let read = changed(&sidecar, json!({"user": "alice", "new_password": "short"})).await;
     assert_problem(&read, 422, "password_refused", "not_applied");
@@ -87,7 +87,7 @@ async fn what_is_refused_says_every_reason() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_settled_by_its_handle() {
+async fn unknown_outcome_is_resolved_by_its_handle() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
     memory.lose_next_response();
@@ -131,7 +131,7 @@ async fn an_unknown_outcome_is_settled_by_its_handle() {
 const RESOLUTIONS: &str = "/v1/providers/scripted/resolutions";
 
 #[tokio::test]
-async fn whatever_keeps_a_resolution_from_being_made_leaves_it_unknown_with_its_handle() {
+async fn resolution_that_fails_leaves_the_outcome_unknown_with_its_handle() {
     let lost = || Error::unknown(ErrorKind::TimedOut, "x", UnknownOutcome::new("scripted"));
     let scripted = Scripted::new(move || Err(lost()));
     let options = |max_in_flight| Options {
@@ -238,7 +238,7 @@ async fn whatever_keeps_a_resolution_from_being_made_leaves_it_unknown_with_its_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resolution_whose_body_does_not_come_is_unknown() {
+async fn resolution_with_a_missing_body_is_unknown() {
     let sidecar = over_memory();
     let mut request = post("/v1/providers/memory/resolutions", ALICE);
     *request.body_mut() = Body::from_stream(futures_util::stream::pending::<
@@ -248,7 +248,7 @@ async fn a_resolution_whose_body_does_not_come_is_unknown() {
 }
 
 #[tokio::test]
-async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_more() {
+async fn resolution_not_in_place_is_not_applied_only_after_the_in_flight_window() {
     let memory = memory();
     let sidecar = Services::default().with(&memory).sidecar(Options::default());
     memory.lose_next_response();
@@ -273,7 +273,7 @@ async fn not_in_place_is_not_applied_only_when_the_original_cannot_arrive_any_mo
 }
 
 #[tokio::test]
-async fn it_is_settled_at_once_where_that_is_wanted() {
+async fn unknown_outcome_is_resolved_at_once_with_resolve_unknown() {
     let memory = memory();
     let options = Options {
         resolve_unknown: true,
@@ -285,7 +285,7 @@ async fn it_is_settled_at_once_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_probe_that_fails_leaves_it_unknown() {
+async fn resolution_with_a_failed_probe_is_unknown() {
     let limited = || {
         Error::not_applied(ErrorKind::RateLimited, "slow down")
             .with_retry_after(Some(Duration::from_millis(1200)))
@@ -301,7 +301,7 @@ async fn a_probe_that_fails_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_provider_s_is_told_by_kind() {
+async fn provider_failure_has_the_status_of_its_kind() {
     for (kind, status, retry) in [
         (ErrorKind::PermissionDenied, 502, ""),
         (ErrorKind::Unauthenticated, 502, ""),
@@ -327,7 +327,7 @@ async fn a_failure_of_the_provider_s_is_told_by_kind() {
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_is_unknown() {
+async fn change_that_panics_is_unknown() {
     let scripted = Scripted::new(|| panic!("a defect"));
     let sidecar = Services::default().with(&scripted).sidecar(Options::default());
     let read = send(&sidecar, post(SCRIPTED, ALICE)).await;
@@ -336,7 +336,7 @@ async fn a_call_that_breaks_is_unknown() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_understood_is_not_quoted() {
+async fn malformed_request_is_rejected_without_quoting_it() {
     let scripted = Scripted::new(|| {
         Err(Error::unknown(
             ErrorKind::TimedOut,
@@ -414,7 +414,7 @@ async fn what_cannot_be_understood_is_not_quoted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_not_waited_for_long() {
+async fn request_body_that_stalls_is_408() {
     let sidecar = over_memory();
     let mut request = post(CHANGES, ALICE);
     *request.body_mut() = Body::from_stream(futures_util::stream::pending::<
@@ -429,7 +429,7 @@ async fn a_body_that_does_not_come_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_are_told_apart() {
+async fn unknown_path_is_404_and_unsupported_method_is_405() {
     let sidecar = over_memory();
     assert_problem(&get(&sidecar, "/v2/x").await, 404, "not_found", "not_applied");
     let read = get(&sidecar, CHANGES).await;
@@ -448,7 +448,7 @@ async fn paths_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn the_first_page_says_where_to_go() {
+async fn index_redirects_browsers_and_lists_routes() {
     let sidecar = over_memory();
     let read = get(&sidecar, "/").await;
     assert!(read.status == 200 && read.text.contains("/docs"), "{read:?}");
@@ -516,7 +516,7 @@ fn excluded(pattern: &str) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn the_description_lets_through_every_user_that_the_sidecar_takes() {
+fn openapi_user_pattern_matches_every_accepted_user_id() {
     let sidecar = over_memory();
     let api: Value = serde_json::from_str(&sidecar.openapi()).unwrap();
     for schema in ["ChangeRequest", "ResolutionRequest"] {
@@ -537,7 +537,7 @@ fn the_description_lets_through_every_user_that_the_sidecar_takes() {
 }
 
 #[tokio::test]
-async fn rules_are_told_checked_and_met() {
+async fn policy_routes_show_check_and_generate() {
     let sidecar = over_memory();
     let policy = get(&sidecar, "/v1/providers/memory/policy").await;
     assert_eq!(policy.json["rules"][0]["code"], "min_length", "{policy:?}");
@@ -573,7 +573,7 @@ async fn rules_are_told_checked_and_met() {
 }
 
 #[tokio::test]
-async fn with_a_token_only_health_is_told_to_anybody() {
+async fn token_is_required_by_every_route_except_health() {
     let token = Token::new(&"canary-token-0001".into());
     let sidecar = Services::default().with(&memory()).sidecar(Options {
         token,
@@ -608,7 +608,7 @@ async fn with_a_token_only_health_is_told_to_anybody() {
 }
 
 #[tokio::test]
-async fn more_than_may_be_under_way_are_refused_before_anything_is_sent() {
+async fn change_above_the_limit_is_503_before_anything_is_sent() {
     let scripted = Scripted::held(|| Ok(ChangeReceipt::new()));
     let options = Options {
         max_in_flight: 1,

@@ -195,7 +195,7 @@ impl Read {
 }
 
 pub(crate) async fn send(sidecar: &Sidecar, request: Request<Body>) -> Read {
-    let answer = sidecar.answer(request).await;
+    let answer = sidecar.respond(request).await;
     let (head, body) = answer.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
     Read {

@@ -1,4 +1,4 @@
-//! An answer that is ready to be sent, more than once if need be.
+//! A response in JSON, which can be sent more than once.
 
 use std::time::Duration;
 
@@ -9,58 +9,57 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// Whether an answer is kept under its client's key.
+/// Whether a response is kept under its client's idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retention {
-    /// For as long as keys are kept: the change was made, or may have been.
-    Certain,
-    /// The provider has refused the change. Where there is no room for it, the change can be asked for again.
-    Droppable,
-    /// Not at all: the provider was not asked.
+    /// For the full retention time: the change was made, or may have been.
+    Keep,
+    /// Until its space is needed: the provider rejected the change, so the change can be requested again.
+    Evictable,
+    /// Not at all: the provider was not called.
     None,
 }
 
-/// An answer in JSON.
+/// A response in JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     body: Bytes,
     content_type: &'static str,
-    /// In how many seconds it makes sense to come back.
+    /// In seconds.
     retry_after: Option<u64>,
     is_replay: bool,
     retention: Retention,
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         Self::new(status, "application/json", value)
     }
 
     pub(crate) fn problem(status: StatusCode, value: &impl Serialize, retry_after: Option<Duration>) -> Self {
         Self {
-            // Rounded up: to come back too early is to be refused again.
+            // Rounded up: a request that comes too early is rejected again.
             retry_after: retry_after.map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
             ..Self::new(status, "application/problem+json", value)
         }
     }
 
     fn new(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Self {
-        // Nothing that is told here has keys that are no strings.
+        // Serialization only fails for map keys that are not strings.
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self {
             status,
-            // It may be kept for long, and then without room to grow.
+            // It may be kept for an hour, so spare capacity is given back.
             body: body.into_boxed_slice().into(),
             content_type,
             retry_after: None,
             is_replay: false,
-            retention: Retention::Certain,
+            retention: Retention::Keep,
         }
     }
 
-    /// The same, kept in this way.
-    pub(crate) fn kept(mut self, retention: Retention) -> Self {
+    pub(crate) fn with_retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
@@ -69,19 +68,19 @@ impl Answer {
         self.retention
     }
 
-    /// How many bytes its body has.
+    /// The length of its body in bytes.
     pub(crate) fn length(&self) -> usize {
         self.body.len()
     }
 
-    /// The same, told to be one that was given before.
+    /// The same, marked as a replay.
     pub(crate) fn replayed(mut self) -> Self {
         self.is_replay = true;
         self
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for ApiResponse {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;

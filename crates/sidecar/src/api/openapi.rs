@@ -1,4 +1,4 @@
-//! The description of the API, made from the code.
+//! The OpenAPI description, generated from the code.
 
 use std::collections::BTreeMap;
 
@@ -11,61 +11,61 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses, PartialSchema as _, ToSchema as _};
 
-use crate::api::Told;
+use super::ProblemBody;
 
-/// What a call to a provider may be answered besides success.
-pub(crate) struct Calls;
-/// What a question about rules may be answered besides success.
-pub(crate) struct Judgements;
-/// What a question about what is configured may be answered besides success.
-pub(crate) struct Lookups;
+/// The problems of a call to a provider.
+pub(crate) struct CallProblems;
+/// The problems of a request about rules.
+pub(crate) struct RuleProblems;
+/// The problems of a request about what is configured.
+pub(crate) struct LookupProblems;
 
-type Answered = (&'static str, &'static str);
+type StatusDoc = (&'static str, &'static str);
 
-const UNAUTHENTICATED: Answered = (
+const UNAUTHENTICATED: StatusDoc = (
     "401",
     "The sidecar's token is missing or wrong: `not_authenticated`",
 );
-const FORBIDDEN: Answered = (
+const FORBIDDEN: StatusDoc = (
     "403",
-    "Not from this machine, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`",
+    "Not a local host, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`",
 );
-const BODY: [Answered; 5] = [
+const BODY: [StatusDoc; 5] = [
     (
         "400",
-        "The request cannot be understood, or not be made at this provider: `invalid_request`",
+        "The request is malformed, or cannot be made at this provider: `invalid_request`",
     ),
-    ("408", "The body did not come in time: `request_timeout`"),
+    ("408", "The body did not arrive in time: `request_timeout`"),
     ("411", "The body has no `Content-Length`: `length_required`"),
     ("413", "The body is too large: `body_too_large`"),
     ("415", "The body is not JSON: `unsupported_media_type`"),
 ];
-const PROVIDER: [Answered; 4] = [
+const PROVIDER: [StatusDoc; 4] = [
     (
         "429",
-        "The provider's rate limit; nothing was sent or applied: `rate_limited`",
+        "The provider's rate limit; nothing was applied: `rate_limited`",
     ),
-    ("500", "A defect of repass; nothing was applied: `internal`"),
+    ("500", "A bug in repass; nothing was applied: `internal`"),
     (
         "502",
-        "The sidecar's credentials or address are not good at the provider: `unauthenticated`, \
+        "The provider rejected the sidecar's credentials, or the address is wrong: `unauthenticated`, \
          `permission_denied`, `misconfigured`; nothing was applied",
     ),
     (
         "503",
-        "Not applied, and worth another try: `unreachable`, `overloaded`, `shutting_down`, `idempotency_full`, \
+        "Not applied, and worth a retry: `unreachable`, `overloaded`, `shutting_down`, `idempotency_full`, \
          `budget_exhausted` and others",
     ),
 ];
 
-impl IntoResponses for Calls {
+impl IntoResponses for CallProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own = [
             UNAUTHENTICATED,
             (
                 "403",
-                "Refused for this user: `wrong_current_password`, `locked_out`, `not_eligible`; nothing was applied. Or \
-                 `host_not_allowed`, `origin_not_allowed`: not from this machine, or from a web page of another site",
+                "Rejected for this user: `wrong_current_password`, `locked_out`, `not_eligible`; nothing was applied. Or \
+                 `host_not_allowed`, `origin_not_allowed`: not a local host, or from a web page of another site",
             ),
             (
                 "404",
@@ -73,13 +73,13 @@ impl IntoResponses for Calls {
             ),
             (
                 "409",
-                "The outcome is unknown (`effect` is `unknown`): settle it by `resolution`. Or `conflict`, where a \
-                 change was not applied, and a resolution would overwrite a later change; or \
+                "The outcome is unknown (`effect` is `unknown`): resolve it with `resolution`. Or `conflict`, where a \
+                 change was not applied, or a resolution would overwrite a later change; or \
                  `idempotency_in_progress`, without `effect`",
             ),
             (
                 "422",
-                "The new password breaks the rules in `violations`: `password_refused`. Or `unsupported`; or \
+                "The new password violates the rules in `violations`: `password_refused`. Or `unsupported`; or \
                  `idempotency_mismatch`",
             ),
         ];
@@ -87,7 +87,7 @@ impl IntoResponses for Calls {
     }
 }
 
-impl IntoResponses for Judgements {
+impl IntoResponses for RuleProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own = [
             UNAUTHENTICATED,
@@ -98,7 +98,7 @@ impl IntoResponses for Judgements {
     }
 }
 
-impl IntoResponses for Lookups {
+impl IntoResponses for LookupProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[&[
             UNAUTHENTICATED,
@@ -108,10 +108,10 @@ impl IntoResponses for Lookups {
     }
 }
 
-fn problems(told: &[&[Answered]]) -> BTreeMap<String, RefOr<Response>> {
-    let told = told.iter().flat_map(|part| part.iter());
-    told.map(|(status, description)| {
-        let schema = Ref::from_schema_name(Told::name());
+fn problems(parts: &[&[StatusDoc]]) -> BTreeMap<String, RefOr<Response>> {
+    let docs = parts.iter().flat_map(|part| part.iter());
+    docs.map(|(status, description)| {
+        let schema = Ref::from_schema_name(ProblemBody::name());
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let mut response = ResponseBuilder::new()
             .description(*description)
@@ -119,7 +119,7 @@ fn problems(told: &[&[Answered]]) -> BTreeMap<String, RefOr<Response>> {
         if matches!(*status, "429" | "503") {
             let seconds = ObjectBuilder::new().schema_type(Type::Integer);
             let header = HeaderBuilder::new()
-                .description(Some("In how many seconds it makes sense to come back"))
+                .description(Some("In how many seconds to retry"))
                 .schema(Some(seconds));
             response = response.header("Retry-After", header.build());
         }
@@ -128,11 +128,11 @@ fn problems(told: &[&[Answered]]) -> BTreeMap<String, RefOr<Response>> {
     .collect()
 }
 
-/// What is told besides the routes.
+/// The description without its routes.
 pub(crate) fn frame() -> OpenApi {
     let description = "Changes users' passwords at other systems, and knows for certain whether it happened. Every \
-        problem tells its `code`, and whether the change was applied: `effect` is `not_applied`, or `unknown` where the \
-        provider's answer was lost. A resolution that is not made leaves it `unknown`, whatever its status says.";
+        problem has a `code`, and says whether the change was applied: `effect` is `not_applied`, or `unknown` where the \
+        provider's response was lost. A resolution that fails leaves it `unknown`, whichever status it has.";
     let info = InfoBuilder::new()
         .title("repass sidecar")
         .version(env!("CARGO_PKG_VERSION"))
@@ -142,14 +142,14 @@ pub(crate) fn frame() -> OpenApi {
     let components = api.components.get_or_insert_default();
     components
         .schemas
-        .insert(Told::name().into_owned(), Told::schema());
+        .insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     let mut parts = Vec::new();
-    Told::schemas(&mut parts);
+    ProblemBody::schemas(&mut parts);
     components.schemas.extend(parts);
     api
 }
 
-/// The same where a token has to be shown.
+/// The same where a token is required.
 pub(crate) fn secured(mut api: OpenApi) -> OpenApi {
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     api.components
@@ -159,7 +159,7 @@ pub(crate) fn secured(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// The same as JSON, with the names that `{provider}` can have now, where there are any.
+/// The same as JSON, with the configured names as the values of `{provider}`.
 pub(crate) fn with_providers(api: &OpenApi, names: &[String]) -> Value {
     let mut api = serde_json::to_value(api).unwrap_or_default();
     if names.is_empty() {

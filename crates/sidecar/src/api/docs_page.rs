@@ -1,13 +1,13 @@
-//! The description of the API as a page: no script, nothing from elsewhere.
+//! The API description as an HTML page, without scripts and external resources.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::api::CODES;
+use super::problem::CODES;
 
-/// What a browser may load for the page: nothing.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Lets a browser load nothing for the page.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
     color:#1c1e21;background:#fff}code,pre{font:14px/1.4 ui-monospace,monospace;background:#f2f3f5}pre{padding:.6rem;overflow-x:auto}\
@@ -53,12 +53,13 @@ pub(crate) fn render(api: &Value) -> String {
         schema_section(&mut page, name, schema);
     }
     page.push_str("<h2 id=\"codes\">Codes of problems</h2>\n<table><tr><th>code<th>status<th>meaning\n");
-    for (code, status, title) in CODES {
+    for known in &CODES {
+        let (code, status) = (known.code, known.statuses());
         line(
             &mut page,
             format_args!(
                 "<tr id=\"{code}\"><td><code>{code}</code><td>{status}<td>{}",
-                escaped(title)
+                escaped(known.title)
             ),
         );
     }
@@ -66,7 +67,7 @@ pub(crate) fn render(api: &Value) -> String {
     page
 }
 
-/// The operations with those first that most are here for.
+/// The operations, the most used first.
 fn operations(api: &Value) -> Vec<(&str, &str, &Value)> {
     const TAGS: [&str; 4] = ["Passwords", "Policy", "Providers", "State"];
     let mut all: Vec<_> = members(&api["paths"])
@@ -78,7 +79,7 @@ fn operations(api: &Value) -> Vec<(&str, &str, &Value)> {
     all
 }
 
-/// A request to start from, with the first provider that there is.
+/// An example request to the first provider.
 fn example(page: &mut String, api: &Value) {
     let change = &api["paths"]["/v1/providers/{provider}/password-changes"]["post"];
     let parameters = change["parameters"].as_array();
@@ -98,15 +99,15 @@ fn example(page: &mut String, api: &Value) {
     line(
         page,
         format_args!(
-            "<h2 id=\"example\">Example</h2>\n<p>A reset, with the password on standard input and not among the \
-             arguments, which other users can see:</p>\n<pre>\
+            "<h2 id=\"example\">Example</h2>\n<p>A reset, with the password on standard input: other users can see \
+             arguments.</p>\n<pre>\
              curl --header 'Content-Type: application/json' \\\n\
              {token}  --header \"Idempotency-Key: $(uuidgen)\" \\\n  --data @- \
              http://127.0.0.1:8788/v1/providers/{provider}/password-changes &lt;&lt;'END'\n\
              {{\"user\": \"alice@example.com\", \"new_password\": \"New-Passw0rd-1\"}}\nEND</pre>\n\
              <p>It was applied:</p>\n<pre>{{\"effect\":\"applied\",\"provider\":\"{provider}\",\"tracking_id\":null}}</pre>\n\
              <p>Branch on <code>effect</code>, then on <code>code</code>. Where <code>effect</code> is \
-             <code>unknown</code> (status 409), post the same body and <code>resolution.attempt</code> to \
+             <code>unknown</code> (status 409), post the same body with <code>resolution.attempt</code> to \
              <code>resolution.href</code>.</p>"
         ),
     );
@@ -217,7 +218,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn line(page: &mut String, line: std::fmt::Arguments<'_>) {
-    // A string takes everything.
+    // Writing to a string does not fail.
     let _ = writeln!(page, "{line}");
 }
 
@@ -225,7 +226,7 @@ fn text(value: &Value) -> String {
     escaped(value.as_str().unwrap_or_default())
 }
 
-/// Words, in which what stands between backticks is code.
+/// Prose, in which text between backticks is code.
 fn words(value: &Value) -> String {
     let escaped = text(value).replace("\n\n", "<p>");
     let mut words = String::with_capacity(escaped.len());
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_can_be_copied_and_every_operation_is_found() {
+    fn docs_page_has_an_example_and_links_every_operation() {
         let operation = |id: &str, tag: &str| json!({"operationId": id, "tags": [tag], "summary": id});
         let mut api = json!({"paths": {
             "/healthz": {"get": operation("isAlive", "State")},
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_for_markup() {
+    fn docs_page_escapes_markup_in_prose() {
         assert_eq!(
             words(&json!("<b> & `a<b`\n\n\"c\"")),
             "&lt;b&gt; &amp; <code>a&lt;b</code><p>&quot;c&quot;"

@@ -1,9 +1,9 @@
-//! Request bodies past the HTTP server: it parses the heads, and of bodies it sees the lengths only.
+//! Request bodies that bypass the HTTP server, which parses the heads and sees only zeros for the bodies.
 //!
-//! hyper keeps what it has read in a buffer that it reuses and does not wipe as long as the connection is open.
-//! So it is given zeros for every byte of a body, while the real ones go into a buffer that wipes itself and
-//! that the request's handler takes. How long a body is, hyper alone decides, so that there are no two opinions
-//! of where a request ends: until it has parsed a head, it is given no byte beyond it.
+//! hyper reads into a buffer that it reuses and does not wipe while the connection is open. So it is given a zero for
+//! every byte of a body, and the real bytes go into a buffer that is wiped and that the request's handler takes. Only
+//! hyper decides how long a body is, so there is one opinion on where a request ends: until hyper has parsed a head, it
+//! is given no byte beyond it.
 
 use std::io;
 use std::pin::Pin;
@@ -14,72 +14,73 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::Place;
+use super::ConnectionPermit;
 
 const BUFFER: usize = 4096;
 static ZEROS: [u8; BUFFER] = [0; BUFFER];
 
-/// What a connection and the handlers of its requests share.
+/// The captured body of a connection's current request, shared between the connection and the handler.
 #[derive(Clone)]
-pub(crate) struct Seal(Arc<Mutex<State>>);
+pub(crate) struct BodyCapture(Arc<Mutex<State>>);
 
 struct State {
-    reading: Reading,
+    position: Position,
     body: Zeroizing<Vec<u8>>,
-    place: Place,
+    permit: ConnectionPermit,
 }
 
-enum Reading {
+/// What the next byte of the connection belongs to.
+enum Position {
     /// A head, and how much of its end has been seen.
     Head(HeadEnd),
-    /// A body of which so much is to come.
+    /// A body, and how many bytes of it are still to come.
     Body { left: usize, keep: bool },
 }
 
-impl Seal {
-    pub(crate) fn new(place: Place) -> Self {
+impl BodyCapture {
+    pub(crate) fn new(permit: ConnectionPermit) -> Self {
         Self(Arc::new(Mutex::new(State {
-            reading: Reading::Head(HeadEnd::Nothing),
+            position: Position::Head(HeadEnd::Nothing),
             body: Zeroizing::default(),
-            place,
+            permit,
         })))
     }
 
-    /// A head has been parsed, and a body of this length follows. One that is longer than `most` is not kept. One
-    /// of a length that is not told passes as it is, because only the server knows where it ends: it is refused
-    /// by its handler, and its connection closed.
-    pub(crate) fn begin(&self, length: Option<u64>, most: usize) {
+    /// Starts a body of this length, after its head was parsed. A body longer than `limit` is discarded. A body of
+    /// unknown length passes through unchanged, because only the server knows where it ends; its handler rejects it and
+    /// closes the connection.
+    pub(crate) fn start_body(&self, length: Option<u64>, limit: usize) {
         let mut state = self.state();
         let Some(left) = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)) else {
             return;
         };
         if left == 0 {
-            state.place.busy();
+            state.permit.set_busy();
             return;
         }
-        let keep = left <= most;
+        let keep = left <= limit;
         state.body = Zeroizing::default();
-        state.reading = Reading::Body { left, keep };
+        state.position = Position::Body { left, keep };
     }
 
-    /// The answer is made; the connection waits for its client again.
-    pub(crate) fn end(&self) {
+    /// Ends a request: its response is ready, and the connection is idle again.
+    pub(crate) fn finish(&self) {
         let mut state = self.state();
-        state.place.waiting();
-        // What the handler has not taken is nobody's, and what is still to come of it neither.
+        state.permit.set_idle();
+        // What the handler did not take is discarded, and so is the rest of the body.
         state.body = Zeroizing::default();
-        if let Reading::Body { keep, .. } = &mut state.reading {
+        if let Position::Body { keep, .. } = &mut state.position {
             *keep = false;
         }
     }
 
-    /// Whether a request has come in whole and is not answered yet.
+    /// Whether a complete request has arrived and is not responded to yet.
     pub(crate) fn is_busy(&self) -> bool {
-        self.state().place.is_busy()
+        self.state().permit.is_busy()
     }
 
-    /// The body that has been read.
-    pub(crate) fn take(&self) -> Zeroizing<Vec<u8>> {
+    /// Takes the captured body.
+    pub(crate) fn take_body(&self) -> Zeroizing<Vec<u8>> {
         std::mem::take(&mut self.state().body)
     }
 
@@ -88,63 +89,63 @@ impl Seal {
     }
 }
 
-/// Adds to a body of which so much more is to come. What a client announces takes no memory, what it sends does; a body
-/// that outgrows its buffer leaves no copy there.
-fn extend(body: &mut Zeroizing<Vec<u8>>, bytes: &[u8], to_come: usize) {
+/// Appends to a body of which `remaining` bytes are still to come. Memory grows with the bytes received, not with the
+/// announced length, and a buffer that is outgrown is wiped.
+fn extend(body: &mut Zeroizing<Vec<u8>>, bytes: &[u8], remaining: usize) {
     let length = body.len() + bytes.len();
     if length > body.capacity() {
-        let most = body.len() + to_come;
-        let room = most.min(length.max(2 * body.capacity()).max(1024));
-        let mut grown = Zeroizing::new(Vec::with_capacity(room));
+        let total = body.len() + remaining;
+        let capacity = total.min(length.max(2 * body.capacity()).max(1024));
+        let mut grown = Zeroizing::new(Vec::with_capacity(capacity));
         grown.extend_from_slice(body);
-        // The outgrown one is wiped as it is dropped.
+        // The old buffer is wiped on drop.
         *body = grown;
     }
     body.extend_from_slice(bytes);
 }
 
-/// A connection for hyper, which sees no byte of a body.
-pub(crate) struct Sealed<S> {
+/// The I/O of a connection for hyper, which sees no byte of a body.
+pub(crate) struct CapturingIo<S> {
     io: S,
-    seal: Seal,
-    // What has come in and is not handed on yet.
+    capture: BodyCapture,
+    // Received, and not passed on yet.
     buffer: Zeroizing<Vec<u8>>,
     from: usize,
     to: usize,
 }
 
-impl<S> Sealed<S> {
-    pub(crate) fn new(io: S, seal: Seal) -> Self {
+impl<S> CapturingIo<S> {
+    pub(crate) fn new(io: S, capture: BodyCapture) -> Self {
         Self {
             io,
-            seal,
+            capture,
             buffer: Zeroizing::default(),
             from: 0,
             to: 0,
         }
     }
 
-    /// Hands on as much as may be, and wipes it here.
-    fn hand_on(&mut self, cursor: &mut ReadBufCursor<'_>) {
-        let mut state = self.seal.state();
+    /// Passes on as many bytes as hyper may see, and wipes them here.
+    fn pass_on(&mut self, cursor: &mut ReadBufCursor<'_>) {
+        let mut state = self.capture.state();
         let available = &self.buffer[self.from..self.to];
-        let room = available.len().min(cursor.remaining());
-        let taken = match &mut state.reading {
-            Reading::Head(end) => {
-                let taken = end.find(&available[..room]).unwrap_or(room);
+        let limit = available.len().min(cursor.remaining());
+        let taken = match &mut state.position {
+            Position::Head(end) => {
+                let taken = end.find(&available[..limit]).unwrap_or(limit);
                 cursor.put_slice(&available[..taken]);
                 taken
             }
-            Reading::Body { left, keep } => {
-                let (taken, keep) = (room.min(*left), *keep);
+            Position::Body { left, keep } => {
+                let (taken, keep) = (limit.min(*left), *keep);
                 *left -= taken;
                 let (left, ends) = (*left, *left == 0);
                 if keep {
                     extend(&mut state.body, &available[..taken], left + taken);
                 }
                 if ends {
-                    state.reading = Reading::Head(HeadEnd::Nothing);
-                    state.place.busy();
+                    state.position = Position::Head(HeadEnd::Nothing);
+                    state.permit.set_busy();
                 }
                 cursor.put_slice(&ZEROS[..taken]);
                 taken
@@ -155,7 +156,7 @@ impl<S> Sealed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Read for Sealed<S> {
+impl<S: AsyncRead + Unpin> Read for CapturingIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -168,12 +169,12 @@ impl<S: AsyncRead + Unpin> Read for Sealed<S> {
             ready!(Pin::new(&mut this.io).poll_read(cx, &mut read))?;
             (this.from, this.to) = (0, read.filled().len());
         }
-        this.hand_on(&mut cursor);
+        this.pass_on(&mut cursor);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> Write for Sealed<S> {
+impl<S: AsyncWrite + Unpin> Write for CapturingIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
@@ -199,7 +200,7 @@ impl<S: AsyncWrite + Unpin> Write for Sealed<S> {
     }
 }
 
-/// How much of a head's end has come: an empty line, in either form of line ends.
+/// How much of the end of a head has been seen: an empty line, with either form of line ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeadEnd {
     Nothing,
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_takes_as_much_memory_as_has_come() {
+    fn captured_body_takes_memory_only_for_received_bytes() {
         let mut body = Zeroizing::default();
         let whole: Vec<u8> = (0..=u8::MAX).cycle().take(32 * 1024).collect();
         let mut left = whole.len();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_ends_with_an_empty_line_however_it_comes_in_pieces() {
+    fn head_end_is_found_at_any_split() {
         let head = b"POST / HTTP/1.1\r\nhost: a\r\n\r\n";
         let rest = b"body\n\nmore";
         let all = [&head[..], rest].concat();

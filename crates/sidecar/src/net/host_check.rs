@@ -1,15 +1,15 @@
 //! Which hosts a request may name, and which web pages it may come from.
 //!
-//! Without a token everybody on this machine may ask, and so may every browser on it on behalf of any web page: a
-//! page whose name resolves to 127.0.0.1 (DNS rebinding) counts as the same origin. What such a page cannot do is to
-//! leave out or change the headers that give it away.
+//! Without a token every program on this machine can send requests, and so can every browser on behalf of any web page:
+//! a page whose name resolves to 127.0.0.1 (DNS rebinding) counts as the same origin. Such a page cannot omit or change
+//! the headers that identify it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::header::{HOST, HeaderName, ORIGIN};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request};
 
 use crate::api::Problem;
 
@@ -56,7 +56,7 @@ impl fmt::Display for InvalidHostName {
 
 impl std::error::Error for InvalidHostName {}
 
-/// The check of a listener that everybody on this machine can reach.
+/// The check of a loopback listener without a token.
 #[derive(Debug, Clone)]
 pub(crate) struct HostCheck {
     others: Vec<HostName>,
@@ -70,24 +70,19 @@ impl HostCheck {
         Self { others }
     }
 
-    /// Whether this request names an accepted host and does not come from another site's page.
-    ///
-    /// # Errors
-    /// It does not.
+    /// Checks that this request names an accepted host and does not come from another site's page.
     pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Problem> {
         if !self.host_is_accepted(request) {
             return Err(Problem::at(
                 request.uri().path(),
-                StatusCode::FORBIDDEN,
                 "host_not_allowed",
-                "the request must have one `Host`, and it must be localhost, a loopback address, or a name given by \
-                 `--allow-host`; nothing was sent",
+                "the request must have one `Host`: localhost, a loopback address, or a name given with `--allow-host`; \
+                 nothing was sent",
             ));
         }
         if !self.page_is_accepted(request) {
             return Err(Problem::at(
                 request.uri().path(),
-                StatusCode::FORBIDDEN,
                 "origin_not_allowed",
                 "the request comes from a web page of another site (see its `Origin` and `Sec-Fetch-Site`), so nothing \
                  was sent",
@@ -97,13 +92,13 @@ impl HostCheck {
     }
 
     fn host_is_accepted<B>(&self, request: &Request<B>) -> bool {
-        // A target in absolute form counts before `Host`, so both have to be good.
+        // A target in absolute form takes precedence over `Host`, so both must be accepted.
         let target = request.uri().authority();
         if target.is_some_and(|authority| !self.accepts(authority.as_str())) {
             return false;
         }
         let mut hosts = request.headers().get_all(HOST).iter();
-        // Browsers always send one. With several, a proxy may have looked at another one.
+        // Browsers always send one. With several, a proxy may have checked another one.
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return false;
         };
@@ -124,7 +119,7 @@ impl HostCheck {
             && !headers.get_all(SEC_FETCH_SITE).iter().any(is_cross_site)
     }
 
-    // Ports do not matter: a forwarded port is another one, and what a page on this machine may do is not its port's.
+    // Ports do not matter: a forwarded port differs, and a page on this machine is trusted on any port.
     fn accepts(&self, authority: &str) -> bool {
         let Some(host) = host_of(authority) else {
             return false;
@@ -137,7 +132,7 @@ impl HostCheck {
     }
 }
 
-/// The host of `host`, `host:port`, `[address]` or `[address]:port`; `None` for all else, users and zones included.
+/// The host of `host`, `host:port`, `[address]` or `[address]:port`; `None` for anything else, such as users and zones.
 fn host_of(authority: &str) -> Option<Host> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -187,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_this_machine_and_those_that_are_named_are_accepted() {
+    fn host_check_accepts_local_and_allowed_hosts() {
         for good in [
             "localhost",
             "localhost:8788",
@@ -211,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn all_others_are_refused() {
+    fn host_check_rejects_other_hosts() {
         for bad in [
             "",
             ":8788",
@@ -254,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_neither_scheme_nor_port() {
+    fn host_name_with_scheme_or_port_is_rejected() {
         for bad in ["", "*", "http://a", "a:80", "[::1]", "a/b", "a b", "*.internal"] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }

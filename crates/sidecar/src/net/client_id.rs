@@ -1,21 +1,21 @@
-//! Who is at the other end of a connection.
+//! The identity of a client.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest as _, Sha256};
 
-/// A client that can be told from others: by its certificate, its address, or its user on this machine. It is never
-/// more than a way to share fairly.
+/// Identifies a client by its certificate, its address, or its user on this machine. Used only to share capacity
+/// fairly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
+pub(crate) enum ClientId {
     Certificate([u8; 32]),
     Address(IpAddr),
     User(u32),
 }
 
-impl Client {
-    /// The client at this address. All of an IPv6 network of 64 bits is one, because one machine has so many; on a
-    /// loopback address all are alike.
+impl ClientId {
+    /// The client at this address; `None` for loopback addresses. An IPv6 network of 64 bits is one client, because one
+    /// machine can have all of its addresses.
     pub(crate) fn at(address: IpAddr) -> Option<Self> {
         let network = match address.to_canonical() {
             IpAddr::V6(address) => {
@@ -38,8 +38,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_machine_is_one_client() {
-        let at = |address: &str| Client::at(address.parse().unwrap());
+    fn client_id_is_the_same_for_all_addresses_of_a_machine() {
+        let at = |address: &str| ClientId::at(address.parse().unwrap());
         for here in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(at(here), None, "{here}");
         }

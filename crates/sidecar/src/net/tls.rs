@@ -1,4 +1,4 @@
-//! TLS for whoever is not on this machine.
+//! TLS for remote clients.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,13 +9,13 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// What is in the files, in PEM.
+/// Certificates and key, in PEM.
 pub struct TlsFiles<'a> {
-    /// The sidecar's certificate, and those between it and the authority.
+    /// The sidecar's certificate, and the intermediate certificates.
     pub certificates: &'a [u8],
-    /// The key of that certificate. Wiping it here is the caller's part.
+    /// The key of that certificate. Wiping this slice is the caller's responsibility.
     pub key: &'a [u8],
-    /// The authority of the clients' certificates, where clients must have one.
+    /// The authority of the clients' certificates, if clients must have one.
     pub client_ca: Option<&'a [u8]>,
 }
 
@@ -25,24 +25,24 @@ impl fmt::Debug for TlsFiles<'_> {
     }
 }
 
-/// A certificate with its key, which can be replaced while connections come in: those that are open keep the
-/// one they began with. TLS 1.2 or better, by ring; HTTP/1.1 only.
+/// A server certificate with its key, which can be replaced at any time; open connections keep theirs. TLS 1.2 and
+/// 1.3 with ring; HTTP/1.1 only.
 #[derive(Clone)]
 pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
 
 impl Tls {
-    /// TLS by these files.
+    /// TLS with these files.
     ///
     /// # Errors
-    /// Which file is not good, and why.
+    /// Which file is invalid, and why.
     pub fn new(files: &TlsFiles<'_>) -> Result<Self, InvalidTls> {
         Ok(Self(Arc::new(RwLock::new(config(files)?))))
     }
 
-    /// The same by other files, from the next connection on.
+    /// Replaces the files, from the next connection on.
     ///
     /// # Errors
-    /// As [`new`](Self::new); everything stays as it was.
+    /// As [`new`](Self::new); the current files stay in use.
     pub fn replace(&self, files: &TlsFiles<'_>) -> Result<(), InvalidTls> {
         let config = config(files)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
@@ -58,10 +58,10 @@ impl Tls {
 fn config(files: &TlsFiles<'_>) -> Result<Arc<ServerConfig>, InvalidTls> {
     let crypto = Arc::new(rustls::crypto::ring::default_provider());
     let chain = certificates(files.certificates).ok_or(InvalidTls(
-        "the certificate file holds no readable PEM certificate",
+        "the certificate file contains no readable PEM certificate",
     ))?;
     let key = PrivateKeyDer::from_pem_slice(files.key)
-        .map_err(|_| InvalidTls("the key file holds no readable PEM private key"))?;
+        .map_err(|_| InvalidTls("the key file contains no readable PEM private key"))?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&crypto))
         .with_safe_default_protocol_versions()
         .map_err(|_| InvalidTls("TLS cannot be set up"))?;
@@ -69,7 +69,7 @@ fn config(files: &TlsFiles<'_>) -> Result<Arc<ServerConfig>, InvalidTls> {
         None => builder.with_no_client_auth(),
         Some(pem) => {
             const UNREADABLE: InvalidTls =
-                InvalidTls("the file of the clients' authority holds no readable PEM certificate");
+                InvalidTls("the client CA file contains no readable PEM certificate");
             let mut roots = RootCertStore::empty();
             for authority in certificates(pem).ok_or(UNREADABLE)? {
                 roots.add(authority).map_err(|_| UNREADABLE)?;
@@ -78,9 +78,9 @@ fn config(files: &TlsFiles<'_>) -> Result<Arc<ServerConfig>, InvalidTls> {
             builder.with_client_cert_verifier(verifier.build().map_err(|_| UNREADABLE)?)
         }
     };
-    let mut config = builder.with_single_cert(chain, key).map_err(|_| {
-        InvalidTls("the key is not that of the certificate, or of a kind that is not supported")
-    })?;
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|_| InvalidTls("the key does not match the certificate, or its type is not supported"))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -96,7 +96,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Files that TLS cannot be set up with.
+/// Invalid files for TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTls(&'static str);
 
