@@ -1,20 +1,18 @@
-//! A record of every change: that it is about to be sent, and what became of it.
+//! A record of every change: that it is about to be sent, and how it ended.
 
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
-use repass_domain::{
-    CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Outcome, PasswordChange,
-    PasswordPolicy, PasswordService, Resolution, UnknownOutcome, UserId, UserKey,
-};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, Outcome, Resolution, UserId};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What a record tells.
+use super::metrics::Operation;
+
+/// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditEvent {
@@ -22,26 +20,25 @@ pub enum AuditEvent {
     Intent,
     /// The call has ended, with this outcome.
     Result,
-    /// The caller dropped the call: what was under way may take effect, and nobody waits for its
-    /// answer.
+    /// The caller dropped the call: what was in flight may take effect, and its response is lost.
     Abandoned,
 }
 
-/// One record. It holds the user's id, which is what an audit is for, and nothing secret.
+/// One record. It holds the user's id, which is what an audit is for, and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
-    /// The call: its records have the same id.
+    /// The id of the call, the same in all of its records.
     pub id: Uuid,
-    /// When, by the local clock.
+    /// When it was made, by the local clock.
     #[serde(serialize_with = "instant")]
     pub at: SystemTime,
-    /// What it tells.
+    /// What it is about.
     pub event: AuditEvent,
     /// `change`, `reset` or `resolve`.
     pub operation: &'static str,
     /// The configured name of the provider.
     pub provider: String,
-    /// Whose password.
+    /// The user whose password is changed, as the caller names them.
     pub user: String,
     /// `applied`, `not_applied` or `unknown`; for a resolution `in_place`, `not_in_place` or
     /// `still_unknown`. Absent in an intent.
@@ -60,21 +57,21 @@ fn instant<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok
     serializer.serialize_str(&text.unwrap_or_default())
 }
 
-/// Where records go.
+/// Stores audit records.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Keeps a record, durably as far as the sink promises, before it returns. It is called within
+    /// Writes a record, as durably as the sink promises, before it returns. It is called within
     /// an async call, so it should not block for long.
     ///
     /// # Errors
-    /// The record could not be kept. A change whose intent cannot be kept is not sent.
+    /// The record could not be written. A change whose intent cannot be written is not sent.
     fn write(&self, record: &AuditRecord) -> std::io::Result<()>;
 }
 
-/// Records as JSON, one a line, each written whole and flushed.
+/// Writes records as JSON, one per line; each line is written in one piece and flushed.
 pub struct JsonLines<W>(Mutex<W>);
 
 impl<W: Write + Send + 'static> JsonLines<W> {
-    /// Records into this writer: a file opened for appending, or a stream.
+    /// Writes to this writer: a file opened for appending, or a stream.
     pub fn new(writer: W) -> Self {
         Self(Mutex::new(writer))
     }
@@ -96,141 +93,103 @@ impl<W> fmt::Debug for JsonLines<W> {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct AuditLayer {
-    inner: Arc<dyn PasswordService>,
-    sink: Arc<dyn AuditSink>,
-}
+/// Writes two records for every call, if there is a sink.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AuditLog(pub(super) Option<Arc<dyn AuditSink>>);
 
-impl AuditLayer {
-    pub(super) fn new(inner: Arc<dyn PasswordService>, sink: Arc<dyn AuditSink>) -> Self {
-        Self { inner, sink }
-    }
-
-    fn open(&self, operation: &'static str, change: &PasswordChange) -> Result<Open<'_>, Error> {
+impl AuditLog {
+    /// Writes the intent. A call whose intent cannot be written is not made.
+    pub(super) fn begin(
+        &self,
+        operation: Operation,
+        provider: &str,
+        user: &UserId,
+    ) -> Result<AuditEntry<'_>, Error> {
+        let Some(sink) = self.0.as_deref() else {
+            return Ok(AuditEntry(None));
+        };
         let record = AuditRecord {
             id: Uuid::new_v4(),
             at: SystemTime::now(),
             event: AuditEvent::Intent,
-            operation,
-            provider: self.inner.provider().to_owned(),
-            user: change.user().expose().to_owned(),
+            operation: operation.as_str(),
+            provider: provider.to_owned(),
+            user: user.expose().to_owned(),
             outcome: None,
             kind: None,
             tracking_id: None,
         };
-        self.sink.write(&record).map_err(|error| {
+        sink.write(&record).map_err(|error| {
             let kind = error.kind();
             Error::not_applied(
                 ErrorKind::Internal,
                 format!("the audit cannot be written ({kind}), so nothing was sent"),
             )
         })?;
-        Ok(Open {
-            sink: &*self.sink,
-            record: Some(record),
-        })
+        Ok(AuditEntry(Some((sink, record))))
     }
 }
 
-/// A call that is under way. Dropped before its end, it is abandoned.
-struct Open<'a> {
-    sink: &'a dyn AuditSink,
-    record: Option<AuditRecord>,
-}
+/// A call whose intent is written. Dropped before the call's end, it writes that the call was abandoned.
+pub(super) struct AuditEntry<'a>(Option<(&'a dyn AuditSink, AuditRecord)>);
 
-impl Open<'_> {
+impl AuditEntry<'_> {
+    /// Writes how a change or reset ended.
+    pub(super) fn end_change(self, result: &Result<ChangeReceipt, Error>) {
+        match result {
+            Ok(receipt) => self.end("applied", None, receipt.tracking_id()),
+            Err(error) => self.end(error.outcome().as_str(), Some(error), None),
+        }
+    }
+
+    /// Writes what a resolution found.
+    pub(super) fn end_resolve(self, result: &Result<Resolution, Error>) {
+        match result {
+            Ok(Resolution::InPlace) => self.end("in_place", None, None),
+            Ok(Resolution::NotInPlace) => self.end("not_in_place", None, None),
+            Ok(_) => self.end("still_unknown", None, None),
+            Err(error) => self.end("still_unknown", Some(error), None),
+        }
+    }
+
     fn end(mut self, outcome: &'static str, error: Option<&Error>, tracking_id: Option<&str>) {
         let detail = error.and_then(|error| error.provider_detail()?.tracking_id.as_deref());
-        let tracking_id = tracking_id.or(detail).map(str::to_owned);
-        self.close(AuditEvent::Result, outcome, error.map(Error::kind), tracking_id);
+        self.write(
+            AuditEvent::Result,
+            outcome,
+            error.map(Error::kind),
+            tracking_id.or(detail),
+        );
     }
 
-    fn close(
+    fn write(
         &mut self,
         event: AuditEvent,
         outcome: &'static str,
         kind: Option<ErrorKind>,
-        tracking_id: Option<String>,
+        tracking_id: Option<&str>,
     ) {
-        let Some(record) = self.record.take() else { return };
+        let Some((sink, intent)) = self.0.take() else {
+            return;
+        };
         let record = AuditRecord {
             at: SystemTime::now(),
             event,
             outcome: Some(outcome),
             kind,
-            tracking_id,
-            ..record
+            tracking_id: tracking_id.map(str::to_owned),
+            ..intent
         };
-        if let Err(error) = self.sink.write(&record) {
-            // The outcome still reaches the caller; the intent on record says that it is missing here.
+        if let Err(error) = sink.write(&record) {
+            // The outcome still reaches the caller; the intent without a result shows that it is missing here.
             let (id, kind) = (record.id, error.kind());
             tracing::error!(%id, ?kind, outcome, "the audit's result cannot be written");
         }
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for AuditEntry<'_> {
     fn drop(&mut self) {
-        self.close(AuditEvent::Abandoned, Outcome::Unknown.as_str(), None, None);
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl PasswordService for AuditLayer {
-    fn provider(&self) -> &str {
-        self.inner.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn change_password(
-        &self,
-        cx: &CallContext,
-        change: &PasswordChange,
-    ) -> Result<ChangeReceipt, Error> {
-        let operation = match change.mode() {
-            ChangeMode::AdminReset => "reset",
-            ChangeMode::SelfService(_) => "change",
-        };
-        let open = self.open(operation, change)?;
-        let result = self.inner.change_password(cx, change).await;
-        match &result {
-            Ok(changed) => open.end("applied", None, changed.tracking_id()),
-            Err(error) => open.end(error.outcome().as_str(), Some(error), None),
-        }
-        result
-    }
-
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &UnknownOutcome,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        let open = self.open("resolve", change)?;
-        let result = self.inner.resolve(cx, attempt, change).await;
-        match &result {
-            Ok(Resolution::InPlace) => open.end("in_place", None, None),
-            Ok(Resolution::NotInPlace) => open.end("not_in_place", None, None),
-            Ok(_) => open.end("still_unknown", None, None),
-            Err(error) => open.end("still_unknown", Some(error), None),
-        }
-        result
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.inner.policy(cx).await
-    }
-
-    fn user_key(&self, user: &UserId) -> UserKey {
-        self.inner.user_key(user)
-    }
-
-    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
-        self.inner.canonical_id(cx, user).await
+        self.write(AuditEvent::Abandoned, Outcome::Unknown.as_str(), None, None);
     }
 }

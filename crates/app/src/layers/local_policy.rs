@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use repass_domain::{
-    CallContext, Capabilities, Certainty, ChangeReceipt, Error, ImpossiblePolicy, LayeredPolicy, Password,
-    PasswordChange, PasswordPolicy, PasswordService, PolicyLayer, Resolution, Rule, UnknownOutcome, UserId,
-    UserKey, Violation,
+    CallContext, Certainty, Error, ImpossiblePolicy, LayeredPolicy, Password, PasswordPolicy, PolicyLayer,
+    Rule, Violation,
 };
-use tokio::time::Instant;
 
 use super::breach::BreachCheck;
 
@@ -85,83 +82,33 @@ impl LocalPolicy {
         }
         Ok(broken)
     }
+}
 
-    /// What is left of the call when the password breaks none of the caller's rules. The provider's are its
-    /// own to apply; they are told along with the caller's, so that the next try can be the last.
-    async fn admit(&self, cx: &CallContext, password: &Password) -> Result<CallContext, Error> {
-        let start = Instant::now();
-        let broken = match self.check(cx, password).await {
-            Err(error) if self.breach.as_ref().is_some_and(|breach| breach.may_fail()) => {
-                tracing::warn!(%error, "a change goes ahead without the breach check");
-                return Ok(cx.after(start.elapsed()));
-            }
-            checked => checked?,
-        };
-        if refuses(&broken) {
-            return Err(Error::refused(broken));
+/// Rejects a password that violates the local policy, if there is one. The provider's own rules are left to the provider;
+/// their violations are reported along with the local ones, so that the next password can meet both.
+pub(super) async fn check(
+    policy: Option<&LocalPolicy>,
+    cx: &CallContext,
+    password: &Password,
+) -> Result<(), Error> {
+    let Some(policy) = policy else {
+        return Ok(());
+    };
+    let violations = match policy.check(cx, password).await {
+        Err(error) if policy.breach.as_ref().is_some_and(|breach| breach.may_fail()) => {
+            tracing::warn!(%error, "a change goes ahead without the breach check");
+            return Ok(());
         }
-        Ok(cx.after(start.elapsed()))
+        checked => checked?,
+    };
+    if refuses(&violations) {
+        return Err(Error::refused(violations));
     }
+    Ok(())
 }
 
 // Only what is certain is a reason not to ask the provider.
 fn refuses(broken: &[Violation]) -> bool {
     let certain = |it: &Violation| it.layer() == PolicyLayer::Caller && it.certainty() == Certainty::Exact;
     broken.iter().any(certain)
-}
-
-#[derive(Debug)]
-pub(super) struct LocalPolicyLayer {
-    inner: Arc<dyn PasswordService>,
-    rules: LocalPolicy,
-}
-
-impl LocalPolicyLayer {
-    pub(super) fn new(inner: Arc<dyn PasswordService>, rules: LocalPolicy) -> Self {
-        Self { inner, rules }
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl PasswordService for LocalPolicyLayer {
-    fn provider(&self) -> &str {
-        self.inner.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn change_password(
-        &self,
-        cx: &CallContext,
-        change: &PasswordChange,
-    ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().check_mode(change.mode())?;
-        let cx = self.rules.admit(cx, change.new_password()).await?;
-        self.inner.change_password(&cx, change).await
-    }
-
-    // The change was sent, so it is too late for rules.
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &UnknownOutcome,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        self.inner.resolve(cx, attempt, change).await
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.inner.policy(cx).await
-    }
-
-    fn user_key(&self, user: &UserId) -> UserKey {
-        self.inner.user_key(user)
-    }
-
-    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
-        self.inner.canonical_id(cx, user).await
-    }
 }

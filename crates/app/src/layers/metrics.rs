@@ -1,26 +1,23 @@
 //! Metrics and a span for every call.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use metrics::{Unit, describe_counter, describe_gauge};
-use repass_domain::{
-    CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
-};
-use repass_transport::Meter;
+use metrics::{Key, Label, Level, Metadata, SharedString, Unit, describe_counter, describe_gauge};
+use repass_domain::{ChangeMode, ChangeReceipt, Error, Outcome, Resolution, Rule, UnknownOutcome};
+use tracing::Span;
 use tracing::field::{Empty, display};
-use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 const OPERATIONS: &str = "repass_password_operations_total";
 const VIOLATIONS: &str = "repass_policy_violations_total";
 const UNKNOWN: &str = "repass_unknown_outcomes";
+const METADATA: Metadata<'static> = Metadata::new("repass", Level::INFO, None);
 
-/// Tells the recorder of the `metrics` facade that is installed, if there is one, what the metrics mean and
-/// which units they have. [`Services`](crate::Services) do so when they are built; call it when your recorder
-/// is installed later than that, or when you use [`Layers`](crate::Layers) alone.
+/// Describes every metric, with its unit, to the recorder of the `metrics` facade that is installed, if there is one.
+/// [`Services`](crate::Services) do so when they are built; call it if your recorder is installed later, or if you use
+/// [`Layers`](crate::Layers) alone.
 pub fn describe_metrics() {
     describe_counter!(
         OPERATIONS,
@@ -40,220 +37,253 @@ pub fn describe_metrics() {
     repass_transport::describe_metrics();
 }
 
-#[derive(Debug)]
-pub(super) struct MetricsLayer {
-    inner: Arc<dyn PasswordService>,
-    meter: Meter,
-    // Rules are the same everywhere.
-    rules: Meter,
+/// What a call does, as metrics, spans and audit records name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    Change,
+    Reset,
+    Resolve,
 }
 
-impl MetricsLayer {
-    pub(super) fn new(inner: Arc<dyn PasswordService>) -> Self {
-        let meter = Meter::new(inner.provider());
-        let rules = Meter::default();
-        let metrics_layer = Self { inner, meter, rules };
-        metrics_layer.declare();
-        metrics_layer
+impl Operation {
+    const ALL: [Self; 3] = [Self::Change, Self::Reset, Self::Resolve];
+
+    pub(super) fn of(mode: &ChangeMode) -> Self {
+        match mode {
+            ChangeMode::AdminReset => Self::Reset,
+            ChangeMode::SelfService(_) => Self::Change,
+        }
     }
 
-    fn declare(&self) {
-        for operation in ["change", "reset"] {
-            for outcome in ["applied", "not_applied", "unknown", "abandoned"] {
-                self.meter
-                    .declare(OPERATIONS, &[("operation", operation), ("outcome", outcome)]);
-            }
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Reset => "reset",
+            Self::Resolve => "resolve",
         }
-        for outcome in ["in_place", "not_in_place", "still_unknown", "abandoned"] {
-            self.meter
-                .declare(OPERATIONS, &[("operation", "resolve"), ("outcome", outcome)]);
+    }
+
+    // How it can end, in the order of `Ending`.
+    fn endings(self) -> [&'static str; 4] {
+        match self {
+            Self::Change | Self::Reset => ["applied", "not_applied", "unknown", "abandoned"],
+            Self::Resolve => ["in_place", "not_in_place", "still_unknown", "abandoned"],
+        }
+    }
+}
+
+/// How a call ended: the change was made, or found to be in place; it was not; or that is not known.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Yes,
+    No,
+    Unknown,
+    Abandoned,
+}
+
+/// The metrics of one provider. The keys are made once, so that a call allocates none.
+pub(super) struct ServiceMetrics {
+    provider: SharedString,
+    // By `Operation` and `Ending`.
+    operations: [[Key; 4]; 3],
+    unknown: Key,
+}
+
+impl ServiceMetrics {
+    /// The metrics labelled with this provider's name, which are registered, so that they exist before they first change.
+    pub(super) fn new(provider: &str) -> Self {
+        let provider = SharedString::from_shared(provider.into());
+        let label = || Label::new("provider", provider.clone());
+        let key = |operation: Operation, ending| {
+            let operation = Label::from_static_parts("operation", operation.as_str());
+            let outcome = Label::from_static_parts("outcome", ending);
+            Key::from_parts(OPERATIONS, vec![label(), operation, outcome])
+        };
+        let operations =
+            Operation::ALL.map(|operation| operation.endings().map(|ending| key(operation, ending)));
+        let unknown = Key::from_parts(UNKNOWN, vec![label()]);
+        for key in operations.iter().flatten() {
+            count(key, 0);
         }
         for code in Rule::CODES {
-            self.rules.declare(VIOLATIONS, &[("code", code)]);
+            count(&violation_key(code), 0);
         }
-        self.meter.declare_level(UNKNOWN, &[]);
+        metrics::with_recorder(|recorder| recorder.register_gauge(&unknown, &METADATA).increment(0.0));
+        Self {
+            provider,
+            operations,
+            unknown,
+        }
     }
 
-    fn span(&self, operation: &'static str) -> Span {
-        tracing::info_span!(
+    /// Opens the span of a call, which is counted when it ends.
+    pub(super) fn start(&self, operation: Operation) -> MeasuredCall<'_> {
+        let span = tracing::info_span!(
             "repass.password",
-            provider = self.inner.provider(),
-            operation,
+            provider = &*self.provider,
+            operation = operation.as_str(),
             outcome = Empty,
             kind = Empty,
             tracking_id = Empty,
             attempt = Empty,
-        )
-    }
-
-    fn call(&self, operation: &'static str) -> Call<'_> {
-        Call {
-            meter: &self.meter,
+        );
+        MeasuredCall {
+            metrics: self,
             operation,
-            outcome: "abandoned",
+            ending: Ending::Abandoned,
+            span,
         }
     }
 
-    fn tell(&self, span: &Span, error: &Error) {
-        span.record("kind", error.kind().as_str());
-        let detail = error.provider_detail();
-        if let Some(id) = detail.and_then(|detail| detail.tracking_id.as_deref()) {
-            span.record("tracking_id", id);
-        }
-        if let Some(attempt) = error.unknown_outcome() {
-            span.record("attempt", display(attempt.id()));
-        }
-        for violation in error.violations() {
-            self.rules.count(VIOLATIONS, &[("code", violation.rule().code())]);
-        }
-    }
-
-    // Changes the number of unknown outcomes, and tells it if it is another one then.
-    fn unsettled(&self, change: impl FnOnce(&mut Unsettled) -> bool) {
-        // As long-lived and as wide as the metric, which is one for all services of this name.
-        static UNSETTLED: LazyLock<Mutex<HashMap<String, Unsettled>>> = LazyLock::new(Mutex::default);
-        let mut unsettled = UNSETTLED.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempts = unsettled.entry(self.inner.provider().to_owned()).or_default();
-        if change(attempts) {
-            let count = u32::try_from(attempts.by_id.len()).unwrap_or(u32::MAX);
-            self.meter.set(UNKNOWN, &[], count.into());
+    // Updates the number of unknown outcomes if `update` has changed it.
+    fn update_unknown(&self, update: impl FnOnce(&mut OpenOutcomes) -> bool) {
+        // It lives as long as the metric, which all services of this name share.
+        static OPEN: LazyLock<Mutex<HashMap<String, OpenOutcomes>>> = LazyLock::new(Mutex::default);
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.entry(self.provider.to_string()).or_default();
+        if update(open) {
+            let count = u32::try_from(open.by_id.len()).unwrap_or(u32::MAX);
+            metrics::with_recorder(|recorder| {
+                recorder.register_gauge(&self.unknown, &METADATA).set(count);
+            });
         }
     }
 }
 
-/// Attempts that no resolution has settled, the newest ones.
+impl fmt::Debug for ServiceMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceMetrics")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+fn count(key: &Key, number: u64) {
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(number));
+}
+
+// Rules are the same at every provider.
+fn violation_key(code: &'static str) -> Key {
+    Key::from_parts(VIOLATIONS, vec![Label::from_static_parts("code", code)])
+}
+
+/// A call in flight, counted when it ends. Dropped before its end, it counts as abandoned.
+pub(super) struct MeasuredCall<'a> {
+    metrics: &'a ServiceMetrics,
+    operation: Operation,
+    ending: Ending,
+    span: Span,
+}
+
+impl MeasuredCall<'_> {
+    /// The span that the call runs in.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Ends a change or reset.
+    pub(super) fn end_change(self, result: &Result<ChangeReceipt, Error>) {
+        let ending = match result {
+            Ok(receipt) => {
+                if let Some(id) = receipt.tracking_id() {
+                    self.span.record("tracking_id", id);
+                }
+                Ending::Yes
+            }
+            Err(error) => {
+                self.record_error(error);
+                if let Some(unknown) = error.unknown_outcome() {
+                    self.metrics.update_unknown(|open| open.insert(unknown.id()));
+                }
+                match error.outcome() {
+                    Outcome::Applied => Ending::Yes,
+                    Outcome::NotApplied => Ending::No,
+                    Outcome::Unknown => Ending::Unknown,
+                }
+            }
+        };
+        self.end(ending);
+    }
+
+    /// Ends a resolution of this outcome.
+    pub(super) fn end_resolve(self, unknown: &UnknownOutcome, result: &Result<Resolution, Error>) {
+        let ending = match result {
+            Ok(Resolution::InPlace) => Ending::Yes,
+            Ok(Resolution::NotInPlace) => Ending::No,
+            Ok(_) => Ending::Unknown,
+            Err(error) => {
+                self.record_error(error);
+                Ending::Unknown
+            }
+        };
+        if matches!(ending, Ending::Yes | Ending::No) {
+            self.metrics.update_unknown(|open| open.remove(&unknown.id()));
+        }
+        self.end(ending);
+    }
+
+    fn record_error(&self, error: &Error) {
+        self.span.record("kind", error.kind().as_str());
+        let detail = error.provider_detail();
+        if let Some(id) = detail.and_then(|detail| detail.tracking_id.as_deref()) {
+            self.span.record("tracking_id", id);
+        }
+        if let Some(unknown) = error.unknown_outcome() {
+            self.span.record("attempt", display(unknown.id()));
+        }
+        for violation in error.violations() {
+            count(&violation_key(violation.rule().code()), 1);
+        }
+    }
+
+    fn end(mut self, ending: Ending) {
+        self.ending = ending;
+        let outcome = self.operation.endings()[ending as usize];
+        self.span.record("outcome", outcome);
+    }
+}
+
+impl Drop for MeasuredCall<'_> {
+    fn drop(&mut self) {
+        count(
+            &self.metrics.operations[self.operation as usize][self.ending as usize],
+            1,
+        );
+    }
+}
+
+/// Unknown outcomes that no resolution has settled, the newest of them.
 #[derive(Debug, Default)]
-struct Unsettled {
+struct OpenOutcomes {
     by_id: HashMap<Uuid, u64>,
     by_age: BTreeMap<u64, Uuid>,
     last: u64,
 }
 
-impl Unsettled {
-    /// How many are remembered: somebody has been alerted long before.
-    const MOST: usize = 10_000;
+impl OpenOutcomes {
+    /// How many are remembered. An alert has fired long before.
+    const MAX: usize = 10_000;
 
-    /// Whether it was not there.
-    fn insert(&mut self, attempt: Uuid) -> bool {
-        if self.by_id.contains_key(&attempt) {
+    /// Adds one; whether it is new.
+    fn insert(&mut self, id: Uuid) -> bool {
+        if self.by_id.contains_key(&id) {
             return false;
         }
-        if self.by_id.len() >= Self::MOST
+        if self.by_id.len() >= Self::MAX
             && let Some((_, oldest)) = self.by_age.pop_first()
         {
             self.by_id.remove(&oldest);
         }
         self.last += 1;
-        self.by_id.insert(attempt, self.last);
-        self.by_age.insert(self.last, attempt);
+        self.by_id.insert(id, self.last);
+        self.by_age.insert(self.last, id);
         true
     }
 
-    /// Whether it was there.
-    fn remove(&mut self, attempt: &Uuid) -> bool {
-        let age = self.by_id.remove(attempt);
+    /// Removes one; whether it was there.
+    fn remove(&mut self, id: &Uuid) -> bool {
+        let age = self.by_id.remove(id);
         age.and_then(|age| self.by_age.remove(&age)).is_some()
-    }
-}
-
-/// A call under way, counted when it ends; dropped before its end, it is abandoned.
-struct Call<'a> {
-    meter: &'a Meter,
-    operation: &'static str,
-    outcome: &'static str,
-}
-
-impl Call<'_> {
-    fn ended(mut self, span: &Span, outcome: &'static str) {
-        self.outcome = outcome;
-        span.record("outcome", outcome);
-    }
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        let labels = [("operation", self.operation), ("outcome", self.outcome)];
-        self.meter.count(OPERATIONS, &labels);
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl PasswordService for MetricsLayer {
-    fn provider(&self) -> &str {
-        self.inner.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn change_password(
-        &self,
-        cx: &CallContext,
-        change: &PasswordChange,
-    ) -> Result<ChangeReceipt, Error> {
-        let operation = match change.mode() {
-            ChangeMode::AdminReset => "reset",
-            ChangeMode::SelfService(_) => "change",
-        };
-        let (span, call) = (self.span(operation), self.call(operation));
-        let result = self.inner.change_password(cx, change);
-        let result = result.instrument(span.clone()).await;
-        match &result {
-            Ok(changed) => {
-                if let Some(id) = changed.tracking_id() {
-                    span.record("tracking_id", id);
-                }
-                call.ended(&span, "applied");
-            }
-            Err(error) => {
-                self.tell(&span, error);
-                if let Some(attempt) = error.unknown_outcome() {
-                    self.unsettled(|attempts| attempts.insert(attempt.id()));
-                }
-                call.ended(&span, error.outcome().as_str());
-            }
-        }
-        result
-    }
-
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &UnknownOutcome,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        let (span, call) = (self.span("resolve"), self.call("resolve"));
-        let result = self.inner.resolve(cx, attempt, change);
-        let result = result.instrument(span.clone()).await;
-        let outcome = match &result {
-            Ok(Resolution::InPlace) => "in_place",
-            Ok(Resolution::NotInPlace) => "not_in_place",
-            Ok(_) => "still_unknown",
-            Err(error) => {
-                self.tell(&span, error);
-                "still_unknown"
-            }
-        };
-        if outcome != "still_unknown" {
-            self.unsettled(|attempts| attempts.remove(&attempt.id()));
-        }
-        call.ended(&span, outcome);
-        // Whatever became of the probe, it says nothing about the change.
-        result.map_err(|error| error.with_unknown_outcome(attempt))
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.inner.policy(cx).await
-    }
-
-    fn user_key(&self, user: &UserId) -> UserKey {
-        self.inner.user_key(user)
-    }
-
-    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
-        self.inner.canonical_id(cx, user).await
     }
 }
 
@@ -262,19 +292,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unsettled_attempts_are_bounded_and_the_oldest_go_first() {
-        let ids: Vec<Uuid> = (0..2 * Unsettled::MOST).map(|_| Uuid::new_v4()).collect();
-        let mut unsettled = Unsettled::default();
+    fn open_outcomes_beyond_the_maximum_displace_the_oldest() {
+        let ids: Vec<Uuid> = (0..2 * OpenOutcomes::MAX).map(|_| Uuid::new_v4()).collect();
+        let mut open = OpenOutcomes::default();
         for id in &ids {
-            assert!(unsettled.insert(*id) && !unsettled.insert(*id));
+            assert!(open.insert(*id) && !open.insert(*id));
         }
         assert_eq!(
-            (unsettled.by_id.len(), unsettled.by_age.len()),
-            (Unsettled::MOST, Unsettled::MOST)
+            (open.by_id.len(), open.by_age.len()),
+            (OpenOutcomes::MAX, OpenOutcomes::MAX)
         );
-        let (old, new) = ids.split_at(Unsettled::MOST);
-        assert!(old.iter().all(|id| !unsettled.remove(id)));
-        assert!(new.iter().all(|id| unsettled.remove(id) && !unsettled.remove(id)));
-        assert!(unsettled.by_id.is_empty() && unsettled.by_age.is_empty());
+        let (old, new) = ids.split_at(OpenOutcomes::MAX);
+        assert!(old.iter().all(|id| !open.remove(id)));
+        assert!(new.iter().all(|id| open.remove(id) && !open.remove(id)));
+        assert!(open.by_id.is_empty() && open.by_age.is_empty());
     }
 }

@@ -1,13 +1,12 @@
-//! What stands around an adapter: metrics and a span for every call, a record of every change, by whose
-//! right passwords may be changed, the caller's own rules, one change at a time per user, and a bound on how many are
-//! under way.
+//! The layers around a provider's adapter: metrics and a span for every call, an audit record of every change, which
+//! changes are allowed, the local policy, one change at a time per user, and a limit on the changes in flight.
 //!
-//! They are put on by [`Layers`] in one fixed order, because another order would be wrong: what cannot be put on
-//! record counts as well, what is refused or waits for its turn is on record already, a password that breaks the
-//! caller's rules waits for nobody, and a user's second change does not take a place while it waits for the first.
-//! There is no guard for time, retries or fail-over. A future that is
-//! dropped around a call destroys the evidence of what was sent, a second retry loop multiplies
-//! the first, and two providers would make two truths.
+//! A [`Pipeline`] is all of them in one fixed order, because every other order would be wrong: a change that cannot be
+//! recorded still counts; a change that is rejected or waits is recorded already; a password that violates the local
+//! policy does not wait for other changes; and a user's second change takes no permit while it waits for the first.
+//!
+//! There is no layer for timeouts, retries or fail-over. Dropping the future of a call destroys the evidence of what was
+//! sent, a second retry loop multiplies the first, and two providers would make two truths.
 
 mod audit;
 mod breach;
@@ -16,6 +15,7 @@ mod local_policy;
 mod metrics;
 mod per_user_lock;
 mod permissions;
+mod pipeline;
 mod recent_changes;
 
 use std::num::NonZeroUsize;
@@ -28,17 +28,16 @@ pub(crate) use breach::BreachCheck;
 pub use local_policy::LocalPolicy;
 pub use metrics::describe_metrics;
 pub(crate) use per_user_lock::UserLocks;
+pub(crate) use pipeline::Pipeline;
 
 use crate::config::Allow;
-use audit::AuditLayer;
+use audit::AuditLog;
 use concurrency_limit::ConcurrencyLimit;
-use local_policy::LocalPolicyLayer;
-use metrics::MetricsLayer;
-use per_user_lock::PerUserLock;
-use permissions::PermissionLayer;
+use metrics::ServiceMetrics;
+use permissions::Permissions;
 
-/// Which layers stand around a service, from outside: metrics and spans, audit, by whose right, the
-/// caller's own rules, one change at a time per user, a bound on the changes under way, the adapter.
+/// The layers to wrap a service in. From outside to inside: metrics and spans, audit, which changes are allowed, the local
+/// policy, one change at a time per user, the limit on changes in flight, the service.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -64,60 +63,51 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Records every change, before it is sent and when it has ended.
+    /// Writes a record of every change to this sink, before the change is sent and when it has ended.
     pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.audit = Some(sink);
         self
     }
 
-    /// Takes changes by this right only; others are refused as
+    /// Allows changes of this mode only. Others are rejected as
     /// [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
     pub fn allow(mut self, allow: Allow) -> Self {
         self.allow = Some(allow);
         self
     }
 
-    /// Refuses new passwords that break the caller's own rules, before anything is sent.
-    pub fn local_policy(mut self, rules: LocalPolicy) -> Self {
-        self.local_policy = Some(rules);
+    /// Rejects new passwords that violate this policy, before anything is sent.
+    pub fn local_policy(mut self, policy: LocalPolicy) -> Self {
+        self.local_policy = Some(policy);
         self
     }
 
-    /// Lets at most so many changes be under way at once; others wait, within their budgets.
+    /// Limits the changes in flight. Further changes wait for a free slot, within their budgets.
     pub fn max_in_flight(mut self, changes: NonZeroUsize) -> Self {
         self.max_in_flight = Some(changes);
         self
     }
 
-    /// Takes user_locks with other services that change the same users' passwords.
+    /// Shares the locks of users with other services that change the same users' passwords.
     pub(crate) fn user_locks(mut self, user_locks: Arc<UserLocks>) -> Self {
         self.user_locks = Some(user_locks);
         self
     }
 
-    /// Puts the layers around a service. Metrics with spans, and one change at a time per user, always are among
-    /// them.
+    /// Wraps a service. Metrics with spans, and one change at a time per user, are always among the layers.
     pub fn wrap(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
-        let bounded: Arc<dyn PasswordService> = match self.max_in_flight {
-            Some(changes) => Arc::new(ConcurrencyLimit::new(service, changes)),
-            None => service,
-        };
-        let ordered: Arc<dyn PasswordService> = Arc::new(PerUserLock::new(
-            bounded,
-            self.user_locks.clone().unwrap_or_default(),
-        ));
-        let ruled: Arc<dyn PasswordService> = match &self.local_policy {
-            Some(rules) => Arc::new(LocalPolicyLayer::new(ordered, rules.clone())),
-            None => ordered,
-        };
-        let allowed: Arc<dyn PasswordService> = match self.allow {
-            Some(allow) => Arc::new(PermissionLayer::new(ruled, allow)),
-            None => ruled,
-        };
-        let audited: Arc<dyn PasswordService> = match &self.audit {
-            Some(sink) => Arc::new(AuditLayer::new(allowed, Arc::clone(sink))),
-            None => allowed,
-        };
-        Arc::new(MetricsLayer::new(audited))
+        Arc::new(self.pipeline(service))
+    }
+
+    pub(crate) fn pipeline(&self, provider: Arc<dyn PasswordService>) -> Pipeline {
+        Pipeline {
+            metrics: ServiceMetrics::new(provider.provider()),
+            audit: AuditLog(self.audit.clone()),
+            permissions: Permissions(self.allow),
+            local_policy: self.local_policy.clone(),
+            user_locks: self.user_locks.clone().unwrap_or_default(),
+            concurrency: ConcurrencyLimit::new(self.max_in_flight),
+            provider,
+        }
     }
 }

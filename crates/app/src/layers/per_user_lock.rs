@@ -1,133 +1,155 @@
-//! One change at a time per user, with its settlement: two at once would leave it to chance whose password stays.
+//! One change at a time per user, together with its resolution: of two at once, chance would decide whose password stays.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use async_trait::async_trait;
 use repass_domain::{
-    CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, Outcome, PasswordChange, PasswordPolicy,
-    PasswordService, Resolution, UnknownOutcome, UserId, UserKey,
+    CallContext, Error, ErrorKind, PasswordChange, PasswordService, UnknownOutcome, UserId, UserKey,
 };
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
-use super::recent_changes::{Later, RecentChanges};
+use super::pipeline::TimeLeft;
+use super::recent_changes::RecentChanges;
+pub(super) use super::recent_changes::{LaterChange, Sending};
 
-/// Whose turn it is, and what was sent. Services that change the same users' passwords share it.
+/// A user's key, hashed under a key of this process. Should two users share a hash, they wait for one another.
+pub(super) type UserHash = u64;
+
+/// The users whose passwords are being changed, and what was sent lately. Services that change the same users' passwords
+/// share it.
 #[derive(Debug, Default)]
 pub(crate) struct UserLocks {
-    // A user is in it as long as somebody has or awaits a turn.
-    user_locks: Mutex<HashMap<UserKey, Weak<Turn<()>>>>,
-    sent: RecentChanges,
+    hasher: RandomState,
+    // A user is in it as long as a call has the lock or waits for it.
+    locks: Mutex<HashMap<UserHash, Weak<AsyncMutex<()>>>>,
+    recent_changes: RecentChanges,
+}
+
+/// The lock of one user.
+pub(super) struct UserLock<'a> {
+    locks: &'a Arc<UserLocks>,
+    /// With the user's account, if it was looked up.
+    change: Cow<'a, PasswordChange>,
+    user: UserHash,
+    /// `None` if an earlier call holds the lock in the context.
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+/// The lock of a user whose change has an unknown outcome, held in the context until that is resolved.
+struct HeldLock {
+    locks: Arc<UserLocks>,
+    user_id: UserId,
+    account: Option<UserId>,
+    user: UserHash,
+    _guard: OwnedMutexGuard<()>,
 }
 
 impl UserLocks {
-    fn of(&self, user: &UserKey) -> Arc<Turn<()>> {
-        let mut user_locks = self.user_locks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = user_locks.get(user).and_then(Weak::upgrade) {
-            return turn;
-        }
-        // Whenever the map has doubled, those who are gone are let go.
-        if user_locks.len() == user_locks.capacity() {
-            user_locks.retain(|_, turn| turn.strong_count() > 0);
-        }
-        let turn = Arc::new(Turn::new(()));
-        user_locks.insert(user.clone(), Arc::downgrade(&turn));
-        turn
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct PerUserLock {
-    inner: Arc<dyn PasswordService>,
-    user_locks: Arc<UserLocks>,
-}
-
-/// The turn of a user whose change is unknown, held in the context until it is settled.
-struct HeldLock {
-    user_locks: Arc<UserLocks>,
-    user: UserId,
-    account: Option<UserId>,
-    key: UserKey,
-    _turn: OwnedMutexGuard<()>,
-}
-
-/// A call that has the user's turn.
-struct Admitted<'a> {
-    /// With what is left of the call.
-    cx: CallContext,
-    change: Cow<'a, PasswordChange>,
-    key: UserKey,
-    /// None where the context holds it.
-    turn: Option<OwnedMutexGuard<()>>,
-}
-
-impl PerUserLock {
-    pub(super) fn new(inner: Arc<dyn PasswordService>, user_locks: Arc<UserLocks>) -> Self {
-        Self { inner, user_locks }
-    }
-
-    /// The user's turn, in order of arrival. A user is one account, by whichever name: one that has to be looked up is
-    /// looked up first.
-    async fn admit<'a>(&self, cx: &CallContext, change: &'a PasswordChange) -> Result<Admitted<'a>, Error> {
-        let start = Instant::now();
-        let is_ours = |held: &HeldLock| Arc::ptr_eq(&held.user_locks, &self.user_locks);
+    /// Waits for the user's lock, in order of arrival, as long as the call's budget lasts. All names of one account share
+    /// one lock, so a name that the provider has to look up is looked up first.
+    pub(super) async fn lock<'a>(
+        self: &'a Arc<Self>,
+        provider: &dyn PasswordService,
+        time: &TimeLeft<'a>,
+        change: &'a PasswordChange,
+    ) -> Result<UserLock<'a>, Error> {
+        let cx = time.original();
+        let is_ours = |held: &HeldLock| Arc::ptr_eq(&held.locks, self);
         let held = cx.find_guard(|held: &HeldLock| {
-            let is_this = is_ours(held) && held.user == *change.user();
-            is_this.then(|| (held.key.clone(), held.account.clone()))
+            let is_same = is_ours(held) && held.user_id == *change.user();
+            is_same.then(|| (held.user, held.account.clone()))
         });
-        if let Some((key, account)) = held {
-            return Ok(Admitted {
-                cx: cx.clone(),
+        if let Some((user, account)) = held {
+            return Ok(UserLock {
+                locks: self,
                 change: with_canonical_id(change, account),
-                key,
-                turn: None,
+                user,
+                guard: None,
             });
         }
-        let account = match change.canonical_id() {
-            Some(_) => None,
-            // It is going to be refused, with every reason, so nothing is looked up for it.
-            None if change.new_password().check_typeable().is_err() => None,
-            None => self.inner.canonical_id(cx, change.user()).await?,
-        };
-        let change = with_canonical_id(change, account);
-        let key = self
-            .inner
-            .user_key(change.canonical_id().unwrap_or(change.user()));
-        let is_held = cx.find_guard(|held: &HeldLock| (is_ours(held) && held.key == key).then_some(()));
-        let turn = if is_held.is_some() {
+        let is_known = change.canonical_id().is_some();
+        // A password that cannot be typed is going to be rejected, with every reason, so nothing is looked up for it.
+        let account = if is_known || change.new_password().check_typeable().is_err() {
             None
         } else {
-            let left = cx.after(start.elapsed()).budget();
-            let turn = timeout(left, self.user_locks.of(&key).lock_owned()).await;
-            Some(turn.map_err(|_| {
-                Error::not_applied(
-                    ErrorKind::BudgetExhausted,
-                    "another change of this user's password was under way for longer than this call may take",
-                )
-            })?)
+            provider.canonical_id(&time.context(), change.user()).await?
         };
-        Ok(Admitted {
-            cx: cx.after(start.elapsed()),
+        let change = with_canonical_id(change, account);
+        let user = self.hash(&provider.user_key(change.canonical_id().unwrap_or(change.user())));
+        let is_held = cx.find_guard(|held: &HeldLock| (is_ours(held) && held.user == user).then_some(()));
+        let guard = match is_held {
+            Some(()) => None,
+            None => Some(self.guard(user, time).await?),
+        };
+        Ok(UserLock {
+            locks: self,
             change,
-            key,
-            turn,
+            user,
+            guard,
+        })
+    }
+
+    fn hash(&self, user: &UserKey) -> UserHash {
+        self.hasher.hash_one(user)
+    }
+
+    async fn guard(&self, user: UserHash, time: &TimeLeft<'_>) -> Result<OwnedMutexGuard<()>, Error> {
+        let mutex = self.mutex(user);
+        if let Ok(guard) = Arc::clone(&mutex).try_lock_owned() {
+            return Ok(guard);
+        }
+        timeout(time.budget(), mutex.lock_owned()).await.map_err(|_| {
+            Error::not_applied(
+                ErrorKind::BudgetExhausted,
+                "timed out waiting for another change of this user's password",
+            )
+        })
+    }
+
+    fn mutex(&self, user: UserHash) -> Arc<AsyncMutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the map would grow, the users without a call are removed.
+        if locks.len() == locks.capacity() {
+            locks.retain(|_, mutex| mutex.strong_count() > 0);
+        }
+        let entry = locks.entry(user).or_default();
+        entry.upgrade().unwrap_or_else(|| {
+            let mutex = Arc::new(AsyncMutex::new(()));
+            *entry = Arc::downgrade(&mutex);
+            mutex
         })
     }
 }
 
-impl Admitted<'_> {
-    /// Holds the turn for a settlement, if the context is meant for one.
-    fn hold(self, user_locks: &Arc<UserLocks>) {
-        if let Some(turn) = self.turn {
-            // Given back if it is not, and over then.
-            let _ = self.cx.hold_guard(HeldLock {
-                user_locks: Arc::clone(user_locks),
-                user: self.change.user().clone(),
+impl<'a> UserLock<'a> {
+    /// The change, with the user's account if it was looked up.
+    pub(super) fn change(&self) -> &PasswordChange {
+        &self.change
+    }
+
+    /// Records that a change is about to be sent, or a probe that sends it once more for an unknown outcome.
+    pub(super) fn start_sending(&self, unknown: Option<&UnknownOutcome>) -> Sending<'a> {
+        self.locks.recent_changes.start(self.user, unknown)
+    }
+
+    /// Whether a change of the user was sent after the one with this outcome.
+    pub(super) fn later_change(&self, unknown: &UnknownOutcome) -> LaterChange {
+        self.locks.recent_changes.later_than(self.user, unknown)
+    }
+
+    /// Keeps the lock for the resolution, if the context is meant for several calls.
+    pub(super) fn hold(self, cx: &CallContext) {
+        if let Some(guard) = self.guard {
+            // The context gives it back if it is meant for one call, which releases the lock.
+            let _ = cx.hold_guard(HeldLock {
+                locks: Arc::clone(self.locks),
+                user_id: self.change.user().clone(),
                 account: self.change.canonical_id().cloned(),
-                key: self.key,
-                _turn: turn,
+                user: self.user,
+                _guard: guard,
             });
         }
     }
@@ -137,87 +159,5 @@ fn with_canonical_id(change: &PasswordChange, account: Option<UserId>) -> Cow<'_
     match account {
         Some(account) => Cow::Owned(change.clone().with_canonical_id(account)),
         None => Cow::Borrowed(change),
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl PasswordService for PerUserLock {
-    fn provider(&self) -> &str {
-        self.inner.provider()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn change_password(
-        &self,
-        cx: &CallContext,
-        change: &PasswordChange,
-    ) -> Result<ChangeReceipt, Error> {
-        self.capabilities().check_mode(change.mode())?;
-        let admitted = self.admit(cx, change).await?;
-        let sending = self.user_locks.sent.send(&admitted.key, None);
-        let result = self.inner.change_password(&admitted.cx, &admitted.change).await;
-        match result.as_ref().map_err(Error::unknown_outcome) {
-            Ok(_) => sending.applied(),
-            Err(None) => sending.not_applied(),
-            Err(Some(attempt)) => {
-                sending.unknown(attempt);
-                admitted.hold(&self.user_locks);
-            }
-        }
-        result
-    }
-
-    async fn resolve(
-        &self,
-        cx: &CallContext,
-        attempt: &UnknownOutcome,
-        change: &PasswordChange,
-    ) -> Result<Resolution, Error> {
-        let admitted = self.admit(cx, change).await?;
-        let later = self.user_locks.sent.later_than(&admitted.key, attempt);
-        let probe = self.inner.resolve(&admitted.cx, attempt, &admitted.change);
-        if !self.inner.capabilities().resolve_sets_password {
-            return match probe.await? {
-                // The password may have been in place until the later change.
-                Resolution::NotInPlace if later != Later::No => Ok(Resolution::StillUnknown),
-                found => Ok(found),
-            };
-        }
-        let what = match later {
-            Later::No => {
-                let sending = self.user_locks.sent.send(&admitted.key, Some(attempt));
-                let found = probe.await;
-                match &found {
-                    Err(error) if error.outcome() == Outcome::NotApplied => sending.not_applied(),
-                    Ok(Resolution::InPlace) => sending.applied(),
-                    _ => sending.unknown(attempt),
-                }
-                return found;
-            }
-            Later::Yes => "this process has sent a later change of this user's password",
-            Later::Forgotten => "this process may have sent a later change of this user's password",
-        };
-        Err(Error::not_applied(
-            ErrorKind::Conflict,
-            format!(
-                "{what}, which the probe would overwrite, so none was sent; to be certain, make a new change"
-            ),
-        ))
-    }
-
-    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
-        self.inner.policy(cx).await
-    }
-
-    fn user_key(&self, user: &UserId) -> UserKey {
-        self.inner.user_key(user)
-    }
-
-    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
-        self.inner.canonical_id(cx, user).await
     }
 }

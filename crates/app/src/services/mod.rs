@@ -170,7 +170,7 @@ impl Services {
     /// # Errors
     /// There is none; the error names those there are.
     pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
-        self.0.now().wired(name)?;
+        self.0.now().provider(name)?;
         Ok(self.reloadable(name))
     }
 
@@ -179,7 +179,7 @@ impl Services {
     /// # Errors
     /// There is no such provider; the error names those there are.
     pub fn profile(&self, name: &str) -> Result<Option<Arc<dyn UserProfileService>>, UnknownProvider> {
-        let has_profiles = self.0.now().wired(name)?.profiles.is_some();
+        let has_profiles = self.0.now().provider(name)?.profiles.is_some();
         Ok(has_profiles.then(|| self.reloadable(name) as _))
     }
 
@@ -188,7 +188,7 @@ impl Services {
         &self,
         name: &str,
     ) -> Result<Option<Arc<dyn repass_domain::PreflightService>>, UnknownProvider> {
-        Ok(self.0.now().wired(name)?.preflight.clone())
+        Ok(self.0.now().provider(name)?.preflight.clone())
     }
 
     /// The service that is meant when none is named: `default_provider`, or the only one there is. After a

@@ -10,8 +10,9 @@ use repass_domain::{
 };
 
 use super::Shared;
+use crate::layers::Pipeline;
 
-/// Whatever has this name when a call begins.
+/// The service that has this name when a call begins.
 pub(super) struct ReloadableService {
     shared: Arc<Shared>,
     name: String,
@@ -23,20 +24,24 @@ impl ReloadableService {
         Self { shared, name }
     }
 
-    fn passwords(&self) -> Result<Arc<dyn PasswordService>, Error> {
+    fn passwords(&self) -> Result<Arc<Pipeline>, Error> {
         let now = self.shared.now();
-        let wired = now.providers.get(&self.name);
-        wired.map(|it| Arc::clone(&it.passwords)).ok_or_else(gone)
+        let provider = now.providers.get(&self.name);
+        provider
+            .map(|it| Arc::clone(&it.passwords))
+            .ok_or_else(no_longer_configured)
     }
 
     fn profiles(&self) -> Result<Arc<dyn UserProfileService>, Error> {
         let now = self.shared.now();
-        let wired = now.providers.get(&self.name);
-        wired.and_then(|it| it.profiles.clone()).ok_or_else(gone)
+        let provider = now.providers.get(&self.name);
+        provider
+            .and_then(|it| it.profiles.clone())
+            .ok_or_else(no_longer_configured)
     }
 }
 
-fn gone() -> Error {
+fn no_longer_configured() -> Error {
     Error::not_applied(
         ErrorKind::Misconfigured,
         "the provider is no longer in the configuration; put it back, or ask for another one",
@@ -60,16 +65,16 @@ impl PasswordService for ReloadableService {
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error> {
-        self.passwords()?.change_password(cx, change).await
+        self.passwords()?.run_change(cx, change).await
     }
 
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &UnknownOutcome,
+        unknown: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        self.passwords()?.resolve(cx, attempt, change).await
+        self.passwords()?.run_resolve(cx, unknown, change).await
     }
 
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {

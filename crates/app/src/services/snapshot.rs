@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use repass_domain::PasswordService;
+use repass_domain::{PasswordService, PreflightService, UserProfileService};
 use repass_provider::ProviderClients;
 
 use super::UnknownProvider;
 use super::audit_file::AuditFile;
 use crate::config::{Config, ConfigError, Problems};
-use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, UserLocks};
+use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, Pipeline, UserLocks};
 use crate::provider_factory;
 use crate::rules;
 use crate::secrets::SecretRef;
@@ -51,12 +51,30 @@ impl Default for StaticParts {
     }
 }
 
-/// Ready services.
+/// Services that are ready to be called.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) default: Option<String>,
-    pub(super) providers: BTreeMap<String, ProviderClients>,
+    pub(super) providers: BTreeMap<String, Provider>,
     pub(super) local_policy: BTreeMap<String, LocalPolicy>,
+}
+
+/// The services of one provider.
+#[derive(Debug)]
+pub(super) struct Provider {
+    pub(super) passwords: Arc<Pipeline>,
+    pub(super) profiles: Option<Arc<dyn UserProfileService>>,
+    pub(super) preflight: Option<Arc<dyn PreflightService>>,
+}
+
+impl Provider {
+    fn new(clients: ProviderClients, layers: &Layers) -> Self {
+        Self {
+            passwords: Arc::new(layers.pipeline(clients.passwords)),
+            profiles: clients.profiles,
+            preflight: clients.preflight,
+        }
+    }
 }
 
 impl StaticParts {
@@ -106,8 +124,8 @@ impl StaticParts {
                 problems.add(name, message);
             }
             let layers = layers.clone().user_locks(self.user_locks(name));
-            let wired = ProviderClients::new(layers.wrap(Arc::clone(service)));
-            if snapshot.providers.insert(name.clone(), wired).is_some() {
+            let provider = Provider::new(ProviderClients::new(Arc::clone(service)), &layers);
+            if snapshot.providers.insert(name.clone(), provider).is_some() {
                 problems.add(
                     name,
                     "two services made in code have this name; give one of them another",
@@ -129,10 +147,10 @@ impl StaticParts {
                 layers = layers.local_policy(rules.clone());
                 snapshot.local_policy.insert(name.to_owned(), rules);
             }
-            if let Some(mut wired) = provider_factory::provider(name, provider, self.secret_timeout, problems)
-            {
-                wired.passwords = layers.wrap(wired.passwords);
-                snapshot.providers.insert(name.to_owned(), wired);
+            let clients = provider_factory::provider(name, provider, self.secret_timeout, problems);
+            if let Some(clients) = clients {
+                let provider = Provider::new(clients, &layers);
+                snapshot.providers.insert(name.to_owned(), provider);
             }
         }
     }
@@ -144,7 +162,7 @@ impl StaticParts {
 }
 
 impl Snapshot {
-    pub(super) fn wired(&self, name: &str) -> Result<&ProviderClients, UnknownProvider> {
+    pub(super) fn provider(&self, name: &str) -> Result<&Provider, UnknownProvider> {
         self.providers.get(name).ok_or_else(|| self.unknown(Some(name)))
     }
 
