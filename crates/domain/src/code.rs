@@ -1,24 +1,24 @@
-//! Words that programs read and write.
+//! Enums that are written and read by a stable code.
 
 use std::fmt;
 
-/// A text that is none of the stable words of its type. It is not quoted.
+/// A text that is not a known code. The error does not quote the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownCode {
-    pub(crate) what: &'static str,
+    pub(crate) subject: &'static str,
 }
 
 impl fmt::Display for UnknownCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not the word of any {}", self.what)
+        write!(f, "unknown {}", self.subject)
     }
 }
 
 impl std::error::Error for UnknownCode {}
 
-/// `Display`, `FromStr`, `Serialize` and `Deserialize` by `as_str` and `ALL`.
+/// Implements `Display`, `FromStr`, `Serialize` and `Deserialize` with the type's `as_str` and `ALL`.
 macro_rules! impl_code {
-    ($type:ty, $what:literal) => {
+    ($type:ty, $subject:literal) => {
         impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
@@ -28,9 +28,9 @@ macro_rules! impl_code {
         impl std::str::FromStr for $type {
             type Err = $crate::UnknownCode;
 
-            fn from_str(word: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.into_iter().find(|known| known.as_str() == word);
-                found.ok_or($crate::UnknownCode { what: $what })
+            fn from_str(code: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.into_iter().find(|known| known.as_str() == code);
+                found.ok_or($crate::UnknownCode { subject: $subject })
             }
         }
 
@@ -42,8 +42,8 @@ macro_rules! impl_code {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                word.parse().map_err(serde::de::Error::custom)
+                let code = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                code.parse().map_err(serde::de::Error::custom)
             }
         }
     };

@@ -182,40 +182,21 @@ impl Error {
             return "It is not known yet whether the change was made. Do not try again until that is clear."
                 .to_owned();
         }
-        let what_to_do = match self.0.kind {
-            ErrorKind::PasswordRefused => self.what_it_needs(),
-            ErrorKind::WrongCurrentPassword => "The current password is not right.".to_owned(),
-            ErrorKind::LockedOut => {
-                "The account is locked for now, after too many wrong passwords. Try again later.".to_owned()
-            }
-            ErrorKind::NotEligible => "This cannot be changed for this user here.".to_owned(),
-            ErrorKind::UserNotFound => "There is no such user.".to_owned(),
-            ErrorKind::InvalidRequest if !self.0.field_problems.is_empty() => {
+        let advice = match (self.0.kind, self.0.retry_after) {
+            (ErrorKind::PasswordRefused, _) => self.password_advice(),
+            (ErrorKind::InvalidRequest, _) if !self.0.field_problems.is_empty() => {
                 let fields = self.0.field_problems.iter().map(FieldProblem::field);
                 format!("Correct these fields: {}.", fields.collect::<Vec<_>>().join(", "))
             }
-            ErrorKind::RateLimited
-            | ErrorKind::Conflict
-            | ErrorKind::Unreachable
-            | ErrorKind::BudgetExhausted
-            | ErrorKind::ConnectionLost
-            | ErrorKind::TimedOut
-            | ErrorKind::ProviderFault => match self.0.retry_after {
-                Some(delay) => format!("Try again in {} seconds.", delay.as_secs_f64().ceil()),
-                None => "Try again later.".to_owned(),
-            },
-            ErrorKind::InvalidRequest
-            | ErrorKind::Unsupported
-            | ErrorKind::Unauthenticated
-            | ErrorKind::PermissionDenied
-            | ErrorKind::Misconfigured
-            | ErrorKind::UnexpectedAnswer
-            | ErrorKind::Internal => "Those who run this service have to look into it.".to_owned(),
+            (kind, Some(delay)) if kind.is_transient() => {
+                format!("Try again in {} seconds.", delay.as_secs_f64().ceil())
+            }
+            (kind, _) => kind.user_advice().to_owned(),
         };
-        format!("Nothing was changed. {what_to_do}")
+        format!("Nothing was changed. {advice}")
     }
 
-    fn what_it_needs(&self) -> String {
+    fn password_advice(&self) -> String {
         let mut needs = Vec::new();
         for rule in self.0.violations.iter().map(Violation::rule) {
             let text = match rule {
@@ -236,7 +217,7 @@ impl Error {
             }
         }
         if needs.is_empty() {
-            "Choose another password: this one does not meet the rules.".to_owned()
+            ErrorKind::PasswordRefused.user_advice().to_owned()
         } else {
             format!("Choose another password: it needs {}.", needs.join(", "))
         }

@@ -1,5 +1,6 @@
 //! From verdicts and failures to outcomes.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use repass_domain::{
@@ -58,7 +59,7 @@ impl<'a> OutcomeMapper<'a> {
         match classification.outcome.side_effect() {
             SideEffect::Certain => Ok(ChangeReceipt::new().with_tracking_id(detail.tracking_id)),
             SideEffect::Possible => {
-                let message = classification.hint.unwrap_or(sentence(classification.kind));
+                let message = classification.hint.unwrap_or(classification.kind.title());
                 Err(self.unknown(classification.kind, message).with_detail(detail))
             }
             // An earlier sending may have been carried out, and this be the refusal of the next one.
@@ -128,14 +129,15 @@ impl<'a> OutcomeMapper<'a> {
         } else {
             None
         };
-        let sentence = match classification.kind {
-            ErrorKind::Unauthenticated if response.rejects_grant() => {
+        let message = match (classification.hint, classification.kind) {
+            (Some(hint), _) => hint.into(),
+            (None, ErrorKind::Unauthenticated) if response.rejects_grant() => {
                 "the provider rejects a token that it granted a moment ago; if another process uses the same app, each \
                  grant may void the one before: give each an app of its own"
+                    .into()
             }
-            kind => sentence(kind),
+            (None, kind) => message(kind),
         };
-        let message = classification.hint.unwrap_or(sentence);
         Error::not_applied(classification.kind, message).with_retry_after(delay)
     }
 
@@ -164,23 +166,11 @@ fn kind_of(cause: Cause) -> ErrorKind {
     }
 }
 
-fn sentence(kind: ErrorKind) -> &'static str {
+fn message(kind: ErrorKind) -> Cow<'static, str> {
     match kind {
-        ErrorKind::InvalidRequest => "the provider cannot read the request",
-        ErrorKind::PasswordRefused => "the provider refuses the new password",
-        ErrorKind::WrongCurrentPassword => "the current password is not the valid one",
-        ErrorKind::LockedOut => {
-            "the account is locked after too many wrong passwords; wait, or have it unlocked"
-        }
-        ErrorKind::NotEligible => "this user's password cannot be set here",
-        ErrorKind::UserNotFound => "the provider knows no such user",
-        ErrorKind::Unauthenticated => "the provider does not take the configured token; renew it",
-        ErrorKind::PermissionDenied => "the configured credentials may not do this; grant the role or scope",
-        ErrorKind::RateLimited => "the provider's rate limit is reached",
-        ErrorKind::Conflict => "somebody else changed the account at the same moment",
-        ErrorKind::Misconfigured => "what answers at the configured address is not the provider's API",
-        ErrorKind::ProviderFault => "the provider failed inside",
-        ErrorKind::UnexpectedAnswer => "the provider gave a response that cannot be read",
-        _ => "the provider did not make the change",
+        ErrorKind::Internal => "the provider did not make the change".into(),
+        // Its retry delay is part of the error.
+        kind if kind.is_transient() => kind.title().into(),
+        kind => format!("{}; {}", kind.title(), kind.remedy()).into(),
     }
 }

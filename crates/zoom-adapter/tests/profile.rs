@@ -92,9 +92,9 @@ const ROWS: [Row; 46] = [
     ("documented 429", 429, 429, "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.", RateLimited, "rate limit"),
     ("documented 429", 429, 429, "Too many concurrent requests. A request to disassociate this user has already been made.", RateLimited, "rate limit"),
     ("outcome 404/2300", 404, 2300, "This API endpoint is not recognized.", Misconfigured, "/v2"),
-    ("no document, 400", 400, 9999, "Something new.", InvalidRequest, "cannot read the request"),
-    ("no document, 403", 403, 9999, "Something new.", PermissionDenied, "may not do this"),
-    ("no document, 300", 400, 300, "Something new about Annabel.", InvalidRequest, "cannot read the request"),
+    ("no document, 400", 400, 9999, "Something new.", InvalidRequest, "is not valid at this provider"),
+    ("no document, 403", 403, 9999, "Something new.", PermissionDenied, "lack the permission"),
+    ("no document, 300", 400, 300, "Something new about Annabel.", InvalidRequest, "is not valid at this provider"),
 ];
 
 #[tokio::test]
