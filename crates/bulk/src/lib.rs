@@ -35,7 +35,7 @@
 //!
 //! With a passphrase, the first part is sealed with it and holds the key to all others.
 
-mod dry;
+mod dry_run;
 mod error;
 mod input;
 mod journal;
@@ -44,7 +44,7 @@ mod report;
 mod run;
 mod secrets;
 
-pub use dry::{dry_run, preflight};
+pub use dry_run::{dry_run, preflight};
 pub use error::BulkError;
 pub use input::{Input, MAX_ROW_BYTES, PasswordSource};
 pub use journal::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};

@@ -32,13 +32,13 @@ pub struct ProviderIdentity {
 }
 
 impl ProviderIdentity {
-    pub(crate) fn noted(text: &str) -> Result<Self, BulkError> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, BulkError> {
         serde_json::from_str(text).map_err(|error| {
             BulkError::internal(format!("the journal was changed: it names no system: {error}"))
         })
     }
 
-    pub(crate) fn to_note(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         // It has no keys that are no strings.
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -155,7 +155,7 @@ impl ProviderNames {
     }
 
     /// Which of the configured ones is meant by what a row says, by its place among them.
-    pub(crate) fn meant(&self, named: &str) -> Result<usize, String> {
+    pub(crate) fn index_of(&self, named: &str) -> Result<usize, String> {
         let listed = || self.known.join(", ");
         let name = match (named, self.default.as_deref()) {
             ("", None) => {
@@ -213,10 +213,10 @@ mod tests {
             ),
         ] {
             assert_eq!(before.differences(&now).join(", "), expected);
-            assert_eq!(ProviderIdentity::noted(&now.to_note()).unwrap(), now);
+            assert_eq!(ProviderIdentity::from_json(&now.to_json()).unwrap(), now);
         }
         let token = system("zoom", "https://api.example/v2", None);
         assert_eq!(token.after(&before).account.as_deref(), Some("a1"));
-        assert!(ProviderIdentity::noted("{}").is_err());
+        assert!(ProviderIdentity::from_json("{}").is_err());
     }
 }

@@ -8,28 +8,28 @@ use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-use super::bytes::Bytes;
 use super::header::{self, Columns};
-use super::record::{Field, RawRow};
+use super::raw_row::{Field, RawRow};
+use super::wiped_reader::WipedReader;
 use super::{MAX_ROW_BYTES, PasswordSource};
 
-const MOST_FIELDS: usize = 64;
+const MAX_FIELDS: usize = 64;
 
 pub(super) struct Csv<R> {
-    bytes: Bytes<R>,
+    bytes: WipedReader<R>,
     separator: u8,
     // The bytes that are more than text inside a field.
     special: Box<[bool; 256]>,
     columns: Columns,
     fields: Fields,
-    place: Place,
+    place: LinePosition,
     /// The line on which a quote was opened that is not closed yet.
     open: Option<u64>,
     skipped: u64,
 }
 
 /// The line on which the next byte stands. Lines end with a line feed, a carriage return or both.
-struct Place {
+struct LinePosition {
     line: u64,
     after_return: bool,
 }
@@ -38,7 +38,7 @@ struct Place {
 pub(super) struct Fields {
     text: Zeroizing<Vec<u8>>,
     length: usize,
-    ends: [usize; MOST_FIELDS],
+    ends: [usize; MAX_FIELDS],
     count: usize,
     // A bit for each field.
     quoted: u64,
@@ -47,7 +47,7 @@ pub(super) struct Fields {
 
 /// Where in a field the reader is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FieldState {
     Start,
     /// Only blanks so far.
     Blanks,
@@ -71,7 +71,10 @@ enum Fault {
 
 impl<R: Read> Csv<R> {
     /// Reads the header.
-    pub(super) fn new(mut bytes: Bytes<R>, passwords: PasswordSource) -> io::Result<Result<Self, String>> {
+    pub(super) fn new(
+        mut bytes: WipedReader<R>,
+        passwords: PasswordSource,
+    ) -> io::Result<Result<Self, String>> {
         let start = bytes.peek(|start| start.trim_ascii_start().contains(&b'\n'))?;
         let named = header::named_separator(start);
         let separator = named.unwrap_or_else(|| header::likely_separator(start));
@@ -87,12 +90,12 @@ impl<R: Read> Csv<R> {
             fields: Fields {
                 text: Zeroizing::new(vec![0; MAX_ROW_BYTES]),
                 length: 0,
-                ends: [0; MOST_FIELDS],
+                ends: [0; MAX_FIELDS],
                 count: 0,
                 quoted: 0,
                 fit: true,
             },
-            place: Place {
+            place: LinePosition {
                 line: 1,
                 after_return: false,
             },
@@ -139,7 +142,7 @@ impl<R: Read> Csv<R> {
         let record = match fault {
             Some(fault) => Err(fault.reason()),
             None if !fields.fit => Err(format!(
-                "is longer than {} KiB, or has more than {MOST_FIELDS} fields; is a quote not closed?",
+                "is longer than {} KiB, or has more than {MAX_FIELDS} fields; is a quote not closed?",
                 MAX_ROW_BYTES / 1024
             )),
             None if fields.count != columns.count => Err(format!(
@@ -162,7 +165,7 @@ impl<R: Read> Csv<R> {
         self.place.after_return = false;
         let line = self.place.line;
         let opened = self.open.take();
-        let mut state = opened.map_or(State::Start, |_| State::Quoted);
+        let mut state = opened.map_or(FieldState::Start, |_| FieldState::Quoted);
         let mut fault = opened.map(|opened| Fault::Inside { opened });
         self.fields.clear();
         let mut any = false;
@@ -179,7 +182,10 @@ impl<R: Read> Csv<R> {
             while let Some(byte) = input.get(used)
                 && !ended
             {
-                if matches!(state, State::Unquoted | State::Quoted | State::Tail) {
+                if matches!(
+                    state,
+                    FieldState::Unquoted | FieldState::Quoted | FieldState::Tail
+                ) {
                     let rest = &input[used..];
                     let run = rest.iter().position(|byte| self.special[usize::from(*byte)]);
                     let run = run.unwrap_or(rest.len());
@@ -202,7 +208,7 @@ impl<R: Read> Csv<R> {
                 break;
             }
         }
-        if state == State::Quoted {
+        if state == FieldState::Quoted {
             let field = self.fields.count + 1;
             fault.get_or_insert(Fault::Open { field });
             self.open = opened.or(Some(line));
@@ -227,7 +233,7 @@ impl<R: Read> Csv<R> {
     }
 }
 
-impl Place {
+impl LinePosition {
     fn pass(&mut self, bytes: &[u8]) {
         for byte in bytes {
             let ends = *byte == b'\r' || (*byte == b'\n' && !self.after_return);
@@ -271,45 +277,49 @@ impl Fields {
     }
 
     // One byte that ends no line.
-    fn take(&mut self, byte: u8, state: State, separator: u8, fault: &mut Option<Fault>) -> State {
+    fn take(&mut self, byte: u8, state: FieldState, separator: u8, fault: &mut Option<Fault>) -> FieldState {
         let field = self.count + 1;
         match (state, byte) {
-            (State::Quoted, b'"') => return State::Quote,
-            (State::Quoted, _) => {}
+            (FieldState::Quoted, b'"') => return FieldState::Quote,
+            (FieldState::Quoted, _) => {}
             (_, _) if byte == separator => {
                 self.end_field();
-                return State::Start;
+                return FieldState::Start;
             }
-            (State::Start | State::Blanks, b'"') => {
-                if state == State::Blanks {
+            (FieldState::Start | FieldState::Blanks, b'"') => {
+                if state == FieldState::Blanks {
                     fault.get_or_insert(Fault::BlanksBefore { field });
                 }
-                self.quoted |= 1 << self.count.min(MOST_FIELDS - 1);
-                return State::Quoted;
+                self.quoted |= 1 << self.count.min(MAX_FIELDS - 1);
+                return FieldState::Quoted;
             }
-            (State::Start | State::Blanks, b' ' | b'\t') => {
+            (FieldState::Start | FieldState::Blanks, b' ' | b'\t') => {
                 self.push(byte);
-                return State::Blanks;
+                return FieldState::Blanks;
             }
-            (State::Start | State::Blanks, _) => {
+            (FieldState::Start | FieldState::Blanks, _) => {
                 self.push(byte);
-                return State::Unquoted;
+                return FieldState::Unquoted;
             }
-            (State::Unquoted, b'"') => {
+            (FieldState::Unquoted, b'"') => {
                 fault.get_or_insert(Fault::QuoteInside { field });
             }
-            (State::Quote, b'"') => {
+            (FieldState::Quote, b'"') => {
                 self.push(byte);
-                return State::Quoted;
+                return FieldState::Quoted;
             }
-            (State::Quote, _) => {
+            (FieldState::Quote, _) => {
                 fault.get_or_insert(Fault::TextBehind { field });
                 // As MySQL writes a quote: the field goes on, over line breaks too.
                 let escaped = self.length > 0 && self.text[self.length - 1] == b'\\';
                 self.push(byte);
-                return if escaped { State::Quoted } else { State::Tail };
+                return if escaped {
+                    FieldState::Quoted
+                } else {
+                    FieldState::Tail
+                };
             }
-            (State::Unquoted | State::Tail, _) => {}
+            (FieldState::Unquoted | FieldState::Tail, _) => {}
         }
         self.push(byte);
         state

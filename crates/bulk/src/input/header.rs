@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::PasswordSource;
 use super::csv::Fields;
-use super::record::COLUMNS;
+use super::raw_row::COLUMNS;
 
 /// Which field holds what.
 #[derive(Default)]

@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::MAX_ROW_BYTES;
-use super::bytes::Bytes;
-use super::record::{COLUMNS, Field, RawRow};
+use super::raw_row::{COLUMNS, Field, RawRow};
+use super::wiped_reader::WipedReader;
 
 pub(super) struct Json<R> {
-    bytes: Bytes<R>,
+    bytes: WipedReader<R>,
     text: Zeroizing<Vec<u8>>,
     object: Object,
     line: u64,
@@ -28,7 +28,7 @@ struct Object {
 }
 
 impl<R: Read> Json<R> {
-    pub(super) fn new(bytes: Bytes<R>) -> Self {
+    pub(super) fn new(bytes: WipedReader<R>) -> Self {
         Self {
             bytes,
             text: Zeroizing::new(Vec::with_capacity(MAX_ROW_BYTES)),

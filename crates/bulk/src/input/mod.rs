@@ -1,12 +1,12 @@
 //! The rows that are asked for: CSV or JSON lines, streamed, each one judged by itself.
 
-mod bytes;
 mod csv;
-mod foreign;
 mod header;
 mod json;
-mod record;
-mod seen;
+mod raw_row;
+mod seen_users;
+mod unsupported_format;
+mod wiped_reader;
 
 use std::fmt;
 use std::io::Read;
@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use repass_domain::{Password, UserId};
 
-use self::bytes::Bytes;
 use self::csv::Csv;
 use self::json::Json;
-pub(crate) use self::seen::Seen;
+pub(crate) use self::seen_users::SeenUsers;
+use self::wiped_reader::WipedReader;
 use crate::{BulkError, ProviderNames};
 
 /// The longest row that is read, in bytes. A longer one is refused without being kept.
@@ -48,7 +48,7 @@ pub(crate) struct Row {
 
 /// A row that cannot, and why. Holds nothing of its text but a user that is one.
 #[derive(Debug)]
-pub(crate) struct BadRow {
+pub(crate) struct InvalidRow {
     pub(crate) line: u64,
     pub(crate) user: Option<UserId>,
     pub(crate) kind: &'static str,
@@ -59,7 +59,7 @@ pub(crate) struct BadRow {
 #[derive(Debug)]
 pub(crate) enum Item {
     Row(Row),
-    Bad(BadRow),
+    Invalid(InvalidRow),
 }
 
 /// Rows, read one by one. Passwords are only in memory that is wiped, and only while their row is looked at.
@@ -78,7 +78,7 @@ pub struct Input {
     shown: String,
     names: ProviderNames,
     passwords: PasswordSource,
-    seen: Seen,
+    seen: SeenUsers,
     // Read ahead to see whether there is any.
     first: Option<Item>,
     skipped: Arc<AtomicU64>,
@@ -103,14 +103,14 @@ impl Input {
     ) -> Result<Self, BulkError> {
         let shown = shown.into();
         let wrong = |what: String| BulkError::usage(format!("{shown}: {what}"));
-        let mut bytes = Bytes::new(source);
+        let mut bytes = WipedReader::new(source);
         let start = bytes
-            .peek(|start| start.len() >= foreign::ENOUGH)
+            .peek(|start| start.len() >= unsupported_format::ENOUGH)
             .map_err(|error| unreadable(&shown, &error))?;
-        if let Some(what) = foreign::named(start) {
+        if let Some(what) = unsupported_format::named(start) {
             return Err(wrong(what.to_owned()));
         }
-        let mark = start.len() - foreign::without_byte_order_mark(start).len();
+        let mark = start.len() - unsupported_format::without_byte_order_mark(start).len();
         bytes.consume(mark);
         let first = first_visible(&mut bytes).map_err(|error| unreadable(&shown, &error))?;
         let format = match first {
@@ -132,7 +132,7 @@ impl Input {
             shown,
             names,
             passwords,
-            seen: Seen::new(),
+            seen: SeenUsers::new(),
             first: None,
             skipped: Arc::default(),
         })
@@ -188,8 +188,8 @@ impl Input {
         .map_err(|error| unreadable(&self.shown, &error))?;
         let item = match read {
             None => None,
-            Some((line, Ok(record))) => Some(record.judge(line, &self.names, self.passwords)),
-            Some((line, Err(reason))) => Some(Item::Bad(BadRow::new(line, None, reason))),
+            Some((line, Ok(record))) => Some(record.validate(line, &self.names, self.passwords)),
+            Some((line, Err(reason))) => Some(Item::Invalid(InvalidRow::new(line, None, reason))),
         };
         if let Format::Csv(csv) = &self.format {
             self.skipped.store(csv.skipped(), Ordering::Relaxed);
@@ -197,7 +197,7 @@ impl Input {
         let Some(item) = item else { return Ok(None) };
         Ok(Some(match item {
             Item::Row(row) => self.unless_seen(row),
-            bad @ Item::Bad(_) => bad,
+            invalid @ Item::Invalid(_) => invalid,
         }))
     }
 
@@ -205,7 +205,7 @@ impl Input {
         let provider = self.names.name(row.provider);
         match self.seen.first_line(provider, &row.user.key(), row.line) {
             None => Item::Row(row),
-            Some(first) => Item::Bad(BadRow {
+            Some(first) => Item::Invalid(InvalidRow {
                 line: row.line,
                 user: Some(row.user),
                 kind: DUPLICATE,
@@ -215,7 +215,7 @@ impl Input {
     }
 }
 
-impl BadRow {
+impl InvalidRow {
     fn new(line: u64, user: Option<UserId>, reason: String) -> Self {
         Self {
             line,
@@ -234,7 +234,7 @@ impl fmt::Debug for Input {
     }
 }
 
-fn first_visible<R: Read>(bytes: &mut Bytes<R>) -> std::io::Result<Option<u8>> {
+fn first_visible<R: Read>(bytes: &mut WipedReader<R>) -> std::io::Result<Option<u8>> {
     // What DOS puts at the end of a file is nothing either.
     let visible = |byte: &u8| !byte.is_ascii_whitespace() && *byte != 0x1a;
     let start = bytes.peek(|start| start.iter().any(visible))?;

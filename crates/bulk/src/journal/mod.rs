@@ -5,25 +5,25 @@
 //! crash is `unknown`, and a row that is found `pending` was never sent, or waited for its turn. Rows as they came in and what
 //! became of each are added, not rewritten in turn; which of them are begun is noted until each has its outcome.
 
+mod attempts;
 mod clock;
-mod facts;
-mod read;
+mod reader;
 mod schema;
-mod sending;
+mod summary;
 #[cfg(test)]
 mod tests;
-mod write;
+mod writer;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use attempts::OpenRange;
+pub(crate) use attempts::{AttemptEnd, AttemptStart, EndKind};
 pub(crate) use clock::{Clock, Moment};
-pub use facts::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};
-pub(crate) use facts::{Standing, State};
-use sending::Begun;
-pub(crate) use sending::{Ended, Sent, Started};
-pub(crate) use write::{Entries, PASSING};
+pub(crate) use summary::{JournalRow, RowPhase};
+pub use summary::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};
+pub(crate) use writer::{Commit, TRANSIENT};
 
 use crate::BulkError;
 
@@ -32,7 +32,7 @@ use crate::BulkError;
 pub(crate) struct Journal {
     connection: Connection,
     // What stands in the table `begun`.
-    open: Vec<Begun>,
+    open: Vec<OpenRange>,
     clock: Clock,
 }
 

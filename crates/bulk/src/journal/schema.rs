@@ -39,7 +39,7 @@ pub(super) const TABLES: &str = "
     -- What became of the last sending that has ended, and of rows that cannot be sent.
     CREATE TABLE outcomes (
         line INTEGER PRIMARY KEY,
-        state INTEGER NOT NULL,       -- see `State`; pending when the row is to be sent again
+        state INTEGER NOT NULL,       -- see `RowPhase`; pending when the row is to be sent again
         unsettled INTEGER NOT NULL,   -- 1: a sending before the last one is still unknown
         batch INTEGER NOT NULL,
         attempts INTEGER NOT NULL,    -- how often it was sent, this time included; 0 for what cannot be sent

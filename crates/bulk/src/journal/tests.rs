@@ -2,8 +2,8 @@ use repass_domain::UserId;
 
 use super::*;
 
-fn started(line: u64, batch: u64, again: bool) -> Started<'static> {
-    Started {
+fn started(line: u64, batch: u64, again: bool) -> AttemptStart<'static> {
+    AttemptStart {
         line,
         batch,
         fresh: None,
@@ -14,22 +14,22 @@ fn started(line: u64, batch: u64, again: bool) -> Started<'static> {
 
 fn commit(
     journal: &mut Journal,
-    ended: &[Ended],
-    started: &[Started<'_>],
+    ended: &[AttemptEnd],
+    started: &[AttemptStart<'_>],
     session: u64,
 ) -> Result<(), BulkError> {
-    let entries = Entries {
+    let entries = Commit {
         ended,
         started,
-        ..Entries::default()
+        ..Commit::default()
     };
     journal.commit(&entries, session)
 }
 
-/// Batch, state, attempts and whether an earlier sending is unsettled.
-fn rows(path: &Path) -> Vec<(u64, State, u64, bool)> {
+/// WriteBatch, state, attempts and whether an earlier sending is unsettled.
+fn rows(path: &Path) -> Vec<(u64, RowPhase, u64, bool)> {
     let reader = Reader::open(path).unwrap();
-    let standing = (1..).map_while(|line| reader.standing(line).unwrap());
+    let standing = (1..).map_while(|line| reader.row(line).unwrap());
     standing
         .map(|row| (row.batch, row.state, row.attempts, row.unsettled))
         .collect()
@@ -41,7 +41,7 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
-    let fresh = |line, batch| Started {
+    let fresh = |line, batch| AttemptStart {
         fresh: Some((&user, 1)),
         ..started(line, batch, false)
     };
@@ -67,8 +67,8 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
         fresh(9, 6),
     ];
     commit(&mut journal, &[], &begun, 2).unwrap();
-    let (left, sent) = ((1, State::Pending, 1, false), |batch| {
-        (batch, State::Sending, 2, false)
+    let (left, sent) = ((1, RowPhase::Pending, 1, false), |batch| {
+        (batch, RowPhase::Sending, 2, false)
     });
     let expected = [
         sent(5),
@@ -76,10 +76,10 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
         left,
         sent(5),
         sent(6),
-        (6, State::Sending, 2, true),
+        (6, RowPhase::Sending, 2, true),
         sent(6),
         left,
-        (6, State::Sending, 1, false),
+        (6, RowPhase::Sending, 1, false),
     ];
     assert_eq!(rows(&path), expected);
 
@@ -91,8 +91,8 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
     assert_eq!(rows(&path), expected);
 }
 
-fn ended(line: u64, state: State) -> Ended {
-    Ended {
+fn ended(line: u64, state: RowPhase) -> AttemptEnd {
+    AttemptEnd {
         line,
         state,
         kind: None,
@@ -100,7 +100,7 @@ fn ended(line: u64, state: State) -> Ended {
         message: None,
         tracking_id: None,
         at: 0,
-        sent: Sent::Begun,
+        sent: EndKind::OpenRange,
     }
 }
 
@@ -118,13 +118,13 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     let mut journal = Journal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let all: Vec<_> = (1..=4)
-        .map(|line| Started {
+        .map(|line| AttemptStart {
             fresh: Some((&user, 1)),
             ..started(line, 7, false)
         })
         .collect();
     commit(&mut journal, &[], &all, 1).unwrap();
-    let unknown = [ended(2, State::Unknown), ended(3, State::Applied)];
+    let unknown = [ended(2, RowPhase::Unknown), ended(3, RowPhase::Applied)];
     commit(&mut journal, &unknown, &[], 1).unwrap();
     // The first sending's neighbours are still under way.
     commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
@@ -145,47 +145,47 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     };
     let first = |state| (7, state, 1, false);
     let expected = vec![
-        first(State::Sending),
-        (8, State::Sending, 2, true),
-        first(State::Applied),
-        first(State::Sending),
+        first(RowPhase::Sending),
+        (8, RowPhase::Sending, 2, true),
+        first(RowPhase::Applied),
+        first(RowPhase::Sending),
     ];
     assert_eq!(told(&journal), (expected, tally(1, 0, 3), (2, 2)));
 
     // Told twice, as after a commit that failed too late; it counts once, and its neighbours stay begun.
     for _ in 0..2 {
-        commit(&mut journal, &[ended(2, State::NotApplied)], &[], 1).unwrap();
-        let again = (8, State::NotApplied, 2, true);
+        commit(&mut journal, &[ended(2, RowPhase::NotApplied)], &[], 1).unwrap();
+        let again = (8, RowPhase::NotApplied, 2, true);
         let expected = vec![
-            first(State::Sending),
+            first(RowPhase::Sending),
             again,
-            first(State::Applied),
-            first(State::Sending),
+            first(RowPhase::Applied),
+            first(RowPhase::Sending),
         ];
         assert_eq!(told(&journal), (expected, tally(1, 0, 3), (1, 1)));
     }
     // What could not be written is what a crash leaves.
-    let nobody = [ended(1, State::Applied), ended(9, State::Applied)];
+    let nobody = [ended(1, RowPhase::Applied), ended(9, RowPhase::Applied)];
     assert!(commit(&mut journal, &nobody, &[], 1).is_err());
-    commit(&mut journal, &[ended(4, State::NotApplied)], &[], 1).unwrap();
-    journal.sweep(5).unwrap();
-    let again = (8, State::NotApplied, 2, true);
+    commit(&mut journal, &[ended(4, RowPhase::NotApplied)], &[], 1).unwrap();
+    journal.mark_interrupted(5).unwrap();
+    let again = (8, RowPhase::NotApplied, 2, true);
     let expected = vec![
-        first(State::Unknown),
+        first(RowPhase::Unknown),
         again,
-        first(State::Applied),
-        first(State::NotApplied),
+        first(RowPhase::Applied),
+        first(RowPhase::NotApplied),
     ];
     assert_eq!(told(&journal), (expected, tally(1, 1, 2), (0, 0)));
     let earlier = Reader::open(&path).unwrap().earlier(2, 7).unwrap();
-    assert_eq!(earlier, Some(State::Unknown));
+    assert_eq!(earlier, Some(RowPhase::Unknown));
     // A probe settles it, and is no sending.
-    let probe = Ended {
-        sent: Sent::Probed { batch: 7, set: false },
-        ..ended(1, State::Applied)
+    let probe = AttemptEnd {
+        sent: EndKind::Probed { batch: 7, set: false },
+        ..ended(1, RowPhase::Applied)
     };
     commit(&mut journal, &[probe], &[], 2).unwrap();
-    assert_eq!(rows(&path)[0], first(State::Applied));
+    assert_eq!(rows(&path)[0], first(RowPhase::Applied));
 }
 
 #[test]
@@ -194,21 +194,21 @@ fn of_two_sendings_that_a_crash_leaves_the_last_one_counts() {
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
-    let all = [1, 2].map(|line| Started {
+    let all = [1, 2].map(|line| AttemptStart {
         fresh: Some((&user, 1)),
         ..started(line, 7, false)
     });
     commit(&mut journal, &[], &all, 1).unwrap();
-    let lost = [ended(2, State::Unknown)];
+    let lost = [ended(2, RowPhase::Unknown)];
     commit(&mut journal, &lost, &[], 1).unwrap();
     commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
     drop(journal);
-    let expected = vec![(7, State::Sending, 1, false), (8, State::Sending, 2, true)];
+    let expected = vec![(7, RowPhase::Sending, 1, false), (8, RowPhase::Sending, 2, true)];
     assert_eq!(rows(&path), expected);
     let to_send = Reader::open(&path).unwrap().to_send(0, 9).unwrap();
     assert_eq!(to_send, [], "neither is sent while it is under way");
-    Journal::open(&path).unwrap().sweep(5).unwrap();
-    let expected = vec![(7, State::Unknown, 1, false), (8, State::Unknown, 2, true)];
+    Journal::open(&path).unwrap().mark_interrupted(5).unwrap();
+    let expected = vec![(7, RowPhase::Unknown, 1, false), (8, RowPhase::Unknown, 2, true)];
     assert_eq!(rows(&path), expected);
 }
 
@@ -218,25 +218,25 @@ fn what_is_sent_twice_by_one_call_is_begun_once_more_and_ends_once() {
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
-    let all = [1, 2].map(|line| Started {
+    let all = [1, 2].map(|line| AttemptStart {
         fresh: Some((&user, 1)),
         ..started(line, 7, false)
     });
     commit(&mut journal, &[], &all, 1).unwrap();
-    let again = Started {
+    let again = AttemptStart {
         resent: true,
         ..started(1, 7, false)
     };
     commit(&mut journal, &[], &[again], 1).unwrap();
     assert_eq!(begun(&journal), (2, 2));
-    commit(&mut journal, &[ended(1, State::Applied)], &[], 1).unwrap();
+    commit(&mut journal, &[ended(1, RowPhase::Applied)], &[], 1).unwrap();
     assert_eq!(begun(&journal), (1, 1));
-    commit(&mut journal, &[ended(2, State::Applied)], &[], 1).unwrap();
+    commit(&mut journal, &[ended(2, RowPhase::Applied)], &[], 1).unwrap();
     assert_eq!(begun(&journal), (0, 0));
-    let expected = vec![(7, State::Applied, 1, false), (7, State::Applied, 1, false)];
+    let expected = vec![(7, RowPhase::Applied, 1, false), (7, RowPhase::Applied, 1, false)];
     assert_eq!(rows(&path), expected);
     // One that is not begun is not sent once more.
-    let absent = Started {
+    let absent = AttemptStart {
         resent: true,
         ..started(2, 7, false)
     };
@@ -249,14 +249,14 @@ fn what_is_in_flight_is_known_to_a_later_process() {
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
-    let provider = journal.provider("zoom").unwrap();
-    journal.allow(provider, None, 30_000).unwrap();
-    let all = [1, 2, 3].map(|line| Started {
+    let provider = journal.provider_id("zoom").unwrap();
+    journal.set_limits(provider, None, 30_000).unwrap();
+    let all = [1, 2, 3].map(|line| AttemptStart {
         fresh: Some((&user, provider)),
         ..started(line, 7, false)
     });
     commit(&mut journal, &[], &all, 1).unwrap();
-    let lost = [ended(1, State::Unknown)];
+    let lost = [ended(1, RowPhase::Unknown)];
     commit(&mut journal, &lost, &[], 1).unwrap();
     // Two minutes pass; nothing is set back by it.
     let pass = |journal: &Journal| {
@@ -270,14 +270,14 @@ fn what_is_in_flight_is_known_to_a_later_process() {
     };
     pass(&journal);
     // This one was begun shortly before the crash.
-    let late = Started {
+    let late = AttemptStart {
         resent: true,
         ..started(3, 7, false)
     };
     commit(&mut journal, &[], &[late], 1).unwrap();
     drop(journal);
     let mut journal = Journal::open(&path).unwrap();
-    journal.sweep(0).unwrap();
+    journal.mark_interrupted(0).unwrap();
     let quiet = |line| Reader::open(&path).unwrap().quiet_for(line).unwrap();
     let second = 1000;
     assert!((120 * second..200 * second).contains(&quiet(1)), "{}", quiet(1));
@@ -286,15 +286,15 @@ fn what_is_in_flight_is_known_to_a_later_process() {
     assert_eq!(quiet(9), 0, "what is not known is not long ago");
 
     // A probe that sets the password counts too.
-    let probing = Entries {
+    let probing = Commit {
         probing: &[(1, 30_000)],
-        ..Entries::default()
+        ..Commit::default()
     };
     journal.commit(&probing, 2).unwrap();
     assert!(quiet(1) < 0, "{}", quiet(1));
-    let probed = |set| Ended {
-        sent: Sent::Probed { batch: 7, set },
-        ..ended(1, State::Unknown)
+    let probed = |set| AttemptEnd {
+        sent: EndKind::Probed { batch: 7, set },
+        ..ended(1, RowPhase::Unknown)
     };
     commit(&mut journal, &[probed(true)], &[], 2).unwrap();
     assert!((0..80 * second).contains(&quiet(1)), "{}", quiet(1));
@@ -339,21 +339,21 @@ fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
     };
     let old = Reader::open(&path).unwrap();
     assert_eq!(tally(&old), expected);
-    assert_eq!(old.standing(3).unwrap().unwrap().state, State::Unknown);
+    assert_eq!(old.row(3).unwrap().unwrap().state, RowPhase::Unknown);
     drop(old);
     let mut journal = Journal::open(&path).unwrap();
-    journal.sweep(3000).unwrap();
+    journal.mark_interrupted(3000).unwrap();
     let reader = Reader::open(&path).unwrap();
     (expected.not_applied, expected.unknown) = (0, 4);
     assert_eq!(tally(&reader), expected);
-    let lines = |rows: Vec<Standing>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
+    let lines = |rows: Vec<JournalRow>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
     assert_eq!(lines(reader.to_send(0, 9).unwrap()), [6]);
     assert_eq!(lines(reader.to_reissue(0, 9).unwrap()), [3, 4, 5, 7]);
     assert_eq!(reader.unresolved_count().unwrap(), 4);
     // Since 1970, but no longer than this machine is up.
     assert!(reader.quiet_for(3).unwrap() > 0 && reader.quiet_for(4).unwrap() > 0);
     assert_eq!(reader.identity(1).unwrap(), None);
-    journal.identify(1, "x").unwrap();
+    journal.set_identity(1, "x").unwrap();
     assert_eq!(reader.identity(1).unwrap().as_deref(), Some("x"));
     commit(&mut journal, &[], &[started(6, 8, false)], 2).unwrap();
     drop(Journal::open(&path).unwrap());

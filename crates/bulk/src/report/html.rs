@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::page::{Page, Reach};
+use super::page::{Page, PageData};
 use super::rate::Rate;
 use super::{moment, unwritten};
 use crate::run::reader;
 use crate::{BulkError, ReportRow, RowStatus, Run};
 
 // More rows than a person reads; the CSV has all.
-const MOST_ROWS: usize = 500;
+const MAX_ATTENTION_ROWS: usize = 500;
 
 /// Writes a run as one HTML page that needs nothing else: no script, no font, no image from elsewhere.
 ///
@@ -20,7 +20,7 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
     let facts = Run::summary(run)?;
     let reasons = Run::reasons(run)?;
     let mut rate = Rate::new(&facts.sessions);
-    reader(run)?.finished(|session, finished| rate.count(session, finished))?;
+    reader(run)?.finish_times(|session, finished| rate.count(session, finished))?;
     let rate = rate.finish();
     let attention = attention(run)?;
     let name = run.canonicalize().unwrap_or_else(|_| run.to_owned());
@@ -28,7 +28,7 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let allowed: Option<f64> = facts.allowed.iter().map(|(_, allowed)| *allowed).sum();
-    let reach = Reach {
+    let reach = PageData {
         name: &name,
         facts: &facts,
         reasons: &reasons,
@@ -51,7 +51,7 @@ fn attention(run: &Path) -> Result<Vec<ReportRow>, BulkError> {
     let mut rows = Vec::new();
     for outcome in [RowStatus::Unknown, RowStatus::NotApplied] {
         Run::for_each_row(run, Some(outcome), |record| {
-            if rows.len() < MOST_ROWS {
+            if rows.len() < MAX_ATTENTION_ROWS {
                 rows.push(record);
             }
             Ok(())

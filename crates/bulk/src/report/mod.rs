@@ -1,11 +1,11 @@
 //! What became of every row: for programs (CSV, JSON) and for people (one HTML page).
 
 mod csv;
+mod format;
 mod html;
 mod json;
 mod page;
 mod rate;
-mod words;
 
 use std::io;
 

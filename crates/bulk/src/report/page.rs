@@ -2,15 +2,15 @@
 
 use std::fmt::{self, Write as _};
 
+use super::format::{Count, Number, Share, Span, Text, minute, words};
 use super::moment;
 use super::rate::Rate;
-use super::words::{Count, Number, Share, Span, Text, minute, words};
 use crate::{ReasonCount, ReportRow, RowStatus, RunSummary, Tally};
 
 const STYLE: &str = include_str!("page.css");
 
 /// All that the page tells.
-pub(super) struct Reach<'a> {
+pub(super) struct PageData<'a> {
     pub(super) name: &'a str,
     pub(super) facts: &'a RunSummary,
     pub(super) reasons: &'a [ReasonCount],
@@ -24,7 +24,7 @@ pub(super) struct Reach<'a> {
 pub(super) struct Page(String);
 
 impl Page {
-    pub(super) fn of(reach: &Reach<'_>) -> String {
+    pub(super) fn of(reach: &PageData<'_>) -> String {
         let mut page = Self(String::with_capacity(64 * 1024));
         page.put(format_args!(
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -54,7 +54,7 @@ impl Page {
         let _ = self.0.write_fmt(text);
     }
 
-    fn head(&mut self, reach: &Reach<'_>) {
+    fn head(&mut self, reach: &PageData<'_>) {
         let tally = reach.facts.tally;
         let verb = if tally.applied == 1 {
             "user has"
@@ -119,7 +119,7 @@ impl Page {
         self.put(format_args!("</div>\n</section>\n"));
     }
 
-    fn next(&mut self, reach: &Reach<'_>) {
+    fn next(&mut self, reach: &PageData<'_>) {
         let Tally {
             not_applied,
             unknown,
@@ -178,7 +178,7 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
-    fn attention(&mut self, reach: &Reach<'_>) {
+    fn attention(&mut self, reach: &PageData<'_>) {
         let tally = reach.facts.tally;
         let all = tally.unknown + tally.not_applied;
         if all == 0 {
@@ -217,7 +217,7 @@ impl Page {
         ));
     }
 
-    fn rate(&mut self, reach: &Reach<'_>) {
+    fn rate(&mut self, reach: &PageData<'_>) {
         let rate = reach.rate;
         if rate.total == 0 {
             return;
@@ -258,7 +258,7 @@ impl Page {
         self.put(format_args!("</section>\n"));
     }
 
-    fn reasons(&mut self, reach: &Reach<'_>) {
+    fn reasons(&mut self, reach: &PageData<'_>) {
         let tally = reach.facts.tally;
         if tally.rows == 0 {
             return;

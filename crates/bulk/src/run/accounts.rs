@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use repass_domain::UserKey;
 use tokio::sync::Notify;
 
-use crate::input::Seen;
+use crate::input::SeenUsers;
 
 /// The line by which each account is changed. That two names are one account may show only when they are looked up;
 /// the later line is the duplicate, so a line waits for the look-ups of those before it that are being made.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    state: Mutex<State>,
+    state: Mutex<Inner>,
     looked_up: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    seen: Seen,
+struct Inner {
+    seen: SeenUsers,
     /// Lines whose accounts are not known yet.
     looking: BTreeSet<u64>,
 }
@@ -30,25 +30,25 @@ impl Accounts {
     }
 
     /// A line whose account is about to be looked up. Lines begin in their order.
-    pub(super) fn begin(self: &Arc<Self>, line: u64) -> LookUp {
+    pub(super) fn begin(self: &Arc<Self>, line: u64) -> AccountLookup {
         self.state().looking.insert(line);
         let accounts = Arc::clone(self);
-        LookUp { accounts, line }
+        AccountLookup { accounts, line }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Inner> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The look-up of a line. Dropped, it is over.
 #[derive(Debug)]
-pub(super) struct LookUp {
+pub(super) struct AccountLookup {
     accounts: Arc<Accounts>,
     line: u64,
 }
 
-impl LookUp {
+impl AccountLookup {
     /// Takes the account for this line; the line that has it already, if another one does.
     pub(super) async fn found(self, provider: &str, account: &UserKey) -> Option<u64> {
         loop {
@@ -65,7 +65,7 @@ impl LookUp {
     }
 }
 
-impl Drop for LookUp {
+impl Drop for AccountLookup {
     fn drop(&mut self) {
         self.accounts.state().looking.remove(&self.line);
         self.accounts.looked_up.notify_waiters();

@@ -1,26 +1,26 @@
 //! One run: its folder, what it was begun with, and going on with it.
 
 mod accounts;
-mod call;
-mod controls;
-mod folder;
-mod gate;
-mod go;
-mod order;
-mod pump;
+mod change;
+mod execute;
+mod failure_streak;
+mod journal_writer;
+mod manifest;
+mod options;
+mod progress;
+mod row;
+mod row_source;
+mod run_dir;
+mod scheduling;
+mod send_gate;
 mod session;
-mod source;
-mod stuck;
-mod terms;
-mod watch;
-mod work;
 
-pub use controls::{Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, SessionOptions, Shutdown, StopReason};
-pub use folder::Run;
-pub(crate) use folder::reader;
-pub use source::RowSource;
-pub use terms::{RunManifest, SecretsProtection};
-pub use watch::{Progress, RowEvent};
+pub use manifest::{RunManifest, SecretsProtection};
+pub use options::{Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, SessionOptions, Shutdown, StopReason};
+pub use progress::{Progress, RowEvent};
+pub use row_source::RowSource;
+pub use run_dir::Run;
+pub(crate) use run_dir::reader;
 
 /// The fact that the whole input is in the journal.
 pub(crate) const READ_WHOLE: &str = "read_whole";

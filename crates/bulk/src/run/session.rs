@@ -9,58 +9,58 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::call::{self, Done, Making, abandoned};
-use super::controls::{Hooks, OnUnknown, SessionOptions, Shutdown, StopReason};
-use super::gate::Ask;
-use super::pump::{Order, Ready, Written};
-use super::source::Fed;
-use super::stuck::Stuck;
-use super::watch::RowEvent;
-use super::work::{Feed, Task, Work};
-use crate::input::BadRow;
-use crate::journal::{Ended, Sent, State};
+use super::change::{self, CallOptions, CallResult, abandoned};
+use super::failure_streak::FailureStreak;
+use super::journal_writer::{SealedRow, WriteRequest, WriteResult};
+use super::options::{Hooks, OnUnknown, SessionOptions, Shutdown, StopReason};
+use super::progress::RowEvent;
+use super::row::{PendingRow, SourceItem, Task};
+use super::row_source::SourceBatch;
+use super::send_gate::SendRequest;
+use crate::input::InvalidRow;
+use crate::journal::{AttemptEnd, EndKind, RowPhase};
 use crate::{BulkError, PasswordSource, Provider, RowStatus};
 
 pub(super) struct Session {
     pub(super) providers: Vec<Arc<Provider>>,
     pub(super) passwords: PasswordSource,
-    pub(super) controls: SessionOptions,
-    pub(super) operator: Hooks,
-    pub(super) feeds: mpsc::Receiver<Fed>,
-    pub(super) orders: std_mpsc::Sender<Order>,
-    pub(super) asks: mpsc::UnboundedReceiver<Ask>,
-    pub(super) making: Making,
-    pub(super) state: Under,
+    pub(super) options: SessionOptions,
+    pub(super) hooks: Hooks,
+    pub(super) feeds: mpsc::Receiver<SourceBatch>,
+    pub(super) orders: std_mpsc::Sender<WriteRequest>,
+    pub(super) asks: mpsc::UnboundedReceiver<SendRequest>,
+    pub(super) call_options: CallOptions,
+    pub(super) state: InFlight,
 }
 
 /// What is under way.
 #[derive(Default)]
-pub(super) struct Under {
-    pub(super) queue: VecDeque<Work>,
-    pub(super) sealed: VecDeque<Ready>,
+pub(super) struct InFlight {
+    pub(super) queue: VecDeque<PendingRow>,
+    pub(super) sealed: VecDeque<SealedRow>,
     /// Rows that are to be probed.
-    pub(super) probes: VecDeque<Ready>,
+    pub(super) probes: VecDeque<SealedRow>,
     /// What is done when its time has come, by that and the line.
-    pub(super) later: BTreeMap<(Instant, u64), Later>,
+    pub(super) later: BTreeMap<(Instant, u64), DueRow>,
     /// How many of those are to be sent.
     pub(super) awaiting: usize,
     /// Calls that wait to send.
-    pub(super) asked: Vec<Ask>,
+    pub(super) asked: Vec<SendRequest>,
     /// Calls whose intents are being written.
-    pub(super) granting: Vec<Ask>,
+    pub(super) granting: Vec<SendRequest>,
     /// The lines of calls that may have sent.
     pub(super) sending: HashSet<u64>,
-    pub(super) bad: Vec<BadRow>,
-    pub(super) ended: Vec<Ended>,
+    pub(super) bad: Vec<InvalidRow>,
+    pub(super) ended: Vec<AttemptEnd>,
     pub(super) whole: bool,
     pub(super) exhausted: bool,
-    pub(super) written: Option<oneshot::Receiver<Result<Written, BulkError>>>,
-    pub(super) calls: JoinSet<Done>,
+    pub(super) written: Option<oneshot::Receiver<Result<WriteResult, BulkError>>>,
+    pub(super) calls: JoinSet<CallResult>,
     pub(super) lines: HashMap<Id, CallRow>,
     pub(super) begun: u64,
     pub(super) failures: u64,
     pub(super) unknown: u64,
-    pub(super) stuck: Stuck,
+    pub(super) stuck: FailureStreak,
     pub(super) stopped: Option<StopReason>,
 }
 
@@ -74,17 +74,17 @@ pub(super) struct CallRow {
 }
 
 /// What waits until nothing of a row can be in flight any more.
-pub(super) enum Later {
-    Send(Work),
+pub(super) enum DueRow {
+    Send(PendingRow),
     /// Not waited for: it is made if the session is still there.
-    Probe(Ready),
+    Probe(SealedRow),
 }
 
 impl Session {
     pub(super) async fn run(mut self) -> StopReason {
         loop {
             self.order();
-            self.operator.progress.flying(self.state.calls.len());
+            self.hooks.progress.set_in_flight(self.state.calls.len());
             if self.state.calls.is_empty() && self.state.written.is_none() {
                 if self.canary_is_due() {
                     self.ask().await;
@@ -100,7 +100,7 @@ impl Session {
             let next = next.filter(|_| state.stopped.is_none());
             tokio::select! {
                 biased;
-                Ok(()) = self.operator.shutdown.changed() => self.hurry(),
+                Ok(()) = self.hooks.shutdown.changed() => self.hurry(),
                 written = answer(&mut state.written), if state.written.is_some() => self.written(written),
                 Some(ask) = self.asks.recv() => {
                     state.asked.push(ask);
@@ -124,22 +124,22 @@ impl Session {
             reason = "a bound; it saturates"
         )]
         let useful = allowed.map_or(usize::MAX, |rate| (2.0 * rate).ceil().max(2.0) as usize);
-        self.controls.concurrency.clamp(1, useful)
+        self.options.concurrency.clamp(1, useful)
     }
 
     pub(super) fn taking(&self) -> bool {
-        let canary = self.controls.canary.as_ref();
+        let canary = self.options.canary.as_ref();
         self.state.stopped.is_none() && canary.is_none_or(|canary| self.state.begun < canary.rows)
     }
 
     fn canary_is_due(&self) -> bool {
-        let canary = self.controls.canary.as_ref();
+        let canary = self.options.canary.as_ref();
         self.state.stopped.is_none() && canary.is_some_and(|canary| self.state.begun >= canary.rows)
     }
 
     async fn ask(&mut self) {
-        if let Some(canary) = self.controls.canary.take()
-            && !(canary.confirm)(self.operator.progress.tally()).await
+        if let Some(canary) = self.options.canary.take()
+            && !(canary.confirm)(self.hooks.progress.tally()).await
         {
             self.stop(StopReason::CanaryDeclined);
         }
@@ -148,7 +148,7 @@ impl Session {
     fn hungry(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
-            && self.state.queue.len() + self.state.probes.len() < SEALED_AT_ONCE.max(self.concurrency())
+            && self.state.queue.len() + self.state.probes.len() < SEAL_BATCH.max(self.concurrency())
     }
 
     fn nothing_is_left(&self) -> bool {
@@ -166,22 +166,22 @@ impl Session {
             .filter(|first| first.key().0 <= now)
         {
             match first.remove() {
-                Later::Send(work) => {
+                DueRow::Send(work) => {
                     self.state.awaiting -= 1;
                     self.state.queue.push_front(work);
                 }
-                Later::Probe(ready) => self.state.probes.push_back(ready),
+                DueRow::Probe(ready) => self.state.probes.push_back(ready),
             }
         }
-        self.operator.progress.waiting(self.state.awaiting);
+        self.hooks.progress.set_waiting(self.state.awaiting);
     }
 
-    fn later(&mut self, due: Instant, line: u64, later: Later) {
-        self.state.awaiting += usize::from(matches!(later, Later::Send(_)));
+    fn later(&mut self, due: Instant, line: u64, later: DueRow) {
+        self.state.awaiting += usize::from(matches!(later, DueRow::Send(_)));
         self.state.later.insert((due, line), later);
     }
 
-    pub(super) fn call(&mut self, ready: Ready) {
+    pub(super) fn call(&mut self, ready: SealedRow) {
         let work = &ready.work;
         let provider = Arc::clone(&self.providers[work.provider]);
         let row = CallRow {
@@ -189,12 +189,12 @@ impl Session {
             before: work.before,
             probed: (work.task == Task::Probe).then_some(ready.batch),
         };
-        let call = call::make(provider, ready, self.making.clone());
+        let call = change::start(provider, ready, self.call_options.clone());
         let id = self.state.calls.spawn(call).id();
         self.state.lines.insert(id, row);
     }
 
-    fn call_ended(&mut self, mut ended: Result<(Id, Done), JoinError>) {
+    fn call_ended(&mut self, mut ended: Result<(Id, CallResult), JoinError>) {
         loop {
             match ended {
                 Ok((id, done)) => {
@@ -219,19 +219,19 @@ impl Session {
     fn abandon(&mut self, row: CallRow, message: &str) {
         let sending = self.state.sending.remove(&row.line);
         let sent = match row.probed {
-            Some(batch) => Sent::Probed { batch, set: true },
-            None if sending => Sent::Begun,
+            Some(batch) => EndKind::Probed { batch, set: true },
+            None if sending => EndKind::OpenRange,
             None => return,
         };
         self.state.ended.push(abandoned(row.line, message, sent));
         if row.before != RowStatus::Applied {
-            self.operator.progress.moved(row.before, RowStatus::Unknown);
+            self.hooks.progress.update(row.before, RowStatus::Unknown);
             self.state.unknown += 1;
         }
     }
 
-    fn done(&mut self, done: Done) {
-        let Done {
+    fn done(&mut self, done: CallResult) {
+        let CallResult {
             work,
             ended,
             kind,
@@ -245,12 +245,12 @@ impl Session {
         }
         let outcome = outcome(&work, ended.state);
         if !untouched {
-            self.operator.progress.moved(work.before, outcome);
+            self.hooks.progress.update(work.before, outcome);
         }
-        self.operator.progress.one_ended();
-        let sent = !matches!(ended.sent, Sent::Not(_) | Sent::Probed { .. });
+        self.hooks.progress.finish_one();
+        let sent = !matches!(ended.sent, EndKind::Not(_) | EndKind::Probed { .. });
         let attempts = work.attempts + u64::from(sent);
-        (self.operator.on_row)(&RowEvent {
+        (self.hooks.on_row)(&RowEvent {
             line: work.line,
             user: Some(work.user.expose()),
             provider: Some(self.providers[work.provider].name()),
@@ -260,7 +260,7 @@ impl Session {
             message: ended.message.as_deref(),
             attempts,
         });
-        let most = 20.max(2 * self.controls.concurrency);
+        let most = 20.max(2 * self.options.concurrency);
         if let Some(stuck) = self
             .state
             .stuck
@@ -273,46 +273,52 @@ impl Session {
             RowStatus::Unknown => self.state.unknown += 1,
             RowStatus::Applied | RowStatus::Pending => {}
         }
-        let again = self.controls.on_unknown == OnUnknown::Reissue
+        let again = self.options.on_unknown == OnUnknown::Reissue
             && self.passwords == PasswordSource::Generated
             && work.task == Task::Send
-            && ended.state == State::Unknown;
+            && ended.state == RowPhase::Unknown;
         if !untouched {
             self.state.ended.push(ended);
         }
         self.once_more(work, attempts, again, probe_later);
         let reached = |count: u64, most: Option<u64>| most.is_some_and(|most| count >= most);
-        if reached(self.state.failures, self.controls.max_failures) {
+        if reached(self.state.failures, self.options.max_failures) {
             self.stop(StopReason::MaxFailures(self.state.failures));
         }
-        if reached(self.state.unknown, self.controls.max_unknown) {
+        if reached(self.state.unknown, self.options.max_unknown) {
             self.stop(StopReason::MaxUnknown(self.state.unknown));
         }
     }
 
     // A fresh password after an unknown one, or a second probe after one that was too early.
-    fn once_more(&mut self, work: Work, attempts: u64, again: bool, probe_later: Option<PasswordChange>) {
+    fn once_more(
+        &mut self,
+        work: PendingRow,
+        attempts: u64,
+        again: bool,
+        probe_later: Option<PasswordChange>,
+    ) {
         let (line, batch) = (work.line, work.batch);
         // A probe that was too early was no sending.
         let due = work.due.filter(|_| work.task == Task::Probe);
-        let due = due.unwrap_or_else(|| Instant::now() + self.controls.in_flight);
-        let work = Work {
+        let due = due.unwrap_or_else(|| Instant::now() + self.options.in_flight);
+        let work = PendingRow {
             attempts,
             before: RowStatus::Unknown,
             due: Some(due),
             ..work
         };
         if again {
-            let task = Task::SendAgain;
-            self.later(due, line, Later::Send(Work { task, ..work }));
+            let task = Task::Reissue;
+            self.later(due, line, DueRow::Send(PendingRow { task, ..work }));
         } else if let Some(change) = probe_later {
             let task = Task::Probe;
-            let work = Work { task, ..work };
-            self.later(due, line, Later::Probe(Ready { work, change, batch }));
+            let work = PendingRow { task, ..work };
+            self.later(due, line, DueRow::Probe(SealedRow { work, change, batch }));
         }
     }
 
-    fn fed(&mut self, fed: Option<Fed>) {
+    fn fed(&mut self, fed: Option<SourceBatch>) {
         let Some(fed) = fed else {
             self.state.exhausted = true;
             return;
@@ -322,25 +328,25 @@ impl Session {
             Ok(feeds) => {
                 for feed in feeds {
                     match feed {
-                        Feed::Work(work) => self.take(work),
-                        Feed::Bad(bad) => self.refused(bad),
-                        Feed::Whole => self.state.whole = true,
+                        SourceItem::Row(work) => self.take(work),
+                        SourceItem::Invalid(bad) => self.refused(bad),
+                        SourceItem::End => self.state.whole = true,
                     }
                 }
             }
         }
     }
 
-    fn take(&mut self, mut work: Work) {
+    fn take(&mut self, mut work: PendingRow) {
         match work.task {
             Task::Send => self.state.queue.push_back(work),
-            Task::SendFresh => {
-                self.operator.progress.came();
+            Task::SendNew => {
+                self.hooks.progress.add_row();
                 self.state.queue.push_back(work);
             }
-            Task::SendAgain => {
+            Task::Reissue => {
                 let due = self.due(work.quiet_for);
-                self.later(due, work.line, Later::Send(work));
+                self.later(due, work.line, DueRow::Send(work));
             }
             Task::Probe => {
                 let user = work.user.clone();
@@ -351,7 +357,7 @@ impl Session {
                 };
                 work.due = Some(self.due(work.quiet_for));
                 let batch = work.batch;
-                self.state.probes.push_back(Ready { work, change, batch });
+                self.state.probes.push_back(SealedRow { work, change, batch });
             }
         }
     }
@@ -360,24 +366,24 @@ impl Session {
     fn due(&self, quiet_for: i64) -> Instant {
         let quiet = Duration::from_millis(quiet_for.unsigned_abs());
         let wait = if quiet_for < 0 {
-            self.controls.in_flight + quiet
+            self.options.in_flight + quiet
         } else {
-            self.controls.in_flight.saturating_sub(quiet)
+            self.options.in_flight.saturating_sub(quiet)
         };
         Instant::now() + wait
     }
 
-    fn refused(&mut self, bad: BadRow) {
-        self.operator.progress.came();
-        self.operator
+    fn refused(&mut self, bad: InvalidRow) {
+        self.hooks.progress.add_row();
+        self.hooks
             .progress
-            .moved(RowStatus::Pending, RowStatus::NotApplied);
-        (self.operator.on_row)(&RowEvent::of_bad(&bad));
+            .update(RowStatus::Pending, RowStatus::NotApplied);
+        (self.hooks.on_row)(&RowEvent::of_bad(&bad));
         self.state.bad.push(bad);
     }
 
     fn hurry(&mut self) {
-        let shutdown = *self.operator.shutdown.borrow_and_update();
+        let shutdown = *self.hooks.shutdown.borrow_and_update();
         match shutdown {
             Shutdown::None => {}
             Shutdown::Drain => self.stop(StopReason::Drained),
@@ -399,7 +405,7 @@ impl Session {
 }
 
 // What is known of a row now.
-fn outcome(work: &Work, state: State) -> RowStatus {
+fn outcome(work: &PendingRow, state: RowPhase) -> RowStatus {
     match (work.task, state) {
         // That its last password was set stays true, whatever became of it since.
         (Task::Probe, _) if work.before == RowStatus::Applied => RowStatus::Applied,
@@ -409,7 +415,7 @@ fn outcome(work: &Work, state: State) -> RowStatus {
 }
 
 /// So many rows are sealed at once, because one seal costs as much as hundreds of the passwords in it.
-pub(super) const SEALED_AT_ONCE: usize = 1024;
+pub(super) const SEAL_BATCH: usize = 1024;
 
 pub(super) const ABANDONED: &str =
     "repass was told not to wait for the answer, so nobody knows whether the change was made";

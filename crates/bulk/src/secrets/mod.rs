@@ -6,9 +6,9 @@
 //! to guess, which would be slow for every batch too.
 
 mod key;
-mod open;
-mod seal;
+mod reader;
+mod writer;
 
 pub use key::{Key, Recipients};
-pub use open::{SecretRecord, SecretStatus, SecretStatuses, read_secrets};
-pub(crate) use seal::{Entry, SecretsFile};
+pub use reader::{SecretRecord, SecretStatus, SecretStatuses, read_secrets};
+pub(crate) use writer::{Entry, SecretsWriter};

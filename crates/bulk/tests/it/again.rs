@@ -10,25 +10,25 @@ use repass_bulk::{
 use tokio::sync::watch;
 
 use crate::service::Service;
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 fn unknown_ones(on_unknown: OnUnknown) -> SessionOptions {
     SessionOptions {
         on_unknown,
-        ..controls()
+        ..options()
     }
 }
 
 /// Goes on until so many changes were sent, of which some hang, and is then gone as after a crash.
-async fn crash_while_hanging(world: &World, run: Run, terms: &repass_bulk::RunManifest, sent: usize) {
+async fn crash_while_hanging(world: &World, run: Run, manifest: &repass_bulk::RunManifest, sent: usize) {
     let (_haste, listen) = watch::channel(Shutdown::None);
     let nobody = |_: &repass_bulk::RowEvent<'_>| {};
     let providers = vec![world.service.provider()];
     let going = run.execute(
-        terms,
+        manifest,
         providers,
         vec![RowSource::Journal],
-        controls(),
+        options(),
         Hooks {
             progress: Arc::new(Progress::from(Tally::default())),
             shutdown: listen,
@@ -63,10 +63,10 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
         "hang1", "hang2", "hang3", "hang4", "hang5", "hang6", "hang7", "hang8", "ann", "bob",
     ];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    crash_while_hanging(&world, run, &terms, 8).await;
-    let (run, terms) = open(&world).await;
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    crash_while_hanging(&world, run, &manifest, 8).await;
+    let (run, manifest) = open(&world).await;
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let outcomes = world.outcomes();
     assert!(
@@ -94,8 +94,8 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
 async fn what_was_under_way_in_a_crash_can_be_reissued() {
     let users = ["hang1", "hang2"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    crash_while_hanging(&world, run, &terms, 2).await;
+    let (run, manifest) = world.begin(&users);
+    crash_while_hanging(&world, run, &manifest, 2).await;
     let (run, _) = open(&world).await;
     assert_eq!(run.unresolved_count().unwrap(), 2);
     assert_eq!(run.tally().unwrap().unknown, 2);
@@ -105,8 +105,8 @@ async fn what_was_under_way_in_a_crash_can_be_reissued() {
 async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
     let users = ["wait1", "hang1", "wait2", "ann"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    crash_while_hanging(&world, run, &terms, 2).await;
+    let (run, manifest) = world.begin(&users);
+    crash_while_hanging(&world, run, &manifest, 2).await;
     let (run, _) = open(&world).await;
     let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
@@ -115,7 +115,7 @@ async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
     );
     assert_eq!(world.records()[0].attempts, 0);
     world.service.up();
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let applied = |user| world.service.applied(user);
     assert_eq!((applied("wait1"), applied("hang1"), applied("wait2")), (1, 0, 1));
@@ -126,8 +126,8 @@ async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
 async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_one() {
     let users = ["local", "twice", "blunt"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (mut run, stopped) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (mut run, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let told: Vec<_> = world
         .records()
@@ -152,7 +152,7 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
         ]
     );
     assert_eq!(run.retry_transient().unwrap(), 1, "it may be sent another time");
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 4));
 }
 
@@ -161,8 +161,8 @@ async fn a_service_that_does_not_ask_is_begun_before_it_is_called() {
     let users = ["ann", "lost", "nobody", "hang"];
     let mut world = World::new(&users);
     world.service = Service::blunt(&users);
-    let (run, terms) = world.begin(&users);
-    crash_while_hanging(&world, run, &terms, 4).await;
+    let (run, manifest) = world.begin(&users);
+    crash_while_hanging(&world, run, &manifest, 4).await;
     let (_run, _) = open(&world).await;
     let told: Vec<_> = world.records().into_iter().map(|row| row.attempts).collect();
     assert_eq!(told, [1, 1, 1, 1]);
@@ -187,8 +187,8 @@ async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
         ),
     ] {
         let world = World::new(&users);
-        let (run, terms) = world.begin(&users);
-        let (_, stopped) = world.go(run, &terms, unknown_ones(on_unknown)).await;
+        let (run, manifest) = world.begin(&users);
+        let (_, stopped) = world.go(run, &manifest, unknown_ones(on_unknown)).await;
         assert_eq!(stopped, StopReason::Completed);
         let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected, "{on_unknown:?}");
@@ -202,13 +202,13 @@ async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
 async fn a_later_session_settles_with_the_sealed_passwords() {
     let users = ["lost", "vain", "ann"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (run, _) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (run, _) = world.go(run, &manifest, options()).await;
     let secrets = RowSource::Secrets {
         path: world.secrets_file(),
         key: world.key(),
     };
-    let (_, stopped) = world.feed(run, &terms, vec![secrets], controls()).await;
+    let (_, stopped) = world.feed(run, &manifest, vec![secrets], options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let outcomes: Vec<RowStatus> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(
@@ -236,13 +236,13 @@ fn states(world: &World) -> Vec<SecretStatus> {
 #[tokio::test]
 async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     let world = World::new(&["late"]);
-    let (run, terms) = world.begin(&["late"]);
+    let (run, manifest) = world.begin(&["late"]);
     let early = |on_unknown| SessionOptions {
         in_flight: AN_HOUR,
         ..unknown_ones(on_unknown)
     };
     // In the run, and when it is gone on with.
-    let (run, stopped) = world.go(run, &terms, early(OnUnknown::Resolve)).await;
+    let (run, stopped) = world.go(run, &manifest, early(OnUnknown::Resolve)).await;
     assert_eq!(
         (stopped, world.service.probes().len()),
         (StopReason::Completed, 1)
@@ -251,19 +251,24 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     let message = world.records()[0].message.clone().unwrap();
     assert!(message.contains("no proof yet"), "{message}");
     let (mut run, _) = world
-        .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Resolve))
+        .feed(
+            run,
+            &manifest,
+            vec![secrets_of(&world)],
+            early(OnUnknown::Resolve),
+        )
         .await;
     assert_eq!(world.service.probes().len(), 2);
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     assert_eq!(states(&world), [SecretStatus::Unknown]);
     // A plain resume sends nothing.
     assert_eq!(run.retry_transient().unwrap(), 0);
-    let (run, _) = world.go(run, &terms, early(OnUnknown::Leave)).await;
+    let (run, _) = world.go(run, &manifest, early(OnUnknown::Leave)).await;
     assert_eq!(world.service.calls(), 1);
     // It lands, and a probe says so at any time.
     world.service.up();
     let (_, _) = world
-        .feed(run, &terms, vec![secrets_of(&world)], early(OnUnknown::Leave))
+        .feed(run, &manifest, vec![secrets_of(&world)], early(OnUnknown::Leave))
         .await;
     assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
     assert_eq!(
@@ -276,17 +281,17 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
 #[tokio::test]
 async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
     let world = World::new(&["vain", "ann"]);
-    let (run, terms) = world.begin(&["vain", "ann"]);
-    let (run, _) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&["vain", "ann"]);
+    let (run, _) = world.go(run, &manifest, options()).await;
     drop(run);
-    let (run, terms) = Run::open(&world.run()).unwrap();
+    let (run, manifest) = Run::open(&world.run()).unwrap();
     let bound = Duration::from_millis(20);
     tokio::time::sleep(bound).await;
     let late = SessionOptions {
         in_flight: bound,
-        ..controls()
+        ..options()
     };
-    let (mut run, _) = world.feed(run, &terms, vec![secrets_of(&world)], late).await;
+    let (mut run, _) = world.feed(run, &manifest, vec![secrets_of(&world)], late).await;
     assert_eq!(world.outcomes()[0], (2, RowStatus::NotApplied));
     assert_eq!(states(&world), [SecretStatus::Refused, SecretStatus::Current]);
     assert_eq!(
@@ -300,12 +305,12 @@ async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
 async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() {
     let users = ["vain", "wait"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
+    let (run, manifest) = world.begin(&users);
     let bound = SessionOptions {
         in_flight: Duration::from_millis(20),
         ..unknown_ones(OnUnknown::Resolve)
     };
-    let going = world.go(run, &terms, bound);
+    let going = world.go(run, &manifest, bound);
     let other = async {
         while world.service.probes().len() < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -328,19 +333,19 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
     let bound = Duration::from_millis(300);
     for in_one_session in [true, false] {
         let world = World::new(&["lost", "ann"]);
-        let (run, terms) = world.begin(&["lost", "ann"]);
+        let (run, manifest) = world.begin(&["lost", "ann"]);
         let reissue = || SessionOptions {
             in_flight: bound,
             ..unknown_ones(OnUnknown::Reissue)
         };
         let start = Instant::now();
         let run = if in_one_session {
-            world.go(run, &terms, reissue()).await.0
+            world.go(run, &manifest, reissue()).await.0
         } else {
-            let (run, _) = world.go(run, &terms, controls()).await;
+            let (run, _) = world.go(run, &manifest, options()).await;
             assert_eq!(run.unresolved_count().unwrap(), 1);
             let sources = vec![RowSource::Reissue, RowSource::Journal];
-            world.feed(run, &terms, sources, reissue()).await.0
+            world.feed(run, &manifest, sources, reissue()).await.0
         };
         assert!(start.elapsed() >= bound, "{:?}", start.elapsed());
         assert_eq!(
@@ -353,7 +358,7 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
         // A later probe shows which one it is.
         assert_eq!(run.unresolved_count().unwrap(), 1);
         let (run, _) = world
-            .feed(run, &terms, vec![secrets_of(&world)], controls())
+            .feed(run, &manifest, vec![secrets_of(&world)], options())
             .await;
         assert_eq!(states(&world), [SecretStatus::Superseded, current, current]);
         assert_eq!(
@@ -368,12 +373,12 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
 #[tokio::test]
 async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume() {
     let world = World::new(&["lost"]);
-    let (run, terms) = world.begin(&["lost"]);
-    let (run, _) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&["lost"]);
+    let (run, _) = world.go(run, &manifest, options()).await;
     let (shutdown, listen) = watch::channel(Shutdown::None);
     let progress = Arc::new(Progress::from(run.tally().unwrap()));
     let going = run.execute(
-        &terms,
+        &manifest,
         vec![world.service.provider()],
         vec![RowSource::Reissue, RowSource::Journal],
         SessionOptions {
@@ -396,7 +401,7 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
     let (mut run, stopped) = gone.unwrap();
     assert_eq!(stopped, StopReason::Drained);
     assert_eq!(run.retry_transient().unwrap(), 0);
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 1));
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
 }
@@ -407,9 +412,9 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
     for refusal in ["down-lost", "lost"] {
         let users = [refusal];
         let mut world = World::new(&["lost", "down-lost"]);
-        let (run, terms) = world.begin(&users);
+        let (run, manifest) = world.begin(&users);
         world.service = Service::losing(&users);
-        let (run, _) = world.go(run, &terms, controls()).await;
+        let (run, _) = world.go(run, &manifest, options()).await;
         let set = Arc::clone(&world.service);
         assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
         world.service = if refusal == "lost" {
@@ -419,7 +424,7 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
         };
         let sources = vec![RowSource::Reissue, RowSource::Journal];
         let (mut run, _) = world
-            .feed(run, &terms, sources, unknown_ones(OnUnknown::Reissue))
+            .feed(run, &manifest, sources, unknown_ones(OnUnknown::Reissue))
             .await;
         assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
         assert_eq!(states(&world), [SecretStatus::Unknown, SecretStatus::Refused]);
@@ -430,7 +435,7 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
         );
         world.service = set;
         let (run, _) = world
-            .feed(run, &terms, vec![secrets_of(&world)], controls())
+            .feed(run, &manifest, vec![secrets_of(&world)], options())
             .await;
         assert_eq!(world.outcomes(), [(2, RowStatus::Applied)]);
         assert_eq!(states(&world), [SecretStatus::Current, SecretStatus::Refused]);
@@ -443,11 +448,11 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
 async fn a_passing_reason_is_tried_again_and_another_is_not() {
     let users = ["down", "nobody", "ann"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (mut run, _) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (mut run, _) = world.go(run, &manifest, options()).await;
     world.service.up();
     assert_eq!(run.retry_transient().unwrap(), 1);
-    let (_, _) = world.go(run, &terms, controls()).await;
+    let (_, _) = world.go(run, &manifest, options()).await;
     let told: Vec<_> = world
         .records()
         .into_iter()
@@ -467,7 +472,7 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
 /// As a full disk leaves two rows: both were begun, and only one outcome could be written.
 fn half_written() -> (World, Run, repass_bulk::RunManifest) {
     let world = World::new(&["ann", "bob"]);
-    let (run, terms) = world.begin(&["ann", "bob"]);
+    let (run, manifest) = world.begin(&["ann", "bob"]);
     let journal = rusqlite::Connection::open(world.run().join("journal.sqlite")).unwrap();
     journal
         .execute_batch(
@@ -475,7 +480,7 @@ fn half_written() -> (World, Run, repass_bulk::RunManifest) {
              INSERT INTO outcomes SELECT min(line), 3, 0, 1, 1, 1, 1, 2, 'unreachable', NULL, NULL, NULL FROM rows",
         )
         .unwrap();
-    (world, run, terms)
+    (world, run, manifest)
 }
 
 #[tokio::test]
@@ -501,9 +506,9 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
             [RowStatus::NotApplied, RowStatus::Applied],
         ),
     ] {
-        let (world, mut run, terms) = half_written();
+        let (world, mut run, manifest) = half_written();
         before(&mut run);
-        let (_, stopped) = world.feed(run, &terms, vec![source], controls()).await;
+        let (_, stopped) = world.feed(run, &manifest, vec![source], options()).await;
         assert_eq!((stopped, world.service.calls()), (StopReason::Completed, calls));
         let outcomes: Vec<_> = world.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
         assert_eq!(outcomes, expected);

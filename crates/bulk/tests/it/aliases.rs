@@ -3,7 +3,7 @@
 use repass_bulk::{OnUnknown, RowSource, RowStatus, Run, SecretStatus, SessionOptions, StopReason};
 
 use crate::service::Service;
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 fn world(users: &[&str]) -> World {
     let mut world = World::new(&[]);
@@ -29,8 +29,8 @@ async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
         ["mail-ann", "ann", "bob", "mail-nobody"],
     ] {
         let world = world(&["ann", "bob"]);
-        let (run, terms) = world.begin(&rows);
-        let (_, stopped) = world.go(run, &terms, controls()).await;
+        let (run, manifest) = world.begin(&rows);
+        let (_, stopped) = world.go(run, &manifest, options()).await;
         assert_eq!(stopped, StopReason::Completed);
         assert_eq!(
             (world.service.applied("ann"), world.service.applied("bob")),
@@ -54,18 +54,18 @@ async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
 async fn what_an_earlier_session_has_sent_is_known() {
     for rows in [["mail-lost", "lost"], ["lost", "mail-lost"]] {
         let world = world(&["lost"]);
-        let (run, terms) = world.begin(&rows);
+        let (run, manifest) = world.begin(&rows);
         let one = SessionOptions {
             concurrency: 1,
             max_unknown: Some(1),
-            ..controls()
+            ..options()
         };
-        let (run, stopped) = world.go(run, &terms, one).await;
+        let (run, stopped) = world.go(run, &manifest, one).await;
         assert_eq!(stopped, StopReason::MaxUnknown(1));
         assert_eq!(world.outcomes()[1], (3, RowStatus::Pending));
         drop(run);
-        let (run, terms) = Run::open(&world.run()).unwrap();
-        let (run, stopped) = world.go(run, &terms, controls()).await;
+        let (run, manifest) = Run::open(&world.run()).unwrap();
+        let (run, stopped) = world.go(run, &manifest, options()).await;
         assert_eq!(stopped, StopReason::Completed);
         assert_eq!(
             world.outcomes(),
@@ -76,9 +76,9 @@ async fn what_an_earlier_session_has_sent_is_known() {
         // The row itself may be sent again, and is no duplicate of itself.
         let again = SessionOptions {
             on_unknown: OnUnknown::Reissue,
-            ..controls()
+            ..options()
         };
-        let (_, stopped) = world.feed(run, &terms, vec![RowSource::Reissue], again).await;
+        let (_, stopped) = world.feed(run, &manifest, vec![RowSource::Reissue], again).await;
         assert_eq!(stopped, StopReason::Completed);
         assert_eq!(world.outcomes()[0], (2, RowStatus::Applied));
     }

@@ -2,11 +2,11 @@
 
 use repass_bulk::{PasswordSource, RowSource, RowStatus, Run, RunManifest, StopReason};
 
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 const TEXT: &str = "user,new_password,current_password\nann,\" New one \",\nbob,New-2,Old-Passw0rd-1\ncarol,New-3,wrong\n,x,\n";
 
-fn terms() -> RunManifest {
+fn manifest() -> RunManifest {
     RunManifest {
         passwords: PasswordSource::Input,
         input: None,
@@ -43,24 +43,24 @@ fn expected() -> Vec<(u64, RowStatus, Option<String>)> {
 #[tokio::test]
 async fn are_sent_as_they_stream_in_blanks_included() {
     let world = World::new(&["ann", "bob", "carol"]);
-    let (run, _) = Run::create(&world.run(), terms(), None).unwrap();
-    let (run, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    let (run, _) = Run::create(&world.run(), manifest(), None).unwrap();
+    let (run, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
     assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
     assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
     assert!(run.is_fully_read().unwrap());
     // Once more: nothing is done twice.
-    let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    let (_, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
     assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 3));
 }
 
 #[tokio::test]
 async fn are_read_again_for_rows_that_were_taken_in() {
     let world = World::new(&["ann", "bob", "carol"]);
-    let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
+    let (mut run, _) = Run::create(&world.run(), manifest(), None).unwrap();
     run.ingest(World::input(TEXT, PasswordSource::Input).unwrap())
         .unwrap();
     assert_eq!(run.tally().unwrap().pending, 3);
-    let (_, stopped) = world.feed(run, &terms(), vec![source(TEXT)], controls()).await;
+    let (_, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
     assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
 }
 
@@ -71,10 +71,10 @@ async fn another_input_than_before_is_noticed() {
         "user,new_password\nann,New-1\nbob,New-2\ncarol,New-3\nx,y\n\ndora,New-4\n",
     ] {
         let world = World::new(&["ann", "bob", "carol"]);
-        let (mut run, _) = Run::create(&world.run(), terms(), None).unwrap();
+        let (mut run, _) = Run::create(&world.run(), manifest(), None).unwrap();
         run.ingest(World::input(TEXT, PasswordSource::Input).unwrap())
             .unwrap();
-        let (_, stopped) = world.feed(run, &terms(), vec![source(text)], controls()).await;
+        let (_, stopped) = world.feed(run, &manifest(), vec![source(text)], options()).await;
         let StopReason::Error(problem) = stopped else {
             panic!("{stopped:?}")
         };

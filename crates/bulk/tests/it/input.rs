@@ -8,13 +8,13 @@ use crate::world::World;
 
 fn read(text: impl AsRef<[u8]>, passwords: PasswordSource) -> Vec<(u64, Option<String>, Option<String>)> {
     let world = World::new(&[]);
-    let terms = RunManifest {
+    let manifest = RunManifest {
         passwords,
         input: None,
         provider: None,
         secrets: None,
     };
-    let (mut run, _) = Run::create(&world.run(), terms, None).unwrap();
+    let (mut run, _) = Run::create(&world.run(), manifest, None).unwrap();
     let source = Box::new(std::io::Cursor::new(text.as_ref().to_vec()));
     let names = repass_bulk::ProviderNames::new(["zoom", "portal"], Some("zoom"));
     let input = repass_bulk::Input::new(source, "users.csv", names, passwords).unwrap();

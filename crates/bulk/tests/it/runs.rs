@@ -8,14 +8,14 @@ use repass_bulk::{
 };
 use tokio::sync::watch;
 
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 #[tokio::test]
 async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
     let users = ["ann", "bob", "nobody", "ann", "a/b", "carol"];
     let world = World::new(&["ann", "bob", "carol"]);
-    let (run, terms) = world.begin(&users);
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let told: Vec<_> = world
         .records()
@@ -54,8 +54,8 @@ async fn many_rows_share_their_batches() {
     let users: Vec<String> = (0..3000).map(|number| format!("user{number}")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (run, stopped) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (run, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let facts = Run::summary(run.dir()).unwrap();
     assert_eq!((facts.tally.rows, facts.tally.applied), (3000, 3000));
@@ -69,13 +69,13 @@ async fn many_rows_share_their_batches() {
 #[tokio::test]
 async fn a_run_belongs_to_one_process_and_one_folder() {
     let world = World::new(&["ann"]);
-    let (run, terms) = world.begin(&["ann"]);
+    let (run, manifest) = world.begin(&["ann"]);
     assert!(Run::is_active(&world.run()));
     let second = Run::open(&world.run()).unwrap_err().to_string();
     assert!(second.contains("another process is at this run"), "{second}");
     drop(run);
     assert!(!Run::is_active(&world.run()));
-    let again = Run::create(&world.run(), terms, None).unwrap_err().to_string();
+    let again = Run::create(&world.run(), manifest, None).unwrap_err().to_string();
     assert!(again.contains("repass bulk resume"), "{again}");
     let none = Run::open(world.folder.path()).unwrap_err().to_string();
     assert!(none.contains("is not the folder of a run"), "{none}");
@@ -101,22 +101,22 @@ fn a_run_that_was_stopped_before_it_began_is_not_gone_on_with() {
 #[test]
 fn a_name_that_nobody_gave_is_another_where_it_is_taken() {
     let world = World::new(&["ann"]);
-    let (run, terms) = world.begin(&["ann"]);
+    let (run, manifest) = world.begin(&["ann"]);
     let mut folders = Vec::new();
     for _ in 0..2 {
-        let (beside, _) = Run::create_numbered(&world.run(), terms.clone(), None).unwrap();
+        let (beside, _) = Run::create_numbered(&world.run(), manifest.clone(), None).unwrap();
         folders.push(beside.dir().file_name().unwrap().to_owned());
     }
     assert_eq!(folders, ["run-2", "run-3"]);
     assert_eq!(run.tally().unwrap().pending, 1, "the first one is as it was");
     let nowhere = world.folder.path().join("none/run");
-    assert!(Run::create_numbered(&nowhere, terms, None).is_err());
+    assert!(Run::create_numbered(&nowhere, manifest, None).is_err());
 }
 
 #[tokio::test]
 async fn a_run_is_bound_to_the_systems_of_its_first_use() {
     let world = World::new(&["ann", "bob"]);
-    let (mut run, terms) = world.begin(&["ann"]);
+    let (mut run, manifest) = world.begin(&["ann"]);
     let system = |place: &str| ProviderIdentity {
         kind: "zoom".to_owned(),
         base_url: format!("https://{place}.example/v2"),
@@ -133,10 +133,10 @@ async fn a_run_is_bound_to_the_systems_of_its_first_use() {
     // A session at another one does not begin either.
     let (_haste, listen) = watch::channel(Shutdown::None);
     let gone = run.execute(
-        &terms,
+        &manifest,
         vec![world.service.provider().with_identity(there.clone())],
         vec![RowSource::Journal],
-        controls(),
+        options(),
         Hooks {
             progress: Arc::new(Progress::from(Tally::default())),
             shutdown: listen,

@@ -7,27 +7,27 @@ use repass_bulk::{
 };
 use secrecy::ExposeSecret as _;
 
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 #[tokio::test]
 async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
     let world = World::new(&["ann", "down"]);
-    let terms = RunManifest {
+    let manifest = RunManifest {
         passwords: PasswordSource::Generated,
         input: None,
         provider: None,
         secrets: None,
     };
     let to = SecretsProtection::Passphrase("correct horse".into());
-    let (mut run, terms) = Run::create(&world.run(), terms, Some((world.secrets_file(), to))).unwrap();
+    let (mut run, manifest) = Run::create(&world.run(), manifest, Some((world.secrets_file(), to))).unwrap();
     let input = World::input("user\nann\ndown\n", PasswordSource::Generated).unwrap();
     run.ingest(input).unwrap();
-    let (run, _) = world.go(run, &terms, controls()).await;
+    let (run, _) = world.go(run, &manifest, options()).await;
     drop(run);
     world.service.up();
-    let (mut run, terms) = Run::open(&world.run()).unwrap();
+    let (mut run, manifest) = Run::open(&world.run()).unwrap();
     run.retry_transient().unwrap();
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let mut users = Vec::new();
     let key = Key::Passphrase("correct horse".into());
@@ -47,8 +47,8 @@ async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
 #[tokio::test]
 async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
     let world = World::new(&["ann", "down"]);
-    let (run, terms) = world.begin(&["ann", "down"]);
-    let (run, _) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&["ann", "down"]);
+    let (run, _) = world.go(run, &manifest, options()).await;
     drop(run);
     let whole = fs::read(world.secrets_file()).unwrap();
     // As when the disk was full in the middle of the next batch.
@@ -56,9 +56,9 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
     cut.extend_from_slice(&whole[..whole.len() / 2]);
     fs::write(world.secrets_file(), cut).unwrap();
     world.service.up();
-    let (mut run, terms) = Run::open(&world.run()).unwrap();
+    let (mut run, manifest) = Run::open(&world.run()).unwrap();
     run.retry_transient().unwrap();
-    world.go(run, &terms, controls()).await;
+    world.go(run, &manifest, options()).await;
     let mut states = Vec::new();
     let cut = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |opened| {
         states.push(opened.attempt);
@@ -79,8 +79,8 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
 #[tokio::test]
 async fn what_was_changed_is_not_taken_for_what_was_sealed() {
     let world = World::new(&["ann"]);
-    let (run, terms) = world.begin(&["ann"]);
-    world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&["ann"]);
+    world.go(run, &manifest, options()).await;
     let text = fs::read_to_string(world.secrets_file()).unwrap();
     let at = text.rfind("-----END").unwrap() - 12;
     let mut bytes = text.into_bytes();
@@ -195,14 +195,14 @@ fn keys_of_other_kinds_are_named_with_what_to_do() {
 fn a_file_that_is_there_stays_as_it_is() {
     let world = World::new(&[]);
     fs::write(world.secrets_file(), "precious").unwrap();
-    let terms = RunManifest {
+    let manifest = RunManifest {
         passwords: PasswordSource::Generated,
         input: None,
         provider: None,
         secrets: None,
     };
     let to = Some((world.secrets_file(), world.to()));
-    let problem = Run::create(&world.run(), terms, to).unwrap_err();
+    let problem = Run::create(&world.run(), manifest, to).unwrap_err();
     assert!(!world.run().exists());
     assert!(problem.to_string().contains("exists already"), "{problem}");
     assert_eq!(fs::read_to_string(world.secrets_file()).unwrap(), "precious");

@@ -8,12 +8,12 @@ use repass_bulk::{
 };
 use tokio::sync::watch;
 
-use crate::world::{World, controls};
+use crate::world::{World, options};
 
 fn one_at_a_time() -> SessionOptions {
     SessionOptions {
         concurrency: 1,
-        ..controls()
+        ..options()
     }
 }
 
@@ -29,11 +29,11 @@ fn pending(world: &World) -> usize {
 async fn failures_and_unknowns_are_counted() {
     let users = ["nobody1", "nobody2", "lost1", "lost2", "ann"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
+    let (run, manifest) = world.begin(&users);
     let (run, stopped) = world
         .go(
             run,
-            &terms,
+            &manifest,
             SessionOptions {
                 max_failures: Some(2),
                 ..one_at_a_time()
@@ -44,7 +44,7 @@ async fn failures_and_unknowns_are_counted() {
     let (run, stopped) = world
         .go(
             run,
-            &terms,
+            &manifest,
             SessionOptions {
                 max_unknown: Some(1),
                 ..one_at_a_time()
@@ -52,7 +52,7 @@ async fn failures_and_unknowns_are_counted() {
         )
         .await;
     assert_eq!((stopped, pending(&world)), (StopReason::MaxUnknown(1), 2));
-    let (_, stopped) = world.go(run, &terms, one_at_a_time()).await;
+    let (_, stopped) = world.go(run, &manifest, one_at_a_time()).await;
     assert_eq!((stopped, pending(&world)), (StopReason::Completed, 0));
 }
 
@@ -61,7 +61,7 @@ async fn a_canary_asks_when_its_rows_have_ended() {
     let users = ["ann", "bob", "carol", "dora"];
     for (answer, expected) in [(true, StopReason::Completed), (false, StopReason::CanaryDeclined)] {
         let world = World::new(&users);
-        let (run, terms) = world.begin(&users);
+        let (run, manifest) = world.begin(&users);
         let canary = Canary {
             rows: 2,
             confirm: Box::new(move |tally| {
@@ -72,10 +72,10 @@ async fn a_canary_asks_when_its_rows_have_ended() {
         let (_, stopped) = world
             .go(
                 run,
-                &terms,
+                &manifest,
                 SessionOptions {
                     canary: Some(canary),
-                    ..controls()
+                    ..options()
                 },
             )
             .await;
@@ -88,8 +88,8 @@ async fn a_provider_that_is_down_does_not_fail_every_row() {
     let users: Vec<String> = (0..100).map(|number| format!("down{number}")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
-    let (_, stopped) = world.go(run, &terms, controls()).await;
+    let (run, manifest) = world.begin(&users);
+    let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::FailureStreak(20, "no connection".to_owned()));
     assert!(pending(&world) > 60);
 }
@@ -98,7 +98,7 @@ async fn a_provider_that_is_down_does_not_fail_every_row() {
 async fn the_first_signal_drains_and_the_second_stops() {
     let users = ["ann", "hang", "bob"];
     let world = World::new(&users);
-    let (run, terms) = world.begin(&users);
+    let (run, manifest) = world.begin(&users);
     let (shutdown, listen) = watch::channel(Shutdown::None);
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);
@@ -106,7 +106,7 @@ async fn the_first_signal_drains_and_the_second_stops() {
         counter.fetch_add(1, Ordering::Relaxed);
     };
     let going = run.execute(
-        &terms,
+        &manifest,
         vec![world.service.provider()],
         vec![RowSource::Journal],
         one_at_a_time(),
@@ -144,14 +144,14 @@ async fn what_waits_for_its_turn_is_pending_after_either_signal() {
     let users = ["hang", "wait1", "wait2", "ann"];
     for first in [Shutdown::Drain, Shutdown::Abandon] {
         let world = World::new(&users);
-        let (run, terms) = world.begin(&users);
+        let (run, manifest) = world.begin(&users);
         let (shutdown, listen) = watch::channel(Shutdown::None);
         let progress = Arc::new(Progress::from(run.tally().unwrap()));
         let going = run.execute(
-            &terms,
+            &manifest,
             vec![world.service.provider()],
             vec![RowSource::Journal],
-            controls(),
+            options(),
             Hooks {
                 progress: Arc::clone(&progress),
                 shutdown: listen,

@@ -74,36 +74,36 @@ impl World {
 
     /// Begins a run that makes passwords for these users.
     pub(crate) fn begin(&self, users: &[&str]) -> (Run, RunManifest) {
-        let terms = RunManifest {
+        let manifest = RunManifest {
             passwords: PasswordSource::Generated,
             input: None,
             provider: None,
             secrets: None,
         };
-        let (mut run, terms) =
-            Run::create(&self.run(), terms, Some((self.secrets_file(), self.to()))).unwrap();
+        let (mut run, manifest) =
+            Run::create(&self.run(), manifest, Some((self.secrets_file(), self.to()))).unwrap();
         let text = format!("user\n{}\n", users.join("\n"));
         run.ingest(Self::input(&text, PasswordSource::Generated).unwrap())
             .unwrap();
-        (run, terms)
+        (run, manifest)
     }
 
     /// Goes on until it ends by itself.
     pub(crate) async fn go(
         &self,
         run: Run,
-        terms: &RunManifest,
-        controls: SessionOptions,
+        manifest: &RunManifest,
+        options: SessionOptions,
     ) -> (Run, StopReason) {
-        self.feed(run, terms, vec![RowSource::Journal], controls).await
+        self.feed(run, manifest, vec![RowSource::Journal], options).await
     }
 
     pub(crate) async fn feed(
         &self,
         run: Run,
-        terms: &RunManifest,
+        manifest: &RunManifest,
         sources: Vec<RowSource>,
-        controls: SessionOptions,
+        options: SessionOptions,
     ) -> (Run, StopReason) {
         let (_haste, listen) = watch::channel(Shutdown::None);
         let events = |event: &RowEvent<'_>| {
@@ -111,10 +111,10 @@ impl World {
         };
         let progress = Arc::new(Progress::from(run.tally().unwrap()));
         let gone = run.execute(
-            terms,
+            manifest,
             vec![self.service.provider()],
             sources,
-            controls,
+            options,
             Hooks {
                 progress: Arc::clone(&progress),
                 shutdown: listen,
@@ -208,7 +208,7 @@ impl World {
     }
 }
 
-pub(crate) fn controls() -> SessionOptions {
+pub(crate) fn options() -> SessionOptions {
     SessionOptions {
         concurrency: 8,
         budget: Duration::from_secs(30),

@@ -2,13 +2,13 @@
 
 use tokio::sync::oneshot;
 
-use super::call::abandoned;
-use super::controls::StopReason;
-use super::gate::{Ask, Intent};
-use super::pump::{Batch, Order, Written};
-use super::session::{ABANDONED, SEALED_AT_ONCE, Session};
-use super::work::Work;
-use crate::journal::Sent;
+use super::change::abandoned;
+use super::journal_writer::{WriteBatch, WriteRequest, WriteResult};
+use super::options::StopReason;
+use super::row::PendingRow;
+use super::send_gate::{SendIntent, SendRequest};
+use super::session::{ABANDONED, SEAL_BATCH, Session};
+use crate::journal::EndKind;
 use crate::{BulkError, RowStatus};
 
 impl Session {
@@ -31,7 +31,7 @@ impl Session {
         let seal = self.take_to_seal(concurrency);
         let begin = self.take_asked();
         let state = &mut self.state;
-        let batch = Batch {
+        let batch = WriteBatch {
             bad: std::mem::take(&mut state.bad),
             ended: std::mem::take(&mut state.ended),
             begin,
@@ -43,7 +43,7 @@ impl Session {
             return;
         }
         let (done, written) = oneshot::channel();
-        if self.orders.send(Order { batch, done }).is_ok() {
+        if self.orders.send(WriteRequest { batch, done }).is_ok() {
             state.written = Some(written);
         } else {
             self.stop(StopReason::Error(BulkError::internal(
@@ -53,10 +53,10 @@ impl Session {
     }
 
     // Calls that wait to send. In a session that stops only those go on that have sent before: what is under way ends.
-    fn take_asked(&mut self) -> Vec<Intent> {
+    fn take_asked(&mut self) -> Vec<SendIntent> {
         let stops = self.state.stopped.is_some();
         let mut begin = Vec::with_capacity(self.state.asked.len());
-        for Ask { mut intent, answer } in self.state.asked.drain(..) {
+        for SendRequest { mut intent, answer } in self.state.asked.drain(..) {
             let under_way = self.state.sending.contains(&intent.line);
             intent.resent = under_way && !intent.act.is_probe();
             if stops && !under_way {
@@ -64,19 +64,19 @@ impl Session {
                 let _ = answer.send(false);
             } else {
                 begin.push(intent.clone());
-                self.state.granting.push(Ask { intent, answer });
+                self.state.granting.push(SendRequest { intent, answer });
             }
         }
         begin
     }
 
     // Rows for which sealed ones would run out while those are under way.
-    fn take_to_seal(&mut self, concurrency: usize) -> Vec<Work> {
+    fn take_to_seal(&mut self, concurrency: usize) -> Vec<PendingRow> {
         if self.state.sealed.len() >= concurrency || !self.taking() {
             return Vec::new();
         }
-        let mut most = SEALED_AT_ONCE.max(concurrency);
-        if let Some(canary) = &self.controls.canary {
+        let mut most = SEAL_BATCH.max(concurrency);
+        if let Some(canary) = &self.options.canary {
             let left = usize::try_from(canary.rows - self.state.begun).unwrap_or(usize::MAX);
             most = most.min(left.saturating_sub(self.state.sealed.len()));
         }
@@ -84,7 +84,10 @@ impl Session {
         self.state.queue.drain(..most).collect()
     }
 
-    pub(super) fn written(&mut self, written: Result<Result<Written, BulkError>, oneshot::error::RecvError>) {
+    pub(super) fn written(
+        &mut self,
+        written: Result<Result<WriteResult, BulkError>, oneshot::error::RecvError>,
+    ) {
         self.state.written = None;
         let granting = std::mem::take(&mut self.state.granting);
         let gone = |_| Err(BulkError::internal("the journal's thread is gone"));
@@ -93,13 +96,13 @@ impl Session {
             // Those that ask are not answered, so they do not send.
             Err(problem) => return self.stop(StopReason::Error(problem)),
         };
-        for Ask { intent, answer } in granting {
+        for SendRequest { intent, answer } in granting {
             if self.state.stopped == Some(StopReason::Abandoned) {
                 // In the journal it is being sent, but its call is gone: it was not sent.
                 if !intent.act.is_probe() && !intent.resent {
-                    let ended = abandoned(intent.line, ABANDONED, Sent::Begun);
+                    let ended = abandoned(intent.line, ABANDONED, EndKind::OpenRange);
                     self.state.ended.push(ended);
-                    self.operator.progress.moved(intent.before, RowStatus::Unknown);
+                    self.hooks.progress.update(intent.before, RowStatus::Unknown);
                 }
                 continue;
             }

@@ -8,7 +8,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// A source read in chunks into one buffer that is wiped at the end. There is no other buffer between it and the
 /// source, so that no password is left in one.
-pub(super) struct Bytes<R> {
+pub(super) struct WipedReader<R> {
     source: R,
     buffer: Zeroizing<Vec<u8>>,
     start: usize,
@@ -16,7 +16,7 @@ pub(super) struct Bytes<R> {
     ended: bool,
 }
 
-impl<R: Read> Bytes<R> {
+impl<R: Read> WipedReader<R> {
     pub(super) fn new(source: R) -> Self {
         Self {
             source,

@@ -3,8 +3,8 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{
-    Moment, Reader, ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Standing, State, Tally,
-    unreadable,
+    JournalRow, Moment, Reader, ReasonCount, ReportRow, RowPhase, RowStatus, RunSummary, SessionSummary,
+    Tally, unreadable,
 };
 use crate::BulkError;
 
@@ -52,13 +52,13 @@ impl Reader {
     }
 
     /// The next rows behind a line that have an unknown sending behind them and no later one that was applied.
-    pub(crate) fn to_reissue(&self, behind: u64, most: u32) -> Result<Vec<Standing>, BulkError> {
+    pub(crate) fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, o.state, o.unsettled, o.batch, o.attempts
                    FROM outcomes o JOIN rows r ON r.line = o.line
                    WHERE o.line > ?1 AND (o.state = 4 OR (o.unsettled AND o.state IN (0, 3)))
                    ORDER BY o.line LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
-        let rows = statement.query_map(params![behind, most], standing);
+        let rows = statement.query_map(params![after, most], standing);
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
@@ -80,7 +80,7 @@ impl Reader {
     }
 
     /// The next rows behind a line that are to be sent, at most so many. None that an unknown sending stands behind.
-    pub(crate) fn to_send(&self, behind: u64, most: u32) -> Result<Vec<Standing>, BulkError> {
+    pub(crate) fn to_send(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
                    FROM rows r LEFT JOIN outcomes o ON o.line = r.line
                    WHERE r.line > ?1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0)
@@ -88,12 +88,12 @@ impl Reader {
                             OR NOT EXISTS (SELECT 1 FROM begun b WHERE r.line BETWEEN b.first AND b.last))
                    ORDER BY r.line LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
-        let rows = statement.query_map(params![behind, most], standing);
+        let rows = statement.query_map(params![after, most], standing);
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
     /// Where a row stands; `None` for one that is not in the journal.
-    pub(crate) fn standing(&self, line: u64) -> Result<Option<Standing>, BulkError> {
+    pub(crate) fn row(&self, line: u64) -> Result<Option<JournalRow>, BulkError> {
         let sql = format!("SELECT {STANDING} FROM standings WHERE line = ?1");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
         statement
@@ -103,11 +103,11 @@ impl Reader {
     }
 
     /// What became of an earlier sending; `None` if there was none with this batch.
-    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<State>, BulkError> {
+    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<RowPhase>, BulkError> {
         let sql = "SELECT state FROM earlier WHERE line = ?1 AND batch = ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let state = statement.query_row([line, batch], |row| row.get(0));
-        Ok(state.optional().map_err(unreadable)?.map(State::of))
+        Ok(state.optional().map_err(unreadable)?.map(RowPhase::of))
     }
 
     /// The outcomes, counted as [`RowStatus::of`] tells them.
@@ -135,7 +135,7 @@ impl Reader {
     }
 
     /// The run as a whole.
-    pub(crate) fn facts(&self) -> Result<RunSummary, BulkError> {
+    pub(crate) fn summary(&self) -> Result<RunSummary, BulkError> {
         let tally = self.tally()?;
         let count = |sql: &str| {
             let count = self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
@@ -181,7 +181,7 @@ impl Reader {
              GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code",
             |row| {
                 Ok(ReasonCount {
-                    outcome: RowStatus::of(State::of(row.get(0)?), row.get(1)?),
+                    outcome: RowStatus::of(RowPhase::of(row.get(0)?), row.get(1)?),
                     kind: row.get(2)?,
                     code: row.get(3)?,
                     message: row.get(4)?,
@@ -192,7 +192,7 @@ impl Reader {
     }
 
     /// Hands over every row, in the order of the input, or only those of one outcome.
-    pub(crate) fn each(
+    pub(crate) fn for_each_row(
         &self,
         only: Option<RowStatus>,
         mut take: impl FnMut(ReportRow) -> Result<(), BulkError>,
@@ -211,7 +211,7 @@ impl Reader {
     }
 
     /// When sendings ended, in milliseconds since 1970, and in which session.
-    pub(crate) fn finished(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
+    pub(crate) fn finish_times(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
         let sql = "SELECT session, finished FROM outcomes
                    WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
@@ -233,12 +233,12 @@ impl Reader {
     }
 }
 
-fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
-    Ok(Standing {
+fn standing(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
+    Ok(JournalRow {
         line: row.get(0)?,
         user: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
         provider: row.get::<_, Option<u64>>(2)?.unwrap_or_default(),
-        state: State::of(row.get(3)?),
+        state: RowPhase::of(row.get(3)?),
         unsettled: row.get(4)?,
         batch: row.get(5)?,
         attempts: row.get(6)?,
@@ -247,7 +247,7 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
 
 fn record(row: &Row<'_>) -> rusqlite::Result<ReportRow> {
     let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
-    let outcome = RowStatus::of(State::of(row.get(3)?), row.get(4)?);
+    let outcome = RowStatus::of(RowPhase::of(row.get(3)?), row.get(4)?);
     let applied = outcome == RowStatus::Applied;
     Ok(ReportRow {
         line: row.get(0)?,

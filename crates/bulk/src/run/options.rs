@@ -9,7 +9,7 @@ use std::time::Duration;
 use repass_domain::UnknownOutcome;
 use tokio::sync::watch;
 
-use super::watch::{Progress, RowEvent};
+use super::progress::{Progress, RowEvent};
 use crate::{BulkError, Tally};
 
 /// What to do about a change whose outcome is unknown.
@@ -61,7 +61,7 @@ pub struct Canary {
 /// A question about the outcomes until now.
 pub type Confirm = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
 
-/// How much of a hurry its operator is in to end a session.
+/// How much of a hurry its hooks is in to end a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shutdown {
     /// Go on.
@@ -78,9 +78,9 @@ pub enum Shutdown {
 pub enum StopReason {
     /// There was nothing left to do.
     Completed,
-    /// The operator asked for it.
+    /// The hooks asked for it.
     Drained,
-    /// The operator did not wait for what was under way.
+    /// The hooks did not wait for what was under way.
     Abandoned,
     /// The canary's question was answered with no.
     CanaryDeclined,
@@ -94,7 +94,7 @@ pub enum StopReason {
     Error(BulkError),
 }
 
-/// The ways between a session and its operator.
+/// The ways between a session and its hooks.
 pub struct Hooks {
     /// Kept up to date by the session; made of what [`Run::tally`](crate::Run::tally) told before it.
     pub progress: Arc<Progress>,

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key::{self, Key};
 use crate::BulkError;
-use crate::journal::{Reader, State};
+use crate::journal::{Reader, RowPhase};
 use crate::run::reader;
 
 /// What is in a batch about one row.
@@ -116,10 +116,10 @@ impl SecretStatuses {
 
 impl SecretRecord {
     fn state(&self, journal: &Reader) -> Result<SecretStatus, BulkError> {
-        let Some(row) = journal.standing(self.line)? else {
+        let Some(row) = journal.row(self.line)? else {
             return Ok(SecretStatus::NotSent);
         };
-        let applied = row.state == State::Applied;
+        let applied = row.state == RowPhase::Applied;
         let sent = if row.batch == self.batch {
             Some(row.state)
         } else {
@@ -128,19 +128,19 @@ impl SecretRecord {
         let last = row.batch == self.batch;
         Ok(match sent {
             None => SecretStatus::NotSent,
-            Some(State::Applied) if row.unsettled => SecretStatus::Candidate,
-            Some(State::Applied) => SecretStatus::Current,
-            Some(State::Sending | State::Unknown) if applied && !last && row.unsettled => {
+            Some(RowPhase::Applied) if row.unsettled => SecretStatus::Candidate,
+            Some(RowPhase::Applied) => SecretStatus::Current,
+            Some(RowPhase::Sending | RowPhase::Unknown) if applied && !last && row.unsettled => {
                 SecretStatus::Candidate
             }
-            Some(State::Sending | State::Unknown) if applied && !last => SecretStatus::Superseded,
-            Some(State::Sending | State::Unknown) => SecretStatus::Unknown,
+            Some(RowPhase::Sending | RowPhase::Unknown) if applied && !last => SecretStatus::Superseded,
+            Some(RowPhase::Sending | RowPhase::Unknown) => SecretStatus::Unknown,
             // It is to be sent again, so this sending is among the earlier ones too.
-            Some(State::Pending) => match journal.earlier(self.line, self.batch)? {
-                Some(State::Unknown) => SecretStatus::Unknown,
+            Some(RowPhase::Pending) => match journal.earlier(self.line, self.batch)? {
+                Some(RowPhase::Unknown) => SecretStatus::Unknown,
                 _ => SecretStatus::Refused,
             },
-            Some(State::NotApplied | State::Invalid) => SecretStatus::Refused,
+            Some(RowPhase::NotApplied | RowPhase::Invalid) => SecretStatus::Refused,
         })
     }
 }

@@ -6,20 +6,20 @@ use repass_domain::{Password, UserId};
 use secrecy::SecretString;
 use tokio::sync::mpsc::Sender;
 
-use super::work::{Feed, Task, Work};
+use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
-use crate::journal::{Reader, Standing, State};
+use crate::journal::{JournalRow, Reader, RowPhase};
 use crate::secrets::{Key, SecretRecord, read_secrets};
 use crate::{BulkError, RowStatus};
 
-const AT_ONCE: usize = 64;
+const FEED_BATCH: usize = 64;
 
 /// Where the rows of a session come from.
 #[derive(Debug)]
 pub enum RowSource {
     /// The journal: rows that are still to be sent, for which passwords are made.
     Journal,
-    /// The journal: rows that an unknown sending stands behind, to be sent again with a fresh password when nothing of
+    /// The journal: rows that an unknown sending stands after, to be sent again with a fresh password when nothing of
     /// that can be in flight any more. Has to come before [`Journal`](Self::Journal).
     Reissue,
     /// The input, which gives passwords: rows that are still to be sent, and those that the journal does not have
@@ -41,16 +41,21 @@ pub enum RowSource {
 
 /// A session's providers, as sources need them.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub(super) struct ProviderIndex {
     /// By place: the configured name, and the number in the journal.
     pub(super) providers: Vec<(String, u64)>,
 }
 
-pub(super) type Fed = Result<Vec<Feed>, BulkError>;
+pub(super) type SourceBatch = Result<Vec<SourceItem>, BulkError>;
 
 /// Feeds all sources, one after the other, until they are exhausted or nobody takes any more.
-pub(super) fn feed(sources: Vec<RowSource>, journal: &Reader, places: &Places, sender: &Sender<Fed>) {
-    let mut out = Out {
+pub(super) fn feed(
+    sources: Vec<RowSource>,
+    journal: &Reader,
+    places: &ProviderIndex,
+    sender: &Sender<SourceBatch>,
+) {
+    let mut out = Feeder {
         sender,
         feeds: Vec::new(),
     };
@@ -60,7 +65,7 @@ pub(super) fn feed(sources: Vec<RowSource>, journal: &Reader, places: &Places, s
         RowSource::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
         RowSource::Secrets { path, key } => read_secrets(&path, &key, |opened| {
             let probe = probe(opened, journal, places)?;
-            probe.map_or(Ok(()), |work| out.push(Feed::Work(work)))
+            probe.map_or(Ok(()), |work| out.push(SourceItem::Row(work)))
         })
         .map(drop),
     });
@@ -71,15 +76,15 @@ pub(super) fn feed(sources: Vec<RowSource>, journal: &Reader, places: &Places, s
     }
 }
 
-struct Out<'a> {
-    sender: &'a Sender<Fed>,
-    feeds: Vec<Feed>,
+struct Feeder<'a> {
+    sender: &'a Sender<SourceBatch>,
+    feeds: Vec<SourceItem>,
 }
 
-impl Out<'_> {
-    fn push(&mut self, feed: Feed) -> Result<(), BulkError> {
+impl Feeder<'_> {
+    fn push(&mut self, feed: SourceItem) -> Result<(), BulkError> {
         self.feeds.push(feed);
-        if self.feeds.len() == AT_ONCE {
+        if self.feeds.len() == FEED_BATCH {
             self.flush()
         } else {
             Ok(())
@@ -92,13 +97,13 @@ impl Out<'_> {
         }
         let sent = self.sender.blocking_send(Ok(std::mem::replace(
             &mut self.feeds,
-            Vec::with_capacity(AT_ONCE),
+            Vec::with_capacity(FEED_BATCH),
         )));
         sent.map_err(|_| BulkError::internal("the session has stopped"))
     }
 }
 
-impl Places {
+impl ProviderIndex {
     fn of_number(&self, number: u64) -> Result<usize, BulkError> {
         let place = self.providers.iter().position(|(_, known)| *known == number);
         place.ok_or_else(|| {
@@ -112,32 +117,39 @@ impl Places {
     }
 }
 
-fn from_journal(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), BulkError> {
-    let mut behind = 0;
+fn from_journal(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+    let mut after = 0;
     loop {
-        let rows = journal.to_send(behind, 256)?;
+        let rows = journal.to_send(after, 256)?;
         let Some(last) = rows.last() else { return Ok(()) };
-        behind = last.line;
+        after = last.line;
         for row in rows {
             let provider = places.of_number(row.provider)?;
             let user = user(&row.user)?;
-            out.push(Feed::Work(work(&row, user, provider, None, None, Task::Send)))?;
+            out.push(SourceItem::Row(work(
+                &row,
+                user,
+                provider,
+                None,
+                None,
+                Task::Send,
+            )))?;
         }
     }
 }
 
-fn reissued(journal: &Reader, places: &Places, out: &mut Out<'_>) -> Result<(), BulkError> {
-    let mut behind = 0;
+fn reissued(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+    let mut after = 0;
     loop {
-        let rows = journal.to_reissue(behind, 256)?;
+        let rows = journal.to_reissue(after, 256)?;
         let Some(last) = rows.last() else { return Ok(()) };
-        behind = last.line;
+        after = last.line;
         for row in rows {
             let provider = places.of_number(row.provider)?;
             let user = user(&row.user)?;
-            out.push(Feed::Work(Work {
+            out.push(SourceItem::Row(PendingRow {
                 quiet_for: journal.quiet_for(row.line)?,
-                ..work(&row, user, provider, None, None, Task::SendAgain)
+                ..work(&row, user, provider, None, None, Task::Reissue)
             }))?;
         }
     }
@@ -147,24 +159,24 @@ fn from_input(
     mut input: Input,
     settle: bool,
     journal: &Reader,
-    places: &Places,
-    out: &mut Out<'_>,
+    places: &ProviderIndex,
+    out: &mut Feeder<'_>,
 ) -> Result<(), BulkError> {
     let whole = journal.fact(super::READ_WHOLE)?.is_some();
     while let Some(item) = input.next()? {
         let row = match item {
             Item::Row(row) => row,
-            Item::Bad(bad) => {
-                if journal.standing(bad.line)?.is_none() {
-                    out.push(Feed::Bad(bad))?;
+            Item::Invalid(bad) => {
+                if journal.row(bad.line)?.is_none() {
+                    out.push(SourceItem::Invalid(bad))?;
                 }
                 continue;
             }
         };
         let provider = places.of_name(input.names().name(row.provider))?;
-        match journal.standing(row.line)? {
+        match journal.row(row.line)? {
             None if whole => return Err(not_the_same(row.line)),
-            None => out.push(Feed::Work(fresh(row, provider)))?,
+            None => out.push(SourceItem::Row(fresh(row, provider)))?,
             Some(known)
                 if known.user != row.user.expose() || known.provider != places.providers[provider].1 =>
             {
@@ -172,22 +184,22 @@ fn from_input(
             }
             Some(known) => {
                 let task = match known.state {
-                    State::Pending if !known.unsettled => Task::Send,
-                    State::Unknown if settle => Task::Probe,
+                    RowPhase::Pending if !known.unsettled => Task::Send,
+                    RowPhase::Unknown if settle => Task::Probe,
                     _ => continue,
                 };
                 let quiet_for = match task {
                     Task::Probe => journal.quiet_for(known.line)?,
                     _ => 0,
                 };
-                out.push(Feed::Work(Work {
+                out.push(SourceItem::Row(PendingRow {
                     quiet_for,
                     ..work(&known, row.user, provider, row.new, row.current, task)
                 }))?;
             }
         }
     }
-    if whole { Ok(()) } else { out.push(Feed::Whole) }
+    if whole { Ok(()) } else { out.push(SourceItem::End) }
 }
 
 fn not_the_same(line: u64) -> BulkError {
@@ -196,8 +208,8 @@ fn not_the_same(line: u64) -> BulkError {
     ))
 }
 
-fn fresh(row: Row, provider: usize) -> Work {
-    Work {
+fn fresh(row: Row, provider: usize) -> PendingRow {
+    PendingRow {
         line: row.line,
         user: row.user,
         provider,
@@ -205,7 +217,7 @@ fn fresh(row: Row, provider: usize) -> Work {
         current: row.current,
         attempts: 0,
         before: RowStatus::Pending,
-        task: Task::SendFresh,
+        task: Task::SendNew,
         batch: 0,
         more_unknown: false,
         quiet_for: 0,
@@ -214,14 +226,14 @@ fn fresh(row: Row, provider: usize) -> Work {
 }
 
 fn work(
-    row: &Standing,
+    row: &JournalRow,
     user: UserId,
     provider: usize,
     new: Option<Password>,
     current: Option<Password>,
     task: Task,
-) -> Work {
-    Work {
+) -> PendingRow {
+    PendingRow {
         line: row.line,
         user,
         provider,
@@ -238,15 +250,19 @@ fn work(
 }
 
 // The password that was sent last, if nobody knows whether it holds; and if it certainly does not, the one before it.
-fn probe(opened: SecretRecord, journal: &Reader, places: &Places) -> Result<Option<Work>, BulkError> {
-    let Some(row) = journal.standing(opened.line)? else {
+fn probe(
+    opened: SecretRecord,
+    journal: &Reader,
+    places: &ProviderIndex,
+) -> Result<Option<PendingRow>, BulkError> {
+    let Some(row) = journal.row(opened.line)? else {
         return Ok(None);
     };
     let last = row.batch == opened.batch;
     let more_unknown = match row.state {
-        State::Unknown if last => row.unsettled,
-        State::Applied if last && row.unsettled => false,
-        State::NotApplied | State::Pending if row.unsettled => {
+        RowPhase::Unknown if last => row.unsettled,
+        RowPhase::Applied if last && row.unsettled => false,
+        RowPhase::NotApplied | RowPhase::Pending if row.unsettled => {
             let earlier = journal.unknown_earlier(row.line)?;
             if earlier.first() != Some(&opened.batch) {
                 return Ok(None);
@@ -257,7 +273,7 @@ fn probe(opened: SecretRecord, journal: &Reader, places: &Places) -> Result<Opti
     };
     let provider = places.of_number(row.provider)?;
     let new = password(opened.new_password)?;
-    Ok(Some(Work {
+    Ok(Some(PendingRow {
         batch: opened.batch,
         more_unknown,
         quiet_for: journal.quiet_for(row.line)?,

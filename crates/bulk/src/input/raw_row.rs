@@ -2,7 +2,7 @@
 
 use repass_domain::{InvalidPassword, Password, UserId};
 
-use super::{BadRow, Item, PasswordSource, Row};
+use super::{InvalidRow, Item, PasswordSource, Row};
 use crate::ProviderNames;
 
 /// The columns that there are.
@@ -27,7 +27,7 @@ pub(super) struct Field<'a> {
 
 impl RawRow<'_> {
     /// A row, or everything that is wrong with it.
-    pub(super) fn judge(&self, line: u64, names: &ProviderNames, passwords: PasswordSource) -> Item {
+    pub(super) fn validate(&self, line: u64, names: &ProviderNames, passwords: PasswordSource) -> Item {
         let mut reasons = Vec::new();
         let user = match std::str::from_utf8(self.user).map(UserId::new) {
             Ok(Ok(user)) => Some(user),
@@ -41,7 +41,7 @@ impl RawRow<'_> {
             }
         };
         let provider = std::str::from_utf8(self.provider).unwrap_or("?");
-        let provider = keep(&mut reasons, names.meant(provider));
+        let provider = keep(&mut reasons, names.index_of(provider));
         let new = match (passwords, self.new) {
             (PasswordSource::Generated, None) => Some(None),
             (PasswordSource::Generated, Some(_)) => {
@@ -73,7 +73,7 @@ impl RawRow<'_> {
                 new,
                 current,
             }),
-            (user, ..) => Item::Bad(BadRow::new(line, user, reasons.join("; "))),
+            (user, ..) => Item::Invalid(InvalidRow::new(line, user, reasons.join("; "))),
         }
     }
 }

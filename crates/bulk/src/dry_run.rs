@@ -8,7 +8,7 @@ use repass_domain::{CallContext, ChangeMode, Error, ErrorKind, PreflightService,
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::input::{BadRow, Input, Item, Row};
+use crate::input::{Input, InvalidRow, Item, Row};
 use crate::run::RowEvent;
 use crate::{BulkError, PasswordSource, Provider, RowStatus, Tally};
 
@@ -25,7 +25,7 @@ pub fn dry_run(
     observe: &mut dyn FnMut(&RowEvent<'_>),
 ) -> Result<Tally, BulkError> {
     let mut tally = Tally::default();
-    let mut judge = Judge::new(passwords, providers);
+    let mut judge = RowChecker::new(passwords, providers);
     while let Some(judged) = judge.next(&mut input)? {
         tell(&judged, providers, &mut tally, observe);
     }
@@ -54,7 +54,7 @@ pub async fn preflight(
     let (rows, mut judged) = mpsc::channel(64);
     let judging = providers.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let mut judge = Judge::new(passwords, &judging);
+        let mut judge = RowChecker::new(passwords, &judging);
         while let Some(judged) = judge.next(&mut input)? {
             if rows.blocking_send(judged).is_err() {
                 break;
@@ -63,12 +63,12 @@ pub async fn preflight(
         Ok::<(), BulkError>(())
     });
     let mut tally = Tally::default();
-    let mut asking: JoinSet<Judged> = JoinSet::new();
+    let mut asking: JoinSet<RowCheck> = JoinSet::new();
     let mut told = VecDeque::new();
     loop {
         tokio::select! {
             next = judged.recv(), if asking.len() < concurrency => match next {
-                Some(Judged { refusal: None, line, user: Some(user), place: Some(place) }) => {
+                Some(RowCheck { refusal: None, line, user: Some(user), place: Some(place) }) => {
                     let service = providers[place].preflight.clone();
                     asking.spawn(ask(service, place, line, user, budget));
                 }
@@ -79,7 +79,7 @@ pub async fn preflight(
             Some(asked) = asking.join_next() => told.extend(asked.ok()),
         }
         while let Some(judged) = told.pop_front() {
-            if let Some(Refusal::Error(error)) = &judged.refusal
+            if let Some(RowProblem::Error(error)) = &judged.refusal
                 && !matches!(error.kind(), ErrorKind::PasswordRefused | ErrorKind::Unsupported)
                 && !is_about_the_user(error.kind())
             {
@@ -110,41 +110,41 @@ async fn ask(
     line: u64,
     user: UserId,
     budget: Duration,
-) -> Judged {
+) -> RowCheck {
     let cx = CallContext::with_budget(budget);
     let refusal = match service {
         Some(service) => service.preflight(&cx, &user).await.err(),
         None => None,
     };
-    Judged {
+    RowCheck {
         line,
         user: Some(user),
         place: Some(place),
-        refusal: refusal.map(Refusal::Error),
+        refusal: refusal.map(RowProblem::Error),
     }
 }
 
 /// One row and what is wrong with it.
-struct Judged {
+struct RowCheck {
     line: u64,
     user: Option<UserId>,
     place: Option<usize>,
-    refusal: Option<Refusal>,
+    refusal: Option<RowProblem>,
 }
 
-enum Refusal {
-    Bad(BadRow),
+enum RowProblem {
+    Invalid(InvalidRow),
     Error(Error),
 }
 
-struct Judge<'a> {
+struct RowChecker<'a> {
     passwords: PasswordSource,
     providers: &'a [Provider],
     // By the input's numbers.
     places: Vec<Option<usize>>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> RowChecker<'a> {
     fn new(passwords: PasswordSource, providers: &'a [Provider]) -> Self {
         Self {
             passwords,
@@ -153,16 +153,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn next(&mut self, input: &mut Input) -> Result<Option<Judged>, BulkError> {
+    fn next(&mut self, input: &mut Input) -> Result<Option<RowCheck>, BulkError> {
         let row = match input.next()? {
             None => return Ok(None),
             Some(Item::Row(row)) => row,
-            Some(Item::Bad(bad)) => {
-                return Ok(Some(Judged {
+            Some(Item::Invalid(bad)) => {
+                return Ok(Some(RowCheck {
                     line: bad.line,
                     user: None,
                     place: None,
-                    refusal: Some(Refusal::Bad(bad)),
+                    refusal: Some(RowProblem::Invalid(bad)),
                 }));
             }
         };
@@ -181,7 +181,7 @@ impl<'a> Judge<'a> {
         Ok(Some(self.judged(row, place)))
     }
 
-    fn judged(&self, row: Row, place: usize) -> Judged {
+    fn judged(&self, row: Row, place: usize) -> RowCheck {
         let provider = &self.providers[place];
         let given = row.new.filter(|_| self.passwords == PasswordSource::Input);
         let broken = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
@@ -194,24 +194,29 @@ impl<'a> Judge<'a> {
             Ok(()) if broken.is_empty() => None,
             Ok(()) => Some(Error::refused(broken)),
         };
-        Judged {
+        RowCheck {
             line: row.line,
             user: Some(row.user),
             place: Some(place),
-            refusal: refusal.map(Refusal::Error),
+            refusal: refusal.map(RowProblem::Error),
         }
     }
 }
 
-fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mut dyn FnMut(&RowEvent<'_>)) {
+fn tell(
+    judged: &RowCheck,
+    providers: &[Provider],
+    tally: &mut Tally,
+    observe: &mut dyn FnMut(&RowEvent<'_>),
+) {
     let Some(refusal) = &judged.refusal else {
         tally.add(RowStatus::Pending, 1);
         return;
     };
     tally.add(RowStatus::NotApplied, 1);
     let error = match refusal {
-        Refusal::Bad(bad) => return observe(&RowEvent::of_bad(bad)),
-        Refusal::Error(error) => error,
+        RowProblem::Invalid(bad) => return observe(&RowEvent::of_bad(bad)),
+        RowProblem::Error(error) => error,
     };
     let broken = error
         .violations()
@@ -231,7 +236,7 @@ fn tell(judged: &Judged, providers: &[Provider], tally: &mut Tally, observe: &mu
 }
 
 impl<'a> RowEvent<'a> {
-    pub(crate) fn of_bad(bad: &'a BadRow) -> Self {
+    pub(crate) fn of_bad(bad: &'a InvalidRow) -> Self {
         Self {
             line: bad.line,
             user: bad.user.as_ref().map(UserId::expose),

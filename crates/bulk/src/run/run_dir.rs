@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::terms::{RunManifest, SecretsProtection};
+use super::manifest::{RunManifest, SecretsProtection};
 use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
 use crate::journal::{Journal, Reader, ReasonCount, ReportRow, RunSummary};
@@ -18,7 +18,7 @@ const LOCK: &str = "lock";
 // The fact that the run and its file of secrets were made whole.
 const BEGUN: &str = "begun";
 // So many rows are taken in with one commit.
-const TAKEN_AT_ONCE: usize = 4096;
+const INGEST_BATCH: usize = 4096;
 
 /// A run that this process, and no other, goes on with. Its folder is its owner's alone and holds users, but no
 /// password.
@@ -39,7 +39,7 @@ impl Run {
     /// Either is there already, or cannot be made; then nothing is left of the folder.
     pub fn create(
         folder: &Path,
-        terms: RunManifest,
+        manifest: RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<(Self, RunManifest), BulkError> {
         DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
@@ -51,7 +51,7 @@ impl Run {
                 _ => cannot_make(folder, &error),
             })
         })?;
-        Self::begin(folder, terms, secrets)
+        Self::begin(folder, manifest, secrets)
     }
 
     /// The same for a folder that nobody has named: where it is there already, which may be somebody else's run, the
@@ -61,14 +61,14 @@ impl Run {
     /// As [`create`](Self::create).
     pub fn create_numbered(
         folder: &Path,
-        terms: RunManifest,
+        manifest: RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<(Self, RunManifest), BulkError> {
         let mut named = folder.to_owned();
         let mut number = 1_u32;
         loop {
             match DirBuilder::new().mode(0o700).create(&named) {
-                Ok(()) => return Self::begin(&named, terms, secrets),
+                Ok(()) => return Self::begin(&named, manifest, secrets),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
                     number += 1;
                     let mut name = folder.file_name().unwrap_or_default().to_owned();
@@ -82,20 +82,20 @@ impl Run {
 
     fn begin(
         folder: &Path,
-        mut terms: RunManifest,
+        mut manifest: RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<(Self, RunManifest), BulkError> {
-        let made = Self::made(folder, &mut terms, secrets);
+        let made = Self::made(folder, &mut manifest, secrets);
         if made.is_err() {
             // The problem is what there is to tell, whether the folder goes or not.
             let _ = fs::remove_dir_all(folder);
         }
-        made.map(|run| (run, terms))
+        made.map(|run| (run, manifest))
     }
 
     fn made(
         folder: &Path,
-        terms: &mut RunManifest,
+        manifest: &mut RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<Self, BulkError> {
         let lock = locked(folder)?;
@@ -111,10 +111,10 @@ impl Run {
         })?;
         let journal = Journal::create(&path)?;
         if let Some((path, to)) = secrets {
-            terms.make_secrets(path, to)?;
+            manifest.make_secrets(path, to)?;
         }
-        terms.note(&journal)?;
-        journal.note(BEGUN, "yes")?;
+        manifest.save(&journal)?;
+        journal.set_fact(BEGUN, "yes")?;
         Ok(Self {
             folder: folder.to_owned(),
             journal,
@@ -127,16 +127,16 @@ impl Run {
     /// # Errors
     /// There is none, or another process is at it.
     pub fn open(folder: &Path) -> Result<(Self, RunManifest), BulkError> {
-        let terms = RunManifest::noted(&reader(folder)?)?;
+        let manifest = RunManifest::load(&reader(folder)?)?;
         let lock = locked(folder)?;
         let mut journal = Journal::open(&folder.join(JOURNAL))?;
-        journal.sweep(now())?;
+        journal.mark_interrupted(now())?;
         let run = Self {
             folder: folder.to_owned(),
             journal,
             lock,
         };
-        Ok((run, terms))
+        Ok((run, manifest))
     }
 
     /// What the journal says of a run, which may be under way.
@@ -144,7 +144,7 @@ impl Run {
     /// # Errors
     /// There is no such run, or it cannot be read.
     pub fn summary(folder: &Path) -> Result<RunSummary, BulkError> {
-        reader(folder)?.facts()
+        reader(folder)?.summary()
     }
 
     /// Whether a process is at it.
@@ -170,7 +170,7 @@ impl Run {
         only: Option<RowStatus>,
         take: impl FnMut(ReportRow) -> Result<(), BulkError>,
     ) -> Result<(), BulkError> {
-        reader(folder)?.each(only, take)
+        reader(folder)?.for_each_row(only, take)
     }
 
     /// The folder.
@@ -215,7 +215,7 @@ impl Run {
     pub fn ingest(&mut self, mut input: Input) -> Result<Tally, BulkError> {
         let mut taken = Tally::default();
         let mut ids: Vec<Option<u64>> = Vec::new();
-        let mut items = Vec::with_capacity(TAKEN_AT_ONCE);
+        let mut items = Vec::with_capacity(INGEST_BATCH);
         loop {
             let read = input.next();
             let ended = matches!(read, Ok(None));
@@ -224,7 +224,7 @@ impl Run {
                     (row.new, row.current) = (None, None);
                     ids.resize(ids.len().max(row.provider + 1), None);
                     if ids[row.provider].is_none() {
-                        ids[row.provider] = Some(self.journal.provider(input.names().name(row.provider))?);
+                        ids[row.provider] = Some(self.journal.provider_id(input.names().name(row.provider))?);
                     }
                     items.push(Item::Row(row));
                 }
@@ -235,11 +235,11 @@ impl Run {
                     return Err(problem);
                 }
             }
-            if ended || items.len() == TAKEN_AT_ONCE {
+            if ended || items.len() == INGEST_BATCH {
                 taken += self.take(&mut items, &ids)?;
             }
             if ended {
-                self.journal.note(READ_WHOLE, "yes")?;
+                self.journal.set_fact(READ_WHOLE, "yes")?;
                 return Ok(taken);
             }
         }
@@ -258,7 +258,7 @@ impl Run {
     /// # Errors
     /// The journal cannot be written.
     pub fn retry_transient(&mut self) -> Result<usize, BulkError> {
-        self.journal.sweep(now())?;
+        self.journal.mark_interrupted(now())?;
         self.journal.retry_transient()
     }
 
@@ -288,10 +288,10 @@ impl Run {
         let mut problems = Vec::new();
         let mut fresh = Vec::new();
         for (name, system) in systems {
-            let number = self.journal.provider(name)?;
+            let number = self.journal.provider_id(name)?;
             let known = reader
                 .identity(number)?
-                .map(|text| ProviderIdentity::noted(&text))
+                .map(|text| ProviderIdentity::from_json(&text))
                 .transpose()?;
             if let Some(known) = known {
                 let differences = known.differences(system);
@@ -315,7 +315,7 @@ impl Run {
             )));
         }
         for (number, system) in bound {
-            self.journal.identify(number, &system.to_note())?;
+            self.journal.set_identity(number, &system.to_json())?;
         }
         Ok(fresh)
     }

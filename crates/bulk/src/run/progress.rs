@@ -48,11 +48,11 @@ impl Progress {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    pub(super) fn came(&self) {
+    pub(super) fn add_row(&self) {
         self.rows.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn moved(&self, before: RowStatus, after: RowStatus) {
+    pub(super) fn update(&self, before: RowStatus, after: RowStatus) {
         if let Some(counter) = self.of(before) {
             counter.fetch_sub(1, Ordering::Relaxed);
         }
@@ -61,16 +61,16 @@ impl Progress {
         }
     }
 
-    pub(super) fn one_ended(&self) {
+    pub(super) fn finish_one(&self) {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn flying(&self, count: usize) {
+    pub(super) fn set_in_flight(&self, count: usize) {
         self.in_flight
             .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
     }
 
-    pub(super) fn waiting(&self, count: usize) {
+    pub(super) fn set_waiting(&self, count: usize) {
         self.waiting
             .store(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
     }

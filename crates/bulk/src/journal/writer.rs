@@ -3,13 +3,13 @@
 use repass_domain::{ErrorKind, UserId, UserKey};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::sending::{Begun, Ended, KEEP_EARLIER, Started, end, in_flight, start};
-use super::{Clock, Journal, Moment, RowStatus, State, Tally, unwritable};
+use super::attempts::{AttemptEnd, AttemptStart, KEEP_EARLIER, OpenRange, end, in_flight, start};
+use super::{Clock, Journal, Moment, RowPhase, RowStatus, Tally, unwritable};
 use crate::BulkError;
-use crate::input::{BadRow, Item};
+use crate::input::{InvalidRow, Item};
 
 /// Why a row was not applied that has nothing to do with its user or password: it may be tried again.
-pub(crate) const PASSING: [ErrorKind; 11] = [
+pub(crate) const TRANSIENT: [ErrorKind; 11] = [
     ErrorKind::Unauthenticated,
     ErrorKind::PermissionDenied,
     ErrorKind::RateLimited,
@@ -24,9 +24,9 @@ pub(crate) const PASSING: [ErrorKind; 11] = [
 ];
 
 const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
-const TAKE_IN: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
+const INGEST: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
 // The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
-const SWEEP: &str = "INSERT INTO outcomes
+const MARK_INTERRUPTED: &str = "INSERT INTO outcomes
      SELECT r.line, ?1, coalesce(o.unsettled, 0), b.batch, coalesce(o.attempts, 0) + 1, b.session, b.at, ?2,
          'interrupted', NULL, ?3, NULL
      FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
@@ -36,26 +36,26 @@ const SWEEP: &str = "INSERT INTO outcomes
          code = NULL, message = excluded.message, tracking_id = NULL";
 
 // Where the provider's own limit is not known.
-const LONGEST: i64 = 600_000;
-const SWEEP_IN_FLIGHT: &str = "INSERT INTO in_flight
+const MAX_ATTEMPT_MS: i64 = 600_000;
+const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
      SELECT r.line, 0, b.at + coalesce(p.longest, ?2), b.uptime + coalesce(p.longest, ?2), b.boot
      FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
          LEFT JOIN providers p ON p.id = r.provider
      WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
 // Nothing leaves a process that is gone, and a wall clock that was ahead is not waited for.
-const NOTHING_LATER: &str = "UPDATE in_flight SET at = min(at, ?1),
+const CAP_IN_FLIGHT: &str = "UPDATE in_flight SET at = min(at, ?1),
      uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
 
 /// What is written with one commit.
 #[derive(Debug, Default)]
-pub(crate) struct Entries<'a> {
+pub(crate) struct Commit<'a> {
     /// Rows that cannot be sent.
-    pub(crate) bad: &'a [BadRow],
+    pub(crate) bad: &'a [InvalidRow],
     /// What became of rows.
-    pub(crate) ended: &'a [Ended],
+    pub(crate) ended: &'a [AttemptEnd],
     /// Rows that are about to be sent.
-    pub(crate) started: &'a [Started<'a>],
+    pub(crate) started: &'a [AttemptStart<'a>],
     /// Rows whose probes set the password and are about to be made, and how long that may take at most, in milliseconds.
     pub(crate) probing: &'a [(u64, i64)],
     /// Which accounts at which provider, by its number, those that are about to be sent change, and on which lines.
@@ -77,7 +77,7 @@ impl Journal {
     }
 
     /// Notes a fact of the run.
-    pub(crate) fn note(&self, name: &str, value: &str) -> Result<(), BulkError> {
+    pub(crate) fn set_fact(&self, name: &str, value: &str) -> Result<(), BulkError> {
         let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         self.connection
             .execute(sql, [name, value])
@@ -86,7 +86,7 @@ impl Journal {
     }
 
     /// The number by which rows name a provider.
-    pub(crate) fn provider(&self, name: &str) -> Result<u64, BulkError> {
+    pub(crate) fn provider_id(&self, name: &str) -> Result<u64, BulkError> {
         let known = self
             .connection
             .query_row("SELECT id FROM providers WHERE name = ?1", [name], |row| {
@@ -103,7 +103,7 @@ impl Journal {
     }
 
     /// Notes the rate that a provider allows, and how long one sending may take there, in milliseconds.
-    pub(crate) fn allow(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
+    pub(crate) fn set_limits(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET allowed = ?2, longest = ?3 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, rate, longest])
@@ -112,7 +112,7 @@ impl Journal {
     }
 
     /// Notes which system a provider is.
-    pub(crate) fn identify(&self, provider: u64, identity: &str) -> Result<(), BulkError> {
+    pub(crate) fn set_identity(&self, provider: u64, identity: &str) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET identity = ?2 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, identity])
@@ -121,26 +121,26 @@ impl Journal {
     }
 
     /// What a session that is no more left `sending` is unknown from now on.
-    pub(crate) fn sweep(&mut self, at: i64) -> Result<(), BulkError> {
+    pub(crate) fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError> {
         self.open.clear();
         self.transaction(|transaction, _, clock| {
             let begun: Vec<i64> = transaction
                 .prepare("SELECT id FROM begun ORDER BY id DESC")?
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            let mut sweep = transaction.prepare(SWEEP)?;
-            let mut in_flight = transaction.prepare(SWEEP_IN_FLIGHT)?;
+            let mut sweep = transaction.prepare(MARK_INTERRUPTED)?;
+            let mut in_flight = transaction.prepare(MARK_IN_FLIGHT)?;
             for id in begun {
-                in_flight.execute([id, LONGEST])?;
+                in_flight.execute([id, MAX_ATTEMPT_MS])?;
                 sweep.execute(params![
-                    State::Unknown as i64,
+                    RowPhase::Unknown as i64,
                     at,
                     "repass was stopped while the change was under way, so nobody knows whether it was made",
                     id
                 ])?;
             }
             let Moment { at, uptime } = Moment::now();
-            transaction.execute(NOTHING_LATER, params![at, uptime, clock.boot()])?;
+            transaction.execute(CAP_IN_FLIGHT, params![at, uptime, clock.boot()])?;
             transaction.execute("DELETE FROM begun", []).map(drop)
         })
     }
@@ -165,10 +165,10 @@ impl Journal {
     /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
     /// behind. How many.
     pub(crate) fn retry_transient(&mut self) -> Result<usize, BulkError> {
-        let kinds: Vec<String> = PASSING.iter().map(|kind| format!("'{kind}'")).collect();
+        let kinds: Vec<String> = TRANSIENT.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
             "state = {} AND NOT unsettled AND kind IN ({})",
-            State::NotApplied as i64,
+            RowPhase::NotApplied as i64,
             kinds.join(", ")
         );
         self.transaction(|transaction, _, _| {
@@ -182,7 +182,7 @@ impl Journal {
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Looked up once, not for each row.
-            let mut insert = transaction.prepare_cached(TAKE_IN)?;
+            let mut insert = transaction.prepare_cached(INGEST)?;
             for item in items {
                 match item {
                     Item::Row(row) => {
@@ -190,7 +190,7 @@ impl Journal {
                         let new = insert.execute(params![row.line, row.user.expose(), provider])?;
                         taken.add(RowStatus::Pending, new);
                     }
-                    Item::Bad(bad) => taken.add(RowStatus::NotApplied, insert_bad(transaction, bad, at)?),
+                    Item::Invalid(bad) => taken.add(RowStatus::NotApplied, insert_bad(transaction, bad, at)?),
                 }
             }
             Ok(taken)
@@ -199,7 +199,7 @@ impl Journal {
 
     /// In one commit: bad rows, what became of rows, and which rows are about to be sent or probed. Durable when it
     /// returns.
-    pub(crate) fn commit(&mut self, entries: &Entries<'_>, session: u64) -> Result<(), BulkError> {
+    pub(crate) fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<(), BulkError> {
         let (begun, left) = self.transaction(|transaction, open, clock| {
             let at = Moment::now().at;
             for bad in entries.bad {
@@ -237,7 +237,7 @@ impl Journal {
 
     fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>, &[Begun], &Clock) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, &[OpenRange], &Clock) -> rusqlite::Result<T>,
     ) -> Result<T, BulkError> {
         let Self {
             connection,
@@ -253,15 +253,21 @@ impl Journal {
     }
 }
 
-fn insert_bad(transaction: &Transaction<'_>, bad: &BadRow, at: i64) -> rusqlite::Result<usize> {
+fn insert_bad(transaction: &Transaction<'_>, bad: &InvalidRow, at: i64) -> rusqlite::Result<usize> {
     let user = bad.user.as_ref().map(UserId::expose);
     let new = transaction
-        .prepare_cached(TAKE_IN)?
+        .prepare_cached(INGEST)?
         .execute(params![bad.line, user, None::<u64>])?;
     if new == 1 {
         let mut outcome = transaction
             .prepare_cached("INSERT INTO outcomes VALUES (?1, ?2, 0, 0, 0, 0, 0, ?3, ?4, NULL, ?5, NULL)")?;
-        outcome.execute(params![bad.line, State::Invalid as i64, at, bad.kind, bad.reason])?;
+        outcome.execute(params![
+            bad.line,
+            RowPhase::Invalid as i64,
+            at,
+            bad.kind,
+            bad.reason
+        ])?;
     }
     Ok(new)
 }

@@ -10,21 +10,21 @@ use repass_domain::{
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::accounts::{Accounts, LookUp};
-use super::controls::OnUnknown;
-use super::gate::{Ask, Gate};
+use super::accounts::{AccountLookup, Accounts};
+use super::journal_writer::SealedRow;
 use super::now;
-use super::pump::Ready;
-use super::work::{Task, Work};
+use super::options::OnUnknown;
+use super::row::{PendingRow, Task};
+use super::send_gate::{SendGate, SendRequest};
 use crate::Provider;
 use crate::input::DUPLICATE;
-use crate::journal::{Ended, Sent, State};
+use crate::journal::{AttemptEnd, EndKind, RowPhase};
 
 /// A row whose sending or probe has ended. Its passwords are gone, but those that are probed once more.
 #[derive(Debug)]
-pub(super) struct Done {
-    pub(super) work: Work,
-    pub(super) ended: Ended,
+pub(super) struct CallResult {
+    pub(super) work: PendingRow,
+    pub(super) ended: AttemptEnd,
     /// The error's kind, if there was one.
     pub(super) kind: Option<ErrorKind>,
     /// It was not sent, and stays as it was.
@@ -37,83 +37,88 @@ pub(super) struct Done {
 
 /// How all calls of a session are made.
 #[derive(Debug, Clone)]
-pub(super) struct Making {
+pub(super) struct CallOptions {
     pub(super) on_unknown: OnUnknown,
     pub(super) budget: Duration,
-    pub(super) asks: mpsc::UnboundedSender<Ask>,
+    pub(super) asks: mpsc::UnboundedSender<SendRequest>,
     pub(super) accounts: Arc<Accounts>,
 }
 
 /// Sends a change, and settles it where that is wanted, or only settles it.
-pub(super) fn make(
+pub(super) fn start(
     provider: Arc<Provider>,
-    ready: Ready,
-    making: Making,
-) -> impl Future<Output = Done> + Send + 'static {
+    ready: SealedRow,
+    call_options: CallOptions,
+) -> impl Future<Output = CallResult> + Send + 'static {
     // Lines begin in their order here, and not in that in which they are polled.
     let has_aliases = provider.service.capabilities().canonical_ids && ready.work.task != Task::Probe;
-    let look_up = has_aliases.then(|| making.accounts.begin(ready.work.line));
-    made(provider, ready, making, look_up)
+    let look_up = has_aliases.then(|| call_options.accounts.begin(ready.work.line));
+    run(provider, ready, call_options, look_up)
 }
 
-async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Option<LookUp>) -> Done {
-    let Ready {
+async fn run(
+    provider: Arc<Provider>,
+    ready: SealedRow,
+    call_options: CallOptions,
+    look_up: Option<AccountLookup>,
+) -> CallResult {
+    let SealedRow {
         work,
         mut change,
         batch,
     } = ready;
     let service = &provider.service;
-    let Making {
+    let CallOptions {
         on_unknown,
         mut budget,
         asks,
         ..
-    } = making;
+    } = call_options;
     let capabilities = service.capabilities();
     let awaits = capabilities.before_send;
     let mut account = None;
     if let Some(look_up) = look_up {
         let start = Instant::now();
         let cx = CallContext::with_budget(budget);
-        let unsent = || Gate::of(&work, batch, capabilities, None, asks.clone());
+        let unsent = || SendGate::of(&work, batch, capabilities, None, asks.clone());
         change = match service.canonical_id(&cx, change.user()).await {
             Ok(Some(id)) => change.with_canonical_id(id),
             Ok(None) => change,
             Err(error) => {
                 let gate = unsent();
-                return Done::failed(work, &error, None).sent(&gate, batch);
+                return CallResult::failed(work, &error, None).sent(&gate, batch);
             }
         };
         budget = cx.after(start.elapsed()).budget();
         let key = service.user_key(change.canonical_id().unwrap_or(change.user()));
         if let Some(first) = look_up.found(provider.name(), &key).await {
             let gate = unsent();
-            return Done::duplicate(work, first).sent(&gate, batch);
+            return CallResult::duplicate(work, first).sent(&gate, batch);
         }
         account = Some(key);
     }
-    let gate = Gate::of(&work, batch, capabilities, account, asks);
+    let gate = SendGate::of(&work, batch, capabilities, account, asks);
     let Some(cx) = gate.context(awaits, budget).await else {
-        return Done::withheld(work);
+        return CallResult::withheld(work);
     };
     if work.task == Task::Probe {
         let attempt = UnknownOutcome::new(provider.name());
         let probed = service.resolve(&cx, &attempt, &change).await;
-        return Done::probed(work, batch, probed, &gate, change);
+        return CallResult::probed(work, batch, probed, &gate, change);
     }
     let made = service.change_password(&cx, &change).await;
     let error = match made {
         Ok(changed) => {
-            let ended = Ended {
+            let ended = AttemptEnd {
                 tracking_id: changed.tracking_id().map(str::to_owned),
-                ..plain(work.line, State::Applied)
+                ..plain(work.line, RowPhase::Applied)
             };
-            return Done::new(work, ended, None).sent(&gate, batch);
+            return CallResult::new(work, ended, None).sent(&gate, batch);
         }
         Err(error) => error,
     };
     if error.outcome() == Outcome::NotApplied && gate.withheld() {
-        return Done::withheld(work);
+        return CallResult::withheld(work);
     }
     let settles = on_unknown == OnUnknown::Resolve && capabilities.resolve;
     let settled = match error.unknown_outcome().filter(|_| settles) {
@@ -126,7 +131,7 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
         }
         None => None,
     };
-    let mut done = Done::failed(work, &error, settled).sent(&gate, batch);
+    let mut done = CallResult::failed(work, &error, settled).sent(&gate, batch);
     // Such a probe proves nothing but that it is in place.
     if !capabilities.resolve_sets_password && settled == Some(Resolution::NotInPlace) {
         done.work.batch = batch;
@@ -135,8 +140,8 @@ async fn made(provider: Arc<Provider>, ready: Ready, making: Making, look_up: Op
     done
 }
 
-impl Done {
-    fn new(work: Work, ended: Ended, kind: Option<ErrorKind>) -> Self {
+impl CallResult {
+    fn new(work: PendingRow, ended: AttemptEnd, kind: Option<ErrorKind>) -> Self {
         Self {
             work,
             ended,
@@ -147,19 +152,19 @@ impl Done {
         }
     }
 
-    fn duplicate(work: Work, first: u64) -> Self {
-        let ended = Ended {
+    fn duplicate(work: PendingRow, first: u64) -> Self {
+        let ended = AttemptEnd {
             kind: Some(DUPLICATE),
             message: Some(format!(
                 "duplicate of line {first}: the same account at the provider, by another name"
             )),
-            ..plain(work.line, State::NotApplied)
+            ..plain(work.line, RowPhase::NotApplied)
         };
         Self::new(work, ended, None)
     }
 
-    fn withheld(work: Work) -> Self {
-        let ended = plain(work.line, State::Pending);
+    fn withheld(work: PendingRow) -> Self {
+        let ended = plain(work.line, RowPhase::Pending);
         Self {
             untouched: true,
             withheld: true,
@@ -168,29 +173,29 @@ impl Done {
     }
 
     // What it is the end of, by what the journal has of it.
-    fn sent(mut self, gate: &Gate, batch: u64) -> Self {
-        let Work {
+    fn sent(mut self, gate: &SendGate, batch: u64) -> Self {
+        let PendingRow {
             task, user, provider, ..
         } = &self.work;
-        let fresh = || (*task == Task::SendFresh).then(|| (user.clone(), *provider));
+        let fresh = || (*task == Task::SendNew).then(|| (user.clone(), *provider));
         self.ended.sent = if gate.granted() {
-            Sent::Begun
-        } else if self.ended.state == State::NotApplied {
+            EndKind::OpenRange
+        } else if self.ended.state == RowPhase::NotApplied {
             // It was unknown before it was sent again, and it was not.
-            self.untouched = *task == Task::SendAgain;
-            Sent::Not(fresh())
+            self.untouched = *task == Task::Reissue;
+            EndKind::Not(fresh())
         } else {
-            Sent::Unrecorded(batch, fresh())
+            EndKind::Unrecorded(batch, fresh())
         };
         self
     }
 
-    fn failed(work: Work, error: &Error, settled: Option<Resolution>) -> Self {
+    fn failed(work: PendingRow, error: &Error, settled: Option<Resolution>) -> Self {
         let told = told(work.line, error);
         let ended = match (error.outcome(), settled) {
             (Outcome::Unknown, Some(Resolution::InPlace)) => in_place(told),
             // True when it was probed, and the change may still be on its way.
-            (Outcome::Unknown, Some(Resolution::NotInPlace)) => Ended {
+            (Outcome::Unknown, Some(Resolution::NotInPlace)) => AttemptEnd {
                 message: Some(format!(
                     "{error}; a probe right after it did not find the new password in place, which is no proof yet: \
                      the change may still take effect"
@@ -203,25 +208,25 @@ impl Done {
     }
 
     fn probed(
-        work: Work,
+        work: PendingRow,
         batch: u64,
         probed: Result<Resolution, Error>,
-        gate: &Gate,
+        gate: &SendGate,
         change: PasswordChange,
     ) -> Self {
         let line = work.line;
         let mut probe_later = None;
         let (ended, kind) = match probed {
-            Ok(Resolution::InPlace) => (in_place(plain(line, State::Applied)), None),
+            Ok(Resolution::InPlace) => (in_place(plain(line, RowPhase::Applied)), None),
             Ok(Resolution::NotInPlace) if gate.late() && !gate.may_have_set() => (
-                Ended {
+                AttemptEnd {
                     kind: Some(ErrorKind::ConnectionLost.as_str()),
                     message: Some(
                         "a probe found that the new password is not in place, when nothing of the change could be on \
                          its way any more"
                             .to_owned(),
                     ),
-                    ..plain(line, State::NotApplied)
+                    ..plain(line, RowPhase::NotApplied)
                 },
                 None,
             ),
@@ -242,8 +247,8 @@ impl Done {
             ),
             // It says nothing about the sending before it.
             Err(error) => (
-                Ended {
-                    state: State::Unknown,
+                AttemptEnd {
+                    state: RowPhase::Unknown,
                     message: Some(format!("the probe failed: {error}")),
                     ..told(line, &error)
                 },
@@ -257,8 +262,8 @@ impl Done {
             probe_later,
             ..Self::new(
                 work,
-                Ended {
-                    sent: Sent::Probed {
+                AttemptEnd {
+                    sent: EndKind::Probed {
                         batch,
                         set: gate.may_have_set(),
                     },
@@ -271,25 +276,25 @@ impl Done {
 }
 
 /// A sending or probe that was abandoned, or that broke inside.
-pub(super) fn abandoned(line: u64, message: &str, sent: Sent) -> Ended {
-    Ended {
+pub(super) fn abandoned(line: u64, message: &str, sent: EndKind) -> AttemptEnd {
+    AttemptEnd {
         kind: Some("interrupted"),
         message: Some(message.to_owned()),
         sent,
-        ..plain(line, State::Unknown)
+        ..plain(line, RowPhase::Unknown)
     }
 }
 
-fn unsettled(line: u64, message: &str) -> Ended {
-    Ended {
+fn unsettled(line: u64, message: &str) -> AttemptEnd {
+    AttemptEnd {
         kind: Some("unsettled"),
         message: Some(message.to_owned()),
-        ..plain(line, State::Unknown)
+        ..plain(line, RowPhase::Unknown)
     }
 }
 
-fn plain(line: u64, state: State) -> Ended {
-    Ended {
+fn plain(line: u64, state: RowPhase) -> AttemptEnd {
+    AttemptEnd {
         line,
         state,
         kind: None,
@@ -297,13 +302,13 @@ fn plain(line: u64, state: State) -> Ended {
         message: None,
         tracking_id: None,
         at: now(),
-        sent: Sent::Begun,
+        sent: EndKind::OpenRange,
     }
 }
 
-fn in_place(ended: Ended) -> Ended {
-    Ended {
-        state: State::Applied,
+fn in_place(ended: AttemptEnd) -> AttemptEnd {
+    AttemptEnd {
+        state: RowPhase::Applied,
         kind: None,
         code: None,
         message: Some("the answer was lost; a probe found the new password in place".to_owned()),
@@ -311,7 +316,7 @@ fn in_place(ended: Ended) -> Ended {
     }
 }
 
-fn told(line: u64, error: &Error) -> Ended {
+fn told(line: u64, error: &Error) -> AttemptEnd {
     let detail = error.provider_detail();
     let code = |detail: &ProviderDetail| detail.code.clone();
     let rules = |violations: &[Violation]| {
@@ -319,10 +324,10 @@ fn told(line: u64, error: &Error) -> Ended {
         (!codes.is_empty()).then(|| codes.join(" "))
     };
     let state = match error.unknown_outcome() {
-        None => State::NotApplied,
-        Some(_) => State::Unknown,
+        None => RowPhase::NotApplied,
+        Some(_) => RowPhase::Unknown,
     };
-    Ended {
+    AttemptEnd {
         kind: Some(error.kind().as_str()),
         code: rules(error.violations()).or_else(|| detail.and_then(code)),
         message: Some(error.to_string()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::journal::{Journal, Reader};
-use crate::secrets::{Recipients, SecretsFile};
+use crate::secrets::{Recipients, SecretsWriter};
 use crate::{BulkError, PasswordSource};
 
 /// What a run is begun with.
@@ -36,38 +36,38 @@ impl RunManifest {
         let path = std::path::absolute(&path).unwrap_or(path);
         let recipients = match to {
             SecretsProtection::Recipients(recipients) => {
-                SecretsFile::create(&path, recipients.clone())?;
+                SecretsWriter::create(&path, recipients.clone())?;
                 recipients
             }
             SecretsProtection::Passphrase(passphrase) => {
-                SecretsFile::create_with_passphrase(&path, &passphrase)?.1
+                SecretsWriter::create_with_passphrase(&path, &passphrase)?.1
             }
         };
         self.secrets = Some((path, recipients));
         Ok(())
     }
 
-    pub(super) fn note(&self, journal: &Journal) -> Result<(), BulkError> {
+    pub(super) fn save(&self, journal: &Journal) -> Result<(), BulkError> {
         let passwords = match self.passwords {
             PasswordSource::Input => "given",
             PasswordSource::Generated => "generated",
         };
-        journal.note("passwords", passwords)?;
+        journal.set_fact("passwords", passwords)?;
         if let Some(input) = &self.input {
             let input = std::path::absolute(input).unwrap_or_else(|_| input.clone());
-            journal.note("input", &utf8(&input)?)?;
+            journal.set_fact("input", &utf8(&input)?)?;
         }
         if let Some(provider) = &self.provider {
-            journal.note("provider", provider)?;
+            journal.set_fact("provider", provider)?;
         }
         if let Some((path, recipients)) = &self.secrets {
-            journal.note("secrets", &utf8(path)?)?;
-            journal.note("recipients", &recipients.texts().join(" "))?;
+            journal.set_fact("secrets", &utf8(path)?)?;
+            journal.set_fact("recipients", &recipients.texts().join(" "))?;
         }
         Ok(())
     }
 
-    pub(super) fn noted(journal: &Reader) -> Result<Self, BulkError> {
+    pub(super) fn load(journal: &Reader) -> Result<Self, BulkError> {
         let secrets = match (journal.fact("secrets")?, journal.fact("recipients")?) {
             (Some(path), Some(recipients)) => Some((path.into(), Recipients::new(recipients.split(' '))?)),
             _ => None,

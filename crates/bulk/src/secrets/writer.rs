@@ -17,7 +17,7 @@ use crate::BulkError;
 
 /// A file of secrets, open at its end.
 #[derive(Debug)]
-pub(crate) struct SecretsFile {
+pub(crate) struct SecretsWriter {
     file: File,
     length: u64,
     recipients: Recipients,
@@ -49,7 +49,7 @@ struct Line<'a> {
 // More than all of a line but its texts.
 const FRAME: usize = 192;
 
-impl SecretsFile {
+impl SecretsWriter {
     /// Makes a file that is not there yet, for these recipients.
     pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
         let mut options = OpenOptions::new();

@@ -7,50 +7,50 @@ use std::sync::mpsc::Receiver;
 use repass_domain::{Error, Password, PasswordChange, UserKey};
 use tokio::sync::oneshot;
 
-use super::gate::{Act, Intent};
-use super::work::Work;
-use crate::input::BadRow;
-use crate::journal::{Ended, Entries, Journal, Started};
-use crate::secrets::{Entry, SecretsFile};
+use super::row::PendingRow;
+use super::send_gate::{SendIntent, SendKind};
+use crate::input::InvalidRow;
+use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal};
+use crate::secrets::{Entry, SecretsWriter};
 use crate::{BulkError, Provider};
 
 /// What is to be written.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) bad: Vec<BadRow>,
-    pub(super) ended: Vec<Ended>,
+pub(super) struct WriteBatch {
+    pub(super) bad: Vec<InvalidRow>,
+    pub(super) ended: Vec<AttemptEnd>,
     /// Calls that are about to send.
-    pub(super) begin: Vec<Intent>,
+    pub(super) begin: Vec<SendIntent>,
     /// Rows whose passwords are to be made and sealed. They are sealed well ahead, so that sealing is shared by
     /// more rows than are under way at once; one that is never sent is no harm.
-    pub(super) seal: Vec<Work>,
+    pub(super) seal: Vec<PendingRow>,
     /// The whole input is read.
     pub(super) whole: bool,
 }
 
 /// A row whose password is sealed.
 #[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) work: Work,
+pub(super) struct SealedRow {
+    pub(super) work: PendingRow,
     pub(super) change: PasswordChange,
     pub(super) batch: u64,
 }
 
 /// What was written, besides that those that were to begin may send now.
 #[derive(Debug)]
-pub(super) struct Written {
-    pub(super) sealed: Result<Vec<Ready>, BulkError>,
+pub(super) struct WriteResult {
+    pub(super) sealed: Result<Vec<SealedRow>, BulkError>,
 }
 
-pub(super) struct Order {
-    pub(super) batch: Batch,
-    pub(super) done: oneshot::Sender<Result<Written, BulkError>>,
+pub(super) struct WriteRequest {
+    pub(super) batch: WriteBatch,
+    pub(super) done: oneshot::Sender<Result<WriteResult, BulkError>>,
 }
 
 /// The only writer of the journal and the file of secrets.
-pub(super) struct Pump {
+pub(super) struct JournalWriter {
     pub(super) journal: Journal,
-    pub(super) secrets: Option<SecretsFile>,
+    pub(super) secrets: Option<SecretsWriter>,
     pub(super) providers: Vec<Provider>,
     /// Their numbers in the journal.
     pub(super) numbers: Vec<u64>,
@@ -58,15 +58,15 @@ pub(super) struct Pump {
     pub(super) longest: Vec<i64>,
     pub(super) session: u64,
     /// What a full disk has kept from the journal until now.
-    pub(super) owed: Vec<Ended>,
+    pub(super) owed: Vec<AttemptEnd>,
     /// Held until nothing is written any more, even if nobody waits for that.
     pub(super) lock: File,
 }
 
-impl Pump {
+impl JournalWriter {
     /// Works off orders until nobody gives any more, with a last try for outcomes that could not be written.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) -> Self {
-        while let Ok(Order { batch, done }) = orders.recv() {
+    pub(super) fn run(mut self, orders: &Receiver<WriteRequest>) -> Self {
+        while let Ok(WriteRequest { batch, done }) = orders.recv() {
             // A session that is gone asks for nothing.
             let _ = done.send(self.write(batch));
         }
@@ -77,24 +77,24 @@ impl Pump {
         self
     }
 
-    fn write(&mut self, batch: Batch) -> Result<Written, BulkError> {
+    fn write(&mut self, batch: WriteBatch) -> Result<WriteResult, BulkError> {
         self.owed.extend(batch.ended);
         if !(self.owed.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
             self.commit(&batch.bad, &batch.begin)?;
         }
         if batch.whole {
-            self.journal.note(super::READ_WHOLE, "yes")?;
+            self.journal.set_fact(super::READ_WHOLE, "yes")?;
         }
-        Ok(Written {
+        Ok(WriteResult {
             sealed: self.sealed(batch.seal),
         })
     }
 
-    fn commit(&mut self, bad: &[BadRow], begin: &[Intent]) -> Result<(), BulkError> {
-        let started: Vec<Started<'_>> = begin
+    fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> Result<(), BulkError> {
+        let started: Vec<AttemptStart<'_>> = begin
             .iter()
             .filter(|intent| !intent.act.is_probe())
-            .map(|intent| Started {
+            .map(|intent| AttemptStart {
                 line: intent.line,
                 batch: intent.batch,
                 fresh: intent
@@ -108,7 +108,7 @@ impl Pump {
             .collect();
         let probing: Vec<(u64, i64)> = begin
             .iter()
-            .filter(|intent| intent.act == Act::ProbeBySetting)
+            .filter(|intent| intent.act == SendKind::ProbeBySetting)
             .map(|intent| (intent.line, self.longest[intent.provider]))
             .collect();
         let accounts: Vec<(u64, &UserKey, u64)> = begin
@@ -118,7 +118,7 @@ impl Pump {
                 Some((self.numbers[intent.provider], account, intent.line))
             })
             .collect();
-        let entries = Entries {
+        let entries = Commit {
             accounts: &accounts,
             bad,
             ended: &self.owed,
@@ -132,8 +132,8 @@ impl Pump {
     }
 
     // The rows with their passwords, once those are on the disk.
-    fn sealed(&mut self, rows: Vec<Work>) -> Result<Vec<Ready>, BulkError> {
-        let number = self.secrets.as_ref().map_or(1, SecretsFile::next_batch);
+    fn sealed(&mut self, rows: Vec<PendingRow>) -> Result<Vec<SealedRow>, BulkError> {
+        let number = self.secrets.as_ref().map_or(1, SecretsWriter::next_batch);
         // They share what is asked of the operating system.
         let mut fresh: Vec<_> = self
             .providers
@@ -165,10 +165,10 @@ impl Pump {
 }
 
 fn made_ready(
-    mut work: Work,
+    mut work: PendingRow,
     batch: u64,
     fresh: &mut impl Iterator<Item = Result<Password, Error>>,
-) -> Result<Ready, BulkError> {
+) -> Result<SealedRow, BulkError> {
     let new = match work.new.take() {
         Some(new) => new,
         None => match fresh.next() {
@@ -181,5 +181,5 @@ fn made_ready(
         Some(current) => PasswordChange::change(user, current, new),
         None => PasswordChange::reset(user, new),
     };
-    Ok(Ready { work, change, batch })
+    Ok(SealedRow { work, change, batch })
 }

@@ -8,15 +8,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
-use super::call::Making;
-use super::controls::{Hooks, SessionOptions, StopReason};
-use super::folder::Run;
+use super::change::CallOptions;
+use super::journal_writer::JournalWriter;
+use super::manifest::RunManifest;
 use super::now;
-use super::pump::Pump;
-use super::session::{Session, Under};
-use super::source::{Places, RowSource, feed};
-use super::terms::RunManifest;
-use crate::secrets::SecretsFile;
+use super::options::{Hooks, SessionOptions, StopReason};
+use super::row_source::{ProviderIndex, RowSource, feed};
+use super::run_dir::Run;
+use super::session::{InFlight, Session};
+use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
 
 impl Run {
@@ -33,32 +33,32 @@ impl Run {
     /// [`Shutdown`](crate::Shutdown) instead.
     pub async fn execute(
         mut self,
-        terms: &RunManifest,
+        manifest: &RunManifest,
         providers: Vec<Provider>,
         sources: Vec<RowSource>,
-        controls: SessionOptions,
-        operator: Hooks,
+        options: SessionOptions,
+        hooks: Hooks,
     ) -> Result<(Self, StopReason), BulkError> {
-        let secrets = match &terms.secrets {
-            Some((path, recipients)) => Some(SecretsFile::open(path, recipients.clone())?),
+        let secrets = match &manifest.secrets {
+            Some((path, recipients)) => Some(SecretsWriter::open(path, recipients.clone())?),
             None => None,
         };
         let systems = providers.iter().filter_map(Provider::identity);
         self.bind(&systems.collect::<Vec<_>>(), &[])?;
         // Whatever a session before this one could not write.
-        self.journal.sweep(now())?;
+        self.journal.mark_interrupted(now())?;
         let session = self.journal.begin_session(now())?;
         let (mut numbers, mut longest) = (Vec::new(), Vec::new());
         for provider in &providers {
-            let number = self.journal.provider(provider.name())?;
-            let attempt = provider.attempt_timeout.unwrap_or(controls.budget);
-            let attempt = i64::try_from(attempt.min(controls.budget).as_millis()).unwrap_or(i64::MAX / 4);
-            self.journal.allow(number, provider.allowed, attempt)?;
+            let number = self.journal.provider_id(provider.name())?;
+            let attempt = provider.attempt_timeout.unwrap_or(options.budget);
+            let attempt = i64::try_from(attempt.min(options.budget).as_millis()).unwrap_or(i64::MAX / 4);
+            self.journal.set_limits(number, provider.allowed, attempt)?;
             numbers.push(number);
             longest.push(attempt);
         }
         let named_as = providers.iter().map(|provider| provider.name().to_owned());
-        let places = Places {
+        let places = ProviderIndex {
             providers: named_as.zip(numbers.iter().copied()).collect(),
         };
         let accounts = self.accounts(&places)?;
@@ -73,7 +73,7 @@ impl Run {
             journal,
             lock,
         } = self;
-        let pump = Pump {
+        let writer = JournalWriter {
             journal,
             secrets,
             providers: providers.clone(),
@@ -83,26 +83,26 @@ impl Run {
             owed: Vec::new(),
             lock,
         };
-        let pump = named("bulk-journal")
-            .spawn(move || pump.run(&ordered))
+        let writer = named("bulk-journal")
+            .spawn(move || writer.run(&ordered))
             .map_err(|error| BulkError::internal(format!("no thread for the journal: {error}")))?;
         let (asking, asks) = mpsc::unbounded_channel();
-        let making = Making {
-            on_unknown: controls.on_unknown,
-            budget: controls.budget,
+        let call_options = CallOptions {
+            on_unknown: options.on_unknown,
+            budget: options.budget,
             asks: asking,
             accounts,
         };
         let session_of_rows = Session {
             providers: providers.into_iter().map(Arc::new).collect(),
-            passwords: terms.passwords,
-            controls,
-            operator,
+            passwords: manifest.passwords,
+            options,
+            hooks,
             feeds: fed,
             orders,
             asks,
-            making,
-            state: Under::default(),
+            call_options,
+            state: InFlight::default(),
         };
         // On the runtime's own threads, where the calls are: from outside each call would cost two wake-ups. Dropped
         // with this future, it ends.
@@ -116,8 +116,8 @@ impl Run {
         };
         // The session is gone, so both threads end, unless a source waits for input that nobody stops.
         drop(source);
-        let ended = tokio::task::spawn_blocking(move || pump.join()).await;
-        let Ok(Ok(Pump {
+        let ended = tokio::task::spawn_blocking(move || writer.join()).await;
+        let Ok(Ok(JournalWriter {
             journal, owed, lock, ..
         })) = ended
         else {
@@ -146,7 +146,7 @@ impl Run {
 
 impl Run {
     /// The accounts that earlier sessions have sent.
-    fn accounts(&self, places: &Places) -> Result<Arc<Accounts>, BulkError> {
+    fn accounts(&self, places: &ProviderIndex) -> Result<Arc<Accounts>, BulkError> {
         let accounts = Accounts::default();
         for (number, account, line) in self.journal.accounts()? {
             let known = places.providers.iter().find(|(_, known)| *known == number);

@@ -3,11 +3,11 @@
 use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Clock, Moment, State};
+use super::{Clock, Moment, RowPhase};
 
 /// A row that is about to be sent.
 #[derive(Debug)]
-pub(crate) struct Started<'a> {
+pub(crate) struct AttemptStart<'a> {
     pub(crate) line: u64,
     /// With which its password was sealed.
     pub(crate) batch: u64,
@@ -21,22 +21,22 @@ pub(crate) struct Started<'a> {
 
 /// What became of a sending, or of a probe.
 #[derive(Debug, Clone)]
-pub(crate) struct Ended {
+pub(crate) struct AttemptEnd {
     pub(crate) line: u64,
-    pub(crate) state: State,
+    pub(crate) state: RowPhase,
     pub(crate) kind: Option<&'static str>,
     pub(crate) code: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) tracking_id: Option<String>,
     pub(crate) at: i64,
-    pub(crate) sent: Sent,
+    pub(crate) sent: EndKind,
 }
 
 /// What it is the end of.
 #[derive(Debug, Clone)]
-pub(crate) enum Sent {
+pub(crate) enum EndKind {
     /// A sending that is on record as begun.
-    Begun,
+    OpenRange,
     /// A row that was not begun: nothing was sent. Also whose and at which of the session's providers, if the
     /// journal does not have the row yet.
     Not(Option<(UserId, usize)>),
@@ -52,7 +52,7 @@ pub(crate) enum Sent {
 
 /// Neighbours that were begun with one commit, and of which some have not ended.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct OpenRange {
     id: i64,
     first: u64,
     last: u64,
@@ -63,7 +63,7 @@ pub(super) struct Begun {
     pub(super) left: usize,
 }
 
-impl Begun {
+impl OpenRange {
     fn holds(&self, line: u64) -> bool {
         (self.first..=self.last).contains(&line)
     }
@@ -106,8 +106,8 @@ pub(super) fn in_flight(
 /// How many rows of each that is open have not ended now; those without any are no longer noted as begun.
 pub(super) fn end(
     transaction: &Transaction<'_>,
-    ended: &[Ended],
-    open: &[Begun],
+    ended: &[AttemptEnd],
+    open: &[OpenRange],
     (session, providers, clock): (u64, &[u64], &Clock),
 ) -> rusqlite::Result<Vec<usize>> {
     // Looked up once, not for each row.
@@ -118,11 +118,11 @@ pub(super) fn end(
         let (line, state, at) = (row.line, row.state as i64, row.at);
         let (kind, code, message, tracking_id) = (row.kind, &row.code, &row.message, &row.tracking_id);
         match &row.sent {
-            Sent::Begun => {
+            EndKind::OpenRange => {
                 // One that is sent again may stand in an older one as well.
                 let place = open.iter().rposition(|begun| begun.holds(line));
                 let changed = match place.map(|place| &open[place]) {
-                    Some(&Begun {
+                    Some(&OpenRange {
                         batch,
                         session,
                         at: started,
@@ -149,14 +149,14 @@ pub(super) fn end(
                     return Err(rusqlite::Error::StatementChangedRows(changed));
                 }
             }
-            Sent::Not(fresh) | Sent::Unrecorded(_, fresh) => {
+            EndKind::Not(fresh) | EndKind::Unrecorded(_, fresh) => {
                 if let Some((user, place)) = fresh {
                     let provider = providers.get(*place);
                     let mut know = transaction.prepare_cached(KNOW)?;
                     know.execute(params![line, user.expose(), provider])?;
                 }
                 let batch = match row.sent {
-                    Sent::Unrecorded(batch, _) => Some(batch),
+                    EndKind::Unrecorded(batch, _) => Some(batch),
                     _ => None,
                 };
                 let mut unbegun = transaction.prepare_cached(END_UNBEGUN)?;
@@ -173,7 +173,7 @@ pub(super) fn end(
                     session
                 ])?;
             }
-            Sent::Probed { batch, set } => {
+            EndKind::Probed { batch, set } => {
                 probed(transaction, row, *batch)?;
                 if *set {
                     in_flight(transaction, line, true, now, clock.boot())?;
@@ -181,7 +181,7 @@ pub(super) fn end(
                 continue;
             }
         }
-        if row.state == State::Unknown {
+        if row.state == RowPhase::Unknown {
             in_flight(transaction, line, false, now, clock.boot())?;
         }
     }
@@ -195,7 +195,7 @@ fn has_ended(transaction: &Transaction<'_>, line: u64) -> rusqlite::Result<bool>
     ended.exists([line])
 }
 
-fn forget_ended(transaction: &Transaction<'_>, open: &[Begun], left: &[usize]) -> rusqlite::Result<()> {
+fn forget_ended(transaction: &Transaction<'_>, open: &[OpenRange], left: &[usize]) -> rusqlite::Result<()> {
     let mut forget = transaction.prepare_cached("DELETE FROM begun WHERE id = ?1")?;
     for (begun, left) in open.iter().zip(left) {
         if *left == 0 {
@@ -206,7 +206,7 @@ fn forget_ended(transaction: &Transaction<'_>, open: &[Begun], left: &[usize]) -
 }
 
 // What a probe found out about the password of this batch: the one that was sent last, or one before it.
-fn probed(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::Result<()> {
+fn probed(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqlite::Result<()> {
     let line = row.line;
     let known = transaction
         .prepare_cached("SELECT batch, state FROM outcomes WHERE line = ?1")?
@@ -215,16 +215,18 @@ fn probed(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::R
     let Some((last, before)) = known else {
         return Err(rusqlite::Error::StatementChangedRows(0));
     };
-    let before = State::of(before);
+    let before = RowPhase::of(before);
     match (row.state, last == batch) {
         // The provider has said before that this one was set. Now it is the one that holds.
-        (State::Applied, true) if before == State::Applied => {
+        (RowPhase::Applied, true) if before == RowPhase::Applied => {
             transaction.execute("UPDATE outcomes SET unsettled = 0 WHERE line = ?1", [line])?;
         }
         // It was replaced since, by whomever: that the provider set it stays true.
-        (_, true) if before == State::Applied => {}
-        (State::Applied | State::NotApplied | State::Unknown, true) => settle(transaction, row, batch)?,
-        (State::Applied, false) => {
+        (_, true) if before == RowPhase::Applied => {}
+        (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
+            settle(transaction, row, batch)?
+        }
+        (RowPhase::Applied, false) => {
             transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [line])?;
             transaction.execute(
                 "DELETE FROM earlier WHERE line = ?1 AND batch = ?2",
@@ -232,10 +234,10 @@ fn probed(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::R
             )?;
             settle(transaction, row, batch)?;
         }
-        (State::NotApplied, false) => {
+        (RowPhase::NotApplied, false) => {
             transaction.execute(
                 "UPDATE earlier SET state = ?3 WHERE line = ?1 AND batch = ?2",
-                params![line, batch, State::NotApplied as i64],
+                params![line, batch, RowPhase::NotApplied as i64],
             )?;
             transaction.execute(
                 "UPDATE outcomes SET unsettled = EXISTS (SELECT 1 FROM earlier WHERE line = ?1 AND state IN (1, 4))
@@ -248,7 +250,7 @@ fn probed(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::R
     Ok(())
 }
 
-fn settle(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::Result<()> {
+fn settle(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqlite::Result<()> {
     let mut probed = transaction.prepare_cached(END_PROBE)?;
     probed
         .execute(params![
@@ -267,10 +269,10 @@ fn settle(transaction: &Transaction<'_>, row: &Ended, batch: u64) -> rusqlite::R
 /// Notes which rows are about to be sent. `left` is that of those that are open, as [`end`] leaves it.
 pub(super) fn start(
     transaction: &Transaction<'_>,
-    started: &[Started<'_>],
-    (open, left): (&[Begun], &mut [usize]),
+    started: &[AttemptStart<'_>],
+    (open, left): (&[OpenRange], &mut [usize]),
     (session, clock): (u64, &Clock),
-) -> rusqlite::Result<Vec<Begun>> {
+) -> rusqlite::Result<Vec<OpenRange>> {
     let mut start_fresh = transaction.prepare_cached(START_FRESH)?;
     let mut start = transaction.prepare_cached(START)?;
     let mut count = transaction.prepare_cached("SELECT count(*) FROM rows WHERE line BETWEEN ?1 AND ?2")?;
@@ -300,7 +302,7 @@ pub(super) fn start(
     }
     let now = Moment::now();
     // Most rows have neighbours, and this stands before every sending.
-    let neighbours = |a: &Started<'_>, b: &Started<'_>| b.line == a.line + 1 && a.batch == b.batch;
+    let neighbours = |a: &AttemptStart<'_>, b: &AttemptStart<'_>| b.line == a.line + 1 && a.batch == b.batch;
     let mut all = Vec::new();
     for rows in started.chunk_by(neighbours) {
         let (first, last, batch) = (rows[0].line, rows[rows.len() - 1].line, rows[0].batch);
@@ -318,7 +320,7 @@ pub(super) fn start(
             now.uptime,
             clock.boot()
         ])?;
-        all.push(Begun {
+        all.push(OpenRange {
             id,
             first,
             last,

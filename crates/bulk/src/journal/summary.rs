@@ -6,9 +6,9 @@ use serde::Serialize;
 
 /// Where a row stands in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum RowPhase {
     Pending = 0,
-    /// Begun, and without an outcome.
+    /// OpenRange, and without an outcome.
     Sending = 1,
     Applied = 2,
     NotApplied = 3,
@@ -17,7 +17,7 @@ pub(crate) enum State {
     Invalid = 5,
 }
 
-impl State {
+impl RowPhase {
     pub(crate) fn of(number: i64) -> Self {
         match number {
             0 => Self::Pending,
@@ -56,13 +56,13 @@ impl RowStatus {
         }
     }
 
-    pub(crate) fn of(state: State, unsettled: bool) -> Self {
+    pub(crate) fn of(state: RowPhase, unsettled: bool) -> Self {
         match state {
-            State::Applied => Self::Applied,
+            RowPhase::Applied => Self::Applied,
             _ if unsettled => Self::Unknown,
-            State::Sending | State::Unknown => Self::Unknown,
-            State::NotApplied | State::Invalid => Self::NotApplied,
-            State::Pending => Self::Pending,
+            RowPhase::Sending | RowPhase::Unknown => Self::Unknown,
+            RowPhase::NotApplied | RowPhase::Invalid => Self::NotApplied,
+            RowPhase::Pending => Self::Pending,
         }
     }
 }
@@ -179,11 +179,11 @@ pub struct RunSummary {
 
 /// Where a row stands, for whoever goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct JournalRow {
     pub(crate) line: u64,
     pub(crate) user: String,
     pub(crate) provider: u64,
-    pub(crate) state: State,
+    pub(crate) state: RowPhase,
     pub(crate) unsettled: bool,
     pub(crate) batch: u64,
     pub(crate) attempts: u64,

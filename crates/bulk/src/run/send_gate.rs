@@ -8,12 +8,12 @@ use repass_domain::{BeforeSend, CallContext, Capabilities, UserId, UserKey};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::work::{Task, Work};
+use super::row::{PendingRow, Task};
 use crate::RowStatus;
 
 /// What a call is about to do.
 #[derive(Debug, Clone)]
-pub(super) struct Intent {
+pub(super) struct SendIntent {
     pub(super) line: u64,
     /// The place of its provider among the session's.
     pub(super) provider: usize,
@@ -25,7 +25,7 @@ pub(super) struct Intent {
     pub(super) account: Option<UserKey>,
     /// A sending of it has ended before, with an unknown outcome.
     pub(super) again: bool,
-    pub(super) act: Act,
+    pub(super) act: SendKind,
     /// What was known of it before.
     pub(super) before: RowStatus,
     /// The same call has sent before. Known to the session, not to the call.
@@ -34,7 +34,7 @@ pub(super) struct Intent {
 
 /// What it does to the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum SendKind {
     /// Changes it.
     Change,
     /// Probes it, and leaves it as it is.
@@ -43,7 +43,7 @@ pub(super) enum Act {
     ProbeBySetting,
 }
 
-impl Act {
+impl SendKind {
     fn probe(capabilities: Capabilities) -> Self {
         if capabilities.resolve_sets_password {
             Self::ProbeBySetting
@@ -59,44 +59,44 @@ impl Act {
 
 /// The question of a call whether it may send.
 #[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) intent: Intent,
+pub(super) struct SendRequest {
+    pub(super) intent: SendIntent,
     /// A session that is gone answers no.
     pub(super) answer: oneshot::Sender<bool>,
 }
 
 /// Where a call asks, and what it was answered.
 #[derive(Debug, Clone)]
-pub(super) struct Gate(Arc<Inner>);
+pub(super) struct SendGate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    asks: mpsc::UnboundedSender<Ask>,
-    intent: Intent,
+    asks: mpsc::UnboundedSender<SendRequest>,
+    intent: SendIntent,
     due: Option<Instant>,
     granted: AtomicBool,
     withheld: AtomicBool,
     late: AtomicBool,
 }
 
-impl Gate {
+impl SendGate {
     pub(super) fn of(
-        work: &Work,
+        work: &PendingRow,
         batch: u64,
         capabilities: Capabilities,
         account: Option<UserKey>,
-        asks: mpsc::UnboundedSender<Ask>,
+        asks: mpsc::UnboundedSender<SendRequest>,
     ) -> Self {
-        let intent = Intent {
+        let intent = SendIntent {
             line: work.line,
             provider: work.provider,
             batch,
-            fresh: (work.task == Task::SendFresh).then(|| work.user.clone()),
+            fresh: (work.task == Task::SendNew).then(|| work.user.clone()),
             account,
-            again: work.task == Task::SendAgain,
+            again: work.task == Task::Reissue,
             act: match work.task {
-                Task::Probe => Act::probe(capabilities),
-                Task::Send | Task::SendFresh | Task::SendAgain => Act::Change,
+                Task::Probe => SendKind::probe(capabilities),
+                Task::Send | Task::SendNew | Task::Reissue => SendKind::Change,
             },
             before: work.before,
             resent: false,
@@ -107,17 +107,17 @@ impl Gate {
     /// That of a probe right after a sending of the same call.
     pub(super) fn probe(&self, capabilities: Capabilities) -> Self {
         let Inner { intent, asks, .. } = &*self.0;
-        let intent = Intent {
+        let intent = SendIntent {
             fresh: None,
             account: None,
             again: false,
-            act: Act::probe(capabilities),
+            act: SendKind::probe(capabilities),
             ..intent.clone()
         };
         Self::new(intent, None, asks.clone())
     }
 
-    fn new(intent: Intent, due: Option<Instant>, asks: mpsc::UnboundedSender<Ask>) -> Self {
+    fn new(intent: SendIntent, due: Option<Instant>, asks: mpsc::UnboundedSender<SendRequest>) -> Self {
         let no = || AtomicBool::new(false);
         Self(Arc::new(Inner {
             asks,
@@ -158,7 +158,7 @@ impl Gate {
 
     /// It may have set the password, as a probe.
     pub(super) fn may_have_set(&self) -> bool {
-        self.granted() && self.0.intent.act == Act::ProbeBySetting
+        self.granted() && self.0.intent.act == SendKind::ProbeBySetting
     }
 }
 
@@ -167,7 +167,7 @@ impl Inner {
         let late = self.due.is_some_and(|due| Instant::now() >= due);
         self.late.store(late, Ordering::Release);
         let (answer, answered) = oneshot::channel();
-        let ask = Ask {
+        let ask = SendRequest {
             intent: self.intent.clone(),
             answer,
         };

@@ -2,17 +2,17 @@
 
 use repass_domain::ErrorKind;
 
-use super::controls::StopReason;
+use super::options::StopReason;
 use crate::RowStatus;
-use crate::journal::PASSING;
+use crate::journal::TRANSIENT;
 
 /// How many rows in a row have failed for a reason that is not theirs.
 #[derive(Default)]
-pub(super) struct Stuck {
+pub(super) struct FailureStreak {
     in_a_row: u32,
 }
 
-impl Stuck {
+impl FailureStreak {
     /// Counts one more row. Why to stop, when it was one too many: a provider that is down or a token that is
     /// no good would otherwise fail every row there is.
     pub(super) fn after(
@@ -22,7 +22,7 @@ impl Stuck {
         message: Option<&str>,
         most: usize,
     ) -> Option<StopReason> {
-        let passing = kind.is_some_and(|kind| PASSING.contains(&kind));
+        let passing = kind.is_some_and(|kind| TRANSIENT.contains(&kind));
         if outcome == RowStatus::Applied || !(passing || outcome == RowStatus::Unknown) {
             self.in_a_row = 0;
             return None;

@@ -11,20 +11,20 @@ use repass_domain::UserKey;
 /// that grows does not count for much. Of a million rows, two different users are taken for the same with a
 /// chance of 1 in 37 million.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SeenUsers {
     key: RandomState,
-    shards: Vec<HashMap<[u32; 2], u32, Ready>>,
+    shards: Vec<HashMap<[u32; 2], u32, SealedRow>>,
 }
 
 const SHARDS: usize = 64;
 
-impl Default for Seen {
+impl Default for SeenUsers {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Seen {
+impl SeenUsers {
     pub(crate) fn new() -> Self {
         Self {
             key: RandomState::new(),
@@ -59,11 +59,11 @@ fn halves(fingerprint: u64) -> [u32; 2] {
 
 // The keys are hashes already; the table wants them in one number.
 #[derive(Debug, Default)]
-struct Ready;
+struct SealedRow;
 
 struct Whole(u64);
 
-impl BuildHasher for Ready {
+impl BuildHasher for SealedRow {
     type Hasher = Whole;
 
     fn build_hasher(&self) -> Whole {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_told_and_spelling_and_provider_are_minded() {
-        let mut seen = Seen::new();
+        let mut seen = SeenUsers::new();
         let user = |text: &str| UserKey::of(text);
         assert_eq!(seen.first_line("zoom", &user("Ann@example.com"), 2), None);
         assert_eq!(seen.first_line("zoom", &user("ann@EXAMPLE.com"), 9), Some(2));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_users_are_all_different() {
-        let mut seen = Seen::new();
+        let mut seen = SeenUsers::new();
         for line in 1..=100_000_u64 {
             let user = UserKey::of(&format!("user{line}@example.com"));
             assert_eq!(seen.first_line("zoom", &user, line), None);
