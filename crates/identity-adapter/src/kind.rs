@@ -81,8 +81,12 @@ impl ProviderKind for IdentitySettings {
         }
     }
 
-    fn label(&self, reset: bool) -> &'static str {
-        if reset { "put" } else { "post" }
+    fn reset_limit(&self) -> &'static str {
+        "put"
+    }
+
+    fn change_limit(&self) -> &'static str {
+        "post"
     }
 
     fn policy_permission_remedy(&self) -> &'static str {

@@ -61,9 +61,15 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The label of the limit against which a reset counts, or a change by the current password.
-    fn label(&self, _reset: bool) -> &'static str {
+    /// The label in [`limits`](Self::limits) under which a reset is counted.
+    fn reset_limit(&self) -> &'static str {
         ""
+    }
+
+    /// The label in [`limits`](Self::limits) under which a change with the current password is counted; that of a reset
+    /// by default.
+    fn change_limit(&self) -> &'static str {
+        self.reset_limit()
     }
 
     /// What to do where the credentials may not read the provider's rules, to be followed by `; until then …`.

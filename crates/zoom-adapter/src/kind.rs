@@ -81,7 +81,7 @@ impl ProviderKind for ZoomSettings {
         ]
     }
 
-    fn label(&self, _reset: bool) -> &'static str {
+    fn reset_limit(&self) -> &'static str {
         "medium"
     }
 

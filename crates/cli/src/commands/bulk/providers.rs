@@ -70,8 +70,11 @@ fn system(config: &ProviderConfig) -> ProviderIdentity {
 
 // Of changes a second.
 fn allowed(kind: &dyn ProviderKind, passwords: PasswordSource) -> Option<f64> {
-    // Rows that give passwords may be either.
-    let label = kind.label(passwords == PasswordSource::Generated);
+    // Rows with passwords may be resets or changes.
+    let label = match passwords {
+        PasswordSource::Generated => kind.reset_limit(),
+        PasswordSource::Input => kind.change_limit(),
+    };
     let limits = kind.limits();
     let (_, limit) = limits.into_iter().find(|(known, _)| *known == label)?;
     Some(f64::from(limit.requests) / limit.window.as_secs_f64())
