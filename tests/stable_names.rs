@@ -23,7 +23,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, When};
+use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Timing};
 use serde_json::Value;
 
 use crate::pages::{read, root};
@@ -217,16 +217,16 @@ fn keys_of(command: &str, text: &str, names: &mut BTreeSet<String>) {
 
 /// The next answer about Alice is lost.
 fn lose_next_answer(world: &World) {
-    let matching = Matching {
+    let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let cut = Some(Cut {
-        at: CutAt::Answer,
-        how: CutHow::Fin,
+        at: CutPoint::Answer,
+        how: CutKind::Fin,
     });
     let action = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         cut,
         ..Action::default()
     };

@@ -11,7 +11,7 @@ use crate::world::{ALICE, ALICE_ID, World};
 fn one_portal_account_under_many_names_is_changed_once() {
     let world = World::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
-    let organization = &world.sandbox.announcement().identity.partition;
+    let organization = &world.sandbox.startup_info().identity.partition;
     let portal = format!("kind = \"identity\"\norganization = \"{organization}\"");
     let config = config.replace("kind = \"identity\"", &portal);
     fs::write(world.path("repass.toml"), config).unwrap();

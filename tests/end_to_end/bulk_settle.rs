@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use repass_sandbox::{Action, Fault, Matching, Options, Provider};
+use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher};
 use serde_json::Value;
 
 use crate::binary::{self, Run};
@@ -11,10 +11,10 @@ use crate::world::{ALICE_ID, World, json};
 
 /// The next change at the portal is made so late.
 fn slow(world: &World, delay_ms: u64) {
-    let matching = Matching {
+    let matching = RequestMatcher {
         provider: Some(Provider::Identity),
         method: Some("PUT".to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         delay_ms,

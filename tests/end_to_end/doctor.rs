@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use repass_sandbox::{Action, Fault, Matching, Options, Respond, Sandbox};
+use repass_sandbox::{Action, CannedResponse, Fault, Options, RequestMatcher, Sandbox};
 
 use crate::binary::Run;
 use crate::world::{World, json};
@@ -49,7 +49,7 @@ impl Setup {
         let portal = self.portal.as_deref().unwrap_or(portal);
         let (zoom_tokens, portal_tokens) = (sandbox.zoom_token_url(), sandbox.identity_token_url());
         let organization = if self.organization {
-            format!("organization = \"{}\"", sandbox.announcement().identity.partition)
+            format!("organization = \"{}\"", sandbox.startup_info().identity.partition)
         } else {
             String::new()
         };
@@ -324,16 +324,16 @@ fn an_unknown_authority() {
 fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str, body: &str) -> Run {
     let world = World::new();
     Setup::default().write(&world);
-    let respond = Respond {
+    let respond = CannedResponse {
         status,
         headers: [("content-type".to_owned(), content_type.to_owned())].into(),
         body: body.to_owned(),
         pad_to: 0,
     };
-    let matching = Matching {
+    let matching = RequestMatcher {
         path_contains: Some(path.to_owned()),
         times: 100,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         respond: Some(respond),

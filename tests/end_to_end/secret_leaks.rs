@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use base64ct::{Base64, Base64Unpadded, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use repass_sandbox::{
-    Action, IdentityOptions, Matching, OAuthClient, Options, Respond, ZoomOptions, ZoomRules,
+    Action, CannedResponse, IdentityOptions, OAuthClient, Options, RequestMatcher, ZoomOptions, ZoomRules,
 };
 
 use crate::binary::{Run, command, finish};
@@ -63,7 +63,7 @@ fn world() -> World {
     world.secret("secret", CLIENT_SECRET);
     world.secret("wrong-secret", WRONG_SECRET);
     world.secret("bearer", TOKEN);
-    let at = &world.sandbox.announcement();
+    let at = &world.sandbox.startup_info();
     let section = |name: &str, kind: &str, base_url: &str, auth: &str| {
         format!("[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nauth = {{ {auth} }}\n")
     };
@@ -171,7 +171,7 @@ fn nothing_of_an_echo_is_shown_or_kept() {
     let world = world();
     let body = "{\"code\":9999,\"message\":\"%PASSWORD%\",\"succeeded\":false,\"errors\":[{\"code\":\"%PASSWORD%\",\"description\":\"<%PASSWORD%>\"}]}";
     for status in [400, 200, 500] {
-        let respond = Some(Respond {
+        let respond = Some(CannedResponse {
             status,
             headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
             body: body.to_owned(),
@@ -182,10 +182,10 @@ fn nothing_of_an_echo_is_shown_or_kept() {
             ..Action::default()
         };
         for path in ["/password", "/api/User/"] {
-            let matching = Matching {
+            let matching = RequestMatcher {
                 path_contains: Some(path.to_owned()),
                 times: 2,
-                ..Matching::default()
+                ..RequestMatcher::default()
             };
             let fault = repass_sandbox::Fault {
                 matching,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Options, Provider, When};
+use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, Options, Provider, RequestMatcher, Timing};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -118,9 +118,9 @@ fn it_ends_when_every_change_under_way_has_its_outcome_on_record() {
         format!("audit = {{ file = \"audit.jsonl\" }}\n{config}"),
     )
     .unwrap();
-    let matching = Matching {
+    let matching = RequestMatcher {
         times: u32::MAX,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         delay_ms: 400,
@@ -561,16 +561,16 @@ fn body(user: &str, new: &str) -> String {
 
 /// The answer to the next change of Alice's is lost after Zoom has made it, half a second later.
 fn lose_the_answer(world: &World) {
-    let matching = Matching {
+    let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         delay_ms: 500,
         cut: Some(Cut {
-            at: CutAt::Answer,
-            how: CutHow::Fin,
+            at: CutPoint::Answer,
+            how: CutKind::Fin,
         }),
         ..Action::default()
     };

@@ -45,7 +45,7 @@ fn token_requests(sandbox: &Sandbox) -> u64 {
 }
 
 fn user(sandbox: &Sandbox, task: u32) -> UserId {
-    let first = &sandbox.announcement().numbered_users.first.zoom_id;
+    let first = &sandbox.startup_info().numbered_users.first.zoom_id;
     first
         .replace("000001", &format!("{:06}", task + 1))
         .parse()

@@ -3,20 +3,20 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, When};
+use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Timing};
 use serde_json::{Value, json};
 
 use crate::world::{ALICE, World, json};
 
 /// The next change of Alice's is lost, after or before Zoom has made it.
-fn lose_the_answer(world: &World, when: When) {
-    let matching = Matching {
+fn lose_the_answer(world: &World, when: Timing) {
+    let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let cut = Some(Cut {
-        at: CutAt::Answer,
-        how: CutHow::Fin,
+        at: CutPoint::Answer,
+        how: CutKind::Fin,
     });
     let action = Action {
         when,
@@ -41,7 +41,7 @@ fn reset(world: &World) -> (i32, Value) {
 
 #[test]
 fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
-    for when in [When::AfterApply, When::BeforeApply] {
+    for when in [Timing::AfterApply, Timing::BeforeApply] {
         let world = World::new();
         lose_the_answer(&world, when);
         let (exit, object) = reset(&world);
@@ -133,7 +133,7 @@ fn a_probe_that_is_not_made_leaves_it_unknown_whatever_was_in_its_way() {
 fn it_is_settled_at_once_where_the_config_says_so() {
     let world = World::new();
     configure(&world, "on_unknown = \"resolve\"");
-    lose_the_answer(&world, When::AfterApply);
+    lose_the_answer(&world, Timing::AfterApply);
     let (exit, object) = reset(&world);
     assert_eq!((exit, &object["outcome"]), (0, &json!("applied")), "{object}");
     assert_eq!(world.changes(), 1);
@@ -143,7 +143,7 @@ fn it_is_settled_at_once_where_the_config_says_so() {
 fn every_change_is_on_record() {
     let world = World::new();
     configure(&world, "audit = { file = \"audit.jsonl\" }");
-    lose_the_answer(&world, When::AfterApply);
+    lose_the_answer(&world, Timing::AfterApply);
     assert_eq!(reset(&world).0, 8);
     assert_eq!(
         world

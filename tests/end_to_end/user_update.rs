@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use repass_sandbox::{
-    Action, Cut, CutAt, CutHow, Fault, Matching, Options, Respond, When, ZoomBody, ZoomOptions,
+    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, Options, RequestMatcher, Timing, ZoomBody,
+    ZoomOptions,
 };
 use serde_json::{Value, json};
 
@@ -147,15 +148,15 @@ fn an_unknown_user_exits_5_and_a_provider_without_profiles_2() {
 
 fn lose_the_first_answer(world: &World) {
     let cut = Some(Cut {
-        at: CutAt::Answer,
-        how: CutHow::Fin,
+        at: CutPoint::Answer,
+        how: CutKind::Fin,
     });
     let action = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         cut,
         ..Action::default()
     };
-    let matching = Matching::default();
+    let matching = RequestMatcher::default();
     world.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
@@ -171,7 +172,7 @@ fn a_lost_answer_is_made_up_for_by_sending_again() {
 fn a_refusal_after_a_lost_answer_is_unknown() {
     let world = World::new();
     lose_the_first_answer(&world);
-    let respond = Some(Respond {
+    let respond = Some(CannedResponse {
         status: 404,
         headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
         body: r#"{"code":1001,"message":"User does not exist."}"#.to_owned(),
@@ -181,9 +182,9 @@ fn a_refusal_after_a_lost_answer_is_unknown() {
         respond,
         ..Action::default()
     };
-    let matching = Matching {
+    let matching = RequestMatcher {
         nth: 2,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     world.sandbox.inject(Fault { matching, action }).unwrap();
     let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");

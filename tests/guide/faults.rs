@@ -1,6 +1,6 @@
 //! The sandbox's faults and routes in the guide.
 
-use repass::sandbox::{Action, Fault, Matching, Sandbox};
+use repass::sandbox::{Action, Fault, RequestMatcher, Sandbox};
 use serde_json::Value;
 
 use crate::pages::{read, samples};
@@ -21,7 +21,7 @@ async fn every_fault_that_is_shown_can_be_armed() {
 fn every_key_of_a_fault_is_told() {
     let page = read("docs/guide/testing.md");
     let keys = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let matching = keys(serde_json::to_value(Matching::default()).unwrap());
+    let matching = keys(serde_json::to_value(RequestMatcher::default()).unwrap());
     let action = keys(serde_json::to_value(Action::default()).unwrap());
     for key in matching.iter().chain(&action) {
         assert!(page.contains(&format!("`{key}`")), "{key}");

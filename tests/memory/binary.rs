@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use repass_sandbox::{Cut, CutAt, CutHow};
+use repass_sandbox::{Cut, CutKind, CutPoint};
 use rustix::process::geteuid;
 
 use crate::calls::assert_clean;
@@ -173,8 +173,8 @@ fn a_change_leaves_nothing() {
 fn a_password_in_use_is_found() {
     let world = with_config(false, 2);
     let silence = Cut {
-        at: CutAt::Answer,
-        how: CutHow::Stall,
+        at: CutPoint::Answer,
+        how: CutKind::Stall,
     };
     world.fail(None, Some(silence));
     let arguments = [

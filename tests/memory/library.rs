@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::time::Duration;
 
-use repass_sandbox::{Cut, CutAt, CutHow};
+use repass_sandbox::{Cut, CutKind, CutPoint};
 
 use crate::calls::{EVERY, assert_clean, row};
 use crate::subject::{CONCURRENCY, Call, Phase, Summary};
@@ -76,9 +76,9 @@ fn fails_and_leaves_nothing(tls: bool) {
         next(&mut subject, &format!("{status} without an echo"), long);
     }
     for (at, how) in [
-        (CutAt::RequestHead, CutHow::Rst),
-        (CutAt::Answer, CutHow::Rst),
-        (CutAt::StatusLine, CutHow::Fin),
+        (CutPoint::RequestHead, CutKind::Rst),
+        (CutPoint::Answer, CutKind::Rst),
+        (CutPoint::StatusLine, CutKind::Fin),
     ] {
         world.fail(None, Some(Cut { at, how }));
         let summary = next(&mut subject, &format!("{at:?} {how:?}"), long);
@@ -87,8 +87,8 @@ fn fails_and_leaves_nothing(tls: bool) {
     world.fail(
         None,
         Some(Cut {
-            at: CutAt::Answer,
-            how: CutHow::Stall,
+            at: CutPoint::Answer,
+            how: CutKind::Stall,
         }),
     );
     next(

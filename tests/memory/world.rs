@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use repass_sandbox::{
-    Action, Cut, CutAt, CutHow, Fault, IdentityOptions, Lockout, Matching, Options, Provider, Respond,
-    Sandbox, SeededUser, ZoomOptions, ZoomRules,
+    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, IdentityOptions, Lockout, Options, Provider,
+    RequestMatcher, Sandbox, SeededUser, ZoomOptions, ZoomRules,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -92,15 +92,15 @@ impl World {
     }
 
     /// From now on every request ends like this, and nothing is applied.
-    pub(crate) fn fail(&self, respond: Option<Respond>, cut: Option<Cut>) {
+    pub(crate) fn fail(&self, respond: Option<CannedResponse>, cut: Option<Cut>) {
         let action = Action {
             respond,
             cut,
             ..Action::default()
         };
-        let matching = Matching {
+        let matching = RequestMatcher {
             times: u32::MAX,
-            ..Matching::default()
+            ..RequestMatcher::default()
         };
         self.sandbox.clear_faults();
         self.sandbox.inject(Fault { matching, action }).unwrap();
@@ -110,15 +110,15 @@ impl World {
     pub(crate) fn stall(&self, user: &str) {
         let action = Action {
             cut: Some(Cut {
-                at: CutAt::Answer,
-                how: CutHow::Stall,
+                at: CutPoint::Answer,
+                how: CutKind::Stall,
             }),
             ..Action::default()
         };
-        let matching = Matching {
+        let matching = RequestMatcher {
             user: Some(user.to_owned()),
             times: u32::MAX,
-            ..Matching::default()
+            ..RequestMatcher::default()
         };
         self.sandbox.inject(Fault { matching, action }).unwrap();
     }
@@ -146,8 +146,8 @@ impl World {
     }
 }
 
-pub(crate) fn respond(status: u16, body: &str) -> Respond {
-    Respond {
+pub(crate) fn respond(status: u16, body: &str) -> CannedResponse {
+    CannedResponse {
         status,
         headers: BTreeMap::new(),
         body: body.to_owned(),

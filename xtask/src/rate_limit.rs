@@ -95,7 +95,7 @@ fn service(sandbox: &Sandbox, plan: &str) -> Services {
         "[providers.zoom]\nkind = \"zoom\"\nplan = \"{plan}\"\nbase_url = \"{}\"\n\
          auth = {{ kind = \"bearer\", token = {{ command = [\"echo\", \"{}\"] }} }}\n",
         sandbox.zoom_base_url(),
-        sandbox.announcement().token
+        sandbox.startup_info().token
     );
     let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
     Services::from_config(config).unwrap_or_else(|error| panic!("{error}"))

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         auth = {{ kind = "bearer", token = {{ command = ["echo", "{}"] }} }}
         "#,
         sandbox.zoom_base_url(),
-        sandbox.announcement().token,
+        sandbox.startup_info().token,
     );
 
     // Once, at start: `Services::from_file("repass.toml")` in real life.

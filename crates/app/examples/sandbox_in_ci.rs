@@ -1,7 +1,7 @@
 //! The sandbox in your CI: your code over real HTTP, against a provider that misbehaves when told to.
 //! `cargo test --example sandbox_in_ci` is what CI runs; `cargo run --example sandbox_in_ci` shows one.
 
-use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Sandbox, When};
+use repass::sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Sandbox, Timing};
 use repass::{CallContext, Outcome, Password, PasswordService, PasswordServiceExt as _, Services};
 
 const ALICE: &str = "alice@example.com";
@@ -21,15 +21,15 @@ async fn reset(service: &dyn PasswordService, new: &str) -> Result<&'static str,
 /// The provider makes the next change, and the connection breaks before it says so.
 fn answer_lost() -> Fault {
     let cut = Cut {
-        at: CutAt::Answer,
-        how: CutHow::Rst,
+        at: CutPoint::Answer,
+        how: CutKind::Rst,
     };
     let action = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         cut: Some(cut),
         ..Action::default()
     };
-    let matching = Matching::default();
+    let matching = RequestMatcher::default();
     Fault { matching, action }
 }
 

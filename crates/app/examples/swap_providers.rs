@@ -61,6 +61,6 @@ fn configured(sandbox: &Sandbox, kind: &str, base_url: &str) -> String {
         base_url = "{base_url}"
         auth = {{ kind = "bearer", token = {{ command = ["echo", "{}"] }} }}
         "#,
-        sandbox.announcement().token
+        sandbox.startup_info().token
     )
 }

@@ -5,17 +5,17 @@
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
+//! use repass::sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Provider, Sandbox, Timing};
 //! use repass::{CallContext, Outcome, Password, PasswordServiceExt as _, Services};
 //!
 //! let sandbox = Sandbox::start().await?;
 //! let service = Services::for_sandbox(&sandbox)?.get("zoom")?;
 //!
 //! // The provider makes alice's next change, and the connection breaks before it says so.
-//! let cut = Cut { at: CutAt::Answer, how: CutHow::Rst };
+//! let cut = Cut { at: CutPoint::Answer, how: CutKind::Rst };
 //! sandbox.inject(Fault {
-//!     matching: Matching { user: Some("alice@example.com".into()), ..Matching::default() },
-//!     action: Action { when: When::AfterApply, cut: Some(cut), ..Action::default() },
+//!     matching: RequestMatcher { user: Some("alice@example.com".into()), ..RequestMatcher::default() },
+//!     action: Action { when: Timing::AfterApply, cut: Some(cut), ..Action::default() },
 //! })?;
 //! let new = Password::new("New-Passw0rd-1")?;
 //! let error = service.reset(&CallContext::default(), "alice@example.com".parse()?, new).await.unwrap_err();
@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! The users there are, with their passwords, are in [`Sandbox::announcement`]; [`Options::seeded`] adds
+//! The users there are, with their passwords, are in [`Sandbox::startup_info`]; [`Options::seeded`] adds
 //! others. Each test can have a sandbox of its own.
 
 pub use repass_sandbox::*;
@@ -58,7 +58,7 @@ impl Config {
             token: SecretRef::Value(sandbox.token().clone()),
         };
         let settings = IdentitySettings {
-            organization: Some(sandbox.announcement().identity.partition.clone()),
+            organization: Some(sandbox.startup_info().identity.partition.clone()),
             ..IdentitySettings::default()
         };
         let mut portal = ProviderConfig::new(settings, auth.clone());

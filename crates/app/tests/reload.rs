@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use repass::config::{Auth, ProviderConfig, ZoomSettings};
-use repass::sandbox::{Action, Fault, Matching, OAuthClient, Options, Provider, Sandbox};
+use repass::sandbox::{Action, Fault, OAuthClient, Options, Provider, RequestMatcher, Sandbox};
 use repass::secrets::SecretRef;
 use repass::{
     CallContext, ChangeReceipt, Config, Error, ErrorKind, Outcome, Password, PasswordService,
@@ -63,9 +63,9 @@ fn start(service: &Arc<dyn PasswordService>, new: &'static str) -> JoinHandle<Re
 
 /// Alice's next change takes some time.
 fn slow_down(sandbox: &Sandbox) {
-    let matching = Matching {
+    let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         delay_ms: 300,
@@ -161,7 +161,7 @@ async fn a_rotated_client_secret_is_taken_up() {
              kind = \"server-to-server\"\naccount_id = \"{}\"\nclient_id = \"client\"\n\
              client_secret = {{ file = \"secret\" }}\ntoken_url = \"{}\"\n",
             sandbox.zoom_base_url(),
-            sandbox.announcement().zoom.account_id,
+            sandbox.startup_info().zoom.account_id,
             sandbox.zoom_token_url(),
         ),
     );

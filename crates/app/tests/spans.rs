@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use repass::sandbox::{Action, Cut, CutAt, CutHow, Fault, Sandbox, When};
+use repass::sandbox::{Action, Cut, CutKind, CutPoint, Fault, Sandbox, Timing};
 use repass::{
     CallContext, ChangeReceipt, Error, Outcome, Password, PasswordService, PasswordServiceExt as _, Services,
 };
@@ -50,11 +50,11 @@ async fn a_call_is_one_span_that_says_how_it_ended() {
     let zoom = Services::for_sandbox(&sandbox).unwrap().get("zoom").unwrap();
     let changed = reset(&*zoom, "New-Passw0rd-1").await.unwrap();
     let cut = Cut {
-        at: CutAt::Answer,
-        how: CutHow::Rst,
+        at: CutPoint::Answer,
+        how: CutKind::Rst,
     };
     let action = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         cut: Some(cut),
         ..Action::default()
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::report::Row;
-use crate::{Fault, Law, Report, Subject, call, dropped, order, still};
+use crate::{Fault, Law, Report, Subject, cancellation, no_send, order, trial};
 
 /// Judges a subject by every law, under every fault.
 ///
@@ -67,7 +67,7 @@ impl Suite {
     pub async fn check(&self, subject: &dyn Subject) -> Report {
         let mut rows = Vec::new();
         for fault in &self.faults {
-            rows.push(call::row(self, subject, *fault).await);
+            rows.push(trial::row(self, subject, *fault).await);
         }
         for row in &mut rows {
             if row.fault == Fault::None {
@@ -76,8 +76,8 @@ impl Suite {
         }
         // At the end, because what a dropped call has sent may reach the provider late.
         for row in &mut rows {
-            let verdict = dropped::verdict(self, subject, row.fault).await;
-            row.verdicts.push((Law::Dropped, verdict));
+            let result = cancellation::result(self, subject, row.fault).await;
+            row.results.push((Law::Dropped, result));
         }
         Report {
             subject: subject.name().to_owned(),
@@ -86,12 +86,12 @@ impl Suite {
     }
 
     async fn without_fault(&self, subject: &dyn Subject, row: &mut Row) {
-        let unsupported = still::unsupported(self, subject).await;
-        let no_budget = still::no_budget(subject).await;
-        let withheld = still::withheld(self, subject).await;
-        let typeable = still::typeable(self, subject).await;
-        let order = order::verdict(self, subject).await;
-        row.verdicts.extend([
+        let unsupported = no_send::unsupported(self, subject).await;
+        let no_budget = no_send::no_budget(subject).await;
+        let withheld = no_send::withheld(self, subject).await;
+        let typeable = no_send::typeable(self, subject).await;
+        let order = order::result(self, subject).await;
+        row.results.extend([
             (Law::Unsupported, unsupported),
             (Law::NoBudget, no_budget),
             (Law::Withheld, withheld),

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// Which side of the change a fault is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum When {
+pub enum Timing {
     /// The provider never sees the request.
-    Unseen,
+    BeforeApply,
     /// The provider has done what it was asked.
-    Applied,
+    AfterApply,
 }
 
 /// How a connection ends.
@@ -31,9 +31,9 @@ pub enum RequestPart {
     PartOfBody,
 }
 
-/// How much of an answer is sent before its connection ends.
+/// How much of a response is sent before its connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AnswerPart {
+pub enum ResponsePart {
     /// Nothing.
     Nothing,
     /// Half of the status line.
@@ -44,7 +44,7 @@ pub enum AnswerPart {
     PartOfBody,
 }
 
-/// How an answer says when to come back.
+/// How a response says when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delay {
     /// Not at all.
@@ -120,49 +120,49 @@ pub enum Fault {
     ClosedOnAccept,
     /// The connection ends while the request is read.
     RequestCut(RequestPart, Ending),
-    /// The connection ends before its answer does.
-    AnswerCut(When, AnswerPart, Ending),
-    /// The answer is this status, and says no more.
-    Fails(When, u16),
-    /// The answer is 503.
-    Unavailable(When, Delay),
-    /// The gateway answers 429.
+    /// The connection ends before its response does.
+    ResponseCut(Timing, ResponsePart, Ending),
+    /// The response is this status, and says no more.
+    Fails(Timing, u16),
+    /// The response is 503.
+    Unavailable(Timing, Delay),
+    /// The gateway responds with 429.
     RateLimited(Delay),
-    /// The gateway answers that the token has expired; it would take another one.
+    /// The gateway responds that the token has expired; it would take another one.
     TokenExpired,
-    /// The answer is 307, to another origin.
+    /// The response is 307, to another origin.
     Redirected,
-    /// The answer is 303, to another origin.
-    SeeOther(When),
-    /// The answer is 202: the request was accepted, which is not to say that it was carried out.
-    Accepted(When),
-    /// A gateway answers in the provider's place, in a format that is not the provider's, with this status. Under 404
+    /// The response is 303, to another origin.
+    SeeOther(Timing),
+    /// The response is 202: the request was accepted, which is not to say that it was carried out.
+    Accepted(Timing),
+    /// A gateway responds in the provider's place, in a format that is not the provider's, with this status. Under 404
     /// before the change only: HTTP defines it as not processed.
-    Foreign(When, Format, u16),
-    /// A gateway sends the request twice on its own, and gives the second answer. It says so in
+    Foreign(Timing, Format, u16),
+    /// A gateway sends the request twice on its own, and gives the second response. It says so in
     /// `x-envoy-attempt-count`. Without that nobody could know.
     SentTwice,
     /// The server wants a client certificate, and ends the TLS connection without one.
     CertificateWanted,
-    /// The answer comes in drips, but in time.
+    /// The response comes in drips, but in time.
     Slow,
-    /// The answer comes in drips, and not in time.
-    TooSlow(When),
-    /// The answer is a success with a body of some megabytes.
-    Oversized(When),
-    /// The answer is a success with a body that cannot be read.
-    Garbled(When),
-    /// The provider refuses the change inside an answer whose status is a success.
+    /// The response comes in drips, and not in time.
+    TooSlow(Timing),
+    /// The response is a success with a body of some megabytes.
+    Oversized(Timing),
+    /// The response is a success with a body that cannot be read.
+    Garbled(Timing),
+    /// The provider refuses the change inside a response whose status is a success.
     RefusedWithin,
     /// The provider refuses the change, and quotes the password.
     Echoed,
 }
 
 use Fault::{
-    Accepted, AnswerCut, Fails, Foreign, Garbled, Oversized, RateLimited, RequestCut, SeeOther, TooSlow,
+    Accepted, Fails, Foreign, Garbled, Oversized, RateLimited, RequestCut, ResponseCut, SeeOther, TooSlow,
     Unavailable,
 };
-use When::{Applied, Unseen};
+use Timing::{AfterApply, BeforeApply};
 
 impl Fault {
     /// Every fault.
@@ -176,31 +176,31 @@ impl Fault {
         RequestCut(RequestPart::PartOfBody, Ending::Fin),
         RequestCut(RequestPart::PartOfBody, Ending::Rst),
         RequestCut(RequestPart::PartOfBody, Ending::Silence),
-        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Fin),
-        AnswerCut(Applied, AnswerPart::Nothing, Ending::Fin),
-        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Rst),
-        AnswerCut(Applied, AnswerPart::Nothing, Ending::Rst),
-        AnswerCut(Unseen, AnswerPart::Nothing, Ending::Silence),
-        AnswerCut(Applied, AnswerPart::Nothing, Ending::Silence),
-        AnswerCut(Unseen, AnswerPart::PartOfStatusLine, Ending::Fin),
-        AnswerCut(Applied, AnswerPart::PartOfStatusLine, Ending::Fin),
-        AnswerCut(Unseen, AnswerPart::Head, Ending::Fin),
-        AnswerCut(Applied, AnswerPart::Head, Ending::Fin),
-        AnswerCut(Unseen, AnswerPart::PartOfBody, Ending::Fin),
-        AnswerCut(Applied, AnswerPart::PartOfBody, Ending::Fin),
-        AnswerCut(Applied, AnswerPart::PartOfBody, Ending::Rst),
-        Fails(Unseen, 408),
-        Fails(Applied, 408),
-        Fails(Unseen, 500),
-        Fails(Applied, 500),
-        Fails(Unseen, 502),
-        Fails(Applied, 502),
-        Fails(Unseen, 504),
-        Fails(Applied, 504),
-        Unavailable(Unseen, Delay::Unsaid),
-        Unavailable(Applied, Delay::Unsaid),
-        Unavailable(Unseen, Delay::Seconds),
-        Unavailable(Applied, Delay::Seconds),
+        ResponseCut(BeforeApply, ResponsePart::Nothing, Ending::Fin),
+        ResponseCut(AfterApply, ResponsePart::Nothing, Ending::Fin),
+        ResponseCut(BeforeApply, ResponsePart::Nothing, Ending::Rst),
+        ResponseCut(AfterApply, ResponsePart::Nothing, Ending::Rst),
+        ResponseCut(BeforeApply, ResponsePart::Nothing, Ending::Silence),
+        ResponseCut(AfterApply, ResponsePart::Nothing, Ending::Silence),
+        ResponseCut(BeforeApply, ResponsePart::PartOfStatusLine, Ending::Fin),
+        ResponseCut(AfterApply, ResponsePart::PartOfStatusLine, Ending::Fin),
+        ResponseCut(BeforeApply, ResponsePart::Head, Ending::Fin),
+        ResponseCut(AfterApply, ResponsePart::Head, Ending::Fin),
+        ResponseCut(BeforeApply, ResponsePart::PartOfBody, Ending::Fin),
+        ResponseCut(AfterApply, ResponsePart::PartOfBody, Ending::Fin),
+        ResponseCut(AfterApply, ResponsePart::PartOfBody, Ending::Rst),
+        Fails(BeforeApply, 408),
+        Fails(AfterApply, 408),
+        Fails(BeforeApply, 500),
+        Fails(AfterApply, 500),
+        Fails(BeforeApply, 502),
+        Fails(AfterApply, 502),
+        Fails(BeforeApply, 504),
+        Fails(AfterApply, 504),
+        Unavailable(BeforeApply, Delay::Unsaid),
+        Unavailable(AfterApply, Delay::Unsaid),
+        Unavailable(BeforeApply, Delay::Seconds),
+        Unavailable(AfterApply, Delay::Seconds),
         RateLimited(Delay::Unsaid),
         RateLimited(Delay::Seconds),
         RateLimited(Delay::HttpDate),
@@ -208,41 +208,41 @@ impl Fault {
         RateLimited(Delay::Reset),
         Self::TokenExpired,
         Self::Redirected,
-        SeeOther(Unseen),
-        SeeOther(Applied),
-        Accepted(Unseen),
-        Accepted(Applied),
-        Foreign(Unseen, Format::Page, 200),
-        Foreign(Applied, Format::Page, 200),
-        Foreign(Unseen, Format::Page, 401),
-        Foreign(Applied, Format::Page, 403),
-        Foreign(Unseen, Format::Page, 404),
-        Foreign(Unseen, Format::Xml, 200),
-        Foreign(Applied, Format::Xml, 400),
-        Foreign(Unseen, Format::Xml, 403),
-        Foreign(Unseen, Format::Object, 400),
-        Foreign(Applied, Format::Object, 400),
-        Foreign(Unseen, Format::Object, 403),
-        Foreign(Unseen, Format::Object, 404),
-        Foreign(Applied, Format::Object, 409),
-        Foreign(Unseen, Format::Object, 422),
-        Foreign(Unseen, Format::Problem, 200),
-        Foreign(Applied, Format::Problem, 400),
-        Foreign(Unseen, Format::Problem, 403),
-        Foreign(Applied, Format::Problem, 409),
-        Foreign(Unseen, Format::Problem, 422),
-        Foreign(Unseen, Format::Text, 400),
-        Foreign(Applied, Format::Text, 403),
-        Foreign(Unseen, Format::Text, 409),
+        SeeOther(BeforeApply),
+        SeeOther(AfterApply),
+        Accepted(BeforeApply),
+        Accepted(AfterApply),
+        Foreign(BeforeApply, Format::Page, 200),
+        Foreign(AfterApply, Format::Page, 200),
+        Foreign(BeforeApply, Format::Page, 401),
+        Foreign(AfterApply, Format::Page, 403),
+        Foreign(BeforeApply, Format::Page, 404),
+        Foreign(BeforeApply, Format::Xml, 200),
+        Foreign(AfterApply, Format::Xml, 400),
+        Foreign(BeforeApply, Format::Xml, 403),
+        Foreign(BeforeApply, Format::Object, 400),
+        Foreign(AfterApply, Format::Object, 400),
+        Foreign(BeforeApply, Format::Object, 403),
+        Foreign(BeforeApply, Format::Object, 404),
+        Foreign(AfterApply, Format::Object, 409),
+        Foreign(BeforeApply, Format::Object, 422),
+        Foreign(BeforeApply, Format::Problem, 200),
+        Foreign(AfterApply, Format::Problem, 400),
+        Foreign(BeforeApply, Format::Problem, 403),
+        Foreign(AfterApply, Format::Problem, 409),
+        Foreign(BeforeApply, Format::Problem, 422),
+        Foreign(BeforeApply, Format::Text, 400),
+        Foreign(AfterApply, Format::Text, 403),
+        Foreign(BeforeApply, Format::Text, 409),
         Self::SentTwice,
         Self::CertificateWanted,
         Self::Slow,
-        TooSlow(Unseen),
-        TooSlow(Applied),
-        Oversized(Unseen),
-        Oversized(Applied),
-        Garbled(Unseen),
-        Garbled(Applied),
+        TooSlow(BeforeApply),
+        TooSlow(AfterApply),
+        Oversized(BeforeApply),
+        Oversized(AfterApply),
+        Garbled(BeforeApply),
+        Garbled(AfterApply),
         Self::RefusedWithin,
         Self::Echoed,
     ];
@@ -263,7 +263,7 @@ impl Fault {
             // What is closed on accept may have been written to before that is noticed.
             Self::ClosedOnAccept
             | RequestCut(..)
-            | AnswerCut(..)
+            | ResponseCut(..)
             | Fails(..)
             | Unavailable(..)
             | TooSlow(_)
@@ -276,13 +276,13 @@ impl Fault {
         }
     }
 
-    /// Whether its answer proves nothing, so that the outcome is unknown on either side of the change.
+    /// Whether its response proves nothing, so that the outcome is unknown on either side of the change.
     pub const fn proves_nothing(self) -> bool {
         self.can_leave_doubt() && matches!(self, SeeOther(_) | Accepted(_) | Foreign(..))
     }
 
     /// How often the provider gets a request that the service sends once.
-    pub(crate) const fn sendings(self) -> u64 {
+    pub(crate) const fn deliveries(self) -> u64 {
         match self {
             Self::SentTwice => 2,
             _ => 1,
@@ -293,7 +293,7 @@ impl Fault {
     pub const fn follows_a_whole_request(self) -> bool {
         matches!(
             self,
-            AnswerCut(..)
+            ResponseCut(..)
                 | Fails(..)
                 | Unavailable(..)
                 | TooSlow(_)
@@ -310,16 +310,16 @@ impl Fault {
     pub const fn is_endless(self) -> bool {
         matches!(
             self,
-            RequestCut(_, Ending::Silence) | AnswerCut(_, _, Ending::Silence) | TooSlow(_)
+            RequestCut(_, Ending::Silence) | ResponseCut(_, _, Ending::Silence) | TooSlow(_)
         )
     }
 }
 
-impl fmt::Display for When {
+impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unseen => "unseen",
-            Self::Applied => "applied",
+            Self::BeforeApply => "unseen",
+            Self::AfterApply => "applied",
         })
     }
 }
@@ -366,12 +366,12 @@ impl fmt::Display for Fault {
             Self::ClosedOnAccept => f.write_str("connection closed when accepted"),
             RequestCut(RequestPart::Head, ending) => write!(f, "{ending} after the request's head"),
             RequestCut(RequestPart::PartOfBody, ending) => write!(f, "{ending} in the request's body"),
-            AnswerCut(when, AnswerPart::Nothing, ending) => write!(f, "{when}, {ending} for an answer"),
-            AnswerCut(when, AnswerPart::PartOfStatusLine, ending) => {
+            ResponseCut(when, ResponsePart::Nothing, ending) => write!(f, "{when}, {ending} for an answer"),
+            ResponseCut(when, ResponsePart::PartOfStatusLine, ending) => {
                 write!(f, "{when}, {ending} in the status line")
             }
-            AnswerCut(when, AnswerPart::Head, ending) => write!(f, "{when}, {ending} after the head"),
-            AnswerCut(when, AnswerPart::PartOfBody, ending) => write!(f, "{when}, {ending} in the body"),
+            ResponseCut(when, ResponsePart::Head, ending) => write!(f, "{when}, {ending} after the head"),
+            ResponseCut(when, ResponsePart::PartOfBody, ending) => write!(f, "{when}, {ending} in the body"),
             Fails(when, status) => write!(f, "{when}, {status}"),
             Unavailable(when, delay) => write!(f, "{when}, 503 with {delay}"),
             RateLimited(delay) => write!(f, "429 with {delay}"),

@@ -1,19 +1,18 @@
-//! The laws that every [`PasswordService`](repass_domain::PasswordService) must obey, to be run over anyone's
-//! adapter.
+//! The laws that every [`PasswordService`](repass_domain::PasswordService) must obey, as a test suite for any adapter.
 //!
-//! A tester implements [`Subject`] and [`World`]: a service, an oracle that knows what its provider really did,
-//! and a way to make things go wrong. [`check`] then makes one call for each [`Fault`] of the catalogue, judges
-//! it by each [`Law`], and tells all of it in a [`Report`]. No opinion of the service enters: a service that
-//! always says "unknown" breaks [`Law::Doubt`], and one that never does breaks [`Law::Truth`].
+//! Implement [`Subject`] and [`TestEnv`]: a service, an oracle that knows what its provider really did, and a way to
+//! inject faults. [`check`] then makes one call under each [`Fault`], judges it by each [`Law`], and returns a
+//! [`Report`]. The service's own claims prove nothing: a service that always returns "unknown" breaks
+//! [`Law::Doubt`], and one that never does breaks [`Law::Truth`].
 //!
-//! For an adapter that speaks HTTP all of that is there but the provider itself: [`OverHttp`] makes a subject of
-//! an adapter and a function that answers as the provider does. What follows is for other services.
+//! For an adapter that speaks HTTP, [`HttpSubject`] does all of this: pass it the adapter and a function that responds
+//! as the provider does. Other services implement the traits:
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use async_trait::async_trait;
-//! use repass_conformance::{By, Seen, Subject, World};
+//! use repass_conformance::{OracleCounts, Subject, SubjectMode, TestEnv};
 //! use repass_domain::{InMemoryPasswordService, PasswordService, UserId};
 //!
 //! struct InMemory;
@@ -24,17 +23,17 @@
 //!     fn name(&self) -> &str {
 //!         "in memory"
 //!     }
-//!     fn by(&self) -> By {
-//!         By::Administrator
+//!     fn mode(&self) -> SubjectMode {
+//!         SubjectMode::AdminReset
 //!     }
-//!     async fn world(&self) -> Box<dyn World> {
+//!     async fn env(&self) -> Box<dyn TestEnv> {
 //!         let service = InMemoryPasswordService::new("memory").with_user("alice", "Canary-0");
 //!         Box::new(OneUser(Arc::new(service)))
 //!     }
 //! }
 //!
 //! #[async_trait]
-//! impl World for OneUser {
+//! impl TestEnv for OneUser {
 //!     fn service(&self) -> Arc<dyn PasswordService> {
 //!         Arc::clone(&self.0) as _
 //!     }
@@ -47,8 +46,8 @@
 //!     fn password(&self, n: usize) -> String {
 //!         format!("Canary-{n}")
 //!     }
-//!     async fn seen(&self) -> Seen {
-//!         Seen { set: self.0.applied().len() as u64, ..Seen::default() }
+//!     async fn counts(&self) -> OracleCounts {
+//!         OracleCounts { set: self.0.applied().len() as u64, ..OracleCounts::default() }
 //!     }
 //!     async fn accepts(&self, password: &str) -> bool {
 //!         self.0.accepts("alice", password)
@@ -62,25 +61,25 @@
 //! # })
 //! ```
 
-mod bench;
-mod call;
+mod cancellation;
 mod check;
 mod drive;
-mod dropped;
 mod fault;
+mod harness;
 mod http;
 mod law;
+mod no_send;
 mod order;
 mod report;
-mod still;
 mod subject;
 mod table;
+mod trial;
 
 pub use check::{Suite, check};
 pub use drive::until_pending;
-pub use fault::{AnswerPart, Delay, Ending, Fault, Format, RequestPart, When};
-pub use http::{Asked, OverHttp, Told};
+pub use fault::{Delay, Ending, Fault, Format, RequestPart, ResponsePart, Timing};
+pub use http::{HttpSubject, ProviderRequest, ProviderResponse};
 pub use law::Law;
-pub use report::{CallOutcome, Counts, Report, Row, Verdict};
-pub use subject::{By, Seen, Skip, Subject, World};
+pub use report::{CallOutcome, Counts, LawResult, Report, Row};
+pub use subject::{OracleCounts, Skip, Subject, SubjectMode, TestEnv};
 pub use table::Summary;

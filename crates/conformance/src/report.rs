@@ -8,7 +8,7 @@ use crate::{Fault, Law};
 
 /// Whether a law was obeyed under a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LawResult {
     /// It was.
     Held,
     /// It was not, and how.
@@ -17,7 +17,7 @@ pub enum Verdict {
     Skipped(String),
 }
 
-impl From<Result<(), String>> for Verdict {
+impl From<Result<(), String>> for LawResult {
     fn from(judged: Result<(), String>) -> Self {
         judged.map_or_else(Self::Broken, |()| Self::Held)
     }
@@ -62,21 +62,21 @@ impl fmt::Display for CallOutcome {
 pub struct Row {
     /// The fault.
     pub fault: Fault,
-    /// How the call ended; absent if the fault cannot happen in the subject's worlds.
+    /// How the call ended; absent if the fault cannot happen in the subject's test environments.
     pub outcome: Option<CallOutcome>,
-    /// One verdict for each law that [concerns](Law::concerns) the fault.
-    pub verdicts: Vec<(Law, Verdict)>,
+    /// One result for each law that [concerns](Law::concerns) the fault.
+    pub results: Vec<(Law, LawResult)>,
 }
 
 impl Row {
-    /// The verdict on a law; absent if the law does not concern the fault.
-    pub fn verdict(&self, law: Law) -> Option<&Verdict> {
-        let found = self.verdicts.iter().find(|(judged, _)| *judged == law);
-        found.map(|(_, verdict)| verdict)
+    /// The result on a law; absent if the law does not concern the fault.
+    pub fn result(&self, law: Law) -> Option<&LawResult> {
+        let found = self.results.iter().find(|(judged, _)| *judged == law);
+        found.map(|(_, result)| result)
     }
 }
 
-/// How many verdicts of each kind there are.
+/// How many results of each kind there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Laws that were obeyed.
@@ -88,13 +88,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn count<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+    pub(crate) fn count<'a>(results: impl IntoIterator<Item = &'a LawResult>) -> Self {
         let mut counts = Self::default();
-        for verdict in verdicts {
-            *match verdict {
-                Verdict::Held => &mut counts.held,
-                Verdict::Broken(_) => &mut counts.broken,
-                Verdict::Skipped(_) => &mut counts.skipped,
+        for result in results {
+            *match result {
+                LawResult::Held => &mut counts.held,
+                LawResult::Broken(_) => &mut counts.broken,
+                LawResult::Skipped(_) => &mut counts.skipped,
             } += 1;
         }
         counts
@@ -131,16 +131,16 @@ impl Report {
         &self.rows
     }
 
-    /// The verdicts, counted.
+    /// The results, counted.
     pub fn counts(&self) -> Counts {
-        Counts::count(self.cells().map(|(_, _, verdict)| verdict))
+        Counts::count(self.cells().map(|(_, _, result)| result))
     }
 
     /// Every law that was broken, under which fault, and how.
     pub fn broken(&self) -> Vec<(Law, Fault, &str)> {
         self.cells()
-            .filter_map(|(fault, law, verdict)| match verdict {
-                Verdict::Broken(how) => Some((law, fault, how.as_str())),
+            .filter_map(|(fault, law, result)| match result {
+                LawResult::Broken(how) => Some((law, fault, how.as_str())),
                 _ => None,
             })
             .collect()
@@ -153,18 +153,22 @@ impl Report {
     #[track_caller]
     pub fn assert(&self) {
         use std::fmt::Write as _;
-        let mut told = String::new();
+        let mut violations = String::new();
         for (law, fault, how) in self.broken() {
             // Writing to a string cannot fail.
-            let _ = write!(told, "\n  {law} ({fault}): {how}");
+            let _ = write!(violations, "\n  {law} ({fault}): {how}");
         }
-        assert!(told.is_empty(), "{} breaks the law:{told}", self.subject);
+        assert!(
+            violations.is_empty(),
+            "{} breaks the law:{violations}",
+            self.subject
+        );
     }
 
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (Fault, Law, &Verdict)> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Fault, Law, &LawResult)> {
         self.rows.iter().flat_map(|row| {
-            let cells = row.verdicts.iter();
-            cells.map(|(law, verdict)| (row.fault, *law, verdict))
+            let cells = row.results.iter();
+            cells.map(|(law, result)| (row.fault, *law, result))
         })
     }
 }

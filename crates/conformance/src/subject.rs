@@ -10,37 +10,37 @@ use crate::Fault;
 
 /// By whose right the passwords of a subject are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum SubjectMode {
     /// The administrator resets them.
-    Administrator,
+    AdminReset,
     /// Their owners replace them.
-    CurrentPassword,
+    SelfService,
 }
 
-/// A service that is to be judged, in as many worlds as it takes.
+/// A service that is to be judged, in as many test environments as it takes.
 #[async_trait]
 pub trait Subject: Send + Sync {
     /// What the report calls it.
     fn name(&self) -> &str;
 
-    /// By whose right passwords are changed in its worlds. A service that takes both is two subjects.
-    fn by(&self) -> By;
+    /// By whose right passwords are changed in its test environments. A service that takes both is two subjects.
+    fn mode(&self) -> SubjectMode;
 
     /// Whether it promises that one user's changes are made in the order of their calls.
     fn keeps_order(&self) -> bool {
         false
     }
 
-    /// A new world, untouched by what happened in earlier ones. It is called for only when the world before
+    /// A new test environment, untouched by what happened in earlier ones. It is called for only when the test environment before
     /// is gone.
-    async fn world(&self) -> Box<dyn World>;
+    async fn env(&self) -> Box<dyn TestEnv>;
 }
 
 /// One service, one user, and the oracle: the provider's own view, never the service's opinion.
 ///
 /// Passwords in here are made up, so they are plain text.
 #[async_trait]
-pub trait World: Send + Sync {
+pub trait TestEnv: Send + Sync {
     /// The service. It has made no call yet.
     fn service(&self) -> Arc<dyn PasswordService>;
 
@@ -64,14 +64,14 @@ pub trait World: Send + Sync {
     /// # Errors
     /// It cannot happen here; the report tells the reason.
     async fn inject(&self, _fault: Fault) -> Result<(), Skip> {
-        Err(Skip::because("this world has no faults"))
+        Err(Skip::because("this test environment has no faults"))
     }
 
     /// No fault strikes from now on.
     async fn heal(&self) {}
 
     /// What has happened until now.
-    async fn seen(&self) -> Seen;
+    async fn counts(&self) -> OracleCounts;
 
     /// Whether this is the user's password now.
     async fn accepts(&self, password: &str) -> bool;
@@ -82,9 +82,9 @@ pub trait World: Send + Sync {
     }
 }
 
-/// What the oracle has seen since the start of its world. Whatever it does not count is `None`.
+/// What the oracle has seen since the start of its test environment. Whatever it does not count is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct OracleCounts {
     /// How often the user's password was set.
     pub set: u64,
     /// Requests to set or try a password, those aside that a gateway refused unread (such as by 401, 415 or
@@ -98,7 +98,7 @@ pub struct Seen {
     pub abandoned: Option<u64>,
 }
 
-/// Why a fault cannot happen in a world.
+/// Why a fault cannot happen in a test environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip(String);
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::Counts;
-use crate::{Fault, Law, Report, Verdict};
+use crate::{Fault, Law, LawResult, Report};
 
 const FAULT: usize = 38;
 const OUTCOME: usize = 13;
@@ -22,12 +22,12 @@ impl<'a> Notes<'a> {
         char::from(b'a' + u8::try_from(at).unwrap_or(25).min(25))
     }
 
-    fn mark(&mut self, verdict: Option<&'a Verdict>) -> String {
-        match verdict {
+    fn mark(&mut self, result: Option<&'a LawResult>) -> String {
+        match result {
             None => String::new(),
-            Some(Verdict::Held) => "ok".to_owned(),
-            Some(Verdict::Broken(_)) => "BROKEN".to_owned(),
-            Some(Verdict::Skipped(reason)) => self.letter(reason).to_string(),
+            Some(LawResult::Held) => "ok".to_owned(),
+            Some(LawResult::Broken(_)) => "BROKEN".to_owned(),
+            Some(LawResult::Skipped(reason)) => self.letter(reason).to_string(),
         }
     }
 }
@@ -62,7 +62,7 @@ impl fmt::Display for Report {
         for row in &self.rows {
             let outcome = row.outcome.map_or("-".to_owned(), |outcome| outcome.to_string());
             let cells: Vec<String> = columns()
-                .map(|law| format!("{:8}", notes.mark(row.verdict(law))))
+                .map(|law| format!("{:8}", notes.mark(row.result(law))))
                 .collect();
             let line = format!(
                 "  {:FAULT$} {outcome:OUTCOME$} {}",
@@ -71,8 +71,8 @@ impl fmt::Display for Report {
             );
             writeln!(f, "{}", line.trim_end())?;
         }
-        for (fault, law, verdict) in self.cells().filter(|(_, law, _)| !is_general(*law)) {
-            writeln!(f, "  {law:FAULT$} {:OUTCOME$} {fault}", notes.mark(Some(verdict)))?;
+        for (fault, law, result) in self.cells().filter(|(_, law, _)| !is_general(*law)) {
+            writeln!(f, "  {law:FAULT$} {:OUTCOME$} {fault}", notes.mark(Some(result)))?;
         }
         for reason in &notes.0.clone() {
             writeln!(f, "  {}: {reason}", notes.letter(reason))?;
@@ -90,14 +90,9 @@ impl fmt::Display for Report {
 pub struct Summary<'a>(pub &'a [Report]);
 
 impl Summary<'_> {
-    /// All verdicts, counted.
+    /// All results, counted.
     pub fn counts(&self) -> Counts {
-        Counts::count(
-            self.0
-                .iter()
-                .flat_map(Report::cells)
-                .map(|(_, _, verdict)| verdict),
-        )
+        Counts::count(self.0.iter().flat_map(Report::cells).map(|(_, _, result)| result))
     }
 }
 
@@ -111,7 +106,7 @@ impl fmt::Display for Summary<'_> {
         for report in self.0 {
             let cells = Law::ALL.iter().map(|law| {
                 let judged = report.cells().filter(|(_, judged, _)| judged == law);
-                let counts = Counts::count(judged.map(|(_, _, verdict)| verdict));
+                let counts = Counts::count(judged.map(|(_, _, result)| result));
                 format!("{:11}", brief(counts))
             });
             let line = format!(
@@ -134,18 +129,18 @@ mod tests {
     use crate::{CallOutcome, Row};
 
     fn report() -> Report {
-        let skipped = || Verdict::Skipped("no reason".to_owned());
+        let skipped = || LawResult::Skipped("no reason".to_owned());
         let rows = vec![
             Row {
                 fault: Fault::None,
                 outcome: Some(CallOutcome::Applied),
-                verdicts: vec![(Law::Truth, Verdict::Held), (Law::Order, skipped())],
+                results: vec![(Law::Truth, LawResult::Held), (Law::Order, skipped())],
             },
             Row {
                 fault: Fault::Refused,
                 outcome: Some(CallOutcome::NotApplied(ErrorKind::Unreachable)),
-                verdicts: vec![
-                    (Law::Truth, Verdict::Broken("it was set 1 times".to_owned())),
+                results: vec![
+                    (Law::Truth, LawResult::Broken("it was set 1 times".to_owned())),
                     (Law::Once, skipped()),
                 ],
             },

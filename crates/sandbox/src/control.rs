@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::message::path::segments;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::options::Provider;
-use crate::shared::{Shared, World};
+use crate::shared::{ProviderState, Shared};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,19 +59,19 @@ const ROUTES: [&str; 11] = [
 ];
 
 /// Answers a request. No token is asked for: the sandbox holds nothing but inventions.
-pub(crate) fn answer(shared: &Shared, request: &Received) -> Reply {
+pub(crate) fn answer(shared: &Shared, request: &FullRequest) -> FullResponse {
     handle(shared, request)
-        .unwrap_or_else(|message| reply::json(StatusCode::BAD_REQUEST, &json!({"error": message})))
+        .unwrap_or_else(|message| response::json(StatusCode::BAD_REQUEST, &json!({"error": message})))
 }
 
-fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
+fn handle(shared: &Shared, request: &FullRequest) -> Result<FullResponse, String> {
     let segments = segments(request.uri().path());
     match (request.method(), &segments[1..]) {
         (&Method::GET, ["ledger"]) => {
-            let ledger = shared.world().ledger.snapshot();
-            Ok(reply::json(StatusCode::OK, &ledger))
+            let ledger = shared.state().ledger.snapshot();
+            Ok(response::json(StatusCode::OK, &ledger))
         }
-        (&Method::GET, ["requests"]) => Ok(reply::json(StatusCode::OK, &shared.traffic.snapshot())),
+        (&Method::GET, ["requests"]) => Ok(response::json(StatusCode::OK, &shared.counters.snapshot())),
         (&Method::POST, ["verify"]) => {
             let Verify {
                 provider,
@@ -79,69 +79,74 @@ fn handle(shared: &Shared, request: &Received) -> Result<Reply, String> {
                 password,
             } = parsed(request)?;
             let current = shared.accepts(provider, &user, &password);
-            Ok(reply::json(StatusCode::OK, &Verified { current }))
+            Ok(response::json(StatusCode::OK, &Verified { current }))
         }
-        (&Method::GET, ["faults"]) => Ok(reply::json(StatusCode::OK, &shared.faults.snapshot())),
+        (&Method::GET, ["faults"]) => Ok(response::json(StatusCode::OK, &shared.faults.snapshot())),
         (&Method::POST, ["faults"]) => {
             shared
                 .faults
                 .arm(parsed(request)?)
                 .map_err(|error| error.to_string())?;
-            Ok(reply::empty(StatusCode::NO_CONTENT))
+            Ok(response::empty(StatusCode::NO_CONTENT))
         }
         (&Method::DELETE, ["faults"]) => {
             shared.faults.disarm_all();
-            Ok(reply::empty(StatusCode::NO_CONTENT))
+            Ok(response::empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, ["connections"]) => {
             let Connections {
                 close_next,
                 refuse_ms,
             } = parsed(request)?;
-            shared.gate.close_next(close_next);
-            shared.gate.refuse_for(Duration::from_millis(refuse_ms));
-            Ok(reply::empty(StatusCode::NO_CONTENT))
+            shared.listener_faults.close_next(close_next);
+            shared
+                .listener_faults
+                .refuse_for(Duration::from_millis(refuse_ms));
+            Ok(response::empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, ["revoke-tokens"]) => {
             let Revoke { provider } = parsed(request)?;
             shared.revoke_tokens(provider);
-            Ok(reply::empty(StatusCode::NO_CONTENT))
+            Ok(response::empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, ["clock"]) => {
             let Advance { advance_seconds } = parsed(request)?;
             shared.clock.advance(advance_seconds);
-            Ok(reply::json(StatusCode::OK, &json!({"now": shared.clock.now()})))
+            Ok(response::json(
+                StatusCode::OK,
+                &json!({"now": shared.clock.now()}),
+            ))
         }
-        (&Method::GET, [] | [""]) => Ok(reply::json(StatusCode::OK, &json!({ "routes": ROUTES }))),
+        (&Method::GET, [] | [""]) => Ok(response::json(StatusCode::OK, &json!({ "routes": ROUTES }))),
         (&Method::POST, ["reset"]) => {
             shared.reset();
-            Ok(reply::empty(StatusCode::NO_CONTENT))
+            Ok(response::empty(StatusCode::NO_CONTENT))
         }
-        _ => Ok(reply::json(
+        _ => Ok(response::json(
             StatusCode::NOT_FOUND,
             &json!({"error": "no such control route", "routes": ROUTES}),
         )),
     }
 }
 
-fn parsed<'r, T: Deserialize<'r>>(request: &'r Received) -> Result<T, String> {
+fn parsed<'r, T: Deserialize<'r>>(request: &'r FullRequest) -> Result<T, String> {
     serde_json::from_slice(request.body()).map_err(|error| error.to_string())
 }
 
 impl Shared {
     /// Ends every token that a provider has issued.
     pub(crate) fn revoke_tokens(&self, provider: Provider) {
-        let mut world = self.world();
+        let mut state = self.state();
         match provider {
-            Provider::Zoom => world.zoom.tokens.revoke_all(),
-            Provider::Identity => world.identity.tokens.revoke_all(),
+            Provider::Zoom => state.zoom.tokens.revoke_all(),
+            Provider::Identity => state.identity.tokens.revoke_all(),
         }
     }
 
     /// Whether this is the user's current password.
     pub(crate) fn accepts(&self, provider: Provider, user: &str, password: &str) -> bool {
         let password = self.fingerprinter.of(password);
-        let World { zoom, identity, .. } = &mut *self.world();
+        let ProviderState { zoom, identity, .. } = &mut *self.state();
         let current = match provider {
             Provider::Zoom => zoom.find(user, &self.fingerprinter).map(|user| &user.password),
             Provider::Identity => identity

@@ -9,11 +9,12 @@ use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use crate::faults::{Action, Cut, CutAt, Drip, Respond, Subject, When};
-use crate::message::reply::{self, Received, Reply};
+use crate::faults::{Action, CannedResponse, Cut, CutPoint, Drip, RequestInfo, Timing};
+use crate::faulty_stream::{StreamFault, StreamFaults};
+use crate::message::response::{self, FullRequest, FullResponse};
+use crate::response_progress::CutOffset;
 use crate::router::Destination;
 use crate::shared::Shared;
-use crate::wire::{Order, Orders, Until};
 use crate::{control, identity, zoom};
 
 /// More than any form or JSON document of either provider.
@@ -25,50 +26,53 @@ const PASSWORD: &str = "%PASSWORD%";
 /// Answers a request. The only error is a refused stream.
 pub(crate) async fn exchange(
     shared: &Arc<Shared>,
-    orders: &Orders,
+    stream_faults: &StreamFaults,
     request: Request<Incoming>,
 ) -> Result<Response<Bytes>, h2::Error> {
     let destination = Destination::of(&shared.options, request.method(), request.uri().path());
     let Some(label) = destination.label(request.method()) else {
-        return Ok(answer(shared, &destination, request).await);
+        return Ok(respond(shared, &destination, request).await);
     };
-    shared.traffic.received(&label);
+    shared.counters.received(&label);
     if request.version() < Version::HTTP_2 {
         // One answer at a time: what was ordered for the last one is over.
-        orders.clear();
+        stream_faults.clear();
     }
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    let subject = Subject {
+    let info = RequestInfo {
         provider: label.provider,
         method: request.method(),
         path,
         user: destination.user(),
     };
-    let (reply, is_cut) = match shared.faults.strike(&subject) {
-        None => (answer(shared, &destination, request).await, false),
+    let (response, is_cut) = match shared.faults.take(&info) {
+        None => (respond(shared, &destination, request).await, false),
         Some(action) if action.refuse_stream => {
             tokio::time::sleep(Duration::from_millis(action.delay_ms)).await;
             return Err(h2::Reason::REFUSED_STREAM.into());
         }
         Some(action) => {
             let is_cut = action.cut.is_some();
-            (struck(shared, orders, destination, request, action).await, is_cut)
+            (
+                respond_with_fault(shared, stream_faults, destination, request, action).await,
+                is_cut,
+            )
         }
     };
     if !is_cut {
-        shared.traffic.answered(&label, reply.status());
+        shared.counters.answered(&label, response.status());
     }
-    Ok(reply)
+    Ok(response)
 }
 
-async fn answer(shared: &Shared, destination: &Destination, request: Request<Incoming>) -> Reply {
+async fn respond(shared: &Shared, destination: &Destination, request: Request<Incoming>) -> FullResponse {
     match read(request).await {
-        Ok(request) => provider_answer(shared, destination, &request),
+        Ok(request) => provider_response(shared, destination, &request),
         Err(refusal) => refusal,
     }
 }
 
-fn provider_answer(shared: &Shared, destination: &Destination, request: &Received) -> Reply {
+fn provider_response(shared: &Shared, destination: &Destination, request: &FullRequest) -> FullResponse {
     match destination {
         Destination::Control => control::answer(shared, request),
         Destination::Zoom(target) => zoom::answer(shared, target, request),
@@ -76,23 +80,23 @@ fn provider_answer(shared: &Shared, destination: &Destination, request: &Receive
     }
 }
 
-async fn read(request: Request<Incoming>) -> Result<Received, Reply> {
+async fn read(request: Request<Incoming>) -> Result<FullRequest, FullResponse> {
     let (head, body) = request.into_parts();
     match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => Ok(Request::from_parts(head, body.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Err(reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
-        Err(_) => Err(reply::empty(StatusCode::BAD_REQUEST)),
+        Err(error) if error.is::<LengthLimitError>() => Err(response::empty(StatusCode::PAYLOAD_TOO_LARGE)),
+        Err(_) => Err(response::empty(StatusCode::BAD_REQUEST)),
     }
 }
 
 /// Answers a request which a fault has struck.
-async fn struck(
+async fn respond_with_fault(
     shared: &Arc<Shared>,
-    orders: &Orders,
+    stream_faults: &StreamFaults,
     destination: Destination,
     mut request: Request<Incoming>,
     action: Action,
-) -> Reply {
+) -> FullResponse {
     let Action {
         when,
         respond,
@@ -105,63 +109,63 @@ async fn struck(
     } = action;
     let delay = Duration::from_millis(delay_ms);
     if let Some(Cut {
-        at: at @ (CutAt::RequestHead | CutAt::RequestBody),
+        at: at @ (CutPoint::RequestHead | CutPoint::RequestBody),
         how,
     }) = cut
     {
-        if at == CutAt::RequestBody {
+        if at == CutPoint::RequestBody {
             // A first piece; whether there is one is all the same.
             let _ = request.body_mut().frame().await;
         }
         tokio::time::sleep(delay).await;
-        orders.give(Order {
-            cut: Some((Until::Nothing, how)),
+        stream_faults.give(StreamFault {
+            cut: Some((CutOffset::Nothing, how)),
             drip: None,
         });
-        return reply::empty(StatusCode::BAD_GATEWAY);
+        return response::empty(StatusCode::BAD_GATEWAY);
     }
     let request = match read(request).await {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
     if detach {
-        return detached(shared, orders, destination, request, delay, drip).await;
+        return respond_detached(shared, stream_faults, destination, request, delay, drip).await;
     }
-    let is_seen = when == When::AfterApply || respond.is_none() && cut.is_none();
-    if when == When::BeforeApply {
+    let is_seen = when == Timing::AfterApply || respond.is_none() && cut.is_none();
+    if when == Timing::BeforeApply {
         tokio::time::sleep(delay).await;
     }
-    let provider_answer = is_seen.then(|| {
+    let provider_response = is_seen.then(|| {
         if twice {
-            let _ = provider_answer(shared, &destination, &request);
+            let _ = provider_response(shared, &destination, &request);
         }
-        let mut second = provider_answer(shared, &destination, &request);
+        let mut second = provider_response(shared, &destination, &request);
         if twice {
             let count = HeaderValue::from_static("2");
             second.headers_mut().insert("x-envoy-attempt-count", count);
         }
         second
     });
-    if when == When::AfterApply {
+    if when == Timing::AfterApply {
         tokio::time::sleep(delay).await;
     }
-    let reply = match (respond, provider_answer) {
-        (Some(respond), _) => own_answer(&respond, &destination, &request),
+    let response = match (respond, provider_response) {
+        (Some(respond), _) => canned_response(&respond, &destination, &request),
         (None, Some(answer)) => answer,
         // A request that is cut off unseen must not look like a success before it is.
-        (None, None) => reply::with_body(StatusCode::BAD_GATEWAY, "text/html", "<h1>Bad Gateway</h1>"),
+        (None, None) => response::with_body(StatusCode::BAD_GATEWAY, "text/html", "<h1>Bad Gateway</h1>"),
     };
     let until = |at| match at {
-        CutAt::RequestHead | CutAt::RequestBody | CutAt::Answer => Until::Nothing,
-        CutAt::StatusLine => Until::StatusLine,
-        CutAt::Head => Until::Head,
-        CutAt::Body => Until::Body(reply.body().len() / 2),
+        CutPoint::RequestHead | CutPoint::RequestBody | CutPoint::Answer => CutOffset::Nothing,
+        CutPoint::StatusLine => CutOffset::StatusLine,
+        CutPoint::Head => CutOffset::Head,
+        CutPoint::Body => CutOffset::Body(response.body().len() / 2),
     };
-    orders.give(Order {
+    stream_faults.give(StreamFault {
         cut: cut.map(|cut| (until(cut.at), cut.how)),
         drip: drip.map(in_drips),
     });
-    reply
+    response
 }
 
 fn in_drips(drip: Drip) -> (usize, Duration) {
@@ -169,29 +173,33 @@ fn in_drips(drip: Drip) -> (usize, Duration) {
 }
 
 /// What the provider answers after a delay, which its client need not wait for.
-async fn detached(
+async fn respond_detached(
     shared: &Arc<Shared>,
-    orders: &Orders,
+    stream_faults: &StreamFaults,
     destination: Destination,
-    request: Received,
+    request: FullRequest,
     delay: Duration,
     drip: Option<Drip>,
-) -> Reply {
+) -> FullResponse {
     let shared = Arc::clone(shared);
     // The client's leaving ends what is awaited here, and not the task.
     let acting = tokio::spawn(async move {
         tokio::time::sleep(delay).await;
-        provider_answer(&shared, &destination, &request)
+        provider_response(&shared, &destination, &request)
     });
-    let reply = acting.await;
-    orders.give(Order {
+    let response = acting.await;
+    stream_faults.give(StreamFault {
         cut: None,
         drip: drip.map(in_drips),
     });
-    reply.unwrap_or_else(|_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR))
+    response.unwrap_or_else(|_| response::empty(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn own_answer(respond: &Respond, destination: &Destination, request: &Received) -> Reply {
+fn canned_response(
+    respond: &CannedResponse,
+    destination: &Destination,
+    request: &FullRequest,
+) -> FullResponse {
     let mut body = respond.body.clone();
     if body.contains(PASSWORD) {
         let sent = match destination {
@@ -203,15 +211,15 @@ fn own_answer(respond: &Respond, destination: &Destination, request: &Received) 
     }
     let mut body = body.into_bytes();
     body.resize(body.len().max(respond.pad_to), b' ');
-    let mut reply = reply::empty(StatusCode::from_u16(respond.status).unwrap_or_default());
-    *reply.body_mut() = body.into();
+    let mut response = response::empty(StatusCode::from_u16(respond.status).unwrap_or_default());
+    *response.body_mut() = body.into();
     for (name, value) in &respond.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_str(value),
         ) {
-            reply.headers_mut().insert(name, value);
+            response.headers_mut().insert(name, value);
         }
     }
-    reply
+    response
 }

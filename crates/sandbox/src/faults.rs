@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::options::Provider;
-use crate::switch::switch;
+use crate::word_enum::word_enum;
 
 /// One fault, armed until it has struck as often as it should.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ use crate::switch::switch;
 pub struct Fault {
     /// The requests it strikes. The sandbox's own routes are never struck.
     #[serde(rename = "match", default)]
-    pub matching: Matching,
+    pub matching: RequestMatcher,
     /// What it does to them.
     pub action: Action,
 }
@@ -26,7 +26,7 @@ pub struct Fault {
 /// Which requests a fault strikes: those of which everything given here holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Matching {
+pub struct RequestMatcher {
     /// The provider.
     pub provider: Option<Provider>,
     /// The method, in capitals.
@@ -41,7 +41,7 @@ pub struct Matching {
     pub times: u32,
 }
 
-impl Default for Matching {
+impl Default for RequestMatcher {
     fn default() -> Self {
         Self {
             provider: None,
@@ -54,9 +54,9 @@ impl Default for Matching {
     }
 }
 
-switch! {
+word_enum! {
     /// Which side of the change a fault is on.
-    When {
+    Timing {
         /// The request is read, but the provider never sees it.
         BeforeApply = "before-apply",
         /// The provider has done what it was asked before the fault strikes.
@@ -72,9 +72,9 @@ switch! {
 #[serde(default, deny_unknown_fields)]
 pub struct Action {
     /// Before or after the provider sees the request.
-    pub when: When,
+    pub when: Timing,
     /// An answer instead of the provider's.
-    pub respond: Option<Respond>,
+    pub respond: Option<CannedResponse>,
     /// How long to wait before the answer, in real milliseconds. Before the change, this is before the change.
     pub delay_ms: u64,
     /// With a delay before the change, the provider makes the change when the delay is over even if the client has
@@ -95,7 +95,7 @@ pub struct Action {
 impl Default for Action {
     fn default() -> Self {
         Self {
-            when: When::BeforeApply,
+            when: Timing::BeforeApply,
             respond: None,
             delay_ms: 0,
             detach: false,
@@ -110,7 +110,7 @@ impl Default for Action {
 /// An answer instead of the provider's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Respond {
+pub struct CannedResponse {
     /// The status, from 200 to 999.
     pub status: u16,
     /// The headers; a length is added, nothing else.
@@ -129,14 +129,14 @@ pub struct Respond {
 #[serde(deny_unknown_fields)]
 pub struct Cut {
     /// Where.
-    pub at: CutAt,
+    pub at: CutPoint,
     /// How.
-    pub how: CutHow,
+    pub how: CutKind,
 }
 
-switch! {
+word_enum! {
     /// Where a connection is cut.
-    CutAt {
+    CutPoint {
         /// When the head of the request is read; before the change only.
         RequestHead = "request-head",
         /// When a part of its body is read; before the change only.
@@ -152,9 +152,9 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a connection is cut.
-    CutHow {
+    CutKind {
         /// It is closed in order.
         Fin = "fin",
         /// It is reset.
@@ -189,7 +189,7 @@ pub enum FaultError {
     /// `nth`, `times` or a drip's `bytes` is 0.
     Zero,
     /// Its answer's status or one of its headers cannot be sent.
-    BadAnswer,
+    BadResponse,
 }
 
 impl fmt::Display for FaultError {
@@ -200,7 +200,7 @@ impl fmt::Display for FaultError {
             Self::NothingToRepeat => "twice needs a request that the provider sees, and no detach",
             Self::NotAfterApply => "request-head, request-body and refuse_stream are before-apply only",
             Self::Zero => "nth, times and a drip's bytes are at least 1",
-            Self::BadAnswer => "the answer's status or one of its headers is invalid",
+            Self::BadResponse => "the answer's status or one of its headers is invalid",
         })
     }
 }
@@ -223,22 +223,22 @@ impl Fault {
         if !changes_answer && *delay_ms == 0 && !twice && !refuse_stream {
             return Err(FaultError::Nothing);
         }
-        let is_seen = *when == When::AfterApply || respond.is_none() && cut.is_none();
+        let is_seen = *when == Timing::AfterApply || respond.is_none() && cut.is_none();
         if *twice && (!is_seen || *detach || *refuse_stream) {
             return Err(FaultError::NothingToRepeat);
         }
-        let is_delayed = *when == When::BeforeApply && *delay_ms > 0;
+        let is_delayed = *when == Timing::BeforeApply && *delay_ms > 0;
         if *detach && !(is_delayed && respond.is_none() && cut.is_none() && !refuse_stream) {
             return Err(FaultError::NothingToDetach);
         }
-        let early = cut.is_some_and(|cut| matches!(cut.at, CutAt::RequestHead | CutAt::RequestBody));
-        if *when == When::AfterApply && (early || *refuse_stream) {
+        let early = cut.is_some_and(|cut| matches!(cut.at, CutPoint::RequestHead | CutPoint::RequestBody));
+        if *when == Timing::AfterApply && (early || *refuse_stream) {
             return Err(FaultError::NotAfterApply);
         }
         if self.matching.nth == 0 || self.matching.times == 0 || drip.is_some_and(|drip| drip.bytes == 0) {
             return Err(FaultError::Zero);
         }
-        let bad = |respond: &Respond| {
+        let bad = |respond: &CannedResponse| {
             let header = |(name, value): (&String, &String)| {
                 HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value).is_err()
             };
@@ -247,7 +247,7 @@ impl Fault {
                 || respond.headers.iter().any(header)
         };
         if respond.as_ref().is_some_and(bad) {
-            Err(FaultError::BadAnswer)
+            Err(FaultError::BadResponse)
         } else {
             Ok(())
         }
@@ -256,15 +256,15 @@ impl Fault {
 
 /// What of a request decides whether a fault strikes it.
 #[derive(Debug)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct RequestInfo<'a> {
     pub(crate) provider: Provider,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) user: Option<&'a str>,
 }
 
-impl Matching {
-    fn holds(&self, subject: &Subject<'_>) -> bool {
+impl RequestMatcher {
+    fn holds(&self, info: &RequestInfo<'_>) -> bool {
         let Self {
             provider,
             method,
@@ -272,16 +272,15 @@ impl Matching {
             user,
             ..
         } = self;
-        provider.is_none_or(|provider| provider == subject.provider)
+        provider.is_none_or(|provider| provider == info.provider)
             && method
                 .as_deref()
-                .is_none_or(|method| method == subject.method.as_str())
+                .is_none_or(|method| method == info.method.as_str())
             && path_contains
                 .as_deref()
-                .is_none_or(|part| subject.path.contains(part))
+                .is_none_or(|part| info.path.contains(part))
             && user.as_deref().is_none_or(|user| {
-                subject
-                    .user
+                info.user
                     .is_some_and(|given| given.to_lowercase() == user.to_lowercase())
             })
     }
@@ -289,7 +288,7 @@ impl Matching {
 
 /// An armed fault and what has happened to it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Armed {
+pub(crate) struct ArmedFault {
     #[serde(flatten)]
     fault: Fault,
     /// Matching requests since it was armed.
@@ -301,7 +300,7 @@ pub(crate) struct Armed {
 /// Every armed fault. When two match a request, the one armed first strikes.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    armed: Mutex<Vec<Armed>>,
+    armed: Mutex<Vec<ArmedFault>>,
     /// Spares the usual request the lock.
     any: AtomicBool,
 }
@@ -309,7 +308,7 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn arm(&self, fault: Fault) -> Result<(), FaultError> {
         fault.check()?;
-        self.armed().push(Armed {
+        self.armed().push(ArmedFault {
             fault,
             seen: 0,
             struck: 0,
@@ -323,18 +322,18 @@ impl Faults {
         self.any.store(false, Ordering::Release);
     }
 
-    pub(crate) fn snapshot(&self) -> Vec<Armed> {
+    pub(crate) fn snapshot(&self) -> Vec<ArmedFault> {
         self.armed().clone()
     }
 
     /// The action that strikes this request, if any does. Each call counts as a request.
-    pub(crate) fn strike(&self, subject: &Subject<'_>) -> Option<Action> {
+    pub(crate) fn take(&self, info: &RequestInfo<'_>) -> Option<Action> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
         let mut armed = self.armed();
         let mut action = None;
-        for it in armed.iter_mut().filter(|it| it.fault.matching.holds(subject)) {
+        for it in armed.iter_mut().filter(|it| it.fault.matching.holds(info)) {
             it.seen += 1;
             if action.is_none() && it.seen >= it.fault.matching.nth {
                 it.struck += 1;
@@ -346,7 +345,7 @@ impl Faults {
         action
     }
 
-    fn armed(&self) -> MutexGuard<'_, Vec<Armed>> {
+    fn armed(&self) -> MutexGuard<'_, Vec<ArmedFault>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

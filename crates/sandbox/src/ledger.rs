@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
 use crate::options::Provider;
-use crate::switch::switch;
+use crate::word_enum::word_enum;
 
-switch! {
+word_enum! {
     /// How a password came to be set.
     Operation {
         /// By its owner, who gave the current one.
@@ -29,7 +29,7 @@ pub struct Change {
     /// Whose it is: the e-mail address at Zoom, the GUID (or free id) at the identity portal, in the
     /// spelling of the sandbox's own directory.
     pub user: String,
-    /// When, by the sandbox's clock.
+    /// Timing, by the sandbox's clock.
     pub at: Timestamp,
     /// By whom.
     pub operation: Operation,
@@ -119,11 +119,11 @@ pub(crate) struct Entry<'a> {
 
 /// The ledger as it grows.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct LedgerWriter {
     changes: Vec<Change>,
 }
 
-impl Book {
+impl LedgerWriter {
     /// Sets a password and appends its entry: one without the other cannot be had.
     pub(crate) fn apply(&mut self, password: &mut Password, new: Fingerprint, entry: &Entry<'_>) {
         password.set(new);

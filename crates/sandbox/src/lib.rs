@@ -40,35 +40,35 @@
 //! # }).unwrap();
 //! ```
 
-mod switch;
-
-mod announcement;
 mod clock;
 mod control;
 mod exchange;
 mod faults;
+mod faulty_stream;
 mod fingerprint;
-mod gate;
+mod fixtures;
 mod identity;
 mod ledger;
 mod limits;
+mod listener_faults;
 mod message;
 mod options;
-mod people;
+mod request_counters;
+mod response_progress;
 mod router;
 mod sandbox;
 mod server;
 mod shared;
+mod startup_info;
 mod tls;
 mod tokens;
-mod traffic;
-mod wire;
+mod word_enum;
 mod zoom;
 
-pub use announcement::{
-    AnnouncedIdentity, AnnouncedUser, AnnouncedZoom, Announcement, NumberedExample, NumberedUsers,
+pub use faults::{
+    Action, CannedResponse, Cut, CutKind, CutPoint, Drip, Fault, FaultError, RequestMatcher, Timing,
 };
-pub use faults::{Action, Cut, CutAt, CutHow, Drip, Fault, FaultError, Matching, Respond, When};
+pub use fixtures::numbered_password;
 pub use ledger::{Change, Ledger, Operation, Total};
 pub use options::{
     BadId, FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, LengthUnit,
@@ -76,7 +76,7 @@ pub use options::{
     ScopeStatus, SeedError, SeededUser, SettingsShape, UnknownPath, UnknownUser, ZoomBody, ZoomOptions,
     ZoomPlan, ZoomRules,
 };
-pub use people::numbered_password;
+pub use request_counters::{Requests, RouteCount};
 pub use sandbox::{Sandbox, StartError};
-pub use switch::UnknownName;
-pub use traffic::{Requests, RouteCount};
+pub use startup_info::{IdentityInfo, NumberedExample, NumberedUsers, StartupInfo, UserInfo, ZoomInfo};
+pub use word_enum::UnknownWord;

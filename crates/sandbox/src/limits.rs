@@ -11,9 +11,9 @@ use crate::options::RetryAfter;
 
 /// Counts the requests of each kind in a window that slides with the clock.
 #[derive(Debug, Default)]
-pub(crate) struct Windows(HashMap<&'static str, VecDeque<Duration>>);
+pub(crate) struct SlidingWindows(HashMap<&'static str, VecDeque<Duration>>);
 
-impl Windows {
+impl SlidingWindows {
     /// Lets a request in when fewer than `limit` were within `span` before it; else says how long until one
     /// can be. A request that is not let in does not count.
     pub(crate) fn admit(
@@ -39,11 +39,11 @@ impl Windows {
 
 /// Counts requests by day of the world clock.
 #[derive(Debug, Default)]
-pub(crate) struct Days(HashMap<&'static str, (i64, usize)>);
+pub(crate) struct DailyCounts(HashMap<&'static str, (i64, usize)>);
 
 const DAY: i64 = 86_400;
 
-impl Days {
+impl DailyCounts {
     /// Lets a request in when fewer than `limit` were before it on the same day (UTC); else says when the next
     /// day begins.
     pub(crate) fn admit(
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn no_second_holds_more_than_the_limit() {
-        let mut windows = Windows::default();
+        let mut windows = SlidingWindows::default();
         let mut at = |ms| windows.admit("x", Duration::from_millis(ms), Duration::from_secs(1), 2);
         assert_eq!(at(0), Ok(()));
         assert_eq!(at(900), Ok(()));
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_day_begins_at_midnight() {
-        let mut days = Days::default();
+        let mut days = DailyCounts::default();
         let mut at = |text: &str| days.admit("x", text.parse().unwrap(), 1);
         let midnight: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
         assert_eq!(at("2026-03-01T00:00:00Z"), Ok(()));

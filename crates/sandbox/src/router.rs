@@ -5,7 +5,7 @@ use http::Method;
 use crate::identity::route::{self as identity_route, Target as IdentityTarget};
 use crate::message::path::segments;
 use crate::options::{Options, Provider};
-use crate::traffic::Label;
+use crate::request_counters::RouteLabel;
 use crate::zoom::route::{self as zoom_route, Target as ZoomTarget};
 
 /// Where a request goes.
@@ -38,11 +38,11 @@ impl Destination {
     }
 
     /// What the request counts as; nothing for the sandbox's own routes.
-    pub(crate) fn label(&self, method: &Method) -> Option<Label> {
+    pub(crate) fn label(&self, method: &Method) -> Option<RouteLabel> {
         match self {
             Self::Control => None,
-            Self::Zoom(target) => Some(Label::new(Provider::Zoom, method, target.label())),
-            Self::Identity(target) => Some(Label::new(Provider::Identity, method, target.label())),
+            Self::Zoom(target) => Some(RouteLabel::new(Provider::Zoom, method, target.label())),
+            Self::Identity(target) => Some(RouteLabel::new(Provider::Identity, method, target.label())),
         }
     }
 }

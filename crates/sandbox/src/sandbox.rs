@@ -10,16 +10,16 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::announcement::Announcement;
 use crate::faults::{Fault, FaultError};
+use crate::fixtures::MOST_NUMBERED;
 use crate::identity::{self, directory::guid};
 use crate::ledger::Ledger;
 use crate::options::{IdentityIds, Options, Provider};
-use crate::people::MOST_NUMBERED;
+use crate::request_counters::Requests;
 use crate::server;
 use crate::shared::Shared;
+use crate::startup_info::StartupInfo;
 use crate::tls;
-use crate::traffic::Requests;
 use crate::zoom;
 
 /// Why a sandbox did not start.
@@ -61,7 +61,7 @@ impl std::error::Error for StartError {
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
-    announcement: Announcement,
+    startup_info: StartupInfo,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<()>>,
 }
@@ -98,45 +98,45 @@ impl Sandbox {
             .map_err(|error| StartError::Listen(listen, error))?;
         let scheme = if options.tls { "https" } else { "http" };
         let shared = Arc::new(Shared::new(options, format!("{scheme}://{addr}")));
-        let announcement = Announcement::new(&shared, addr, ca_pem);
+        let startup_info = StartupInfo::new(&shared, addr, ca_pem);
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(server::run(listener, acceptors, Arc::clone(&shared), stopped));
         Ok(Self {
             shared,
-            announcement,
+            startup_info,
             stop,
             server: Some(server),
         })
     }
 
     /// All that a client has to know, as one JSON object when serialized.
-    pub fn announcement(&self) -> &Announcement {
-        &self.announcement
+    pub fn startup_info(&self) -> &StartupInfo {
+        &self.startup_info
     }
 
     /// The address it listens on, with its real port.
     pub fn addr(&self) -> SocketAddr {
-        self.announcement.listen
+        self.startup_info.listen
     }
 
     /// Zoom's base URL, `http://127.0.0.1:PORT/v2`.
     pub fn zoom_base_url(&self) -> &str {
-        &self.announcement.zoom.base_url
+        &self.startup_info.zoom.base_url
     }
 
     /// Where Zoom issues tokens.
     pub fn zoom_token_url(&self) -> &str {
-        &self.announcement.zoom.token_url
+        &self.startup_info.zoom.token_url
     }
 
     /// Where the portal issues tokens.
     pub fn identity_token_url(&self) -> &str {
-        &self.announcement.identity.token_url
+        &self.startup_info.identity.token_url
     }
 
     /// The portal's base URL, `http://127.0.0.1:PORT/identity`.
     pub fn identity_base_url(&self) -> &str {
-        &self.announcement.identity.base_url
+        &self.startup_info.identity.base_url
     }
 
     /// The bearer token that both providers take at any time.
@@ -146,22 +146,22 @@ impl Sandbox {
 
     /// The certificate authority to trust, with [`Options::tls`].
     pub fn ca_pem(&self) -> Option<&str> {
-        self.announcement.ca_pem.as_deref()
+        self.startup_info.ca_pem.as_deref()
     }
 
     /// What was really applied until now.
     pub fn ledger(&self) -> Ledger {
-        self.shared.world().ledger.snapshot()
+        self.shared.state().ledger.snapshot()
     }
 
     /// How many changes were really applied until now; cheaper than a whole [`ledger`](Self::ledger).
     pub fn changes(&self) -> usize {
-        self.shared.world().ledger.len()
+        self.shared.state().ledger.len()
     }
 
     /// What has arrived until now.
     pub fn requests(&self) -> Requests {
-        self.shared.traffic.snapshot()
+        self.shared.counters.snapshot()
     }
 
     /// Whether this is the user's current password; `false` too for a user who does not exist or has none.
@@ -197,19 +197,19 @@ impl Sandbox {
 
     /// The next `count` connections are closed as soon as they are accepted, before anything is read.
     pub fn close_next_connections(&self, count: u32) {
-        self.shared.gate.close_next(count);
+        self.shared.listener_faults.close_next(count);
     }
 
     /// With TLS, requires a certificate of clients that connect from now on, or no longer does. No client has one that
     /// would be accepted. Open connections stay open.
     pub fn require_client_certificates(&self, require: bool) {
-        self.shared.gate.want_certificates(require);
+        self.shared.listener_faults.want_certificates(require);
     }
 
     /// Stops or resumes listening; while stopped, the port stays taken and connecting to it is refused. Open
     /// connections stay open. It is done when this returns.
     pub async fn refuse_connections(&self, refuse: bool) {
-        self.shared.gate.refuse(refuse).await;
+        self.shared.listener_faults.refuse(refuse).await;
     }
 
     /// Back to the start: users, issued tokens, ledger and counters, and no faults. The clock, the static token

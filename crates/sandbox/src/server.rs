@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::exchange::exchange;
+use crate::faulty_stream::{FaultyStream, Resettable, StreamFaults};
 use crate::shared::Shared;
 use crate::tls::Acceptors;
-use crate::wire::{Orders, Resettable, Wire};
 
 /// Accepts until told to stop, then lets what is in flight finish.
 pub(crate) async fn run(
@@ -42,8 +42,8 @@ async fn accept(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    shared.traffic.connected();
-                    if !shared.gate.closes_this() {
+                    shared.counters.connected();
+                    if !shared.listener_faults.closes_this() {
                         connections.spawn(connection(socket, tls.clone(), Arc::clone(shared), stop.clone()));
                     }
                 }
@@ -51,8 +51,8 @@ async fn accept(
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            () = shared.gate.wants_refusal() => tokio::select! {
-                resumed = shared.gate.refuse_while_wanted(listener) => match resumed {
+            () = shared.listener_faults.wants_refusal() => tokio::select! {
+                resumed = shared.listener_faults.refuse_while_wanted(listener) => match resumed {
                     Ok(resumed) => listener = resumed,
                     // Someone else has taken the port.
                     Err(_) => return,
@@ -74,7 +74,7 @@ async fn connection(
     match tls {
         None => exchanges(socket, shared, stop).await,
         Some(tls) => {
-            let tls = if shared.gate.wants_certificates() {
+            let tls = if shared.listener_faults.wants_certificates() {
                 tls.mutual
             } else {
                 tls.open
@@ -106,13 +106,13 @@ async fn exchanges<S>(io: S, shared: Arc<Shared>, mut stop: watch::Receiver<bool
 where
     S: AsyncRead + AsyncWrite + Resettable + Unpin + Send + 'static,
 {
-    let orders = Arc::new(Orders::default());
-    let wire = Wire::new(io, Arc::clone(&orders));
-    let for_requests = Arc::clone(&orders);
+    let stream_faults = Arc::new(StreamFaults::default());
+    let wire = FaultyStream::new(io, Arc::clone(&stream_faults));
+    let for_requests = Arc::clone(&stream_faults);
     let service = service_fn(move |request| {
-        let (shared, orders) = (Arc::clone(&shared), Arc::clone(&for_requests));
+        let (shared, stream_faults) = (Arc::clone(&shared), Arc::clone(&for_requests));
         async move {
-            exchange(&shared, &orders, request)
+            exchange(&shared, &stream_faults, request)
                 .await
                 .map(|answer| answer.map(Full::new))
         }
@@ -127,6 +127,6 @@ where
     tokio::select! {
         _ = connection => {}
         // A connection that was told to be silent for ever would never finish.
-        () = orders.stalled() => {}
+        () = stream_faults.stalled() => {}
     }
 }

@@ -9,11 +9,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::fingerprint::Fingerprinter;
-use crate::gate::Gate;
 use crate::identity::directory::Directory;
-use crate::ledger::Book;
+use crate::ledger::LedgerWriter;
+use crate::listener_faults::ListenerFaults;
 use crate::options::Options;
-use crate::traffic::Traffic;
+use crate::request_counters::RequestCounters;
 use crate::zoom::account::Account;
 
 /// Fixed for a run: options, key, token. Growing: the clock, the counters, and the world behind one lock,
@@ -26,26 +26,26 @@ pub(crate) struct Shared {
     pub(crate) token: SecretString,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) clock: Clock,
-    pub(crate) traffic: Traffic,
+    pub(crate) counters: RequestCounters,
     pub(crate) faults: Faults,
-    pub(crate) gate: Gate,
-    world: Mutex<World>,
+    pub(crate) listener_faults: ListenerFaults,
+    state: Mutex<ProviderState>,
 }
 
 /// Both providers' users, and what was applied to them.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct ProviderState {
     pub(crate) zoom: Account,
     pub(crate) identity: Directory,
-    pub(crate) ledger: Book,
+    pub(crate) ledger: LedgerWriter,
 }
 
-impl World {
+impl ProviderState {
     fn fresh(options: &Options, fingerprinter: &Fingerprinter) -> Self {
         Self {
             zoom: Account::new(options, fingerprinter),
             identity: Directory::new(options, fingerprinter),
-            ledger: Book::default(),
+            ledger: LedgerWriter::default(),
         }
     }
 }
@@ -55,11 +55,11 @@ impl Shared {
         let fingerprinter = Fingerprinter::with_random_key();
         let token = options.token.clone().unwrap_or_else(generated_token);
         Self {
-            world: Mutex::new(World::fresh(&options, &fingerprinter)),
+            state: Mutex::new(ProviderState::fresh(&options, &fingerprinter)),
             clock: Clock::start(),
-            traffic: Traffic::default(),
+            counters: RequestCounters::default(),
             faults: Faults::default(),
-            gate: Gate::default(),
+            listener_faults: ListenerFaults::default(),
             options,
             origin,
             token,
@@ -68,16 +68,16 @@ impl Shared {
     }
 
     /// A handler that panics has applied all or nothing, so the world behind a poisoned lock is sound.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> MutexGuard<'_, ProviderState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Back to the start: users, tokens, ledger, counters, no faults. The clock and the key stay.
     pub(crate) fn reset(&self) {
-        *self.world() = World::fresh(&self.options, &self.fingerprinter);
-        self.traffic.clear();
+        *self.state() = ProviderState::fresh(&self.options, &self.fingerprinter);
+        self.counters.clear();
         self.faults.disarm_all();
-        self.gate.reset();
+        self.listener_faults.reset();
     }
 
     /// The bearer token of a request.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// One issued token.
 #[derive(Debug)]
-struct Grant {
+struct IssuedToken {
     scopes: Vec<String>,
     expires: Duration,
 }
 
 /// What a token is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Good(Vec<String>),
+pub(crate) enum TokenStatus {
+    Valid(Vec<String>),
     Expired,
     /// Never issued, or revoked.
     Unknown,
@@ -21,7 +21,7 @@ pub(crate) enum Standing {
 
 /// Every token issued and not revoked. Instants are those of the sandbox's clock.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(HashMap<String, Grant>);
+pub(crate) struct Tokens(HashMap<String, IssuedToken>);
 
 impl Tokens {
     pub(crate) fn issue(&mut self, scopes: Vec<String>, now: Duration, lifetime: Duration) -> String {
@@ -32,7 +32,7 @@ impl Tokens {
         );
         self.0.insert(
             token.clone(),
-            Grant {
+            IssuedToken {
                 scopes,
                 expires: now.saturating_add(lifetime),
             },
@@ -40,11 +40,11 @@ impl Tokens {
         token
     }
 
-    pub(crate) fn standing(&self, token: &str, now: Duration) -> Standing {
+    pub(crate) fn status(&self, token: &str, now: Duration) -> TokenStatus {
         match self.0.get(token) {
-            None => Standing::Unknown,
-            Some(grant) if grant.expires <= now => Standing::Expired,
-            Some(grant) => Standing::Good(grant.scopes.clone()),
+            None => TokenStatus::Unknown,
+            Some(token) if token.expires <= now => TokenStatus::Expired,
+            Some(token) => TokenStatus::Valid(token.scopes.clone()),
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use repass::{CallContext, Password, PasswordService, PasswordServiceExt as _, Services};
-use repass_sandbox::{Action, Fault, Matching, Options, Sandbox, ZoomOptions, ZoomRules};
+use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox, ZoomOptions, ZoomRules};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -123,9 +123,9 @@ async fn compare(binary: &Path) -> ExitCode {
     rounds.sort_by(f64::total_cmp);
     let times = rounds[rounds.len() / 2];
 
-    let matching = Matching {
+    let matching = RequestMatcher {
         times: u32::MAX,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         delay_ms: LATENCY_MS,

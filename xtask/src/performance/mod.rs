@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Args as ClapArgs;
-use repass_sandbox::{Action, Fault, Matching, Options, Sandbox};
+use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
 
 use run::{Cost, Load};
 use table::{Table, median};
@@ -80,9 +80,9 @@ fn late(sandbox: &Sandbox, milliseconds: u64) {
         delay_ms: milliseconds,
         ..Action::default()
     };
-    let matching = Matching {
+    let matching = RequestMatcher {
         times: u32::MAX,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let injected = sandbox.inject(Fault { matching, action });
     injected.unwrap_or_else(|error| panic!("{error}"));

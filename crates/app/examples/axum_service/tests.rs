@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use repass::sandbox::{Action, Fault, Matching, Provider, Sandbox, When};
+use repass::sandbox::{Action, Fault, Provider, RequestMatcher, Sandbox, Timing};
 use repass::{
     AuditEvent, AuditRecord, AuditSink, Config, Error, ErrorKind, MockPasswordService, Rule, Services,
     UnknownOutcome, Violation,
@@ -73,13 +73,13 @@ async fn a_change_ends_and_is_recorded_when_its_client_disconnects() {
         .unwrap();
     // The provider makes the change at once and answers a second later.
     let slow = Action {
-        when: When::AfterApply,
+        when: Timing::AfterApply,
         delay_ms: 1000,
         ..Action::default()
     };
-    let matching = Matching {
+    let matching = RequestMatcher {
         method: Some("POST".into()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     sandbox
         .inject(Fault {

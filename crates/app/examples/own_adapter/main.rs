@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use repass::{PasswordService, Services};
-use repass_conformance::{Asked, By, OverHttp, Told, check};
+use repass_conformance::{HttpSubject, ProviderRequest, ProviderResponse, SubjectMode, check};
 use repass_transport::{HttpTransport, PooledClient, Timeouts, TrustedRoots};
 
 mod acme;
@@ -20,20 +20,22 @@ fn acme_at(base_url: &str) -> acme::Acme {
 }
 
 /// Acme itself, as its documentation tells. `_current` is for providers that ask for the current password.
-fn provider(asked: &Asked, _current: &str) -> Told {
+fn provider(asked: &ProviderRequest, _current: &str) -> ProviderResponse {
     if asked.header("authorization") != Some("Bearer canary-token-4711") {
-        return Told::says(401, "{}");
+        return ProviderResponse::new(401, "{}");
     }
     match (asked.method(), asked.path(), asked.json_text("password")) {
-        ("PATCH", "/accounts/alice@example.com", Some(new)) => Told::sets(new, 200, r#"{"ok":true}"#),
-        _ => Told::says(422, r#"{"ok":false,"code":"no_account"}"#),
+        ("PATCH", "/accounts/alice@example.com", Some(new)) => {
+            ProviderResponse::set_password(new, 200, r#"{"ok":true}"#)
+        }
+        _ => ProviderResponse::new(422, r#"{"ok":false,"code":"no_account"}"#),
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let build = |base_url: &str| Arc::new(acme_at(base_url)) as Arc<dyn PasswordService>;
-    let subject = OverHttp::new("acme", By::Administrator, build, provider)
+    let subject = HttpSubject::new("acme", SubjectMode::AdminReset, build, provider)
         .refusal(
             422,
             r#"{"ok":false,"code":"weak","message":"%PASSWORD% is weak"}"#,

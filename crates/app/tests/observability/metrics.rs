@@ -6,7 +6,8 @@ use std::future::Future;
 use metrics_util::debugging::DebugValue::{Counter, Gauge, Histogram};
 use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
 use repass::sandbox::{
-    Action, Cut, CutAt, CutHow, Fault, Matching, OAuthClient, Options, Respond, Sandbox, When,
+    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, OAuthClient, Options, RequestMatcher, Sandbox,
+    Timing,
 };
 use repass::{
     CallContext, ErrorKind, InMemoryPasswordService, Outcome, Password, PasswordChange,
@@ -67,9 +68,9 @@ fn told(expected: &[(&str, u32)]) -> BTreeMap<String, String> {
 }
 
 fn strike(sandbox: &Sandbox, action: Action) {
-    let matching = Matching {
+    let matching = RequestMatcher {
         path_contains: Some("password".to_owned()),
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     sandbox.inject(Fault { matching, action }).unwrap();
 }
@@ -89,16 +90,16 @@ fn every_count_is_there_before_it_counts() {
         let zoom = services.get("zoom").unwrap();
         reset(&*zoom, "weak").await.unwrap_err();
         let lost = Action {
-            when: When::AfterApply,
+            when: Timing::AfterApply,
             cut: Some(Cut {
-                at: CutAt::Answer,
-                how: CutHow::Rst,
+                at: CutPoint::Answer,
+                how: CutKind::Rst,
             }),
             ..Action::default()
         };
         strike(&sandbox, lost);
         reset(&*zoom, "New-Passw0rd-1").await.unwrap_err();
-        let limited = Respond {
+        let limited = CannedResponse {
             status: 429,
             headers: [("retry-after".to_owned(), "3600".to_owned())].into(),
             body: String::new(),
@@ -252,7 +253,7 @@ fn tokens_and_rate_limits_are_counted_and_no_secret_is_told() {
                  kind = \"server-to-server\"\naccount_id = \"{}\"\nclient_id = \"canary-client\"\n\
                  client_secret = {{ command = [\"echo\", \"{secret}\"] }}\ntoken_url = \"{}\"\n",
                 sandbox.zoom_base_url(),
-                sandbox.announcement().zoom.account_id,
+                sandbox.startup_info().zoom.account_id,
                 sandbox.zoom_token_url(),
             )
         };
@@ -263,16 +264,16 @@ fn tokens_and_rate_limits_are_counted_and_no_secret_is_told() {
         let services = Services::from_toml(&config("canary-secret")).unwrap();
         let zoom = services.default_service().unwrap();
         let lost = Action {
-            when: When::AfterApply,
+            when: Timing::AfterApply,
             cut: Some(Cut {
-                at: CutAt::Answer,
-                how: CutHow::Rst,
+                at: CutPoint::Answer,
+                how: CutKind::Rst,
             }),
             ..Action::default()
         };
         strike(&sandbox, lost);
         reset(&*zoom, "New-Passw0rd-1").await.unwrap_err();
-        let limited = Respond {
+        let limited = CannedResponse {
             status: 429,
             headers: [("retry-after".to_owned(), "3600".to_owned())].into(),
             body: "canary %PASSWORD%".to_owned(),

@@ -1,4 +1,4 @@
-//! Requests and answers, as far as a provider in a function needs them.
+//! Requests and responses, as far as a provider in a function needs them.
 
 use std::fmt::Write as _;
 use std::io::{Error, ErrorKind, Result};
@@ -9,14 +9,14 @@ const MOST: usize = 1 << 20;
 
 /// One request.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct ProviderRequest {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Asked {
+impl ProviderRequest {
     /// The method: `PATCH`.
     pub fn method(&self) -> &str {
         &self.method
@@ -68,7 +68,7 @@ impl Asked {
         let mut lines = head.split("\r\n");
         let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
         let headers = lines.filter_map(|line| line.split_once(':'));
-        let asked = Self {
+        let request = Self {
             method: words.next().unwrap_or_default(),
             path: words.next().unwrap_or_default(),
             headers: headers
@@ -76,10 +76,10 @@ impl Asked {
                 .collect(),
             body,
         };
-        let length = asked.header("content-length").unwrap_or("0").parse::<usize>();
+        let length = request.header("content-length").unwrap_or("0").parse::<usize>();
         let length = length.ok().filter(|length| *length <= MOST);
         let length = length.ok_or_else(|| Error::from(ErrorKind::InvalidData))?;
-        Ok(Some((asked, length)))
+        Ok(Some((request, length)))
     }
 
     /// Reads on until there is this much of the body.
@@ -97,18 +97,18 @@ impl Asked {
     }
 }
 
-/// What the provider answers, and what it does.
+/// The response of the emulated provider, and the password that it sets.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct ProviderResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
     pub(super) sets: Option<String>,
 }
 
-impl Told {
+impl ProviderResponse {
     /// This status and body, and nothing is done. The body goes as JSON, unless it is a web page.
-    pub fn says(status: u16, body: impl Into<String>) -> Self {
+    pub fn new(status: u16, body: impl Into<String>) -> Self {
         let body = body.into();
         let kind = if body.starts_with('<') {
             "text/html"
@@ -124,10 +124,10 @@ impl Told {
     }
 
     /// The same, and this is the user's password from now on.
-    pub fn sets(password: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
+    pub fn set_password(password: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
         Self {
             sets: Some(password.into()),
-            ..Self::says(status, body)
+            ..Self::new(status, body)
         }
     }
 
@@ -138,7 +138,7 @@ impl Told {
     }
 
     pub(super) fn head(&self) -> String {
-        let mut head = format!("HTTP/1.1 {} Told\r\n", self.status);
+        let mut head = format!("HTTP/1.1 {} Status\r\n", self.status);
         for (name, value) in &self.headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }

@@ -1,8 +1,8 @@
 //! Anyone's adapter over real HTTP: a provider in a function, with every fault of the catalogue.
 
+mod inject;
 mod message;
 mod server;
-mod strike;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,70 +10,70 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use repass_domain::{PasswordService, UserId};
 
-use crate::{By, Fault, Seen, Skip, Subject, World};
+use crate::{Fault, OracleCounts, Skip, Subject, SubjectMode, TestEnv};
 
-pub use message::{Asked, Told};
+pub use message::{ProviderRequest, ProviderResponse};
 
 use server::Server;
 
-/// How the provider answers one request, when this is the user's password.
-type Provider = dyn Fn(&Asked, &str) -> Told + Send + Sync;
+/// Maps a request, and the user's current password, to the response.
+type Provider = dyn Fn(&ProviderRequest, &str) -> ProviderResponse + Send + Sync;
 
 /// Makes the adapter for a base URL.
 type Build = dyn Fn(&str) -> Arc<dyn PasswordService> + Send + Sync;
 
 /// An adapter that speaks HTTP, over a provider that is emulated on this machine.
 ///
-/// The provider is a function: from a request, and the user's password at that moment, to an answer, which may
-/// [set](Told::sets) another password. It is all that has to be written; the server around it makes the faults,
+/// The provider is a function: from a request, and the user's password at that moment, to a response, which may
+/// [set](ProviderResponse::set_password) another password. It is all that has to be written; the server around it makes the faults,
 /// one to the next request that is not a GET, and counts what was really done. So an adapter that fetches tokens
 /// is given a fixed one here.
 ///
 /// ```no_run
-/// use repass_conformance::{Asked, By, OverHttp, Told};
+/// use repass_conformance::{ProviderRequest, SubjectMode, HttpSubject, ProviderResponse};
 /// # use std::sync::Arc;
 /// # fn adapter(base_url: &str) -> Arc<dyn repass_domain::PasswordService> { unreachable!("{base_url}") }
 ///
-/// fn provider(asked: &Asked, _current: &str) -> Told {
+/// fn provider(asked: &ProviderRequest, _current: &str) -> ProviderResponse {
 ///     match (asked.method(), asked.path()) {
-///         ("PUT", "/users/alice@example.com") => Told::sets(asked.text(), 200, "{\"ok\":true}"),
-///         _ => Told::says(404, "{}"),
+///         ("PUT", "/users/alice@example.com") => ProviderResponse::set_password(asked.text(), 200, "{\"ok\":true}"),
+///         _ => ProviderResponse::new(404, "{}"),
 ///     }
 /// }
 ///
 /// # async fn test() {
-/// let subject = OverHttp::new("mine", By::Administrator, adapter, provider);
+/// let subject = HttpSubject::new("mine", SubjectMode::AdminReset, adapter, provider);
 /// repass_conformance::check(&subject).await.assert();
 /// # }
 /// ```
-pub struct OverHttp {
+pub struct HttpSubject {
     name: String,
-    by: By,
+    mode: SubjectMode,
     user: String,
     refusal: Option<(u16, String)>,
     secrets: Vec<String>,
     build: Box<Build>,
     provider: Arc<Provider>,
-    worlds: AtomicUsize,
+    envs: AtomicUsize,
 }
 
-impl OverHttp {
+impl HttpSubject {
     /// The adapter that `build` makes for a base URL, over this provider. Its user is `alice@example.com`.
     pub fn new(
         name: impl Into<String>,
-        by: By,
+        mode: SubjectMode,
         build: impl Fn(&str) -> Arc<dyn PasswordService> + Send + Sync + 'static,
-        provider: impl Fn(&Asked, &str) -> Told + Send + Sync + 'static,
+        provider: impl Fn(&ProviderRequest, &str) -> ProviderResponse + Send + Sync + 'static,
     ) -> Self {
         Self {
             name: name.into(),
-            by,
+            mode,
             user: "alice@example.com".to_owned(),
             refusal: None,
             secrets: Vec::new(),
             build: Box::new(build),
             provider: Arc::new(provider),
-            worlds: AtomicUsize::new(0),
+            envs: AtomicUsize::new(0),
         }
     }
 
@@ -84,7 +84,7 @@ impl OverHttp {
     }
 
     /// The same with a refusal as this provider documents it: the status, and the body, in which `%PASSWORD%`
-    /// stands for the new password. [`Fault::Echoed`] answers so, and [`Fault::RefusedWithin`] where the status is
+    /// stands for the new password. [`Fault::Echoed`] uses it, and [`Fault::RefusedWithin`] where the status is
     /// 200. A refusal proves nothing in another format or under another status.
     pub fn refusal(mut self, status: u16, body: impl Into<String>) -> Self {
         self.refusal = Some((status, body.into()));
@@ -99,19 +99,19 @@ impl OverHttp {
 }
 
 #[async_trait]
-impl Subject for OverHttp {
+impl Subject for HttpSubject {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn by(&self) -> By {
-        self.by
+    fn mode(&self) -> SubjectMode {
+        self.mode
     }
 
     /// # Panics
     /// If this machine lets nobody listen, or the user is not a valid id: both are the tester's.
-    async fn world(&self) -> Box<dyn World> {
-        let number = self.worlds.fetch_add(1, Ordering::Relaxed);
+    async fn env(&self) -> Box<dyn TestEnv> {
+        let number = self.envs.fetch_add(1, Ordering::Relaxed);
         let server = Server::start(Arc::clone(&self.provider), password(number, 0)).await;
         let server = server.unwrap_or_else(|error| panic!("cannot listen on this machine: {error}"));
         let user = self.user.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -126,11 +126,11 @@ impl Subject for OverHttp {
     }
 }
 
-impl std::fmt::Debug for OverHttp {
+impl std::fmt::Debug for HttpSubject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OverHttp")
+        f.debug_struct("HttpSubject")
             .field("name", &self.name)
-            .field("by", &self.by)
+            .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
 }
@@ -145,12 +145,12 @@ struct OneUser {
 }
 
 // Unlike any other text there is, and to most providers' taste.
-fn password(world: usize, n: usize) -> String {
-    format!("Qx7c-{world:03}-{n}-zR")
+fn password(env: usize, n: usize) -> String {
+    format!("Qx7c-{env:03}-{n}-zR")
 }
 
 #[async_trait]
-impl World for OneUser {
+impl TestEnv for OneUser {
     fn service(&self) -> Arc<dyn PasswordService> {
         Arc::clone(&self.service)
     }
@@ -188,8 +188,8 @@ impl World for OneUser {
         self.server.heal();
     }
 
-    async fn seen(&self) -> Seen {
-        self.server.seen()
+    async fn counts(&self) -> OracleCounts {
+        self.server.counts()
     }
 
     async fn accepts(&self, password: &str) -> bool {

@@ -10,9 +10,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::Provider;
-use super::message::{Asked, Told};
-use super::strike::{How, Strike, strike};
-use crate::{AnswerPart, Ending, Fault, RequestPart, Seen, When};
+use super::inject::{InjectedFault, Transmission, inject};
+use super::message::{ProviderRequest, ProviderResponse};
+use crate::{Ending, Fault, OracleCounts, RequestPart, ResponsePart, Timing};
 
 /// One provider with one user, as long as it lives.
 pub(super) struct Server {
@@ -20,10 +20,10 @@ pub(super) struct Server {
     // Only whether somebody comes is of interest.
     elsewhere: std::net::TcpListener,
     shared: Arc<Shared>,
-    door: Mutex<Door>,
+    listener: Mutex<ListenerState>,
 }
 
-enum Door {
+enum ListenerState {
     Open(JoinHandle<()>),
     // The port is held, and connecting to it refused.
     Closed(TcpSocket),
@@ -38,8 +38,8 @@ struct Shared {
 struct State {
     current: String,
     close_next: bool,
-    strike: Option<Strike>,
-    seen: Seen,
+    injected: Option<InjectedFault>,
+    counts: OracleCounts,
 }
 
 impl Server {
@@ -47,19 +47,19 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let elsewhere = std::net::TcpListener::bind("127.0.0.1:0")?;
         elsewhere.set_nonblocking(true)?;
-        let seen = Seen {
+        let counts = OracleCounts {
             requests: Some(0),
             contacts: Some(0),
             elsewhere: Some(0),
-            ..Seen::default()
+            ..OracleCounts::default()
         };
         let shared = Arc::new(Shared {
             provider,
             state: Mutex::new(State {
                 current,
                 close_next: false,
-                strike: None,
-                seen,
+                injected: None,
+                counts,
             }),
         });
         let address = listener.local_addr()?;
@@ -68,7 +68,7 @@ impl Server {
             address,
             elsewhere,
             shared,
-            door: Mutex::new(Door::Open(accepting)),
+            listener: Mutex::new(ListenerState::Open(accepting)),
         })
     }
 
@@ -82,13 +82,13 @@ impl Server {
             Fault::ClosedOnAccept => self.shared.state().close_next = true,
             _ => {
                 let elsewhere = self.elsewhere.local_addr().unwrap_or(self.address);
-                self.shared.state().strike = strike(fault, elsewhere, refusal);
+                self.shared.state().injected = inject(fault, elsewhere, refusal);
             }
         }
     }
 
     async fn close(&self) {
-        if let Door::Open(accepting) = self.exchange(Door::Between) {
+        if let ListenerState::Open(accepting) = self.exchange(ListenerState::Between) {
             accepting.abort();
             // It ends by being aborted, and its listener with it.
             let _ = accepting.await;
@@ -99,36 +99,36 @@ impl Server {
             Ok(socket)
         });
         let socket = socket.unwrap_or_else(|error| panic!("cannot hold a port of this machine: {error}"));
-        self.exchange(Door::Closed(socket));
+        self.exchange(ListenerState::Closed(socket));
     }
 
     pub(super) fn heal(&self) {
         let mut state = self.shared.state();
-        (state.close_next, state.strike) = (false, None);
+        (state.close_next, state.injected) = (false, None);
         drop(state);
-        match self.exchange(Door::Between) {
-            Door::Closed(socket) => {
+        match self.exchange(ListenerState::Between) {
+            ListenerState::Closed(socket) => {
                 let listener = socket.listen(64);
                 let listener = listener.unwrap_or_else(|error| panic!("cannot listen again: {error}"));
                 let accepting = tokio::spawn(accept(listener, Arc::clone(&self.shared)));
-                self.exchange(Door::Open(accepting));
+                self.exchange(ListenerState::Open(accepting));
             }
             open => drop(self.exchange(open)),
         }
     }
 
-    fn exchange(&self, door: Door) -> Door {
+    fn exchange(&self, listener: ListenerState) -> ListenerState {
         std::mem::replace(
-            &mut self.door.lock().unwrap_or_else(PoisonError::into_inner),
-            door,
+            &mut self.listener.lock().unwrap_or_else(PoisonError::into_inner),
+            listener,
         )
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn counts(&self) -> OracleCounts {
         while self.elsewhere.accept().is_ok() {
-            add(&mut self.shared.state().seen.elsewhere);
+            add(&mut self.shared.state().counts.elsewhere);
         }
-        self.shared.state().seen
+        self.shared.state().counts
     }
 
     pub(super) fn accepts(&self, password: &str) -> bool {
@@ -138,7 +138,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Door::Open(accepting) = self.exchange(Door::Between) {
+        if let ListenerState::Open(accepting) = self.exchange(ListenerState::Between) {
             accepting.abort();
         }
     }
@@ -154,22 +154,27 @@ impl Shared {
     }
 
     // All in one critical section, as at a provider's database.
-    fn answer(&self, asked: &Asked, when: When, instead: Option<Told>) -> Told {
+    fn answer(
+        &self,
+        request: &ProviderRequest,
+        when: Timing,
+        instead: Option<ProviderResponse>,
+    ) -> ProviderResponse {
         let mut state = self.state();
-        let told = (self.provider)(asked, &state.current);
-        let new = told.sets.clone();
-        if when == When::Applied
+        let response = (self.provider)(request, &state.current);
+        let new = response.sets.clone();
+        if when == Timing::AfterApply
             && let Some(new) = &new
         {
             state.current.clone_from(new);
-            state.seen.set += 1;
+            state.counts.set += 1;
         }
-        let mut told = instead.unwrap_or(told);
-        if asked.method() != "GET" && ![401, 415, 429].contains(&told.status) {
-            add(&mut state.seen.requests);
+        let mut response = instead.unwrap_or(response);
+        if request.method() != "GET" && ![401, 415, 429].contains(&response.status) {
+            add(&mut state.counts.requests);
         }
-        told.body = told.body.replace("%PASSWORD%", &new.unwrap_or_default());
-        told
+        response.body = response.body.replace("%PASSWORD%", &new.unwrap_or_default());
+        response
     }
 }
 
@@ -177,7 +182,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let mut state = shared.state();
-        add(&mut state.seen.contacts);
+        add(&mut state.counts.contacts);
         if std::mem::take(&mut state.close_next) {
             continue;
         }
@@ -189,56 +194,56 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
-    while let Some((mut asked, length)) = Asked::head(&mut stream).await? {
-        let strike = {
+    while let Some((mut request, length)) = ProviderRequest::head(&mut stream).await? {
+        let injected = {
             let mut state = shared.state();
-            add(&mut state.seen.contacts);
-            if asked.method() == "GET" {
+            add(&mut state.counts.contacts);
+            if request.method() == "GET" {
                 None
             } else {
-                state.strike.take()
+                state.injected.take()
             }
         };
-        let (when, instead, how, twice) = match strike {
-            Some(Strike::Request(part, ending)) => {
+        let (when, instead, how, twice) = match injected {
+            Some(InjectedFault::Request(part, ending)) => {
                 if part == RequestPart::PartOfBody {
-                    asked.read_body(&mut stream, length.min(1)).await?;
+                    request.read_body(&mut stream, length.min(1)).await?;
                 }
                 return end(stream, ending).await;
             }
-            Some(Strike::Answer {
+            Some(InjectedFault::Answer {
                 when,
                 instead,
                 how,
                 twice,
             }) => (when, instead, how, twice),
-            None => (When::Applied, None, How::Whole, false),
+            None => (Timing::AfterApply, None, Transmission::Whole, false),
         };
-        asked.read_body(&mut stream, length).await?;
-        let mut told = shared.answer(&asked, when, instead);
+        request.read_body(&mut stream, length).await?;
+        let mut response = shared.answer(&request, when, instead);
         if twice {
             // The service sent one of the two.
-            let requests = shared.state().seen.requests;
-            told = shared
-                .answer(&asked, when, None)
+            let requests = shared.state().counts.requests;
+            response = shared
+                .answer(&request, when, None)
                 .header("x-envoy-attempt-count", "2");
-            shared.state().seen.requests = requests;
+            shared.state().counts.requests = requests;
         }
-        let head = told.head();
-        let whole = head.clone() + &told.body;
+        let head = response.head();
+        let whole = head.clone() + &response.body;
         match how {
-            How::Whole => stream.write_all(whole.as_bytes()).await?,
-            How::Cut(part, ending) => {
+            Transmission::Whole => stream.write_all(whole.as_bytes()).await?,
+            Transmission::Cut(part, ending) => {
                 let bytes = match part {
-                    AnswerPart::Nothing => 0,
-                    AnswerPart::PartOfStatusLine => 10,
-                    AnswerPart::Head => head.len(),
-                    AnswerPart::PartOfBody => head.len() + told.body.len() / 2,
+                    ResponsePart::Nothing => 0,
+                    ResponsePart::PartOfStatusLine => 10,
+                    ResponsePart::Head => head.len(),
+                    ResponsePart::PartOfBody => head.len() + response.body.len() / 2,
                 };
                 stream.write_all(&whole.as_bytes()[..bytes]).await?;
                 return end(stream, ending).await;
             }
-            How::Drips { bytes, every } => {
+            Transmission::Drips { bytes, every } => {
                 for drip in whole.as_bytes().chunks(bytes) {
                     stream.write_all(drip).await?;
                     sleep(every).await;

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use repass::{CallContext, Password, PasswordChange};
-use repass_conformance::{By, Seen, Subject as _, World, until_pending};
-use repass_sandbox::{Fault, Provider, When};
+use repass_conformance::{OracleCounts, Subject as _, SubjectMode, TestEnv, until_pending};
+use repass_sandbox::{Fault, Provider, Timing};
 use tokio::time::sleep;
 
 use crate::services::{ENOUGH, full_stack};
-use crate::worlds::OverSandbox;
+use crate::test_envs::SandboxSubject;
 
 /// Far more than there are.
 const MOST: usize = 500;
 
-fn change(subject: &OverSandbox, world: &dyn World, n: usize) -> PasswordChange {
-    let new = Password::new(world.password(n)).unwrap();
-    match subject.by {
-        By::Administrator => PasswordChange::reset(world.user(), new),
-        By::CurrentPassword => {
-            PasswordChange::change(world.user(), Password::new(world.current()).unwrap(), new)
+fn change(subject: &SandboxSubject, env: &dyn TestEnv, n: usize) -> PasswordChange {
+    let new = Password::new(env.password(n)).unwrap();
+    match subject.mode {
+        SubjectMode::AdminReset => PasswordChange::reset(env.user(), new),
+        SubjectMode::SelfService => {
+            PasswordChange::change(env.user(), Password::new(env.current()).unwrap(), new)
         }
     }
 }
@@ -32,34 +32,34 @@ enum Drop {
     Late,
 }
 
-/// Every answer takes its time, the token's too, so that each of them is waited for.
+/// Every response takes its time, the token's too, so that each of them is waited for.
 fn late_answers() -> Fault {
     let mut fault = Fault::default();
     fault.matching.times = u32::MAX;
-    fault.action.when = When::AfterApply;
+    fault.action.when = Timing::AfterApply;
     fault.action.delay_ms = 20;
     fault
 }
 
 /// What is left of a call that was dropped after it has waited so often; `None` if it came to its end before.
-async fn left_by(subject: &OverSandbox, times: usize, when: Drop) -> Option<Seen> {
-    let world = subject.world().await;
-    subject.place.sandbox.inject(late_answers()).unwrap();
-    let (cx, service) = (CallContext::with_budget(ENOUGH), world.service());
-    let first = change(subject, &*world, 1);
+async fn left_by(subject: &SandboxSubject, times: usize, when: Drop) -> Option<OracleCounts> {
+    let env = subject.env().await;
+    subject.fixture.sandbox.inject(late_answers()).unwrap();
+    let (cx, service) = (CallContext::with_budget(ENOUGH), env.service());
+    let first = change(subject, &*env, 1);
     let mut call = service.change_password(&cx, &first);
     if times > 0
         && let Ok(result) = until_pending(call.as_mut(), times, ENOUGH).await
     {
         assert!(result.is_ok(), "{result:?}");
-        let seen = world.seen().await;
-        assert_eq!((seen.set, seen.abandoned), (1, Some(0)));
+        let counts = env.counts().await;
+        assert_eq!((counts.set, counts.abandoned), (1, Some(0)));
         return None;
     }
     if when == Drop::Late {
         for _ in 0..20 {
             sleep(Duration::from_millis(10)).await;
-            if world.seen().await.set > 0 {
+            if env.counts().await.set > 0 {
                 break;
             }
         }
@@ -67,26 +67,27 @@ async fn left_by(subject: &OverSandbox, times: usize, when: Drop) -> Option<Seen
     drop(call);
     // What has left before the drop arrives.
     sleep(Duration::from_millis(10)).await;
-    let seen = world.seen().await;
-    if subject.by == By::Administrator {
-        let next = service.change_password(&cx, &change(subject, &*world, 2)).await;
-        assert!(
-            next.is_ok(),
-            "the user's turn and the place are free again: {next:?}"
-        );
+    let counts = env.counts().await;
+    if subject.mode == SubjectMode::AdminReset {
+        let next = service.change_password(&cx, &change(subject, &*env, 2)).await;
+        assert!(next.is_ok(), "the user's lock and slot are free again: {next:?}");
     }
-    Some(seen)
+    Some(counts)
 }
 
 /// At how many points a call waits, and at how many of them it was applied when it was dropped.
-async fn every_await(subject: &OverSandbox, when: Drop) -> (usize, usize) {
+async fn every_await(subject: &SandboxSubject, when: Drop) -> (usize, usize) {
     let (mut points, mut applied) = (0, 0);
-    while let Some(seen) = left_by(subject, points, when).await {
+    while let Some(counts) = left_by(subject, points, when).await {
         let name = subject.name;
-        assert!(seen.set <= 1, "{name}, wait {points}: {seen:?}");
+        assert!(counts.set <= 1, "{name}, wait {points}: {counts:?}");
         let records = u64::from(points > 0);
-        assert_eq!(seen.abandoned, Some(records), "{name}, wait {points}: {seen:?}");
-        applied += usize::from(seen.set == 1);
+        assert_eq!(
+            counts.abandoned,
+            Some(records),
+            "{name}, wait {points}: {counts:?}"
+        );
+        applied += usize::from(counts.set == 1);
         points += 1;
         assert!(points < MOST, "{name} never comes to its end");
     }
@@ -100,16 +101,16 @@ async fn every_await(subject: &OverSandbox, when: Drop) -> (usize, usize) {
 // On one thread, so that nothing happens between two waits that the call would have to wait for in another run.
 #[tokio::test]
 async fn dropped_at_every_await_it_is_applied_at_most_once_and_on_record() {
-    use By::{Administrator, CurrentPassword};
     use Provider::{Identity, Zoom};
-    for (name, provider, by, tls) in [
-        ("Zoom, plain", Zoom, Administrator, false),
-        ("Zoom, TLS", Zoom, Administrator, true),
-        ("portal change, plain", Identity, CurrentPassword, false),
-        ("portal change, TLS", Identity, CurrentPassword, true),
-        ("portal reset, plain", Identity, Administrator, false),
+    use SubjectMode::{AdminReset, SelfService};
+    for (name, provider, mode, tls) in [
+        ("Zoom, plain", Zoom, AdminReset, false),
+        ("Zoom, TLS", Zoom, AdminReset, true),
+        ("portal change, plain", Identity, SelfService, false),
+        ("portal change, TLS", Identity, SelfService, true),
+        ("portal reset, plain", Identity, AdminReset, false),
     ] {
-        let subject = full_stack(name, provider, by, tls).await;
+        let subject = full_stack(name, provider, mode, tls).await;
         let (points, _) = every_await(&subject, Drop::AtOnce).await;
         assert!(points > 3, "it connects, fetches a token, sends and reads");
         let (_, applied) = every_await(&subject, Drop::Late).await;

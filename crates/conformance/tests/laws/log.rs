@@ -5,7 +5,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::worlds::MARKS;
+use crate::test_envs::MARKS;
 
 static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

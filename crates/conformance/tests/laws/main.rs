@@ -4,15 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod bent;
-mod controls;
 mod every_await;
-mod faults;
+mod faulty_services;
+mod http_subject;
 mod log;
+mod lost_responses;
 mod matrix;
 mod memory;
-mod over_http;
+mod sandbox_faults;
 mod services;
 mod sidecar;
-mod storm;
-mod worlds;
+mod test_envs;
+mod violations;

@@ -1,59 +1,51 @@
 //! Subject × law × fault.
 
 use repass::config::BodyEncoding;
-use repass_conformance::{By, Report, Subject, Suite, Summary};
+use repass_conformance::{Report, Subject, SubjectMode, Suite, Summary};
 use repass_sandbox::{Provider, ZoomBody};
 use tokio::task::JoinSet;
 
+use crate::http_subject;
 use crate::memory::InMemory;
-use crate::over_http;
-use crate::services::{full_stack, guarded, identity, zoom};
+use crate::services::{full_stack, identity, layered, zoom};
 use crate::sidecar::served;
 
 async fn subjects() -> Vec<Box<dyn Subject>> {
     use BodyEncoding::{Auto, FormData, Json};
-    use By::{Administrator, CurrentPassword};
     use Provider::{Identity, Zoom};
+    use SubjectMode::{AdminReset, SelfService};
     let json_only = zoom("Zoom, auto, which takes JSON only", Auto, ZoomBody::Json, false).await;
     vec![
-        Box::new(InMemory(Administrator)),
-        Box::new(InMemory(CurrentPassword)),
+        Box::new(InMemory(AdminReset)),
+        Box::new(InMemory(SelfService)),
         Box::new(zoom("Zoom, form data", FormData, ZoomBody::FormData, false).await),
         Box::new(zoom("Zoom, JSON", Json, ZoomBody::Json, false).await),
         Box::new(zoom("Zoom, JSON, TLS", Json, ZoomBody::Json, true).await),
         Box::new(zoom("Zoom, auto", Auto, ZoomBody::Any, false).await),
         Box::new(json_only.second_request_counts()),
-        Box::new(over_http::zoom()),
-        Box::new(identity("portal, change", CurrentPassword).await),
-        Box::new(identity("portal, reset", Administrator).await),
-        Box::new(guarded("guard: in order", false, false).await),
-        Box::new(guarded("guards: audit, in order", true, false).await),
-        Box::new(guarded("guards: in order, bounded", false, true).await),
-        Box::new(guarded("guards: audit, in order, bounded", true, true).await),
-        Box::new(full_stack("full stack, Zoom, plain", Zoom, Administrator, false).await),
-        Box::new(full_stack("full stack, Zoom, TLS", Zoom, Administrator, true).await),
-        Box::new(
-            full_stack(
-                "full stack, portal change, plain",
-                Identity,
-                CurrentPassword,
-                false,
-            )
-            .await,
-        ),
-        Box::new(full_stack("full stack, portal change, TLS", Identity, CurrentPassword, true).await),
-        Box::new(full_stack("full stack, portal reset, plain", Identity, Administrator, false).await),
-        Box::new(full_stack("full stack, portal reset, TLS", Identity, Administrator, true).await),
+        Box::new(http_subject::zoom()),
+        Box::new(identity("portal, change", SelfService).await),
+        Box::new(identity("portal, reset", AdminReset).await),
+        Box::new(layered("guard: in order", false, false).await),
+        Box::new(layered("layers: audit, in order", true, false).await),
+        Box::new(layered("layers: in order, bounded", false, true).await),
+        Box::new(layered("layers: audit, in order, bounded", true, true).await),
+        Box::new(full_stack("full stack, Zoom, plain", Zoom, AdminReset, false).await),
+        Box::new(full_stack("full stack, Zoom, TLS", Zoom, AdminReset, true).await),
+        Box::new(full_stack("full stack, portal change, plain", Identity, SelfService, false).await),
+        Box::new(full_stack("full stack, portal change, TLS", Identity, SelfService, true).await),
+        Box::new(full_stack("full stack, portal reset, plain", Identity, AdminReset, false).await),
+        Box::new(full_stack("full stack, portal reset, TLS", Identity, AdminReset, true).await),
         Box::new(served(
-            full_stack("", Zoom, Administrator, false).await,
+            full_stack("", Zoom, AdminReset, false).await,
             "sidecar, Zoom",
         )),
         Box::new(served(
-            full_stack("", Identity, CurrentPassword, false).await,
+            full_stack("", Identity, SelfService, false).await,
             "sidecar, portal change",
         )),
         Box::new(served(
-            full_stack("", Identity, Administrator, true).await,
+            full_stack("", Identity, AdminReset, true).await,
             "sidecar, portal reset, TLS",
         )),
     ]

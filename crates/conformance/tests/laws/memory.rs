@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use repass::{PasswordService, UserId};
-use repass_conformance::{AnswerPart, By, Ending, Fault, Seen, Skip, Subject, When, World};
+use repass_conformance::{
+    Ending, Fault, OracleCounts, ResponsePart, Skip, Subject, SubjectMode, TestEnv, Timing,
+};
 use repass_domain::InMemoryPasswordService;
 
 /// By either authority.
-pub(crate) struct InMemory(pub(crate) By);
+pub(crate) struct InMemory(pub(crate) SubjectMode);
 
 const USER: &str = "alice";
 const CURRENT: &str = "Qx7c-memory-0";
@@ -17,12 +19,12 @@ const CURRENT: &str = "Qx7c-memory-0";
 impl Subject for InMemory {
     fn name(&self) -> &str {
         match self.0 {
-            By::Administrator => "in memory, reset",
-            By::CurrentPassword => "in memory, change",
+            SubjectMode::AdminReset => "in memory, reset",
+            SubjectMode::SelfService => "in memory, change",
         }
     }
 
-    fn by(&self) -> By {
+    fn mode(&self) -> SubjectMode {
         self.0
     }
 
@@ -30,7 +32,7 @@ impl Subject for InMemory {
         true
     }
 
-    async fn world(&self) -> Box<dyn World> {
+    async fn env(&self) -> Box<dyn TestEnv> {
         let service = InMemoryPasswordService::new("memory").with_user(USER, CURRENT);
         Box::new(OneUser(Arc::new(service)))
     }
@@ -39,7 +41,7 @@ impl Subject for InMemory {
 struct OneUser(Arc<InMemoryPasswordService>);
 
 #[async_trait]
-impl World for OneUser {
+impl TestEnv for OneUser {
     fn service(&self) -> Arc<dyn PasswordService> {
         Arc::clone(&self.0) as _
     }
@@ -58,7 +60,7 @@ impl World for OneUser {
 
     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
         match fault {
-            Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Fin) => {
+            Fault::ResponseCut(Timing::AfterApply, ResponsePart::Nothing, Ending::Fin) => {
                 self.0.lose_next_response();
                 Ok(())
             }
@@ -68,10 +70,10 @@ impl World for OneUser {
         }
     }
 
-    async fn seen(&self) -> Seen {
-        Seen {
+    async fn counts(&self) -> OracleCounts {
+        OracleCounts {
             set: self.0.applied().len() as u64,
-            ..Seen::default()
+            ..OracleCounts::default()
         }
     }
 

@@ -1,4 +1,4 @@
-//! A client of the sidecar as a service: what it says is what the HTTP answers say, and nothing else.
+//! A client of the sidecar as a service: what it says is what the HTTP responses say, and nothing else.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,12 +17,12 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::worlds::OverSandbox;
+use crate::test_envs::SandboxSubject;
 
 /// The same by way of the sidecar's HTTP interface. What a client drops there goes on, so nothing is abandoned; and
 /// the order of requests is nobody's promise.
-pub(crate) fn served(subject: OverSandbox, name: &'static str) -> OverSandbox {
-    let mut subject = subject.bent(|_, service| Arc::new(Client::of(service)));
+pub(crate) fn served(subject: SandboxSubject, name: &'static str) -> SandboxSubject {
+    let mut subject = subject.faulty(|_, service| Arc::new(Client::new(service)));
     subject.name = name;
     subject.keeps_order = false;
     subject.is_audited = false;
@@ -30,10 +30,10 @@ pub(crate) fn served(subject: OverSandbox, name: &'static str) -> OverSandbox {
 }
 
 #[derive(Debug)]
-struct Only(Arc<dyn PasswordService>);
+struct SingleService(Arc<dyn PasswordService>);
 
 #[async_trait]
-impl Directory for Only {
+impl Directory for SingleService {
     fn names(&self) -> Vec<String> {
         vec![self.0.provider().to_owned()]
     }
@@ -47,15 +47,15 @@ impl Directory for Only {
     }
 
     async fn rules(&self, _: &str, cx: &CallContext) -> Result<Arc<dyn Rules>, Error> {
-        Ok(Arc::new(Told(self.0.policy(cx).await?.into())))
+        Ok(Arc::new(PolicyRules(self.0.policy(cx).await?.into())))
     }
 }
 
 #[derive(Debug)]
-struct Told(LayeredPolicy);
+struct PolicyRules(LayeredPolicy);
 
 #[async_trait]
-impl Rules for Told {
+impl Rules for PolicyRules {
     fn policies(&self) -> &LayeredPolicy {
         &self.0
     }
@@ -82,7 +82,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    fn of(service: Arc<dyn PasswordService>) -> Self {
+    fn new(service: Arc<dyn PasswordService>) -> Self {
         Self {
             service,
             handles: Mutex::default(),
@@ -95,7 +95,7 @@ impl Client {
             budget: cx.budget(),
             ..Options::default()
         };
-        let sidecar = Sidecar::new(Arc::new(Only(Arc::clone(&self.service))), options);
+        let sidecar = Sidecar::new(Arc::new(SingleService(Arc::clone(&self.service))), options);
         let body = body.to_string();
         let request = Request::post(format!("/v1/providers/{}/{route}", self.provider()))
             .header("content-type", "application/json")

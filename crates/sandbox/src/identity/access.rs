@@ -6,25 +6,25 @@ use http::Method;
 
 use super::refusal::Refusal;
 use super::route::Target;
-use crate::message::reply::Received;
+use crate::message::response::FullRequest;
 use crate::shared::Shared;
-use crate::tokens::Standing;
+use crate::tokens::TokenStatus;
 
-pub(super) fn pass(shared: &Shared, target: &Target, request: &Received) -> Result<(), Refusal> {
+pub(super) fn pass(shared: &Shared, target: &Target, request: &FullRequest) -> Result<(), Refusal> {
     let token =
         Shared::bearer(request.headers()).ok_or_else(|| Refusal::Unauthorized("Bearer".to_owned()))?;
     let has = if shared.is_static_token(token) {
         shared.options.identity.scopes.clone()
     } else {
         match shared
-            .world()
+            .state()
             .identity
             .tokens
-            .standing(token, shared.clock.elapsed())
+            .status(token, shared.clock.elapsed())
         {
-            Standing::Good(scopes) => scopes,
-            Standing::Expired => return Err(invalid_token("The token is expired")),
-            Standing::Unknown => return Err(invalid_token("The signature is invalid")),
+            TokenStatus::Valid(scopes) => scopes,
+            TokenStatus::Expired => return Err(invalid_token("The token is expired")),
+            TokenStatus::Unknown => return Err(invalid_token("The signature is invalid")),
         }
     };
     let needed = scopes(target, request.method());
@@ -59,9 +59,9 @@ fn within_limits(shared: &Shared, method: &Method) -> Result<(), Refusal> {
         Method::PUT => ("PUT", 160),
         _ => ("other", 160),
     };
-    let mut world = shared.world();
+    let mut state = shared.state();
     let admitted =
-        world
+        state
             .identity
             .windows
             .admit(kind, shared.clock.elapsed(), Duration::from_secs(300), limit);

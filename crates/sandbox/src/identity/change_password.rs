@@ -1,20 +1,20 @@
 //! `POST {base}/api/User/{id}/changepassword`.
 
-use super::json_net::{Field, Kind};
+use super::newtonsoft_json::{Field, Kind};
 use super::problem::Problems;
 use super::refusal::Refusal;
 use super::result::{self, Failure};
 use super::rules::Policy;
 use crate::ledger::{Entry, Operation};
-use crate::message::reply::{Received, Reply};
+use crate::message::response::{FullRequest, FullResponse};
 use crate::options::{NullPassword, Provider};
-use crate::shared::{Shared, World};
+use crate::shared::{ProviderState, Shared};
 
 const FIELDS: &[Field] = &[("oldPassword", Kind::Text), ("newPassword", Kind::Text)];
 
 /// Sets the password when the user is not locked out, the old one is right and the new one meets the rules: in
 /// this order. A new password that equals the old one is set, too, unless reuse is limited.
-pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
+pub(super) fn handle(shared: &Shared, id: &str, request: &FullRequest) -> Result<FullResponse, Refusal> {
     let (key, fields) = super::bind(shared, id, request, FIELDS)?;
     let options = &shared.options.identity;
     let mut missing = Problems::default();
@@ -32,7 +32,7 @@ pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Re
     let (old, fingerprint) = (shared.fingerprinter.of(old), shared.fingerprinter.of(new));
     let broken = Policy::of(options).broken(new);
 
-    let World { identity, ledger, .. } = &mut *shared.world();
+    let ProviderState { identity, ledger, .. } = &mut *shared.state();
     let user = identity.find(&key, &shared.fingerprinter);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
     let elapsed = shared.clock.elapsed();

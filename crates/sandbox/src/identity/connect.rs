@@ -9,7 +9,7 @@ use super::refusal::page;
 use crate::message::basic;
 use crate::message::content_type::media_type;
 use crate::message::path::form_value;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::options::JsonTokenRequest;
 use crate::shared::{Shared, reveal};
 
@@ -23,7 +23,7 @@ struct Issued {
 
 /// The app's credentials come in the form or by Basic authorization. The order: form, app, grant, scope. Every
 /// error has status 400, a wrong secret included.
-pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
+pub(super) fn token(shared: &Shared, request: &FullRequest) -> FullResponse {
     let options = &shared.options.identity;
     match media_type(request.headers()).as_deref() {
         Some("application/x-www-form-urlencoded") => {}
@@ -58,10 +58,10 @@ pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
         asked
     };
     let scope = scopes.join(" ");
-    let tokens = &mut shared.world().identity.tokens;
+    let tokens = &mut shared.state().identity.tokens;
     let access_token = tokens.issue(scopes, shared.clock.elapsed(), options.token_lifetime);
     let expires_in = options.token_lifetime.as_secs();
-    unstored(reply::json(
+    unstored(response::json(
         StatusCode::OK,
         &Issued {
             access_token,
@@ -72,16 +72,16 @@ pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
     ))
 }
 
-fn refused(error: &str) -> Reply {
-    unstored(reply::json(StatusCode::BAD_REQUEST, &json!({"error": error})))
+fn refused(error: &str) -> FullResponse {
+    unstored(response::json(StatusCode::BAD_REQUEST, &json!({"error": error})))
 }
 
-fn unstored(mut reply: Reply) -> Reply {
-    let headers = reply.headers_mut();
+fn unstored(mut response: FullResponse) -> FullResponse {
+    let headers = response.headers_mut();
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::from_static("no-store, no-cache, max-age=0"),
     );
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    reply
+    response
 }

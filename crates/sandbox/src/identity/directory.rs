@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::fingerprint::Fingerprinter;
-use crate::ledger::Password;
-use crate::limits::Windows;
-use crate::options::{IdentityIds, Options, Provider};
-use crate::people::{
+use crate::fixtures::{
     DIRECTORY, PEOPLE, Person, number_of_guid, number_of_zoom_id, numbered_guid, numbered_password,
     numbered_zoom_id,
 };
+use crate::ledger::Password;
+use crate::limits::SlidingWindows;
+use crate::options::{IdentityIds, Options, Provider};
 use crate::shared::reveal;
 use crate::tokens::Tokens;
 
@@ -41,7 +41,7 @@ pub(crate) struct Directory {
     ids: IdentityIds,
     numbered: u32,
     pub(crate) tokens: Tokens,
-    pub(crate) windows: Windows,
+    pub(crate) windows: SlidingWindows,
 }
 
 impl Directory {
@@ -51,7 +51,7 @@ impl Directory {
             ids: options.identity.ids,
             numbered: options.users,
             tokens: Tokens::default(),
-            windows: Windows::default(),
+            windows: SlidingWindows::default(),
         };
         let initial = |password| Password::initial(fingerprinter.of(password));
         for Person {

@@ -4,7 +4,7 @@ mod access;
 mod change_password;
 mod connect;
 pub(crate) mod directory;
-mod json_net;
+mod newtonsoft_json;
 mod problem;
 mod refusal;
 mod result;
@@ -17,11 +17,11 @@ mod user;
 use http::Method;
 
 use crate::message::content_type::media_type;
-use crate::message::reply::{Received, Reply};
+use crate::message::response::{FullRequest, FullResponse};
 use crate::options::{BadId, IdentityOptions};
 use crate::shared::Shared;
 
-use json_net::Fields;
+use newtonsoft_json::Fields;
 use problem::Problems;
 use refusal::Refusal;
 use route::Target;
@@ -37,11 +37,11 @@ pub(crate) fn permits(options: &IdentityOptions, password: &str) -> bool {
 
 /// Answers a request. The order: route, method, token, scope, rate limit, then binding the arguments, then the
 /// user.
-pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Reply {
-    handle(shared, target, request).unwrap_or_else(|refusal| refusal.reply(shared))
+pub(crate) fn answer(shared: &Shared, target: &Target, request: &FullRequest) -> FullResponse {
+    handle(shared, target, request).unwrap_or_else(|refusal| refusal.response(shared))
 }
 
-fn handle(shared: &Shared, target: &Target, request: &Received) -> Result<Reply, Refusal> {
+fn handle(shared: &Shared, target: &Target, request: &FullRequest) -> Result<FullResponse, Refusal> {
     let options = &shared.options.identity;
     let is_bad = |id| directory::key(options.ids, id).is_none();
     if options.bad_id == BadId::NotFound && target.user().is_some_and(is_bad) {
@@ -82,12 +82,12 @@ fn handle(shared: &Shared, target: &Target, request: &Received) -> Result<Reply,
 }
 
 /// The new password in a request, whatever the route would make of it.
-pub(crate) fn sent_password(request: &Received) -> Option<String> {
-    const FIELDS: &[json_net::Field] = &[
-        ("newPassword", json_net::Kind::Text),
-        ("password", json_net::Kind::Text),
+pub(crate) fn sent_password(request: &FullRequest) -> Option<String> {
+    const FIELDS: &[newtonsoft_json::Field] = &[
+        ("newPassword", newtonsoft_json::Kind::Text),
+        ("password", newtonsoft_json::Kind::Text),
     ];
-    let fields = json_net::object(&String::from_utf8_lossy(request.body()), FIELDS).ok()?;
+    let fields = newtonsoft_json::object(&String::from_utf8_lossy(request.body()), FIELDS).ok()?;
     FIELDS
         .iter()
         .find_map(|(name, _)| fields.text(name))
@@ -107,8 +107,8 @@ fn bind_id(shared: &Shared, id: &str, problems: &mut Problems) -> Option<String>
 fn bind(
     shared: &Shared,
     id: &str,
-    request: &Received,
-    fields: &'static [json_net::Field],
+    request: &FullRequest,
+    fields: &'static [newtonsoft_json::Field],
 ) -> Result<(String, Fields), Refusal> {
     let media = media_type(request.headers()).unwrap_or_default();
     let is_json = matches!(media.as_str(), "application/json" | "text/json")
@@ -118,7 +118,7 @@ fn bind(
     }
     let mut problems = Problems::default();
     let key = bind_id(shared, id, &mut problems);
-    let body = json_net::object(&String::from_utf8_lossy(request.body()), fields)
+    let body = newtonsoft_json::object(&String::from_utf8_lossy(request.body()), fields)
         .map_err(|error| problems.add(&error.path, error.message));
     match (key, body) {
         (Some(key), Ok(fields)) => Ok((key, fields)),

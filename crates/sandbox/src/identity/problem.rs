@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::message::reply::{self, Reply};
+use crate::message::response::{self, FullResponse};
 
 const CONTENT_TYPE: &str = "application/problem+json; charset=utf-8";
 
@@ -36,7 +36,7 @@ fn body<'a>(status: StatusCode, section: &str, title: &'static str) -> Body<'a> 
 }
 
 /// A problem without errors of single fields.
-pub(super) fn plain(status: StatusCode) -> Reply {
+pub(super) fn plain(status: StatusCode) -> FullResponse {
     let (section, title) = match status {
         StatusCode::NOT_FOUND => ("rfc7231#section-6.5.4", "Not Found"),
         StatusCode::METHOD_NOT_ALLOWED => ("rfc7231#section-6.5.5", "Method Not Allowed"),
@@ -47,7 +47,7 @@ pub(super) fn plain(status: StatusCode) -> Reply {
         ),
         _ => ("rfc7231#section-6.5.1", "Bad Request"),
     };
-    reply::json_as(status, CONTENT_TYPE, &body(status, section, title))
+    response::json_as(status, CONTENT_TYPE, &body(status, section, title))
 }
 
 /// What is wrong with the arguments, by field.
@@ -64,13 +64,13 @@ impl Problems {
     }
 
     /// The validation problem that names them all.
-    pub(super) fn reply(&self) -> Reply {
+    pub(super) fn response(&self) -> FullResponse {
         let status = StatusCode::BAD_REQUEST;
         let title = "One or more validation errors occurred.";
         let body = Body {
             errors: Some(&self.0),
             ..body(status, "rfc7231#section-6.5.1", title)
         };
-        reply::json_as(status, CONTENT_TYPE, &body)
+        response::json_as(status, CONTENT_TYPE, &body)
     }
 }

@@ -10,7 +10,7 @@ use super::PAGE;
 use super::problem::{self, Problems};
 use super::result::{self, Failure};
 use crate::limits::put_retry_after;
-use crate::message::reply::{self, Reply};
+use crate::message::response::{self, FullResponse};
 use crate::options::{ScopeStatus, UnknownPath, UnknownUser};
 use crate::shared::Shared;
 
@@ -42,27 +42,27 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn reply(&self, shared: &Shared) -> Reply {
+    pub(super) fn response(&self, shared: &Shared) -> FullResponse {
         let options = &shared.options.identity;
         match self {
             Self::UnknownPath => match options.unknown_path {
                 UnknownPath::Page => page(),
-                UnknownPath::NotFound => reply::empty(StatusCode::NOT_FOUND),
+                UnknownPath::NotFound => response::empty(StatusCode::NOT_FOUND),
             },
             Self::UnsupportedVersion(method, path) => unsupported_version(shared, method, path),
             Self::MethodNotAllowed(allowed) => {
-                let mut reply = problem::plain(StatusCode::METHOD_NOT_ALLOWED);
-                reply
+                let mut response = problem::plain(StatusCode::METHOD_NOT_ALLOWED);
+                response
                     .headers_mut()
                     .insert(ALLOW, HeaderValue::from_static(allowed));
-                reply
+                response
             }
             Self::Unauthorized(challenge) => {
-                let mut reply = reply::empty(StatusCode::UNAUTHORIZED);
+                let mut response = response::empty(StatusCode::UNAUTHORIZED);
                 if let Ok(challenge) = HeaderValue::from_str(challenge) {
-                    reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
                 }
-                reply
+                response
             }
             Self::MissingScope(has, [one, other]) => {
                 let has = has.join(",");
@@ -73,17 +73,17 @@ impl Refusal {
                     ScopeStatus::Unauthorized => StatusCode::UNAUTHORIZED,
                     ScopeStatus::BadRequest => StatusCode::BAD_REQUEST,
                 };
-                reply::json(status, &json!({"errorMessage": text}))
+                response::json(status, &json!({"errorMessage": text}))
             }
             Self::TooMany(wait) => {
-                let mut reply = reply::empty(StatusCode::TOO_MANY_REQUESTS);
+                let mut response = response::empty(StatusCode::TOO_MANY_REQUESTS);
                 put_retry_after(
-                    reply.headers_mut(),
+                    response.headers_mut(),
                     options.retry_after,
                     shared.clock.now(),
                     *wait,
                 );
-                reply
+                response
             }
             Self::UnsupportedMediaType => problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::NoSuchUser(id) => match options.unknown_user {
@@ -95,24 +95,24 @@ impl Refusal {
             },
             Self::NoSuchRoute => problem::plain(StatusCode::NOT_FOUND),
             Self::ServerError => problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::Invalid(problems) => problems.reply(),
+            Self::Invalid(problems) => problems.response(),
             Self::Failed(failures) => result::failure(options.failure_status, failures),
         }
     }
 }
 
 /// The portal's page, with the status of success: what a wrong base path gets.
-pub(super) fn page() -> Reply {
-    reply::with_body(StatusCode::OK, "text/html; charset=utf-8", PAGE)
+pub(super) fn page() -> FullResponse {
+    response::with_body(StatusCode::OK, "text/html; charset=utf-8", PAGE)
 }
 
-fn unsupported_version(shared: &Shared, method: &str, path: &str) -> Reply {
+fn unsupported_version(shared: &Shared, method: &str, path: &str) -> FullResponse {
     let uri = format!("{}{path}", shared.origin);
     let message = format!(
         "The HTTP resource that matches the request URI '{uri}' does not support HTTP method '{method}'."
     );
     let error = json!({"code": "UnsupportedApiVersion", "message": message, "innerError": null});
-    reply::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": error}))
+    response::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": error}))
 }
 
 impl From<Failure> for Refusal {

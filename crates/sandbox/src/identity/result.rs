@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::message::reply::{self, Reply};
+use crate::message::response::{self, FullResponse};
 use crate::options::{FailureStatus, IdentityOptions};
 
 /// One reason, with the framework's code and its English text.
@@ -42,8 +42,8 @@ struct Body<'a> {
     errors: &'a [Failure],
 }
 
-pub(super) fn success() -> Reply {
-    reply::json(
+pub(super) fn success() -> FullResponse {
+    response::json(
         StatusCode::OK,
         &Body {
             succeeded: true,
@@ -52,12 +52,12 @@ pub(super) fn success() -> Reply {
     )
 }
 
-pub(super) fn failure(status: FailureStatus, errors: &[Failure]) -> Reply {
+pub(super) fn failure(status: FailureStatus, errors: &[Failure]) -> FullResponse {
     let status = match status {
         FailureStatus::BadRequest => StatusCode::BAD_REQUEST,
         FailureStatus::Ok => StatusCode::OK,
     };
-    reply::json(
+    response::json(
         status,
         &Body {
             succeeded: false,

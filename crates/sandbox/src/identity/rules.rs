@@ -83,7 +83,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::numbered_password;
+    use crate::fixtures::numbered_password;
 
     fn codes(rules: IdentityRules, password: &str) -> Vec<String> {
         Policy::of(&IdentityOptions {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::rules::Policy;
 use crate::message::path::form_pairs;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::shared::Shared;
 
 /// The settings whose keys are asked for; all of them when none is. Unknown keys are left out.
-pub(super) fn read(shared: &Shared, request: &Received) -> Reply {
+pub(super) fn read(shared: &Shared, request: &FullRequest) -> FullResponse {
     let pairs: Vec<_> = form_pairs(request.uri().query().unwrap_or_default()).collect();
     let value_of = |name: &str| {
         pairs
@@ -36,7 +36,7 @@ pub(super) fn read(shared: &Shared, request: &Received) -> Reply {
             })
         })
         .collect();
-    reply::json(StatusCode::OK, &found)
+    response::json(StatusCode::OK, &found)
 }
 
 /// Every value is a string, one of them with JSON inside, in which the length is a string again.

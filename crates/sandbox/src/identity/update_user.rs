@@ -1,14 +1,14 @@
 //! `PUT {base}/api/User/{id}`: an administrator's update, of which the password is a part.
 
 use super::directory::User;
-use super::json_net::{Field, Fields, Kind};
+use super::newtonsoft_json::{Field, Fields, Kind};
 use super::refusal::Refusal;
 use super::result::{self, Failure};
 use super::rules::Policy;
 use crate::ledger::{Entry, Operation};
-use crate::message::reply::{Received, Reply};
+use crate::message::response::{FullRequest, FullResponse};
 use crate::options::Provider;
-use crate::shared::{Shared, World};
+use crate::shared::{ProviderState, Shared};
 
 const FIELDS: &[Field] = &[
     ("name", Kind::Text),
@@ -23,11 +23,11 @@ const FIELDS: &[Field] = &[
 
 /// Sets what is given, the password included, or nothing when the password is refused. A reset ends a
 /// lock-out.
-pub(super) fn handle(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
+pub(super) fn handle(shared: &Shared, id: &str, request: &FullRequest) -> Result<FullResponse, Refusal> {
     let (key, fields) = super::bind(shared, id, request, FIELDS)?;
     let options = &shared.options.identity;
 
-    let World { identity, ledger, .. } = &mut *shared.world();
+    let ProviderState { identity, ledger, .. } = &mut *shared.state();
     let user = identity.find(&key, &shared.fingerprinter);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
     let at = shared.clock.now();

@@ -7,9 +7,9 @@ use super::directory::{User, guid};
 use super::problem::Problems;
 use super::refusal::Refusal;
 use super::result::Failure;
+use crate::fixtures::PARTITION;
 use crate::message::path::form_pairs;
-use crate::message::reply::{self, Received, Reply};
-use crate::people::PARTITION;
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::shared::Shared;
 
 /// The most users of one page.
@@ -17,17 +17,21 @@ const LARGEST_PAGE: usize = 1000;
 /// A page's size when none is asked for.
 const USUAL_PAGE: usize = 10;
 
-pub(super) fn read(shared: &Shared, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn read(shared: &Shared, id: &str) -> Result<FullResponse, Refusal> {
     let mut problems = Problems::default();
     let key = super::bind_id(shared, id, &mut problems).ok_or(Refusal::Invalid(problems))?;
-    let mut world = shared.world();
-    let user = world.identity.find(&key, &shared.fingerprinter);
+    let mut state = shared.state();
+    let user = state.identity.find(&key, &shared.fingerprinter);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
-    Ok(reply::json(StatusCode::OK, &described(user)))
+    Ok(response::json(StatusCode::OK, &described(user)))
 }
 
 /// A page of users. The only partition there is is the announced one.
-pub(super) fn search(shared: &Shared, partition: &str, request: &Received) -> Result<Reply, Refusal> {
+pub(super) fn search(
+    shared: &Shared,
+    partition: &str,
+    request: &FullRequest,
+) -> Result<FullResponse, Refusal> {
     let mut problems = Problems::default();
     let Some(partition) = guid(partition) else {
         problems.add(
@@ -62,10 +66,10 @@ pub(super) fn search(shared: &Shared, partition: &str, request: &Received) -> Re
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
-    let mut world = shared.world();
-    let (total, page) = world.identity.search(&text, skip, top, &shared.fingerprinter);
+    let mut state = shared.state();
+    let (total, page) = state.identity.search(&text, skip, top, &shared.fingerprinter);
     let results: Vec<Value> = page.into_iter().map(described).collect();
-    Ok(reply::json(
+    Ok(response::json(
         StatusCode::OK,
         &json!({"totalCount": total, "results": results}),
     ))

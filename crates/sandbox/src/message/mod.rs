@@ -4,4 +4,4 @@ pub(crate) mod basic;
 pub(crate) mod content_type;
 pub(crate) mod multipart;
 pub(crate) mod path;
-pub(crate) mod reply;
+pub(crate) mod response;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{OAuthClient, RetryAfter};
-use crate::switch::switch;
+use crate::word_enum::word_enum;
 
-switch! {
+word_enum! {
     /// Which ids the identity portal takes in a path.
     IdentityIds {
         /// GUIDs; others are answered with a validation problem.
@@ -15,7 +15,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// Which rules the identity portal applies to a new password.
     IdentityRules {
         /// UiPath's defaults: 8 characters, a lower-case letter, a digit.
@@ -25,7 +25,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// The HTTP status of a result that says `succeeded: false`.
     FailureStatus {
         /// As the published schema has it.
@@ -35,7 +35,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How an id that is no GUID is answered.
     BadId {
         /// 400 with a validation problem that names it.
@@ -45,7 +45,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a missing or `null` password is answered.
     NullPassword {
         /// 400 with a validation problem that names it.
@@ -55,7 +55,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// The HTTP status of a missing scope.
     ScopeStatus {
         /// Forbidden.
@@ -67,7 +67,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a GUID that is nobody's is answered.
     UnknownUser {
         /// 404 with problem details.
@@ -77,7 +77,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a path that is no route is answered.
     UnknownPath {
         /// 200 with the portal's HTML page.
@@ -87,7 +87,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a token request in JSON is answered.
     JsonTokenRequest {
         /// 200 with the portal's HTML page.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use crate::switch::switch;
+use crate::word_enum::word_enum;
 
 pub use identity::{
     BadId, FailureStatus, IdentityIds, IdentityOptions, IdentityRules, JsonTokenRequest, Lockout,
@@ -19,7 +19,7 @@ pub use zoom::{
     LengthUnit, LicenseRefusal, MissingScope, SettingsShape, ZoomBody, ZoomOptions, ZoomPlan, ZoomRules,
 };
 
-switch! {
+word_enum! {
     /// One of the two emulated providers.
     Provider {
         /// Zoom's REST API, version 2.
@@ -125,7 +125,7 @@ pub struct OAuthClient {
     pub secret: SecretString,
 }
 
-switch! {
+word_enum! {
     /// How an answer 429 says when to come back.
     RetryAfter {
         /// Not at all.

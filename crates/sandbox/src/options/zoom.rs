@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{OAuthClient, RetryAfter};
-use crate::switch::switch;
+use crate::word_enum::word_enum;
 
-switch! {
+word_enum! {
     /// Which rules Zoom applies to a new password.
     ZoomRules {
         /// Minimum and maximum length only.
@@ -17,7 +17,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// Which request bodies Zoom takes.
     ZoomBody {
         /// Both of them.
@@ -29,7 +29,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// What the length of a password is counted in.
     LengthUnit {
         /// Unicode characters.
@@ -41,7 +41,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// The code with which Zoom says that a token lacks a scope; the status is 400 each time.
     MissingScope {
         /// As most reports have it.
@@ -53,7 +53,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How the security settings are laid out.
     SettingsShape {
         /// Inside an object `security`.
@@ -63,7 +63,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// The plan whose rate limits an account has.
     ZoomPlan {
         /// 4 light and 2 medium requests a second, 6,000 and 2,000 a day.
@@ -75,7 +75,7 @@ switch! {
     }
 }
 
-switch! {
+word_enum! {
     /// How a change of a user's type or plan is refused.
     LicenseRefusal {
         /// Not at all.

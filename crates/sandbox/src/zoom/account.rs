@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::fingerprint::Fingerprinter;
+use crate::fixtures::{OWNER, PEOPLE, ZOOM_ONLY, ZoomKind, number_of_zoom_id, numbered_password};
 use crate::ledger::Password;
-use crate::limits::{Days, Windows};
+use crate::limits::{DailyCounts, SlidingWindows};
 use crate::options::{Options, Provider};
-use crate::people::{OWNER, PEOPLE, ZOOM_ONLY, ZoomKind, number_of_zoom_id, numbered_password};
 use crate::shared::reveal;
 use crate::tokens::Tokens;
 
@@ -31,8 +31,8 @@ pub(crate) struct Account {
     users: HashMap<String, User>,
     numbered: u32,
     pub(crate) tokens: Tokens,
-    pub(crate) seconds: Windows,
-    pub(crate) days: Days,
+    pub(crate) seconds: SlidingWindows,
+    pub(crate) days: DailyCounts,
 }
 
 impl Account {
@@ -41,8 +41,8 @@ impl Account {
             users: HashMap::new(),
             numbered: options.users,
             tokens: Tokens::default(),
-            seconds: Windows::default(),
-            days: Days::default(),
+            seconds: SlidingWindows::default(),
+            days: DailyCounts::default(),
         };
         let initial = |password| Password::initial(fingerprinter.of(password));
         for person in &PEOPLE {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::error::Refusal;
 use crate::message::content_type::media_type;
 use crate::message::multipart;
-use crate::message::reply::Received;
+use crate::message::response::FullRequest;
 use crate::options::ZoomBody;
 
 /// A body's fields.
@@ -17,7 +17,7 @@ pub(super) enum Fields {
 }
 
 /// Reads a body of a type that is taken.
-pub(super) fn fields(takes: ZoomBody, request: &Received) -> Result<Fields, Refusal> {
+pub(super) fn fields(takes: ZoomBody, request: &FullRequest) -> Result<Fields, Refusal> {
     match (media_type(request.headers()).as_deref(), takes) {
         (Some("multipart/form-data"), ZoomBody::Any | ZoomBody::FormData) => form(request),
         (Some("application/json"), ZoomBody::Any | ZoomBody::Json) => {
@@ -31,7 +31,7 @@ pub(super) fn fields(takes: ZoomBody, request: &Received) -> Result<Fields, Refu
 }
 
 /// No text is documented for a form that is none; it is answered as a form without fields would be.
-fn form(request: &Received) -> Result<Fields, Refusal> {
+fn form(request: &FullRequest) -> Result<Fields, Refusal> {
     let parts = multipart::parts(request.headers(), request.body()).unwrap_or_default();
     let texts = parts.into_iter().map(|part| {
         let name = String::from_utf8_lossy(&part.name).into_owned();

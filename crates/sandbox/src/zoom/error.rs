@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::limits::put_retry_after;
-use crate::message::reply::{self, Reply};
+use crate::message::response::{self, FullResponse};
 use crate::options::{MissingScope, RetryAfter};
 use crate::shared::Shared;
 
@@ -74,7 +74,7 @@ impl Refusal {
         Self::Other(code, message.into())
     }
 
-    pub(super) fn reply(&self, shared: &Shared) -> Reply {
+    pub(super) fn response(&self, shared: &Shared) -> FullResponse {
         let options = &shared.options.zoom;
         let (status, code, message) = self.parts(options.missing_scope);
         let errors = match self {
@@ -87,7 +87,7 @@ impl Refusal {
                 .collect(),
             _ => Vec::new(),
         };
-        let mut reply = reply::json(
+        let mut response = response::json(
             status,
             &Body {
                 code,
@@ -98,17 +98,17 @@ impl Refusal {
         let now = shared.clock.now();
         match self {
             Self::PerSecond(limit, wait) => {
-                put_limit(&mut reply, "QPS", *limit);
-                put_retry_after(reply.headers_mut(), options.retry_after, now, *wait);
+                put_limit(&mut response, "QPS", *limit);
+                put_retry_after(response.headers_mut(), options.retry_after, now, *wait);
             }
             Self::PerDay(limit, reopens) => {
-                put_limit(&mut reply, "Daily-limit", *limit);
+                put_limit(&mut response, "Daily-limit", *limit);
                 let wait = Duration::try_from(reopens.duration_since(now)).unwrap_or_default();
-                put_retry_after(reply.headers_mut(), RetryAfter::Iso, now, wait);
+                put_retry_after(response.headers_mut(), RetryAfter::Iso, now, wait);
             }
             _ => {}
         }
-        reply
+        response
     }
 
     fn parts(&self, missing_scope: MissingScope) -> (StatusCode, u32, Cow<'static, str>) {
@@ -207,8 +207,8 @@ impl Refusal {
     }
 }
 
-fn put_limit(reply: &mut Reply, kind: &'static str, limit: usize) {
-    let headers = reply.headers_mut();
+fn put_limit(response: &mut FullResponse, kind: &'static str, limit: usize) {
+    let headers = response.headers_mut();
     headers.insert("x-ratelimit-type", HeaderValue::from_static(kind));
     headers.insert("x-ratelimit-limit", HeaderValue::from(limit));
     headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));

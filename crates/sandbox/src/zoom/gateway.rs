@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::error::Refusal;
 use super::route::Target;
-use crate::message::reply::Received;
+use crate::message::response::FullRequest;
 use crate::options::{ZoomOptions, ZoomPlan};
 use crate::shared::Shared;
-use crate::tokens::Standing;
+use crate::tokens::TokenStatus;
 
-pub(super) fn pass(shared: &Shared, target: &Target, request: &Received) -> Result<(), Refusal> {
+pub(super) fn pass(shared: &Shared, target: &Target, request: &FullRequest) -> Result<(), Refusal> {
     let token = Shared::bearer(request.headers()).ok_or(Refusal::InvalidToken)?;
     let has_scope = |scopes: &[String]| {
         scopes
@@ -19,10 +19,10 @@ pub(super) fn pass(shared: &Shared, target: &Target, request: &Received) -> Resu
     let permitted = if shared.is_static_token(token) {
         has_scope(&shared.options.zoom.scopes)
     } else {
-        match shared.world().zoom.tokens.standing(token, shared.clock.elapsed()) {
-            Standing::Good(scopes) => has_scope(&scopes),
-            Standing::Expired => return Err(Refusal::ExpiredToken),
-            Standing::Unknown => return Err(Refusal::InvalidToken),
+        match shared.state().zoom.tokens.status(token, shared.clock.elapsed()) {
+            TokenStatus::Valid(scopes) => has_scope(&scopes),
+            TokenStatus::Expired => return Err(Refusal::ExpiredToken),
+            TokenStatus::Unknown => return Err(Refusal::InvalidToken),
         }
     };
     if !permitted {
@@ -38,14 +38,14 @@ fn within_limits(shared: &Shared, target: &Target) -> Result<(), Refusal> {
     };
     let (per_second, per_day) = limits(options, plan, category);
     // The clock is read under the lock: instants read before it could enter the window out of order.
-    let mut world = shared.world();
+    let mut state = shared.state();
     let second = Duration::from_secs(1);
     if let Some(per_day) = per_day
-        && let Err(reopens) = world.zoom.days.admit(category, shared.clock.now(), per_day)
+        && let Err(reopens) = state.zoom.days.admit(category, shared.clock.now(), per_day)
     {
         return Err(Refusal::PerDay(per_day, reopens));
     }
-    let admitted = world
+    let admitted = state
         .zoom
         .seconds
         .admit(category, shared.clock.elapsed(), second, per_second);

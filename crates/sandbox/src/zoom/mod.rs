@@ -16,7 +16,7 @@ mod user;
 
 use http::header::{HeaderName, HeaderValue};
 
-use crate::message::reply::{Received, Reply};
+use crate::message::response::{FullRequest, FullResponse};
 use crate::options::{ZoomBody, ZoomOptions};
 use crate::shared::Shared;
 
@@ -26,21 +26,26 @@ use route::Target;
 /// Answers a request, always with a tracking id.
 ///
 /// The order: unknown routes, then the gateway (token, scope, rate limit), then whatever the route looks at.
-pub(crate) fn answer(shared: &Shared, target: &Target, request: &Received) -> Reply {
+pub(crate) fn answer(shared: &Shared, target: &Target, request: &FullRequest) -> FullResponse {
     let tracking_id = format!("v=2.0;clid=us02;rid=WEB_{:032x}", rand::random::<u128>());
-    let mut reply =
-        handle(shared, target, request, &tracking_id).unwrap_or_else(|refusal| refusal.reply(shared));
-    let headers = reply.headers_mut();
+    let mut response =
+        handle(shared, target, request, &tracking_id).unwrap_or_else(|refusal| refusal.response(shared));
+    let headers = response.headers_mut();
     if let Some(category) = target.category() {
         headers.insert("x-ratelimit-category", HeaderValue::from_static(category));
     }
     if let Ok(value) = HeaderValue::from_str(&tracking_id) {
         headers.insert(HeaderName::from_static("x-zm-trackingid"), value);
     }
-    reply
+    response
 }
 
-fn handle(shared: &Shared, target: &Target, request: &Received, tracking_id: &str) -> Result<Reply, Refusal> {
+fn handle(
+    shared: &Shared,
+    target: &Target,
+    request: &FullRequest,
+    tracking_id: &str,
+) -> Result<FullResponse, Refusal> {
     match target {
         Target::Unknown => Err(Refusal::UnknownRoute),
         Target::Token => Ok(oauth::token(shared, request)),
@@ -69,6 +74,6 @@ pub(crate) fn permits(options: &ZoomOptions, password: &str) -> bool {
 }
 
 /// The new password in a request, whatever the route would make of it.
-pub(crate) fn sent_password(request: &Received) -> Option<String> {
+pub(crate) fn sent_password(request: &FullRequest) -> Option<String> {
     password::new_password(body::fields(ZoomBody::Any, request).ok()?).ok()
 }

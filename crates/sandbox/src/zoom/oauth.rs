@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::message::basic;
 use crate::message::content_type::media_type;
 use crate::message::path::form_value;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::shared::{Shared, reveal};
 
 #[derive(Serialize)]
@@ -27,9 +27,9 @@ struct Refused {
 
 /// The order: the app's credentials, whether it is disabled, the grant, the account. Parameters are taken from
 /// the query and from a form body; the body wins.
-pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
+pub(super) fn token(shared: &Shared, request: &FullRequest) -> FullResponse {
     let options = &shared.options.zoom;
-    let refuse = |reason, error| reply::json(StatusCode::BAD_REQUEST, &Refused { reason, error });
+    let refuse = |reason, error| response::json(StatusCode::BAD_REQUEST, &Refused { reason, error });
     let known = (
         options.client.id.clone(),
         reveal(&options.client.secret).to_owned(),
@@ -46,12 +46,12 @@ pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
     if parameter(request, "account_id").as_ref() != Some(&options.account_id) {
         return refuse("Bad Request", "invalid_request");
     }
-    let mut world = shared.world();
+    let mut state = shared.state();
     if options.one_token_only {
-        world.zoom.tokens.revoke_all();
+        state.zoom.tokens.revoke_all();
     }
     let scopes = options.scopes.clone();
-    let access_token = world
+    let access_token = state
         .zoom
         .tokens
         .issue(scopes, shared.clock.elapsed(), options.token_lifetime);
@@ -62,10 +62,10 @@ pub(super) fn token(shared: &Shared, request: &Received) -> Reply {
         scope: options.scopes.join(" "),
         api_url: options.api_url.as_deref().unwrap_or(&shared.origin),
     };
-    reply::json(StatusCode::OK, &issued)
+    response::json(StatusCode::OK, &issued)
 }
 
-fn parameter(request: &Received, name: &str) -> Option<String> {
+fn parameter(request: &FullRequest, name: &str) -> Option<String> {
     let is_form = media_type(request.headers()).as_deref() == Some("application/x-www-form-urlencoded");
     let body = if is_form {
         std::str::from_utf8(request.body()).unwrap_or_default()

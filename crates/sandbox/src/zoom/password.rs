@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::body::{self, Fields};
 use super::error::Refusal;
 use super::rules;
+use crate::fixtures::ZoomKind;
 use crate::ledger::{Entry, Operation};
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::options::Provider;
-use crate::people::ZoomKind;
-use crate::shared::{Shared, World};
+use crate::shared::{ProviderState, Shared};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -23,15 +23,15 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn update(
     shared: &Shared,
     user: &str,
-    request: &Received,
+    request: &FullRequest,
     tracking_id: &str,
-) -> Result<Reply, Refusal> {
+) -> Result<FullResponse, Refusal> {
     let options = &shared.options.zoom;
     let new = new_password(body::fields(options.body, request)?)?;
     let fingerprint = shared.fingerprinter.of(&new);
     let broken = rules::first_broken(options, &new);
 
-    let World { zoom, ledger, .. } = &mut *shared.world();
+    let ProviderState { zoom, ledger, .. } = &mut *shared.state();
     let found = zoom.find(user, &shared.fingerprinter);
     let found = found.ok_or_else(|| Refusal::NoSuchUser(user.to_owned()))?;
     if found.kind == ZoomKind::Admin || found.kind == ZoomKind::Owner && !options.owner_exempt {
@@ -72,7 +72,7 @@ pub(super) fn update(
         tracking_id: Some(tracking_id),
     };
     ledger.apply(password, fingerprint, &entry);
-    Ok(reply::empty(StatusCode::NO_CONTENT))
+    Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) fn new_password(fields: Fields) -> Result<String, Refusal> {

@@ -8,10 +8,10 @@ use super::error::Refusal;
 use super::profile_checks;
 use super::profile_fields::FIELDS;
 use super::user;
+use crate::fixtures::ZoomKind;
 use crate::message::path::form_pairs;
-use crate::message::reply::{self, Received, Reply};
-use crate::people::ZoomKind;
-use crate::shared::{Shared, World};
+use crate::message::response::{self, FullRequest, FullResponse};
+use crate::shared::{ProviderState, Shared};
 
 /// The values of `login_type`.
 const LOGIN_TYPES: [&str; 12] = [
@@ -22,12 +22,12 @@ const LOGIN_TYPES: [&str; 12] = [
 ///
 /// The order: query, content type, body, user, then every field's own range at once, then what speaks against
 /// the update as a whole.
-pub(super) fn update(shared: &Shared, id: &str, request: &Received) -> Result<Reply, Refusal> {
+pub(super) fn update(shared: &Shared, id: &str, request: &FullRequest) -> Result<FullResponse, Refusal> {
     let options = &shared.options.zoom;
     check_query(request)?;
     let given = known_fields(body::fields(options.body, request)?)?;
 
-    let World { zoom, .. } = &mut *shared.world();
+    let ProviderState { zoom, .. } = &mut *shared.state();
     let vanity_name = given.get("vanity_name");
     let user = zoom
         .find(id, &shared.fingerprinter)
@@ -45,10 +45,10 @@ pub(super) fn update(shared: &Shared, id: &str, request: &Received) -> Result<Re
     if let Some(user) = zoom.find(id, &shared.fingerprinter) {
         user.profile.extend(given);
     }
-    Ok(reply::empty(StatusCode::NO_CONTENT))
+    Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
-fn check_query(request: &Received) -> Result<(), Refusal> {
+fn check_query(request: &FullRequest) -> Result<(), Refusal> {
     let mut invalid = Vec::new();
     for (name, value) in form_pairs(request.uri().query().unwrap_or_default()) {
         let holds = match name.as_str() {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::account::User;
 use super::error::Refusal;
+use crate::fixtures::ZoomKind;
 use crate::options::{LicenseRefusal, ZoomOptions};
-use crate::people::ZoomKind;
 
 /// What a name may not contain here, so that the refusal for invalid words can be had.
 const INVALID_WORD: &str = "forbidden";

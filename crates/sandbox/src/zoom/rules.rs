@@ -127,7 +127,7 @@ fn is_weak(password: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::numbered_password;
+    use crate::fixtures::numbered_password;
 
     fn under(rules: ZoomRules, password: &str) -> Option<Refusal> {
         first_broken(

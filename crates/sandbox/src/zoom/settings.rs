@@ -6,7 +6,7 @@ use serde_json::json;
 use super::error::Refusal;
 use super::rules;
 use crate::message::path::form_value;
-use crate::message::reply::{self, Received, Reply};
+use crate::message::response::{self, FullRequest, FullResponse};
 use crate::options::{SettingsShape, ZoomRules};
 use crate::shared::Shared;
 
@@ -15,7 +15,7 @@ const BASIC_MINIMUM: usize = 8;
 
 /// The security settings, of which the password rules are a part. One's own account is `me` only; other options
 /// than `security` hold nothing here.
-pub(super) fn read(shared: &Shared, account: &str, request: &Received) -> Result<Reply, Refusal> {
+pub(super) fn read(shared: &Shared, account: &str, request: &FullRequest) -> Result<FullResponse, Refusal> {
     let options = &shared.options.zoom;
     if !options.paid {
         return Err(Refusal::UnpaidAccount);
@@ -28,7 +28,7 @@ pub(super) fn read(shared: &Shared, account: &str, request: &Received) -> Result
         .query()
         .and_then(|query| form_value(query, "option"));
     if option.as_deref() != Some("security") {
-        return Ok(reply::json(StatusCode::OK, &json!({})));
+        return Ok(response::json(StatusCode::OK, &json!({})));
     }
     let enhanced = options.rules == ZoomRules::Enhanced;
     let told_run = enhanced || options.run_length.is_some();
@@ -47,5 +47,5 @@ pub(super) fn read(shared: &Shared, account: &str, request: &Received) -> Result
         SettingsShape::Wrapped => json!({"security": security}),
         SettingsShape::Flat => security,
     };
-    Ok(reply::json(StatusCode::OK, &body))
+    Ok(response::json(StatusCode::OK, &body))
 }

@@ -5,19 +5,19 @@ use serde_json::{Map, Value, json};
 
 use super::account::User;
 use super::error::Refusal;
-use crate::message::reply::{self, Reply};
-use crate::people::ZoomKind;
+use crate::fixtures::ZoomKind;
+use crate::message::response::{self, FullResponse};
 use crate::shared::Shared;
 
 /// What a client has to know before it tries a change: role, status, logins; and what updates have set.
-pub(super) fn read(shared: &Shared, id: &str) -> Result<Reply, Refusal> {
-    let mut world = shared.world();
-    let user = world.zoom.find(id, &shared.fingerprinter);
+pub(super) fn read(shared: &Shared, id: &str) -> Result<FullResponse, Refusal> {
+    let mut state = shared.state();
+    let user = state.zoom.find(id, &shared.fingerprinter);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(id.to_owned()))?;
     if user.kind == ZoomKind::Pending {
         return Err(pending());
     }
-    Ok(reply::json(StatusCode::OK, &described(user)))
+    Ok(response::json(StatusCode::OK, &described(user)))
 }
 
 /// The refusal for who has not accepted the invitation.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Options, Provider, Respond, Sandbox, When};
+use repass_sandbox::{
+    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, Options, Provider, Sandbox, Timing,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,7 +18,7 @@ use crate::client::{ALICE, ALICE_PASSWORD, TOKEN, post_json, request, start, tls
 
 const NEW: &str = "Brand-New-42";
 
-fn cut(when: When, at: CutAt, how: CutHow) -> Fault {
+fn cut(when: Timing, at: CutPoint, how: CutKind) -> Fault {
     Fault {
         action: Action {
             when,
@@ -48,21 +50,21 @@ async fn raw(sandbox: &Sandbox) -> (String, io::Result<()>) {
 #[tokio::test]
 async fn the_cut_is_where_it_was_ordered() {
     let sandbox = start(Options::default()).await;
-    let respond = Respond {
+    let respond = CannedResponse {
         status: 200,
         headers: [("x-own".to_owned(), "1".to_owned())].into(),
         body: "0123456789".to_owned(),
         pad_to: 0,
     };
-    for when in [When::BeforeApply, When::AfterApply] {
+    for when in [Timing::BeforeApply, Timing::AfterApply] {
         for (at, rest) in [
-            (CutAt::Answer, None),
-            (CutAt::StatusLine, Some("HTTP/1.1 20")),
-            (CutAt::Head, Some("\r\n\r\n")),
-            (CutAt::Body, Some("\r\n\r\n01234")),
+            (CutPoint::Answer, None),
+            (CutPoint::StatusLine, Some("HTTP/1.1 20")),
+            (CutPoint::Head, Some("\r\n\r\n")),
+            (CutPoint::Body, Some("\r\n\r\n01234")),
         ] {
             sandbox.reset();
-            let mut fault = cut(when, at, CutHow::Fin);
+            let mut fault = cut(when, at, CutKind::Fin);
             fault.action.respond = Some(respond.clone());
             sandbox.inject(fault).unwrap();
             let (read, end) = raw(&sandbox).await;
@@ -71,12 +73,12 @@ async fn the_cut_is_where_it_was_ordered() {
             assert_eq!(read.is_empty(), rest.is_none(), "{at} {read:?}");
             assert_eq!(
                 read.contains("x-own: 1"),
-                matches!(at, CutAt::Head | CutAt::Body),
+                matches!(at, CutPoint::Head | CutPoint::Body),
                 "{read:?}"
             );
             assert_eq!(
                 sandbox.changes(),
-                usize::from(when == When::AfterApply),
+                usize::from(when == Timing::AfterApply),
                 "{when} {at}"
             );
         }
@@ -87,7 +89,7 @@ async fn the_cut_is_where_it_was_ordered() {
 async fn a_genuine_answer_is_cut_after_the_change_and_never_looks_applied_before_it() {
     let sandbox = start(Options::default()).await;
     sandbox
-        .inject(cut(When::AfterApply, CutAt::Head, CutHow::Fin))
+        .inject(cut(Timing::AfterApply, CutPoint::Head, CutKind::Fin))
         .unwrap();
     let (read, _) = raw(&sandbox).await;
     assert!(
@@ -97,7 +99,7 @@ async fn a_genuine_answer_is_cut_after_the_change_and_never_looks_applied_before
     assert!(sandbox.accepts(Provider::Zoom, ALICE, NEW));
     sandbox.reset();
     sandbox
-        .inject(cut(When::BeforeApply, CutAt::Head, CutHow::Fin))
+        .inject(cut(Timing::BeforeApply, CutPoint::Head, CutKind::Fin))
         .unwrap();
     let (read, _) = raw(&sandbox).await;
     assert!(
@@ -110,11 +112,11 @@ async fn a_genuine_answer_is_cut_after_the_change_and_never_looks_applied_before
 #[tokio::test]
 async fn a_reset_is_one_and_an_end_is_one() {
     let sandbox = start(Options::default()).await;
-    for at in [CutAt::Answer, CutAt::StatusLine, CutAt::Head] {
-        sandbox.inject(cut(When::AfterApply, at, CutHow::Rst)).unwrap();
+    for at in [CutPoint::Answer, CutPoint::StatusLine, CutPoint::Head] {
+        sandbox.inject(cut(Timing::AfterApply, at, CutKind::Rst)).unwrap();
         let (_, end) = raw(&sandbox).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset, "{at}");
-        sandbox.inject(cut(When::AfterApply, at, CutHow::Fin)).unwrap();
+        sandbox.inject(cut(Timing::AfterApply, at, CutKind::Fin)).unwrap();
         assert!(raw(&sandbox).await.1.is_ok(), "{at}");
     }
 }
@@ -122,12 +124,14 @@ async fn a_reset_is_one_and_an_end_is_one() {
 #[tokio::test]
 async fn a_cut_in_the_request_comes_before_anything_is_applied() {
     let sandbox = start(Options::default()).await;
-    for at in [CutAt::RequestHead, CutAt::RequestBody] {
-        sandbox.inject(cut(When::BeforeApply, at, CutHow::Fin)).unwrap();
+    for at in [CutPoint::RequestHead, CutPoint::RequestBody] {
+        sandbox
+            .inject(cut(Timing::BeforeApply, at, CutKind::Fin))
+            .unwrap();
         let mut socket = TcpStream::connect(sandbox.addr()).await.unwrap();
         let request = raw_request();
         // Half a body at most: it can only end because the sandbox does not wait for the rest.
-        let sent = if at == CutAt::RequestHead {
+        let sent = if at == CutPoint::RequestHead {
             request.find('{').unwrap()
         } else {
             request.len() - 5
@@ -151,7 +155,7 @@ async fn a_stalled_connection_stays_open_until_the_sandbox_stops() {
         })
         .await;
         sandbox
-            .inject(cut(When::AfterApply, CutAt::Head, CutHow::Stall))
+            .inject(cut(Timing::AfterApply, CutPoint::Head, CutKind::Stall))
             .unwrap();
         let mut socket: Box<dyn Socket> = if tls_on {
             Box::new(tls(&sandbox, "localhost", b"http/1.1").await.unwrap())
@@ -234,13 +238,18 @@ async fn every_cut_is_felt_over_every_kind_of_connection_and_the_ledger_knows() 
             ..Options::default()
         })
         .await;
-        for at in [CutAt::Answer, CutAt::StatusLine, CutAt::Head, CutAt::Body] {
-            for how in [CutHow::Fin, CutHow::Rst] {
-                for when in [When::BeforeApply, When::AfterApply] {
+        for at in [
+            CutPoint::Answer,
+            CutPoint::StatusLine,
+            CutPoint::Head,
+            CutPoint::Body,
+        ] {
+            for how in [CutKind::Fin, CutKind::Rst] {
+                for when in [Timing::BeforeApply, Timing::AfterApply] {
                     sandbox.reset();
                     let mut fault = cut(when, at, how);
                     let body = "x".repeat(1000);
-                    fault.action.respond = Some(Respond {
+                    fault.action.respond = Some(CannedResponse {
                         status: 418,
                         headers: [].into(),
                         body,
@@ -250,19 +259,23 @@ async fn every_cut_is_felt_over_every_kind_of_connection_and_the_ledger_knows() 
                     let row = format!("tls {tls_on}, http2 {http2}, {at}, {how}, {when}");
                     match seen(&sandbox, tls_on, http2).await {
                         Ok((status, body_is_whole)) => {
-                            assert!(matches!(at, CutAt::Head | CutAt::Body), "{row}");
+                            assert!(matches!(at, CutPoint::Head | CutPoint::Body), "{row}");
                             assert_eq!((status.as_u16(), body_is_whole), (418, false), "{row}");
                         }
                         // After a reset, the head may be lost on its way as well.
                         Err(_) => assert!(
-                            how == CutHow::Rst || !matches!(at, CutAt::Head | CutAt::Body),
+                            how == CutKind::Rst || !matches!(at, CutPoint::Head | CutPoint::Body),
                             "{row}"
                         ),
                     }
-                    assert_eq!(sandbox.changes(), usize::from(when == When::AfterApply), "{row}");
+                    assert_eq!(
+                        sandbox.changes(),
+                        usize::from(when == Timing::AfterApply),
+                        "{row}"
+                    );
                     // It struck once; the next request goes through.
                     let (status, _) = seen(&sandbox, tls_on, http2).await.unwrap();
-                    let expected = if when == When::AfterApply { 400 } else { 204 };
+                    let expected = if when == Timing::AfterApply { 400 } else { 204 };
                     assert_eq!(status, expected, "{row}");
                 }
             }

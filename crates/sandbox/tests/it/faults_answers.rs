@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::Method;
 use repass_sandbox::{
-    Action, Cut, CutAt, CutHow, Drip, Fault, FaultError, Matching, Options, Provider, Respond, Sandbox, When,
+    Action, CannedResponse, Cut, CutKind, CutPoint, Drip, Fault, FaultError, Options, Provider,
+    RequestMatcher, Sandbox, Timing,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -131,7 +132,7 @@ async fn each_condition_of_a_match_counts_by_itself() {
 async fn of_two_faults_the_one_armed_first_strikes_first() {
     let sandbox = start(Options::default()).await;
     for status in [500, 502] {
-        let respond = Some(Respond {
+        let respond = Some(CannedResponse {
             status,
             headers: [].into(),
             body: String::new(),
@@ -238,7 +239,7 @@ async fn a_detached_change_is_made_when_its_client_has_left() {
 
 #[tokio::test]
 async fn a_delay_holds_the_answer_and_before_the_change_the_change() {
-    for (when, changes) in [(When::BeforeApply, 0), (When::AfterApply, 1)] {
+    for (when, changes) in [(Timing::BeforeApply, 0), (Timing::AfterApply, 1)] {
         let sandbox = start(Options::default()).await;
         let action = Action {
             when,
@@ -358,13 +359,13 @@ async fn only_a_delayed_change_that_is_made_can_be_detached() {
         ..Action::default()
     };
     let at_once = Cut {
-        at: CutAt::Answer,
-        how: CutHow::Fin,
+        at: CutPoint::Answer,
+        how: CutKind::Fin,
     };
     for action in [
-        detached(When::AfterApply, 1, None),
-        detached(When::BeforeApply, 0, Some(at_once)),
-        detached(When::BeforeApply, 1, Some(at_once)),
+        detached(Timing::AfterApply, 1, None),
+        detached(Timing::BeforeApply, 0, Some(at_once)),
+        detached(Timing::BeforeApply, 1, Some(at_once)),
     ] {
         let fault = Fault {
             action,
@@ -378,15 +379,20 @@ async fn only_a_delayed_change_that_is_made_can_be_detached() {
 async fn faults_that_cannot_be_are_refused() {
     let sandbox = start(Options::default()).await;
     let respond = |status, name: &str| {
-        Some(Respond {
+        Some(CannedResponse {
             status,
             headers: [(name.to_owned(), "x".to_owned())].into(),
             body: String::new(),
             pad_to: 0,
         })
     };
-    let cut = |at| Some(Cut { at, how: CutHow::Fin });
-    let after = When::AfterApply;
+    let cut = |at| {
+        Some(Cut {
+            at,
+            how: CutKind::Fin,
+        })
+    };
+    let after = Timing::AfterApply;
     let rows = [
         (Action::default(), FaultError::Nothing),
         (
@@ -400,7 +406,7 @@ async fn faults_that_cannot_be_are_refused() {
         (
             Action {
                 when: after,
-                cut: cut(CutAt::RequestHead),
+                cut: cut(CutPoint::RequestHead),
                 ..Action::default()
             },
             FaultError::NotAfterApply,
@@ -408,7 +414,7 @@ async fn faults_that_cannot_be_are_refused() {
         (
             Action {
                 when: after,
-                cut: cut(CutAt::RequestBody),
+                cut: cut(CutPoint::RequestBody),
                 ..Action::default()
             },
             FaultError::NotAfterApply,
@@ -428,21 +434,21 @@ async fn faults_that_cannot_be_are_refused() {
                 respond: respond(100, "a"),
                 ..Action::default()
             },
-            FaultError::BadAnswer,
+            FaultError::BadResponse,
         ),
         (
             Action {
                 respond: respond(1000, "a"),
                 ..Action::default()
             },
-            FaultError::BadAnswer,
+            FaultError::BadResponse,
         ),
         (
             Action {
                 respond: respond(200, "a b"),
                 ..Action::default()
             },
-            FaultError::BadAnswer,
+            FaultError::BadResponse,
         ),
     ];
     for (action, error) in rows {
@@ -467,9 +473,9 @@ async fn faults_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn faults_that_are_none_are_refused() {
     let sandbox = start(Options::default()).await;
-    let matching = Matching {
+    let matching = RequestMatcher {
         nth: 0,
-        ..Matching::default()
+        ..RequestMatcher::default()
     };
     let action = Action {
         delay_ms: 1,

@@ -279,5 +279,5 @@ async fn a_standalone_portal_does_not_know_the_underscored_base() {
             .status,
         200
     );
-    assert_eq!(sandbox.announcement().identity.base_urls.len(), 1);
+    assert_eq!(sandbox.startup_info().identity.base_urls.len(), 1);
 }

@@ -61,7 +61,7 @@ async fn an_address_leads_to_its_guid() {
     .await;
     let base = format!(
         "/identity/api/User/users/{}",
-        sandbox.announcement().identity.partition
+        sandbox.startup_info().identity.partition
     );
     let rows = [
         ("searchTerm=alice%40example.com", 1, vec![ALICE_GUID]),

@@ -17,7 +17,7 @@ async fn the_announcement_says_all_that_a_client_needs() {
         ..Options::default()
     })
     .await;
-    let json = serde_json::to_value(sandbox.announcement()).unwrap();
+    let json = serde_json::to_value(sandbox.startup_info()).unwrap();
     let origin = format!("http://{}", sandbox.addr());
     assert_eq!(json["listen"], sandbox.addr().to_string());
     assert_eq!(json["zoom"]["base_url"], format!("{origin}/v2"));
@@ -43,8 +43,8 @@ async fn the_announcement_says_all_that_a_client_needs() {
 #[tokio::test]
 async fn a_token_is_generated_for_who_gives_none() {
     let (one, other) = (Sandbox::start().await.unwrap(), Sandbox::start().await.unwrap());
-    assert_ne!(one.announcement().token, other.announcement().token);
-    assert_ne!(one.announcement().token, "");
+    assert_ne!(one.startup_info().token, other.startup_info().token);
+    assert_ne!(one.startup_info().token, "");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use repass_sandbox::{Action, Fault, Matching, Options, Provider, Sandbox};
+use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -98,12 +98,12 @@ impl World {
                 detach: true,
                 ..Action::default()
             };
-            let matching = Matching {
+            let matching = RequestMatcher {
                 provider: Some(self.at()),
                 user: Some(self.user(number)),
                 // Sometimes the next sending or probe too.
                 times: random.random_range(1..3),
-                ..Matching::default()
+                ..RequestMatcher::default()
             };
             let armed = self.sandbox.inject(Fault { matching, action });
             armed.unwrap_or_else(|error| panic!("{error}"));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Respond, Sandbox, When};
+use repass_sandbox::{
+    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, RequestMatcher, Sandbox, Timing,
+};
 
 use super::{Asked, Doubt, Ordered};
 
@@ -12,10 +14,10 @@ use super::{Asked, Doubt, Ordered};
 pub(super) fn order(sandbox: &Sandbox, asked: &Asked, random: &mut StdRng) -> Ordered {
     let action = action(random);
     if let Some((action, _)) = &action {
-        let matching = Matching {
+        let matching = RequestMatcher {
             provider: Some(asked.provider),
             user: Some(asked.user.clone()),
-            ..Matching::default()
+            ..RequestMatcher::default()
         };
         let fault = Fault {
             matching,
@@ -36,12 +38,12 @@ pub(super) fn order(sandbox: &Sandbox, asked: &Asked, random: &mut StdRng) -> Or
 /// A fault and whether it leaves in doubt what happened; or none.
 fn action(random: &mut StdRng) -> Option<(Action, Doubt)> {
     let when = if random.random_bool(0.5) {
-        When::BeforeApply
+        Timing::BeforeApply
     } else {
-        When::AfterApply
+        Timing::AfterApply
     };
     let answer = |status, body: &str| {
-        Some(Respond {
+        Some(CannedResponse {
             status,
             headers: BTreeMap::new(),
             body: body.to_owned(),
@@ -55,11 +57,11 @@ fn action(random: &mut StdRng) -> Option<(Action, Doubt)> {
         ..Action::default()
     };
     let cut = |at, how| action(None, Some(Cut { at, how }));
-    let how = [CutHow::Fin, CutHow::Rst, CutHow::Stall][random.random_range(0..3)];
+    let how = [CutKind::Fin, CutKind::Rst, CutKind::Stall][random.random_range(0..3)];
     Some(match random.random_range(0..14) {
         0..4 => return None,
-        4 => (cut(CutAt::Answer, how), Doubt::Must),
-        5 => (cut(CutAt::StatusLine, how), Doubt::Must),
+        4 => (cut(CutPoint::Answer, how), Doubt::Must),
+        5 => (cut(CutPoint::StatusLine, how), Doubt::Must),
         6 => (action(answer(500, ""), None), Doubt::Must),
         7 => (action(answer(502, "<html>"), None), Doubt::Must),
         8 => (action(answer(503, ""), None), Doubt::Must),

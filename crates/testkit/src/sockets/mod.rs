@@ -181,7 +181,7 @@ fn services(sandbox: &Sandbox, gateway: Option<&Gateway>) -> (Services, Option<t
         base_url(sandbox.identity_base_url()),
         auth = format_args!(
             "auth = {{ kind = \"bearer\", token = {{ command = [\"echo\", {:?}] }} }}",
-            sandbox.announcement().token
+            sandbox.startup_info().token
         ),
         tls = tls.unwrap_or_default(),
     );

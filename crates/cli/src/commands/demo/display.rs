@@ -202,7 +202,7 @@ fn cut(text: &str) -> String {
 
 fn hide(text: &str, step: &Step, sandbox: &Sandbox) -> String {
     let mut text = text
-        .replace(&sandbox.announcement().token, "[token]")
+        .replace(&sandbox.startup_info().token, "[token]")
         .replace(step.new, "[new password]");
     if let Some(current) = step.current {
         text = text.replace(current, "[current password]");

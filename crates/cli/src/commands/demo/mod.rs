@@ -11,7 +11,7 @@ mod steps;
 
 use std::sync::Arc;
 
-use repass_sandbox::{Action, Cut, CutAt, CutHow, Fault, Matching, Provider, Sandbox, When};
+use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, Provider, RequestMatcher, Sandbox, Timing};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -151,13 +151,13 @@ async fn run_step(
 /// Has the provider make the next change, and the connection break before it says so.
 fn lose_next_response(sandbox: &Sandbox) -> Result<(), CliError> {
     let cut = Cut {
-        at: CutAt::Answer,
-        how: CutHow::Rst,
+        at: CutPoint::Answer,
+        how: CutKind::Rst,
     };
     let fault = Fault {
-        matching: Matching::default(),
+        matching: RequestMatcher::default(),
         action: Action {
-            when: When::AfterApply,
+            when: Timing::AfterApply,
             cut: Some(cut),
             ..Action::default()
         },
@@ -196,7 +196,7 @@ mod tests {
             for secret in [
                 step.new,
                 step.current.unwrap_or(step.new),
-                &sandbox.announcement().token,
+                &sandbox.startup_info().token,
             ] {
                 assert!(!shown.contains(secret), "{shown}");
             }

@@ -30,7 +30,7 @@ pub(super) struct RetriedChange {
 /// Bob at both providers. The portal names him by his GUID.
 pub(super) async fn all(sandbox: &Sandbox) -> Result<Vec<RetriedChange>, CliError> {
     let guid = sandbox
-        .announcement()
+        .startup_info()
         .users
         .iter()
         .find(|user| user.provider == Provider::Identity && user.email == "bob@example.com")
@@ -64,7 +64,7 @@ async fn retried(
         "PUT {path} HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\nContent-Type: {content_type}\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",
         addr = sandbox.addr(),
-        token = sandbox.announcement().token,
+        token = sandbox.startup_info().token,
         length = body.len()
     );
     let answer = match send(sandbox, &request).await {

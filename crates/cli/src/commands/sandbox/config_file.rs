@@ -32,7 +32,7 @@ pub(super) fn write(file: &Path, sandbox: &Sandbox) -> Result<(), CliError> {
         fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
     }
     let (token, authority) = (file.with_extension("token"), file.with_extension("ca.pem"));
-    private_file::write(&token, &format!("{}\n", sandbox.announcement().token))
+    private_file::write(&token, &format!("{}\n", sandbox.startup_info().token))
         .map_err(|error| refused(&token, &error))?;
     if let Some(pem) = sandbox.ca_pem() {
         private_file::write(&authority, pem).map_err(|error| refused(&authority, &error))?;
@@ -65,7 +65,7 @@ fn text(sandbox: &Sandbox, token: &Path, authority: Option<&Path>) -> String {
          [providers.zoom]\nkind = \"zoom\"\n{}\n\
          [providers.portal]\nkind = \"identity\"\norganization = \"{}\"\n{}",
         common(sandbox.zoom_base_url()),
-        sandbox.announcement().identity.partition,
+        sandbox.startup_info().identity.partition,
         common(sandbox.identity_base_url()),
     )
 }

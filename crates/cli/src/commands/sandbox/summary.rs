@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use repass_sandbox::{Announcement, Provider};
+use repass_sandbox::{Provider, StartupInfo};
 
 const TITLE: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();
 
-pub(super) fn of(announcement: &Announcement) -> String {
-    let Announcement {
+pub(super) fn of(announcement: &StartupInfo) -> String {
+    let StartupInfo {
         token,
         zoom,
         identity,

@@ -1,7 +1,5 @@
 //! A connection that a request can order to be cut, to fall silent or to drip.
 
-mod progress;
-
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -16,39 +14,38 @@ use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
-use crate::faults::CutHow;
-use progress::Progress;
-pub(crate) use progress::Until;
+use crate::faults::CutKind;
+use crate::response_progress::{CutOffset, ResponseProgress};
 
 /// What a request wants done to the answer that follows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Order {
-    pub(crate) cut: Option<(Until, CutHow)>,
+pub(crate) struct StreamFault {
+    pub(crate) cut: Option<(CutOffset, CutKind)>,
     /// So many bytes at a time, and the pause between.
     pub(crate) drip: Option<(usize, Duration)>,
 }
 
 /// The way from a request to its connection.
 #[derive(Debug, Default)]
-pub(crate) struct Orders {
-    given: Mutex<Option<Order>>,
+pub(crate) struct StreamFaults {
+    given: Mutex<Option<StreamFault>>,
     /// Spares the usual write the lock.
     any: AtomicBool,
     used: AtomicBool,
     stalled: Notify,
 }
 
-impl Orders {
+impl StreamFaults {
     /// For the answer that the caller is about to hand over. A cut once ordered stays ordered, whatever other
     /// requests of the connection want.
-    pub(crate) fn give(&self, order: Order) {
+    pub(crate) fn give(&self, fault: StreamFault) {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let cut = order
+        let cut = fault
             .cut
             .or_else(|| given.as_ref().and_then(|earlier| earlier.cut));
-        *given = Some(Order {
+        *given = Some(StreamFault {
             cut,
-            drip: order.drip,
+            drip: fault.drip,
         });
         self.any.store(true, Ordering::Release);
         self.used.store(true, Ordering::Relaxed);
@@ -57,7 +54,7 @@ impl Orders {
     /// Ends a drip that an earlier request has ordered.
     pub(crate) fn clear(&self) {
         if self.used.swap(false, Ordering::Relaxed) {
-            self.give(Order::default());
+            self.give(StreamFault::default());
         }
     }
 
@@ -66,7 +63,7 @@ impl Orders {
         self.stalled.notified().await;
     }
 
-    fn take(&self) -> Option<Order> {
+    fn take(&self) -> Option<StreamFault> {
         if !self.any.swap(false, Ordering::AcqRel) {
             return None;
         }
@@ -97,44 +94,44 @@ impl Resettable for TlsStream<TcpStream> {
 enum Phase {
     Open,
     /// Nothing more goes out; what went out is being flushed.
-    Cutting(CutHow),
+    Cutting(CutKind),
     Stalled,
     Cut,
 }
 
 /// The connection. It looks at what is written, above TLS if there is any.
 #[derive(Debug)]
-pub(crate) struct Wire<S> {
+pub(crate) struct FaultyStream<S> {
     io: S,
-    orders: Arc<Orders>,
-    order: Order,
-    progress: Progress,
+    stream_faults: Arc<StreamFaults>,
+    fault: StreamFault,
+    progress: ResponseProgress,
     phase: Phase,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Wire<S> {
-    pub(crate) fn new(io: S, orders: Arc<Orders>) -> Self {
+impl<S> FaultyStream<S> {
+    pub(crate) fn new(io: S, stream_faults: Arc<StreamFaults>) -> Self {
         Self {
             io,
-            orders,
-            order: Order::default(),
-            progress: Progress::Fresh,
+            stream_faults,
+            fault: StreamFault::default(),
+            progress: ResponseProgress::Fresh,
             phase: Phase::Open,
             pause: None,
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(order) = self.orders.take() {
-            if order.cut.is_some() {
+        if let Some(fault) = self.stream_faults.take() {
+            if fault.cut.is_some() {
                 self.progress.start_answer();
             }
-            self.order = Order {
-                cut: order.cut.or(self.order.cut),
-                drip: order.drip,
+            self.fault = StreamFault {
+                cut: fault.cut.or(self.fault.cut),
+                drip: fault.drip,
             };
         }
         if let Some(pause) = &mut self.pause {
@@ -142,24 +139,24 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> Wire<S> {
             self.pause = None;
         }
         let mut allowed = bytes.len();
-        if let Some((until, how)) = self.order.cut {
+        if let Some((until, how)) = self.fault.cut {
             allowed = self.progress.allowed(bytes, until);
             if allowed == 0 {
                 self.phase = Phase::Cutting(how);
                 return self.finish(cx);
             }
         }
-        if let Some((most, _)) = self.order.drip {
+        if let Some((most, _)) = self.fault.drip {
             allowed = allowed.min(most);
         }
         let count = ready!(Pin::new(&mut self.io).poll_write(cx, &bytes[..allowed]))?;
         self.progress.feed(&bytes[..count]);
-        if let Some((until, how)) = self.order.cut
+        if let Some((until, how)) = self.fault.cut
             && self.progress.reached(until)
         {
             // There may be no further write to be cut: this one was the last.
             self.phase = Phase::Cutting(how);
-        } else if let Some((_, pause)) = self.order.drip {
+        } else if let Some((_, pause)) = self.fault.drip {
             self.pause = Some(Box::pin(sleep(pause)));
         }
         Poll::Ready(Ok(count))
@@ -168,21 +165,21 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> Wire<S> {
     /// Ends the connection as ordered. Never succeeds, so that whoever drives it lets go.
     fn finish<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         match self.phase {
-            Phase::Cutting(CutHow::Fin) => {
+            Phase::Cutting(CutKind::Fin) => {
                 ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
                 // Bytes left unread would turn the close into a reset.
                 let _ = self.discard(cx);
                 self.phase = Phase::Cut;
             }
-            Phase::Cutting(CutHow::Rst) => {
+            Phase::Cutting(CutKind::Rst) => {
                 ready!(Pin::new(&mut self.io).poll_flush(cx))?;
                 self.io.reset_on_close();
                 self.phase = Phase::Cut;
             }
-            Phase::Cutting(CutHow::Stall) => {
+            Phase::Cutting(CutKind::Stall) => {
                 ready!(Pin::new(&mut self.io).poll_flush(cx))?;
                 self.phase = Phase::Stalled;
-                self.orders.stalled.notify_one();
+                self.stream_faults.stalled.notify_one();
             }
             Phase::Open | Phase::Stalled | Phase::Cut => {}
         }
@@ -206,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncRead for FaultyStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -219,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncWrite for FaultyStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.phase {
             Phase::Open => self.write(cx, bytes),

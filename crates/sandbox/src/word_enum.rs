@@ -4,21 +4,21 @@ use std::fmt;
 
 /// A word which names none of a switch's positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownName {
+pub struct UnknownWord {
     pub(crate) given: String,
     pub(crate) known: &'static [&'static str],
 }
 
-impl fmt::Display for UnknownName {
+impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is none of {}", self.given, self.known.join(", "))
     }
 }
 
-impl std::error::Error for UnknownName {}
+impl std::error::Error for UnknownWord {}
 
 /// Declares an enum with one word per variant, and `FromStr`, `Display` and serde in terms of those words.
-macro_rules! switch {
+macro_rules! word_enum {
     (
         $(#[$doc:meta])*
         $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal ),+ $(,)? }
@@ -48,15 +48,15 @@ macro_rules! switch {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::switch::UnknownName;
+            type Err = $crate::word_enum::UnknownWord;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $( $word => Ok(Self::$variant), )+
-                    _ => Err($crate::switch::UnknownName { given: word.to_owned(), known: Self::NAMES }),
+                    _ => Err($crate::word_enum::UnknownWord { given: word.to_owned(), known: Self::NAMES }),
                 }
             }
         }
     };
 }
-pub(crate) use switch;
+pub(crate) use word_enum;

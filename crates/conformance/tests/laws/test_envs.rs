@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use repass::{AuditEvent, AuditRecord, AuditSink, PasswordService, UserId};
-use repass_conformance::{By, Fault, Seen, Skip, Subject, World};
-use repass_sandbox::{Matching, OAuthClient, Options, Provider, Requests, Sandbox, numbered_password};
+use repass_conformance::{Fault, OracleCounts, Skip, Subject, SubjectMode, TestEnv};
+use repass_sandbox::{OAuthClient, Options, Provider, RequestMatcher, Requests, Sandbox, numbered_password};
 
-use crate::faults::{Strike, strike};
 use crate::log;
+use crate::sandbox_faults::{InjectedFault, injected};
 
 /// Parts of every secret in these tests, and of nothing else.
 pub(crate) const MARKS: [&str; 4] = ["Qx7c-", "Start-", TOKEN, CLIENT_SECRET];
@@ -22,17 +22,17 @@ pub(crate) const CLIENT_SECRET: &str = "canary-secret-4711";
 const USERS: u32 = 600;
 
 /// A sandbox, and what else there is around a service.
-pub(crate) struct Place {
+pub(crate) struct Fixture {
     pub(crate) sandbox: Sandbox,
     pub(crate) provider: Provider,
-    pub(crate) audit: Arc<Kept>,
+    pub(crate) audit: Arc<AuditRecords>,
     elsewhere: TcpListener,
     heard_elsewhere: AtomicU64,
     // Distinguishes the passwords of different sandboxes.
     number: u32,
 }
 
-impl Place {
+impl Fixture {
     pub(crate) async fn new(provider: Provider, options: Options) -> Self {
         static PLACES: AtomicU32 = AtomicU32::new(0);
         log::listen();
@@ -86,21 +86,21 @@ impl Place {
     }
 
     /// Arms a fault for the `nth` request about this user.
-    pub(crate) fn inject(&self, fault: Fault, user: &str, nth: u32) -> Option<Strike> {
-        let strike = strike(fault, self.provider, &self.elsewhere_url())?;
-        if let Strike::Request(action) = &strike {
-            let matching = Matching {
+    pub(crate) fn inject(&self, fault: Fault, user: &str, nth: u32) -> Option<InjectedFault> {
+        let injected = injected(fault, self.provider, &self.elsewhere_url())?;
+        if let InjectedFault::Request(action) = &injected {
+            let matching = RequestMatcher {
                 provider: Some(self.provider),
                 user: Some(user.to_owned()),
                 nth,
-                ..Matching::default()
+                ..RequestMatcher::default()
             };
             let action = action.clone();
             self.sandbox
                 .inject(repass_sandbox::Fault { matching, action })
                 .unwrap();
         }
-        Some(strike)
+        Some(injected)
     }
 
     /// Requests that set or try a password, those aside that were refused unread.
@@ -114,7 +114,7 @@ impl Place {
             let refused = [401, 415, 429]
                 .iter()
                 .filter_map(|status| it.statuses.get(status));
-            // What a world before had sent may be answered in this one.
+            // What a test environment before had sent may be answered in this one.
             it.received.saturating_sub(refused.sum::<u64>())
         })
         .sum()
@@ -134,22 +134,22 @@ impl Place {
 
 /// Audit records, in memory.
 #[derive(Default)]
-pub(crate) struct Kept(Mutex<Vec<AuditRecord>>);
+pub(crate) struct AuditRecords(Mutex<Vec<AuditRecord>>);
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for AuditRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Kept")
+        f.write_str("AuditRecords")
     }
 }
 
-impl AuditSink for Kept {
+impl AuditSink for AuditRecords {
     fn write(&self, record: &AuditRecord) -> std::io::Result<()> {
         self.0.lock().unwrap().push(record.clone());
         Ok(())
     }
 }
 
-impl Kept {
+impl AuditRecords {
     /// How many calls for this user were abandoned.
     pub(crate) fn abandoned(&self, user: &str) -> u64 {
         let records = self.0.lock().unwrap();
@@ -166,29 +166,29 @@ impl Kept {
     }
 }
 
-pub(crate) type Build = Box<dyn Fn(&Place) -> Arc<dyn PasswordService> + Send + Sync>;
+pub(crate) type Build = Box<dyn Fn(&Fixture) -> Arc<dyn PasswordService> + Send + Sync>;
 
 /// Services over one sandbox, each for a user of its own.
-pub(crate) struct OverSandbox {
+pub(crate) struct SandboxSubject {
     pub(crate) name: &'static str,
-    pub(crate) by: By,
+    pub(crate) mode: SubjectMode,
     pub(crate) keeps_order: bool,
     pub(crate) is_audited: bool,
     nth: u32,
-    pub(crate) place: Arc<Place>,
+    pub(crate) fixture: Arc<Fixture>,
     pub(crate) build: Build,
     users: AtomicU32,
 }
 
-impl OverSandbox {
-    pub(crate) fn new(name: &'static str, by: By, place: Place, build: Build) -> Self {
+impl SandboxSubject {
+    pub(crate) fn new(name: &'static str, mode: SubjectMode, fixture: Fixture, build: Build) -> Self {
         Self {
             name,
-            by,
+            mode,
             keeps_order: false,
             is_audited: false,
             nth: 1,
-            place: Arc::new(place),
+            fixture: Arc::new(fixture),
             build,
             users: AtomicU32::new(0),
         }
@@ -211,48 +211,48 @@ impl OverSandbox {
     }
 
     /// The same with something around each service.
-    pub(crate) fn bent(
+    pub(crate) fn faulty(
         mut self,
-        bend: impl Fn(&Place, Arc<dyn PasswordService>) -> Arc<dyn PasswordService> + Send + Sync + 'static,
+        bend: impl Fn(&Fixture, Arc<dyn PasswordService>) -> Arc<dyn PasswordService> + Send + Sync + 'static,
     ) -> Self {
         let build = self.build;
-        self.build = Box::new(move |place| bend(place, build(place)));
+        self.build = Box::new(move |fixture| bend(fixture, build(fixture)));
         self
     }
 }
 
 #[async_trait]
-impl Subject for OverSandbox {
+impl Subject for SandboxSubject {
     fn name(&self) -> &str {
         self.name
     }
 
-    fn by(&self) -> By {
-        self.by
+    fn mode(&self) -> SubjectMode {
+        self.mode
     }
 
     fn keeps_order(&self) -> bool {
         self.keeps_order
     }
 
-    async fn world(&self) -> Box<dyn World> {
-        self.place.sandbox.reset();
-        self.place.sandbox.refuse_connections(false).await;
+    async fn env(&self) -> Box<dyn TestEnv> {
+        self.fixture.sandbox.reset();
+        self.fixture.sandbox.refuse_connections(false).await;
         let number = self.users.fetch_add(1, Ordering::Relaxed) + 1;
-        assert!(number <= USERS, "there are more worlds than users");
+        assert!(number <= USERS, "more test environments than users");
         Box::new(OneUser {
-            place: Arc::clone(&self.place),
+            fixture: Arc::clone(&self.fixture),
             number,
-            user: self.place.user(number),
+            user: self.fixture.user(number),
             is_audited: self.is_audited,
             nth: self.nth,
-            service: (self.build)(&self.place),
+            service: (self.build)(&self.fixture),
         })
     }
 }
 
 struct OneUser {
-    place: Arc<Place>,
+    fixture: Arc<Fixture>,
     number: u32,
     user: String,
     is_audited: bool,
@@ -261,7 +261,7 @@ struct OneUser {
 }
 
 #[async_trait]
-impl World for OneUser {
+impl TestEnv for OneUser {
     fn service(&self) -> Arc<dyn PasswordService> {
         Arc::clone(&self.service)
     }
@@ -275,7 +275,7 @@ impl World for OneUser {
     }
 
     fn password(&self, n: usize) -> String {
-        self.place.password(self.number, n)
+        self.fixture.password(self.number, n)
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -283,44 +283,48 @@ impl World for OneUser {
     }
 
     async fn inject(&self, fault: Fault) -> Result<(), Skip> {
-        match self.place.inject(fault, &self.user, self.nth) {
-            Some(Strike::Refuse) => self.place.sandbox.refuse_connections(true).await,
-            Some(Strike::Close) => self.place.sandbox.close_next_connections(1),
-            Some(Strike::WantCertificate) if self.place.sandbox.ca_pem().is_none() => {
+        match self.fixture.inject(fault, &self.user, self.nth) {
+            Some(InjectedFault::Refuse) => self.fixture.sandbox.refuse_connections(true).await,
+            Some(InjectedFault::Close) => self.fixture.sandbox.close_next_connections(1),
+            Some(InjectedFault::WantCertificate) if self.fixture.sandbox.ca_pem().is_none() => {
                 return Err(Skip::because("it is not over TLS"));
             }
-            Some(Strike::WantCertificate) => self.place.sandbox.require_client_certificates(true),
-            Some(Strike::Request(_)) => {}
+            Some(InjectedFault::WantCertificate) => self.fixture.sandbox.require_client_certificates(true),
+            Some(InjectedFault::Request(_)) => {}
             None => return Err(Skip::because("the sandbox has no such fault")),
         }
         Ok(())
     }
 
     async fn heal(&self) {
-        self.place.sandbox.clear_faults();
-        self.place.sandbox.require_client_certificates(false);
-        self.place.sandbox.refuse_connections(false).await;
+        self.fixture.sandbox.clear_faults();
+        self.fixture.sandbox.require_client_certificates(false);
+        self.fixture.sandbox.refuse_connections(false).await;
     }
 
-    async fn seen(&self) -> Seen {
-        let requests = self.place.sandbox.requests();
-        Seen {
-            set: self.place.sandbox.ledger().count(self.place.provider, &self.user),
-            requests: Some(self.place.password_requests()),
+    async fn counts(&self) -> OracleCounts {
+        let requests = self.fixture.sandbox.requests();
+        OracleCounts {
+            set: self
+                .fixture
+                .sandbox
+                .ledger()
+                .count(self.fixture.provider, &self.user),
+            requests: Some(self.fixture.password_requests()),
             contacts: Some(requests.connections + requests.total),
-            elsewhere: Some(self.place.elsewhere_heard()),
-            abandoned: self.is_audited.then(|| self.place.audit.abandoned(&self.user)),
+            elsewhere: Some(self.fixture.elsewhere_heard()),
+            abandoned: self.is_audited.then(|| self.fixture.audit.abandoned(&self.user)),
         }
     }
 
     async fn accepts(&self, password: &str) -> bool {
-        let Place {
+        let Fixture {
             sandbox, provider, ..
-        } = &*self.place;
+        } = &*self.fixture;
         sandbox.accepts(*provider, &self.user, password)
     }
 
     fn output(&self) -> String {
-        log::kept() + &self.place.audit.shown(&self.user)
+        log::kept() + &self.fixture.audit.shown(&self.user)
     }
 }

@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use repass_conformance::{AnswerPart, Delay, Ending, Fault, RequestPart, When};
-use repass_sandbox::{self as sandbox, Action, Cut, CutAt, CutHow, Drip, Provider, Respond};
+use repass_conformance::{Delay, Ending, Fault, RequestPart, ResponsePart, Timing};
+use repass_sandbox::{self as sandbox, Action, CannedResponse, Cut, CutKind, CutPoint, Drip, Provider};
 
 /// Where a fault strikes.
-pub(crate) enum Strike {
+pub(crate) enum InjectedFault {
     /// The listener stops listening.
     Refuse,
     /// The listener closes the next connection.
@@ -23,13 +23,13 @@ const AN_HOUR: Duration = Duration::from_secs(3600);
 const JSON: (&str, &str) = ("content-type", "application/json");
 const HTML: (&str, &str) = ("content-type", "text/html");
 
-pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Option<Strike> {
+pub(crate) fn injected(fault: Fault, provider: Provider, elsewhere: &str) -> Option<InjectedFault> {
     let action = match fault {
-        Fault::Refused => return Some(Strike::Refuse),
-        Fault::ClosedOnAccept => return Some(Strike::Close),
-        Fault::CertificateWanted => return Some(Strike::WantCertificate),
-        Fault::RequestCut(part, ending) => cut(When::Unseen, at_request(part), ending),
-        Fault::AnswerCut(when, part, ending) => cut(when, at_answer(part), ending),
+        Fault::Refused => return Some(InjectedFault::Refuse),
+        Fault::ClosedOnAccept => return Some(InjectedFault::Close),
+        Fault::CertificateWanted => return Some(InjectedFault::WantCertificate),
+        Fault::RequestCut(part, ending) => cut(Timing::BeforeApply, at_request(part), ending),
+        Fault::ResponseCut(when, part, ending) => cut(when, at_answer(part), ending),
         Fault::Fails(when, status) => says(when, status, &[HTML], "<h1>No</h1>"),
         Fault::Unavailable(when, delay) => {
             let header = delay_header(delay);
@@ -37,19 +37,19 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
         }
         Fault::RateLimited(delay) => {
             let header = delay_header(delay);
-            says(When::Unseen, 429, &as_strs(header.as_ref()), "")
+            says(Timing::BeforeApply, 429, &as_strs(header.as_ref()), "")
         }
         Fault::TokenExpired => match provider {
             Provider::Zoom => {
                 let body = r#"{"code":124,"message":"Access token is expired."}"#;
-                says(When::Unseen, 401, &[JSON], body)
+                says(Timing::BeforeApply, 401, &[JSON], body)
             }
             Provider::Identity => {
                 let challenge = ("www-authenticate", "Bearer error=\"invalid_token\"");
-                says(When::Unseen, 401, &[challenge], "")
+                says(Timing::BeforeApply, 401, &[challenge], "")
             }
         },
-        Fault::Redirected => says(When::Unseen, 307, &[("location", elsewhere)], ""),
+        Fault::Redirected => says(Timing::BeforeApply, 307, &[("location", elsewhere)], ""),
         Fault::SeeOther(when) => says(when, 303, &[("location", elsewhere)], ""),
         Fault::Accepted(when) => says(when, 202, &[JSON], "{}"),
         Fault::Foreign(when, format, status) => {
@@ -57,7 +57,7 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
             says(when, status, &[content_type], format.body())
         }
         Fault::SentTwice => Action {
-            when: sandbox::When::AfterApply,
+            when: sandbox::Timing::AfterApply,
             twice: true,
             ..Action::default()
         },
@@ -66,7 +66,7 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
                 bytes: 16,
                 every_ms: 1,
             }),
-            when: sandbox::When::AfterApply,
+            when: sandbox::Timing::AfterApply,
             ..Action::default()
         },
         Fault::TooSlow(when) => Action {
@@ -82,11 +82,11 @@ pub(crate) fn strike(fault: Fault, provider: Provider, elsewhere: &str) -> Optio
             action
         }
         Fault::Garbled(when) => says(when, 200, &[JSON], r#"{"succeeded":tr"#),
-        Fault::RefusedWithin => says(When::Unseen, 200, &[JSON], refusal_within(provider)?),
-        Fault::Echoed => says(When::Unseen, 400, &[JSON], echo(provider)),
+        Fault::RefusedWithin => says(Timing::BeforeApply, 200, &[JSON], refusal_within(provider)?),
+        Fault::Echoed => says(Timing::BeforeApply, 400, &[JSON], echo(provider)),
         _ => return None,
     };
-    Some(Strike::Request(action))
+    Some(InjectedFault::Request(action))
 }
 
 // Zoom is not known to refuse a change under a status of success, so there it proves nothing.
@@ -110,34 +110,34 @@ fn echo(provider: Provider) -> &'static str {
     }
 }
 
-fn side(when: When) -> sandbox::When {
+fn side(when: Timing) -> sandbox::Timing {
     match when {
-        When::Unseen => sandbox::When::BeforeApply,
-        When::Applied => sandbox::When::AfterApply,
+        Timing::BeforeApply => sandbox::Timing::BeforeApply,
+        Timing::AfterApply => sandbox::Timing::AfterApply,
     }
 }
 
-fn at_request(part: RequestPart) -> CutAt {
+fn at_request(part: RequestPart) -> CutPoint {
     match part {
-        RequestPart::Head => CutAt::RequestHead,
-        RequestPart::PartOfBody => CutAt::RequestBody,
+        RequestPart::Head => CutPoint::RequestHead,
+        RequestPart::PartOfBody => CutPoint::RequestBody,
     }
 }
 
-fn at_answer(part: AnswerPart) -> CutAt {
+fn at_answer(part: ResponsePart) -> CutPoint {
     match part {
-        AnswerPart::Nothing => CutAt::Answer,
-        AnswerPart::PartOfStatusLine => CutAt::StatusLine,
-        AnswerPart::Head => CutAt::Head,
-        AnswerPart::PartOfBody => CutAt::Body,
+        ResponsePart::Nothing => CutPoint::Answer,
+        ResponsePart::PartOfStatusLine => CutPoint::StatusLine,
+        ResponsePart::Head => CutPoint::Head,
+        ResponsePart::PartOfBody => CutPoint::Body,
     }
 }
 
-fn cut(when: When, at: CutAt, ending: Ending) -> Action {
+fn cut(when: Timing, at: CutPoint, ending: Ending) -> Action {
     let how = match ending {
-        Ending::Fin => CutHow::Fin,
-        Ending::Rst => CutHow::Rst,
-        Ending::Silence => CutHow::Stall,
+        Ending::Fin => CutKind::Fin,
+        Ending::Rst => CutKind::Rst,
+        Ending::Silence => CutKind::Stall,
     };
     Action {
         when: side(when),
@@ -146,11 +146,11 @@ fn cut(when: When, at: CutAt, ending: Ending) -> Action {
     }
 }
 
-fn says(when: When, status: u16, headers: &[(&str, &str)], body: &str) -> Action {
+fn says(when: Timing, status: u16, headers: &[(&str, &str)], body: &str) -> Action {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Action {
         when: side(when),
-        respond: Some(Respond {
+        respond: Some(CannedResponse {
             status,
             headers: headers.iter().map(own).collect(),
             body: body.to_owned(),

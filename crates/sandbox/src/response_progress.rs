@@ -2,7 +2,7 @@
 
 /// Up to where an answer is let out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
+pub(crate) enum CutOffset {
     /// Not at all.
     Nothing,
     /// To the middle of the status line or header frame.
@@ -15,14 +15,14 @@ pub(crate) enum Until {
 
 /// Follows the bytes of a connection.
 #[derive(Debug, Clone)]
-pub(crate) enum Progress {
+pub(crate) enum ResponseProgress {
     /// Nothing has been written yet.
     Fresh,
     Http1(Http1),
     Http2(Http2),
 }
 
-impl Progress {
+impl ResponseProgress {
     /// From here on, what is counted is the next answer.
     pub(crate) fn start_answer(&mut self) {
         match self {
@@ -55,16 +55,16 @@ impl Progress {
     }
 
     /// Whether the answer has got there.
-    pub(crate) fn reached(&self, until: Until) -> bool {
+    pub(crate) fn reached(&self, until: CutOffset) -> bool {
         match self {
-            Self::Fresh => until == Until::Nothing,
+            Self::Fresh => until == CutOffset::Nothing,
             Self::Http1(answer) => answer.reached(until),
             Self::Http2(frames) => frames.reached(until),
         }
     }
 
     /// How many of these bytes may still go out.
-    pub(crate) fn allowed(&self, bytes: &[u8], until: Until) -> usize {
+    pub(crate) fn allowed(&self, bytes: &[u8], until: CutOffset) -> usize {
         let mut trial = self.clone();
         for (at, byte) in bytes.iter().enumerate() {
             if trial.reached(until) {
@@ -101,12 +101,12 @@ impl Http1 {
         }
     }
 
-    fn reached(&self, until: Until) -> bool {
+    fn reached(&self, until: CutOffset) -> bool {
         match until {
-            Until::Nothing => true,
-            Until::StatusLine => self.bytes >= HALF_A_STATUS_LINE,
-            Until::Head => self.blank == 4,
-            Until::Body(bytes) => self.blank == 4 && self.body >= bytes,
+            CutOffset::Nothing => true,
+            CutOffset::StatusLine => self.bytes >= HALF_A_STATUS_LINE,
+            CutOffset::Head => self.blank == 4,
+            CutOffset::Body(bytes) => self.blank == 4 && self.body >= bytes,
         }
     }
 }
@@ -197,12 +197,14 @@ impl Http2 {
         }
     }
 
-    fn reached(&self, until: Until) -> bool {
+    fn reached(&self, until: CutOffset) -> bool {
         match until {
-            Until::Nothing => true,
-            Until::StatusLine => self.stage >= Stage::HalfAHead,
-            Until::Head => self.stage >= Stage::Head,
-            Until::Body(bytes) => self.stage == Stage::End || self.stage == Stage::Head && self.body >= bytes,
+            CutOffset::Nothing => true,
+            CutOffset::StatusLine => self.stage >= Stage::HalfAHead,
+            CutOffset::Head => self.stage >= Stage::Head,
+            CutOffset::Body(bytes) => {
+                self.stage == Stage::End || self.stage == Stage::Head && self.body >= bytes
+            }
         }
     }
 }
@@ -218,20 +220,24 @@ mod tests {
     #[test]
     fn allows_what_comes_before_the_cut_however_it_is_written() {
         let rows = [
-            (HTTP1, Until::Nothing, 0),
-            (HTTP1, Until::StatusLine, 11),
-            (HTTP1, Until::Head, 25),
-            (HTTP1, Until::Body(2), 27),
-            (HTTP2, Until::Nothing, 0),
-            (HTTP2, Until::StatusLine, 20),
-            (HTTP2, Until::Head, 22),
-            (HTTP2, Until::Body(3), 43),
-            (HTTP2, Until::Body(9), 46),
+            (HTTP1, CutOffset::Nothing, 0),
+            (HTTP1, CutOffset::StatusLine, 11),
+            (HTTP1, CutOffset::Head, 25),
+            (HTTP1, CutOffset::Body(2), 27),
+            (HTTP2, CutOffset::Nothing, 0),
+            (HTTP2, CutOffset::StatusLine, 20),
+            (HTTP2, CutOffset::Head, 22),
+            (HTTP2, CutOffset::Body(3), 43),
+            (HTTP2, CutOffset::Body(9), 46),
         ];
         for (bytes, until, allowed) in rows {
-            assert_eq!(Progress::Fresh.allowed(bytes, until), allowed, "{until:?}");
+            assert_eq!(
+                ResponseProgress::Fresh.allowed(bytes, until),
+                allowed,
+                "{until:?}"
+            );
             for chunk in 1..7 {
-                let mut progress = Progress::Fresh;
+                let mut progress = ResponseProgress::Fresh;
                 let mut out = 0;
                 for piece in bytes.chunks(chunk) {
                     let count = progress.allowed(piece, until);
@@ -249,17 +255,17 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_under_way_does_not_count() {
-        let mut progress = Progress::Fresh;
+        let mut progress = ResponseProgress::Fresh;
         progress.feed(HTTP1);
         progress.start_answer();
-        assert!(!progress.reached(Until::StatusLine));
-        assert_eq!(progress.allowed(HTTP1, Until::Head), 25);
+        assert!(!progress.reached(CutOffset::StatusLine));
+        assert_eq!(progress.allowed(HTTP1, CutOffset::Head), 25);
 
-        let mut progress = Progress::Fresh;
+        let mut progress = ResponseProgress::Fresh;
         progress.feed(&HTTP2[..20]);
         progress.start_answer();
         assert_eq!(
-            progress.allowed(&[&HTTP2[20..], &HTTP2[9..]].concat(), Until::Head),
+            progress.allowed(&[&HTTP2[20..], &HTTP2[9..]].concat(), CutOffset::Head),
             26 + 13
         );
     }
@@ -268,10 +274,10 @@ mod tests {
     fn the_body_of_another_stream_does_not_count() {
         let mut other = HTTP2[31..].to_vec();
         other[8] = 3;
-        let mut progress = Progress::Fresh;
+        let mut progress = ResponseProgress::Fresh;
         progress.feed(&HTTP2[..31]);
         assert_eq!(
-            progress.allowed(&[&other, &HTTP2[31..]].concat(), Until::Body(3)),
+            progress.allowed(&[&other, &HTTP2[31..]].concat(), CutOffset::Body(3)),
             15 + 12
         );
     }

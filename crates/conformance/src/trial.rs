@@ -5,9 +5,9 @@ use std::time::Duration;
 use repass_domain::{CallContext, ChangeReceipt, Error, Outcome, PasswordChange, Resolution, UnknownOutcome};
 use tokio::time::timeout;
 
-use crate::bench::Bench;
-use crate::report::{CallOutcome, Row, Verdict};
-use crate::{Fault, Law, Seen, Subject, Suite};
+use crate::harness::Harness;
+use crate::report::{CallOutcome, LawResult, Row};
+use crate::{Fault, Law, OracleCounts, Subject, Suite};
 
 /// What is judged by one call.
 const LAWS: [Law; 9] = [
@@ -23,48 +23,48 @@ const LAWS: [Law; 9] = [
 ];
 
 pub(crate) async fn row(suite: &Suite, subject: &dyn Subject, fault: Fault) -> Row {
-    let bench = Bench::new(subject).await;
+    let harness = Harness::new(subject).await;
     let laws = || LAWS.into_iter().filter(|law| law.concerns(fault));
-    if let Err(skip) = bench.inject(fault).await {
-        let skipped = |law| (law, Verdict::Skipped(skip.to_string()));
+    if let Err(skip) = harness.inject(fault).await {
+        let skipped = |law| (law, LawResult::Skipped(skip.to_string()));
         return Row {
             fault,
             outcome: None,
-            verdicts: laws().map(skipped).collect(),
+            results: laws().map(skipped).collect(),
         };
     }
     let budget = suite.budget_under(fault);
-    let (cx, change) = (CallContext::with_budget(budget), bench.change(1));
-    let before = bench.world().seen().await;
-    let call = bench.service.change_password(&cx, &change);
+    let (cx, change) = (CallContext::with_budget(budget), harness.change(1));
+    let before = harness.env().counts().await;
+    let call = harness.service.change_password(&cx, &change);
     let Ok(result) = timeout(budget + suite.grace, call).await else {
-        let verdict = |law| match law {
-            Law::Budget => Verdict::Broken(late(budget, suite.grace)),
-            _ => Verdict::Skipped("the call did not return".to_owned()),
+        let result = |law| match law {
+            Law::Budget => LawResult::Broken(late(budget, suite.grace)),
+            _ => LawResult::Skipped("the call did not return".to_owned()),
         };
         return Row {
             fault,
             outcome: Some(CallOutcome::Late),
-            verdicts: laws().map(|law| (law, verdict(law))).collect(),
+            results: laws().map(|law| (law, result(law))).collect(),
         };
     };
-    let after = bench.seen_late().await;
-    let call = Call {
-        bench,
+    let after = harness.late_counts().await;
+    let trial = Trial {
+        harness,
         fault,
         change,
         result,
         before,
         after,
     };
-    let mut verdicts = Vec::new();
+    let mut results = Vec::new();
     for law in laws() {
-        verdicts.push((law, call.judge(law, suite).await));
+        results.push((law, trial.judge(law, suite).await));
     }
     Row {
         fault,
-        outcome: Some(CallOutcome::of(&call.result)),
-        verdicts,
+        outcome: Some(CallOutcome::of(&trial.result)),
+        results,
     }
 }
 
@@ -72,17 +72,17 @@ fn late(budget: Duration, grace: Duration) -> String {
     format!("it did not return in {budget:?}, nor in another {grace:?}")
 }
 
-struct Call {
-    bench: Bench,
+struct Trial {
+    harness: Harness,
     fault: Fault,
     change: PasswordChange,
     result: Result<ChangeReceipt, Error>,
-    before: Seen,
-    after: Seen,
+    before: OracleCounts,
+    after: OracleCounts,
 }
 
-impl Call {
-    async fn judge(&self, law: Law, suite: &Suite) -> Verdict {
+impl Trial {
+    async fn judge(&self, law: Law, suite: &Suite) -> LawResult {
         match law {
             Law::Truth => self.truth().await.into(),
             Law::Once => self.once().into(),
@@ -91,8 +91,8 @@ impl Call {
             Law::Secrets => self.secrets().into(),
             Law::Settled => self.settled(suite).await,
             Law::Astray => self.astray(),
-            Law::Works if self.result.is_err() => Verdict::Broken("it is not applied".to_owned()),
-            _ => Verdict::Held,
+            Law::Works if self.result.is_err() => LawResult::Broken("it is not applied".to_owned()),
+            _ => LawResult::Held,
         }
     }
 
@@ -101,14 +101,14 @@ impl Call {
     }
 
     async fn truth(&self) -> Result<(), String> {
-        let world = self.bench.world();
+        let env = self.harness.env();
         let set = self.times_set();
-        let is_new = world.accepts(&world.password(1)).await;
+        let is_new = env.accepts(&env.password(1)).await;
         let said = CallOutcome::of(&self.result);
         let is_true = match said {
-            CallOutcome::Applied => (1..=self.fault.sendings()).contains(&set) && is_new,
-            CallOutcome::NotApplied(_) => set == 0 && world.accepts(&world.current()).await,
-            CallOutcome::Unknown(_) | CallOutcome::Late => set <= self.fault.sendings(),
+            CallOutcome::Applied => (1..=self.fault.deliveries()).contains(&set) && is_new,
+            CallOutcome::NotApplied(_) => set == 0 && env.accepts(&env.current()).await,
+            CallOutcome::Unknown(_) | CallOutcome::Late => set <= self.fault.deliveries(),
         };
         let is = if is_new { "is" } else { "is not" };
         is_true.then_some(()).ok_or_else(|| {
@@ -118,7 +118,7 @@ impl Call {
 
     fn once(&self) -> Result<(), String> {
         let set = self.times_set();
-        if set > self.fault.sendings() {
+        if set > self.fault.deliveries() {
             return Err(format!("the password was set {set} times"));
         }
         if !self.fault.follows_a_whole_request() {
@@ -150,43 +150,43 @@ impl Call {
 
     fn secrets(&self) -> Result<(), String> {
         let error = self.result.as_ref().err();
-        self.bench.no_secret_in(error.map(|error| error as _))
+        self.harness.no_secret_in(error.map(|error| error as _))
     }
 
-    fn astray(&self) -> Verdict {
+    fn astray(&self) -> LawResult {
         match (self.before.elsewhere, self.after.elsewhere) {
-            (Some(before), Some(after)) if before == after => Verdict::Held,
-            (Some(_), Some(_)) => Verdict::Broken("the other origin heard of it".to_owned()),
-            _ => Verdict::Skipped("the oracle sees no other origin".to_owned()),
+            (Some(before), Some(after)) if before == after => LawResult::Held,
+            (Some(_), Some(_)) => LawResult::Broken("the other origin heard of it".to_owned()),
+            _ => LawResult::Skipped("the oracle sees no other origin".to_owned()),
         }
     }
 
-    async fn settled(&self, suite: &Suite) -> Verdict {
+    async fn settled(&self, suite: &Suite) -> LawResult {
         let attempt = match &self.result {
             Err(error) => error.unknown_outcome(),
             Ok(_) => None,
         };
         let Some(attempt) = attempt else {
-            return Verdict::Skipped("the outcome was known".to_owned());
+            return LawResult::Skipped("the outcome was known".to_owned());
         };
-        if !self.bench.service.capabilities().resolve {
-            return Verdict::Skipped("it cannot resolve".to_owned());
+        if !self.harness.service.capabilities().resolve {
+            return LawResult::Skipped("it cannot resolve".to_owned());
         }
         self.resolve(suite, attempt).await.into()
     }
 
     async fn resolve(&self, suite: &Suite, attempt: &UnknownOutcome) -> Result<(), String> {
-        let (world, service) = (self.bench.world(), &self.bench.service);
+        let (env, service) = (self.harness.env(), &self.harness.service);
         if attempt.provider() != service.provider() {
             return Err(format!("the attempt names {}", attempt.provider()));
         }
-        world.heal().await;
-        let before = self.bench.seen_late().await;
+        env.heal().await;
+        let before = self.harness.late_counts().await;
         let cx = CallContext::with_budget(suite.budget);
         let resolving = service.resolve(&cx, attempt, &self.change);
         let resolution = timeout(suite.budget + suite.grace, resolving).await;
         let resolution = resolution.map_err(|_| late(suite.budget, suite.grace))?;
-        let after = self.bench.seen_late().await;
+        let after = self.harness.late_counts().await;
         if let (Some(before), Some(after)) = (before.requests, after.requests)
             && after - before > 1
         {
@@ -195,14 +195,14 @@ impl Call {
         if after.set - before.set > 1 {
             return Err("its probe set the password more than once".to_owned());
         }
-        let is_new = world.accepts(&world.password(1)).await;
+        let is_new = env.accepts(&env.password(1)).await;
         match resolution {
-            Ok(Resolution::InPlace) if is_new => self.bench.no_secret_in(None),
-            Ok(Resolution::NotInPlace) if !is_new => self.bench.no_secret_in(None),
+            Ok(Resolution::InPlace) if is_new => self.harness.no_secret_in(None),
+            Ok(Resolution::NotInPlace) if !is_new => self.harness.no_secret_in(None),
             Ok(Resolution::StillUnknown) => Err("the provider is back, and it is still unknown".to_owned()),
             Ok(wrong) => Err(format!("it says {wrong}, wrongly")),
             Err(error) => {
-                self.bench.no_secret_in(Some(&error))?;
+                self.harness.no_secret_in(Some(&error))?;
                 Err(format!("the provider is back, but: {error}"))
             }
         }

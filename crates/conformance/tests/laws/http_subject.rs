@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use repass::config::{BodyEncoding, Plan, ZoomSettings};
 use repass::{Error, PasswordService};
-use repass_conformance::{AnswerPart, Asked, By, Ending, Fault, Law, OverHttp, Suite, Told, When};
+use repass_conformance::{
+    Ending, Fault, HttpSubject, Law, ProviderRequest, ProviderResponse, ResponsePart, SubjectMode, Suite,
+    Timing,
+};
 use repass_provider::ProviderKind;
 use repass_transport::{HttpTransport, PooledClient, Timeouts, TrustedRoots};
 
-use crate::bent::Bent;
+use crate::faulty_services::FaultyService;
 
 const TOKEN: &str = "canary-token-4711";
 const REFUSAL: &str = r#"{"code":300,"message":"Bad %PASSWORD%"}"#;
@@ -29,9 +32,15 @@ fn service(kind: &impl ProviderKind, base_url: &str) -> Arc<dyn PasswordService>
 pub(crate) fn of_kind(
     name: &'static str,
     kind: impl ProviderKind,
-    provider: impl Fn(&Asked, &str) -> Told + Send + Sync + 'static,
-) -> OverHttp {
-    OverHttp::new(name, By::Administrator, move |url| service(&kind, url), provider).secret(TOKEN)
+    provider: impl Fn(&ProviderRequest, &str) -> ProviderResponse + Send + Sync + 'static,
+) -> HttpSubject {
+    HttpSubject::new(
+        name,
+        SubjectMode::AdminReset,
+        move |url| service(&kind, url),
+        provider,
+    )
+    .secret(TOKEN)
 }
 
 const ZOOM: ZoomSettings = ZoomSettings {
@@ -39,28 +48,30 @@ const ZOOM: ZoomSettings = ZoomSettings {
     body: BodyEncoding::Json,
 };
 
-fn provider(asked: &Asked, current: &str) -> Told {
+fn provider(request: &ProviderRequest, current: &str) -> ProviderResponse {
     let path = "/users/alice@example.com/password";
-    match asked.json_text("password") {
-        Some(new) if new == current => Told::says(
+    match request.json_text("password") {
+        Some(new) if new == current => ProviderResponse::new(
             400,
             r#"{"code":300,"message":"New password can not match the old password."}"#,
         ),
-        Some(new) if (asked.method(), asked.path()) == ("PUT", path) => Told::sets(new, 204, ""),
-        _ => Told::says(404, r#"{"code":1001,"message":"User does not exist."}"#),
+        Some(new) if (request.method(), request.path()) == ("PUT", path) => {
+            ProviderResponse::set_password(new, 204, "")
+        }
+        _ => ProviderResponse::new(404, r#"{"code":1001,"message":"User does not exist."}"#),
     }
 }
 
 /// Zoom's adapter, over as much of Zoom as fits in a function.
-pub(crate) fn zoom() -> OverHttp {
+pub(crate) fn zoom() -> HttpSubject {
     of_kind("Zoom, JSON, a function", ZOOM, provider).refusal(400, REFUSAL)
 }
 
 #[tokio::test]
 async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
-    let bent = |url: &str| {
-        let mut bent = Bent::new(service(&ZOOM, url));
-        bent.call = Arc::new(|service, cx, change| {
+    let faulty = |url: &str| {
+        let mut faulty = FaultyService::new(service(&ZOOM, url));
+        faulty.call = Arc::new(|service, cx, change| {
             Box::pin(async move {
                 let Err(lost) = service.change_password(&cx, &change).await else {
                     panic!("the answer was not lost");
@@ -70,10 +81,10 @@ async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
                 Err(Error::not_applied(lost.kind(), "it will not have been done"))
             })
         });
-        Arc::new(bent) as Arc<dyn PasswordService>
+        Arc::new(faulty) as Arc<dyn PasswordService>
     };
-    let lost = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Rst);
-    let subject = OverHttp::new("bent", By::Administrator, bent, provider).refusal(400, REFUSAL);
+    let lost = Fault::ResponseCut(Timing::AfterApply, ResponsePart::Nothing, Ending::Rst);
+    let subject = HttpSubject::new("faulty", SubjectMode::AdminReset, faulty, provider).refusal(400, REFUSAL);
     let report = Suite::default().faults([lost]).check(&subject).await;
     let broken: Vec<Law> = report.broken().into_iter().map(|(law, ..)| law).collect();
     assert!(broken.contains(&Law::Truth), "{report}");

@@ -38,13 +38,13 @@ pub struct RouteCount {
 
 /// What a request is counted under.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Label {
+pub(crate) struct RouteLabel {
     pub(crate) provider: Provider,
     pub(crate) route: &'static str,
     pub(crate) method: String,
 }
 
-impl Label {
+impl RouteLabel {
     pub(crate) fn new(provider: Provider, method: &Method, route: &'static str) -> Self {
         Self {
             provider,
@@ -57,19 +57,19 @@ impl Label {
 #[derive(Debug, Default)]
 struct Counts {
     connections: u64,
-    routes: BTreeMap<Label, (u64, BTreeMap<u16, u64>)>,
+    routes: BTreeMap<RouteLabel, (u64, BTreeMap<u16, u64>)>,
 }
 
 /// The counters as they grow.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic(Mutex<Counts>);
+pub(crate) struct RequestCounters(Mutex<Counts>);
 
-impl Traffic {
+impl RequestCounters {
     pub(crate) fn connected(&self) {
         self.counts().connections += 1;
     }
 
-    pub(crate) fn received(&self, label: &Label) {
+    pub(crate) fn received(&self, label: &RouteLabel) {
         let mut counts = self.counts();
         match counts.routes.get_mut(label) {
             Some((received, _)) => *received += 1,
@@ -77,7 +77,7 @@ impl Traffic {
         }
     }
 
-    pub(crate) fn answered(&self, label: &Label, status: StatusCode) {
+    pub(crate) fn answered(&self, label: &RouteLabel, status: StatusCode) {
         if let Some((_, statuses)) = self.counts().routes.get_mut(label) {
             *statuses.entry(status.as_u16()).or_default() += 1;
         }

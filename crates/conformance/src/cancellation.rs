@@ -4,47 +4,47 @@ use std::time::Duration;
 
 use repass_domain::CallContext;
 
-use crate::bench::Bench;
-use crate::report::Verdict;
+use crate::harness::Harness;
+use crate::report::LawResult;
 use crate::{Fault, Subject, Suite, until_pending};
 
 /// How often each of these calls has waited when it is dropped: before it has connected, while it connects,
-/// while it sends or waits for its answer.
+/// while it sends or waits for its response.
 const PENDING: [usize; 3] = [1, 2, 4];
 
 /// A call that waits for longer than this, as under a fault that is silent, is dropped as well.
 const LIMIT: Duration = Duration::from_millis(100);
 
-pub(crate) async fn verdict(suite: &Suite, subject: &dyn Subject, fault: Fault) -> Verdict {
+pub(crate) async fn result(suite: &Suite, subject: &dyn Subject, fault: Fault) -> LawResult {
     let mut dropped = 0;
     for pending in PENDING {
-        let bench = Bench::new(subject).await;
-        if let Err(skip) = bench.inject(fault).await {
-            return Verdict::Skipped(skip.to_string());
+        let harness = Harness::new(subject).await;
+        if let Err(skip) = harness.inject(fault).await {
+            return LawResult::Skipped(skip.to_string());
         }
-        match drop_one(suite, &bench, fault, pending).await {
+        match drop_one(suite, &harness, fault, pending).await {
             Ok(was_dropped) => dropped += usize::from(was_dropped),
-            Err(how) => return Verdict::Broken(how),
+            Err(how) => return LawResult::Broken(how),
         }
     }
     if dropped == 0 {
-        return Verdict::Skipped("it never waits".to_owned());
+        return LawResult::Skipped("it never waits".to_owned());
     }
-    Verdict::Held
+    LawResult::Held
 }
 
 /// Whether it was dropped before it came to its end.
-async fn drop_one(suite: &Suite, bench: &Bench, fault: Fault, pending: usize) -> Result<bool, String> {
-    let (cx, change) = (CallContext::with_budget(suite.budget), bench.change(1));
-    let before = bench.world().seen().await;
-    let mut call = bench.service.change_password(&cx, &change);
+async fn drop_one(suite: &Suite, harness: &Harness, fault: Fault, pending: usize) -> Result<bool, String> {
+    let (cx, change) = (CallContext::with_budget(suite.budget), harness.change(1));
+    let before = harness.env().counts().await;
+    let mut call = harness.service.change_password(&cx, &change);
     let Err(pending) = until_pending(call.as_mut(), pending, LIMIT).await else {
         return Ok(false);
     };
     drop(call);
-    let after = bench.seen_late().await;
+    let after = harness.late_counts().await;
     let set = after.set - before.set;
-    if set > fault.sendings() {
+    if set > fault.deliveries() {
         return Err(format!(
             "dropped at wait {pending}, it set the password {set} times"
         ));
@@ -54,6 +54,6 @@ async fn drop_one(suite: &Suite, bench: &Bench, fault: Fault, pending: usize) ->
             "dropped at wait {pending}, it left {} records of that",
             after - before
         )),
-        _ => bench.no_secret_in(None).map(|()| true),
+        _ => harness.no_secret_in(None).map(|()| true),
     }
 }

@@ -1,4 +1,4 @@
-//! A world with what every trial does in it.
+//! A test environment with what every trial does in it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,71 +8,71 @@ use std::time::Duration;
 use repass_domain::{ChangeMode, Password, PasswordChange, PasswordService};
 use tokio::time::sleep;
 
-use crate::{By, Fault, Seen, Skip, Subject, World};
+use crate::{Fault, OracleCounts, Skip, Subject, SubjectMode, TestEnv};
 
 /// How long stragglers of a call have to arrive at the oracle. Too short, and a fault of the service may go
 /// unseen; nothing else.
 const STRAGGLING: Duration = Duration::from_millis(20);
 
-pub(crate) struct Bench {
-    world: Box<dyn World>,
-    by: By,
+pub(crate) struct Harness {
+    env: Box<dyn TestEnv>,
+    mode: SubjectMode,
     pub(crate) service: Arc<dyn PasswordService>,
 }
 
-impl Bench {
+impl Harness {
     pub(crate) async fn new(subject: &dyn Subject) -> Self {
-        let world = subject.world().await;
-        let (by, service) = (subject.by(), world.service());
-        Self { world, by, service }
+        let env = subject.env().await;
+        let (mode, service) = (subject.mode(), env.service());
+        Self { env, mode, service }
     }
 
-    pub(crate) fn world(&self) -> &dyn World {
-        &*self.world
+    pub(crate) fn env(&self) -> &dyn TestEnv {
+        &*self.env
     }
 
     pub(crate) async fn inject(&self, fault: Fault) -> Result<(), Skip> {
         match fault {
             Fault::None => Ok(()),
-            _ => self.world.inject(fault).await,
+            _ => self.env.inject(fault).await,
         }
     }
 
     /// What is seen when the stragglers are in.
-    pub(crate) async fn seen_late(&self) -> Seen {
+    pub(crate) async fn late_counts(&self) -> OracleCounts {
         sleep(STRAGGLING).await;
-        self.world.seen().await
+        self.env.counts().await
     }
 
     /// From password `n - 1` to password `n`, where 0 is the one at the start.
     pub(crate) fn change(&self, n: usize) -> PasswordChange {
-        self.change_to(n, password(&self.world.password(n)))
+        self.change_to(n, password(&self.env.password(n)))
     }
 
     /// The first change, with what stands for `{}` in `form` as its new password.
     pub(crate) fn untypeable(&self, form: &str) -> PasswordChange {
-        self.change_to(1, password(&form.replace("{}", &self.world.password(1))))
+        self.change_to(1, password(&form.replace("{}", &self.env.password(1))))
     }
 
     fn change_to(&self, n: usize, new: Password) -> PasswordChange {
-        match self.by {
-            By::Administrator => PasswordChange::reset(self.world.user(), new),
-            By::CurrentPassword => {
+        match self.mode {
+            SubjectMode::AdminReset => PasswordChange::reset(self.env.user(), new),
+            SubjectMode::SelfService => {
                 let before = if n == 1 {
-                    self.world.current()
+                    self.env.current()
                 } else {
-                    self.world.password(n - 1)
+                    self.env.password(n - 1)
                 };
-                PasswordChange::change(self.world.user(), password(&before), new)
+                PasswordChange::change(self.env.user(), password(&before), new)
             }
         }
     }
 
     /// One change for each authority that is not taken.
     pub(crate) fn unsupported(&self) -> Vec<PasswordChange> {
-        let (user, new) = (self.world.user(), password(&self.world.password(1)));
+        let (user, new) = (self.env.user(), password(&self.env.password(1)));
         let reset = PasswordChange::reset(user.clone(), new.clone());
-        let replace = PasswordChange::change(user, password(&self.world.current()), new);
+        let replace = PasswordChange::change(user, password(&self.env.current()), new);
         let taken = self.service.capabilities();
         let mut changes = vec![reset, replace];
         changes.retain(|change| taken.check_mode(change.mode()).is_err());
@@ -83,7 +83,7 @@ impl Bench {
     pub(crate) fn no_secret_in(&self, error: Option<&(dyn StdError + 'static)>) -> Result<(), String> {
         let mut texts = vec![
             ("the service's Debug", shown(&self.service)),
-            ("captured output", self.world.output()),
+            ("captured output", self.env.output()),
         ];
         if let Some(error) = error {
             texts.push(("the error's Display", error.to_string()));
@@ -95,10 +95,8 @@ impl Bench {
                 next = source.source();
             }
         }
-        let passwords = (1..=2).map(|n| self.world.password(n));
-        let secrets = passwords
-            .chain([self.world.current()])
-            .chain(self.world.secrets());
+        let passwords = (1..=2).map(|n| self.env.password(n));
+        let secrets = passwords.chain([self.env.current()]).chain(self.env.secrets());
         for secret in secrets {
             if let Some((place, _)) = texts.iter().find(|(_, text)| text.contains(&secret)) {
                 return Err(format!("a secret is in {place}"));

@@ -14,14 +14,14 @@ const BACKLOG: u32 = 1024;
 
 /// What is wanted of the listener, and what it has come to.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct ListenerFaults {
     close_next: AtomicU32,
     certificates: AtomicBool,
     wanted: Arc<watch::Sender<bool>>,
     closed: watch::Sender<bool>,
 }
 
-impl Default for Gate {
+impl Default for ListenerFaults {
     fn default() -> Self {
         Self {
             close_next: AtomicU32::new(0),
@@ -32,7 +32,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl ListenerFaults {
     pub(crate) fn close_next(&self, count: u32) {
         self.close_next.fetch_add(count, Ordering::Relaxed);
     }

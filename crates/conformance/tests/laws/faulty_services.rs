@@ -14,38 +14,38 @@ use repass::{
 use repass_sandbox::ZoomBody;
 
 use crate::services::zoom;
-use crate::worlds::OverSandbox;
+use crate::test_envs::SandboxSubject;
 
 pub(crate) type Ended = Pin<Box<dyn Future<Output = Result<ChangeReceipt, Error>> + Send>>;
 pub(crate) type Call = dyn Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync;
 
 /// A service whose calls, claims or resolutions are bent.
-pub(crate) struct Bent {
+pub(crate) struct FaultyService {
     pub(crate) inner: Arc<dyn PasswordService>,
     pub(crate) call: Arc<Call>,
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) resolution: Option<Resolution>,
 }
 
-impl Bent {
+impl FaultyService {
     pub(crate) fn new(inner: Arc<dyn PasswordService>) -> Self {
         Self {
             inner,
-            call: Arc::new(straight),
+            call: Arc::new(forward),
             capabilities: None,
             resolution: None,
         }
     }
 }
 
-impl fmt::Debug for Bent {
+impl fmt::Debug for FaultyService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bent")
+        f.write_str("FaultyService")
     }
 }
 
 #[async_trait]
-impl PasswordService for Bent {
+impl PasswordService for FaultyService {
     fn provider(&self) -> &str {
         self.inner.provider()
     }
@@ -114,30 +114,30 @@ impl PasswordService for ProbesTwice {
     }
 }
 
-pub(crate) fn straight(inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange) -> Ended {
+pub(crate) fn forward(inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange) -> Ended {
     Box::pin(async move { inner.change_password(&cx, &change).await })
 }
 
-pub(crate) fn bent(
-    subject: OverSandbox,
+pub(crate) fn faulty(
+    subject: SandboxSubject,
     call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
-) -> OverSandbox {
+) -> SandboxSubject {
     let call: Arc<Call> = Arc::new(call);
-    subject.bent(move |_, inner| {
+    subject.faulty(move |_, inner| {
         let call = Arc::clone(&call);
-        Arc::new(Bent {
+        Arc::new(FaultyService {
             call,
-            ..Bent::new(inner)
+            ..FaultyService::new(inner)
         })
     })
 }
 
-pub(crate) async fn zoom_as_it_is() -> OverSandbox {
-    zoom("bent", Json, ZoomBody::Json, false).await
+pub(crate) async fn plain_zoom() -> SandboxSubject {
+    zoom("faulty", Json, ZoomBody::Json, false).await
 }
 
-pub(crate) async fn zoom_bent(
+pub(crate) async fn faulty_zoom(
     call: impl Fn(Arc<dyn PasswordService>, CallContext, PasswordChange) -> Ended + Send + Sync + 'static,
-) -> OverSandbox {
-    bent(zoom_as_it_is().await, call)
+) -> SandboxSubject {
+    faulty(plain_zoom().await, call)
 }

@@ -4,25 +4,25 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::options::{Options, Provider};
-use crate::people::{
+use crate::fixtures::{
     DIRECTORY, PARTITION, PEOPLE, ZOOM_ONLY, numbered_guid, numbered_password, numbered_zoom_id,
 };
+use crate::options::{Options, Provider};
 use crate::shared::{Shared, reveal};
 
 /// One JSON object with all that a client has to know. Its secrets are the sandbox's own inventions.
 #[derive(Debug, Clone, Serialize)]
-pub struct Announcement {
+pub struct StartupInfo {
     /// The address it listens on.
     pub listen: SocketAddr,
     /// The bearer token that both providers take at any time.
     pub token: String,
     /// Where Zoom is.
-    pub zoom: AnnouncedZoom,
+    pub zoom: ZoomInfo,
     /// Where the identity portal is.
-    pub identity: AnnouncedIdentity,
+    pub identity: IdentityInfo,
     /// The users one can try things on, with their first passwords.
-    pub users: Vec<AnnouncedUser>,
+    pub users: Vec<UserInfo>,
     /// The numbered users.
     pub numbered_users: NumberedUsers,
     /// Where `GET` tells what was really applied.
@@ -40,7 +40,7 @@ pub struct Announcement {
 
 /// Where Zoom is.
 #[derive(Debug, Clone, Serialize)]
-pub struct AnnouncedZoom {
+pub struct ZoomInfo {
     /// The base URL of its API.
     pub base_url: String,
     /// Where tokens are asked for.
@@ -55,7 +55,7 @@ pub struct AnnouncedZoom {
 
 /// Where the identity portal is.
 #[derive(Debug, Clone, Serialize)]
-pub struct AnnouncedIdentity {
+pub struct IdentityInfo {
     /// The base URL, in its shortest form.
     pub base_url: String,
     /// Every form of the base URL that is served; all of them are alike.
@@ -72,7 +72,7 @@ pub struct AnnouncedIdentity {
 
 /// A user one can try things on.
 #[derive(Debug, Clone, Serialize)]
-pub struct AnnouncedUser {
+pub struct UserInfo {
     /// Where.
     pub provider: Provider,
     /// What a path names the user by.
@@ -113,7 +113,7 @@ pub struct NumberedExample {
     pub password: String,
 }
 
-impl Announcement {
+impl StartupInfo {
     pub(crate) fn new(shared: &Shared, listen: SocketAddr, ca_pem: Option<String>) -> Self {
         let origin = &shared.origin;
         let Options { zoom, identity, .. } = &shared.options;
@@ -126,14 +126,14 @@ impl Announcement {
         Self {
             listen,
             token: reveal(&shared.token).to_owned(),
-            zoom: AnnouncedZoom {
+            zoom: ZoomInfo {
                 base_url: format!("{origin}/v2"),
                 token_url: format!("{origin}/oauth/token"),
                 account_id: zoom.account_id.clone(),
                 client_id: zoom.client.id.clone(),
                 client_secret: reveal(&zoom.client.secret).to_owned(),
             },
-            identity: AnnouncedIdentity {
+            identity: IdentityInfo {
                 base_url: format!("{origin}/identity"),
                 base_urls: mounts.iter().map(|mount| format!("{origin}/{mount}")).collect(),
                 token_url: format!("{origin}/identity/connect/token"),
@@ -162,8 +162,8 @@ impl Announcement {
     }
 }
 
-fn users(shared: &Shared) -> Vec<AnnouncedUser> {
-    let user = |provider, id: &str, email: &str, password: Option<&str>| AnnouncedUser {
+fn users(shared: &Shared) -> Vec<UserInfo> {
+    let user = |provider, id: &str, email: &str, password: Option<&str>| UserInfo {
         provider,
         id: id.to_owned(),
         email: email.to_owned(),
@@ -179,11 +179,11 @@ fn users(shared: &Shared) -> Vec<AnnouncedUser> {
             .iter()
             .map(|it| user(Provider::Identity, it.guid, it.email, Some(it.password))),
     );
-    users.extend(ZOOM_ONLY.iter().map(|it| AnnouncedUser {
+    users.extend(ZOOM_ONLY.iter().map(|it| UserInfo {
         note: Some(it.note),
         ..user(Provider::Zoom, it.email, it.email, it.password)
     }));
-    users.push(AnnouncedUser {
+    users.push(UserInfo {
         note: Some("belongs to an outside directory: a change is refused with PasswordMismatch"),
         ..user(Provider::Identity, DIRECTORY.guid, DIRECTORY.email, None)
     });

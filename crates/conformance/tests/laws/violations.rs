@@ -9,19 +9,21 @@ use repass::{
     CallContext, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Outcome, Password,
     PasswordChange, PasswordService, Resolution, UnknownOutcome,
 };
-use repass_conformance::{AnswerPart, By, Delay, Ending, Fault, Format, Law, Report, Suite, When};
+use repass_conformance::{
+    Delay, Ending, Fault, Format, Law, Report, ResponsePart, SubjectMode, Suite, Timing,
+};
 use tokio::time::sleep;
 
-use crate::bent::{Bent, Ended, ProbesTwice, bent, straight, zoom_as_it_is, zoom_bent};
+use crate::faulty_services::{Ended, FaultyService, ProbesTwice, faulty, faulty_zoom, forward, plain_zoom};
 use crate::services::{ENOUGH, identity};
-use crate::worlds::OverSandbox;
+use crate::test_envs::SandboxSubject;
 
-const LOST_APPLIED: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Fin);
-const LOST_UNSEEN: Fault = Fault::AnswerCut(When::Unseen, AnswerPart::Nothing, Ending::Fin);
-const SILENCE: Fault = Fault::AnswerCut(When::Applied, AnswerPart::Nothing, Ending::Silence);
+const LOST_APPLIED: Fault = Fault::ResponseCut(Timing::AfterApply, ResponsePart::Nothing, Ending::Fin);
+const LOST_UNSEEN: Fault = Fault::ResponseCut(Timing::BeforeApply, ResponsePart::Nothing, Ending::Fin);
+const SILENCE: Fault = Fault::ResponseCut(Timing::AfterApply, ResponsePart::Nothing, Ending::Silence);
 const LIMITED: Fault = Fault::RateLimited(Delay::Seconds);
 
-async fn judged(subject: &OverSandbox, faults: &[Fault]) -> Report {
+async fn judged(subject: &SandboxSubject, faults: &[Fault]) -> Report {
     let suite = Suite::default()
         .faults(faults.iter().copied())
         .grace(Duration::from_millis(500));
@@ -42,20 +44,20 @@ fn assert_broken(report: &Report, expected: &[(Law, Fault)]) {
 #[tokio::test]
 async fn the_bench_itself_is_straight() {
     let faults = [Fault::None, LOST_APPLIED, LOST_UNSEEN, LIMITED];
-    judged(&zoom_bent(straight).await, &faults).await.assert();
+    judged(&faulty_zoom(forward).await, &faults).await.assert();
 }
 
 #[tokio::test]
-#[should_panic(expected = "bent breaks the law:\n  works (none): it is not applied")]
+#[should_panic(expected = "faulty breaks the law:\n  works (none): it is not applied")]
 async fn a_broken_law_fails_the_test_that_asserts_the_report() {
     let never =
-        zoom_bent(|_, _, _| Box::pin(async { Err(Error::not_applied(ErrorKind::Unreachable, "never")) }));
+        faulty_zoom(|_, _, _| Box::pin(async { Err(Error::not_applied(ErrorKind::Unreachable, "never")) }));
     judged(&never.await, &[Fault::None]).await.assert();
 }
 
 #[tokio::test]
 async fn always_unknown() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             let kind = result
@@ -82,7 +84,7 @@ async fn always_unknown() {
 
 #[tokio::test]
 async fn never_unknown_but_not_applied() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             result.map_err(|error| Error::not_applied(error.kind(), "it surely failed"))
@@ -95,9 +97,9 @@ async fn never_unknown_but_not_applied() {
 #[tokio::test]
 async fn a_page_is_taken_for_a_refusal() {
     // Not applied is true before the change, and is not proven; after it, it is wrong.
-    const UNSEEN: Fault = Fault::Foreign(When::Unseen, Format::Page, 403);
-    const APPLIED: Fault = Fault::Foreign(When::Applied, Format::Page, 403);
-    let subject = zoom_bent(|inner, cx, change| {
+    const UNSEEN: Fault = Fault::Foreign(Timing::BeforeApply, Format::Page, 403);
+    const APPLIED: Fault = Fault::Foreign(Timing::AfterApply, Format::Page, 403);
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             result.map_err(|error| match error.kind() {
@@ -121,8 +123,8 @@ async fn a_page_is_taken_for_a_refusal() {
 
 #[tokio::test]
 async fn a_foreign_success_is_taken_for_the_provider_s() {
-    const UNSEEN: Fault = Fault::Accepted(When::Unseen);
-    let subject = zoom_bent(|inner, cx, change| {
+    const UNSEEN: Fault = Fault::Accepted(Timing::BeforeApply);
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
                 Err(error) if error.kind() == ErrorKind::UnexpectedAnswer => Ok(ChangeReceipt::new()),
@@ -136,7 +138,7 @@ async fn a_foreign_success_is_taken_for_the_provider_s() {
 
 #[tokio::test]
 async fn the_refusal_of_a_second_sending_is_believed() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             result.map_err(|error| Error::not_applied(error.kind(), "it is the old password"))
@@ -148,7 +150,7 @@ async fn the_refusal_of_a_second_sending_is_believed() {
 
 #[tokio::test]
 async fn never_unknown_but_applied() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
                 Err(error) if error.outcome() == Outcome::Unknown => Ok(ChangeReceipt::new()),
@@ -168,15 +170,15 @@ async fn applied_twice() {
             inner.change_password(&cx, &change).await.and(first)
         })
     };
-    let portal = identity("bent", By::Administrator).await;
-    let report = judged(&bent(portal, twice), &[Fault::None]).await;
+    let portal = identity("faulty", SubjectMode::AdminReset).await;
+    let report = judged(&faulty(portal, twice), &[Fault::None]).await;
     let laws: Vec<Law> = report.broken().into_iter().map(|(law, ..)| law).collect();
     assert!(laws.starts_with(&[Law::Truth, Law::Once]), "{report}");
 }
 
 #[tokio::test]
 async fn what_was_lost_is_sent_again() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
                 Err(error) if error.outcome() == Outcome::Unknown => {
@@ -194,7 +196,7 @@ async fn what_was_lost_is_sent_again() {
 
 #[tokio::test]
 async fn the_budget_is_ignored() {
-    let subject = zoom_bent(|inner, _, change| {
+    let subject = faulty_zoom(|inner, _, change| {
         Box::pin(async move {
             inner
                 .change_password(&CallContext::with_budget(ENOUGH), &change)
@@ -212,7 +214,7 @@ async fn the_budget_is_ignored() {
 
 #[tokio::test]
 async fn a_change_is_sent_before_it_may_be() {
-    let forgotten = zoom_bent(|inner, cx, change| {
+    let forgotten = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let cx = CallContext::with_budget(cx.budget());
             inner.change_password(&cx, &change).await
@@ -220,7 +222,7 @@ async fn a_change_is_sent_before_it_may_be() {
     });
     let report = judged(&forgotten.await, &[Fault::None]).await;
     assert_broken(&report, &[(Law::Withheld, Fault::None)]);
-    let too_late = zoom_bent(|inner, cx, change| {
+    let too_late = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let without = CallContext::with_budget(cx.budget());
             let result = inner.change_password(&without, &change).await;
@@ -238,7 +240,7 @@ async fn a_change_is_sent_before_it_may_be() {
 
 #[tokio::test]
 async fn a_new_password_is_trimmed_instead_of_refused() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             #[expect(clippy::disallowed_methods, reason = "the mistake that is to be found")]
             let text = secrecy::ExposeSecret::expose_secret(change.new_password());
@@ -257,7 +259,7 @@ async fn a_new_password_is_trimmed_instead_of_refused() {
 
 #[tokio::test]
 async fn the_password_is_in_an_error() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             result.map_err(|error| {
@@ -278,12 +280,14 @@ async fn a_resolution_is_made_up() {
         (Resolution::StillUnknown, LOST_APPLIED),
         (Resolution::InPlace, LOST_UNSEEN),
     ] {
-        let portal = identity("bent", By::CurrentPassword).await.bent(move |_, inner| {
-            Arc::new(Bent {
-                resolution: Some(resolution),
-                ..Bent::new(inner)
-            })
-        });
+        let portal = identity("faulty", SubjectMode::SelfService)
+            .await
+            .faulty(move |_, inner| {
+                Arc::new(FaultyService {
+                    resolution: Some(resolution),
+                    ..FaultyService::new(inner)
+                })
+            });
         let report = judged(&portal, &[fault]).await;
         assert_broken(&report, &[(Law::Settled, fault)]);
     }
@@ -291,25 +295,23 @@ async fn a_resolution_is_made_up() {
 
 #[tokio::test]
 async fn a_probe_is_repeated() {
-    let subject = zoom_as_it_is()
-        .await
-        .bent(|_, inner| Arc::new(ProbesTwice(inner)));
+    let subject = plain_zoom().await.faulty(|_, inner| Arc::new(ProbesTwice(inner)));
     let report = judged(&subject, &[LOST_APPLIED]).await;
     assert_broken(&report, &[(Law::Settled, LOST_APPLIED)]);
 }
 
 #[tokio::test]
 async fn an_abandoned_call_leaves_no_record() {
-    let subject = zoom_bent(straight).await.audited();
+    let subject = faulty_zoom(forward).await.audited();
     let report = judged(&subject, &[Fault::None, SILENCE]).await;
     assert_broken(&report, &[(Law::Dropped, Fault::None), (Law::Dropped, SILENCE)]);
 }
 
 #[tokio::test]
 async fn a_redirect_is_followed() {
-    let portal = identity("bent", By::Administrator).await;
-    let origin = portal.place.elsewhere();
-    let subject = bent(portal, move |inner, cx, change| {
+    let portal = identity("faulty", SubjectMode::AdminReset).await;
+    let origin = portal.fixture.elsewhere();
+    let subject = faulty(portal, move |inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
             TcpStream::connect(origin).unwrap();
@@ -322,19 +324,21 @@ async fn a_redirect_is_followed() {
 
 #[tokio::test]
 async fn more_is_sent_than_is_taken() {
-    let subject = identity("bent", By::Administrator).await.bent(|_, inner| {
-        Arc::new(Bent {
-            capabilities: Some(Capabilities::NONE.with_reset().with_resolve()),
-            ..Bent::new(inner)
-        })
-    });
+    let subject = identity("faulty", SubjectMode::AdminReset)
+        .await
+        .faulty(|_, inner| {
+            Arc::new(FaultyService {
+                capabilities: Some(Capabilities::NONE.with_reset().with_resolve()),
+                ..FaultyService::new(inner)
+            })
+        });
     let report = judged(&subject, &[Fault::None]).await;
     assert_broken(&report, &[(Law::Unsupported, Fault::None)]);
 }
 
 #[tokio::test]
 async fn callers_are_served_last_come_first() {
-    let subject = zoom_bent(|inner, cx, change| {
+    let subject = faulty_zoom(|inner, cx, change| {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
