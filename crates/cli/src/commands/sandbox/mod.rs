@@ -122,9 +122,9 @@ impl Args {
             ));
         }
         if !context.output.json && std::io::stdout().is_terminal() {
-            output::text(&summary::of(sandbox.announcement()));
+            output::text(&summary::of(sandbox.startup_info()));
         } else {
-            output::object(sandbox.announcement());
+            output::object(sandbox.startup_info());
         }
         context.signals.first().await;
         sandbox.shutdown().await;
