@@ -4,6 +4,7 @@ use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{Clock, Moment, RowPhase};
+use crate::input::InvalidRow;
 
 /// A row that is about to be sent.
 #[derive(Debug)]
@@ -32,18 +33,34 @@ pub(crate) struct AttemptEnd {
     pub(crate) sent: EndKind,
 }
 
+impl AttemptEnd {
+    /// The end of a recorded attempt, without details.
+    pub(crate) fn new(line: u64, state: RowPhase, at: i64) -> Self {
+        Self {
+            line,
+            state,
+            kind: None,
+            code: None,
+            message: None,
+            tracking_id: None,
+            at,
+            sent: EndKind::Recorded,
+        }
+    }
+}
+
 /// What it is the end of.
 #[derive(Debug, Clone)]
 pub(crate) enum EndKind {
     /// A sending that is on record as begun.
-    OpenRange,
+    Recorded,
     /// A row that was not begun: nothing was sent. Also whose and at which of the session's providers, if the
     /// journal does not have the row yet.
-    Not(Option<(UserId, usize)>),
+    NotSent(Option<(UserId, usize)>),
     /// A row that was sent and not begun, by a service that did not wait for that, with the password of this batch.
     Unrecorded(u64, Option<(UserId, usize)>),
     /// A probe with the password of this batch.
-    Probed {
+    Probe {
         batch: u64,
         /// It may have set the password itself, and be in flight for that.
         set: bool,
@@ -71,15 +88,20 @@ impl OpenRange {
 
 pub(super) const KEEP_EARLIER: &str = "INSERT OR IGNORE INTO earlier SELECT line, batch, state FROM outcomes";
 const START_FRESH: &str = "INSERT INTO rows VALUES (?1, ?2, ?3)";
-const KNOW: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
+pub(super) const INSERT_ROW: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
 const START: &str = "INSERT INTO begun (first, last, batch, session, at, uptime, boot)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 // Whether an earlier sending is unsettled stays as it is: one that is applied now says nothing about it.
-const END: &str = "INSERT INTO outcomes VALUES (?1, ?2, 0, ?8, 1, ?9, ?10, ?3, ?4, ?5, ?6, ?7)
+const END: &str =
+    "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind, code,
+         message, tracking_id)
+     VALUES (?1, ?2, 0, ?8, 1, ?9, ?10, ?3, ?4, ?5, ?6, ?7)
      ON CONFLICT DO UPDATE SET state = ?2, batch = ?8, attempts = attempts + 1,
          session = ?9, started = ?10, finished = ?3, kind = ?4, code = ?5, message = ?6, tracking_id = ?7
      WHERE state = 0";
-const END_UNBEGUN: &str = "INSERT INTO outcomes VALUES (?1, ?2, 0, ?8, ?9, ?10, 0, ?3, ?4, ?5, ?6, ?7)
+const END_UNBEGUN: &str = "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind,
+         code, message, tracking_id)
+     VALUES (?1, ?2, 0, ?8, ?9, ?10, 0, ?3, ?4, ?5, ?6, ?7)
      ON CONFLICT DO UPDATE SET state = ?2, batch = iif(?9, ?8, batch), attempts = attempts + ?9, session = ?10,
          finished = ?3, kind = ?4, code = ?5, message = ?6, tracking_id = ?7
      WHERE state = 0";
@@ -89,6 +111,29 @@ const END_PROBE: &str =
      WHERE line = ?1";
 const IN_FLIGHT: &str = "INSERT INTO in_flight VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
+
+// The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
+const MARK_INTERRUPTED: &str = "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished,
+         kind, message)
+     SELECT r.line, ?1, coalesce(o.unsettled, 0), b.batch, coalesce(o.attempts, 0) + 1, b.session, b.at, ?2,
+         'interrupted', ?3
+     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+     WHERE b.id = ?4 AND coalesce(o.state, 0) = 0
+     ON CONFLICT DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = excluded.attempts,
+         session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+         code = NULL, message = excluded.message, tracking_id = NULL";
+
+// Where the provider's own limit is not known.
+const MAX_ATTEMPT_MS: i64 = 600_000;
+const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
+     SELECT r.line, 0, b.at + coalesce(p.longest, ?2), b.uptime + coalesce(p.longest, ?2), b.boot
+     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
+         LEFT JOIN providers p ON p.id = r.provider
+     WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
+     ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
+// Nothing leaves a process that is gone, and a wall clock that was ahead is not waited for.
+const CAP_IN_FLIGHT: &str = "UPDATE in_flight SET at = min(at, ?1),
+     uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
 
 /// Notes until when something of a row may have been on its way.
 pub(super) fn in_flight(
@@ -118,7 +163,7 @@ pub(super) fn end(
         let (line, state, at) = (row.line, row.state as i64, row.at);
         let (kind, code, message, tracking_id) = (row.kind, &row.code, &row.message, &row.tracking_id);
         match &row.sent {
-            EndKind::OpenRange => {
+            EndKind::Recorded => {
                 // One that is sent again may stand in an older one as well.
                 let place = open.iter().rposition(|begun| begun.holds(line));
                 let changed = match place.map(|place| &open[place]) {
@@ -149,10 +194,10 @@ pub(super) fn end(
                     return Err(rusqlite::Error::StatementChangedRows(changed));
                 }
             }
-            EndKind::Not(fresh) | EndKind::Unrecorded(_, fresh) => {
+            EndKind::NotSent(fresh) | EndKind::Unrecorded(_, fresh) => {
                 if let Some((user, place)) = fresh {
                     let provider = providers.get(*place);
-                    let mut know = transaction.prepare_cached(KNOW)?;
+                    let mut know = transaction.prepare_cached(INSERT_ROW)?;
                     know.execute(params![line, user.expose(), provider])?;
                 }
                 let batch = match row.sent {
@@ -173,7 +218,7 @@ pub(super) fn end(
                     session
                 ])?;
             }
-            EndKind::Probed { batch, set } => {
+            EndKind::Probe { batch, set } => {
                 probed(transaction, row, *batch)?;
                 if *set {
                     in_flight(transaction, line, true, now, clock.boot())?;
@@ -331,4 +376,55 @@ pub(super) fn start(
         });
     }
     Ok(all)
+}
+
+/// Makes the attempts that an earlier process left in flight unknown.
+pub(super) fn mark_interrupted(
+    transaction: &Transaction<'_>,
+    at: i64,
+    clock: &Clock,
+) -> rusqlite::Result<()> {
+    let begun: Vec<i64> = transaction
+        .prepare("SELECT id FROM begun ORDER BY id DESC")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut unknown = transaction.prepare(MARK_INTERRUPTED)?;
+    let mut in_flight = transaction.prepare(MARK_IN_FLIGHT)?;
+    for id in begun {
+        in_flight.execute([id, MAX_ATTEMPT_MS])?;
+        unknown.execute(params![
+            RowPhase::Unknown as i64,
+            at,
+            "repass was stopped while the change was in flight; it may have been applied",
+            id
+        ])?;
+    }
+    let Moment { at, uptime } = Moment::now();
+    transaction.execute(CAP_IN_FLIGHT, params![at, uptime, clock.boot()])?;
+    transaction.execute("DELETE FROM begun", []).map(drop)
+}
+
+/// Adds a row that cannot be sent, with its outcome; 0 if the row is there already.
+pub(super) fn insert_invalid(
+    transaction: &Transaction<'_>,
+    bad: &InvalidRow,
+    at: i64,
+) -> rusqlite::Result<usize> {
+    let user = bad.user.as_ref().map(UserId::expose);
+    let new = transaction
+        .prepare_cached(INSERT_ROW)?
+        .execute(params![bad.line, user, None::<u64>])?;
+    if new == 1 {
+        let mut outcome = transaction
+            .prepare_cached("INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind, message)
+             VALUES (?1, ?2, 0, 0, 0, 0, 0, ?3, ?4, ?5)")?;
+        outcome.execute(params![
+            bad.line,
+            RowPhase::Invalid as i64,
+            at,
+            bad.kind,
+            bad.reason
+        ])?;
+    }
+    Ok(new)
 }

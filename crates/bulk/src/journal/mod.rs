@@ -8,6 +8,7 @@
 mod attempts;
 mod clock;
 mod reader;
+mod report_row;
 mod schema;
 mod summary;
 #[cfg(test)]
@@ -21,9 +22,10 @@ use rusqlite::{Connection, OpenFlags};
 use attempts::OpenRange;
 pub(crate) use attempts::{AttemptEnd, AttemptStart, EndKind};
 pub(crate) use clock::{Clock, Moment};
+pub use report_row::ReportRow;
 pub(crate) use summary::{JournalRow, RowPhase};
-pub use summary::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary, Tally};
-pub(crate) use writer::{Commit, TRANSIENT};
+pub use summary::{ReasonCount, RowStatus, RunSummary, SessionSummary, Tally};
+pub(crate) use writer::{Commit, ROW_INDEPENDENT};
 
 use crate::BulkError;
 

@@ -3,8 +3,8 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{
-    JournalRow, Moment, Reader, ReasonCount, ReportRow, RowPhase, RowStatus, RunSummary, SessionSummary,
-    Tally, unreadable,
+    JournalRow, Moment, Reader, ReasonCount, RowPhase, RowStatus, RunSummary, SessionSummary, Tally,
+    unreadable,
 };
 use crate::BulkError;
 
@@ -191,25 +191,6 @@ impl Reader {
         )
     }
 
-    /// Hands over every row, in the order of the input, or only those of one outcome.
-    pub(crate) fn for_each_row(
-        &self,
-        only: Option<RowStatus>,
-        mut take: impl FnMut(ReportRow) -> Result<(), BulkError>,
-    ) -> Result<(), BulkError> {
-        let sql = "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider), state, unsettled, kind,
-                       code, message, attempts, started, finished, tracking_id FROM standings r ORDER BY line";
-        let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
-        let mut rows = statement.query([]).map_err(unreadable)?;
-        while let Some(row) = rows.next().map_err(unreadable)? {
-            let record = record(row).map_err(unreadable)?;
-            if only.is_none_or(|only| only == record.outcome) {
-                take(record)?;
-            }
-        }
-        Ok(())
-    }
-
     /// When sendings ended, in milliseconds since 1970, and in which session.
     pub(crate) fn finish_times(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
         let sql = "SELECT session, finished FROM outcomes
@@ -242,24 +223,5 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
         unsettled: row.get(4)?,
         batch: row.get(5)?,
         attempts: row.get(6)?,
-    })
-}
-
-fn record(row: &Row<'_>) -> rusqlite::Result<ReportRow> {
-    let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
-    let outcome = RowStatus::of(RowPhase::of(row.get(3)?), row.get(4)?);
-    let applied = outcome == RowStatus::Applied;
-    Ok(ReportRow {
-        line: row.get(0)?,
-        user: row.get(1)?,
-        provider: row.get(2)?,
-        outcome,
-        kind: row.get::<_, Option<String>>(5)?.filter(|_| !applied),
-        code: row.get(6)?,
-        message: row.get(7)?,
-        attempts: row.get(8)?,
-        started: time(row.get(9)?),
-        finished: time(row.get(10)?),
-        tracking_id: row.get(11)?,
     })
 }

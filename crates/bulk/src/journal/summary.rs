@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowPhase {
     Pending = 0,
-    /// OpenRange, and without an outcome.
+    /// Begun, without an outcome.
     Sending = 1,
     Applied = 2,
     NotApplied = 3,
@@ -103,33 +103,6 @@ impl AddAssign for Tally {
         self.unknown += more.unknown;
         self.pending += more.pending;
     }
-}
-
-/// One row, as reports tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportRow {
-    /// Where it starts in the input, counted from 1.
-    pub line: u64,
-    /// Whose password; absent where the row names nobody that can be.
-    pub user: Option<String>,
-    /// Where.
-    pub provider: Option<String>,
-    /// What is known of it.
-    pub outcome: RowStatus,
-    /// Why it is not applied: an error's kind, `invalid_row` or `duplicate_row`.
-    pub kind: Option<String>,
-    /// The provider's own code, or those of the broken rules.
-    pub code: Option<String>,
-    /// A sentence for people.
-    pub message: Option<String>,
-    /// How often it was sent.
-    pub attempts: u64,
-    /// When it was sent last, in milliseconds since 1970.
-    pub started: Option<i64>,
-    /// When its outcome was known.
-    pub finished: Option<i64>,
-    /// The provider's id of the exchange.
-    pub tracking_id: Option<String>,
 }
 
 /// Rows of one outcome that have the same reason.

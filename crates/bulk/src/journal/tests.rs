@@ -26,7 +26,7 @@ fn commit(
     journal.commit(&entries, session)
 }
 
-/// WriteBatch, state, attempts and whether an earlier sending is unsettled.
+/// Batch, phase, attempts and whether an earlier sending is unsettled.
 fn rows(path: &Path) -> Vec<(u64, RowPhase, u64, bool)> {
     let reader = Reader::open(path).unwrap();
     let standing = (1..).map_while(|line| reader.row(line).unwrap());
@@ -92,16 +92,7 @@ fn exactly_the_rows_that_are_begun_are_on_record() {
 }
 
 fn ended(line: u64, state: RowPhase) -> AttemptEnd {
-    AttemptEnd {
-        line,
-        state,
-        kind: None,
-        code: None,
-        message: None,
-        tracking_id: None,
-        at: 0,
-        sent: EndKind::OpenRange,
-    }
+    AttemptEnd::new(line, state, 0)
 }
 
 /// How many are noted as begun, on the disk and in mind.
@@ -181,7 +172,7 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
     assert_eq!(earlier, Some(RowPhase::Unknown));
     // A probe settles it, and is no sending.
     let probe = AttemptEnd {
-        sent: EndKind::Probed { batch: 7, set: false },
+        sent: EndKind::Probe { batch: 7, set: false },
         ..ended(1, RowPhase::Applied)
     };
     commit(&mut journal, &[probe], &[], 2).unwrap();
@@ -293,7 +284,7 @@ fn what_is_in_flight_is_known_to_a_later_process() {
     journal.commit(&probing, 2).unwrap();
     assert!(quiet(1) < 0, "{}", quiet(1));
     let probed = |set| AttemptEnd {
-        sent: EndKind::Probed { batch: 7, set },
+        sent: EndKind::Probe { batch: 7, set },
         ..ended(1, RowPhase::Unknown)
     };
     commit(&mut journal, &[probed(true)], &[], 2).unwrap();

@@ -1,15 +1,18 @@
 //! What is written.
 
-use repass_domain::{ErrorKind, UserId, UserKey};
+use repass_domain::{ErrorKind, UserKey};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::attempts::{AttemptEnd, AttemptStart, KEEP_EARLIER, OpenRange, end, in_flight, start};
+use super::attempts::{
+    AttemptEnd, AttemptStart, INSERT_ROW, KEEP_EARLIER, OpenRange, end, in_flight, insert_invalid,
+    mark_interrupted, start,
+};
 use super::{Clock, Journal, Moment, RowPhase, RowStatus, Tally, unwritable};
 use crate::BulkError;
 use crate::input::{InvalidRow, Item};
 
-/// Why a row was not applied that has nothing to do with its user or password: it may be tried again.
-pub(crate) const TRANSIENT: [ErrorKind; 11] = [
+/// Kinds of errors that have nothing to do with the row. Such rows may be sent again.
+pub(crate) const ROW_INDEPENDENT: [ErrorKind; 11] = [
     ErrorKind::Unauthenticated,
     ErrorKind::PermissionDenied,
     ErrorKind::RateLimited,
@@ -24,30 +27,8 @@ pub(crate) const TRANSIENT: [ErrorKind; 11] = [
 ];
 
 const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
-const INGEST: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
-// The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
-const MARK_INTERRUPTED: &str = "INSERT INTO outcomes
-     SELECT r.line, ?1, coalesce(o.unsettled, 0), b.batch, coalesce(o.attempts, 0) + 1, b.session, b.at, ?2,
-         'interrupted', NULL, ?3, NULL
-     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
-     WHERE b.id = ?4 AND coalesce(o.state, 0) = 0
-     ON CONFLICT DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = excluded.attempts,
-         session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
-         code = NULL, message = excluded.message, tracking_id = NULL";
 
-// Where the provider's own limit is not known.
-const MAX_ATTEMPT_MS: i64 = 600_000;
-const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
-     SELECT r.line, 0, b.at + coalesce(p.longest, ?2), b.uptime + coalesce(p.longest, ?2), b.boot
-     FROM begun b JOIN rows r ON r.line BETWEEN b.first AND b.last LEFT JOIN outcomes o ON o.line = r.line
-         LEFT JOIN providers p ON p.id = r.provider
-     WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
-     ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
-// Nothing leaves a process that is gone, and a wall clock that was ahead is not waited for.
-const CAP_IN_FLIGHT: &str = "UPDATE in_flight SET at = min(at, ?1),
-     uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
-
-/// What is written with one commit.
+/// What is written in one commit.
 #[derive(Debug, Default)]
 pub(crate) struct Commit<'a> {
     /// Rows that cannot be sent.
@@ -123,26 +104,7 @@ impl Journal {
     /// What a session that is no more left `sending` is unknown from now on.
     pub(crate) fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError> {
         self.open.clear();
-        self.transaction(|transaction, _, clock| {
-            let begun: Vec<i64> = transaction
-                .prepare("SELECT id FROM begun ORDER BY id DESC")?
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            let mut sweep = transaction.prepare(MARK_INTERRUPTED)?;
-            let mut in_flight = transaction.prepare(MARK_IN_FLIGHT)?;
-            for id in begun {
-                in_flight.execute([id, MAX_ATTEMPT_MS])?;
-                sweep.execute(params![
-                    RowPhase::Unknown as i64,
-                    at,
-                    "repass was stopped while the change was under way, so nobody knows whether it was made",
-                    id
-                ])?;
-            }
-            let Moment { at, uptime } = Moment::now();
-            transaction.execute(CAP_IN_FLIGHT, params![at, uptime, clock.boot()])?;
-            transaction.execute("DELETE FROM begun", []).map(drop)
-        })
+        self.transaction(|transaction, _, clock| mark_interrupted(transaction, at, clock))
     }
 
     /// Begins a session.
@@ -165,7 +127,7 @@ impl Journal {
     /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
     /// behind. How many.
     pub(crate) fn retry_transient(&mut self) -> Result<usize, BulkError> {
-        let kinds: Vec<String> = TRANSIENT.iter().map(|kind| format!("'{kind}'")).collect();
+        let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
             "state = {} AND NOT unsettled AND kind IN ({})",
             RowPhase::NotApplied as i64,
@@ -182,7 +144,7 @@ impl Journal {
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Looked up once, not for each row.
-            let mut insert = transaction.prepare_cached(INGEST)?;
+            let mut insert = transaction.prepare_cached(INSERT_ROW)?;
             for item in items {
                 match item {
                     Item::Row(row) => {
@@ -190,7 +152,9 @@ impl Journal {
                         let new = insert.execute(params![row.line, row.user.expose(), provider])?;
                         taken.add(RowStatus::Pending, new);
                     }
-                    Item::Invalid(bad) => taken.add(RowStatus::NotApplied, insert_bad(transaction, bad, at)?),
+                    Item::Invalid(bad) => {
+                        taken.add(RowStatus::NotApplied, insert_invalid(transaction, bad, at)?)
+                    }
                 }
             }
             Ok(taken)
@@ -203,7 +167,7 @@ impl Journal {
         let (begun, left) = self.transaction(|transaction, open, clock| {
             let at = Moment::now().at;
             for bad in entries.bad {
-                insert_bad(transaction, bad, at)?;
+                insert_invalid(transaction, bad, at)?;
             }
             let mut left = end(
                 transaction,
@@ -251,23 +215,4 @@ impl Journal {
         });
         done.map_err(unwritable)
     }
-}
-
-fn insert_bad(transaction: &Transaction<'_>, bad: &InvalidRow, at: i64) -> rusqlite::Result<usize> {
-    let user = bad.user.as_ref().map(UserId::expose);
-    let new = transaction
-        .prepare_cached(INGEST)?
-        .execute(params![bad.line, user, None::<u64>])?;
-    if new == 1 {
-        let mut outcome = transaction
-            .prepare_cached("INSERT INTO outcomes VALUES (?1, ?2, 0, 0, 0, 0, 0, ?3, ?4, NULL, ?5, NULL)")?;
-        outcome.execute(params![
-            bad.line,
-            RowPhase::Invalid as i64,
-            at,
-            bad.kind,
-            bad.reason
-        ])?;
-    }
-    Ok(new)
 }

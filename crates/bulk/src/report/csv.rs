@@ -1,63 +1,52 @@
-//! CSV, one fact a column.
+//! The CSV report.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{moment, unwritten};
+use super::columns::{COLUMNS, Value};
+use super::{rfc3339, write_error};
 use crate::{BulkError, ReportRow, Run};
 
-/// The columns.
-const HEADER: &str = "line,user,provider,outcome,kind,code,message,attempts,started,finished,tracking_id\n";
-
-/// Writes every row of a run as CSV, in the order of the input; moments as RFC 3339 in UTC.
+/// Writes every row of a run as CSV, in the order of the input; times as RFC 3339 in UTC.
 ///
-/// A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. Such a cell, which could come
-/// from a user id or a provider's message, gets an apostrophe before it, and so does one that begins with an
-/// apostrophe: taking one leading apostrophe away gives back what it was. The JSON report has it as it is.
+/// Spreadsheets interpret a cell that begins with `=`, `+`, `-` or `@` as a formula. Such a cell, which could come from a
+/// user id or a provider's message, is prefixed with an apostrophe, and so is one that begins with an apostrophe:
+/// removing one leading apostrophe restores the text. The JSON report has the text unchanged.
 ///
 /// # Errors
-/// The run cannot be read, or the report not written.
+/// The run cannot be read, or the report cannot be written.
 pub fn write_csv(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
-    out.write_all(HEADER.as_bytes()).map_err(unwritten)?;
-    Run::for_each_row(run, None, |record| row(&record, out).map_err(unwritten))
+    let header = COLUMNS.map(|(name, _)| name).join(",");
+    writeln!(out, "{header}").map_err(write_error)?;
+    Run::for_each_row(run, None, |row| write_row(&row, out).map_err(write_error))
 }
 
-fn row(record: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
-    let started = record.started.map(moment);
-    let finished = record.finished.map(moment);
-    write!(out, "{},", record.line)?;
-    for text in [
-        record.user.as_deref(),
-        record.provider.as_deref(),
-        Some(record.outcome.as_str()),
-        record.kind.as_deref(),
-        record.code.as_deref(),
-        record.message.as_deref(),
-    ] {
-        write!(out, "{},", cell(text.unwrap_or_default()))?;
+fn write_row(row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
+    for (index, (_, value)) in COLUMNS.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        match value(row) {
+            Value::Number(number) => write!(out, "{number}")?,
+            Value::Text(text) => write!(out, "{}", cell(text.unwrap_or_default()))?,
+            Value::Time(time) => write!(out, "{}", time.map(rfc3339).unwrap_or_default())?,
+        }
     }
-    write!(out, "{},", record.attempts)?;
-    writeln!(
-        out,
-        "{},{},{}",
-        started.unwrap_or_default(),
-        finished.unwrap_or_default(),
-        cell(record.tracking_id.as_deref().unwrap_or_default())
-    )
+    writeln!(out)
 }
 
 fn cell(text: &str) -> Cow<'_, str> {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']);
-    let guarded = if formula {
+    let safe = if formula {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
     };
-    if guarded.contains([',', ';', '"', '\n', '\r', '\t']) || guarded.trim() != guarded {
-        return Cow::Owned(format!("\"{}\"", guarded.replace('"', "\"\"")));
+    if safe.contains([',', ';', '"', '\n', '\r', '\t']) || safe.trim() != safe {
+        return Cow::Owned(format!("\"{}\"", safe.replace('"', "\"\"")));
     }
-    guarded
+    safe
 }
 
 #[cfg(test)]
@@ -65,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_cell_is_a_formula_and_each_reads_back() {
+    fn cell_is_never_a_formula_and_reads_back() {
         for text in [
             "=cmd|' /C calc'!A0",
             "+1",

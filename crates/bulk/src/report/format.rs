@@ -1,4 +1,4 @@
-//! How the page words what it tells.
+//! How the HTML report formats values.
 
 use std::fmt::{self, Display, Write as _};
 

@@ -1,25 +1,26 @@
-//! One page for people: what happened, what needs somebody, how fast it went.
+//! The HTML report: what happened, which rows need attention, and the rate over time.
 
+use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::path::Path;
 
-use super::page::{Page, PageData};
+use super::format::{Count, Number, Share, Span, Text, minute, words};
 use super::rate::Rate;
-use super::{moment, unwritten};
+use super::{rfc3339, write_error};
 use crate::run::reader;
-use crate::{BulkError, ReportRow, RowStatus, Run};
+use crate::{BulkError, ReasonCount, ReportRow, RowStatus, Run, RunSummary, Tally};
 
-// More rows than a person reads; the CSV has all.
+// The CSV report has all rows.
 const MAX_ATTENTION_ROWS: usize = 500;
 
-/// Writes a run as one HTML page that needs nothing else: no script, no font, no image from elsewhere.
+/// Writes a run as a self-contained HTML page: no scripts, fonts or images.
 ///
 /// # Errors
-/// The run cannot be read, or the page not written.
+/// The run cannot be read, or the page cannot be written.
 pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
-    let facts = Run::summary(run)?;
+    let summary = Run::summary(run)?;
     let reasons = Run::reasons(run)?;
-    let mut rate = Rate::new(&facts.sessions);
+    let mut rate = Rate::new(&summary.sessions);
     reader(run)?.finish_times(|session, finished| rate.count(session, finished))?;
     let rate = rate.finish();
     let attention = attention(run)?;
@@ -27,23 +28,23 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
     let name = name
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let allowed: Option<f64> = facts.allowed.iter().map(|(_, allowed)| *allowed).sum();
-    let reach = PageData {
+    let allowed: Option<f64> = summary.allowed.iter().map(|(_, allowed)| *allowed).sum();
+    let data = PageData {
         name: &name,
-        facts: &facts,
+        summary: &summary,
         reasons: &reasons,
         attention: &attention,
         rate: &rate,
         allowed: allowed.filter(|allowed| *allowed > 0.0),
-        providers: facts
+        providers: summary
             .allowed
             .iter()
             .map(|(name, _)| name.as_str())
             .collect::<Vec<_>>()
             .join(", "),
-        when: facts.sessions.first().map(|session| moment(session.started)),
+        when: summary.sessions.first().map(|session| rfc3339(session.started)),
     };
-    out.write_all(Page::of(&reach).as_bytes()).map_err(unwritten)
+    out.write_all(Page::render(&data).as_bytes()).map_err(write_error)
 }
 
 // Unknown rows first, then those that were not applied.
@@ -58,4 +59,307 @@ fn attention(run: &Path) -> Result<Vec<ReportRow>, BulkError> {
         })?;
     }
     Ok(rows)
+}
+
+const STYLE: &str = include_str!("page.css");
+
+/// The content of the page.
+struct PageData<'a> {
+    name: &'a str,
+    summary: &'a RunSummary,
+    reasons: &'a [ReasonCount],
+    attention: &'a [ReportRow],
+    rate: &'a Rate,
+    allowed: Option<f64>,
+    providers: String,
+    when: Option<String>,
+}
+
+struct Page(String);
+
+impl Page {
+    fn render(data: &PageData<'_>) -> String {
+        let mut page = Self(String::with_capacity(64 * 1024));
+        page.put(format_args!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n\
+             <title>Password changes: {}</title>\n<style>\n{STYLE}</style>\n<main>\n",
+            Text(data.name)
+        ));
+        page.head(data);
+        page.totals(data.summary.tally);
+        page.next(data);
+        page.rate(data);
+        page.reasons(data);
+        page.attention(data);
+        page.meaning();
+        page.put(format_args!(
+            "<footer class=\"soft\">Made by repass {} at {}. It holds user names and no password.</footer>\n</main>\n</html>\n",
+            env!("CARGO_PKG_VERSION"),
+            minute(&rfc3339(crate::run::now()))
+        ));
+        page.0
+    }
+
+    fn put(&mut self, text: fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = self.0.write_fmt(text);
+    }
+
+    fn head(&mut self, data: &PageData<'_>) {
+        let tally = data.summary.tally;
+        let verb = if tally.applied == 1 {
+            "user has"
+        } else {
+            "users have"
+        };
+        let whole = if tally.applied == tally.rows && tally.rows > 0 {
+            format!("All {} users have a new password", Count(tally.rows))
+        } else {
+            format!(
+                "{} of {} {verb} a new password",
+                Count(tally.applied),
+                Count(tally.rows)
+            )
+        };
+        let at = if data.providers.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", Text(&data.providers))
+        };
+        self.put(format_args!(
+            "<header>\n<h1>{whole}{at}</h1>\n<p class=\"soft\"><code>{}</code>",
+            Text(data.name)
+        ));
+        if let Some(when) = &data.when {
+            self.put(format_args!(", begun {}", minute(when)));
+        }
+        if data.rate.total > 0 {
+            self.put(format_args!(", {} of work", Span(data.rate.total)));
+        }
+        match data.rate.sessions() {
+            0 | 1 => {}
+            sessions => self.put(format_args!(" in {sessions} sessions")),
+        }
+        self.put(format_args!("</p>\n</header>\n"));
+    }
+
+    fn totals(&mut self, tally: Tally) {
+        self.put(format_args!("<section>\n<div class=\"tiles\">\n"));
+        let parts = [
+            (RowStatus::Applied, tally.applied, "applied"),
+            (RowStatus::NotApplied, tally.not_applied, "not applied"),
+            (RowStatus::Unknown, tally.unknown, "unknown"),
+            (RowStatus::Pending, tally.pending, "not sent yet"),
+        ];
+        for (outcome, count, words) in parts {
+            let zero = if count == 0 { " zero" } else { "" };
+            self.put(format_args!(
+                "<div class=\"tile {}{zero}\"><b>{}</b><span>{words}, {}</span></div>\n",
+                outcome.as_str(),
+                Count(count),
+                Share(count, tally.rows)
+            ));
+        }
+        self.put(format_args!("</div>\n<div class=\"stack\" aria-hidden=\"true\">"));
+        for (outcome, count, _) in parts.into_iter().filter(|(_, count, _)| *count > 0) {
+            self.put(format_args!(
+                "<i class=\"{}\" style=\"flex: {count}\"></i>",
+                outcome.as_str()
+            ));
+        }
+        self.put(format_args!("</div>\n</section>\n"));
+    }
+
+    fn next(&mut self, data: &PageData<'_>) {
+        let Tally {
+            not_applied,
+            unknown,
+            pending,
+            ..
+        } = data.summary.tally;
+        self.put(format_args!("<section>\n<h2>What to do next</h2>\n"));
+        if not_applied + unknown + pending + data.summary.candidates == 0 {
+            self.put(format_args!(
+                "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
+            ));
+        }
+        let run = Text(data.name);
+        let (key, reissue) = if data.summary.generated {
+            (
+                " --identity KEYFILE",
+                ", or send fresh passwords by <code><span>--reissue</span></code>",
+            )
+        } else {
+            ("", "")
+        };
+        if data.summary.candidates > 0 {
+            self.put(format_args!(
+                "<p class=\"note unknown\"><b>{}</b> applied after another password was sent whose outcome is unknown: \
+                 either may hold. See which by <code>repass bulk resume {run} <span>--resolve{key}</span></code>.</p>\n",
+                Count(data.summary.candidates)
+            ));
+        }
+        for (class, count, what) in [
+            (
+                "unknown",
+                unknown,
+                format!(
+                    "sent, and nobody knows what became of them. Settle them by <code>repass bulk resume {run} \
+                     <span>--resolve{key}</span></code>, two minutes after they were sent{reissue}."
+                ),
+            ),
+            (
+                "not_applied",
+                not_applied,
+                "not applied: the old password still holds. Each is listed below with its reason.".to_owned(),
+            ),
+            (
+                "pending",
+                pending,
+                format!("not sent yet. Go on by <code>repass bulk resume {run}</code>."),
+            ),
+        ] {
+            if count > 0 {
+                self.put(format_args!(
+                    "<p class=\"note {class}\"><b>{}</b> {what}</p>\n",
+                    Count(count)
+                ));
+            }
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
+    fn attention(&mut self, data: &PageData<'_>) {
+        let tally = data.summary.tally;
+        let all = tally.unknown + tally.not_applied;
+        if all == 0 {
+            return;
+        }
+        self.put(format_args!(
+            "<section>\n<h2>Rows that need a person</h2>\n<table class=\"rows\">\n<thead><tr><th>Line</th><th>User</th>\
+             <th>Provider</th><th>Outcome</th><th>Why</th></tr></thead>\n<tbody>\n"
+        ));
+        for record in data.attention {
+            self.row(record);
+        }
+        self.put(format_args!("</tbody>\n</table>\n"));
+        let shown = u64::try_from(data.attention.len()).unwrap_or(u64::MAX);
+        if all > shown {
+            self.put(format_args!(
+                "<p class=\"soft\">and {} more; every row is in <code>repass bulk report {} --csv FILE</code></p>\n",
+                Count(all - shown),
+                Text(data.name)
+            ));
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
+    fn row(&mut self, record: &ReportRow) {
+        let text = |text: &Option<String>| Text(text.as_deref().unwrap_or_default()).to_string();
+        self.put(format_args!(
+            "<tr><td data-name=\"Line\">{}</td><td data-name=\"User\">{}</td><td data-name=\"Provider\">{}</td>\
+             <td class=\"outcome {}\" data-name=\"Outcome\">{}</td><td data-name=\"Why\">{}</td></tr>\n",
+            record.line,
+            text(&record.user),
+            text(&record.provider),
+            record.outcome.as_str(),
+            words(record.outcome),
+            text(&record.message),
+        ));
+    }
+
+    fn rate(&mut self, data: &PageData<'_>) {
+        let rate = data.rate;
+        if rate.total == 0 {
+            return;
+        }
+        let against = data.allowed.map_or_else(String::new, |allowed| {
+            format!(
+                " of {} that the provider allows, {:.0} %",
+                Number(allowed),
+                rate.average() / allowed * 100.0
+            )
+        });
+        let top = rate.top(data.allowed);
+        self.put(format_args!(
+            "<section>\n<h2>Rate</h2>\n<p class=\"soft\">{} changes a second on average{against}</p>\n\
+             <div class=\"chart\">\n<div class=\"axis\"><span>{}/s</span><span>{}</span><span>0</span></div>\n<div class=\"plot\">{}",
+            Number(rate.average()),
+            Number(top),
+            Number(top / 2.0),
+            rate.svg(data.allowed)
+        ));
+        if let Some(allowed) = data.allowed {
+            self.put(format_args!(
+                "<em style=\"top: {:.2}%\">allowed: {}/s</em>",
+                rate.place(allowed).max(9.0),
+                Number(allowed)
+            ));
+        }
+        self.put(format_args!(
+            "</div>\n<div class=\"times\"><span>0 s</span><span>{}</span><span>{}</span></div>\n</div>\n",
+            Span(rate.drawn() / 2),
+            Span(rate.drawn())
+        ));
+        if rate.sessions() > 1 {
+            self.put(format_args!(
+                "<p class=\"soft\">A dotted line is where the run was stopped and gone on with; the time between is left out.</p>\n"
+            ));
+        }
+        self.put(format_args!("</section>\n"));
+    }
+
+    fn reasons(&mut self, data: &PageData<'_>) {
+        let tally = data.summary.tally;
+        if tally.rows == 0 {
+            return;
+        }
+        self.put(format_args!(
+            "<section>\n<h2>Outcomes by reason</h2>\n<table class=\"reasons\">\n<thead><tr><th>Outcome</th><th>Reason</th><th>For example</th>\
+             <th class=\"number\">Rows</th><th></th></tr></thead>\n<tbody>\n"
+        ));
+        let applied = ReasonCount {
+            outcome: RowStatus::Applied,
+            kind: None,
+            code: None,
+            message: Some("the provider said that it set the new password".to_owned()),
+            count: tally.applied,
+        };
+        let all = std::iter::once(&applied)
+            .filter(|reason| reason.count > 0)
+            .chain(data.reasons);
+        for reason in all {
+            let kind = reason.kind.as_deref().unwrap_or_default().replace('_', " ");
+            let code = reason
+                .code
+                .as_deref()
+                .map_or_else(String::new, |code| format!(" ({code})"));
+            #[expect(clippy::cast_precision_loss, reason = "the length of a bar")]
+            let share = reason.count as f64 / tally.rows as f64 * 100.0;
+            self.put(format_args!(
+                "<tr><td class=\"outcome {outcome}\" data-name=\"Outcome\">{}</td><td data-name=\"Reason\">{}</td>\
+                 <td class=\"soft\" data-name=\"For example\">{}</td><td class=\"number\" data-name=\"Rows\">{}</td>\
+                 <td class=\"share {outcome}\"><i style=\"width: {share:.2}%\"></i></td></tr>\n",
+                words(reason.outcome),
+                Text(&format!("{kind}{code}")),
+                Text(reason.message.as_deref().unwrap_or_default()),
+                Count(reason.count),
+                outcome = reason.outcome.as_str(),
+            ));
+        }
+        self.put(format_args!("</tbody>\n</table>\n</section>\n"));
+    }
+
+    fn meaning(&mut self) {
+        self.put(format_args!(
+            "<section>\n<h2>What the words mean</h2>\n<dl>\n\
+             <dt>applied</dt><dd>The provider said that it set the new password.</dd>\n\
+             <dt>not applied</dt><dd>The old password still holds, for certain.</dd>\n\
+             <dt>unknown</dt><dd>The change was sent and its answer was lost: it may hold, or not, until it is settled.</dd>\n\
+             <dt>not sent yet</dt><dd>Nothing was sent. The old password still holds.</dd>\n</dl>\n</section>\n"
+        ));
+    }
 }

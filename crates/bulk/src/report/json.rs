@@ -1,14 +1,15 @@
-//! JSON, as one object.
+//! The JSON report.
 
 use std::io::Write;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use super::{moment, unwritten};
-use crate::{BulkError, ReasonCount, RowStatus, Run, Tally};
+use super::columns::{COLUMNS, Value};
+use super::{rfc3339, write_error};
+use crate::{BulkError, ReasonCount, ReportRow, Run, Tally};
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Head<'a> {
     run: String,
     complete: bool,
@@ -18,33 +19,34 @@ struct Head<'a> {
     reasons: &'a [ReasonCount],
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Provider<'a> {
     name: &'a str,
     allowed_per_second: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Session {
     started: String,
     ended: String,
-    /// Whether it came to an end by itself, and was not killed.
+    /// Whether it ended in an orderly way, and was not killed.
     clean: bool,
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    line: u64,
-    user: Option<&'a str>,
-    provider: Option<&'a str>,
-    outcome: RowStatus,
-    kind: Option<&'a str>,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    attempts: u64,
-    started: Option<String>,
-    finished: Option<String>,
-    tracking_id: Option<&'a str>,
+struct JsonRow<'a>(&'a ReportRow);
+
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(COLUMNS.len()))?;
+        for (name, value) in &COLUMNS {
+            match value(self.0) {
+                Value::Number(number) => map.serialize_entry(name, &number)?,
+                Value::Text(text) => map.serialize_entry(name, &text)?,
+                Value::Time(time) => map.serialize_entry(name, &time.map(rfc3339))?,
+            }
+        }
+        map.end()
+    }
 }
 
 /// Writes a run as one JSON object: `run`, `complete` (every row was read and has an outcome), `tally`,
@@ -71,35 +73,22 @@ pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
             .sessions
             .iter()
             .map(|session| Session {
-                started: moment(session.started),
-                ended: moment(session.ended),
+                started: rfc3339(session.started),
+                ended: rfc3339(session.ended),
                 clean: session.clean,
             })
             .collect(),
         reasons: &reasons,
     };
-    let text = serde_json::to_string(&head).map_err(|error| unwritten(error.into()))?;
-    // All of it but the closing brace; the rows follow one by one, however many there are.
-    write!(out, "{},\"rows\":[", text.strip_suffix('}').unwrap_or(&text)).map_err(unwritten)?;
+    let text = serde_json::to_string(&head).map_err(|error| write_error(error.into()))?;
+    // Without the closing brace: the rows are streamed after it.
+    write!(out, "{},\"rows\":[", text.strip_suffix('}').unwrap_or(&text)).map_err(write_error)?;
     let mut separator = "\n";
-    Run::for_each_row(run, None, |record| {
-        let row = Row {
-            line: record.line,
-            user: record.user.as_deref(),
-            provider: record.provider.as_deref(),
-            outcome: record.outcome,
-            kind: record.kind.as_deref(),
-            code: record.code.as_deref(),
-            message: record.message.as_deref(),
-            attempts: record.attempts,
-            started: record.started.map(moment),
-            finished: record.finished.map(moment),
-            tracking_id: record.tracking_id.as_deref(),
-        };
-        let text = serde_json::to_string(&row).map_err(|error| unwritten(error.into()))?;
-        write!(out, "{separator}{text}").map_err(unwritten)?;
+    Run::for_each_row(run, None, |row| {
+        let text = serde_json::to_string(&JsonRow(&row)).map_err(|error| write_error(error.into()))?;
+        write!(out, "{separator}{text}").map_err(write_error)?;
         separator = ",\n";
         Ok(())
     })?;
-    writeln!(out, "\n]}}").map_err(unwritten)
+    writeln!(out, "\n]}}").map_err(write_error)
 }

@@ -111,7 +111,7 @@ async fn run(
         Ok(changed) => {
             let ended = AttemptEnd {
                 tracking_id: changed.tracking_id().map(str::to_owned),
-                ..plain(work.line, RowPhase::Applied)
+                ..end(work.line, RowPhase::Applied)
             };
             return CallResult::new(work, ended, None).sent(&gate, batch);
         }
@@ -158,13 +158,13 @@ impl CallResult {
             message: Some(format!(
                 "duplicate of line {first}: the same account at the provider, by another name"
             )),
-            ..plain(work.line, RowPhase::NotApplied)
+            ..end(work.line, RowPhase::NotApplied)
         };
         Self::new(work, ended, None)
     }
 
     fn withheld(work: PendingRow) -> Self {
-        let ended = plain(work.line, RowPhase::Pending);
+        let ended = end(work.line, RowPhase::Pending);
         Self {
             untouched: true,
             withheld: true,
@@ -179,11 +179,11 @@ impl CallResult {
         } = &self.work;
         let fresh = || (*task == Task::SendNew).then(|| (user.clone(), *provider));
         self.ended.sent = if gate.granted() {
-            EndKind::OpenRange
+            EndKind::Recorded
         } else if self.ended.state == RowPhase::NotApplied {
             // It was unknown before it was sent again, and it was not.
             self.untouched = *task == Task::Reissue;
-            EndKind::Not(fresh())
+            EndKind::NotSent(fresh())
         } else {
             EndKind::Unrecorded(batch, fresh())
         };
@@ -217,7 +217,7 @@ impl CallResult {
         let line = work.line;
         let mut probe_later = None;
         let (ended, kind) = match probed {
-            Ok(Resolution::InPlace) => (in_place(plain(line, RowPhase::Applied)), None),
+            Ok(Resolution::InPlace) => (in_place(end(line, RowPhase::Applied)), None),
             Ok(Resolution::NotInPlace) if gate.late() && !gate.may_have_set() => (
                 AttemptEnd {
                     kind: Some(ErrorKind::ConnectionLost.as_str()),
@@ -226,7 +226,7 @@ impl CallResult {
                          its way any more"
                             .to_owned(),
                     ),
-                    ..plain(line, RowPhase::NotApplied)
+                    ..end(line, RowPhase::NotApplied)
                 },
                 None,
             ),
@@ -263,7 +263,7 @@ impl CallResult {
             ..Self::new(
                 work,
                 AttemptEnd {
-                    sent: EndKind::Probed {
+                    sent: EndKind::Probe {
                         batch,
                         set: gate.may_have_set(),
                     },
@@ -281,7 +281,7 @@ pub(super) fn abandoned(line: u64, message: &str, sent: EndKind) -> AttemptEnd {
         kind: Some("interrupted"),
         message: Some(message.to_owned()),
         sent,
-        ..plain(line, RowPhase::Unknown)
+        ..end(line, RowPhase::Unknown)
     }
 }
 
@@ -289,21 +289,12 @@ fn unsettled(line: u64, message: &str) -> AttemptEnd {
     AttemptEnd {
         kind: Some("unsettled"),
         message: Some(message.to_owned()),
-        ..plain(line, RowPhase::Unknown)
+        ..end(line, RowPhase::Unknown)
     }
 }
 
-fn plain(line: u64, state: RowPhase) -> AttemptEnd {
-    AttemptEnd {
-        line,
-        state,
-        kind: None,
-        code: None,
-        message: None,
-        tracking_id: None,
-        at: now(),
-        sent: EndKind::OpenRange,
-    }
+fn end(line: u64, phase: RowPhase) -> AttemptEnd {
+    AttemptEnd::new(line, phase, now())
 }
 
 fn in_place(ended: AttemptEnd) -> AttemptEnd {
@@ -332,6 +323,6 @@ fn told(line: u64, error: &Error) -> AttemptEnd {
         code: rules(error.violations()).or_else(|| detail.and_then(code)),
         message: Some(error.to_string()),
         tracking_id: detail.and_then(|detail| detail.tracking_id.clone()),
-        ..plain(line, state)
+        ..end(line, state)
     }
 }

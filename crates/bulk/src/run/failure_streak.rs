@@ -4,7 +4,7 @@ use repass_domain::ErrorKind;
 
 use super::options::StopReason;
 use crate::RowStatus;
-use crate::journal::TRANSIENT;
+use crate::journal::ROW_INDEPENDENT;
 
 /// How many rows in a row have failed for a reason that is not theirs.
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl FailureStreak {
         message: Option<&str>,
         most: usize,
     ) -> Option<StopReason> {
-        let passing = kind.is_some_and(|kind| TRANSIENT.contains(&kind));
+        let passing = kind.is_some_and(|kind| ROW_INDEPENDENT.contains(&kind));
         if outcome == RowStatus::Applied || !(passing || outcome == RowStatus::Unknown) {
             self.in_a_row = 0;
             return None;

@@ -168,9 +168,9 @@ impl Run {
     pub fn for_each_row(
         folder: &Path,
         only: Option<RowStatus>,
-        take: impl FnMut(ReportRow) -> Result<(), BulkError>,
+        f: impl FnMut(ReportRow) -> Result<(), BulkError>,
     ) -> Result<(), BulkError> {
-        reader(folder)?.for_each_row(only, take)
+        reader(folder)?.for_each_row(only, f)
     }
 
     /// The folder.

@@ -100,7 +100,7 @@ impl Session {
             if self.state.stopped == Some(StopReason::Abandoned) {
                 // In the journal it is being sent, but its call is gone: it was not sent.
                 if !intent.act.is_probe() && !intent.resent {
-                    let ended = abandoned(intent.line, ABANDONED, EndKind::OpenRange);
+                    let ended = abandoned(intent.line, ABANDONED, EndKind::Recorded);
                     self.state.ended.push(ended);
                     self.hooks.progress.update(intent.before, RowStatus::Unknown);
                 }

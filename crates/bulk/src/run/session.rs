@@ -219,8 +219,8 @@ impl Session {
     fn abandon(&mut self, row: CallRow, message: &str) {
         let sending = self.state.sending.remove(&row.line);
         let sent = match row.probed {
-            Some(batch) => EndKind::Probed { batch, set: true },
-            None if sending => EndKind::OpenRange,
+            Some(batch) => EndKind::Probe { batch, set: true },
+            None if sending => EndKind::Recorded,
             None => return,
         };
         self.state.ended.push(abandoned(row.line, message, sent));
@@ -248,7 +248,7 @@ impl Session {
             self.hooks.progress.update(work.before, outcome);
         }
         self.hooks.progress.finish_one();
-        let sent = !matches!(ended.sent, EndKind::Not(_) | EndKind::Probed { .. });
+        let sent = !matches!(ended.sent, EndKind::NotSent(_) | EndKind::Probe { .. });
         let attempts = work.attempts + u64::from(sent);
         (self.hooks.on_row)(&RowEvent {
             line: work.line,
