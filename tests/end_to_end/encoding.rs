@@ -18,7 +18,10 @@ async fn sandbox(body: ZoomBody) -> (Sandbox, Services) {
     let mut options = Options::default();
     options.zoom.body = body;
     let sandbox = Sandbox::start_with(options).await.unwrap();
-    let services = Services::from_config(Config::for_sandbox(&sandbox)).unwrap();
+    let services = Services::builder()
+        .config(Config::for_sandbox(&sandbox))
+        .build()
+        .unwrap();
     (sandbox, services)
 }
 

@@ -291,7 +291,10 @@ async fn discovered(options: Options) -> Vec<(Provider, repass_sandbox::Sandbox,
         let sandbox = repass_sandbox::Sandbox::start_with(options.clone())
             .await
             .unwrap();
-        let services = Services::from_config(repass::Config::for_sandbox(&sandbox)).unwrap();
+        let services = Services::builder()
+            .config(repass::Config::for_sandbox(&sandbox))
+            .build()
+            .unwrap();
         let policy = services
             .get(name)
             .unwrap()

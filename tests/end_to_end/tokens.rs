@@ -32,7 +32,10 @@ async fn sandbox(lifetime: Duration) -> (Sandbox, Arc<dyn PasswordService>) {
     };
     let mut zoom = ProviderConfig::new(settings, auth);
     sandbox.zoom_base_url().clone_into(&mut zoom.connection.base_url);
-    let services = Services::from_config(Config::new().with_provider("zoom", zoom)).unwrap();
+    let services = Services::builder()
+        .config(Config::new().with_provider("zoom", zoom))
+        .build()
+        .unwrap();
     (sandbox, services.default_service().unwrap())
 }
 

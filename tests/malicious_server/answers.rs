@@ -23,7 +23,7 @@ fn services(peer: &Peer) -> Services {
         "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"http://{address}/v2\"\n{auth}\n\
          [providers.portal]\nkind = \"identity\"\nbase_url = \"http://{address}/identity\"\n{auth}\n"
     );
-    Services::from_toml(&text).unwrap()
+    Services::builder().toml(&text).build().unwrap()
 }
 
 async fn reset(services: &Services, provider: &str) -> Result<ChangeReceipt, Error> {

@@ -60,7 +60,7 @@ fn services(address: std::net::SocketAddr) -> Services {
         "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"http://{address}/v2\"\n{auth}\n\
          [providers.portal]\nkind = \"identity\"\nbase_url = \"http://{address}/identity\"\n{auth}\n"
     );
-    Services::from_toml(&text).unwrap()
+    Services::builder().toml(&text).build().unwrap()
 }
 
 fn assert_clean(shown: &str, what: &str) {

@@ -87,7 +87,7 @@ fn as_a_process_of_its_own() {
         return;
     };
     let task: Task = serde_json::from_str(&task).unwrap();
-    let services = Services::from_toml(&task.config).unwrap();
+    let services = Services::builder().toml(&task.config).build().unwrap();
     let subject = Arc::new(Subject { task, services });
     let runtime = Runtime::new().unwrap();
     for line in io::stdin().lines() {

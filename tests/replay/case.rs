@@ -242,7 +242,7 @@ fn services(call: Call, server: &Server) -> Services {
         "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"{body}\"\nbase_url = \"http://{address}/v2\"\n{zoom_auth}\n\
          [providers.portal]\nkind = \"identity\"\n{organization}base_url = \"http://{address}/identity\"\n{portal_auth}\n"
     );
-    Services::from_toml(&text).unwrap()
+    Services::builder().toml(&text).build().unwrap()
 }
 
 /// A whole answer with this head and body, after which the connection is closed.

@@ -139,7 +139,12 @@ async fn connection_is_not_reused_beyond_what_its_answer_allows() {
              auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"t\"] }} }}\n",
             server.address
         );
-        let service = Services::from_toml(&text).unwrap().get("zoom").unwrap();
+        let service = Services::builder()
+            .toml(&text)
+            .build()
+            .unwrap()
+            .get("zoom")
+            .unwrap();
         for _ in 0..2 {
             let cx = CallContext::with_budget(Duration::from_secs(5));
             let new = Password::new(NEW).unwrap();

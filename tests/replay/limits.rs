@@ -93,7 +93,12 @@ async fn limit_that_always_says_now_is_backed_off_from() {
              auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"t\"] }} }}\n",
             server.address
         );
-        let service = Services::from_toml(&text).unwrap().get("zoom").unwrap();
+        let service = Services::builder()
+            .toml(&text)
+            .build()
+            .unwrap()
+            .get("zoom")
+            .unwrap();
         let cx = CallContext::with_budget(Duration::from_secs(3));
         let new = Password::new(crate::case::NEW).unwrap();
         let error = service

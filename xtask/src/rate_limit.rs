@@ -98,7 +98,10 @@ fn service(sandbox: &Sandbox, plan: &str) -> Services {
         sandbox.startup_info().token
     );
     let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
-    Services::from_config(config).unwrap_or_else(|error| panic!("{error}"))
+    Services::builder()
+        .config(config)
+        .build()
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn caller(services: Arc<Vec<Services>>, next: Arc<AtomicU32>, failed: Arc<AtomicU32>, resets: u32) {

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
 
     // Once, at start: `Services::from_file("repass.toml")` in real life.
-    let services = Services::from_toml(&config)?;
+    let services = Services::builder().toml(&config).build()?;
     let service = services.default_service()?;
 
     // For each change. The password comes from wherever yours come from; it is wiped when dropped.

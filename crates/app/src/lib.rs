@@ -22,35 +22,29 @@
 //! Calls need a tokio runtime with its I/O and time drivers on. Blocking callers make one and keep it:
 //! `tokio::runtime::Builder::new_current_thread().enable_all().build()?`, then `runtime.block_on(call)` for each call.
 //!
-//! A call that is dropped may leave a change behind that nobody knows of. Web frameworks drop a handler when its client
-//! disconnects, so run the change in a task of its own (`tokio::spawn`).
+//! A call that is dropped may leave a change behind whose outcome is never reported. Web frameworks drop a handler when its
+//! client disconnects, so run the change in a separate task (`tokio::spawn`).
 //!
 //! # Features
 //!
-//! Each builds alone, and without any: `Services` then hold the adapters that you bring.
+//! Each works alone. Without any of them, `Services` hold the adapters that you add.
 //!
-//! | feature | brings | default |
+//! | feature | adds | default |
 //! | --- | --- | --- |
-//! | `zoom`, `identity` | a provider each | yes |
-//! | `cli` | the command line; who embeds the library leaves it out with `default-features = false` | yes |
+//! | `zoom`, `identity` | one provider type each | yes |
 //! | `mock` | `MockPasswordService` and `InMemoryPasswordService`, for your tests | no |
 //! | `sandbox` | both providers emulated over real HTTP, for your tests: the module `sandbox` | no |
 //!
 //! # Types of other crates
 //!
-//! Besides those of [the domain](repass_domain): `repass_provider` (what is known of a kind of provider), `secrecy`
-//! (secrets given in code), `serde` (configurations and audit records can be written), `uuid` (the id of a call in the
-//! audit), `validator` (how a configuration judges itself).
+//! Besides the types of [the domain](repass_domain), the API uses `repass_provider` (provider types), `repass_transport` (the
+//! HTTP client of a provider's addresses), `secrecy` (secrets given in code), `serde` (configurations and audit records are
+//! serialized), `uuid` (the id of a call in the audit) and `validator` (how a configuration checks itself).
 
 pub mod config;
 #[cfg(doctest)]
 mod guide;
 mod layers;
-#[doc(hidden)]
-pub mod provider_factory;
-mod rate_limiters;
-#[doc(hidden)]
-pub mod rules;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secrets;

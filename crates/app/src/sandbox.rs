@@ -39,9 +39,9 @@ impl Services {
     /// Both providers of a running sandbox, ready to be called, as [`Config::for_sandbox`] names them.
     ///
     /// # Errors
-    /// Never for a sandbox in plain HTTP; the type is [`from_config`](Self::from_config)'s.
+    /// Never for a sandbox that speaks plain HTTP; the type is that of [`ServicesBuilder::build`](crate::ServicesBuilder::build).
     pub fn for_sandbox(sandbox: &Sandbox) -> Result<Self, ConfigError> {
-        Self::from_config(Config::for_sandbox(sandbox))
+        Self::builder().config(Config::for_sandbox(sandbox)).build()
     }
 }
 

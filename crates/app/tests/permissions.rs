@@ -33,10 +33,10 @@ fn services(sandbox: &Sandbox, allow: &str) -> Services {
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     let (url, token) = (sandbox.identity_base_url(), token.display());
     let organization = &sandbox.startup_info().identity.partition;
-    Services::from_toml(&format!(
+    Services::builder().toml(format!(
         "[providers.portal]\nkind = \"identity\"\nbase_url = \"{url}\"\norganization = \"{organization}\"\n\
          allow = \"{allow}\"\nauth = {{ kind = \"bearer\", token = {{ file = \"{token}\" }} }}\n"
-    ))
+    )).build()
     .unwrap()
 }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::session_setup::{ResolvedProvider, Setup};
-use repass::rules;
 use repass::{ErrorKind, LayeredPolicy, LocalPolicy, Password, PasswordPolicy, PasswordService as _, Preset};
 
 /// PasswordRules, and where the provider's come from.
@@ -22,6 +21,14 @@ pub(super) struct PasswordRules {
 pub(super) struct RulesSource {
     pub(super) provider: Option<String>,
     pub(super) preset: Option<&'static str>,
+}
+
+/// The published rules of a preset, with its name, for a provider that does not report its own.
+pub(super) fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
+    match preset {
+        Some(preset) => (preset.into(), preset.name()),
+        None => (PasswordPolicy::default(), "none"),
+    }
 }
 
 impl PasswordRules {
@@ -51,7 +58,7 @@ impl PasswordRules {
         let (policy, preset) = match meant.service.policy(&context.global.call_context()).await {
             Ok(policy) => (policy, None),
             Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
-                let (policy, name) = rules::published(meant.preset);
+                let (policy, name) = published(meant.preset);
                 context.output.note(&format!(
                     "{provider}: does not tell its password rules, so the published ones are taken ({name}): {error}"
                 ));

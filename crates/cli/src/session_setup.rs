@@ -153,7 +153,11 @@ pub(super) async fn build(config: Config, global: &GlobalOptions) -> Result<Serv
 
 /// The same from a file, if there is one, and the environment, both of which can be read anew.
 pub(super) async fn build_from(file: Option<PathBuf>, global: &GlobalOptions) -> Result<Services, CliError> {
-    let builder = Services::builder().load(file.as_deref(), std::env::vars_os());
+    let builder = Services::builder().variables(std::env::vars_os());
+    let builder = match file {
+        Some(file) => builder.file(file),
+        None => builder,
+    };
     building(builder, global).await
 }
 

@@ -235,7 +235,7 @@ fn value(value: DeValue<'_>, line: &impl Fn(usize) -> Origin) -> Value {
 
 /// Where each key came from, for problems that are found after the tree is gone.
 #[derive(Debug, Clone, Default)]
-pub struct Origins(BTreeMap<String, Origin>);
+pub(crate) struct Origins(BTreeMap<String, Origin>);
 
 impl Origins {
     pub(super) fn collect(tree: &Node) -> Self {

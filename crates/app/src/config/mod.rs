@@ -1,9 +1,9 @@
 //! Configuration: which providers there are, where each lives, and where its secrets come from.
 //!
-//! It is read in steps, each in a file of its own: a TOML document becomes a tree (`document`), variables
-//! named `REPASS__SECTION__KEY` are laid over it (`variables`), typed values are made of it (`decode`, with the
-//! help of `section`) and judged (`provider_kinds`, `provider`, `own`). Every step adds to one list of problems (`problem`), so that all
-//! of them are told at once.
+//! It is read in steps, each in its file: a TOML document becomes a tree (`document`), variables named
+//! `REPASS__SECTION__KEY` override it (`variables`), it is decoded into typed values (`decode`, with the help of `section`),
+//! and those are checked (`provider_kinds`, `provider`, `local_policy`). Every step adds to one list of problems (`problem`), so
+//! that all of them are reported at once.
 
 mod decode;
 mod document;
@@ -22,14 +22,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use document::Origins;
+pub(crate) use document::Origins;
 pub use duration::parse as parse_duration;
 pub use local_policy::{
     Allow, BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, LocalRules, OnFailure,
 };
-pub use problem::Problems;
-pub(crate) use problem::did_you_mean;
 pub use problem::{ConfigError, Problem};
+pub(crate) use problem::{Problems, did_you_mean};
 #[cfg(feature = "identity")]
 pub use provider::ClientCredentials;
 #[cfg(feature = "zoom")]
@@ -70,10 +69,10 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUnknown {
-    /// Says so, and leaves it to the caller to settle it.
+    /// Reports it, and leaves it to the caller to resolve it.
     #[default]
     Report,
-    /// Settles it at once, with one probe.
+    /// Resolves it at once, with one probe.
     Resolve,
 }
 
@@ -95,30 +94,30 @@ impl Config {
         Self::default()
     }
 
-    /// The same with one more provider, or with another one of this name.
+    /// The same with this provider, which replaces one of the same name.
     pub fn with_provider(mut self, name: impl Into<String>, provider: ProviderConfig) -> Self {
         self.providers.insert(name.into(), provider);
         self
     }
 
-    /// The same with a record of every change in this file, as lines of JSON.
+    /// The same with an audit file: a record of every change, as lines of JSON.
     pub fn with_audit(mut self, file: impl Into<PathBuf>) -> Self {
         self.audit = Some(file.into());
         self
     }
 
-    /// The file in which every change is put on record, if there is one.
+    /// The audit file, if there is one.
     pub fn audit(&self) -> Option<&Path> {
         self.audit.as_deref()
     }
 
     /// What the command line does about a change whose outcome is unknown. The library never
-    /// settles one by itself.
+    /// resolves one by itself.
     pub fn on_unknown(&self) -> OnUnknown {
         self.on_unknown
     }
 
-    /// The same with this provider as the one that is meant when none is named.
+    /// The same with this default provider.
     pub fn with_default_provider(mut self, name: impl Into<String>) -> Self {
         self.default_provider = Some(name.into());
         self
@@ -127,7 +126,7 @@ impl Config {
     /// Reads a file. Relative paths in it are relative to its folder.
     ///
     /// # Errors
-    /// Every problem of the file, each with its line; none quotes a value.
+    /// Every problem of the file, each with its line. No message quotes a value.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::load(Some(path.as_ref()), [])
     }
@@ -186,9 +185,8 @@ impl Config {
         Self::read(Some(document::Source::text(text)), [], others, problems)
     }
 
-    /// As [`load`](Self::load), but for a caller who has more to check: whatever is bad stands in `problems`
-    /// and has a placeholder in the result. `others` are the names of providers that are not configured but
-    /// made in code.
+    /// As [`load`](Self::load), but for a caller with more to check: every invalid value is in `problems` and has a
+    /// placeholder in the result. `others` are the names of services that are added in code.
     pub(crate) fn load_noting(
         path: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -224,7 +222,7 @@ impl Config {
         config
     }
 
-    /// Judges every value, however the configuration was made. `others` as for
+    /// Checks every value, however the configuration was made. `others` as for
     /// [`load_noting`](Self::load_noting).
     pub(crate) fn check(&self, others: &[&str], problems: &Problems) {
         // A section that could not be read at all is not here, but its problem is.
@@ -257,12 +255,12 @@ impl Config {
         }
     }
 
-    /// The provider that is meant when none is named: the one that was chosen, or the only one there is.
+    /// The default provider: `default_provider`, or the only one.
     pub fn default_provider(&self) -> Option<&str> {
         self.default_among(&[])
     }
 
-    /// The same when there are others, made in code.
+    /// The same when there are others, added in code.
     pub(crate) fn default_among<'a>(&'a self, others: &[&'a str]) -> Option<&'a str> {
         let names = self.providers.keys().map(String::as_str);
         let mut names = names.chain(others.iter().copied());
@@ -277,7 +275,7 @@ impl Config {
             .map(|(name, provider)| (name.as_str(), provider))
     }
 
-    /// The same with one of its providers only.
+    /// The same with only this provider, as the default.
     pub fn only(mut self, name: &str) -> Self {
         self.providers.retain(|other, _| other == name);
         self.default_provider = Some(name.to_owned());
@@ -285,14 +283,21 @@ impl Config {
     }
 
     /// The same with its providers at another address.
-    pub fn at(mut self, base_url: &str) -> Self {
+    pub fn with_base_url(mut self, base_url: &str) -> Self {
         for provider in self.providers.values_mut() {
             base_url.clone_into(&mut provider.connection.base_url);
         }
         self
     }
 
-    /// The same with nothing to fetch, for what can be told without calling anybody.
+    /// The same without an audit file.
+    pub fn without_audit(mut self) -> Self {
+        self.audit = None;
+        self
+    }
+
+    /// The same without secrets, certificates, local policies and audit file, for what needs no provider, such as
+    /// capabilities.
     pub fn without_secrets(mut self) -> Self {
         self.audit = None;
         for provider in self.providers.values_mut() {
@@ -309,7 +314,7 @@ impl Config {
     }
 
     /// Where each value stands, for the messages of [`Problems`].
-    pub fn origins(&self) -> &Origins {
+    pub(crate) fn origins(&self) -> &Origins {
         &self.origins
     }
 }

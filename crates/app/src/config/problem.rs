@@ -132,12 +132,12 @@ impl std::error::Error for ConfigError {}
 
 /// The list to which every step adds.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
     /// Adds a problem of a key. Only the first of each key is kept, and none below or above a key that has one: what
     /// follows is about the placeholder that took its place.
-    pub fn add(&self, key: &str, message: impl Into<String>) {
+    pub(crate) fn add(&self, key: &str, message: impl Into<String>) {
         if !self.0.borrow().iter().any(|known| known.covers(key)) {
             self.add_beside(key, message);
         }
@@ -175,7 +175,7 @@ impl Problems {
     }
 
     /// The value, or `None` and a problem of the key.
-    pub fn keep<T>(&self, key: &str, result: Result<T, impl fmt::Display>) -> Option<T> {
+    pub(crate) fn keep<T>(&self, key: &str, result: Result<T, impl fmt::Display>) -> Option<T> {
         result.map_err(|error| self.add(key, error.to_string())).ok()
     }
 
@@ -194,7 +194,7 @@ impl Problems {
     }
 
     /// The value, if nothing is wrong; else everything that is, with its place.
-    pub fn into_result<T>(self, value: T, origins: impl Fn(&T) -> &Origins) -> Result<T, ConfigError> {
+    pub(crate) fn into_result<T>(self, value: T, origins: impl Fn(&T) -> &Origins) -> Result<T, ConfigError> {
         let mut problems = self.0.into_inner();
         if problems.is_empty() {
             return Ok(value);

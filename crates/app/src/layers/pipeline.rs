@@ -31,6 +31,11 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// The provider without its layers.
+    pub(crate) fn adapter(&self) -> &Arc<dyn PasswordService> {
+        &self.provider
+    }
+
     /// [`PasswordService::change_password`], without a box for its future.
     pub(crate) async fn run_change(
         &self,

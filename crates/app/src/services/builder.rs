@@ -1,4 +1,4 @@
-//! Services from more than a configuration.
+//! Builds services from a configuration and from parts made in code.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,9 +13,10 @@ use super::snapshot::{Source, StaticParts};
 use crate::config::{Config, ConfigError, VARIABLE_PREFIX};
 use crate::layers::AuditSink;
 
-/// What [`Services`] are snapshot from. [`file`](Self::file), [`load`](Self::load), [`toml`](Self::toml) and
-/// [`config`](Self::config) say where the configuration is, and the last of them counts; without any, there
-/// are only the services that are [made in code](Self::with).
+/// Builds [`Services`] from a configuration and from parts made in code.
+///
+/// The configuration is a [file](Self::file), [TOML](Self::toml) or a [value](Self::config); the last of them counts.
+/// Without any, there are only the services that are [added in code](Self::with).
 ///
 /// ```
 /// # #[cfg(feature = "mock")] {
@@ -38,55 +39,59 @@ pub struct ServicesBuilder {
 }
 
 impl ServicesBuilder {
-    /// The configuration is in this file.
-    pub fn file(self, path: impl AsRef<Path>) -> Self {
-        self.load(Some(path.as_ref()), [])
-    }
-
-    /// The configuration is in a file, if there is one, with variables laid over it, as [`Config::load`]
-    /// explains. Variables with other names are not kept.
-    pub fn load(
-        mut self,
-        path: Option<&Path>,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Self {
-        let ours = |name: &OsString| name.as_encoded_bytes().starts_with(VARIABLE_PREFIX.as_bytes());
-        let variables = variables.into_iter().filter(|(name, _)| ours(name));
-        self.source = Source::File(path.map(Path::to_owned), variables.collect());
+    /// Reads the configuration from this file.
+    pub fn file(mut self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        self.source = match self.source {
+            Source::File(_, variables) => Source::File(Some(path), variables),
+            _ => Source::File(Some(path), Vec::new()),
+        };
         self
     }
 
-    /// The configuration is this text.
+    /// Applies variables such as [`std::env::vars_os`] over the file, as [`Config::load`] explains; without a file they are
+    /// the whole configuration. Variables with other names are ignored.
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let ours = |name: &OsString| name.as_encoded_bytes().starts_with(VARIABLE_PREFIX.as_bytes());
+        let variables = variables.into_iter().filter(|(name, _)| ours(name)).collect();
+        self.source = match self.source {
+            Source::File(path, _) => Source::File(path, variables),
+            _ => Source::File(None, variables),
+        };
+        self
+    }
+
+    /// Reads the configuration from this text.
     pub fn toml(mut self, text: impl Into<String>) -> Self {
         self.source = Source::Text(text.into());
         self
     }
 
-    /// The configuration is made in code.
+    /// Uses this configuration.
     pub fn config(mut self, config: Config) -> Self {
         self.source = Source::Config(config);
         self
     }
 
-    /// Adds a service of the caller's own under this name, which `default_provider` may say too. It gets
-    /// the same layers as those that are configured: audit, and one change at a time per user. More of them
-    /// come by [`Layers`](crate::Layers).
+    /// Adds a service under this name, which `default_provider` may name too. It gets the layers that all configured
+    /// services have: metrics, audit, and one change at a time per user. For others wrap it in
+    /// [`Layers`](crate::Layers).
     ///
-    /// The service must know itself by the same name, and no configured provider may have it;
-    /// [`build`](Self::build) says so otherwise.
+    /// [`PasswordService::provider`] of the service must be the same name, and no configured provider may have it;
+    /// [`build`](Self::build) fails otherwise.
     pub fn with(mut self, name: impl Into<String>, service: impl PasswordService) -> Self {
-        self.parts.made.push((name.into(), Arc::new(service)));
+        self.parts.added.push((name.into(), Arc::new(service)));
         self
     }
 
-    /// Puts every change on record in this sink; and in the configured file, where there is one.
+    /// Writes a record of every change to this sink, and to the configured file if there is one.
     pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
         self.parts.sink = Some(sink);
         self
     }
 
-    /// How long each program that [gives a secret](crate::secrets::SecretRef::Command) may take, at a
-    /// [reload](Services::reload) too. Default: [`COMMAND_TIMEOUT`](crate::secrets::SecretRef::COMMAND_TIMEOUT).
+    /// How long each program that [prints a secret](crate::secrets::SecretRef::Command) may take, also during a
+    /// [reload](Services::reload). Default: [`COMMAND_TIMEOUT`](crate::secrets::SecretRef::COMMAND_TIMEOUT).
     pub fn secret_timeout(mut self, limit: Duration) -> Self {
         self.parts.secret_timeout = limit;
         self
@@ -95,18 +100,18 @@ impl ServicesBuilder {
     /// Reads the configuration and builds the services.
     ///
     /// # Errors
-    /// Every problem of the configuration, of what it refers to and of the names, each with its line where it
-    /// has one; none quotes a secret.
+    /// Every problem of the configuration, of the files and secrets it refers to and of the names, each with its line
+    /// where it has one. No message quotes a secret.
     pub fn build(self) -> Result<Services, ConfigError> {
         Services::build(self.source, self.parts)
     }
 }
 
-// What the variables hold is not for logs.
+// The values of the variables do not belong in logs.
 impl fmt::Debug for ServicesBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServicesBuilder")
-            .field("made", &self.parts.made)
+            .field("added", &self.parts.added)
             .finish_non_exhaustive()
     }
 }

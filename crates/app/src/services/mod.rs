@@ -1,12 +1,14 @@
-//! From a configuration to services that are ready to be called.
+//! Services, built from a configuration and ready to be called.
 
 mod audit_file;
 mod builder;
+mod policy_factory;
+mod provider_factory;
+mod rate_limiters;
 mod reloadable;
 mod snapshot;
-mod unknown;
+mod unknown_provider;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -17,28 +19,29 @@ use crate::config::{Config, ConfigError};
 use crate::layers::{LocalPolicy, describe_metrics};
 
 pub use builder::ServicesBuilder;
-pub use unknown::UnknownProvider;
+pub use unknown_provider::UnknownProvider;
 
 use reloadable::ReloadableService;
 use snapshot::{Snapshot, Source, StaticParts};
 
-/// The providers, each ready to be called and shared under its name: those that are configured, and those
-/// that were [made in code](ServicesBuilder::with).
+/// One service per provider, by name: those that are configured, and those that were [added in code](ServicesBuilder::with).
 ///
-/// Building reads what the configuration refers to (secrets, certificate files) and connects to nothing;
-/// an HTTP client is made at its first request. Cloning is cheap, and a clone is the same services.
+/// Building reads what the configuration refers to (secrets, certificate files) and opens no connection; an HTTP client is
+/// built for its first request. Cloning is cheap, and a clone shares the services.
 ///
 /// ```
 /// # #[cfg(feature = "zoom")] {
 /// use repass::{PasswordService as _, Services};
 ///
-/// let services = Services::from_toml(
-///     r#"
-///     [providers.zoom]
-///     kind = "zoom"
-///     auth = { kind = "bearer", token = { command = ["echo", "a-token"] } }
-///     "#,
-/// )?;
+/// let services = Services::builder()
+///     .toml(
+///         r#"
+///         [providers.zoom]
+///         kind = "zoom"
+///         auth = { kind = "bearer", token = { command = ["echo", "a-token"] } }
+///         "#,
+///     )
+///     .build()?;
 /// assert_eq!(services.default_service()?.provider(), "zoom");
 /// assert_eq!(
 ///     services.get("zom").unwrap_err().to_string(),
@@ -50,20 +53,19 @@ use snapshot::{Snapshot, Source, StaticParts};
 ///
 /// # Reloading
 ///
-/// [`reload`](Self::reload) takes up what has changed since: the file, and every secret and certificate that
-/// it refers to. A service that was handed out before follows: its next call is made under the new
-/// configuration, while the calls under way come to their end under the old one. A service whose provider is
-/// no longer there refuses every call with
+/// [`reload`](Self::reload) reads the configuration again, with every secret and certificate that it refers to. It affects
+/// services that were handed out before: their next call uses the new configuration, while calls in flight finish with the
+/// old one. A service whose provider is no longer configured rejects every call as
 /// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) and sends nothing, until the provider is back.
 ///
-/// One change at a time per user holds across a reload, and so do the rate limits of accounts that stay the
-/// same. A bound on the changes under way (`max_in_flight`) counts those of the new configuration only.
+/// The lock per user holds across a reload, and so do the rate limits of accounts that stay the same. The limit on changes
+/// in flight (`max_in_flight`) counts only those of the new configuration.
 #[derive(Clone)]
 pub struct Services(Arc<Shared>);
 
 struct Shared {
     parts: StaticParts,
-    // Held during a reload: there is one at a time.
+    // Locked during a reload, so that there is one at a time.
     source: Mutex<Source>,
     snapshot: RwLock<Arc<Snapshot>>,
 }
@@ -72,40 +74,12 @@ impl Services {
     /// Reads a configuration file and builds its services.
     ///
     /// # Errors
-    /// Every problem of the file and of what it refers to, each with its line; none quotes a secret.
+    /// Every problem of the file and of what it refers to, each with its line. No message quotes a secret.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::builder().file(path).build()
     }
 
-    /// Builds the services of a configuration in TOML.
-    ///
-    /// # Errors
-    /// As [`from_file`](Self::from_file).
-    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        Self::builder().toml(text).build()
-    }
-
-    /// Reads a file, if there is one, and builds the services with variables laid over it, as
-    /// [`Config::load`] explains. The command line passes [`std::env::vars_os`].
-    ///
-    /// # Errors
-    /// As [`from_file`](Self::from_file).
-    pub fn load(
-        path: Option<&Path>,
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, ConfigError> {
-        Self::builder().load(path, variables).build()
-    }
-
-    /// Builds the services of a configuration made in code.
-    ///
-    /// # Errors
-    /// As [`from_file`](Self::from_file).
-    pub fn from_config(config: Config) -> Result<Self, ConfigError> {
-        Self::builder().config(config).build()
-    }
-
-    /// Services from more than a configuration: adapters of your own, an audit into your own sink.
+    /// Builds services from other configurations, with adapters added in code or with an audit sink.
     pub fn builder() -> ServicesBuilder {
         ServicesBuilder::default()
     }
@@ -120,12 +94,12 @@ impl Services {
         })))
     }
 
-    /// Reads anew what the services were snapshot from, the file and all that it refers to, and swaps them, as
-    /// told [above](Self#reloading). It blocks on files and on programs that give secrets: call it by way of
-    /// `tokio::task::spawn_blocking`, when you are told to (a signal, an endpoint) or from time to time.
+    /// Reads the configuration again, with all that it refers to, and replaces the services, as described
+    /// [above](Self#reloading). It blocks on files and on programs that print secrets, so call it in
+    /// `tokio::task::spawn_blocking`: on a signal, at an endpoint, or at an interval.
     ///
     /// # Errors
-    /// As [`from_file`](Self::from_file); the services stay what they were.
+    /// As [`from_file`](Self::from_file). The services then stay as they were.
     ///
     /// ```
     /// # #[cfg(feature = "zoom")] {
@@ -153,7 +127,7 @@ impl Services {
         Ok(())
     }
 
-    /// The same with another configuration, which further [reloads](Self::reload) read anew.
+    /// Replaces the configuration. Further [reloads](Self::reload) use it again.
     ///
     /// # Errors
     /// As [`reload`](Self::reload).
@@ -168,22 +142,25 @@ impl Services {
     /// The service of this name.
     ///
     /// # Errors
-    /// There is none; the error names those there are.
+    /// There is none; the error lists the configured names.
     pub fn get(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
         self.0.now().provider(name)?;
         Ok(self.reloadable(name))
     }
 
-    /// What updates users' profiles at the provider of this name; `None` where repass does not.
+    /// The service that updates users' profiles at this provider; `None` if the adapter has none.
     ///
     /// # Errors
-    /// There is no such provider; the error names those there are.
+    /// As [`get`](Self::get).
     pub fn profile(&self, name: &str) -> Result<Option<Arc<dyn UserProfileService>>, UnknownProvider> {
         let has_profiles = self.0.now().provider(name)?.profiles.is_some();
         Ok(has_profiles.then(|| self.reloadable(name) as _))
     }
 
-    /// What asks about users beforehand at the provider of this name; `None` where repass cannot.
+    /// The service that checks users before a change at this provider; `None` if the adapter has none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
     pub fn preflight(
         &self,
         name: &str,
@@ -191,21 +168,29 @@ impl Services {
         Ok(self.0.now().provider(name)?.preflight.clone())
     }
 
-    /// The service that is meant when none is named: `default_provider`, or the only one there is. After a
-    /// reload it is still the one of the same name.
+    /// The default service: `default_provider`, or the only one. It keeps its name across reloads.
     ///
     /// # Errors
-    /// There are several, and none was chosen.
+    /// There are several, and `default_provider` is not set.
     pub fn default_service(&self) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
         let now = self.0.now();
         let name = now.default.as_deref().ok_or_else(|| now.unknown(None))?;
         self.get(name)
     }
 
-    /// The caller's own rules for new passwords at a provider, if it has any. Its service applies them
-    /// already; they are here to be shown, and to generate passwords by.
+    /// The adapter of this provider without its layers, for diagnosis: calls leave no audit record, wait for no other change
+    /// of the user and are checked against no local policy.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn adapter(&self, name: &str) -> Result<Arc<dyn PasswordService>, UnknownProvider> {
+        Ok(Arc::clone(self.0.now().provider(name)?.passwords.adapter()))
+    }
+
+    /// The local policy for new passwords at a provider, if it has one. Its service applies it already; use this to show the
+    /// rules, or to generate passwords that meet them.
     pub fn local_policy(&self, name: &str) -> Option<LocalPolicy> {
-        self.0.now().local_policy.get(name).cloned()
+        self.0.now().local_policies.get(name).cloned()
     }
 
     /// The names of all services, in alphabetical order.
@@ -225,7 +210,7 @@ impl fmt::Debug for Services {
 }
 
 impl Shared {
-    /// What holds now; a call that has begun keeps it to its end.
+    /// The current services. A call keeps them to its end.
     fn now(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -253,7 +238,7 @@ mod tests {
 
     #[test]
     fn each_provider_is_a_service_under_its_name() {
-        let services = Services::from_toml(TWO).unwrap();
+        let services = Services::builder().toml(TWO).build().unwrap();
         assert_eq!(services.names(), ["portal", "zoom"]);
         assert_eq!(services.default_service().unwrap().provider(), "portal");
         assert_eq!(services.get("zoom").unwrap().provider(), "zoom");
@@ -265,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_those_there_are() {
-        let services = Services::from_toml(TWO).unwrap();
+        let services = Services::builder().toml(TWO).build().unwrap();
         let unknown = |name| services.get(name).unwrap_err().to_string();
         assert_eq!(
             unknown("portl"),
@@ -275,7 +260,10 @@ mod tests {
             unknown("x\n"),
             "no provider is called `x\\n`; configured: portal, zoom"
         );
-        let none = Services::from_toml(&TWO.replace("default_provider", "#")).unwrap();
+        let none = Services::builder()
+            .toml(TWO.replace("default_provider", "#"))
+            .build()
+            .unwrap();
         assert_eq!(
             none.default_service().unwrap_err().to_string(),
             "no provider was chosen (`-p` on the command line) and there is no `default_provider`; configured: portal, zoom"
@@ -291,7 +279,7 @@ mod tests {
             )
             .replace("[\"echo\", \"t\"]", "[\"echo\", \"canary 1\"]")
             + "tls = { ca_file = \"/nowhere/ca.pem\" }";
-        let text = Services::from_toml(&broken).unwrap_err().to_string();
+        let text = Services::builder().toml(&broken).build().unwrap_err().to_string();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert!(
@@ -319,7 +307,7 @@ mod tests {
         let path = directory.path().join("ca.pem");
         std::fs::write(&path, "no certificate").unwrap();
         let toml = format!("{TWO}tls = {{ ca_file = \"{}\" }}", path.display());
-        let text = Services::from_toml(&toml).unwrap_err().to_string();
+        let text = Services::builder().toml(&toml).build().unwrap_err().to_string();
         assert!(text.contains("holds no readable PEM certificate"), "{text}");
     }
 
@@ -331,8 +319,10 @@ mod tests {
         let client = "{ kind = \"client-credentials\", token_url = \"https://id.example.com/connect/token\", \
                       client_id = \"c\", client_secret = { command = [\"echo\", \"s\"] }, scope = \"PM.User\" }";
         let toml = TWO.replacen(bearer, server, 1).replacen(bearer, client, 1);
-        assert!(Services::from_toml(&toml).is_ok());
-        let text = Services::from_toml(&toml.replace("\"echo\", \"s\"", "\"false\""))
+        assert!(Services::builder().toml(&toml).build().is_ok());
+        let text = Services::builder()
+            .toml(toml.replace("\"echo\", \"s\"", "\"false\""))
+            .build()
             .unwrap_err()
             .to_string();
         let lines: Vec<_> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! What one reading of the configuration gives.
+//! The services of one version of the configuration.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,13 +11,12 @@ use repass_provider::ProviderClients;
 
 use super::UnknownProvider;
 use super::audit_file::AuditFile;
+use super::{policy_factory, provider_factory};
 use crate::config::{Config, ConfigError, Problems};
 use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, Pipeline, UserLocks};
-use crate::provider_factory;
-use crate::rules;
 use crate::secrets::SecretRef;
 
-/// Where the configuration is, as often as it is read.
+/// Where the configuration comes from, each time it is read.
 pub(super) enum Source {
     Config(Config),
     Text(String),
@@ -30,20 +29,20 @@ impl Default for Source {
     }
 }
 
-/// What stays the same whenever the configuration changes.
+/// The parts that stay the same when the configuration changes.
 #[derive(Debug)]
 pub(super) struct StaticParts {
-    pub(super) made: Vec<(String, Arc<dyn PasswordService>)>,
+    pub(super) added: Vec<(String, Arc<dyn PasswordService>)>,
     pub(super) sink: Option<Arc<dyn AuditSink>>,
     pub(super) secret_timeout: Duration,
-    // By provider. Calls that began before a reload still have theirs.
+    // By provider. Calls that began before a reload share them with later calls.
     user_locks: Mutex<BTreeMap<String, Arc<UserLocks>>>,
 }
 
 impl Default for StaticParts {
     fn default() -> Self {
         Self {
-            made: Vec::new(),
+            added: Vec::new(),
             sink: None,
             secret_timeout: SecretRef::COMMAND_TIMEOUT,
             user_locks: Mutex::default(),
@@ -56,7 +55,7 @@ impl Default for StaticParts {
 pub(super) struct Snapshot {
     pub(super) default: Option<String>,
     pub(super) providers: BTreeMap<String, Provider>,
-    pub(super) local_policy: BTreeMap<String, LocalPolicy>,
+    pub(super) local_policies: BTreeMap<String, LocalPolicy>,
 }
 
 /// The services of one provider.
@@ -81,25 +80,25 @@ impl StaticParts {
     /// Reads the configuration and wires it.
     pub(super) fn build(&self, source: &Source) -> Result<Snapshot, ConfigError> {
         let problems = Problems::default();
-        let made: Vec<&str> = self.made.iter().map(|(name, _)| name.as_str()).collect();
+        let added: Vec<&str> = self.added.iter().map(|(name, _)| name.as_str()).collect();
         let config = match source {
             Source::Config(config) => {
-                config.check(&made, &problems);
+                config.check(&added, &problems);
                 config.clone()
             }
-            Source::Text(text) => Config::text_noting(text, &made, &problems),
+            Source::Text(text) => Config::text_noting(text, &added, &problems),
             Source::File(path, variables) => {
-                Config::load_noting(path.as_deref(), variables.iter().cloned(), &made, &problems)
+                Config::load_noting(path.as_deref(), variables.iter().cloned(), &added, &problems)
             }
         };
         let mut snapshot = Snapshot {
-            default: config.default_among(&made).map(str::to_owned),
+            default: config.default_among(&added).map(str::to_owned),
             providers: BTreeMap::new(),
-            local_policy: BTreeMap::new(),
+            local_policies: BTreeMap::new(),
         };
         let layers = self.layers(&config, &problems);
-        self.add_made(&mut snapshot, &layers, &problems);
-        self.add_configured(&mut snapshot, &config, &layers, &problems);
+        self.add_services(&mut snapshot, &layers, &problems);
+        self.add_providers(&mut snapshot, &config, &layers, &problems);
         let snapshot = problems.into_result((snapshot, config), |(_, config)| config.origins());
         snapshot.map(|(snapshot, _)| snapshot)
     }
@@ -117,8 +116,8 @@ impl StaticParts {
         sink.map_or_else(Layers::default, |sink| Layers::default().audit(sink))
     }
 
-    fn add_made(&self, snapshot: &mut Snapshot, layers: &Layers, problems: &Problems) {
-        for (name, service) in &self.made {
+    fn add_services(&self, snapshot: &mut Snapshot, layers: &Layers, problems: &Problems) {
+        for (name, service) in &self.added {
             if service.provider() != name {
                 let message = "the service made in code calls itself otherwise; give it this name";
                 problems.add(name, message);
@@ -134,7 +133,7 @@ impl StaticParts {
         }
     }
 
-    fn add_configured(&self, snapshot: &mut Snapshot, config: &Config, layers: &Layers, problems: &Problems) {
+    fn add_providers(&self, snapshot: &mut Snapshot, config: &Config, layers: &Layers, problems: &Problems) {
         for (name, provider) in config.providers() {
             let mut layers = layers.clone().user_locks(self.user_locks(name));
             if let Some(changes) = provider.connection.max_in_flight {
@@ -143,11 +142,11 @@ impl StaticParts {
             if let Some(allow) = provider.local.allow {
                 layers = layers.allow(allow);
             }
-            if let Some(rules) = rules::wired(name, provider, problems) {
-                layers = layers.local_policy(rules.clone());
-                snapshot.local_policy.insert(name.to_owned(), rules);
+            if let Some(policy) = policy_factory::local_policy(name, provider, problems) {
+                layers = layers.local_policy(policy.clone());
+                snapshot.local_policies.insert(name.to_owned(), policy);
             }
-            let clients = provider_factory::provider(name, provider, self.secret_timeout, problems);
+            let clients = provider_factory::clients(name, provider, self.secret_timeout, problems);
             if let Some(clients) = clients {
                 let provider = Provider::new(clients, &layers);
                 snapshot.providers.insert(name.to_owned(), provider);

@@ -257,11 +257,11 @@ fn tokens_and_rate_limits_are_counted_and_no_secret_is_told() {
                 sandbox.zoom_token_url(),
             )
         };
-        let wrong = Services::from_toml(&config("canary-wrong")).unwrap();
+        let wrong = Services::builder().toml(config("canary-wrong")).build().unwrap();
         reset(&*wrong.default_service().unwrap(), "New-Passw0rd-1")
             .await
             .unwrap_err();
-        let services = Services::from_toml(&config("canary-secret")).unwrap();
+        let services = Services::builder().toml(config("canary-secret")).build().unwrap();
         let zoom = services.default_service().unwrap();
         let lost = Action {
             when: Timing::AfterApply,

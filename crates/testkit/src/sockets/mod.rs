@@ -186,7 +186,10 @@ fn services(sandbox: &Sandbox, gateway: Option<&Gateway>) -> (Services, Option<t
         tls = tls.unwrap_or_default(),
     );
     let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
-    let services = Services::from_config(config).unwrap_or_else(|error| panic!("{error}"));
+    let services = Services::builder()
+        .config(config)
+        .build()
+        .unwrap_or_else(|error| panic!("{error}"));
     (services, file)
 }
 

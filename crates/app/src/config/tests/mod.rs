@@ -229,6 +229,8 @@ fn a_file_that_others_can_change_is_refused() {
     let authority = directory.path().join("ca.pem");
     fs::write(&file, "").unwrap();
     fs::write(&authority, "").unwrap();
+    let config = Config::from_toml(ZOOM).unwrap();
+    let (_, zoom) = config.providers().next().unwrap();
     for mode in [0o664, 0o646, 0o666] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let text = Config::from_file(&file).unwrap_err().to_string();
@@ -238,7 +240,10 @@ fn a_file_that_others_can_change_is_refused() {
         );
         assert_eq!(text, expected);
         fs::set_permissions(&authority, fs::Permissions::from_mode(mode)).unwrap();
-        let text = crate::provider_factory::read_roots(&authority).unwrap_err();
+        let mut connection = zoom.connection.clone();
+        connection.tls.ca_file = Some(authority.clone());
+        let url = connection.base_url.parse().unwrap();
+        let text = connection.http_client(url).unwrap_err();
         assert!(text.contains("ca.pem can be changed by others"), "{text}");
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
@@ -304,7 +309,11 @@ fn a_configuration_made_in_code_is_checked_as_well() {
     let config = Config::new()
         .with_provider("a b", ProviderConfig::new(ZoomSettings::default(), auth))
         .with_default_provider("c");
-    let text = crate::Services::from_config(config).unwrap_err().to_string();
+    let text = crate::Services::builder()
+        .config(config)
+        .build()
+        .unwrap_err()
+        .to_string();
     for part in [
         "default_provider: names",
         "providers.a b: a",

@@ -96,7 +96,9 @@ async fn run_step(
     sandbox: &Sandbox,
     recorder: &Recorder,
 ) -> Result<StepResult, CliError> {
-    let services = Services::from_config(config.clone().with_default_provider(step.provider))?;
+    let services = Services::builder()
+        .config(config.clone().with_default_provider(step.provider))
+        .build()?;
     let service: Arc<dyn PasswordService> = services.default_service()?;
     let before = sandbox.changes();
     if step.answer_lost {

@@ -22,7 +22,7 @@ pub(super) async fn fix(
     let candidates = candidates(provider.kind(), &provider.connection.base_url);
     // Of the same host, so that no token goes where it did not go before.
     for candidate in &candidates {
-        let there = config.clone().only(name).at(candidate);
+        let there = config.clone().only(name).with_base_url(candidate);
         let service = session_setup::build(there, global).await?.get(name)?;
         let budget = global.call_context().budget().min(Duration::from_secs(5));
         let answers = match service.policy(&CallContext::with_budget(budget)).await {

@@ -6,11 +6,9 @@ use super::{Check, base_url, connection, permissions};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
-use repass::config::{Allow, Auth, Problems, ProviderConfig};
-use repass::{
-    Config, ConfigError, Error, ErrorKind, LocalPolicy, PasswordPolicy, PasswordService, provider_factory,
-    rules,
-};
+use crate::password_rules;
+use repass::config::{Allow, Auth, ProviderConfig};
+use repass::{Config, ConfigError, Error, ErrorKind, LocalPolicy, PasswordPolicy, PasswordService, Services};
 
 pub(super) async fn provider(
     name: &str,
@@ -24,8 +22,8 @@ pub(super) async fn provider(
         global,
     };
     let mut checks = Vec::new();
-    let (service, local_policy) = match wired(name, config.clone(), global).await? {
-        Ok(wired) => wired,
+    let (service, local_policy) = match clients(name, config.clone(), global).await? {
+        Ok(clients) => clients,
         Err(error) => {
             let unread = error.problems().iter();
             return Ok(unread.map(|problem| provider_checks.unread(problem)).collect());
@@ -71,34 +69,19 @@ pub(super) async fn provider(
 
 type Clients = (Arc<dyn PasswordService>, Option<LocalPolicy>);
 
-// As the library would, but without layers: nothing that is tried here is a change to keep a record of.
-async fn wired(
+// The adapter without layers: what is tried here is no change to record.
+async fn clients(
     name: &str,
     config: Config,
     global: &GlobalOptions,
 ) -> Result<Result<Clients, ConfigError>, CliError> {
-    let (name, limit) = (name.to_owned(), global.secret_timeout());
-    let wired = tokio::task::spawn_blocking(move || {
-        let problems = Problems::default();
-        let provider = config.providers().find(|(known, _)| *known == name);
-        let wired = provider.and_then(|(name, provider)| {
-            let rules = rules::wired(name, provider, &problems);
-            Some((
-                provider_factory::provider(name, provider, limit, &problems)?.passwords,
-                rules,
-            ))
-        });
-        problems
-            .into_result((wired, config), |(_, config)| config.origins())
-            .map(|(wired, _)| wired)
-    });
-    let wired = wired
-        .await
-        .map_err(|error| CliError::internal(error.to_string()))?;
-    match wired {
-        Ok(Some(wired)) => Ok(Ok(wired)),
-        // Whatever keeps it from being wired is noted.
-        Ok(None) => Err(CliError::internal("a provider cannot be wired, for no reason")),
+    let config = config.only(name).without_audit();
+    let builder = Services::builder()
+        .config(config)
+        .secret_timeout(global.secret_timeout());
+    let services = tokio::task::spawn_blocking(move || builder.build()).await;
+    match services.map_err(|error| CliError::internal(error.to_string()))? {
+        Ok(services) => Ok(Ok((services.adapter(name)?, services.local_policy(name)))),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -159,7 +142,7 @@ impl ProviderChecks<'_> {
         let fix = format!(
             "{}; until then the published rules ({}) are taken, and passwords can be changed all the same",
             kind.policy_permission_remedy(),
-            rules::published(kind.preset()).1
+            password_rules::published(kind.preset()).1
         );
         checks.push(Check::passed("token", "it is taken"));
         checks.push(Check::passed("address", "the provider's API is there"));

@@ -1,12 +1,11 @@
 //! Whether there is anybody at the configured addresses, and whom to trust there.
 
-use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Method, PooledClient, Request};
+use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Method, Request};
 
 use super::Check;
 use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
 use repass::config::{Auth, Connection, ProviderConfig};
-use repass::provider_factory;
 
 /// Connects to each host once, and asks for nothing in particular: whatever is answered, somebody is there.
 pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &GlobalOptions) -> Vec<Check> {
@@ -36,13 +35,16 @@ fn urls(connection: &Connection) -> Vec<BaseUrl> {
 }
 
 async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &GlobalOptions) -> Check {
-    let ca_file = connection.tls.ca_file.as_deref();
-    let roots = ca_file.and_then(|file| provider_factory::read_roots(file).ok());
-    let wire = PooledClient::new(url.clone(), roots.unwrap_or_default(), connection.connect_timeout)
-        .over(provider_factory::route(connection, url));
+    let client = match connection.http_client(url.clone()) {
+        Ok(client) => client,
+        Err(message) => {
+            let fix = format!("fix `{key}.tls.ca_file`");
+            return Check::failed("connection", Exit::Usage, message, fix);
+        }
+    };
     let request = Request::new("doctor.connection", Method::GET, Idempotency::Idempotent);
     let limit = global.call_context().budget().min(connection.attempt_timeout);
-    let Err(failure) = wire.attempt(&request, None, limit).await else {
+    let Err(failure) = client.attempt(&request, None, limit).await else {
         let how = if url.is_https() {
             "answers, and its certificate is trusted"
         } else {

@@ -8,7 +8,8 @@ use super::Check;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
-use repass::{Error, ErrorKind, Outcome, PasswordChange, PasswordService, UserId, rules};
+use crate::password_rules;
+use repass::{Error, ErrorKind, Outcome, PasswordChange, PasswordService, UserId};
 
 /// Tries each right by way of a reset, with what came of it.
 pub(super) async fn tried(
@@ -16,7 +17,7 @@ pub(super) async fn tried(
     service: &dyn PasswordService,
     global: &GlobalOptions,
 ) -> Result<Vec<(PermissionProbe, Option<Error>)>, CliError> {
-    let (rules, _) = rules::published(kind.preset());
+    let (rules, _) = password_rules::published(kind.preset());
     let mut tried = Vec::new();
     for right in kind.permission_probes() {
         let id = Uuid::new_v4();

@@ -10,8 +10,8 @@ use repass_sidecar::{Directory, Rules};
 
 use crate::error::CliError;
 use crate::global_options::GlobalOptions;
+use crate::password_rules;
 use crate::session_setup::{self, Setup};
-use repass::rules;
 use repass::{
     CallContext, Config, Error, ErrorKind, LayeredPolicy, LocalPolicy, Password, PasswordService, Preset,
     Services, Violation,
@@ -101,7 +101,7 @@ impl Directory for ConfiguredDirectory {
         let (policy, preset) = match service.policy(cx).await {
             Ok(policy) => (policy, None),
             Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
-                let (policy, name) = rules::published(preset);
+                let (policy, name) = password_rules::published(preset);
                 (policy, Some(name))
             }
             Err(error) => return Err(error),

@@ -1,30 +1,33 @@
-//! The caller's own rules at one provider, wired: the policy with its list, and the service of breached
-//! passwords.
+//! Builds the local policy of one provider: its rules with their blocklist, and the breach check.
 
 use std::sync::Arc;
 
-use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, LayeredPolicy, PasswordPolicy, Preset, Rule};
+use repass_domain::{Blocklist, Certainty, ImpossiblePolicy, LayeredPolicy, PasswordPolicy, Rule};
 use repass_provider::ProviderKind;
 use repass_transport::{BaseUrl, Route};
 
+use super::provider_factory::{read_roots, route};
 use crate::config::{BlocklistFile, BlocklistFormat, Breach, LocalPolicyConfig, Problems, ProviderConfig};
 use crate::layers::{BreachCheck, LocalPolicy};
-use crate::provider_factory::{read_roots, route};
 
-/// The caller's own rules there, with their blocklist; `None` if there are none, or with problems noted.
-pub fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Option<LocalPolicy> {
+/// The local policy of a provider; `None` if it has none, or with a problem noted for each reason.
+pub(super) fn local_policy(
+    name: &str,
+    provider: &ProviderConfig,
+    problems: &Problems,
+) -> Option<LocalPolicy> {
     let path = format!("providers.{name}");
-    let own = &provider.local;
-    let breach = own
+    let local = &provider.local;
+    let breach = local
         .breach
         .as_ref()
         .and_then(|breach| breach_check(breach, provider));
-    let policy = match &own.policy {
-        Some(policy) => own_policy(policy, &path, problems)?,
+    let policy = match &local.policy {
+        Some(policy) => with_blocklist(policy, &path, problems)?,
         None if breach.is_some() => PasswordPolicy::default(),
         None => return None,
     };
-    // Shown with the others, though it takes the service to judge it.
+    // Listed with the others, though only the service can check it.
     let policy = match &breach {
         Some(_) => policy.to_builder().exact([Rule::NotBreached]).build(),
         None => Ok(policy),
@@ -37,21 +40,15 @@ pub fn wired(name: &str, provider: &ProviderConfig, problems: &Problems) -> Opti
     })
 }
 
-/// The rules to go by where the provider does not tell, and their name.
-pub fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str) {
-    match preset {
-        Some(preset) => (preset.into(), preset.name()),
-        None => (PasswordPolicy::default(), "none"),
-    }
-}
-
-// On top of what is known of the provider's rules without asking it.
+// On top of the provider's rules, as far as they are known without a request.
 fn on_preset(kind: &dyn ProviderKind, own: PasswordPolicy) -> Result<LayeredPolicy, ImpossiblePolicy> {
-    let (rules, _) = published(kind.preset());
+    let rules = kind
+        .preset()
+        .map_or_else(PasswordPolicy::default, PasswordPolicy::from);
     if kind.preset_is_binding() {
         return rules.and_local(own);
     }
-    // A guess is no reason to refuse others.
+    // A guess is no reason to reject passwords.
     let judged = rules
         .rules()
         .filter(|(_, certainty)| *certainty != Certainty::ProviderOnly);
@@ -61,7 +58,7 @@ fn on_preset(kind: &dyn ProviderKind, own: PasswordPolicy) -> Result<LayeredPoli
     both.or_else(|_| PasswordPolicy::default().and_local(own))
 }
 
-fn own_policy(policy: &LocalPolicyConfig, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
+fn with_blocklist(policy: &LocalPolicyConfig, path: &str, problems: &Problems) -> Option<PasswordPolicy> {
     let Some(list) = &policy.blocklist else {
         return Some(policy.rules.clone());
     };
@@ -71,10 +68,9 @@ fn own_policy(policy: &LocalPolicyConfig, path: &str, problems: &Problems) -> Op
 }
 
 fn breach_check(breach: &Breach, provider: &ProviderConfig) -> Option<BreachCheck> {
-    // A bad one is noted by the configuration's own check.
+    // An invalid URL is reported by the check of the configuration.
     let url: BaseUrl = breach.url.parse().ok()?;
-    // A service of one's own most likely has its certificate from the same authority. A bad file is noted by
-    // the way to the provider.
+    // A private service most likely has its certificate from the same authority. A bad file is reported for the provider.
     let ca_file = provider.connection.tls.ca_file.as_deref();
     let roots = ca_file.and_then(|file| read_roots(file).ok()).unwrap_or_default();
     let route = if url.is_https() {

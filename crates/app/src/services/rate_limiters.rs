@@ -1,5 +1,5 @@
-//! Provider accounts, each with one rate_limiter for the whole process: a provider counts all of an
-//! account's requests together, whichever service sends them.
+//! One rate limiter per provider account in the whole process: a provider counts all requests of an account together,
+//! whichever service sends them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,21 +8,21 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use repass_transport::{RateLimit, RateLimiter};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The rate_limiter of an account under these limits: the same one as long as anybody holds it.
+/// The rate limiter of an account under these limits: the same one as long as a service uses it.
 pub(crate) fn rate_limiter(account: &str, limits: &[(&'static str, RateLimit)]) -> Arc<RateLimiter> {
-    static GOVERNORS: LazyLock<Mutex<HashMap<String, Weak<RateLimiter>>>> = LazyLock::new(Mutex::default);
-    let mut governors = GOVERNORS.lock().unwrap_or_else(PoisonError::into_inner);
-    governors.retain(|_, rate_limiter| rate_limiter.strong_count() > 0);
+    static RATE_LIMITERS: LazyLock<Mutex<HashMap<String, Weak<RateLimiter>>>> = LazyLock::new(Mutex::default);
+    let mut rate_limiters = RATE_LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
+    rate_limiters.retain(|_, rate_limiter| rate_limiter.strong_count() > 0);
     let key = format!("{account} {limits:?}");
-    if let Some(shared) = governors.get(&key).and_then(Weak::upgrade) {
+    if let Some(shared) = rate_limiters.get(&key).and_then(Weak::upgrade) {
         return shared;
     }
     let rate_limiter = Arc::new(RateLimiter::new(limits.iter().copied()));
-    governors.insert(key, Arc::downgrade(&rate_limiter));
+    rate_limiters.insert(key, Arc::downgrade(&rate_limiter));
     rate_limiter
 }
 
-/// What tells tokens apart within this process, and says nothing of them.
+/// Distinguishes tokens within this process, and reveals nothing of them.
 #[expect(
     clippy::disallowed_methods,
     reason = "hashed in place, with a key that dies with the process"
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_has_one_governor_while_it_is_in_use() {
+    fn account_in_use_has_one_rate_limiter() {
         let limits = [("medium", RateLimit::per_second(20))];
         let first = rate_limiter("one", &limits);
         assert!(Arc::ptr_eq(&first, &rate_limiter("one", &limits)));

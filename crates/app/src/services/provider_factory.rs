@@ -1,4 +1,4 @@
-//! One provider's configuration, wired: secrets and certificates, then a transport, then its adapter.
+//! Builds a provider's clients: secrets and certificates, then a transport, then its adapter.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,26 +12,26 @@ use repass_transport::{
 };
 use secrecy::SecretString;
 
+use super::rate_limiters;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
-use crate::rate_limiters;
 use crate::secrets::{OpenError, SecretRef, open_trusted};
 
-/// A provider under its configured name; `None` with a problem noted for each reason.
-/// Programs that give secrets may take `secret_timeout` each.
-pub fn provider(
+/// The clients of a provider; `None` with a problem noted for each reason. Programs that print secrets may take
+/// `secret_timeout` each.
+pub(super) fn clients(
     name: &str,
     config: &ProviderConfig,
     secret_timeout: Duration,
     problems: &Problems,
 ) -> Option<ProviderClients> {
     let path = format!("providers.{name}");
-    let way = Way::of(name, &config.connection, &path, secret_timeout, problems);
-    let transport = way.transport(&config.kind().limits())?;
+    let factory = TransportFactory::new(name, &config.connection, &path, secret_timeout, problems);
+    let transport = factory.transport(&config.kind().limits())?;
     Some(config.kind().clients(name, transport))
 }
 
-// The way to a provider.
-struct Way<'a> {
+/// Builds the transport of one provider.
+struct TransportFactory<'a> {
     name: &'a str,
     connection: &'a Connection,
     roots: TrustedRoots,
@@ -40,8 +40,8 @@ struct Way<'a> {
     problems: &'a Problems,
 }
 
-impl<'a> Way<'a> {
-    fn of(
+impl<'a> TransportFactory<'a> {
+    fn new(
         name: &'a str,
         connection: &'a Connection,
         path: &'a str,
@@ -67,14 +67,14 @@ impl<'a> Way<'a> {
             rate_limiters::rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
         let url = url?;
         let route = route(self.connection, &url);
-        let wire = PooledClient::new(url, self.roots.clone(), self.connection.connect_timeout).over(route);
-        let transport = HttpTransport::new(wire, credentials, self.timeouts());
+        let client = PooledClient::new(url, self.roots.clone(), self.connection.connect_timeout).over(route);
+        let transport = HttpTransport::new(client, credentials, self.timeouts());
         Some(Arc::new(
             transport.with_rate_limiter(rate_limiter).named(self.name),
         ))
     }
 
-    // With what tells this account from others at the same address.
+    // The credentials, and what distinguishes this account from others at the same address.
     fn credentials(&self) -> Option<(Credentials, String)> {
         match &self.connection.auth {
             Auth::Bearer { token } => {
@@ -101,19 +101,19 @@ impl<'a> Way<'a> {
                 let endpoint = self.token_endpoint(url?, Credentials::None);
                 let (id, scope) = (&auth.client_id, &auth.scope);
                 let credentials = repass_identity::client_credentials(endpoint, id, &secret, scope);
-                // The organisation is the account, and it is in the address.
+                // The organization is the account, and it is part of the address.
                 Some((credentials, String::new()))
             }
         }
     }
 
-    // A connection of its own for each token: kept connections keep what went over them.
+    // A new connection for each token: pooled connections keep what was sent over them.
     #[cfg(any(feature = "identity", feature = "zoom"))]
     fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
         let route = route(self.connection, &url);
-        let wire =
+        let client =
             repass_transport::OneShotClient::new(url, self.roots.clone(), self.connection.connect_timeout);
-        Arc::new(HttpTransport::new(wire.over(route), credentials, self.timeouts()).named(self.name))
+        Arc::new(HttpTransport::new(client.over(route), credentials, self.timeouts()).named(self.name))
     }
 
     fn url(&self, key: &str, url: &str) -> Option<BaseUrl> {
@@ -137,12 +137,25 @@ impl<'a> Way<'a> {
     }
 }
 
-/// The way to one of a provider's URLs. A variable that names a proxy is not obeyed, because whoever can set it
-/// would see where requests go; but whoever misses it shall know.
-pub fn route(connection: &Connection, url: &BaseUrl) -> Route {
+impl Connection {
+    /// An HTTP client for one of the provider's addresses, with the certificate authorities, the proxy and the connect
+    /// timeout of this connection. It opens no connection before its first request.
+    ///
+    /// # Errors
+    /// The file of certificate authorities cannot be used: what is wrong with it.
+    pub fn http_client(&self, url: BaseUrl) -> Result<PooledClient, String> {
+        let roots = self.tls.ca_file.as_deref().map(read_roots).transpose()?;
+        let route = route(self, &url);
+        Ok(PooledClient::new(url, roots.unwrap_or_default(), self.connect_timeout).over(route))
+    }
+}
+
+/// The route to one of a provider's URLs. The variables that name a proxy are not applied, because their author would see
+/// where requests go; a hint in the errors says so.
+pub(super) fn route(connection: &Connection, url: &BaseUrl) -> Route {
     const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     if let Some(proxy) = &connection.proxy {
-        // A bad one is noted by the configuration's own check, and leads nowhere.
+        // An invalid proxy is reported by the check of the configuration.
         return proxy.parse().map(Route::by).unwrap_or_default();
     }
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -154,8 +167,8 @@ pub fn route(connection: &Connection, url: &BaseUrl) -> Route {
     }
 }
 
-/// The authorities to trust, by a configuration's file.
-pub fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
+/// Reads a file of certificate authorities to trust.
+pub(super) fn read_roots(file: &Path) -> Result<TrustedRoots, String> {
     let shown = file.display();
     let mut pem = Vec::new();
     let opened = open_trusted(file).and_then(|mut open| open.read_to_end(&mut pem).map_err(OpenError::Io));
