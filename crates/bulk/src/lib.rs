@@ -51,7 +51,7 @@ pub use journal::{ReasonCount, ReportRow, RowStatus, RunSummary, SessionSummary,
 pub use provider::{Provider, ProviderIdentity, ProviderNames};
 pub use report::{write_csv, write_html, write_json};
 pub use run::{
-    Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, Progress, RowEvent, RowSource, Run, RunManifest,
+    Canary, Confirm, Hooks, IN_FLIGHT_WINDOW, OnUnknown, Progress, RowEvent, RowSource, Run, RunManifest,
     SecretsProtection, SessionOptions, Shutdown, StopReason,
 };
 pub use secrets::{Key, Recipients, SecretRecord, SecretStatus, SecretStatuses, read_secrets};

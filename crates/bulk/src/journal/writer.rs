@@ -126,7 +126,7 @@ impl Journal {
 
     /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
     /// behind. How many.
-    pub(crate) fn retry_transient(&mut self) -> Result<usize, BulkError> {
+    pub(crate) fn requeue(&mut self) -> Result<usize, BulkError> {
         let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
             "state = {} AND NOT unsettled AND kind IN ({})",

@@ -1,4 +1,4 @@
-//! Which accounts a run has changed, at providers where a user may be named in more than one way.
+//! The accounts that a run has changed, at providers where a user may have several names.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use crate::input::SeenUsers;
 
-/// The line by which each account is changed. That two names are one account may show only when they are looked up;
-/// the later line is the duplicate, so a line waits for the look-ups of those before it that are being made.
+/// The line that changes each account. Only a look-up shows that two names are one account. The later line is the
+/// duplicate, so a line waits for the look-ups of earlier lines.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     state: Mutex<Inner>,
@@ -19,17 +19,17 @@ pub(super) struct Accounts {
 #[derive(Debug, Default)]
 struct Inner {
     seen: SeenUsers,
-    /// Lines whose accounts are not known yet.
+    /// Lines whose look-ups are in flight.
     looking: BTreeSet<u64>,
 }
 
 impl Accounts {
-    /// Notes what an earlier session has changed.
+    /// Adds an account that an earlier session has changed.
     pub(super) fn load(&self, provider: &str, account: &UserKey, line: u64) {
         self.state().seen.first_line(provider, account, line);
     }
 
-    /// A line whose account is about to be looked up. Lines begin in their order.
+    /// Registers a look-up. Must be called in the order of the lines.
     pub(super) fn begin(self: &Arc<Self>, line: u64) -> AccountLookup {
         self.state().looking.insert(line);
         let accounts = Arc::clone(self);
@@ -41,7 +41,7 @@ impl Accounts {
     }
 }
 
-/// The look-up of a line. Dropped, it is over.
+/// The look-up of a line, which ends on drop.
 #[derive(Debug)]
 pub(super) struct AccountLookup {
     accounts: Arc<Accounts>,
@@ -49,8 +49,8 @@ pub(super) struct AccountLookup {
 }
 
 impl AccountLookup {
-    /// Takes the account for this line; the line that has it already, if another one does.
-    pub(super) async fn found(self, provider: &str, account: &UserKey) -> Option<u64> {
+    /// Claims the account for this line; returns the line that claimed it before, if there is one.
+    pub(super) async fn claim(self, provider: &str, account: &UserKey) -> Option<u64> {
         loop {
             let looked_up = self.accounts.looked_up.notified();
             {
@@ -77,24 +77,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_later_line_is_the_duplicate_whichever_is_looked_up_first() {
+    async fn duplicate_account_is_the_later_line_for_any_order_of_lookups() {
         let (accounts, account) = (Arc::new(Accounts::default()), UserKey::of("ann@example.com"));
         let [second, third, fourth] = [2, 3, 4].map(|line| accounts.begin(line));
         let slow = async {
             tokio::task::yield_now().await;
-            second.found("portal", &account).await
+            second.claim("portal", &account).await
         };
         let failed = async {
             tokio::task::yield_now().await;
             drop(third);
         };
-        let (fourth, (), second) = tokio::join!(fourth.found("portal", &account), failed, slow);
+        let (fourth, (), second) = tokio::join!(fourth.claim("portal", &account), failed, slow);
         assert_eq!((second, fourth), (None, Some(2)));
-        // Once more, and in a later session.
-        assert_eq!(accounts.begin(2).found("portal", &account).await, None);
-        assert_eq!(accounts.begin(1).found("other", &account).await, None);
+        // Again, and in a later session.
+        assert_eq!(accounts.begin(2).claim("portal", &account).await, None);
+        assert_eq!(accounts.begin(1).claim("other", &account).await, None);
         let later = Arc::new(Accounts::default());
         later.load("portal", &account, 2);
-        assert_eq!(later.begin(9).found("portal", &account).await, Some(2));
+        assert_eq!(later.begin(9).claim("portal", &account).await, Some(2));
     }
 }

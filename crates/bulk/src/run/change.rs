@@ -1,4 +1,4 @@
-//! One change, sent or probed, and what became of it.
+//! One change or probe of a session, and its result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,39 +20,39 @@ use crate::Provider;
 use crate::input::DUPLICATE;
 use crate::journal::{AttemptEnd, EndKind, RowPhase};
 
-/// A row whose sending or probe has ended. Its passwords are gone, but those that are probed once more.
+/// A row whose attempt or probe has ended. Its passwords are dropped, except for a later probe.
 #[derive(Debug)]
 pub(super) struct CallResult {
-    pub(super) work: PendingRow,
-    pub(super) ended: AttemptEnd,
+    pub(super) row: PendingRow,
+    pub(super) end: AttemptEnd,
     /// The error's kind, if there was one.
     pub(super) kind: Option<ErrorKind>,
-    /// It was not sent, and stays as it was.
+    /// It was not sent, and its status stays as it was.
     pub(super) untouched: bool,
-    /// It was told not to send: there is nothing to tell either.
+    /// The session did not let it send, so there is nothing to report.
     pub(super) withheld: bool,
-    /// What a later probe may settle.
+    /// The change for a later probe.
     pub(super) probe_later: Option<PasswordChange>,
 }
 
-/// How all calls of a session are made.
+/// Options of all calls of a session.
 #[derive(Debug, Clone)]
 pub(super) struct CallOptions {
     pub(super) on_unknown: OnUnknown,
     pub(super) budget: Duration,
-    pub(super) asks: mpsc::UnboundedSender<SendRequest>,
+    pub(super) requests: mpsc::UnboundedSender<SendRequest>,
     pub(super) accounts: Arc<Accounts>,
 }
 
-/// Sends a change, and settles it where that is wanted, or only settles it.
+/// Sends a change, and resolves an unknown outcome if the options say so; or only resolves it.
 pub(super) fn start(
     provider: Arc<Provider>,
     ready: SealedRow,
     call_options: CallOptions,
 ) -> impl Future<Output = CallResult> + Send + 'static {
-    // Lines begin in their order here, and not in that in which they are polled.
-    let has_aliases = provider.service.capabilities().canonical_ids && ready.work.task != Task::Probe;
-    let look_up = has_aliases.then(|| call_options.accounts.begin(ready.work.line));
+    // Look-ups begin in the order of the lines, not in the order in which the futures are polled.
+    let has_aliases = provider.service.capabilities().canonical_ids && ready.row.task != Task::Probe;
+    let look_up = has_aliases.then(|| call_options.accounts.begin(ready.row.line));
     run(provider, ready, call_options, look_up)
 }
 
@@ -63,7 +63,7 @@ async fn run(
     look_up: Option<AccountLookup>,
 ) -> CallResult {
     let SealedRow {
-        work,
+        row,
         mut change,
         batch,
     } = ready;
@@ -71,80 +71,79 @@ async fn run(
     let CallOptions {
         on_unknown,
         mut budget,
-        asks,
+        requests,
         ..
     } = call_options;
     let capabilities = service.capabilities();
-    let awaits = capabilities.before_send;
+    let asks_before_send = capabilities.before_send;
     let mut account = None;
     if let Some(look_up) = look_up {
         let start = Instant::now();
         let cx = CallContext::with_budget(budget);
-        let unsent = || SendGate::of(&work, batch, capabilities, None, asks.clone());
+        let closed_gate = || SendGate::of(&row, batch, capabilities, None, requests.clone());
         change = match service.canonical_id(&cx, change.user()).await {
             Ok(Some(id)) => change.with_canonical_id(id),
             Ok(None) => change,
             Err(error) => {
-                let gate = unsent();
-                return CallResult::failed(work, &error, None).sent(&gate, batch);
+                let gate = closed_gate();
+                return CallResult::failed(row, &error, None).sent(&gate, batch);
             }
         };
         budget = cx.after(start.elapsed()).budget();
         let key = service.user_key(change.canonical_id().unwrap_or(change.user()));
-        if let Some(first) = look_up.found(provider.name(), &key).await {
-            let gate = unsent();
-            return CallResult::duplicate(work, first).sent(&gate, batch);
+        if let Some(first) = look_up.claim(provider.name(), &key).await {
+            let gate = closed_gate();
+            return CallResult::duplicate(row, first).sent(&gate, batch);
         }
         account = Some(key);
     }
-    let gate = SendGate::of(&work, batch, capabilities, account, asks);
-    let Some(cx) = gate.context(awaits, budget).await else {
-        return CallResult::withheld(work);
+    let gate = SendGate::of(&row, batch, capabilities, account, requests);
+    let Some(cx) = gate.context(asks_before_send, budget).await else {
+        return CallResult::withheld(row);
     };
-    if work.task == Task::Probe {
+    if row.task == Task::Probe {
         let attempt = UnknownOutcome::new(provider.name());
-        let probed = service.resolve(&cx, &attempt, &change).await;
-        return CallResult::probed(work, batch, probed, &gate, change);
+        let resolution = service.resolve(&cx, &attempt, &change).await;
+        return CallResult::probed(row, batch, resolution, &gate, change);
     }
-    let made = service.change_password(&cx, &change).await;
-    let error = match made {
-        Ok(changed) => {
-            let ended = AttemptEnd {
-                tracking_id: changed.tracking_id().map(str::to_owned),
-                ..end(work.line, RowPhase::Applied)
+    let error = match service.change_password(&cx, &change).await {
+        Ok(receipt) => {
+            let end = AttemptEnd {
+                tracking_id: receipt.tracking_id().map(str::to_owned),
+                ..end_of(row.line, RowPhase::Applied)
             };
-            return CallResult::new(work, ended, None).sent(&gate, batch);
+            return CallResult::new(row, end, None).sent(&gate, batch);
         }
         Err(error) => error,
     };
     if error.outcome() == Outcome::NotApplied && gate.withheld() {
-        return CallResult::withheld(work);
+        return CallResult::withheld(row);
     }
-    let settles = on_unknown == OnUnknown::Resolve && capabilities.resolve;
-    let settled = match error.unknown_outcome().filter(|_| settles) {
+    let resolves = on_unknown == OnUnknown::Resolve && capabilities.resolve;
+    let resolution = match error.unknown_outcome().filter(|_| resolves) {
         Some(attempt) => {
             let probe = gate.probe(capabilities);
-            match probe.context(awaits, budget).await {
+            match probe.context(asks_before_send, budget).await {
                 Some(cx) => service.resolve(&cx, attempt, &change).await.ok(),
                 None => None,
             }
         }
         None => None,
     };
-    let mut done = CallResult::failed(work, &error, settled).sent(&gate, batch);
-    // Such a probe proves nothing but that it is in place.
-    if !capabilities.resolve_sets_password && settled == Some(Resolution::NotInPlace) {
-        done.work.batch = batch;
-        done.probe_later = Some(change);
+    let mut result = CallResult::failed(row, &error, resolution).sent(&gate, batch);
+    // A probe right after the attempt proves nothing, so it is repeated later.
+    if !capabilities.resolve_sets_password && resolution == Some(Resolution::NotInPlace) {
+        result.row.batch = batch;
+        result.probe_later = Some(change);
     }
-    done
+    result
 }
 
 impl CallResult {
-    fn new(work: PendingRow, ended: AttemptEnd, kind: Option<ErrorKind>) -> Self {
+    fn new(row: PendingRow, end: AttemptEnd, kind: Option<ErrorKind>) -> Self {
         Self {
-            work,
-            ended,
+            row,
+            end,
             kind,
             untouched: false,
             withheld: false,
@@ -152,36 +151,36 @@ impl CallResult {
         }
     }
 
-    fn duplicate(work: PendingRow, first: u64) -> Self {
-        let ended = AttemptEnd {
+    fn duplicate(row: PendingRow, first: u64) -> Self {
+        let end = AttemptEnd {
             kind: Some(DUPLICATE),
             message: Some(format!(
                 "duplicate of line {first}: the same account at the provider, by another name"
             )),
-            ..end(work.line, RowPhase::NotApplied)
+            ..end_of(row.line, RowPhase::NotApplied)
         };
-        Self::new(work, ended, None)
+        Self::new(row, end, None)
     }
 
-    fn withheld(work: PendingRow) -> Self {
-        let ended = end(work.line, RowPhase::Pending);
+    fn withheld(row: PendingRow) -> Self {
+        let end = end_of(row.line, RowPhase::Pending);
         Self {
             untouched: true,
             withheld: true,
-            ..Self::new(work, ended, None)
+            ..Self::new(row, end, None)
         }
     }
 
-    // What it is the end of, by what the journal has of it.
+    // Sets which attempt has ended, by what the journal has recorded of it.
     fn sent(mut self, gate: &SendGate, batch: u64) -> Self {
         let PendingRow {
             task, user, provider, ..
-        } = &self.work;
+        } = &self.row;
         let fresh = || (*task == Task::SendNew).then(|| (user.clone(), *provider));
-        self.ended.sent = if gate.granted() {
+        self.end.sent = if gate.granted() {
             EndKind::Recorded
-        } else if self.ended.state == RowPhase::NotApplied {
-            // It was unknown before it was sent again, and it was not.
+        } else if self.end.state == RowPhase::NotApplied {
+            // A reissue that was not sent leaves the row unknown.
             self.untouched = *task == Task::Reissue;
             EndKind::NotSent(fresh())
         } else {
@@ -190,67 +189,66 @@ impl CallResult {
         self
     }
 
-    fn failed(work: PendingRow, error: &Error, settled: Option<Resolution>) -> Self {
-        let told = told(work.line, error);
-        let ended = match (error.outcome(), settled) {
-            (Outcome::Unknown, Some(Resolution::InPlace)) => in_place(told),
-            // True when it was probed, and the change may still be on its way.
+    fn failed(row: PendingRow, error: &Error, resolution: Option<Resolution>) -> Self {
+        let failure = failure(row.line, error);
+        let end = match (error.outcome(), resolution) {
+            (Outcome::Unknown, Some(Resolution::InPlace)) => in_place(failure),
+            // The change may still be in flight after the probe.
             (Outcome::Unknown, Some(Resolution::NotInPlace)) => AttemptEnd {
                 message: Some(format!(
-                    "{error}; a probe right after it did not find the new password in place, which is no proof yet: \
+                    "{error}; a probe right after it did not find the new password in place, which proves nothing yet: \
                      the change may still take effect"
                 )),
-                ..told
+                ..failure
             },
-            _ => told,
+            _ => failure,
         };
-        Self::new(work, ended, Some(error.kind()))
+        Self::new(row, end, Some(error.kind()))
     }
 
     fn probed(
-        work: PendingRow,
+        row: PendingRow,
         batch: u64,
-        probed: Result<Resolution, Error>,
+        resolution: Result<Resolution, Error>,
         gate: &SendGate,
         change: PasswordChange,
     ) -> Self {
-        let line = work.line;
+        let line = row.line;
         let mut probe_later = None;
-        let (ended, kind) = match probed {
-            Ok(Resolution::InPlace) => (in_place(end(line, RowPhase::Applied)), None),
+        let (end, kind) = match resolution {
+            Ok(Resolution::InPlace) => (in_place(end_of(line, RowPhase::Applied)), None),
             Ok(Resolution::NotInPlace) if gate.late() && !gate.may_have_set() => (
                 AttemptEnd {
                     kind: Some(ErrorKind::ConnectionLost.as_str()),
                     message: Some(
-                        "a probe found that the new password is not in place, when nothing of the change could be on \
-                         its way any more"
+                        "a probe found that the new password is not in place, when the change could no longer be in flight"
                             .to_owned(),
                     ),
-                    ..end(line, RowPhase::NotApplied)
+                    ..end_of(line, RowPhase::NotApplied)
                 },
                 None,
             ),
             Ok(Resolution::NotInPlace) => {
                 probe_later = Some(change);
                 (
-                    unsettled(
+                    unresolved(
                         line,
-                        "a probe did not find the new password in place, which is no proof yet: the change may still \
+                        "a probe did not find the new password in place, which proves nothing yet: the change may still \
                          take effect; probe again later",
                     ),
                     None,
                 )
             }
             Ok(Resolution::StillUnknown) => (
-                unsettled(line, "a probe could not tell whether the new password is in place"),
+                unresolved(line, "a probe could not determine whether the new password is in place"),
                 None,
             ),
-            // It says nothing about the sending before it.
+            // A failed probe says nothing about the attempt before it.
             Err(error) => (
                 AttemptEnd {
                     state: RowPhase::Unknown,
                     message: Some(format!("the probe failed: {error}")),
-                    ..told(line, &error)
+                    ..failure(line, &error)
                 },
                 Some(error.kind()),
             ),
@@ -261,13 +259,13 @@ impl CallResult {
             withheld,
             probe_later,
             ..Self::new(
-                work,
+                row,
                 AttemptEnd {
                     sent: EndKind::Probe {
                         batch,
                         set: gate.may_have_set(),
                     },
-                    ..ended
+                    ..end
                 },
                 kind,
             )
@@ -275,43 +273,46 @@ impl CallResult {
     }
 }
 
-/// A sending or probe that was abandoned, or that broke inside.
-pub(super) fn abandoned(line: u64, message: &str, sent: EndKind) -> AttemptEnd {
+/// The end of an attempt or probe that was abandoned or that panicked.
+pub(super) fn interrupted(line: u64, message: &str, sent: EndKind) -> AttemptEnd {
     AttemptEnd {
         kind: Some("interrupted"),
         message: Some(message.to_owned()),
         sent,
-        ..end(line, RowPhase::Unknown)
+        ..end_of(line, RowPhase::Unknown)
     }
 }
 
-fn unsettled(line: u64, message: &str) -> AttemptEnd {
+fn unresolved(line: u64, message: &str) -> AttemptEnd {
     AttemptEnd {
         kind: Some("unsettled"),
         message: Some(message.to_owned()),
-        ..end(line, RowPhase::Unknown)
+        ..end_of(line, RowPhase::Unknown)
     }
 }
 
-fn end(line: u64, phase: RowPhase) -> AttemptEnd {
+fn end_of(line: u64, phase: RowPhase) -> AttemptEnd {
     AttemptEnd::new(line, phase, now())
 }
 
-fn in_place(ended: AttemptEnd) -> AttemptEnd {
+fn in_place(end: AttemptEnd) -> AttemptEnd {
     AttemptEnd {
         state: RowPhase::Applied,
         kind: None,
         code: None,
-        message: Some("the answer was lost; a probe found the new password in place".to_owned()),
-        ..ended
+        message: Some("the response was lost; a probe found the new password in place".to_owned()),
+        ..end
     }
 }
 
-fn told(line: u64, error: &Error) -> AttemptEnd {
+fn failure(line: u64, error: &Error) -> AttemptEnd {
     let detail = error.provider_detail();
     let code = |detail: &ProviderDetail| detail.code.clone();
     let rules = |violations: &[Violation]| {
-        let codes: Vec<&str> = violations.iter().map(|broken| broken.rule().code()).collect();
+        let codes: Vec<&str> = violations
+            .iter()
+            .map(|violation| violation.rule().code())
+            .collect();
         (!codes.is_empty()).then(|| codes.join(" "))
     };
     let state = match error.unknown_outcome() {
@@ -323,6 +324,6 @@ fn told(line: u64, error: &Error) -> AttemptEnd {
         code: rules(error.violations()).or_else(|| detail.and_then(code)),
         message: Some(error.to_string()),
         tracking_id: detail.and_then(|detail| detail.tracking_id.clone()),
-        ..end(line, state)
+        ..end_of(line, state)
     }
 }

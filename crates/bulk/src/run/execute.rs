@@ -1,4 +1,4 @@
-//! One session of a run, from its threads' start to their end.
+//! One session of a run: starts its threads, runs it and collects the result.
 
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread;
@@ -20,16 +20,16 @@ use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
 
 impl Run {
-    /// Goes on with the run until its sources are exhausted or something stops it. Every row's intent is on the
-    /// disk before it is sent, and its password before that; what became of it follows at once.
+    /// Executes the run until its sources are exhausted or something stops it. A row's password and then its intent are
+    /// durable before it is sent; its outcome is recorded right after.
     ///
-    /// The run is given back with the reason for the end; every outcome that could be written is.
+    /// Returns the run and the reason why the session stopped. Every outcome that could be written is in the journal.
     ///
     /// # Errors
-    /// The session could not begin; nothing was sent.
+    /// The session could not start; nothing was sent.
     ///
     /// # Cancellation
-    /// Dropping the future leaves rows as a crash would: what is under way is unknown, nothing is lost. Send
+    /// Dropping the future leaves rows as a crash would: changes in flight become unknown, and nothing is lost. Send
     /// [`Shutdown`](crate::Shutdown) instead.
     pub async fn execute(
         mut self,
@@ -45,29 +45,31 @@ impl Run {
         };
         let systems = providers.iter().filter_map(Provider::identity);
         self.bind(&systems.collect::<Vec<_>>(), &[])?;
-        // Whatever a session before this one could not write.
+        // Attempts whose ends an earlier session could not write.
         self.journal.mark_interrupted(now())?;
         let session = self.journal.begin_session(now())?;
-        let (mut numbers, mut longest) = (Vec::new(), Vec::new());
+        let (mut numbers, mut max_attempt_ms) = (Vec::new(), Vec::new());
         for provider in &providers {
             let number = self.journal.provider_id(provider.name())?;
             let attempt = provider.attempt_timeout.unwrap_or(options.budget);
             let attempt = i64::try_from(attempt.min(options.budget).as_millis()).unwrap_or(i64::MAX / 4);
             self.journal.set_limits(number, provider.allowed, attempt)?;
             numbers.push(number);
-            longest.push(attempt);
+            max_attempt_ms.push(attempt);
         }
-        let named_as = providers.iter().map(|provider| provider.name().to_owned());
-        let places = ProviderIndex {
-            providers: named_as.zip(numbers.iter().copied()).collect(),
+        let names = providers.iter().map(|provider| provider.name().to_owned());
+        let index = ProviderIndex {
+            providers: names.zip(numbers.iter().copied()).collect(),
         };
-        let accounts = self.accounts(&places)?;
-        let (feeds, fed) = mpsc::channel(4);
+        let accounts = self.accounts(&index)?;
+        let (batches, source_batches) = mpsc::channel(4);
         let reader = self.reader()?;
-        let source = named("bulk-source")
-            .spawn(move || feed(sources, &reader, &places, &feeds))
-            .map_err(|error| BulkError::internal(format!("no thread for the input: {error}")))?;
-        let (orders, ordered) = std_mpsc::channel();
+        let source = thread_named("bulk-source")
+            .spawn(move || feed(sources, &reader, &index, &batches))
+            .map_err(|error| {
+                BulkError::internal(format!("cannot start the thread for the input: {error}"))
+            })?;
+        let (requests, received) = std_mpsc::channel();
         let Self {
             folder,
             journal,
@@ -78,19 +80,21 @@ impl Run {
             secrets,
             providers: providers.clone(),
             numbers,
-            longest,
+            max_attempt_ms,
             session,
-            owed: Vec::new(),
+            unwritten: Vec::new(),
             lock,
         };
-        let writer = named("bulk-journal")
-            .spawn(move || writer.run(&ordered))
-            .map_err(|error| BulkError::internal(format!("no thread for the journal: {error}")))?;
-        let (asking, asks) = mpsc::unbounded_channel();
+        let writer = thread_named("bulk-journal")
+            .spawn(move || writer.run(&received))
+            .map_err(|error| {
+                BulkError::internal(format!("cannot start the thread for the journal: {error}"))
+            })?;
+        let (request_sender, send_requests) = mpsc::unbounded_channel();
         let call_options = CallOptions {
             on_unknown: options.on_unknown,
             budget: options.budget,
-            asks: asking,
+            requests: request_sender,
             accounts,
         };
         let session_of_rows = Session {
@@ -98,44 +102,47 @@ impl Run {
             passwords: manifest.passwords,
             options,
             hooks,
-            feeds: fed,
-            orders,
-            asks,
+            source: source_batches,
+            writes: requests,
+            send_requests,
             call_options,
             state: InFlight::default(),
         };
-        // On the runtime's own threads, where the calls are: from outside each call would cost two wake-ups. Dropped
-        // with this future, it ends.
+        // As a task, on the same threads as the calls: from outside the runtime each call would cost two wake-ups. It is
+        // aborted if this future is dropped.
         let mut running = JoinSet::new();
         running.spawn(session_of_rows.run());
         let stopped = match running.join_next().await {
             Some(Ok(stopped)) => stopped,
             _ => StopReason::Error(BulkError::internal(
-                "the session broke; what was under way is unknown",
+                "the session failed; changes in flight are unknown",
             )),
         };
-        // The session is gone, so both threads end, unless a source waits for input that nobody stops.
+        // The session is gone, so both threads end, unless a source blocks on its input.
         drop(source);
         let ended = tokio::task::spawn_blocking(move || writer.join()).await;
         let Ok(Ok(JournalWriter {
-            journal, owed, lock, ..
+            journal,
+            unwritten,
+            lock,
+            ..
         })) = ended
         else {
             return Err(BulkError::internal(
-                "the journal's thread broke; what was under way is unknown",
+                "the journal's thread failed; changes in flight are unknown",
             ));
         };
-        let unwritten = owed.len();
+        let unwritten = unwritten.len();
         let run = Self {
             folder,
             journal,
             lock,
         };
-        let noted = run.journal.end_session(session, now());
-        let stopped = match (stopped, noted) {
+        let recorded = run.journal.end_session(session, now());
+        let stopped = match (stopped, recorded) {
             (stopped, _) if unwritten > 0 => StopReason::Error(BulkError::internal(format!(
                 "{}; the outcomes of {unwritten} rows could not be written, so they count as unknown",
-                told(&stopped)
+                reason(&stopped)
             ))),
             (stopped @ StopReason::Error(_), _) | (stopped, Ok(())) => stopped,
             (_, Err(problem)) => StopReason::Error(problem),
@@ -145,11 +152,11 @@ impl Run {
 }
 
 impl Run {
-    /// The accounts that earlier sessions have sent.
-    fn accounts(&self, places: &ProviderIndex) -> Result<Arc<Accounts>, BulkError> {
+    /// The accounts that earlier sessions have changed.
+    fn accounts(&self, index: &ProviderIndex) -> Result<Arc<Accounts>, BulkError> {
         let accounts = Accounts::default();
         for (number, account, line) in self.journal.accounts()? {
-            let known = places.providers.iter().find(|(_, known)| *known == number);
+            let known = index.providers.iter().find(|(_, known)| *known == number);
             if let Some((name, _)) = known {
                 accounts.load(name, &UserKey::exact(&account), line);
             }
@@ -158,11 +165,11 @@ impl Run {
     }
 }
 
-fn named(name: &str) -> thread::Builder {
+fn thread_named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
-fn told(stopped: &StopReason) -> String {
+fn reason(stopped: &StopReason) -> String {
     match stopped {
         StopReason::Error(problem) => problem.to_string(),
         _ => "the journal cannot be written".to_owned(),

@@ -1,5 +1,5 @@
-//! What stands between a row and its sending: its password is sealed, then its intent is journalled, each on the
-//! disk. Everything that waits is done at once, so that many rows share a sync.
+//! The thread that writes the journal and the file of secrets: passwords are sealed, then intents are recorded, each
+//! durably. Everything that is pending is written together, so that many rows share a sync.
 
 use std::fs::File;
 use std::sync::mpsc::Receiver;
@@ -14,29 +14,29 @@ use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal};
 use crate::secrets::{Entry, SecretsWriter};
 use crate::{BulkError, Provider};
 
-/// What is to be written.
+/// What to write.
 #[derive(Debug, Default)]
 pub(super) struct WriteBatch {
     pub(super) bad: Vec<InvalidRow>,
     pub(super) ended: Vec<AttemptEnd>,
     /// Calls that are about to send.
     pub(super) begin: Vec<SendIntent>,
-    /// Rows whose passwords are to be made and sealed. They are sealed well ahead, so that sealing is shared by
-    /// more rows than are under way at once; one that is never sent is no harm.
+    /// Rows whose passwords are generated and sealed. They are sealed well ahead, in larger batches than are in flight
+    /// at once; a sealed password that is never sent does no harm.
     pub(super) seal: Vec<PendingRow>,
-    /// The whole input is read.
+    /// The whole input was read.
     pub(super) whole: bool,
 }
 
 /// A row whose password is sealed.
 #[derive(Debug)]
 pub(super) struct SealedRow {
-    pub(super) work: PendingRow,
+    pub(super) row: PendingRow,
     pub(super) change: PasswordChange,
     pub(super) batch: u64,
 }
 
-/// What was written, besides that those that were to begin may send now.
+/// The result of a write. The calls that were about to send may send now.
 #[derive(Debug)]
 pub(super) struct WriteResult {
     pub(super) sealed: Result<Vec<SealedRow>, BulkError>,
@@ -52,34 +52,34 @@ pub(super) struct JournalWriter {
     pub(super) journal: Journal,
     pub(super) secrets: Option<SecretsWriter>,
     pub(super) providers: Vec<Provider>,
-    /// Their numbers in the journal.
+    /// Their ids in the journal.
     pub(super) numbers: Vec<u64>,
-    /// How long one sending may take at each, in milliseconds.
-    pub(super) longest: Vec<i64>,
+    /// The max_attempt_ms attempt at each, in milliseconds.
+    pub(super) max_attempt_ms: Vec<i64>,
     pub(super) session: u64,
-    /// What a full disk has kept from the journal until now.
-    pub(super) owed: Vec<AttemptEnd>,
-    /// Held until nothing is written any more, even if nobody waits for that.
+    /// Ends that could not be written yet, for example because the disk is full.
+    pub(super) unwritten: Vec<AttemptEnd>,
+    /// Held until the last write, even if the session's future was dropped.
     pub(super) lock: File,
 }
 
 impl JournalWriter {
-    /// Works off orders until nobody gives any more, with a last try for outcomes that could not be written.
-    pub(super) fn run(mut self, orders: &Receiver<WriteRequest>) -> Self {
-        while let Ok(WriteRequest { batch, done }) = orders.recv() {
-            // A session that is gone asks for nothing.
+    /// Processes requests until all senders are dropped, then retries the ends that could not be written.
+    pub(super) fn run(mut self, requests: &Receiver<WriteRequest>) -> Self {
+        while let Ok(WriteRequest { batch, done }) = requests.recv() {
+            // The session may be gone.
             let _ = done.send(self.write(batch));
         }
-        if !self.owed.is_empty() {
-            // What is still owed is told.
+        if !self.unwritten.is_empty() {
+            // The session reports what is still unwritten.
             let _ = self.commit(&[], &[]);
         }
         self
     }
 
     fn write(&mut self, batch: WriteBatch) -> Result<WriteResult, BulkError> {
-        self.owed.extend(batch.ended);
-        if !(self.owed.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
+        self.unwritten.extend(batch.ended);
+        if !(self.unwritten.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
             self.commit(&batch.bad, &batch.begin)?;
         }
         if batch.whole {
@@ -93,7 +93,7 @@ impl JournalWriter {
     fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> Result<(), BulkError> {
         let started: Vec<AttemptStart<'_>> = begin
             .iter()
-            .filter(|intent| !intent.act.is_probe())
+            .filter(|intent| !intent.kind.is_probe())
             .map(|intent| AttemptStart {
                 line: intent.line,
                 batch: intent.batch,
@@ -108,8 +108,8 @@ impl JournalWriter {
             .collect();
         let probing: Vec<(u64, i64)> = begin
             .iter()
-            .filter(|intent| intent.act == SendKind::ProbeBySetting)
-            .map(|intent| (intent.line, self.longest[intent.provider]))
+            .filter(|intent| intent.kind == SendKind::ProbeBySetting)
+            .map(|intent| (intent.line, self.max_attempt_ms[intent.provider]))
             .collect();
         let accounts: Vec<(u64, &UserKey, u64)> = begin
             .iter()
@@ -121,29 +121,29 @@ impl JournalWriter {
         let entries = Commit {
             accounts: &accounts,
             bad,
-            ended: &self.owed,
+            ended: &self.unwritten,
             started: &started,
             probing: &probing,
             providers: &self.numbers,
         };
         self.journal.commit(&entries, self.session)?;
-        self.owed.clear();
+        self.unwritten.clear();
         Ok(())
     }
 
-    // The rows with their passwords, once those are on the disk.
+    // The rows with their passwords, once those are durable.
     fn sealed(&mut self, rows: Vec<PendingRow>) -> Result<Vec<SealedRow>, BulkError> {
         let number = self.secrets.as_ref().map_or(1, SecretsWriter::next_batch);
-        // They share what is asked of the operating system.
+        // One generator per provider, which buffers randomness.
         let mut fresh: Vec<_> = self
             .providers
             .iter()
             .map(|provider| provider.policies.passwords())
             .collect();
         let mut ready = Vec::with_capacity(rows.len());
-        for work in rows {
-            let fresh = &mut fresh[work.provider];
-            ready.push(made_ready(work, number, fresh)?);
+        for row in rows {
+            let fresh = &mut fresh[row.provider];
+            ready.push(seal_row(row, number, fresh)?);
         }
         let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
             return Ok(ready);
@@ -152,10 +152,10 @@ impl JournalWriter {
         let entries: Vec<Entry<'_>> = ready
             .iter()
             .map(|row| Entry {
-                line: row.work.line,
-                user: row.work.user.expose(),
-                provider: providers[row.work.provider].name(),
-                attempt: row.work.attempts + 1,
+                line: row.row.line,
+                user: row.row.user.expose(),
+                provider: providers[row.row.provider].name(),
+                attempt: row.row.attempts + 1,
                 new: row.change.new_password(),
             })
             .collect();
@@ -164,22 +164,22 @@ impl JournalWriter {
     }
 }
 
-fn made_ready(
-    mut work: PendingRow,
+fn seal_row(
+    mut row: PendingRow,
     batch: u64,
     fresh: &mut impl Iterator<Item = Result<Password, Error>>,
 ) -> Result<SealedRow, BulkError> {
-    let new = match work.new.take() {
+    let new = match row.new.take() {
         Some(new) => new,
         None => match fresh.next() {
             Some(made) => made.map_err(|error| BulkError::internal(error.to_string()))?,
-            None => return Err(BulkError::internal("no password could be made")),
+            None => return Err(BulkError::internal("no password could be generated")),
         },
     };
-    let user = work.user.clone();
-    let change = match work.current.take() {
+    let user = row.user.clone();
+    let change = match row.current.take() {
         Some(current) => PasswordChange::change(user, current, new),
         None => PasswordChange::reset(user, new),
     };
-    Ok(SealedRow { work, change, batch })
+    Ok(SealedRow { row, change, batch })
 }

@@ -1,4 +1,4 @@
-//! What a run was begun with, kept so that going on with it needs little.
+//! The manifest of a run: what it was started with, kept in its journal so that it can be resumed.
 
 use std::path::PathBuf;
 
@@ -8,31 +8,31 @@ use crate::journal::{Journal, Reader};
 use crate::secrets::{Recipients, SecretsWriter};
 use crate::{BulkError, PasswordSource};
 
-/// What a run is begun with.
+/// What a run is started with.
 #[derive(Debug, Clone)]
 pub struct RunManifest {
-    /// Where the new passwords come from.
+    /// The source of the new passwords.
     pub passwords: PasswordSource,
-    /// The file that the rows came from; `None` for standard input.
+    /// The input file; `None` for standard input.
     pub input: Option<PathBuf>,
-    /// The provider of rows that name none, if one was said.
+    /// The provider of rows that name none, if one was given.
     pub provider: Option<String>,
-    /// The file of secrets, and to whom it is sealed.
+    /// The file of secrets, and its recipients.
     pub secrets: Option<(PathBuf, Recipients)>,
 }
 
-/// For whom a new file of secrets is made.
+/// How a new file of secrets is protected.
 #[derive(Debug)]
 pub enum SecretsProtection {
-    /// Whoever has a secret key to one of these.
+    /// Readable with a secret key of one of these recipients.
     Recipients(Recipients),
-    /// Whoever knows this passphrase.
+    /// Readable with this passphrase.
     Passphrase(SecretString),
 }
 
 impl RunManifest {
     pub(super) fn make_secrets(&mut self, path: PathBuf, to: SecretsProtection) -> Result<(), BulkError> {
-        // Named so that it is found from anywhere.
+        // Absolute, so that it is found from any directory.
         let path = std::path::absolute(&path).unwrap_or(path);
         let recipients = match to {
             SecretsProtection::Recipients(recipients) => {

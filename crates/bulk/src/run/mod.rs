@@ -1,4 +1,4 @@
-//! One run: its folder, what it was begun with, and going on with it.
+//! A run: its directory, its manifest, and the sessions that execute it.
 
 mod accounts;
 mod change;
@@ -16,16 +16,18 @@ mod send_gate;
 mod session;
 
 pub use manifest::{RunManifest, SecretsProtection};
-pub use options::{Canary, Confirm, Hooks, IN_FLIGHT, OnUnknown, SessionOptions, Shutdown, StopReason};
+pub use options::{
+    Canary, Confirm, Hooks, IN_FLIGHT_WINDOW, OnUnknown, SessionOptions, Shutdown, StopReason,
+};
 pub use progress::{Progress, RowEvent};
 pub use row_source::RowSource;
 pub use run_dir::Run;
 pub(crate) use run_dir::reader;
 
-/// The fact that the whole input is in the journal.
+/// The fact that the whole input was ingested.
 pub(crate) const READ_WHOLE: &str = "read_whole";
 
-/// Now, in milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! How a session goes about it, how it is steered, and why it ends.
+//! The options of a session, the hooks to observe and stop it, and the reasons why it stops.
 
 use std::fmt;
 use std::future::Future;
@@ -12,95 +12,93 @@ use tokio::sync::watch;
 use super::progress::{Progress, RowEvent};
 use crate::{BulkError, Tally};
 
-/// What to do about a change whose outcome is unknown.
+/// What to do about an unknown outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnUnknown {
-    /// Tell it.
+    /// Report it.
     #[default]
     Leave,
-    /// Settle it with one probe, which may itself set the new password.
+    /// Resolve it with one probe, which may itself set the new password.
     Resolve,
-    /// Send the row once more, with a fresh password, when nothing of the first one can be in flight any more. Only
-    /// where passwords are made.
+    /// Send the row again with a fresh password, when the first attempt can no longer be in flight. Only for generated
+    /// passwords.
     Reissue,
 }
 
-/// How long a change may still take effect at the provider after the attempt that sent it has ended without an
-/// answer, as everywhere: [`UnknownOutcome::IN_FLIGHT_WINDOW`], 2 minutes. Until then a probe that does not find the new password in
-/// place proves nothing, and a fresh password could be overtaken by the first.
-pub const IN_FLIGHT: Duration = UnknownOutcome::IN_FLIGHT_WINDOW;
+/// How long a change may still take effect after its attempt has ended without a response:
+/// [`UnknownOutcome::IN_FLIGHT_WINDOW`], 2 minutes. Until then a probe that does not find the new password in place proves
+/// nothing, and a fresh password could be overwritten by the first one.
+pub const IN_FLIGHT_WINDOW: Duration = UnknownOutcome::IN_FLIGHT_WINDOW;
 
-/// How a session goes about it.
+/// The options of a session.
 pub struct SessionOptions {
-    /// How many changes are under way at once, at most. Fewer are, where a provider's allowed rate is so low that
-    /// they would only wait for it.
+    /// The maximum number of changes in flight. Fewer are started if they would only wait for a provider's rate limit.
     pub concurrency: usize,
-    /// How long each call may take in all, waiting for the provider's rate included.
+    /// The deadline of each call, including the wait for the provider's rate limit.
     pub budget: Duration,
-    /// Stop after so many rows that were not applied in this session.
+    /// Stop after this many rows that were not applied in this session.
     pub max_failures: Option<u64>,
-    /// Stop after so many unknown ones.
+    /// Stop after this many unknown outcomes.
     pub max_unknown: Option<u64>,
-    /// What to do about unknown ones.
+    /// What to do about unknown outcomes.
     pub on_unknown: OnUnknown,
-    /// How long what was sent may still take effect at the provider after its attempt has ended:
-    /// [`IN_FLIGHT`], but in tests.
-    pub in_flight: Duration,
-    /// After so many rows, wait for what they have become, and go on only if the answer is yes.
+    /// How long a change may still take effect after its attempt has ended: [`IN_FLIGHT_WINDOW`], except in tests.
+    pub in_flight_window: Duration,
+    /// A confirmation after the first rows.
     pub canary: Option<Canary>,
 }
 
-/// So many rows first, and a question about them.
+/// The first rows of a run, and a confirmation before the rest.
 pub struct Canary {
-    /// How many.
+    /// The number of rows.
     pub rows: u64,
-    /// Asks whether to go on, when they have ended.
+    /// Called when they have ended; returns whether to continue.
     pub confirm: Confirm,
 }
 
-/// A question about the outcomes until now.
+/// Decides by the tally so far whether to continue.
 pub type Confirm = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
 
-/// How much of a hurry its hooks is in to end a session.
+/// A request to end a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shutdown {
-    /// Go on.
+    /// Continue.
     #[default]
     None,
-    /// Begin nothing more, and wait for what is under way.
+    /// Start no more changes, and wait for those in flight.
     Drain,
-    /// Wait for nothing: what is under way is unknown.
+    /// Do not wait: changes in flight become unknown.
     Abandon,
 }
 
-/// Why a session came to its end.
+/// Why a session stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// There was nothing left to do.
+    /// All rows were processed.
     Completed,
-    /// The hooks asked for it.
+    /// By [`Shutdown::Drain`].
     Drained,
-    /// The hooks did not wait for what was under way.
+    /// By [`Shutdown::Abandon`].
     Abandoned,
-    /// The canary's question was answered with no.
+    /// The canary was not confirmed.
     CanaryDeclined,
-    /// As many rows were not applied as were allowed.
+    /// [`SessionOptions::max_failures`] was reached.
     MaxFailures(u64),
-    /// As many are unknown as were allowed.
+    /// [`SessionOptions::max_unknown`] was reached.
     MaxUnknown(u64),
-    /// Nothing came through for so many rows in a row; the last one's message.
+    /// This many consecutive rows failed for reasons independent of the row; with the last message.
     FailureStreak(u32, String),
-    /// The input, the journal or the file of secrets.
+    /// The input, the journal or the file of secrets failed.
     Error(BulkError),
 }
 
-/// The ways between a session and its hooks.
+/// How a caller observes and stops a session.
 pub struct Hooks {
-    /// Kept up to date by the session; made of what [`Run::tally`](crate::Run::tally) told before it.
+    /// Updated by the session; made from [`Run::tally`](crate::Run::tally) before it.
     pub progress: Arc<Progress>,
-    /// Obeyed by the session.
+    /// The caller's request to end the session.
     pub shutdown: watch::Receiver<Shutdown>,
-    /// Told each row's outcome as soon as it is known.
+    /// Called with each row's outcome as soon as it is known.
     pub on_row: Box<dyn FnMut(&RowEvent<'_>) + Send>,
 }
 
@@ -120,7 +118,7 @@ impl fmt::Debug for SessionOptions {
             .field("max_failures", &self.max_failures)
             .field("max_unknown", &self.max_unknown)
             .field("on_unknown", &self.on_unknown)
-            .field("in_flight", &self.in_flight)
+            .field("in_flight_window", &self.in_flight_window)
             .field("canary", &self.canary)
             .finish()
     }

@@ -1,4 +1,4 @@
-//! What can be watched while a run is under way.
+//! The progress of a session, and the events of its rows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{RowStatus, Tally};
 
-/// Counters of a session under way. Reading them costs nothing.
+/// Counters of a running session. Reading them takes no lock.
 #[derive(Debug)]
 pub struct Progress {
     rows: AtomicU64,
@@ -19,7 +19,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The outcomes until now. `rows` are those that were read, which are not all as long as input comes.
+    /// The tally so far. `rows` counts the rows that were read until now.
     pub fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (rows, applied) = (get(&self.rows), get(&self.applied));
@@ -33,17 +33,17 @@ impl Progress {
         }
     }
 
-    /// How many sendings have ended in this session.
+    /// How many attempts have ended in this session.
     pub fn ended(&self) -> u64 {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// How many changes are under way, or wait for their turn at the provider.
+    /// How many changes are in flight or wait for the rate limit.
     pub fn in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// How many rows wait to be sent again, until nothing that was sent for them before can be in flight.
+    /// How many rows wait until they can be reissued.
     pub fn awaiting_reissue(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -85,7 +85,7 @@ impl Progress {
     }
 }
 
-/// The counters of a session that is about to begin, and goes on from these outcomes.
+/// The counters of a session that continues from this tally.
 impl From<Tally> for Progress {
     fn from(before: Tally) -> Self {
         Self {
@@ -100,23 +100,23 @@ impl From<Tally> for Progress {
     }
 }
 
-/// What became of one row, when it is known.
+/// The outcome of one row.
 #[derive(Debug, Serialize)]
 pub struct RowEvent<'a> {
-    /// Where the row starts in the input.
+    /// The line in the input where the row starts.
     pub line: u64,
-    /// Whose password; absent where the row names nobody.
+    /// The user; absent if the row has no valid user id.
     pub user: Option<&'a str>,
-    /// Where.
+    /// The provider; absent if the row names no configured one.
     pub provider: Option<&'a str>,
-    /// What is known of it.
+    /// Its status.
     pub outcome: RowStatus,
     /// Why it is not applied.
     pub kind: Option<&'a str>,
-    /// The provider's own code, or those of the broken rules.
+    /// The provider's own code, or the codes of the violated rules.
     pub code: Option<&'a str>,
-    /// A sentence for people.
+    /// The reason in a sentence for people.
     pub message: Option<&'a str>,
-    /// How often it was sent.
+    /// How many times it was sent.
     pub attempts: u64,
 }

@@ -1,4 +1,4 @@
-//! Where the rows to send or to probe come from. Each source reads on a thread of its own.
+//! The sources of rows, which are read on a separate thread.
 
 use std::path::PathBuf;
 
@@ -14,64 +14,64 @@ use crate::{BulkError, RowStatus};
 
 const FEED_BATCH: usize = 64;
 
-/// Where the rows of a session come from.
+/// A source of the rows of a session.
 #[derive(Debug)]
 pub enum RowSource {
-    /// The journal: rows that are still to be sent, for which passwords are made.
+    /// The journal: pending rows, for which passwords are generated.
     Journal,
-    /// The journal: rows that an unknown sending stands after, to be sent again with a fresh password when nothing of
-    /// that can be in flight any more. Has to come before [`Journal`](Self::Journal).
+    /// The journal: rows with an unknown attempt, to be sent again with a fresh password when that attempt can no longer
+    /// be in flight. Must precede [`Journal`](Self::Journal).
     Reissue,
-    /// The input, which gives passwords: rows that are still to be sent, and those that the journal does not have
-    /// yet. With `settle`, unknown rows are probed with the password that it gives.
+    /// An input with passwords: pending rows, and rows that the journal does not have yet. With `resolve`, unknown rows
+    /// are probed with the password from the input.
     Input {
         /// The same input as before.
         input: Box<Input>,
         /// Whether unknown rows are probed.
-        settle: bool,
+        resolve: bool,
     },
-    /// The file of secrets: unknown rows are probed with the password that was sent.
+    /// The file of secrets: unknown rows are probed with the passwords that were sent.
     Secrets {
         /// The file.
         path: PathBuf,
-        /// What opens it.
+        /// The key that opens it.
         key: Key,
     },
 }
 
-/// A session's providers, as sources need them.
+/// The providers of a session, for the sources.
 #[derive(Debug, Clone)]
 pub(super) struct ProviderIndex {
-    /// By place: the configured name, and the number in the journal.
+    /// The configured name and the id in the journal, by index.
     pub(super) providers: Vec<(String, u64)>,
 }
 
 pub(super) type SourceBatch = Result<Vec<SourceItem>, BulkError>;
 
-/// Feeds all sources, one after the other, until they are exhausted or nobody takes any more.
+/// Reads all sources, one after the other, until they are exhausted or the session has ended.
 pub(super) fn feed(
     sources: Vec<RowSource>,
     journal: &Reader,
-    places: &ProviderIndex,
+    index: &ProviderIndex,
     sender: &Sender<SourceBatch>,
 ) {
     let mut out = Feeder {
         sender,
         feeds: Vec::new(),
     };
-    let fed = sources.into_iter().try_for_each(|source| match source {
-        RowSource::Journal => from_journal(journal, places, &mut out),
-        RowSource::Reissue => reissued(journal, places, &mut out),
-        RowSource::Input { input, settle } => from_input(*input, settle, journal, places, &mut out),
+    let result = sources.into_iter().try_for_each(|source| match source {
+        RowSource::Journal => from_journal(journal, index, &mut out),
+        RowSource::Reissue => reissued(journal, index, &mut out),
+        RowSource::Input { input, resolve } => from_input(*input, resolve, journal, index, &mut out),
         RowSource::Secrets { path, key } => read_secrets(&path, &key, |opened| {
-            let probe = probe(opened, journal, places)?;
-            probe.map_or(Ok(()), |work| out.push(SourceItem::Row(work)))
+            let probe = probe(opened, journal, index)?;
+            probe.map_or(Ok(()), |row| out.push(SourceItem::Row(row)))
         })
         .map(drop),
     });
-    let fed = fed.and_then(|()| out.flush());
-    // Nobody listens to the end of a session that has stopped.
-    if let Err(problem) = fed {
+    let result = result.and_then(|()| out.flush());
+    // The session may have ended.
+    if let Err(problem) = result {
         let _ = sender.blocking_send(Err(problem));
     }
 }
@@ -117,16 +117,16 @@ impl ProviderIndex {
     }
 }
 
-fn from_journal(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+fn from_journal(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
     let mut after = 0;
     loop {
         let rows = journal.to_send(after, 256)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.line;
         for row in rows {
-            let provider = places.of_number(row.provider)?;
+            let provider = index.of_number(row.provider)?;
             let user = user(&row.user)?;
-            out.push(SourceItem::Row(work(
+            out.push(SourceItem::Row(pending_row(
                 &row,
                 user,
                 provider,
@@ -138,18 +138,18 @@ fn from_journal(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) 
     }
 }
 
-fn reissued(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+fn reissued(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
     let mut after = 0;
     loop {
         let rows = journal.to_reissue(after, 256)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.line;
         for row in rows {
-            let provider = places.of_number(row.provider)?;
+            let provider = index.of_number(row.provider)?;
             let user = user(&row.user)?;
             out.push(SourceItem::Row(PendingRow {
                 quiet_for: journal.quiet_for(row.line)?,
-                ..work(&row, user, provider, None, None, Task::Reissue)
+                ..pending_row(&row, user, provider, None, None, Task::Reissue)
             }))?;
         }
     }
@@ -157,9 +157,9 @@ fn reissued(journal: &Reader, places: &ProviderIndex, out: &mut Feeder<'_>) -> R
 
 fn from_input(
     mut input: Input,
-    settle: bool,
+    resolve: bool,
     journal: &Reader,
-    places: &ProviderIndex,
+    index: &ProviderIndex,
     out: &mut Feeder<'_>,
 ) -> Result<(), BulkError> {
     let whole = journal.fact(super::READ_WHOLE)?.is_some();
@@ -173,19 +173,19 @@ fn from_input(
                 continue;
             }
         };
-        let provider = places.of_name(input.names().name(row.provider))?;
+        let provider = index.of_name(input.names().name(row.provider))?;
         match journal.row(row.line)? {
             None if whole => return Err(not_the_same(row.line)),
             None => out.push(SourceItem::Row(fresh(row, provider)))?,
             Some(known)
-                if known.user != row.user.expose() || known.provider != places.providers[provider].1 =>
+                if known.user != row.user.expose() || known.provider != index.providers[provider].1 =>
             {
                 return Err(not_the_same(row.line));
             }
             Some(known) => {
                 let task = match known.state {
                     RowPhase::Pending if !known.unsettled => Task::Send,
-                    RowPhase::Unknown if settle => Task::Probe,
+                    RowPhase::Unknown if resolve => Task::Probe,
                     _ => continue,
                 };
                 let quiet_for = match task {
@@ -194,7 +194,7 @@ fn from_input(
                 };
                 out.push(SourceItem::Row(PendingRow {
                     quiet_for,
-                    ..work(&known, row.user, provider, row.new, row.current, task)
+                    ..pending_row(&known, row.user, provider, row.new, row.current, task)
                 }))?;
             }
         }
@@ -204,7 +204,7 @@ fn from_input(
 
 fn not_the_same(line: u64) -> BulkError {
     BulkError::usage(format!(
-        "line {line} of the input is not what it was when the run was begun; give the same input"
+        "line {line} of the input differs from when the run was started; pass the same input"
     ))
 }
 
@@ -225,7 +225,7 @@ fn fresh(row: Row, provider: usize) -> PendingRow {
     }
 }
 
-fn work(
+fn pending_row(
     row: &JournalRow,
     user: UserId,
     provider: usize,
@@ -249,11 +249,11 @@ fn work(
     }
 }
 
-// The password that was sent last, if nobody knows whether it holds; and if it certainly does not, the one before it.
+// The last password that was sent, if it is unknown; if it was certainly not set, the one before it.
 fn probe(
     opened: SecretRecord,
     journal: &Reader,
-    places: &ProviderIndex,
+    index: &ProviderIndex,
 ) -> Result<Option<PendingRow>, BulkError> {
     let Some(row) = journal.row(opened.line)? else {
         return Ok(None);
@@ -271,13 +271,13 @@ fn probe(
         }
         _ => return Ok(None),
     };
-    let provider = places.of_number(row.provider)?;
+    let provider = index.of_number(row.provider)?;
     let new = password(opened.new_password)?;
     Ok(Some(PendingRow {
         batch: opened.batch,
         more_unknown,
         quiet_for: journal.quiet_for(row.line)?,
-        ..work(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)
+        ..pending_row(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)
     }))
 }
 

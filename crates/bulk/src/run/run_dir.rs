@@ -1,4 +1,4 @@
-//! The folder of a run.
+//! The directory of a run.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -15,28 +15,26 @@ use crate::{BulkError, ProviderIdentity, RowStatus, Tally};
 
 const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = "lock";
-// The fact that the run and its file of secrets were made whole.
+// The fact that the run and its file of secrets were created completely.
 const BEGUN: &str = "begun";
-// So many rows are taken in with one commit.
+// Rows per commit while ingesting.
 const INGEST_BATCH: usize = 4096;
 
-/// A run that this process, and no other, goes on with. Its folder is its owner's alone and holds users, but no
-/// password.
+/// A run, locked by this process. Its directory is readable by its owner only, and contains user ids but no passwords.
 #[derive(Debug)]
 pub struct Run {
     pub(super) folder: PathBuf,
     pub(super) journal: Journal,
-    // Given back by the system when the process ends, however it ends.
+    // Released by the system when the process ends.
     pub(super) lock: File,
 }
 
 impl Run {
-    /// Makes the folder, which must not be there yet, and the file of secrets, if there is to be one. The run has
-    /// begun when this returns; what is left of it after an earlier crash is refused by everybody, because nothing
-    /// can have been sent.
+    /// Creates the directory, which must not exist, and the file of secrets, if there is one. A crash before this returns
+    /// leaves an incomplete run, which cannot be opened; nothing was sent for it.
     ///
     /// # Errors
-    /// Either is there already, or cannot be made; then nothing is left of the folder.
+    /// Either exists already or cannot be created; then the directory is removed.
     pub fn create(
         folder: &Path,
         manifest: RunManifest,
@@ -46,7 +44,7 @@ impl Run {
             let shown = folder.display();
             BulkError::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => format!(
-                    "{shown} exists already; go on with that run by `repass bulk resume {shown}`, or name another folder"
+                    "{shown} exists already; resume that run with `repass bulk resume {shown}`, or name another directory"
                 ),
                 _ => cannot_make(folder, &error),
             })
@@ -54,8 +52,7 @@ impl Run {
         Self::begin(folder, manifest, secrets)
     }
 
-    /// The same for a folder that nobody has named: where it is there already, which may be somebody else's run, the
-    /// name gets a number.
+    /// The same for a generated name: if the directory exists, which may be another run, a number is appended.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -85,22 +82,22 @@ impl Run {
         mut manifest: RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<(Self, RunManifest), BulkError> {
-        let made = Self::made(folder, &mut manifest, secrets);
+        let made = Self::create_files(folder, &mut manifest, secrets);
         if made.is_err() {
-            // The problem is what there is to tell, whether the folder goes or not.
+            // The error is reported whether the directory can be removed or not.
             let _ = fs::remove_dir_all(folder);
         }
         made.map(|run| (run, manifest))
     }
 
-    fn made(
+    fn create_files(
         folder: &Path,
         manifest: &mut RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<Self, BulkError> {
-        let lock = locked(folder)?;
+        let lock = lock_dir(folder)?;
         let path = folder.join(JOURNAL);
-        // SQLite would make it for all to read.
+        // SQLite would create it readable by everyone.
         let made = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -122,13 +119,13 @@ impl Run {
         })
     }
 
-    /// Opens a run to go on with it. What was under way when it was killed is unknown from now on.
+    /// Opens a run to resume it. Changes that were in flight when its process ended become unknown.
     ///
     /// # Errors
-    /// There is none, or another process is at it.
+    /// There is no such run, or another process has locked it.
     pub fn open(folder: &Path) -> Result<(Self, RunManifest), BulkError> {
         let manifest = RunManifest::load(&reader(folder)?)?;
-        let lock = locked(folder)?;
+        let lock = lock_dir(folder)?;
         let mut journal = Journal::open(&folder.join(JOURNAL))?;
         journal.mark_interrupted(now())?;
         let run = Self {
@@ -139,7 +136,7 @@ impl Run {
         Ok((run, manifest))
     }
 
-    /// What the journal says of a run, which may be under way.
+    /// The summary of a run, which may be active.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
@@ -147,7 +144,7 @@ impl Run {
         reader(folder)?.summary()
     }
 
-    /// Whether a process is at it.
+    /// Whether a process has locked the run.
     pub fn is_active(folder: &Path) -> bool {
         File::open(folder.join(LOCK))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
@@ -161,10 +158,10 @@ impl Run {
         reader(folder)?.reasons()
     }
 
-    /// Hands over the rows of a run in the order of the input: all, or those of one outcome.
+    /// Passes the rows of a run to `f` in the order of the input: all, or those of one status.
     ///
     /// # Errors
-    /// As [`summary`](Self::summary), or what `take` fails with.
+    /// As [`summary`](Self::summary), or an error of `f`.
     pub fn for_each_row(
         folder: &Path,
         only: Option<RowStatus>,
@@ -173,12 +170,12 @@ impl Run {
         reader(folder)?.for_each_row(only, f)
     }
 
-    /// The folder.
+    /// The directory.
     pub fn dir(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether the whole input is in the journal.
+    /// Whether the whole input was ingested.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -186,7 +183,7 @@ impl Run {
         Ok(self.reader()?.fact(READ_WHOLE)?.is_some())
     }
 
-    /// The outcomes until now, counted anew in every row.
+    /// The tally so far, counted from the journal.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -207,11 +204,11 @@ impl Run {
             .collect())
     }
 
-    /// Takes in the whole input, so that it is not needed again but for passwords that it gives. Rows that are
-    /// there already stay as they are; those that came in are counted.
+    /// Ingests the whole input, which is then needed again only for passwords in it. Rows that are in the journal already
+    /// stay as they are; the new ones are counted.
     ///
     /// # Errors
-    /// The input cannot be read to its end, or the journal not written. What was read until then is kept.
+    /// The input cannot be read to its end, or the journal cannot be written. What was read until then is kept.
     pub fn ingest(&mut self, mut input: Input) -> Result<Tally, BulkError> {
         let mut taken = Tally::default();
         let mut ids: Vec<Option<u64>> = Vec::new();
@@ -252,18 +249,18 @@ impl Run {
         Ok(taken)
     }
 
-    /// Rows that were not applied for a reason that has nothing to do with them, such as a provider that was not
-    /// there, are to be sent again. How many.
+    /// Makes rows pending again that failed for a reason independent of the row, such as a provider that was down.
+    /// Returns how many.
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn retry_transient(&mut self) -> Result<usize, BulkError> {
+    pub fn requeue(&mut self) -> Result<usize, BulkError> {
         self.journal.mark_interrupted(now())?;
-        self.journal.retry_transient()
+        self.journal.requeue()
     }
 
-    /// Of how many rows it is not known which password holds: those whose outcome is unknown, and those of which one
-    /// was applied after another that is unknown.
+    /// For how many rows it is unknown which password works: those with an unknown outcome, and those with a password
+    /// that was applied after an unknown one.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -271,13 +268,12 @@ impl Run {
         self.reader()?.unresolved_count()
     }
 
-    /// Binds the run to these systems, each under the name of its provider, and says which names were not bound
-    /// before. A name stays bound to the system of its first use, because a probe at another system, or a change
-    /// there, would say nothing about rows that were sent to the first. `moved` names those that are the same
-    /// system at another place.
+    /// Binds each provider name to a system, and returns the names that were not bound before. A name stays bound to the
+    /// system of its first use, because a probe or change at another system would say nothing about rows that were sent
+    /// to the first. `moved` lists names whose system has moved to another address.
     ///
     /// # Errors
-    /// A name is bound to another system and not moved; or the journal cannot be written.
+    /// A name is bound to another system and is not in `moved`; or the journal cannot be written.
     pub fn bind(
         &mut self,
         systems: &[(&str, &ProviderIdentity)],
@@ -297,7 +293,7 @@ impl Run {
                 let differences = known.differences(system);
                 if !differences.is_empty() && moved.iter().all(|moved| moved != name) {
                     problems.push(format!(
-                        "the provider {name} is not the one that this run was begun with: {}",
+                        "the provider {name} is not the one that this run was started with: {}",
                         differences.join(", ")
                     ));
                 }
@@ -309,8 +305,8 @@ impl Run {
         }
         if !problems.is_empty() {
             return Err(BulkError::usage(format!(
-                "{}; nothing was sent. Use the configuration that the run was begun with; only if it is the same system at \
-                 another place, with the same users, give --provider-moved NAME",
+                "{}; nothing was sent. Use the configuration that the run was started with; only if the same system, with \
+                 the same users, has moved, pass --provider-moved NAME",
                 problems.join("; ")
             )));
         }
@@ -326,7 +322,7 @@ impl Run {
 }
 
 fn cannot_make(folder: &Path, error: &io::Error) -> String {
-    format!("cannot make the folder {}: {error}", folder.display())
+    format!("cannot create the directory {}: {error}", folder.display())
 }
 
 pub(crate) fn reader(folder: &Path) -> Result<Reader, BulkError> {
@@ -334,20 +330,20 @@ pub(crate) fn reader(folder: &Path) -> Result<Reader, BulkError> {
     if let Err(error) = fs::metadata(&path) {
         let shown = folder.display();
         return Err(BulkError::usage(format!(
-            "{shown} is not the folder of a run: {JOURNAL}: {error}"
+            "{shown} is not the directory of a run: {JOURNAL}: {error}"
         )));
     }
     let journal = Reader::open(&path)?;
     if journal.fact(BEGUN)?.is_none() {
         return Err(BulkError::usage(format!(
-            "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and begin anew",
+            "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and start a new run",
             folder.display()
         )));
     }
     Ok(journal)
 }
 
-fn locked(folder: &Path) -> Result<File, BulkError> {
+fn lock_dir(folder: &Path) -> Result<File, BulkError> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
     let opened = options
@@ -360,7 +356,7 @@ fn locked(folder: &Path) -> Result<File, BulkError> {
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(BulkError::usage(format!(
-            "another process is at this run; watch it by `repass bulk status {}`",
+            "another process is working on this run; watch it with `repass bulk status {}`",
             folder.display()
         ))),
         Err(error) => Err(BulkError::usage(format!(

@@ -1,8 +1,8 @@
-//! From the queue to the provider: what is sealed, written, and then sent.
+//! Scheduling: which rows are sealed, recorded and started next.
 
 use tokio::sync::oneshot;
 
-use super::change::abandoned;
+use super::change::interrupted;
 use super::journal_writer::{WriteBatch, WriteRequest, WriteResult};
 use super::options::StopReason;
 use super::row::PendingRow;
@@ -12,24 +12,23 @@ use crate::journal::EndKind;
 use crate::{BulkError, RowStatus};
 
 impl Session {
-    // Begins calls, and has everything written that waits for it, one order at a time, so that what comes meanwhile
-    // shares the next.
-    pub(super) fn order(&mut self) {
-        self.wake();
+    // Starts calls, and requests one write of everything that is pending. What arrives during a write shares the next.
+    pub(super) fn schedule(&mut self) {
+        self.release_due();
         let concurrency = self.concurrency();
-        while self.state.calls.len() < concurrency && self.taking() {
+        while self.state.calls.len() < concurrency && self.accepts_rows() {
             let ready = self.state.probes.pop_front();
             let Some(ready) = ready.or_else(|| self.state.sealed.pop_front()) else {
                 break;
             };
             self.state.begun += 1;
-            self.call(ready);
+            self.start_call(ready);
         }
         if self.state.written.is_some() {
             return;
         }
         let seal = self.take_to_seal(concurrency);
-        let begin = self.take_asked();
+        let begin = self.take_send_requests();
         let state = &mut self.state;
         let batch = WriteBatch {
             bad: std::mem::take(&mut state.bad),
@@ -43,7 +42,7 @@ impl Session {
             return;
         }
         let (done, written) = oneshot::channel();
-        if self.orders.send(WriteRequest { batch, done }).is_ok() {
+        if self.writes.send(WriteRequest { batch, done }).is_ok() {
             state.written = Some(written);
         } else {
             self.stop(StopReason::Error(BulkError::internal(
@@ -52,27 +51,27 @@ impl Session {
         }
     }
 
-    // Calls that wait to send. In a session that stops only those go on that have sent before: what is under way ends.
-    fn take_asked(&mut self) -> Vec<SendIntent> {
-        let stops = self.state.stopped.is_some();
-        let mut begin = Vec::with_capacity(self.state.asked.len());
-        for SendRequest { mut intent, answer } in self.state.asked.drain(..) {
-            let under_way = self.state.sending.contains(&intent.line);
-            intent.resent = under_way && !intent.act.is_probe();
-            if stops && !under_way {
-                // A call that is gone needs no answer.
-                let _ = answer.send(false);
+    // The calls that wait to send. In a session that is stopping only calls that have sent before continue.
+    fn take_send_requests(&mut self) -> Vec<SendIntent> {
+        let stopping = self.state.stopped.is_some();
+        let mut begin = Vec::with_capacity(self.state.send_requests.len());
+        for SendRequest { mut intent, reply } in self.state.send_requests.drain(..) {
+            let in_flight = self.state.sending.contains(&intent.line);
+            intent.resent = in_flight && !intent.kind.is_probe();
+            if stopping && !in_flight {
+                // The call may be gone.
+                let _ = reply.send(false);
             } else {
                 begin.push(intent.clone());
-                self.state.granting.push(SendRequest { intent, answer });
+                self.state.granting.push(SendRequest { intent, reply });
             }
         }
         begin
     }
 
-    // Rows for which sealed ones would run out while those are under way.
+    // Rows to seal, when the sealed rows would run out while the current ones are in flight.
     fn take_to_seal(&mut self, concurrency: usize) -> Vec<PendingRow> {
-        if self.state.sealed.len() >= concurrency || !self.taking() {
+        if self.state.sealed.len() >= concurrency || !self.accepts_rows() {
             return Vec::new();
         }
         let mut most = SEAL_BATCH.max(concurrency);
@@ -84,7 +83,7 @@ impl Session {
         self.state.queue.drain(..most).collect()
     }
 
-    pub(super) fn written(
+    pub(super) fn on_written(
         &mut self,
         written: Result<Result<WriteResult, BulkError>, oneshot::error::RecvError>,
     ) {
@@ -93,24 +92,24 @@ impl Session {
         let gone = |_| Err(BulkError::internal("the journal's thread is gone"));
         let written = match written.unwrap_or_else(gone) {
             Ok(written) => written,
-            // Those that ask are not answered, so they do not send.
+            // The waiting calls get no reply, so they do not send.
             Err(problem) => return self.stop(StopReason::Error(problem)),
         };
-        for SendRequest { intent, answer } in granting {
+        for SendRequest { intent, reply } in granting {
             if self.state.stopped == Some(StopReason::Abandoned) {
-                // In the journal it is being sent, but its call is gone: it was not sent.
-                if !intent.act.is_probe() && !intent.resent {
-                    let ended = abandoned(intent.line, ABANDONED, EndKind::Recorded);
-                    self.state.ended.push(ended);
+                // The journal has it as sending, but its call is gone without having sent.
+                if !intent.kind.is_probe() && !intent.resent {
+                    let end = interrupted(intent.line, ABANDONED, EndKind::Recorded);
+                    self.state.ended.push(end);
                     self.hooks.progress.update(intent.before, RowStatus::Unknown);
                 }
                 continue;
             }
-            if !intent.act.is_probe() {
+            if !intent.kind.is_probe() {
                 self.state.sending.insert(intent.line);
             }
-            // A call that is gone needs no answer; its end says what it was.
-            let _ = answer.send(true);
+            // The call may be gone; then its end was reported.
+            let _ = reply.send(true);
         }
         match written.sealed {
             Ok(sealed) => self.state.sealed.extend(sealed),

@@ -1,4 +1,4 @@
-//! The last step before a call sends: its intent is put on record.
+//! The last step before a call sends: its intent is recorded in the journal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,31 +15,31 @@ use crate::RowStatus;
 #[derive(Debug, Clone)]
 pub(super) struct SendIntent {
     pub(super) line: u64,
-    /// The place of its provider among the session's.
+    /// The index of its provider among the session's.
     pub(super) provider: usize,
-    /// With which the password was sealed.
+    /// The batch in which the password was sealed.
     pub(super) batch: u64,
-    /// Whose it is, of a row that is not in the journal yet.
+    /// The user of a row that is not in the journal yet.
     pub(super) fresh: Option<UserId>,
-    /// The account that is changed, where a user may be named in more than one way.
+    /// The account, where a user may have several names.
     pub(super) account: Option<UserKey>,
-    /// A sending of it has ended before, with an unknown outcome.
+    /// An earlier attempt has an unknown outcome.
     pub(super) again: bool,
-    pub(super) act: SendKind,
-    /// What was known of it before.
+    pub(super) kind: SendKind,
+    /// The row's status before.
     pub(super) before: RowStatus,
-    /// The same call has sent before. Known to the session, not to the call.
+    /// The same call has sent before. Set by the session.
     pub(super) resent: bool,
 }
 
-/// What it does to the password.
+/// What a call does to the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SendKind {
     /// Changes it.
     Change,
     /// Probes it, and leaves it as it is.
     Probe,
-    /// Probes it by setting it once more.
+    /// Probes it by setting it again.
     ProbeBySetting,
 }
 
@@ -57,21 +57,21 @@ impl SendKind {
     }
 }
 
-/// The question of a call whether it may send.
+/// A call's request to send, answered when its intent is recorded.
 #[derive(Debug)]
 pub(super) struct SendRequest {
     pub(super) intent: SendIntent,
-    /// A session that is gone answers no.
-    pub(super) answer: oneshot::Sender<bool>,
+    /// Whether it may send. A dropped sender means no.
+    pub(super) reply: oneshot::Sender<bool>,
 }
 
-/// Where a call asks, and what it was answered.
+/// Lets a call send when its intent is recorded, and remembers whether it did.
 #[derive(Debug, Clone)]
 pub(super) struct SendGate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    asks: mpsc::UnboundedSender<SendRequest>,
+    requests: mpsc::UnboundedSender<SendRequest>,
     intent: SendIntent,
     due: Option<Instant>,
     granted: AtomicBool,
@@ -81,46 +81,46 @@ struct Inner {
 
 impl SendGate {
     pub(super) fn of(
-        work: &PendingRow,
+        row: &PendingRow,
         batch: u64,
         capabilities: Capabilities,
         account: Option<UserKey>,
-        asks: mpsc::UnboundedSender<SendRequest>,
+        requests: mpsc::UnboundedSender<SendRequest>,
     ) -> Self {
         let intent = SendIntent {
-            line: work.line,
-            provider: work.provider,
+            line: row.line,
+            provider: row.provider,
             batch,
-            fresh: (work.task == Task::SendNew).then(|| work.user.clone()),
+            fresh: (row.task == Task::SendNew).then(|| row.user.clone()),
             account,
-            again: work.task == Task::Reissue,
-            act: match work.task {
+            again: row.task == Task::Reissue,
+            kind: match row.task {
                 Task::Probe => SendKind::probe(capabilities),
                 Task::Send | Task::SendNew | Task::Reissue => SendKind::Change,
             },
-            before: work.before,
+            before: row.before,
             resent: false,
         };
-        Self::new(intent, work.due, asks)
+        Self::new(intent, row.due, requests)
     }
 
-    /// That of a probe right after a sending of the same call.
+    /// The gate of a probe right after an attempt of the same call.
     pub(super) fn probe(&self, capabilities: Capabilities) -> Self {
-        let Inner { intent, asks, .. } = &*self.0;
+        let Inner { intent, requests, .. } = &*self.0;
         let intent = SendIntent {
             fresh: None,
             account: None,
             again: false,
-            act: SendKind::probe(capabilities),
+            kind: SendKind::probe(capabilities),
             ..intent.clone()
         };
-        Self::new(intent, None, asks.clone())
+        Self::new(intent, None, requests.clone())
     }
 
-    fn new(intent: SendIntent, due: Option<Instant>, asks: mpsc::UnboundedSender<SendRequest>) -> Self {
+    fn new(intent: SendIntent, due: Option<Instant>, requests: mpsc::UnboundedSender<SendRequest>) -> Self {
         let no = || AtomicBool::new(false);
         Self(Arc::new(Inner {
-            asks,
+            requests,
             intent,
             due,
             granted: no(),
@@ -129,51 +129,51 @@ impl SendGate {
         }))
     }
 
-    /// The context of a call that asks before it sends: at the last moment where the service does so by itself,
-    /// else now. `None` if it may not.
-    pub(super) async fn context(&self, awaits: bool, budget: Duration) -> Option<CallContext> {
+    /// The context of a call that passes this gate before it sends: at the last moment if the service supports
+    /// `before_send`, else now. `None` if it may not send.
+    pub(super) async fn context(&self, asks_before_send: bool, budget: Duration) -> Option<CallContext> {
         let cx = CallContext::with_budget(budget);
-        if !awaits {
-            return Arc::clone(&self.0).ask().await.then_some(cx);
+        if !asks_before_send {
+            return Arc::clone(&self.0).request().await.then_some(cx);
         }
         let inner = Arc::clone(&self.0);
-        let before_send: BeforeSend = Arc::new(move || Box::pin(Arc::clone(&inner).ask()));
+        let before_send: BeforeSend = Arc::new(move || Box::pin(Arc::clone(&inner).request()));
         Some(cx.with_before_send(before_send))
     }
 
-    /// Its intent is on record, and it may have sent.
+    /// Its intent is recorded, and it may have sent.
     pub(super) fn granted(&self) -> bool {
         self.0.granted.load(Ordering::Acquire)
     }
 
-    /// It was told not to send, and has not sent before.
+    /// It was not let through, and has not sent before.
     pub(super) fn withheld(&self) -> bool {
         self.0.withheld.load(Ordering::Acquire) && !self.granted()
     }
 
-    /// When it last asked, nothing that was sent before could be in flight any more.
+    /// When it last reached the gate, no earlier attempt could be in flight any more.
     pub(super) fn late(&self) -> bool {
         self.0.late.load(Ordering::Acquire)
     }
 
-    /// It may have set the password, as a probe.
+    /// It is a probe that may have set the password.
     pub(super) fn may_have_set(&self) -> bool {
-        self.granted() && self.0.intent.act == SendKind::ProbeBySetting
+        self.granted() && self.0.intent.kind == SendKind::ProbeBySetting
     }
 }
 
 impl Inner {
-    async fn ask(self: Arc<Self>) -> bool {
+    async fn request(self: Arc<Self>) -> bool {
         let late = self.due.is_some_and(|due| Instant::now() >= due);
         self.late.store(late, Ordering::Release);
-        let (answer, answered) = oneshot::channel();
-        let ask = SendRequest {
+        let (reply, granted) = oneshot::channel();
+        let request = SendRequest {
             intent: self.intent.clone(),
-            answer,
+            reply,
         };
-        let granted = self.asks.send(ask).is_ok() && answered.await.unwrap_or(false);
-        let said = if granted { &self.granted } else { &self.withheld };
-        said.store(true, Ordering::Release);
+        let granted = self.requests.send(request).is_ok() && granted.await.unwrap_or(false);
+        let flag = if granted { &self.granted } else { &self.withheld };
+        flag.store(true, Ordering::Release);
         granted
     }
 }

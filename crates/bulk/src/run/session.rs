@@ -1,4 +1,4 @@
-//! Going on with a run: rows are begun as fast as the providers answer, and no faster than can be kept track of.
+//! The event loop of a session: rows are started as fast as the providers respond and the journal can record them.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::change::{self, CallOptions, CallResult, abandoned};
+use super::change::{self, CallOptions, CallResult, interrupted};
 use super::failure_streak::FailureStreak;
 use super::journal_writer::{SealedRow, WriteRequest, WriteResult};
 use super::options::{Hooks, OnUnknown, SessionOptions, Shutdown, StopReason};
@@ -26,26 +26,26 @@ pub(super) struct Session {
     pub(super) passwords: PasswordSource,
     pub(super) options: SessionOptions,
     pub(super) hooks: Hooks,
-    pub(super) feeds: mpsc::Receiver<SourceBatch>,
-    pub(super) orders: std_mpsc::Sender<WriteRequest>,
-    pub(super) asks: mpsc::UnboundedReceiver<SendRequest>,
+    pub(super) source: mpsc::Receiver<SourceBatch>,
+    pub(super) writes: std_mpsc::Sender<WriteRequest>,
+    pub(super) send_requests: mpsc::UnboundedReceiver<SendRequest>,
     pub(super) call_options: CallOptions,
     pub(super) state: InFlight,
 }
 
-/// What is under way.
+/// The rows of a session and their progress.
 #[derive(Default)]
 pub(super) struct InFlight {
     pub(super) queue: VecDeque<PendingRow>,
     pub(super) sealed: VecDeque<SealedRow>,
-    /// Rows that are to be probed.
+    /// Rows to probe.
     pub(super) probes: VecDeque<SealedRow>,
-    /// What is done when its time has come, by that and the line.
-    pub(super) later: BTreeMap<(Instant, u64), DueRow>,
-    /// How many of those are to be sent.
+    /// Rows that wait for a time, by that time and their line.
+    pub(super) delayed: BTreeMap<(Instant, u64), DueRow>,
+    /// How many of those will be sent.
     pub(super) awaiting: usize,
     /// Calls that wait to send.
-    pub(super) asked: Vec<SendRequest>,
+    pub(super) send_requests: Vec<SendRequest>,
     /// Calls whose intents are being written.
     pub(super) granting: Vec<SendRequest>,
     /// The lines of calls that may have sent.
@@ -60,7 +60,7 @@ pub(super) struct InFlight {
     pub(super) begun: u64,
     pub(super) failures: u64,
     pub(super) unknown: u64,
-    pub(super) stuck: FailureStreak,
+    pub(super) streak: FailureStreak,
     pub(super) stopped: Option<StopReason>,
 }
 
@@ -70,53 +70,53 @@ pub(super) struct CallRow {
     line: u64,
     before: RowStatus,
     /// The batch of the password that it probes.
-    probed: Option<u64>,
+    probe: Option<u64>,
 }
 
-/// What waits until nothing of a row can be in flight any more.
+/// A row that waits until nothing of it can be in flight any more.
 pub(super) enum DueRow {
     Send(PendingRow),
-    /// Not waited for: it is made if the session is still there.
+    /// A session does not wait for it: the probe is made if the session is still running.
     Probe(SealedRow),
 }
 
 impl Session {
     pub(super) async fn run(mut self) -> StopReason {
         loop {
-            self.order();
+            self.schedule();
             self.hooks.progress.set_in_flight(self.state.calls.len());
             if self.state.calls.is_empty() && self.state.written.is_none() {
                 if self.canary_is_due() {
-                    self.ask().await;
+                    self.confirm_canary().await;
                     continue;
                 }
-                if self.state.stopped.is_some() || (self.state.exhausted && self.nothing_is_left()) {
+                if self.state.stopped.is_some() || (self.state.exhausted && self.is_idle()) {
                     return self.state.stopped.unwrap_or(StopReason::Completed);
                 }
             }
-            let hungry = self.hungry();
+            let wants_rows = self.wants_rows();
             let state = &mut self.state;
-            let next = state.later.first_key_value().map(|((due, _), _)| *due);
+            let next = state.delayed.first_key_value().map(|((due, _), _)| *due);
             let next = next.filter(|_| state.stopped.is_none());
             tokio::select! {
                 biased;
-                Ok(()) = self.hooks.shutdown.changed() => self.hurry(),
-                written = answer(&mut state.written), if state.written.is_some() => self.written(written),
-                Some(ask) = self.asks.recv() => {
-                    state.asked.push(ask);
-                    while let Ok(ask) = self.asks.try_recv() {
-                        state.asked.push(ask);
+                Ok(()) = self.hooks.shutdown.changed() => self.on_shutdown(),
+                written = reply(&mut state.written), if state.written.is_some() => self.on_written(written),
+                Some(request) = self.send_requests.recv() => {
+                    state.send_requests.push(request);
+                    while let Ok(request) = self.send_requests.try_recv() {
+                        state.send_requests.push(request);
                     }
                 }
-                Some(ended) = state.calls.join_next_with_id(), if !state.calls.is_empty() => self.call_ended(ended),
-                fed = self.feeds.recv(), if hungry => self.fed(fed),
+                Some(ended) = state.calls.join_next_with_id(), if !state.calls.is_empty() => self.on_call_end(ended),
+                batch = self.source.recv(), if wants_rows => self.on_source(batch),
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
         }
     }
 
     pub(super) fn concurrency(&self) -> usize {
-        // Twice what a second allows: any more would only wait.
+        // Twice what one second allows: more would only wait for the rate limit.
         let allowed: Option<f64> = self.providers.iter().map(|provider| provider.allowed).sum();
         #[expect(
             clippy::cast_possible_truncation,
@@ -127,7 +127,7 @@ impl Session {
         self.options.concurrency.clamp(1, useful)
     }
 
-    pub(super) fn taking(&self) -> bool {
+    pub(super) fn accepts_rows(&self) -> bool {
         let canary = self.options.canary.as_ref();
         self.state.stopped.is_none() && canary.is_none_or(|canary| self.state.begun < canary.rows)
     }
@@ -137,7 +137,7 @@ impl Session {
         self.state.stopped.is_none() && canary.is_some_and(|canary| self.state.begun >= canary.rows)
     }
 
-    async fn ask(&mut self) {
+    async fn confirm_canary(&mut self) {
         if let Some(canary) = self.options.canary.take()
             && !(canary.confirm)(self.hooks.progress.tally()).await
         {
@@ -145,30 +145,30 @@ impl Session {
         }
     }
 
-    fn hungry(&self) -> bool {
+    fn wants_rows(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
             && self.state.queue.len() + self.state.probes.len() < SEAL_BATCH.max(self.concurrency())
     }
 
-    fn nothing_is_left(&self) -> bool {
+    fn is_idle(&self) -> bool {
         let state = &self.state;
         state.queue.is_empty() && state.sealed.is_empty() && state.probes.is_empty() && state.awaiting == 0
     }
 
-    // What has waited long enough.
-    pub(super) fn wake(&mut self) {
+    // Queues the rows whose time has come.
+    pub(super) fn release_due(&mut self) {
         let now = Instant::now();
         while let Some(first) = self
             .state
-            .later
+            .delayed
             .first_entry()
             .filter(|first| first.key().0 <= now)
         {
             match first.remove() {
-                DueRow::Send(work) => {
+                DueRow::Send(row) => {
                     self.state.awaiting -= 1;
-                    self.state.queue.push_front(work);
+                    self.state.queue.push_front(row);
                 }
                 DueRow::Probe(ready) => self.state.probes.push_back(ready),
             }
@@ -176,35 +176,35 @@ impl Session {
         self.hooks.progress.set_waiting(self.state.awaiting);
     }
 
-    fn later(&mut self, due: Instant, line: u64, later: DueRow) {
-        self.state.awaiting += usize::from(matches!(later, DueRow::Send(_)));
-        self.state.later.insert((due, line), later);
+    fn delay(&mut self, due: Instant, line: u64, row: DueRow) {
+        self.state.awaiting += usize::from(matches!(row, DueRow::Send(_)));
+        self.state.delayed.insert((due, line), row);
     }
 
-    pub(super) fn call(&mut self, ready: SealedRow) {
-        let work = &ready.work;
-        let provider = Arc::clone(&self.providers[work.provider]);
-        let row = CallRow {
-            line: work.line,
-            before: work.before,
-            probed: (work.task == Task::Probe).then_some(ready.batch),
+    pub(super) fn start_call(&mut self, ready: SealedRow) {
+        let row = &ready.row;
+        let provider = Arc::clone(&self.providers[row.provider]);
+        let call_row = CallRow {
+            line: row.line,
+            before: row.before,
+            probe: (row.task == Task::Probe).then_some(ready.batch),
         };
         let call = change::start(provider, ready, self.call_options.clone());
         let id = self.state.calls.spawn(call).id();
-        self.state.lines.insert(id, row);
+        self.state.lines.insert(id, call_row);
     }
 
-    fn call_ended(&mut self, mut ended: Result<(Id, CallResult), JoinError>) {
+    fn on_call_end(&mut self, mut ended: Result<(Id, CallResult), JoinError>) {
         loop {
             match ended {
-                Ok((id, done)) => {
+                Ok((id, result)) => {
                     self.state.lines.remove(&id);
-                    self.done(done);
+                    self.on_result(result);
                 }
-                // A call that panics was sent, or not, if it had come so far.
+                // A call that panicked may have sent.
                 Err(error) => {
                     if let Some(row) = self.state.lines.remove(&error.id()) {
-                        self.abandon(row, "the call broke inside, so its outcome is unknown");
+                        self.interrupt(row, "repass failed during the change, so its outcome is unknown");
                     }
                 }
             }
@@ -215,58 +215,58 @@ impl Session {
         }
     }
 
-    // A call that is gone without an end. One that had not asked whether it may send has not sent.
-    fn abandon(&mut self, row: CallRow, message: &str) {
+    // Records a call that is gone without an end. A call that did not pass its gate has not sent.
+    fn interrupt(&mut self, row: CallRow, message: &str) {
         let sending = self.state.sending.remove(&row.line);
-        let sent = match row.probed {
+        let sent = match row.probe {
             Some(batch) => EndKind::Probe { batch, set: true },
             None if sending => EndKind::Recorded,
             None => return,
         };
-        self.state.ended.push(abandoned(row.line, message, sent));
+        self.state.ended.push(interrupted(row.line, message, sent));
         if row.before != RowStatus::Applied {
             self.hooks.progress.update(row.before, RowStatus::Unknown);
             self.state.unknown += 1;
         }
     }
 
-    fn done(&mut self, done: CallResult) {
+    fn on_result(&mut self, result: CallResult) {
         let CallResult {
-            work,
-            ended,
+            row,
+            end,
             kind,
             untouched,
             withheld,
             probe_later,
-        } = done;
-        self.state.sending.remove(&work.line);
+        } = result;
+        self.state.sending.remove(&row.line);
         if withheld {
             return;
         }
-        let outcome = outcome(&work, ended.state);
+        let outcome = row_status(&row, end.state);
         if !untouched {
-            self.hooks.progress.update(work.before, outcome);
+            self.hooks.progress.update(row.before, outcome);
         }
         self.hooks.progress.finish_one();
-        let sent = !matches!(ended.sent, EndKind::NotSent(_) | EndKind::Probe { .. });
-        let attempts = work.attempts + u64::from(sent);
+        let sent = !matches!(end.sent, EndKind::NotSent(_) | EndKind::Probe { .. });
+        let attempts = row.attempts + u64::from(sent);
         (self.hooks.on_row)(&RowEvent {
-            line: work.line,
-            user: Some(work.user.expose()),
-            provider: Some(self.providers[work.provider].name()),
+            line: row.line,
+            user: Some(row.user.expose()),
+            provider: Some(self.providers[row.provider].name()),
             outcome,
-            kind: ended.kind,
-            code: ended.code.as_deref(),
-            message: ended.message.as_deref(),
+            kind: end.kind,
+            code: end.code.as_deref(),
+            message: end.message.as_deref(),
             attempts,
         });
-        let most = 20.max(2 * self.options.concurrency);
-        if let Some(stuck) = self
+        let limit = 20.max(2 * self.options.concurrency);
+        if let Some(reason) = self
             .state
-            .stuck
-            .after(outcome, kind, ended.message.as_deref(), most)
+            .streak
+            .record(outcome, kind, end.message.as_deref(), limit)
         {
-            self.stop(stuck);
+            self.stop(reason);
         }
         match outcome {
             RowStatus::NotApplied => self.state.failures += 1,
@@ -275,12 +275,12 @@ impl Session {
         }
         let again = self.options.on_unknown == OnUnknown::Reissue
             && self.passwords == PasswordSource::Generated
-            && work.task == Task::Send
-            && ended.state == RowPhase::Unknown;
+            && row.task == Task::Send
+            && end.state == RowPhase::Unknown;
         if !untouched {
-            self.state.ended.push(ended);
+            self.state.ended.push(end);
         }
-        self.once_more(work, attempts, again, probe_later);
+        self.delay_follow_up(row, attempts, again, probe_later);
         let reached = |count: u64, most: Option<u64>| most.is_some_and(|most| count >= most);
         if reached(self.state.failures, self.options.max_failures) {
             self.stop(StopReason::MaxFailures(self.state.failures));
@@ -290,46 +290,46 @@ impl Session {
         }
     }
 
-    // A fresh password after an unknown one, or a second probe after one that was too early.
-    fn once_more(
+    // Delays a fresh password after an unknown attempt, or a second probe after one that was too early.
+    fn delay_follow_up(
         &mut self,
-        work: PendingRow,
+        row: PendingRow,
         attempts: u64,
         again: bool,
         probe_later: Option<PasswordChange>,
     ) {
-        let (line, batch) = (work.line, work.batch);
-        // A probe that was too early was no sending.
-        let due = work.due.filter(|_| work.task == Task::Probe);
-        let due = due.unwrap_or_else(|| Instant::now() + self.options.in_flight);
-        let work = PendingRow {
+        let (line, batch) = (row.line, row.batch);
+        // A probe does not restart the in-flight window.
+        let due = row.due.filter(|_| row.task == Task::Probe);
+        let due = due.unwrap_or_else(|| Instant::now() + self.options.in_flight_window);
+        let row = PendingRow {
             attempts,
             before: RowStatus::Unknown,
             due: Some(due),
-            ..work
+            ..row
         };
         if again {
             let task = Task::Reissue;
-            self.later(due, line, DueRow::Send(PendingRow { task, ..work }));
+            self.delay(due, line, DueRow::Send(PendingRow { task, ..row }));
         } else if let Some(change) = probe_later {
             let task = Task::Probe;
-            let work = PendingRow { task, ..work };
-            self.later(due, line, DueRow::Probe(SealedRow { work, change, batch }));
+            let row = PendingRow { task, ..row };
+            self.delay(due, line, DueRow::Probe(SealedRow { row, change, batch }));
         }
     }
 
-    fn fed(&mut self, fed: Option<SourceBatch>) {
-        let Some(fed) = fed else {
+    fn on_source(&mut self, batch: Option<SourceBatch>) {
+        let Some(batch) = batch else {
             self.state.exhausted = true;
             return;
         };
-        match fed {
-            Err(problem) => self.stop(StopReason::Error(problem)),
-            Ok(feeds) => {
-                for feed in feeds {
-                    match feed {
-                        SourceItem::Row(work) => self.take(work),
-                        SourceItem::Invalid(bad) => self.refused(bad),
+        match batch {
+            Err(error) => self.stop(StopReason::Error(error)),
+            Ok(items) => {
+                for item in items {
+                    match item {
+                        SourceItem::Row(row) => self.enqueue(row),
+                        SourceItem::Invalid(bad) => self.reject(bad),
                         SourceItem::End => self.state.whole = true,
                     }
                 }
@@ -337,43 +337,43 @@ impl Session {
         }
     }
 
-    fn take(&mut self, mut work: PendingRow) {
-        match work.task {
-            Task::Send => self.state.queue.push_back(work),
+    fn enqueue(&mut self, mut row: PendingRow) {
+        match row.task {
+            Task::Send => self.state.queue.push_back(row),
             Task::SendNew => {
                 self.hooks.progress.add_row();
-                self.state.queue.push_back(work);
+                self.state.queue.push_back(row);
             }
             Task::Reissue => {
-                let due = self.due(work.quiet_for);
-                self.later(due, work.line, DueRow::Send(work));
+                let due = self.due(row.quiet_for);
+                self.delay(due, row.line, DueRow::Send(row));
             }
             Task::Probe => {
-                let user = work.user.clone();
-                let Some(new) = work.new.take() else { return };
-                let change = match work.current.take() {
+                let user = row.user.clone();
+                let Some(new) = row.new.take() else { return };
+                let change = match row.current.take() {
                     Some(current) => PasswordChange::change(user, current, new),
                     None => PasswordChange::reset(user, new),
                 };
-                work.due = Some(self.due(work.quiet_for));
-                let batch = work.batch;
-                self.state.probes.push_back(SealedRow { work, change, batch });
+                row.due = Some(self.due(row.quiet_for));
+                let batch = row.batch;
+                self.state.probes.push_back(SealedRow { row, change, batch });
             }
         }
     }
 
-    // When nothing can be in flight any more of what has been quiet for so many milliseconds.
+    // When a row that has been quiet for this many milliseconds can no longer be in flight.
     fn due(&self, quiet_for: i64) -> Instant {
         let quiet = Duration::from_millis(quiet_for.unsigned_abs());
         let wait = if quiet_for < 0 {
-            self.options.in_flight + quiet
+            self.options.in_flight_window + quiet
         } else {
-            self.options.in_flight.saturating_sub(quiet)
+            self.options.in_flight_window.saturating_sub(quiet)
         };
         Instant::now() + wait
     }
 
-    fn refused(&mut self, bad: InvalidRow) {
+    fn reject(&mut self, bad: InvalidRow) {
         self.hooks.progress.add_row();
         self.hooks
             .progress
@@ -382,45 +382,45 @@ impl Session {
         self.state.bad.push(bad);
     }
 
-    fn hurry(&mut self) {
+    fn on_shutdown(&mut self) {
         let shutdown = *self.hooks.shutdown.borrow_and_update();
         match shutdown {
             Shutdown::None => {}
             Shutdown::Drain => self.stop(StopReason::Drained),
             Shutdown::Abandon => {
                 self.state.stopped = Some(StopReason::Abandoned);
-                // Dropping them ends them where they are.
+                // Dropping the set aborts the calls.
                 self.state.calls = JoinSet::new();
                 for (_, row) in std::mem::take(&mut self.state.lines) {
-                    self.abandon(row, ABANDONED);
+                    self.interrupt(row, ABANDONED);
                 }
             }
         }
     }
 
-    // The first reason is the one to tell.
+    // The first reason is kept.
     pub(super) fn stop(&mut self, why: StopReason) {
         self.state.stopped.get_or_insert(why);
     }
 }
 
-// What is known of a row now.
-fn outcome(work: &PendingRow, state: RowPhase) -> RowStatus {
-    match (work.task, state) {
-        // That its last password was set stays true, whatever became of it since.
-        (Task::Probe, _) if work.before == RowStatus::Applied => RowStatus::Applied,
-        (Task::Probe, state) => RowStatus::of(state, work.more_unknown),
-        (_, state) => RowStatus::of(state, work.before == RowStatus::Unknown),
+// The status of a row after an attempt or probe.
+fn row_status(row: &PendingRow, state: RowPhase) -> RowStatus {
+    match (row.task, state) {
+        // The provider confirmed the last password, which stays true.
+        (Task::Probe, _) if row.before == RowStatus::Applied => RowStatus::Applied,
+        (Task::Probe, state) => RowStatus::of(state, row.more_unknown),
+        (_, state) => RowStatus::of(state, row.before == RowStatus::Unknown),
     }
 }
 
-/// So many rows are sealed at once, because one seal costs as much as hundreds of the passwords in it.
+/// How many rows are sealed at once. A seal costs as much as hundreds of the passwords in it.
 pub(super) const SEAL_BATCH: usize = 1024;
 
 pub(super) const ABANDONED: &str =
-    "repass was told not to wait for the answer, so nobody knows whether the change was made";
+    "repass was interrupted before the response; the change may have been applied";
 
-async fn answer<T>(receiver: &mut Option<oneshot::Receiver<T>>) -> Result<T, oneshot::error::RecvError> {
+async fn reply<T>(receiver: &mut Option<oneshot::Receiver<T>>) -> Result<T, oneshot::error::RecvError> {
     match receiver {
         Some(receiver) => receiver.await,
         None => std::future::pending().await,

@@ -151,7 +151,7 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
             SecretStatus::Current
         ]
     );
-    assert_eq!(run.retry_transient().unwrap(), 1, "it may be sent another time");
+    assert_eq!(run.requeue().unwrap(), 1, "it may be sent another time");
     let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 4));
 }
@@ -238,7 +238,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     let world = World::new(&["late"]);
     let (run, manifest) = world.begin(&["late"]);
     let early = |on_unknown| SessionOptions {
-        in_flight: AN_HOUR,
+        in_flight_window: AN_HOUR,
         ..unknown_ones(on_unknown)
     };
     // In the run, and when it is gone on with.
@@ -249,7 +249,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     );
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     let message = world.records()[0].message.clone().unwrap();
-    assert!(message.contains("no proof yet"), "{message}");
+    assert!(message.contains("proves nothing yet"), "{message}");
     let (mut run, _) = world
         .feed(
             run,
@@ -262,7 +262,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
     assert_eq!(states(&world), [SecretStatus::Unknown]);
     // A plain resume sends nothing.
-    assert_eq!(run.retry_transient().unwrap(), 0);
+    assert_eq!(run.requeue().unwrap(), 0);
     let (run, _) = world.go(run, &manifest, early(OnUnknown::Leave)).await;
     assert_eq!(world.service.calls(), 1);
     // It lands, and a probe says so at any time.
@@ -288,14 +288,14 @@ async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
     let bound = Duration::from_millis(20);
     tokio::time::sleep(bound).await;
     let late = SessionOptions {
-        in_flight: bound,
+        in_flight_window: bound,
         ..options()
     };
     let (mut run, _) = world.feed(run, &manifest, vec![secrets_of(&world)], late).await;
     assert_eq!(world.outcomes()[0], (2, RowStatus::NotApplied));
     assert_eq!(states(&world), [SecretStatus::Refused, SecretStatus::Current]);
     assert_eq!(
-        run.retry_transient().unwrap(),
+        run.requeue().unwrap(),
         1,
         "it is settled, so it may be sent another time"
     );
@@ -307,7 +307,7 @@ async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() 
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
     let bound = SessionOptions {
-        in_flight: Duration::from_millis(20),
+        in_flight_window: Duration::from_millis(20),
         ..unknown_ones(OnUnknown::Resolve)
     };
     let going = world.go(run, &manifest, bound);
@@ -335,7 +335,7 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
         let world = World::new(&["lost", "ann"]);
         let (run, manifest) = world.begin(&["lost", "ann"]);
         let reissue = || SessionOptions {
-            in_flight: bound,
+            in_flight_window: bound,
             ..unknown_ones(OnUnknown::Reissue)
         };
         let start = Instant::now();
@@ -382,7 +382,7 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
         vec![world.service.provider()],
         vec![RowSource::Reissue, RowSource::Journal],
         SessionOptions {
-            in_flight: AN_HOUR,
+            in_flight_window: AN_HOUR,
             ..unknown_ones(OnUnknown::Reissue)
         },
         Hooks {
@@ -400,7 +400,7 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
     let (gone, ()) = tokio::join!(going, interrupt);
     let (mut run, stopped) = gone.unwrap();
     assert_eq!(stopped, StopReason::Drained);
-    assert_eq!(run.retry_transient().unwrap(), 0);
+    assert_eq!(run.requeue().unwrap(), 0);
     let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!((stopped, world.service.calls()), (StopReason::Completed, 1));
     assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
@@ -428,11 +428,7 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
             .await;
         assert_eq!(world.outcomes(), [(2, RowStatus::Unknown)]);
         assert_eq!(states(&world), [SecretStatus::Unknown, SecretStatus::Refused]);
-        assert_eq!(
-            run.retry_transient().unwrap(),
-            0,
-            "an unknown sending stands behind it"
-        );
+        assert_eq!(run.requeue().unwrap(), 0, "an unknown sending stands behind it");
         world.service = set;
         let (run, _) = world
             .feed(run, &manifest, vec![secrets_of(&world)], options())
@@ -451,7 +447,7 @@ async fn a_passing_reason_is_tried_again_and_another_is_not() {
     let (run, manifest) = world.begin(&users);
     let (mut run, _) = world.go(run, &manifest, options()).await;
     world.service.up();
-    assert_eq!(run.retry_transient().unwrap(), 1);
+    assert_eq!(run.requeue().unwrap(), 1);
     let (_, _) = world.go(run, &manifest, options()).await;
     let told: Vec<_> = world
         .records()
@@ -494,7 +490,7 @@ async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again()
             [RowStatus::NotApplied, RowStatus::Unknown],
         ),
         (
-            |run| assert_eq!(run.retry_transient().unwrap(), 1),
+            |run| assert_eq!(run.requeue().unwrap(), 1),
             RowSource::Journal,
             1,
             [RowStatus::Applied, RowStatus::Unknown],

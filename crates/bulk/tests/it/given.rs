@@ -18,7 +18,7 @@ fn manifest() -> RunManifest {
 fn source(text: &str) -> RowSource {
     RowSource::Input {
         input: Box::new(World::input(text, PasswordSource::Input).unwrap()),
-        settle: false,
+        resolve: false,
     }
 }
 
@@ -78,6 +78,6 @@ async fn another_input_than_before_is_noticed() {
         let StopReason::Error(problem) = stopped else {
             panic!("{stopped:?}")
         };
-        assert!(problem.to_string().ends_with("give the same input"), "{problem}");
+        assert!(problem.to_string().ends_with("pass the same input"), "{problem}");
     }
 }

@@ -72,13 +72,13 @@ async fn a_run_belongs_to_one_process_and_one_folder() {
     let (run, manifest) = world.begin(&["ann"]);
     assert!(Run::is_active(&world.run()));
     let second = Run::open(&world.run()).unwrap_err().to_string();
-    assert!(second.contains("another process is at this run"), "{second}");
+    assert!(second.contains("another process is working on this run"), "{second}");
     drop(run);
     assert!(!Run::is_active(&world.run()));
     let again = Run::create(&world.run(), manifest, None).unwrap_err().to_string();
     assert!(again.contains("repass bulk resume"), "{again}");
     let none = Run::open(world.folder.path()).unwrap_err().to_string();
-    assert!(none.contains("is not the folder of a run"), "{none}");
+    assert!(none.contains("is not the directory of a run"), "{none}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
     drop(run);
     world.service.up();
     let (mut run, manifest) = Run::open(&world.run()).unwrap();
-    run.retry_transient().unwrap();
+    run.requeue().unwrap();
     let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
     let mut users = Vec::new();
@@ -57,7 +57,7 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
     fs::write(world.secrets_file(), cut).unwrap();
     world.service.up();
     let (mut run, manifest) = Run::open(&world.run()).unwrap();
-    run.retry_transient().unwrap();
+    run.requeue().unwrap();
     world.go(run, &manifest, options()).await;
     let mut states = Vec::new();
     let cut = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |opened| {

@@ -215,7 +215,7 @@ pub(crate) fn options() -> SessionOptions {
         max_failures: None,
         max_unknown: None,
         on_unknown: OnUnknown::Leave,
-        in_flight: Duration::ZERO,
+        in_flight_window: Duration::ZERO,
         canary: None,
     }
 }

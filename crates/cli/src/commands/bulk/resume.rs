@@ -58,7 +58,7 @@ impl Args {
         }
         let sources = sources(&self, &run, &terms, &setup, &context.global).await?;
         let (run, again) = blocking(move || {
-            let again = run.retry_transient()?;
+            let again = run.requeue()?;
             Ok((run, again))
         })
         .await?;
@@ -126,19 +126,19 @@ async fn sources(
     setup: &Setup,
     global: &GlobalOptions,
 ) -> Result<Vec<RowSource>, CliError> {
-    let settle = args.run_options.resolve;
+    let resolve = args.run_options.resolve;
     if terms.passwords == PasswordSource::Input {
         let input = input(args, terms, setup, global).await?;
         return Ok(vec![RowSource::Input {
             input: Box::new(input),
-            settle,
+            resolve,
         }]);
     }
     let mut sources = Vec::new();
     if args.run_options.reissue {
         sources.push(RowSource::Reissue);
     }
-    if settle && run.unresolved_count()? > 0 {
+    if resolve && run.unresolved_count()? > 0 {
         let key = args.key.key(global).await?.ok_or_else(|| {
             CliError::usage(
                 "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \

@@ -165,7 +165,7 @@ async fn change(args: &Args, input: Input, setup: Setup, context: &Context) -> R
     let source = match (input, passwords) {
         (Some(input), _) => RowSource::Input {
             input: Box::new(input),
-            settle: false,
+            resolve: false,
         },
         (None, PasswordSource::Generated) => RowSource::Journal,
         (None, PasswordSource::Input) => RowSource::Input {
@@ -177,7 +177,7 @@ async fn change(args: &Args, input: Input, setup: Setup, context: &Context) -> R
                 )
                 .await?,
             ),
-            settle: false,
+            resolve: false,
         },
     };
     let session = Session {

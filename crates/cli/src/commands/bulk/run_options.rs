@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::value_parser;
-use repass_bulk::{IN_FLIGHT, OnUnknown, PasswordSource, SessionOptions};
+use repass_bulk::{IN_FLIGHT_WINDOW, OnUnknown, PasswordSource, SessionOptions};
 
 use super::confirm;
 use super::progress::Screen;
@@ -66,7 +66,7 @@ impl RunOptions {
             max_failures: self.max_failures,
             max_unknown: self.max_unknown,
             on_unknown,
-            in_flight: in_flight(),
+            in_flight_window: in_flight_window(),
             canary: self.canary.map(|rows| confirm::canary(rows, context, screen)),
         })
     }
@@ -75,8 +75,8 @@ impl RunOptions {
 // Nothing for users: campaigns that kill this program over and over cannot wait minutes each time.
 const IN_FLIGHT_IN_TESTS: &str = "REPASS_TEST_IN_FLIGHT_MS";
 
-fn in_flight() -> Duration {
+fn in_flight_window() -> Duration {
     let said = std::env::var(IN_FLIGHT_IN_TESTS).ok();
     said.and_then(|said| said.parse().ok())
-        .map_or(IN_FLIGHT, Duration::from_millis)
+        .map_or(IN_FLIGHT_WINDOW, Duration::from_millis)
 }
