@@ -1,20 +1,20 @@
-//! What is asked for: one change of one user's password.
+//! A change of one user's password.
 
 use crate::{Password, UserId};
 
-/// By whose right a password is changed. Which of them a provider takes is in its
-/// [`Capabilities`](crate::Capabilities).
+/// Who authorizes a password change. The provider's [`Capabilities`](crate::Capabilities) list the supported modes.
 #[derive(Debug, Clone)]
 pub enum ChangeMode {
-    /// The configured account may set anyone's password: a *reset*.
+    /// A *reset*: authorized by the configured administrator credentials.
     AdminReset,
-    /// The user proves who they are by the password that is valid now: a *change*.
+    /// A *change*: authorized by the user's current password.
     SelfService(Password),
 }
 
-/// One change of one user's password. Calls borrow it, so that the same value settles an unknown outcome:
-/// [`change_password`](crate::PasswordService::change_password) first, then
-/// [`resolve`](crate::PasswordService::resolve).
+/// One change of one user's password.
+///
+/// Calls borrow it, so that the value passed to [`change_password`](crate::PasswordService::change_password) can also
+/// be passed to [`resolve`](crate::PasswordService::resolve) if the outcome is unknown.
 ///
 /// ```
 /// use repass_domain::{Password, PasswordChange};
@@ -56,19 +56,19 @@ impl PasswordChange {
         }
     }
 
-    /// The same with the id that [`canonical_id`](crate::PasswordService::canonical_id) found for the user, so that
-    /// they are not looked up again.
+    /// Adds the id that [`PasswordService::canonical_id`](crate::PasswordService::canonical_id) returned for the user,
+    /// so that the user is not looked up again.
     pub fn with_canonical_id(mut self, id: UserId) -> Self {
         self.canonical_id = Some(id);
         self
     }
 
-    /// Whose password, as the caller names the user.
+    /// The user, as identified by the caller.
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// The user's canonical id, if it was looked up: what an adapter sends, where there is one.
+    /// The user's canonical id, if it was looked up. Adapters send it in place of [`user`](Self::user).
     pub fn canonical_id(&self) -> Option<&UserId> {
         self.canonical_id.as_ref()
     }
@@ -78,7 +78,7 @@ impl PasswordChange {
         &self.new
     }
 
-    /// By whose right.
+    /// Who authorizes the change.
     pub fn mode(&self) -> &ChangeMode {
         &self.mode
     }

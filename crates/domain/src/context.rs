@@ -1,4 +1,4 @@
-//! What every call carries besides its change.
+//! The context of a call: its budget and its hooks.
 
 use std::any::Any;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a caller does before a change is sent. It answers whether to send it.
+/// A callback that runs before a change is sent. It returns whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
-/// What every call carries: how long it may take in all.
+/// The context of a call: its time budget and an optional callback before it is sent.
 ///
-/// The budget is handed *down* to whatever waits (a queue, a back-off, a socket), never wrapped
-/// *around* the call: a call that runs out of budget still returns, with the evidence of whether
-/// anything was sent. A future that is dropped instead cannot tell.
+/// The budget is passed *down* to everything that waits (a queue, a backoff, a socket) instead of being a timeout
+/// *around* the call. A call that runs out of budget still returns an error that says whether anything was sent; a
+/// dropped future cannot.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct CallContext {
     guards: Option<Arc<GuardStore>>,
 }
 
-/// What layers hold between calls that belong together.
+/// Guards that layers keep between related calls.
 #[derive(Default)]
 struct GuardStore(Mutex<Vec<Box<dyn Any + Send>>>);
 
@@ -41,10 +41,10 @@ impl GuardStore {
 }
 
 impl CallContext {
-    /// The budget when nothing is said: 30 seconds.
+    /// The default budget: 30 seconds.
     pub const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
-    /// A call that may take this long, counted from when it is made.
+    /// A context with this budget, counted from the start of the call.
     pub const fn with_budget(budget: Duration) -> Self {
         Self {
             budget,
@@ -53,25 +53,23 @@ impl CallContext {
         }
     }
 
-    /// The same call with something to do before it is sent, such as noting durably that it will be.
+    /// Adds a callback that runs before the call is sent, for example to record durably that it will be.
     ///
-    /// A service whose [`Capabilities::before_send`](crate::Capabilities::before_send) is set awaits the callback
-    /// before each sending of the change or of the probe: when nothing is waited for any more, neither a permit of
-    /// the rate limit nor a token, and before the first byte leaves. Most calls send once. A call that is sent again
-    /// (with a new token, after a rate limit, in the other encoding) awaits it again; reads before the change do not.
-    /// If it answers `false` nothing is sent by this attempt, and the call fails as an attempt that was not sent.
-    /// Its time counts towards the budget. Other services ignore it.
+    /// A service with [`Capabilities::before_send`](crate::Capabilities::before_send) awaits the callback before each
+    /// time it sends the change or the probe: after it has a rate-limit permit and a token, and before the first byte
+    /// leaves. Most calls send once. A retry (with a new token, after a rate limit, with the other encoding) awaits
+    /// the callback again; reads before the change do not. If the callback returns `false`, this attempt is not sent
+    /// and the call fails accordingly. The callback's time counts towards the budget. Other services ignore it.
     pub fn with_before_send(mut self, before_send: BeforeSend) -> Self {
         self.before_send = Some(before_send);
         self
     }
 
-    /// The same for several calls that belong together, such as a change and its resolution: pass this context or
-    /// clones of it to each of them. What a layer [holds](Self::hold_guard) between the calls, such as the lock of the user
-    /// whose change is unknown, is released when the last clone is dropped.
+    /// A context for several related calls, such as a change and its resolution: pass this context or clones of it to
+    /// each call. The [guards](Self::hold_guard) that layers keep between the calls, such as the lock of the user whose
+    /// change is unknown, are released when the last clone is dropped.
     ///
-    /// [`change_and_resolve`](crate::PasswordServiceExt::change_and_resolve) does this; few callers need it
-    /// themselves.
+    /// [`change_and_resolve`](crate::PasswordServiceExt::change_and_resolve) does this; few callers need it directly.
     pub fn across_calls(&self) -> Self {
         Self {
             guards: Some(Arc::default()),
@@ -79,11 +77,10 @@ impl CallContext {
         }
     }
 
-    /// For layers: keeps a guard for the next call that is made with this context. Gives it back if the context is
-    /// not meant for [several calls](Self::across_calls).
+    /// For layers: keeps a guard for the next call with this context.
     ///
     /// # Errors
-    /// The guard.
+    /// Returns the guard if the context is not for [several calls](Self::across_calls).
     pub fn hold_guard<T: Any + Send>(&self, guard: T) -> Result<(), T> {
         match &self.guards {
             Some(guards) => {
@@ -94,8 +91,7 @@ impl CallContext {
         }
     }
 
-    /// For layers: the first of the guards of this type that an earlier call has left here and `find` gives something
-    /// for.
+    /// For layers: the first `Some` that `find` returns for a guard of type `T` kept by an earlier call.
     pub fn find_guard<T: Any, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         let guards = self.guards.as_ref()?.all();
         guards
@@ -104,17 +100,17 @@ impl CallContext {
             .find_map(find)
     }
 
-    /// How long the call may take, counted from when it is made. Zero: fail without sending.
+    /// How long the call may take, counted from its start. With zero it fails without sending.
     pub fn budget(&self) -> Duration {
         self.budget
     }
 
-    /// What to await before the change or the probe is sent, if anything.
+    /// The callback to await before the change or the probe is sent.
     pub fn before_send(&self) -> Option<&BeforeSend> {
         self.before_send.as_ref()
     }
 
-    /// The same call with what is left after `spent`, for passing further down.
+    /// The same context with the budget that remains after `spent`, to pass to an inner call.
     pub fn after(&self, spent: Duration) -> Self {
         Self {
             budget: self.budget.saturating_sub(spent),
@@ -134,7 +130,7 @@ impl fmt::Debug for CallContext {
     }
 }
 
-/// A call that may take this long: [`with_budget`](CallContext::with_budget).
+/// The same as [`with_budget`](CallContext::with_budget).
 impl From<Duration> for CallContext {
     fn from(budget: Duration) -> Self {
         Self::with_budget(budget)
@@ -152,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guard_is_held_as_long_as_the_calls_last() {
+    fn guard_of_several_calls_is_released_with_the_last_clone() {
         let guard = Arc::new(());
         let alone = CallContext::default();
         assert!(alone.hold_guard(Arc::clone(&guard)).is_err());

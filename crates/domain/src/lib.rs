@@ -1,5 +1,5 @@
-//! What a password change is: the trait [`PasswordService`] behind which every provider stands,
-//! the validated values that go in, and the outcomes that come out. No I/O, no runtime, no HTTP.
+//! Provider-neutral password changes: the trait [`PasswordService`] that every provider implements, its validated
+//! inputs, its outcomes and errors, and password policies. No I/O, no async runtime, no HTTP.
 //!
 //! ```no_run
 //! use repass_domain::{CallContext, Password, PasswordService, PasswordServiceExt as _};
@@ -18,9 +18,9 @@
 //!
 //! # Types of other crates
 //!
-//! A new major version of one of these is a new major version of this crate: `async-trait` (how the traits are
-//! implemented), `secrecy` (what a password comes in as), `serde` (what can be written and read back),
-//! `serde_json` (the values of a profile's fields), `uuid` (the id of an attempt).
+//! These crates are part of the public API, so a new major version of one is a new major version of this crate:
+//! `async-trait` (the traits), `secrecy` (passwords), `serde` (serialization), `serde_json` (values of profile
+//! fields), `uuid` (the id of an unknown outcome).
 
 mod capabilities;
 mod change;

@@ -1,4 +1,4 @@
-//! Asking about a user before anything is changed.
+//! Checks of a user before a change.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use async_trait::async_trait;
 
 use crate::{CallContext, Error, UserId};
 
-/// Tells whether users could be given a new password, without changing anything.
+/// Checks whether a user's password could be reset, without changing anything.
 #[async_trait]
 pub trait PreflightService: fmt::Debug + Send + Sync + 'static {
     /// The provider's configured name.
     fn provider(&self) -> &str;
 
-    /// Whether the user exists and is, as far as the provider tells, one whose password an administrator can set.
-    /// Not what a reset would be: rights, rules and rates may still be in its way.
+    /// Checks that the user exists and that, as far as the provider reports it, an administrator can set their
+    /// password. A later reset can still fail: permissions, password rules and rate limits are not checked.
     ///
     /// # Errors
-    /// [`UserNotFound`](crate::ErrorKind::UserNotFound) or [`NotEligible`](crate::ErrorKind::NotEligible) if not;
-    /// any other kind is why it could not be told. The effect always is that nothing was applied.
+    /// [`UserNotFound`](crate::ErrorKind::UserNotFound) or [`NotEligible`](crate::ErrorKind::NotEligible) if the check
+    /// fails; any other kind if the user could not be checked. The outcome is always `NotApplied`.
     async fn preflight(&self, cx: &CallContext, user: &UserId) -> Result<(), Error>;
 }

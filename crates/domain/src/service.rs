@@ -1,4 +1,4 @@
-//! The one trait behind which every provider stands.
+//! The service that every provider implements.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,78 +12,77 @@ use crate::{
 
 /// Changes passwords at one provider.
 ///
-/// Every implementation keeps these promises, and the conformance suite checks them:
+/// # Contract
+/// Every implementation guarantees the following, and the conformance suite checks it:
 ///
-/// - `Ok` means that the new password was set by this call; an error whose
-///   [`outcome`](Error::outcome) is `NotApplied` means that it was not. Neither is ever a guess; all
-///   else is `Unknown`.
-/// - At most one sending of a change can take effect, whatever is retried inside.
-/// - A call returns within its budget, and a budget of zero sends nothing.
-/// - A new password that nobody could type is refused before anything is sent; see
-///   [`Password::check_typeable`]. [`Capabilities::check`] does it.
-/// - No secret is in any error, log or `Debug` output.
+/// - `Ok` means that this call set the new password. An error with the [`outcome`](Error::outcome) `NotApplied` means
+///   that it did not. Both are proven, never guessed; everything else is `Unknown`.
+/// - A change takes effect at most once, whatever is retried internally.
+/// - A call returns within its budget. With a budget of zero it sends nothing.
+/// - A new password that cannot be typed is rejected before anything is sent; see [`Password::check_typeable`].
+///   [`Capabilities::check`] checks this.
+/// - No secret appears in an error, log or `Debug` output.
 ///
 /// Share it as `Arc<dyn PasswordService>`; with the feature `mock` there is a
 /// `MockPasswordService` and a stateful `InMemoryPasswordService` for tests.
 #[async_trait]
 pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
-    /// The provider's configured name. It is of low cardinality: fit for a label in metrics.
+    /// The provider's configured name. It has low cardinality, so it can be a metric label.
     fn provider(&self) -> &str;
 
-    /// What the provider can do. Costs nothing.
+    /// What the provider supports. Cheap: sends nothing.
     fn capabilities(&self) -> Capabilities;
 
     /// Changes one password, at most once.
     ///
     /// # Errors
-    /// [`Error::outcome`] says whether it may have happened, [`Error::kind`] what to do.
+    /// [`Error::outcome`] says whether the change may have been applied, [`Error::kind`] what went wrong.
     ///
     /// # Cancellation
-    /// Dropping the future leaves the outcome unknown, without the evidence that an error would
-    /// carry. Give the call a budget instead of wrapping it in a timeout.
+    /// Dropping the future leaves the outcome unknown, without the handle that an error would carry. Use a budget
+    /// instead of a timeout around the call.
     async fn change_password(
         &self,
         cx: &CallContext,
         change: &PasswordChange,
     ) -> Result<ChangeReceipt, Error>;
 
-    /// Settles an unknown outcome of the same `change` with at most one probe, which may itself
-    /// set the new password. The answer was true at the probe: an original that is still under
-    /// way may land after it.
+    /// Resolves an unknown outcome of the same `change` with at most one probe, which may itself set the new password.
+    ///
+    /// The result was true at the time of the probe: an original request that is still in flight may arrive after it.
     ///
     /// # Errors
-    /// Why the probe was not made or did not come through; the earlier outcome then is as unknown as it was. An
-    /// adapter's error has the effect of the probe itself; the guards around every configured service make it
-    /// [`Unknown`](crate::Outcome::Unknown) with this attempt. `Unsupported` where [`Capabilities::resolve`] is false,
-    /// `Conflict` where the probe would overwrite a later change.
+    /// The probe was not made or failed; the outcome of the change stays unknown. The error of an adapter has the
+    /// outcome of the probe itself; the layers around every configured service turn it into
+    /// [`Unknown`](crate::Outcome::Unknown) with this handle. `Unsupported` if [`Capabilities::resolve`] is false,
+    /// `Conflict` if the probe would overwrite a later change.
     async fn resolve(
         &self,
         cx: &CallContext,
-        attempt: &UnknownOutcome,
+        unknown: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error>;
 
-    /// The rules that the provider will apply, as far as it tells.
+    /// The password rules of the provider, as far as it publishes them.
     ///
     /// # Errors
-    /// `Unsupported` where [`Capabilities::policy`] is false; else why it could not be read.
+    /// `Unsupported` if [`Capabilities::policy`] is false; otherwise why the rules could not be read.
     async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
 
-    /// What a user id is compared by: ids with equal keys name the same user at this provider. Changes of one user are
-    /// made one at a time by it. Costs nothing.
+    /// The comparison key of a user id: ids with equal keys identify the same user at this provider. Changes of the
+    /// same user are serialized by it. Cheap: sends nothing.
     ///
-    /// The default folds what nearly every provider folds, see [`UserKey`]; override it where more spellings are the
-    /// same user (such as user names without letter case), or fewer.
+    /// The default folds what nearly every provider folds, see [`UserKey`]. Override it if the provider treats more ids
+    /// as equal (such as user names in any letter case), or fewer.
     fn user_key(&self, user: &UserId) -> UserKey {
         user.key()
     }
 
-    /// The id by which the provider itself names a user, where `user` is another name of theirs that has to be looked
-    /// up, such as an e-mail address; `None` where it is not. Give it to the change by
-    /// [`PasswordChange::with_canonical_id`]. Changes nothing.
+    /// Looks up the provider's own id of a user who is identified differently, for example by e-mail address. `None` if
+    /// `user` needs no lookup. Pass the id to [`PasswordChange::with_canonical_id`]. Changes nothing.
     ///
     /// # Errors
-    /// As a change whose user cannot be found; the effect always is that nothing was applied.
+    /// The same errors as a change for a user who cannot be found. The outcome is always `NotApplied`.
     async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
         let _ = (cx, user);
         Ok(None)
@@ -92,7 +91,7 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
 
 #[cfg(feature = "mock")]
 mockall::mock! {
-    /// A service whose answers a test sets. Users are compared by the default rules, and none is looked up.
+    /// A mock service. `user_key` and `canonical_id` have their default implementations.
     #[derive(Debug)]
     pub PasswordService {}
 
@@ -104,16 +103,18 @@ mockall::mock! {
         async fn resolve(
             &self,
             cx: &CallContext,
-            attempt: &UnknownOutcome,
+            unknown: &UnknownOutcome,
             change: &PasswordChange,
         ) -> Result<Resolution, Error>;
         async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error>;
     }
 }
 
-/// The everyday calls, on every [`PasswordService`]. [`reset`](Self::reset) and [`change`](Self::change) take user and
-/// passwords, and are over with them: to be able to settle an unknown outcome later, make a [`PasswordChange`] and call
-/// [`change_and_resolve`](Self::change_and_resolve), which borrows it.
+/// Convenience methods for every [`PasswordService`].
+///
+/// [`reset`](Self::reset) and [`change`](Self::change) consume the user id and passwords. To be able to resolve an
+/// unknown outcome later, build a [`PasswordChange`] and call [`change_and_resolve`](Self::change_and_resolve), which
+/// borrows it.
 ///
 /// ```
 /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
@@ -127,7 +128,7 @@ mockall::mock! {
 /// ```
 #[async_trait]
 pub trait PasswordServiceExt: PasswordService {
-    /// The administrator sets a new password.
+    /// Sets a new password with the configured administrator credentials.
     ///
     /// # Errors
     /// As [`PasswordService::change_password`].
@@ -135,7 +136,7 @@ pub trait PasswordServiceExt: PasswordService {
         self.change_password(cx, &PasswordChange::reset(user, new)).await
     }
 
-    /// The user proves the current password and sets a new one.
+    /// Sets a new password, authorized by the user's current password.
     ///
     /// # Errors
     /// As [`PasswordService::change_password`].
@@ -150,13 +151,13 @@ pub trait PasswordServiceExt: PasswordService {
             .await
     }
 
-    /// Makes a change and, if its outcome is unknown, settles it at once with one probe. No other change of the same
-    /// user comes in between: the guards around every configured service hold the user's lock over both.
+    /// Makes a change and, if its outcome is unknown, resolves it immediately with one probe. No other change of the
+    /// same user can run in between: a configured service holds the user's lock across both calls.
     ///
-    /// `Ok`: the new password is in place, by the provider's answer or [by the
-    /// probe](ChangeReceipt::is_proved_by_probe). An error is what became of the change. It stays unknown where the probe did
-    /// not find the new password, because the original may still arrive: [resolve](PasswordService::resolve) its
-    /// [attempt](Error::unknown_outcome) again later.
+    /// `Ok` means that the new password is in place, according to the provider's response or to [the
+    /// probe](ChangeReceipt::is_proved_by_probe). If the probe does not find the new password, the outcome stays unknown,
+    /// because the original request may still arrive: [resolve](PasswordService::resolve) the error's
+    /// [`unknown_outcome`](Error::unknown_outcome) again later.
     ///
     /// ```
     /// # use repass_domain::{InMemoryPasswordService, CallContext, Password};
@@ -182,11 +183,11 @@ pub trait PasswordServiceExt: PasswordService {
     /// As [`PasswordService::change_password`].
     ///
     /// # Budget
-    /// The probe has the budget of `cx` once more, since the change may have used up its own.
+    /// The probe gets the full budget of `cx` again, since the change may have used up its own.
     ///
     /// # Cancellation
-    /// As for [`PasswordService::change_password`]; the user's lock is released. In a web handler, spawn the call, so
-    /// that it ends even when the client goes away.
+    /// As for [`PasswordService::change_password`]; the user's lock is released. In a web handler, spawn the call so that
+    /// it completes even if the client disconnects.
     async fn change_and_resolve(
         &self,
         cx: &CallContext,
@@ -197,17 +198,17 @@ pub trait PasswordServiceExt: PasswordService {
             Ok(changed) => return Ok(changed),
             Err(error) => error,
         };
-        let Some(attempt) = lost.unknown_outcome().filter(|_| self.capabilities().resolve) else {
+        let Some(unknown) = lost.unknown_outcome().filter(|_| self.capabilities().resolve) else {
             return Err(lost);
         };
-        let note = match self.resolve(&cx, attempt, change).await {
+        let note = match self.resolve(&cx, unknown, change).await {
             Ok(Resolution::InPlace) => return Ok(ChangeReceipt::new().proved_by_probe()),
             Ok(Resolution::NotInPlace) => {
-                "a probe did not find the new password in place, but the original may still arrive; resolve it later"
+                "a probe did not find the new password in place, but the original request may still arrive; resolve it later"
                     .to_owned()
             }
             Ok(Resolution::StillUnknown) => {
-                "a probe could not tell whether the new password is in place".to_owned()
+                "a probe could not determine whether the new password is in place".to_owned()
             }
             Err(error) => format!("the probe failed: {error}"),
         };
@@ -241,10 +242,10 @@ macro_rules! forward {
             async fn resolve(
                 &self,
                 cx: &CallContext,
-                attempt: &UnknownOutcome,
+                unknown: &UnknownOutcome,
                 change: &PasswordChange,
             ) -> Result<Resolution, Error> {
-                (**self).resolve(cx, attempt, change).await
+                (**self).resolve(cx, unknown, change).await
             }
 
             async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
