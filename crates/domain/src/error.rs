@@ -1,4 +1,4 @@
-//! Why a change did not end in [`ChangeReceipt`](crate::ChangeReceipt), and whether it may have happened.
+//! The error of every call.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use crate::{ErrorKind, FieldProblem, Outcome, ProviderDetail, Rule, UnknownOutcome, Violation};
 
-/// What went wrong ([`kind`](Error::kind)), and whether the password may have been changed all the
-/// same ([`outcome`](Error::outcome)). Branch on these two; there is no `is_retryable`, because that
-/// depends on what you are doing.
+/// What went wrong ([`kind`](Error::kind)), and whether the change may have been applied all the same
+/// ([`outcome`](Error::outcome)).
 ///
-/// `Display` is one sentence that an operator can act on: it may hold the provider's words, codes and
-/// ids. What an end user can be shown is [`user_message`](Self::user_message). Neither of them, `Debug` or
-/// `Serialize` ever holds a password, a token or unscrubbed text of a provider, so an error can be logged in each
-/// form. There is no `source`: foreign errors end at the adapter.
+/// Branch on these two. There is no `is_retryable`, because that depends on the operation.
+///
+/// `Display` is one line for operators: it may contain the provider's messages, codes and ids.
+/// [`user_message`](Self::user_message) is for end users. No form (`Display`, `Debug`, `Serialize`) contains a password,
+/// a token or unredacted text of a provider, so an error can be logged. There is no `source`: adapters convert the errors
+/// of other crates.
 ///
 /// ```
 /// use repass_domain::{Outcome, Error, ErrorKind, Rule, Violation};
@@ -36,11 +37,9 @@ struct Inner {
     field_problems: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     detail: Option<ProviderDetail>,
-    // What a probe did, where the outcome is that of the change before it.
+    // The outcome of the probe itself, where `unknown_outcome` is that of the change before it.
     probe: Option<Outcome>,
 }
-
-// An unknown outcome cannot be built without the handle that resolves it.
 
 impl Error {
     fn build(kind: ErrorKind, message: String, unknown_outcome: Option<UnknownOutcome>) -> Self {
@@ -56,19 +55,19 @@ impl Error {
         }))
     }
 
-    /// Nothing was changed, for certain. `message` is shown to people: a sentence without a
-    /// capital or full stop, free of secrets, that says what to do where that is known.
+    /// An error that proves that nothing was changed. `message` says what happened, then what to do: lower case, no full
+    /// stop, no secrets.
     pub fn not_applied(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::build(kind, message.into(), None)
     }
 
-    /// The change was sent and its answer does not tell. `message` as for
+    /// An error after which the change may or may not have been applied. `message` as for
     /// [`not_applied`](Self::not_applied).
     pub fn unknown(kind: ErrorKind, message: impl Into<String>, handle: UnknownOutcome) -> Self {
         Self::build(kind, message.into(), Some(handle))
     }
 
-    /// The new password breaks these rules: [`ErrorKind::PasswordRefused`], nothing was changed.
+    /// [`ErrorKind::PasswordRefused`] with the rules that the new password breaks. Nothing was changed.
     pub fn refused(violations: Vec<Violation>) -> Self {
         let rules: Vec<String> = violations.iter().map(ToString::to_string).collect();
         let mut message = "the new password is refused".to_owned();
@@ -81,49 +80,48 @@ impl Error {
         error
     }
 
-    /// These fields of a profile update are wrong: [`ErrorKind::InvalidRequest`], nothing was
-    /// changed.
+    /// [`ErrorKind::InvalidRequest`] with the invalid fields of a profile update. Nothing was changed.
     pub fn invalid_fields(problems: Vec<FieldProblem>) -> Self {
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let message = format!("the update is refused: {}", told.join("; "));
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let message = format!("the update is refused: {}", messages.join("; "));
         let mut error = Self::not_applied(ErrorKind::InvalidRequest, message);
         error.0.field_problems = problems;
         error
     }
 
-    /// The same, where it kept a probe from settling this attempt: the outcome of the change is as unknown as it was,
-    /// whatever became of the probe.
+    /// Turns the error of a probe into an error of the change that it was to resolve: the outcome stays unknown. The
+    /// outcome of the probe is kept as [`probe_outcome`](Self::probe_outcome).
     pub fn with_unknown_outcome(mut self, handle: &UnknownOutcome) -> Self {
         self.0.probe = Some(self.probe_outcome());
         self.0.unknown_outcome = Some(handle.clone());
         self
     }
 
-    /// The same with something more to say, after a semicolon.
+    /// Appends a note to the message, after a semicolon.
     pub fn with_note(mut self, note: &str) -> Self {
         self.0.message.push_str("; ");
         self.0.message.push_str(note);
         self
     }
 
-    /// The same with what the provider said.
+    /// Adds details of the provider's response.
     pub fn with_detail(mut self, detail: ProviderDetail) -> Self {
         self.0.detail = Some(detail);
         self
     }
 
-    /// The same with the earliest moment at which trying again makes sense.
+    /// Adds the delay before a retry makes sense.
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.0.retry_after = delay;
         self
     }
 
-    /// What happened; each variant's documentation says what to do.
+    /// What went wrong; [`ErrorKind::remedy`] says what to do.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the password may have been changed: [`Outcome::NotApplied`] or [`Outcome::Unknown`], never
+    /// Whether the change may have been applied: [`Outcome::NotApplied`] or [`Outcome::Unknown`], never
     /// [`Outcome::Applied`].
     pub fn outcome(&self) -> Outcome {
         match self.0.unknown_outcome {
@@ -132,39 +130,37 @@ impl Error {
         }
     }
 
-    /// Of an error of [`resolve`](crate::PasswordService::resolve): what the probe itself did. `NotApplied`: it was not
-    /// made, or certainly set no password; the outcome of the change before it is unknown all the same.
+    /// The outcome of the probe itself, for an error of [`resolve`](crate::PasswordService::resolve). `NotApplied` means
+    /// that the probe was not made or did not set the password; the outcome of the change before it is still unknown.
     pub fn probe_outcome(&self) -> Outcome {
         self.0.probe.unwrap_or_else(|| self.outcome())
     }
 
-    /// Every rule that the new password broke, as far as it is known; empty unless
-    /// [`ErrorKind::PasswordRefused`].
+    /// The rules that the new password is known to break; empty unless [`ErrorKind::PasswordRefused`].
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
     }
 
-    /// Everything that is wrong with the fields of a profile update, as far as it is known; empty
-    /// unless [`ErrorKind::InvalidRequest`].
+    /// The known problems of a profile update's fields; empty unless [`ErrorKind::InvalidRequest`].
     pub fn field_problems(&self) -> &[FieldProblem] {
         &self.0.field_problems
     }
 
-    /// How long the provider asks to wait, counted from when the error was made.
+    /// How long to wait before a retry, counted from the creation of the error.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What the provider said, cut to length and scrubbed.
+    /// Details of the provider's response, truncated and redacted.
     pub fn provider_detail(&self) -> Option<&ProviderDetail> {
         self.0.detail.as_ref()
     }
 
-    /// What can be shown to the user whose password it is: whole sentences in English that say whether anything
-    /// was changed and what to do, made only of fixed text, the rules that repass knows, the names of profile
-    /// fields and a number of seconds. It never holds words, codes, statuses or ids of the provider or the
-    /// configuration. For other languages, translate by [`kind`](Self::kind), [`outcome`](Self::outcome) and the
-    /// codes of [`violations`](Self::violations).
+    /// A message for the end user, in full English sentences: whether anything was changed, and what to do.
+    ///
+    /// It consists only of fixed text, known rules, names of profile fields and a number of seconds, never of text,
+    /// codes, statuses or ids from the provider or the configuration. For other languages, translate
+    /// [`kind`](Self::kind), [`outcome`](Self::outcome) and the codes of [`violations`](Self::violations).
     ///
     /// ```
     /// use repass_domain::{Error, ErrorKind, ProviderDetail, Rule, Violation};
@@ -204,7 +200,6 @@ impl Error {
                     return "This password was changed too often within 24 hours. Try again tomorrow."
                         .to_owned();
                 }
-                // Its code is the provider's own.
                 Rule::Other(_) => continue,
                 Rule::NotOneCharacter => "different characters".to_owned(),
                 Rule::NotCommon | Rule::NotBreached => "to be harder to guess".to_owned(),
@@ -223,8 +218,8 @@ impl Error {
         }
     }
 
-    /// What [`resolve`](crate::PasswordService::resolve) needs; present exactly when
-    /// [`outcome`](Self::outcome) is [`Outcome::Unknown`].
+    /// The handle for [`resolve`](crate::PasswordService::resolve); present exactly if [`outcome`](Self::outcome) is
+    /// [`Outcome::Unknown`].
     pub fn unknown_outcome(&self) -> Option<&UnknownOutcome> {
         self.0.unknown_outcome.as_ref()
     }
@@ -243,13 +238,13 @@ impl fmt::Display for Error {
     }
 }
 
-/// As an object of `outcome`, `kind`, `message` (the `Display`), `violations`, `field_problems`, `retry_after_seconds`
-/// (rounded up), `detail` (what the provider said) and `attempt`, without those that are not there. The words are those of
-/// `--json` and the audit.
+/// Serializes as an object with `outcome`, `kind`, `message` (the `Display`), `violations`, `field_problems`,
+/// `retry_after_seconds` (rounded up), `detail` (of the provider's response) and `attempt` (the handle of an unknown
+/// outcome). Absent values are left out. `--json` and the audit use the same keys.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct ErrorBody<'a> {
             outcome: Outcome,
             kind: ErrorKind,
             message: String,
@@ -266,7 +261,7 @@ impl Serialize for Error {
         }
 
         let rounded_up = |delay: Duration| delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        let shown = Shown {
+        let body = ErrorBody {
             outcome: self.outcome(),
             kind: self.0.kind,
             message: self.to_string(),
@@ -276,7 +271,7 @@ impl Serialize for Error {
             detail: self.0.detail.as_ref(),
             attempt: self.unknown_outcome(),
         };
-        shown.serialize(serializer)
+        body.serialize(serializer)
     }
 }
 
@@ -303,7 +298,7 @@ mod tests {
     use crate::Rule;
 
     #[test]
-    fn is_one_pointer_wide() {
+    fn error_is_one_pointer_wide() {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
@@ -318,14 +313,14 @@ mod tests {
             (refused.outcome(), refused.unknown_outcome()),
             (Outcome::NotApplied, None)
         );
-        let attempt = UnknownOutcome::new("zoom");
+        let unknown = UnknownOutcome::new("zoom");
         for (error, probe) in [(refused, Outcome::NotApplied), (lost, Outcome::Unknown)] {
             let unprobed = error
                 .with_unknown_outcome(&UnknownOutcome::new("other"))
-                .with_unknown_outcome(&attempt);
+                .with_unknown_outcome(&unknown);
             assert_eq!(
                 (unprobed.outcome(), unprobed.unknown_outcome()),
-                (Outcome::Unknown, Some(&attempt))
+                (Outcome::Unknown, Some(&unknown))
             );
             assert_eq!(unprobed.probe_outcome(), probe);
         }
@@ -341,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_told_what_was_changed_and_nothing_of_the_provider_s() {
+    fn user_message_contains_nothing_of_the_provider() {
         for kind in ErrorKind::ALL {
             let message = "canary-message of the operator";
             let not_applied = with_canaries(Error::not_applied(kind, message)).user_message();
@@ -349,8 +344,8 @@ mod tests {
                 not_applied.starts_with("Nothing was changed. "),
                 "{kind}: {not_applied}"
             );
-            let attempt = UnknownOutcome::new("canary-provider");
-            let unknown = with_canaries(Error::unknown(kind, message, attempt)).user_message();
+            let handle = UnknownOutcome::new("canary-provider");
+            let unknown = with_canaries(Error::unknown(kind, message, handle)).user_message();
             assert!(unknown.starts_with("It is not known yet"), "{kind}: {unknown}");
             for text in [not_applied, unknown] {
                 assert!(
@@ -369,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_told_every_rule_once_and_no_code() {
+    fn user_message_names_every_rule_once_without_codes() {
         let refused = |rules: &[Rule]| {
             let provider = rules.iter().cloned().map(Violation::of_provider);
             let own = rules.iter().cloned().map(Violation::of_caller);
@@ -392,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_with_the_stable_words() {
+    fn error_serializes_with_stable_codes() {
         let error = with_canaries(Error::refused(vec![Violation::of_provider(Rule::Digit)]));
         let json = serde_json::to_value(error.clone()).unwrap();
         assert_eq!(
@@ -415,14 +410,14 @@ mod tests {
     }
 
     #[test]
-    fn every_field_problem_is_named_at_once() {
+    fn invalid_fields_display_names_every_field() {
         let error = Error::invalid_fields(vec![
             FieldProblem::new("pmi", "range", "takes 10 digits"),
-            FieldProblem::new("emial", "unknown_field", "is no field"),
+            FieldProblem::new("emial", "unknown_field", "is not a field"),
         ]);
         assert_eq!(
             error.to_string(),
-            "the update is refused: pmi takes 10 digits; emial is no field"
+            "the update is refused: pmi takes 10 digits; emial is not a field"
         );
         assert_eq!(
             (error.kind(), error.outcome()),
@@ -432,12 +427,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_reasons_promises_none() {
+    fn refused_without_violations_names_none() {
         assert_eq!(Error::refused(vec![]).to_string(), "the new password is refused");
     }
 
     #[test]
-    fn display_names_every_rule_the_delay_and_the_provider_s_words() {
+    fn display_names_violations_delay_and_provider_detail() {
         let rules = vec![
             Violation::of_provider(Rule::MinLength(8)),
             Violation::of_provider(Rule::Digit),

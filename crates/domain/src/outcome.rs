@@ -1,4 +1,4 @@
-//! What became of a change.
+//! Outcomes of a change.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -8,25 +8,22 @@ use uuid::Uuid;
 
 use crate::code::impl_code;
 
-/// Whether a change was made. Written and read (`Display`, `FromStr`, serde) as its
-/// [word](Self::as_str).
+/// Whether a change was applied. `Display`, `FromStr` and serde use the [stable code](Self::as_str).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The provider made the change, and proved it.
+    /// The provider applied the change, and its response proves it.
     Applied,
-    /// The old password still works, or the profile is as it was, as far as this call is concerned.
-    /// Never guessed.
+    /// This call did not change the password or profile. Proven, never guessed.
     NotApplied,
-    /// The provider may have made the change; the response that would say so was lost or proves
-    /// nothing. Resolve it with [`PasswordService::resolve`](crate::PasswordService::resolve), or by
-    /// repeating the same profile update.
+    /// The provider may have applied the change: its response was lost or proves nothing. Resolve it with
+    /// [`PasswordService::resolve`](crate::PasswordService::resolve), or by repeating the same profile update.
     Unknown,
 }
 
 impl Outcome {
     const ALL: [Self; 3] = [Self::Applied, Self::NotApplied, Self::Unknown];
 
-    /// `applied`, `not_applied` or `unknown`, as in every machine-readable output.
+    /// The stable code: `applied`, `not_applied` or `unknown`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -38,8 +35,7 @@ impl Outcome {
 
 impl_code!(Outcome, "outcome");
 
-/// The provider said that it made the change: the new password is the valid one now, or the
-/// profile holds the new values.
+/// Proof that the provider applied the change: the new password is valid, or the profile has the new values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangeReceipt {
@@ -48,37 +44,38 @@ pub struct ChangeReceipt {
 }
 
 impl ChangeReceipt {
-    /// A change without a tracking id.
+    /// A receipt without a tracking id.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with the provider's id of the exchange.
+    /// Adds the provider's id of the exchange.
     pub fn with_tracking_id(mut self, id: Option<String>) -> Self {
         self.tracking_id = id;
         self
     }
 
-    /// The same, where the answer was lost and a probe found the new password in place.
+    /// Marks the change as proven by a probe, because the response was lost.
     pub fn proved_by_probe(mut self) -> Self {
         self.by_probe = true;
         self
     }
 
-    /// Whether the provider's answer was lost and a probe found the new password in place.
+    /// Whether the response was lost and a probe found the new password in place.
     pub fn is_proved_by_probe(&self) -> bool {
         self.by_probe
     }
 
-    /// The provider's id of this exchange, for its support desk.
+    /// The provider's id of this exchange, for its support.
     pub fn tracking_id(&self) -> Option<&str> {
         self.tracking_id.as_deref()
     }
 }
 
-/// One sending whose outcome is unknown: the evidence that
-/// [`resolve`](crate::PasswordService::resolve) needs, and nothing secret. It may be stored and
-/// read back; its instant is written as RFC 3339.
+/// A handle of a change whose outcome is unknown.
+///
+/// [`resolve`](crate::PasswordService::resolve) needs it. It contains no secret and can be stored with serde; its time
+/// is serialized as RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnknownOutcome {
     id: Uuid,
@@ -88,19 +85,19 @@ pub struct UnknownOutcome {
 }
 
 impl UnknownOutcome {
-    /// How long after an unknown outcome the original request may still arrive: 2 minutes, for what gateways and
-    /// queues between here and the provider may hold back. Until then
-    /// [`NotInPlace`](Resolution::NotInPlace) does not prove that the change was not applied.
+    /// How long the original request may still be in flight: 2 minutes, to allow for delays in gateways and queues on
+    /// the way to the provider. Until then [`NotInPlace`](Resolution::NotInPlace) does not prove that the change was not
+    /// applied.
     pub const IN_FLIGHT_WINDOW: Duration = Duration::from_secs(120);
 
-    /// An attempt that ended now without a known outcome.
+    /// A change that ended now with an unknown outcome.
     pub fn new(provider: impl Into<String>) -> Self {
         Self::at_time(provider, SystemTime::now())
     }
 
-    /// An attempt that was made at a time that nobody has on record: what an operator says who knows from elsewhere
-    /// (a log, a crashed run) that this change was sent, since some proofs hold only if it was. It counts as older
-    /// than everything that is on record, and as no longer in flight.
+    /// A change that was sent at an unrecorded time. For an operator who knows from another source, such as a log, that
+    /// the change was sent: some proofs hold only if it was. It counts as older than every recorded change, and as no
+    /// longer in flight.
     pub fn undated(provider: impl Into<String>) -> Self {
         Self::at_time(provider, SystemTime::UNIX_EPOCH)
     }
@@ -113,17 +110,17 @@ impl UnknownOutcome {
         }
     }
 
-    /// A random id, for matching logs with reports.
+    /// A random id, to correlate logs and reports.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// The configured name of the provider it was sent to.
+    /// The configured name of the provider.
     pub fn provider(&self) -> &str {
         &self.provider
     }
 
-    /// When it ended without a known outcome, by the local clock; 1970 if it is [undated](Self::undated).
+    /// When the outcome became unknown, by the local clock; the Unix epoch if it is [undated](Self::undated).
     pub fn at(&self) -> SystemTime {
         self.at
     }
@@ -133,8 +130,8 @@ impl UnknownOutcome {
         self.at == SystemTime::UNIX_EPOCH
     }
 
-    /// Whether the original request may still arrive at the provider: it ended less than
-    /// [`IN_FLIGHT_WINDOW`](Self::IN_FLIGHT_WINDOW) ago, or, where clocks disagree, in the future.
+    /// Whether the original request may still arrive at the provider: the outcome became unknown less than
+    /// [`IN_FLIGHT_WINDOW`](Self::IN_FLIGHT_WINDOW) ago or, if clocks disagree, in the future.
     pub fn is_in_flight(&self) -> bool {
         match self.at.elapsed() {
             Ok(age) => age < Self::IN_FLIGHT_WINDOW,
@@ -143,17 +140,17 @@ impl UnknownOutcome {
     }
 }
 
-/// What a probe found. It was true at the probe: an original that is still on its way may land
+/// The result of a probe. It was true at the time of the probe: an original request that is still in flight may arrive
 /// after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
-    /// The new password is the valid one.
+    /// The new password is valid.
     InPlace,
-    /// It was not when probed. The change may be made again once the original cannot arrive any more:
-    /// [`UnknownOutcome::is_in_flight`].
+    /// The new password is not valid. It is safe to make the change again once the original request is no longer
+    /// [in flight](UnknownOutcome::is_in_flight).
     NotInPlace,
-    /// The provider's answer proves neither.
+    /// The provider's response proves neither.
     StillUnknown,
 }
 
@@ -167,7 +164,7 @@ impl fmt::Display for Resolution {
     }
 }
 
-/// An instant as RFC 3339. What was stored as seconds and nanoseconds since the epoch is read too.
+/// Serializes a time as RFC 3339. Also reads the earlier format, seconds and nanoseconds since the epoch.
 mod instant {
     use std::time::SystemTime;
 
@@ -178,7 +175,7 @@ mod instant {
 
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Written {
+    enum Stored {
         Text(String),
         Epoch {
             secs_since_epoch: i64,
@@ -192,15 +189,15 @@ mod instant {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        let at = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text.parse::<Timestamp>(),
-            Written::Epoch {
+        let at = match Stored::deserialize(deserializer)? {
+            Stored::Text(text) => text.parse::<Timestamp>(),
+            Stored::Epoch {
                 secs_since_epoch,
                 nanos_since_epoch,
             } => Timestamp::new(secs_since_epoch, nanos_since_epoch),
         };
         at.map(SystemTime::from)
-            .map_err(|_| D::Error::custom("the instant of an attempt is not one"))
+            .map_err(|_| D::Error::custom("`at` is not a valid time"))
     }
 }
 
@@ -209,13 +206,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_is_read_back_in_both_forms_of_its_instant() {
-        let attempt = UnknownOutcome::new("zoom");
-        let json = serde_json::to_value(&attempt).unwrap();
+    fn unknown_outcome_is_read_in_both_formats_of_its_time() {
+        let unknown = UnknownOutcome::new("zoom");
+        let json = serde_json::to_value(&unknown).unwrap();
         let at = json["at"].as_str().unwrap();
         assert!(at.starts_with("20") && at.ends_with('Z'), "{at}");
-        assert_eq!(serde_json::from_value::<UnknownOutcome>(json).unwrap(), attempt);
-        let id = attempt.id();
+        assert_eq!(serde_json::from_value::<UnknownOutcome>(json).unwrap(), unknown);
+        let id = unknown.id();
         let read = |at: serde_json::Value| {
             serde_json::from_value::<UnknownOutcome>(
                 serde_json::json!({ "id": id, "provider": "zoom", "at": at }),
@@ -237,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn outcome_round_trips_through_its_word() {
+    fn outcome_round_trips_through_its_code() {
         for outcome in Outcome::ALL {
             assert_eq!(outcome.to_string().parse(), Ok(outcome));
             let json = serde_json::to_string(&outcome).unwrap();

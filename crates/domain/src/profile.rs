@@ -1,4 +1,4 @@
-//! Changing what a provider knows of a user besides the password.
+//! Updates of a user's profile.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,12 @@ use serde_json::Value;
 
 use crate::{CallContext, ChangeReceipt, Error, UserId};
 
-/// New values for some fields of one user's profile. Fields that are not named stay as they are.
+/// New values for some fields of one user's profile. Other fields are not changed.
 ///
-/// Fields are named as the provider names them, since no two agree on what a profile is. A value is
-/// what JSON can say: text, number, truth value, list or object; and "nothing", which
-/// [`clear`](Self::clear) stands for.
+/// Field names are the provider's own, since profiles differ between providers. A value is any JSON value; `null`
+/// [clears](Self::clear) the field.
 ///
-/// A profile is personal data: `Debug` tells the names of the fields and no value.
+/// A profile is personal data: `Debug` shows field names but no values.
 ///
 /// ```
 /// use repass_domain::ProfileUpdate;
@@ -38,7 +37,7 @@ pub struct ProfileUpdate {
 }
 
 impl ProfileUpdate {
-    /// An update that changes nothing yet.
+    /// An empty update.
     pub fn new(user: UserId) -> Self {
         Self {
             user,
@@ -46,24 +45,23 @@ impl ProfileUpdate {
         }
     }
 
-    /// Gives a field a new value, in place of what was said of it before.
+    /// Sets a field. Replaces an earlier value for the same field.
     pub fn set(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         self.fields.insert(field.into(), value.into());
         self
     }
 
-    /// Takes a field's value away. The same as setting [`Value::Null`].
+    /// Clears a field. The same as setting [`Value::Null`].
     pub fn clear(self, field: impl Into<String>) -> Self {
         self.set(field, Value::Null)
     }
 
-    /// Whose profile.
+    /// The user whose profile is updated.
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// Every field that is to change, in alphabetical order; [`Value::Null`] where it is to be
-    /// cleared.
+    /// The fields to change, in alphabetical order; [`Value::Null`] clears a field.
     pub fn fields(&self) -> &BTreeMap<String, Value> {
         &self.fields
     }
@@ -78,8 +76,7 @@ impl fmt::Debug for ProfileUpdate {
     }
 }
 
-/// One thing that is wrong with one field of a [`ProfileUpdate`]. Says what the field takes and
-/// never what it was given.
+/// A problem with one field of a [`ProfileUpdate`]. Says what the field accepts, never the given value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct FieldProblem {
     field: String,
@@ -88,8 +85,8 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    /// A problem of `field`. `code` is stable, for programs; `message` goes on from the field's
-    /// name, as in "takes at most 64 characters".
+    /// A problem with `field`. `code` is stable, for programs; `message` continues after the field's name, as in
+    /// "takes at most 64 characters".
     pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -98,13 +95,12 @@ impl FieldProblem {
         }
     }
 
-    /// Which field, with the way into a list or object: `phone_numbers[0].label`.
+    /// The field, with the path into a list or object: `phone_numbers[0].label`.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// The stable code, for programs and translations: `unknown_field`, `length`, … Each provider's
-    /// adapter lists its own.
+    /// The stable code, for programs and translations: `unknown_field`, `length`, … Each adapter documents its codes.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -123,44 +119,44 @@ impl fmt::Display for FieldProblem {
 
 /// Updates users' profiles at one provider.
 ///
-/// Every implementation keeps these promises:
+/// # Contract
+/// Every implementation guarantees the following:
 ///
-/// - `Ok` means that the provider has taken the update; an error whose [`outcome`](Error::outcome) is
-///   `NotApplied` means that it has not. Neither is ever a guess; all else is `Unknown`.
-/// - What [`check`](Self::check) finds wrong is never sent. A field that the provider would ignore in
-///   silence is wrong.
-/// - A call returns within its budget, and a budget of zero sends nothing.
-/// - No value of the profile is in any error, log or `Debug` output.
+/// - `Ok` means that the provider accepted the update. An error with the [`outcome`](Error::outcome) `NotApplied` means
+///   that it did not. Both are proven, never guessed; everything else is `Unknown`.
+/// - An update that [`check`](Self::check) rejects is never sent. A field that the provider would silently ignore is
+///   rejected.
+/// - A call returns within its budget. With a budget of zero it sends nothing.
+/// - No value of the profile appears in an error, log or `Debug` output.
 ///
-/// Values are absolute, so that the same update made twice leads to the same profile: it may be
-/// sent again inside, and an unknown outcome is settled by making it once more.
+/// Updates are idempotent: the same update made twice gives the same profile. An implementation may therefore retry it,
+/// and a caller resolves an unknown outcome by making the update again.
 ///
-/// Where a field takes something other than text, a text stands for what it spells in JSON
-/// (`"true"`, `"[1, 2]"`): it may come from a command line or a form, where all is text.
+/// For a field that is not text, a string is read as JSON (`"true"`, `"[1, 2]"`), because values may come from a command
+/// line or a form.
 ///
 /// Share it as `Arc<dyn UserProfileService>`; with the feature `mock` there is a
 /// `MockUserProfileService` for tests.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait UserProfileService: fmt::Debug + Send + Sync + 'static {
-    /// The provider's configured name. It is of low cardinality: fit for a label in metrics.
+    /// The provider's configured name. It has low cardinality, so it can be a metric label.
     fn provider(&self) -> &str;
 
-    /// Judges an update as far as that is possible without the provider, and sends nothing.
-    /// [`update_profile`](Self::update_profile) does so by itself.
+    /// Validates an update as far as possible without the provider. Sends nothing.
+    /// [`update_profile`](Self::update_profile) calls it.
     ///
     /// # Errors
-    /// [`Error::field_problems`] tells all that is wrong at once.
+    /// [`Error::field_problems`] lists every problem.
     fn check(&self, update: &ProfileUpdate) -> Result<(), Error>;
 
     /// Makes one update.
     ///
     /// # Errors
-    /// [`Error::outcome`] says whether it may have happened, [`Error::kind`] what to do.
+    /// [`Error::outcome`] says whether the update may have been applied, [`Error::kind`] what went wrong.
     ///
     /// # Cancellation
-    /// Dropping the future leaves the outcome unknown. Give the call a budget instead of wrapping
-    /// it in a timeout.
+    /// Dropping the future leaves the outcome unknown. Use a budget instead of a timeout around the call.
     async fn update_profile(&self, cx: &CallContext, update: &ProfileUpdate) -> Result<ChangeReceipt, Error>;
 }
 
@@ -196,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_on_a_field_counts() {
+    fn profile_update_keeps_the_last_value_of_a_field() {
         let update = ProfileUpdate::new("alice@example.com".parse().unwrap())
             .set("company", "Acme")
             .set("dept", "R&D")
@@ -206,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_names_and_no_value() {
+    fn profile_update_debug_shows_names_without_values() {
         let update = ProfileUpdate::new("alice@example.com".parse().unwrap()).set("host_key", "canary-1");
         let shown = format!("{update:?}");
         assert!(
@@ -217,7 +213,7 @@ mod tests {
 
     #[cfg(feature = "mock")]
     #[tokio::test]
-    async fn pointers_forward_to_the_service() {
+    async fn service_pointers_forward_every_method() {
         let mut mock = MockUserProfileService::new();
         mock.expect_provider().return_const("mock".to_owned());
         mock.expect_check().times(1).returning(|_| Ok(()));

@@ -1,4 +1,4 @@
-//! One broken rule, whose rule it is, and how sure that is.
+//! Password rules and violations of them.
 
 use std::fmt;
 
@@ -7,21 +7,20 @@ use serde::{Serialize, Serializer};
 
 use crate::untypeable::CharClass;
 
-/// One rule about passwords, with its parameters. Lengths are counted as the policy that holds
-/// the rule counts them. The order of the variants is the order in which rules are told.
+/// A password rule with its parameters. Lengths are counted as the policy with the rule counts them. Rules are listed in
+/// the order of the variants.
 ///
-/// Serialises as `{"code", "limit", "position", "provider_code", "message"}`, those in between
-/// where there is one.
+/// Serializes as `{"code", "limit", "position", "provider_code", "message"}`; absent values are left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Only characters that a login form accepts: no line break, control or format character, no
-    /// blank but the space. Every new password is held to it, whatever the policy; see
+    /// Only characters that a login form accepts: no line break, control or format character, and no white space except
+    /// the space. Applies to every new password, regardless of the policy; see
     /// [`Password::check_typeable`](crate::Password::check_typeable).
     Typeable(UntypeableChar),
     /// At least this many characters.
     MinLength(u32),
-    /// At least a number of characters that the provider does not name.
+    /// At least a number of characters that the provider does not state.
     MinLengthUnnamed,
     /// At most this many characters.
     MaxLength(u32),
@@ -39,7 +38,7 @@ pub enum Rule {
     Special,
     /// At least this many different characters.
     DistinctCharacters(u32),
-    /// At least a number of different characters that the provider does not name.
+    /// At least a number of different characters that the provider does not state.
     DistinctCharactersUnnamed,
     /// Not the same character throughout.
     NotOneCharacter,
@@ -47,22 +46,22 @@ pub enum Rule {
     /// up or down through the alphabet (`abcdef`) or the digits (`654321`), or along a row of a
     /// QWERTY keyboard (`qwert`, `7890`), in either case. One character alone is a run of 1.
     NoConsecutiveRun(Option<u32>),
-    /// Not easy to guess, by somebody's dictionary.
+    /// Not easy to guess, according to a dictionary.
     NotCommon,
     /// Not among passwords known from breaches.
     NotBreached,
-    /// Not the password that is valid now.
+    /// Not the current password.
     NotCurrent,
-    /// Not one of the last so many passwords, where the number is known.
+    /// Not one of the last N passwords, where N is known.
     NotRecent(Option<u32>),
     /// No more changes of this password within 24 hours.
     ChangesPerDay,
-    /// A rule that only the provider knows, by its code there.
+    /// Another rule of the provider, by the provider's code.
     Other(String),
 }
 
 impl Rule {
-    /// Every [code](Self::code) that there is, in the order of the variants.
+    /// Every [code](Self::code), in the order of the variants.
     pub const CODES: [&'static str; 18] = [
         "typeable",
         "min_length",
@@ -108,7 +107,7 @@ impl Rule {
         }
     }
 
-    /// The rule's number, where it has one that is known.
+    /// The rule's number, if it has one that is known.
     pub fn limit(&self) -> Option<u32> {
         match self {
             Self::MinLength(n) | Self::MaxLength(n) | Self::DistinctCharacters(n) => Some(*n),
@@ -117,7 +116,7 @@ impl Rule {
         }
     }
 
-    /// Where the character stands that breaks [`Rule::Typeable`], counted in characters from 1.
+    /// The position of the character that breaks [`Rule::Typeable`], counted in characters from 1.
     pub fn position(&self) -> Option<u32> {
         match self {
             Self::Typeable(found) => Some(found.position),
@@ -125,7 +124,7 @@ impl Rule {
         }
     }
 
-    /// The provider's own code, for [`Rule::Other`].
+    /// The provider's code, for [`Rule::Other`].
     pub fn provider_code(&self) -> Option<&str> {
         match self {
             Self::Other(code) => Some(code),
@@ -193,13 +192,13 @@ impl Serialize for Rule {
     }
 }
 
-/// A character that nobody can type, and where it first stands.
+/// A character that cannot be typed, and its first position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct UntypeableChar {
     /// The character.
     pub character: char,
-    /// Its place, counted in characters from 1.
+    /// Its position, counted in characters from 1.
     pub position: u32,
 }
 
@@ -214,13 +213,13 @@ impl fmt::Display for UntypeableChar {
     }
 }
 
-/// Whose rule it is.
+/// The layer of a policy that a rule belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyLayer {
-    /// The provider's.
+    /// A rule of the provider.
     Provider,
-    /// The caller's own, on top of the provider's; [`Rule::Typeable`] is always among them.
+    /// A local rule of the caller, in addition to the provider's; [`Rule::Typeable`] always belongs to this layer.
     Caller,
 }
 
@@ -233,23 +232,23 @@ impl fmt::Display for PolicyLayer {
     }
 }
 
-/// How far a rule can be judged here, the surest first.
+/// How reliably a rule can be checked without the provider, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
-    /// The rule is known to be just this, so its verdict holds.
+    /// The rule is fully known, so the result of a check is certain.
     Exact,
-    /// The rule is there, but not all of it is published: the verdict is the best guess. Tell it;
-    /// do not refuse on it alone.
+    /// The rule is not fully published, so the result of a check is a guess. Show it, but do not reject a password for
+    /// it alone.
     Approximate,
-    /// Not judged here. Only the provider can, or a list or service that is not at hand.
+    /// The rule cannot be checked here: only the provider can, or a list or service that is not configured.
     ProviderOnly,
 }
 
-/// One rule that the new password breaks.
+/// A rule that the new password breaks.
 ///
-/// Serialises as the [`Rule`] with `"layer"`, and `"certainty"` unless it is exact; never holds
-/// anything of the password.
+/// Serializes as the [`Rule`] with `"layer"`, and `"certainty"` unless it is exact. Contains nothing of the password
+/// except an untypeable character.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Violation {
     #[serde(flatten)]
@@ -268,12 +267,12 @@ impl Violation {
         }
     }
 
-    /// A broken rule of the provider's, for certain.
+    /// A certain violation of a provider's rule.
     pub fn of_provider(rule: Rule) -> Self {
         Self::new(rule, PolicyLayer::Provider, Certainty::Exact)
     }
 
-    /// A broken rule of the caller's own policy, for certain.
+    /// A certain violation of a local rule.
     pub fn of_caller(rule: Rule) -> Self {
         Self::new(rule, PolicyLayer::Caller, Certainty::Exact)
     }
@@ -283,23 +282,23 @@ impl Violation {
         &self.rule
     }
 
-    /// Whose rule it is.
+    /// The layer that the rule belongs to.
     pub fn layer(&self) -> PolicyLayer {
         self.layer
     }
 
-    /// Whether the rule is broken for certain ([`Certainty::Exact`]) or as far as can be told
-    /// ([`Certainty::Approximate`]). Only the first is a reason not to ask the provider.
+    /// Whether the violation is certain ([`Certainty::Exact`]) or probable ([`Certainty::Approximate`]). Only a certain
+    /// one is a reason not to send the change.
     pub fn certainty(&self) -> Certainty {
         self.certainty
     }
 }
 
-/// The rule, marked unless it is the provider's for certain: `at least 12 characters (own policy)`.
+/// The rule, marked unless it is a certain violation of a provider's rule: `at least 12 characters (own policy)`.
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rule.fmt(f)?;
-        // No policy asks for it.
+        // It applies without any policy.
         if matches!(self.rule, Rule::Typeable(_)) {
             return Ok(());
         }
@@ -322,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_listed() {
+    fn rule_codes_lists_every_code() {
         let source = include_str!("violation.rs");
         let codes = source.split_once("pub fn code(").unwrap().1;
         let codes = codes.split_once("\n    }\n").unwrap().0;
