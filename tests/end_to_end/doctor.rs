@@ -473,7 +473,7 @@ fn an_own_policy_that_the_provider_cannot_meet() {
     Setup::default().write(&world);
     crate::policy::add(&world, "[providers.portal.policy]\nmax_length = 12\n");
     let run = world.run(&["-p", "portal", "doctor"], "");
-    let cause = "at least 16 characters are asked for, but at most 12 are taken";
+    let cause = "at least 16 characters are required, but at most 12 are allowed";
     names(
         &run,
         2,

@@ -218,7 +218,7 @@ fn an_own_policy_that_zoom_never_takes_is_refused_when_it_is_loaded() {
     // What a portal asks for is its own to say.
     assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
     let reason = "repass.toml:12: providers.zoom.policy: the password policy cannot be met: at least 40 characters are \
-                  asked for, but at most 31 are taken";
+                  required, but at most 31 are allowed";
     assert!(run.stderr.contains(reason), "{run:?}");
     // But this one says so when it is asked.
     let run = world.run(&["-p", "portal", "policy", "show"], "");

@@ -1,4 +1,4 @@
-//! A provider in memory, for callers' tests.
+//! An in-memory provider for tests.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,9 +12,8 @@ use crate::{
     PasswordPolicy, PasswordService, Resolution, UnknownOutcome, UserId,
 };
 
-/// A provider that keeps its users in memory and obeys the same laws as the real ones: for tests
-/// of code that needs a provider which remembers, where a mock's fixed answers are not enough.
-/// Both authorities are taken.
+/// A provider that keeps its users in memory and satisfies the same contract as the real ones: for tests that need state,
+/// where the fixed responses of a mock are not enough. Supports resets and changes.
 ///
 /// ```
 /// use repass_domain::{CallContext, Outcome, InMemoryPasswordService, Password, PasswordServiceExt as _};
@@ -37,11 +36,11 @@ pub struct InMemoryPasswordService {
 struct State {
     users: HashMap<UserId, Password>,
     applied: Vec<UserId>,
-    answers_to_lose: usize,
+    responses_to_lose: usize,
 }
 
 impl InMemoryPasswordService {
-    /// A provider of this name without users, that takes every password.
+    /// A provider with this name, without users, that accepts every password.
     pub fn new(provider: impl Into<String>) -> Self {
         Self {
             provider: provider.into(),
@@ -50,10 +49,10 @@ impl InMemoryPasswordService {
         }
     }
 
-    /// The same with one more user.
+    /// Adds a user.
     ///
     /// # Panics
-    /// If the id or password is not valid; it is a test's own text.
+    /// The id or password is invalid.
     pub fn with_user(self, user: &str, password: &str) -> Self {
         let user = UserId::new(user).unwrap_or_else(|error| panic!("{error}"));
         let password = Password::new(password).unwrap_or_else(|error| panic!("{error}"));
@@ -61,19 +60,19 @@ impl InMemoryPasswordService {
         self
     }
 
-    /// The same with rules for new passwords.
+    /// Sets the rules for new passwords.
     pub fn with_policy(mut self, policy: PasswordPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The next change is made, but its answer is lost: the caller sees an unknown outcome.
+    /// Applies the next change but loses its response: the caller gets an unknown outcome.
     pub fn lose_next_response(&self) {
-        self.state().answers_to_lose += 1;
+        self.state().responses_to_lose += 1;
     }
 
-    /// Whether this is the user's password now.
-    #[expect(clippy::disallowed_methods, reason = "a test's made-up password is compared")]
+    /// Whether this is the user's current password.
+    #[expect(clippy::disallowed_methods, reason = "compares a test password")]
     pub fn accepts(&self, user: &str, password: &str) -> bool {
         let Ok(user) = UserId::new(user) else { return false };
         self.state()
@@ -82,7 +81,7 @@ impl InMemoryPasswordService {
             .is_some_and(|current| current.expose_secret() == password)
     }
 
-    /// Whose password was set, in order, once for each time: the ledger.
+    /// The users whose passwords were set, in order, once for each change.
     pub fn applied(&self) -> Vec<UserId> {
         self.state().applied.clone()
     }
@@ -91,22 +90,22 @@ impl InMemoryPasswordService {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    // All in one critical section, as at a provider's database.
+    // One critical section, like a transaction of a provider's database.
     fn apply(&self, change: &PasswordChange) -> Result<ChangeReceipt, Error> {
         let mut state = self.state();
         let Some(current) = state.users.get(account(change)) else {
             return Err(Error::not_applied(
                 ErrorKind::UserNotFound,
-                "the provider knows no such user",
+                ErrorKind::UserNotFound.title(),
             ));
         };
         if let ChangeMode::SelfService(given) = change.mode() {
-            #[expect(clippy::disallowed_methods, reason = "the fake is the provider here")]
+            #[expect(clippy::disallowed_methods, reason = "acts as the provider")]
             let same = given.expose_secret() == current.expose_secret();
             if !same {
                 return Err(Error::not_applied(
                     ErrorKind::WrongCurrentPassword,
-                    "the current password is not the valid one",
+                    ErrorKind::WrongCurrentPassword.title(),
                 ));
             }
         }
@@ -118,13 +117,13 @@ impl InMemoryPasswordService {
             .users
             .insert(account(change).clone(), change.new_password().clone());
         state.applied.push(account(change).clone());
-        if state.answers_to_lose > 0 {
-            state.answers_to_lose -= 1;
-            let attempt = UnknownOutcome::new(&self.provider);
+        if state.responses_to_lose > 0 {
+            state.responses_to_lose -= 1;
+            let unknown = UnknownOutcome::new(&self.provider);
             return Err(Error::unknown(
                 ErrorKind::ConnectionLost,
-                "the answer was lost",
-                attempt,
+                "the response was lost",
+                unknown,
             ));
         }
         Ok(ChangeReceipt::new())
@@ -162,10 +161,10 @@ impl PasswordService for InMemoryPasswordService {
             ));
         }
         self.capabilities().check(change)?;
-        if !sends(cx).await {
+        if !may_send(cx).await {
             return Err(Error::not_applied(
                 ErrorKind::Internal,
-                "the caller did not let the change be sent",
+                "the `before_send` callback withheld the change",
             ));
         }
         self.apply(change)
@@ -174,7 +173,7 @@ impl PasswordService for InMemoryPasswordService {
     async fn resolve(
         &self,
         cx: &CallContext,
-        _attempt: &UnknownOutcome,
+        _unknown: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         if cx.budget().is_zero() {
@@ -183,13 +182,13 @@ impl PasswordService for InMemoryPasswordService {
                 "no time was left for the probe",
             ));
         }
-        if !sends(cx).await {
+        if !may_send(cx).await {
             return Err(Error::not_applied(
                 ErrorKind::Internal,
-                "the caller did not let the probe be sent",
+                "the `before_send` callback withheld the probe",
             ));
         }
-        #[expect(clippy::disallowed_methods, reason = "the fake is the provider here")]
+        #[expect(clippy::disallowed_methods, reason = "acts as the provider")]
         let in_place = self.accepts(account(change).expose(), change.new_password().expose_secret());
         Ok(if in_place {
             Resolution::InPlace
@@ -203,7 +202,7 @@ impl PasswordService for InMemoryPasswordService {
     }
 }
 
-async fn sends(cx: &CallContext) -> bool {
+async fn may_send(cx: &CallContext) -> bool {
     match cx.before_send() {
         Some(before_send) => before_send().await,
         None => true,

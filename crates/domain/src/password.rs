@@ -1,4 +1,4 @@
-//! A password on its way to a provider.
+//! Passwords.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,14 @@ use crate::secret_text::{self, FromText};
 use crate::untypeable::CharClass;
 use crate::{Error, Rule, UntypeableChar, Violation};
 
-/// A password that some provider might accept: non-empty UTF-8 without NUL, at most
-/// [`Password::MAX_BYTES`] long. Everything else about it is the provider's policy to judge.
+/// A password: non-empty UTF-8 without NUL, at most [`Password::MAX_BYTES`] long. Other rules depend on the provider's
+/// policy.
 ///
-/// A *new* password must also be one that can be typed, see
-/// [`check_typeable`](Self::check_typeable). A current password need not be: it is what it is.
+/// A *new* password must also be typeable, see [`check_typeable`](Self::check_typeable). A current password need not be.
 ///
-/// It is wiped from memory when dropped, prints as `Password([REDACTED])`, and has no `Display`,
-/// `Serialize`, `PartialEq` or `Deref`: the only way to the text is
-/// [`ExposeSecret::expose_secret`], which this workspace bans by lint except where a provider's
-/// body is encoded.
+/// It is wiped from memory when dropped, prints as `Password([REDACTED])`, and has no `Display`, `Serialize`, `PartialEq`
+/// or `Deref`. [`ExposeSecret::expose_secret`] is the only access to the text; a lint of this workspace bans it except
+/// where a request body is encoded.
 ///
 /// ```
 /// use repass_domain::Password;
@@ -33,17 +31,17 @@ use crate::{Error, Rule, UntypeableChar, Violation};
 pub struct Password(SecretString);
 
 impl Password {
-    /// The longest password taken, in bytes of UTF-8. No known provider takes more than 256
-    /// characters; the bound keeps a wrong file from being sent as a password.
+    /// The maximum length in bytes of UTF-8. No known provider accepts more than 256 characters; the limit keeps a wrong
+    /// file from being sent as a password.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Takes a password as it is: nothing is trimmed or normalised.
+    /// Creates a password from the exact text: nothing is trimmed or normalized.
     ///
-    /// A `String` with spare capacity is copied on its way in and the original is freed unwiped;
-    /// pass `&str` from a buffer that you wipe, or a ready `SecretString`, where that matters.
+    /// A `String` with spare capacity is copied, and the original is freed without being wiped. Where that matters, pass a
+    /// `&str` from a buffer that you wipe, or a `SecretString`.
     ///
     /// # Errors
-    /// Says which rule of this type the text breaks; never quotes it.
+    /// The text is empty, too long or contains NUL. The error never quotes it.
     pub fn new(secret: impl Into<SecretString>) -> Result<Self, InvalidPassword> {
         let secret = secret.into();
         let text = Self::text(&secret);
@@ -60,8 +58,7 @@ impl Password {
         Ok(Self(secret))
     }
 
-    /// Takes a password from raw bytes, copied once into a buffer of exactly its size. Wiping
-    /// `bytes` is the caller's part.
+    /// Creates a password from bytes, copied once into a buffer of exactly their size. The caller wipes `bytes`.
     ///
     /// # Errors
     /// As [`Password::new`], and [`InvalidPassword::NotUtf8`].
@@ -70,11 +67,10 @@ impl Password {
         Self::new(text)
     }
 
-    /// Refuses what nobody could type into a login form, and would lock the user out as a new
-    /// password: control characters and line breaks, a byte order mark, characters that are
-    /// invisible or set the direction of text, blanks other than the space, and code points
-    /// without a meaning. Every [`PasswordService`](crate::PasswordService) refuses a change to
-    /// such a password before anything is sent.
+    /// Rejects characters that cannot be typed into a login form and would lock the user out: control characters and
+    /// line breaks, a byte order mark, invisible characters and those that set the direction of text, white space other
+    /// than the space, and unassigned code points. Every [`PasswordService`](crate::PasswordService) rejects such a new
+    /// password before anything is sent.
     ///
     /// ```
     /// use repass_domain::{ErrorKind, Password};
@@ -87,8 +83,8 @@ impl Password {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::PasswordRefused`](crate::ErrorKind::PasswordRefused) with a
-    /// [`Rule::Typeable`] for each such kind of character and where it first stands.
+    /// [`ErrorKind::PasswordRefused`](crate::ErrorKind::PasswordRefused) with one [`Rule::Typeable`] for each class of
+    /// such characters, at its first position.
     pub fn check_typeable(&self) -> Result<(), Error> {
         let broken = self.untypeable();
         if broken.is_empty() {
@@ -114,10 +110,7 @@ impl Password {
             .collect()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the type opens itself"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only access to the text")]
     fn text(secret: &SecretString) -> &str {
         secret.expose_secret()
     }
@@ -141,8 +134,8 @@ impl FromText for Password {
     }
 }
 
-/// Reads it as text. An error never quotes what was read. What the deserializer itself keeps of the text, such as the
-/// body of a request, is the caller's to wipe.
+/// Deserializes from a string. Errors never quote the input. The caller wipes what the deserializer itself keeps of it,
+/// such as the body of a request.
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         secret_text::read(deserializer)
@@ -161,32 +154,31 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Why a text cannot be a [`Password`]. Holds nothing of the text but its length when too long.
+/// Why a text is not a valid [`Password`]. Contains nothing of the text except its length if it is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidPassword {
-    /// Nothing was given.
+    /// The text is empty.
     Empty,
-    /// More than [`Password::MAX_BYTES`].
+    /// The text is longer than [`Password::MAX_BYTES`].
     TooLong {
-        /// How many bytes were given.
+        /// The length of the text in bytes.
         bytes: usize,
     },
-    /// The bytes are not UTF-8, which every provider's wire format needs.
+    /// The bytes are not UTF-8, which every provider's format requires.
     NotUtf8,
-    /// A NUL is cut or refused in too many places on the way to be a safe part of a password.
+    /// The text contains NUL, at which software on the way to the provider may truncate it.
     ContainsNul,
 }
 
 impl InvalidPassword {
-    /// What is wrong without saying with what, for messages that name the password themselves:
-    /// `is empty`.
+    /// What is wrong, as a clause without a subject: `is empty`.
     pub fn reason(&self) -> String {
         match self {
             Self::Empty => "is empty".to_owned(),
             Self::TooLong { bytes } => {
                 format!(
-                    "is too long: {bytes} bytes, at most {} are taken",
+                    "is too long: {bytes} bytes, at most {} are allowed",
                     Password::MAX_BYTES
                 )
             }
@@ -209,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_a_provider_might_take_byte_for_byte() {
+    fn password_keeps_the_text_byte_for_byte() {
         for text in [
             "x",
             "@file",
@@ -227,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_none_can_take() {
+    fn invalid_password_is_rejected() {
         assert_eq!(Password::new("").unwrap_err(), InvalidPassword::Empty);
         assert_eq!(Password::new("a\0b").unwrap_err(), InvalidPassword::ContainsNul);
         assert_eq!(
@@ -243,17 +235,17 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_password_is_the_subject_of_its_message() {
+    fn invalid_password_display_starts_with_the_password() {
         assert_eq!(InvalidPassword::Empty.to_string(), "the password is empty");
         assert_eq!(
             InvalidPassword::TooLong { bytes: 1025 }.to_string(),
-            "the password is too long: 1025 bytes, at most 1024 are taken"
+            "the password is too long: 1025 bytes, at most 1024 are allowed"
         );
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the test compares made-up passwords")]
-    fn it_is_read_from_text_and_never_quoted() {
+    fn password_parse_errors_never_quote_the_input() {
         assert_eq!(
             "canary-77".parse::<Password>().unwrap().expose_secret(),
             "canary-77"
@@ -277,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn password_debug_is_redacted() {
         let password = Password::new("canary-77").unwrap();
         assert!(!format!("{password:?} {:#?}", Some(&password)).contains("canary"));
     }

@@ -1,4 +1,4 @@
-//! Reading values that may not be quoted. serde's own errors repeat a value of the wrong type.
+//! Deserialization of secrets. serde's own errors quote a value of the wrong type; these never do.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,9 +7,9 @@ use serde::Deserializer;
 use serde::de::{Error, SeqAccess, Visitor};
 use zeroize::Zeroize as _;
 
-/// What is made of a text, which is wiped where it came in a `String`.
+/// A type that is parsed from a text. The text is wiped if it is an owned `String`.
 pub(crate) trait FromText: Sized {
-    /// What it is, to be followed by `must be text`.
+    /// The subject of the message `… must be text`.
     const WHAT: &'static str;
 
     type Invalid: fmt::Display;
@@ -17,12 +17,12 @@ pub(crate) trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, Self::Invalid>;
 }
 
-/// Reads one.
+/// Deserializes a value from a string.
 ///
 /// # Errors
-/// It is no text, or not a good one; the error does not quote it.
+/// The value is not a string, or an invalid one. The error does not quote it.
 pub(crate) fn read<'de, T: FromText, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    // Asked for a text, serde_json itself quotes a number in its place.
+    // `deserialize_str` of serde_json quotes a number in its error.
     if deserializer.is_human_readable() {
         deserializer.deserialize_any(Text(PhantomData))
     } else {
@@ -33,7 +33,7 @@ pub(crate) fn read<'de, T: FromText, D: Deserializer<'de>>(deserializer: D) -> R
 struct Text<T>(PhantomData<T>);
 
 impl<T: FromText> Text<T> {
-    fn no_text<E: Error>() -> Result<T, E> {
+    fn not_text<E: Error>() -> Result<T, E> {
         Err(E::custom(format_args!("{} must be text", T::WHAT)))
     }
 }
@@ -56,34 +56,34 @@ impl<'de, T: FromText> Visitor<'de> for Text<T> {
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_i128<E: Error>(self, _: i128) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_u128<E: Error>(self, _: u128) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<T, E> {
-        Self::no_text()
+        Self::not_text()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<T, A::Error> {
-        Self::no_text()
+        Self::not_text()
     }
 }

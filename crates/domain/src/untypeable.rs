@@ -1,8 +1,8 @@
-//! Characters that a person can neither see nor type.
+//! Characters that a person cannot see or type.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-/// Why a character cannot be seen or typed.
+/// The class of a character that cannot be seen or typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CharClass {
     LineBreak,
@@ -18,7 +18,7 @@ pub(crate) enum CharClass {
 }
 
 impl CharClass {
-    /// `None` for a character that a login form takes.
+    /// The class of `c`; `None` if a login form accepts it.
     pub(crate) fn of(c: char) -> Option<Self> {
         if (' '..='~').contains(&c) {
             return None;
@@ -30,7 +30,7 @@ impl CharClass {
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 Self::TextDirection
             }
-            // Letters, marks and symbols by category, of which nothing is seen.
+            // Letters, marks and symbols by general category, but invisible.
             '\u{34f}'
             | '\u{115f}'
             | '\u{1160}'
@@ -57,7 +57,7 @@ impl CharClass {
         })
     }
 
-    /// What such a character is called: never the character itself, which could turn a line round.
+    /// The name of the character in messages. Never the character itself, which could reverse the direction of a line.
     pub(crate) fn name(c: char) -> String {
         let name = match Self::of(c) {
             Some(Self::LineBreak) => "a line break",
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_its_name() {
+    fn untypeable_characters_have_names() {
         for (c, name) in [
             ('\n', "a line break"),
             ('\r', "a line break"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keyboards_have_is_seen() {
+    fn characters_of_keyboards_are_typeable() {
         let typed = (' '..='~').chain("äÄßéñçø€£§°·¿¡µ«»„“”’–—…жЖяאبकกあア漢한🔑🇺🇳👍🏽½²∞e\u{301}".chars());
         for c in typed {
             assert_eq!(CharClass::of(c), None, "{:?}", c.escape_unicode().to_string());

@@ -24,7 +24,7 @@ fn cx() -> CallContext {
 }
 
 #[tokio::test]
-async fn a_change_is_applied_once_and_remembered() {
+async fn change_is_applied_once() {
     let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
     service
         .reset(&cx(), user("alice"), password("one"))
@@ -39,7 +39,7 @@ async fn a_change_is_applied_once_and_remembered() {
 }
 
 #[tokio::test]
-async fn every_refusal_says_why_and_changes_nothing() {
+async fn rejected_change_is_not_applied() {
     let rules = [Rule::MinLength(8), Rule::Digit, Rule::MixedCase];
     let policy = PasswordPolicy::builder().exact(rules).build().unwrap();
     let service = InMemoryPasswordService::new("memory")
@@ -74,7 +74,7 @@ async fn every_refusal_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_unknown_and_can_be_settled() {
+async fn lost_response_is_unknown_and_can_be_resolved() {
     let service = InMemoryPasswordService::new("memory").with_user("alice", "old");
     let change = PasswordChange::reset(user("alice"), password("new"));
     service.lose_next_response();
@@ -94,7 +94,7 @@ async fn a_lost_answer_is_unknown_and_can_be_settled() {
 }
 
 #[tokio::test]
-async fn a_caller_is_tested_with_the_mock_behind_an_arc() {
+async fn mock_service_works_behind_an_arc() {
     let mut mock = MockPasswordService::new();
     mock.expect_provider().return_const("crm".to_owned());
     mock.expect_change_password()

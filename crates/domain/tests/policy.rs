@@ -1,4 +1,4 @@
-//! Every rule and every preset, by example.
+//! Rules, presets and violations.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -12,33 +12,33 @@ fn codes(policy: &PasswordPolicy, text: &str) -> Vec<&'static str> {
     broken.iter().map(|violation| violation.rule().code()).collect()
 }
 
-fn takes(counting: Counting, rule: &Rule, text: &str) -> bool {
+fn accepts(counting: Counting, rule: &Rule, text: &str) -> bool {
     let policy = PasswordPolicy::builder().counting(counting).exact([rule.clone()]);
     codes(&policy.build().unwrap(), text).is_empty()
 }
 
-/// What is counted, a rule, what it takes, what it refuses.
+/// The counting, a rule, texts that meet it, texts that violate it.
 type Row<'a> = (Counting, Rule, &'a [&'a str], &'a [&'a str]);
 
 fn assert_rows(rows: &[Row<'_>]) {
-    for (counting, rule, taken, refused) in rows {
-        for text in *taken {
+    for (counting, rule, accepted, rejected) in rows {
+        for text in *accepted {
             assert!(
-                takes(*counting, rule, text),
-                "{counting:?} {rule:?} takes {text:?}"
+                accepts(*counting, rule, text),
+                "{counting:?} {rule:?} accepts {text:?}"
             );
         }
-        for text in *refused {
+        for text in *rejected {
             assert!(
-                !takes(*counting, rule, text),
-                "{counting:?} {rule:?} refuses {text:?}"
+                !accepts(*counting, rule, text),
+                "{counting:?} {rule:?} rejects {text:?}"
             );
         }
     }
 }
 
 #[test]
-fn each_rule_takes_and_refuses() {
+fn rules_accept_and_reject_examples() {
     use Counting::{AspNet, CodePoints, Nfc, Unpublished};
     assert_rows(&[
         (
@@ -131,7 +131,7 @@ fn each_rule_takes_and_refuses() {
             &["aca", "a"],
             &["ab", "21"],
         ),
-        // Not for a password alone to break.
+        // Not checked with the password alone.
         (CodePoints, Rule::NoConsecutiveRun(None), &["abcdefgh"], &[]),
         (CodePoints, Rule::NotCommon, &["password"], &[]),
         (CodePoints, Rule::NotBreached, &["password"], &[]),
@@ -143,7 +143,7 @@ fn each_rule_takes_and_refuses() {
 }
 
 #[test]
-fn presets_judge_as_published() {
+fn presets_reject_what_their_publications_reject() {
     let rows: &[(&str, &str, &[&str])] = &[
         ("uipath-default", "patr0nu5", &[]),
         ("aspnet-default", "patr0nu5", &["uppercase", "special"]),
@@ -195,19 +195,19 @@ fn presets_judge_as_published() {
 }
 
 #[test]
-fn a_preset_s_name_is_its_name() {
+fn preset_round_trips_through_its_name() {
     for preset in Preset::ALL {
         assert_eq!(preset.to_string().parse(), Ok(preset));
         assert_eq!(PasswordPolicy::preset(preset.name()), Ok(preset.into()));
     }
     assert_eq!(
         PasswordPolicy::preset("zoom").unwrap_err().to_string(),
-        "no such preset; there are zoom-default, uipath-default, aspnet-default, nist-800-63b-4"
+        "unknown preset; known presets: zoom-default, uipath-default, aspnet-default, nist-800-63b-4"
     );
 }
 
 #[test]
-fn what_is_not_published_is_marked() {
+fn violations_of_unpublished_rules_are_approximate() {
     let zoom = PasswordPolicy::from(Preset::ZoomDefault);
     let marked: Vec<_> = zoom
         .rules()
@@ -229,12 +229,12 @@ fn what_is_not_published_is_marked() {
     };
     assert_eq!(certainty("Sh0rt"), [Certainty::Exact]);
     assert_eq!(certainty("Abcdef42"), [Certainty::Approximate]);
-    // Five characters, seven bytes: nobody says which of them Zoom counts.
+    // Five characters, seven bytes: Zoom does not document which it counts.
     assert_eq!(certainty("Ñ0ñtx"), [Certainty::Approximate]);
 }
 
 #[test]
-fn what_needs_more_than_the_password_is_never_exact() {
+fn rules_beyond_the_password_are_provider_only() {
     let rules = [
         Rule::NoConsecutiveRun(None),
         Rule::NotCommon,
@@ -254,7 +254,7 @@ fn what_needs_more_than_the_password_is_never_exact() {
 }
 
 #[test]
-fn a_rule_marked_as_the_provider_s_is_told_but_not_judged() {
+fn provider_only_rules_are_listed_but_not_checked() {
     let policy = PasswordPolicy::builder()
         .provider_only([Rule::Digit])
         .build()
@@ -267,7 +267,7 @@ fn a_rule_marked_as_the_provider_s_is_told_but_not_judged() {
 }
 
 #[test]
-fn violations_are_told_in_one_order_with_their_layer() {
+fn violations_are_ordered_and_name_their_layer() {
     let own = [Rule::NotOneCharacter, Rule::Special, Rule::MinLength(12)];
     let both = PasswordPolicy::from(Preset::ZoomDefault)
         .and_local(PasswordPolicy::builder().exact(own).build().unwrap())
@@ -289,7 +289,7 @@ fn violations_are_told_in_one_order_with_their_layer() {
 }
 
 #[test]
-fn a_later_rule_replaces_the_earlier_of_its_code() {
+fn builder_replaces_a_rule_with_the_same_code() {
     let builder = || PasswordPolicy::builder().exact([Rule::MinLength(8), Rule::MinLength(10)]);
     let rules = |builder: PolicyBuilder| {
         let policy = builder.build().unwrap();
@@ -305,7 +305,7 @@ fn a_later_rule_replaces_the_earlier_of_its_code() {
 }
 
 #[test]
-fn explains_both_layers_in_words() {
+fn explain_describes_the_rules_of_both_layers() {
     let own = PasswordPolicy::builder()
         .exact([Rule::MinLength(12), Rule::NotBreached])
         .build()
@@ -342,7 +342,7 @@ fn explains_both_layers_in_words() {
 }
 
 #[test]
-fn a_violation_serialises_its_certainty_only_where_there_is_doubt() {
+fn violation_serializes_its_certainty_only_if_approximate() {
     let zoom = LayeredPolicy::from(PasswordPolicy::from(Preset::ZoomDefault));
     let json = |text| serde_json::to_string(&zoom.check(&Password::new(text).unwrap())).unwrap();
     assert_eq!(

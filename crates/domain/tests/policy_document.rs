@@ -1,4 +1,4 @@
-//! A policy as a document: what is read, what is refused with every reason, what is written back.
+//! Policies as documents: deserialization, every reason for a rejection, serialization.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -11,7 +11,7 @@ fn read(text: &str) -> Result<PasswordPolicy, toml::de::Error> {
 }
 
 #[test]
-fn every_key_becomes_its_rule() {
+fn document_keys_become_rules() {
     let policy = read(
         r#"
         counting = "asp-net"
@@ -71,7 +71,7 @@ fn every_key_becomes_its_rule() {
 }
 
 #[test]
-fn a_preset_can_be_narrowed_and_widened() {
+fn document_keys_override_the_preset() {
     let policy = read(
         "preset = 'zoom-default'\nmin_length = 12\nmax_length = 32\nnot_recent = 5\n\
          mixed_case = false\nno_consecutive_run = 0\nnot_current = false",
@@ -87,7 +87,7 @@ fn a_preset_can_be_narrowed_and_widened() {
 }
 
 #[test]
-fn presets_survive_writing_and_reading() {
+fn presets_round_trip_through_documents() {
     for preset in Preset::ALL {
         let policy = PasswordPolicy::from(preset);
         let text = toml::to_string(&policy).unwrap();
@@ -112,7 +112,7 @@ fn presets_survive_writing_and_reading() {
 }
 
 #[test]
-fn what_is_no_policy_is_refused() {
+fn invalid_document_is_rejected() {
     for (text, complaint) in [
         ("digits = true", "unknown field `digits`"),
         ("generate = { lenght = 5 }", "unknown field `lenght`"),
@@ -121,15 +121,15 @@ fn what_is_no_policy_is_refused() {
         ("min_length = -1", "invalid value"),
         (
             "not_recent = 'some'",
-            "expected a number, `true` (there is one, not known) or `false`",
+            "expected a number, `true` (a limit exists but is unknown) or `false`",
         ),
         (
             "approximate = ['digit']",
-            "`approximate` names `digit`, which is no rule of this policy",
+            "`approximate` names `digit`, which is not a rule of this policy",
         ),
         (
             "min_length = 9\nmax_length = 8",
-            "at least 9 characters are asked for, but at most 8 are taken",
+            "at least 9 characters are required, but at most 8 are allowed",
         ),
     ] {
         let error = read(text).unwrap_err().to_string();
@@ -146,7 +146,7 @@ fn reasons(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_impossible_policy_is_refused_with_every_reason() {
+fn impossible_policy_is_rejected_with_every_reason() {
     assert_eq!(
         reasons(
             "min_length = 9\nmax_length = 3\ndigit = true\nmixed_case = true\nspecial = true\n\
@@ -154,47 +154,47 @@ fn an_impossible_policy_is_refused_with_every_reason() {
              generate = { length = 2, alphabet = 'aabc é' }"
         ),
         [
-            "`provider_only` names `digits`, which is no rule of this policy",
-            "the alphabet to generate from holds ` `, which is not visible ASCII",
-            "the alphabet to generate from holds `\\u{e9}`, which is not visible ASCII",
-            "the alphabet to generate from cannot give what is asked for: at least one digit",
-            "the alphabet to generate from cannot give what is asked for: both upper-case and lower-case letters",
-            "the alphabet to generate from cannot give what is asked for: at least one special character",
-            "the alphabet to generate from cannot give what is asked for: at least 5 different characters",
-            "at least 9 characters are asked for, but at most 3 are taken",
-            "one character of each kind asked for makes 4, but at most 3 are taken",
-            "at least 5 different characters are asked for, but at most 3 are taken",
+            "`provider_only` names `digits`, which is not a rule of this policy",
+            "the generator's alphabet contains ` `, which is not visible ASCII",
+            "the generator's alphabet contains `\\u{e9}`, which is not visible ASCII",
+            "the generator's alphabet cannot satisfy: at least one digit",
+            "the generator's alphabet cannot satisfy: both upper-case and lower-case letters",
+            "the generator's alphabet cannot satisfy: at least one special character",
+            "the generator's alphabet cannot satisfy: at least 5 different characters",
+            "at least 9 characters are required, but at most 3 are allowed",
+            "one character of each required class makes 4, but at most 3 are allowed",
+            "at least 5 different characters are required, but at most 3 are allowed",
         ]
     );
     assert_eq!(
         reasons("generate = { alphabet = '' }"),
-        ["the alphabet to generate from is empty"]
+        ["the generator's alphabet is empty"]
     );
     assert_eq!(
         reasons("generate = { alphabet = 'xxx' }\nnot_one_character = true"),
-        ["the alphabet to generate from cannot give what is asked for: not one character throughout"]
+        ["the generator's alphabet cannot satisfy: not one character throughout"]
     );
     assert_eq!(
         reasons("max_length = 1\nnot_one_character = true"),
-        ["at least 2 different characters are asked for, but at most 1 are taken"]
+        ["at least 2 different characters are required, but at most 1 are allowed"]
     );
     assert_eq!(
         reasons("min_length = 2000"),
-        ["at least 2000 characters are asked for, but at most 1024 are taken"]
+        ["at least 2000 characters are required, but at most 1024 are allowed"]
     );
     assert_eq!(
         reasons("min_length = 8\nmax_length = 12\ngenerate = { length = 13 }"),
-        ["generated passwords are to have 13 characters, but the rules ask for 8 to 12"]
+        ["generated passwords must have 13 characters, but the rules require 8 to 12"]
     );
 }
 
 #[test]
-fn what_only_the_rules_together_forbid_is_found_by_trying() {
-    let refused = "none of 10000 random passwords of 20 characters meets all rules at once";
+fn policy_without_valid_passwords_is_rejected_after_random_tries() {
+    let refused = "none of 10000 random passwords of 20 characters meets all rules";
     for text in [
         // Every `a` beside a `b` is a run of two, so only one character throughout is left.
         "no_consecutive_run = 1\nnot_one_character = true\ngenerate = { alphabet = 'ab' }",
-        // Not impossible, but nothing to wait for.
+        // Possible, but too unlikely to generate.
         "min_length = 20\nmax_length = 20\ndistinct_characters = 20\ngenerate = { alphabet = 'abcdefghijklmnopqrst' }",
     ] {
         assert_eq!(reasons(text), [refused], "{text}");
@@ -202,61 +202,61 @@ fn what_only_the_rules_together_forbid_is_found_by_trying() {
 }
 
 #[test]
-fn a_run_of_nothing_is_refused_in_code_where_zero_is_not_off() {
+fn builder_rejects_a_zero_length_run() {
     let rules = [Rule::NoConsecutiveRun(Some(0)), Rule::MaxLength(0)];
     let refused: ImpossiblePolicy = PasswordPolicy::builder().exact(rules).build().unwrap_err();
     assert_eq!(
         refused.reasons(),
         [
-            "each character is a run of 1, and runs of at most 0 are taken",
-            "at least 1 characters are asked for, but at most 0 are taken",
+            "each character is a run of 1, and runs of at most 0 are allowed",
+            "at least 1 characters are required, but at most 0 are allowed",
         ]
     );
 }
 
 #[test]
-fn two_layers_that_exclude_each_other_are_refused() {
+fn layered_policy_rejects_contradictory_layers() {
     let zoom = PasswordPolicy::from(Preset::ZoomDefault);
     let own = read("min_length = 40\ngenerate = { alphabet = 'abcdefgh1' }").unwrap();
     assert_eq!(
         zoom.and_local(own).unwrap_err().reasons(),
         [
-            "the alphabet to generate from cannot give what is asked for: both upper-case and lower-case letters",
-            "at least 40 characters are asked for, but at most 31 are taken",
+            "the generator's alphabet cannot satisfy: both upper-case and lower-case letters",
+            "at least 40 characters are required, but at most 31 are allowed",
         ]
     );
     let letters = read("generate = { alphabet = 'abc' }").unwrap();
     let digits = read("generate = { alphabet = '123' }").unwrap();
     assert_eq!(
         letters.and_local(digits).unwrap_err().reasons(),
-        ["the alphabet to generate from is empty"]
+        ["the generator's alphabet is empty"]
     );
 }
 
 #[test]
-fn what_both_layers_lack_is_told_once() {
+fn layered_policy_reports_a_shared_reason_once() {
     let ones = read("digit = true\ngenerate = { alphabet = 'abc1' }").unwrap();
     let twos = read("digit = true\ngenerate = { alphabet = 'abc2' }").unwrap();
     assert_eq!(
         ones.and_local(twos).unwrap_err().reasons(),
-        ["the alphabet to generate from cannot give what is asked for: at least one digit"]
+        ["the generator's alphabet cannot satisfy: at least one digit"]
     );
 }
 
 #[test]
-fn an_upper_case_letter_is_the_letter_asked_for() {
+fn letter_rule_is_met_by_an_upper_case_alphabet() {
     let policy = read("max_length = 2\nletter = true\nuppercase = true\ndigit = true").unwrap();
     assert_eq!(policy.generated_length(), 2);
 }
 
 #[test]
-fn rules_that_are_not_judged_do_not_make_a_policy_impossible() {
+fn provider_only_rules_never_make_a_policy_impossible() {
     let policy = read("min_length = 9\nmax_length = 8\nprovider_only = ['max_length']").unwrap();
     assert_eq!(policy.generated_length(), 20);
 }
 
 #[test]
-fn own_rules_stand_on_an_open_provider() {
+fn local_policy_combines_with_an_empty_provider_policy() {
     let own = read("preset = 'nist-800-63b-4'").unwrap();
     let both = PasswordPolicy::default().and_local(own).unwrap();
     let broken = both.check(&Password::new("short").unwrap());

@@ -1,4 +1,4 @@
-//! What is generated meets the rules it was generated for.
+//! Generated passwords meet their policies.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::disallowed_methods, reason = "made-up passwords are looked at")]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use repass_domain::{Blocklist, LayeredPolicy, PasswordPolicy, Preset, Rule};
 use secrecy::ExposeSecret as _;
 
-/// Generates so many, checks each, and tells which characters and lengths occurred.
+/// Generates `count` passwords, checks each, and returns the characters and lengths that occurred.
 fn generated(count: usize, policies: &LayeredPolicy) -> (BTreeSet<char>, BTreeSet<usize>) {
     let (mut characters, mut lengths) = (BTreeSet::new(), BTreeSet::new());
     for password in iter::once(policies.generate())
@@ -27,7 +27,7 @@ fn generated(count: usize, policies: &LayeredPolicy) -> (BTreeSet<char>, BTreeSe
 }
 
 #[test]
-fn a_generated_password_begins_with_a_letter() {
+fn generated_password_begins_with_a_letter() {
     let first = |policy: &PasswordPolicy| -> BTreeSet<char> {
         let policies = LayeredPolicy::from(policy.clone());
         let firsts = policies.passwords().take(2000).map(|password| {
@@ -78,27 +78,27 @@ fn assert_whole_space(preset: Preset) {
 }
 
 #[test]
-fn many_for_zoom() {
+fn zoom_default_passwords_cover_the_alphabet() {
     assert_whole_space(Preset::ZoomDefault);
 }
 
 #[test]
-fn many_for_uipath() {
+fn uipath_default_passwords_cover_the_alphabet() {
     assert_whole_space(Preset::UipathDefault);
 }
 
 #[test]
-fn many_for_aspnet() {
+fn aspnet_default_passwords_cover_the_alphabet() {
     assert_whole_space(Preset::AspnetDefault);
 }
 
 #[test]
-fn many_for_nist() {
+fn nist_passwords_cover_the_alphabet() {
     assert_whole_space(Preset::Nist80063b4);
 }
 
 #[test]
-fn some_for_two_layers_with_every_rule() {
+fn generated_passwords_meet_two_layers_with_every_rule() {
     let own = [
         Rule::MinLength(10),
         Rule::MaxLength(10),
@@ -119,7 +119,7 @@ fn some_for_two_layers_with_every_rule() {
 }
 
 #[test]
-fn every_length_that_is_allowed_can_be_had() {
+fn every_allowed_length_can_be_generated() {
     for preset in Preset::ALL {
         let builder = preset.builder().exact([Rule::MaxLength(31)]);
         let least = if preset == Preset::AspnetDefault {
@@ -141,7 +141,7 @@ fn every_length_that_is_allowed_can_be_had() {
 }
 
 #[test]
-fn the_length_is_20_or_as_near_as_the_rules_allow() {
+fn generated_length_defaults_to_20_or_the_nearest_allowed() {
     let length = |rules: &[Rule]| {
         let policy = PasswordPolicy::builder()
             .exact(rules.iter().cloned())
@@ -156,14 +156,14 @@ fn the_length_is_20_or_as_near_as_the_rules_allow() {
 }
 
 #[test]
-fn two_lengths_give_the_greater() {
+fn layered_policy_generates_the_greater_length() {
     let named = |length| PasswordPolicy::builder().length(length).build().unwrap();
     let both = named(12).and_local(named(24)).unwrap();
     assert_eq!(both.generated_length(), 24);
 }
 
 #[test]
-fn a_listed_password_is_never_generated() {
+fn listed_password_is_never_generated() {
     let pairs = "aa\nab\nba";
     let policy = PasswordPolicy::builder().alphabet("ab").length(2);
     let policy = policy

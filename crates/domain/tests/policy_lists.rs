@@ -16,7 +16,7 @@ fn password(text: &str) -> Password {
 }
 
 #[test]
-fn words_match_in_any_case_and_form() {
+fn plain_text_blocklist_matches_any_case_and_normalization() {
     let list = Blocklist::from_plain_text("letmein\r\n\nCafe\u{301}99\n with blanks \nПАРОЛЬ\n");
     assert_eq!(list.len(), 4);
     for text in [
@@ -37,7 +37,7 @@ fn words_match_in_any_case_and_form() {
 }
 
 #[test]
-fn hashes_match_the_very_password() {
+fn hash_blocklist_matches_the_exact_password() {
     let (prefix, suffix) = PASSWORD.split_at(5);
     let lists = [
         Blocklist::from_sha1("", PASSWORD).unwrap(),
@@ -55,7 +55,7 @@ fn hashes_match_the_very_password() {
 }
 
 #[test]
-fn what_is_no_list_of_hashes_is_refused_with_its_line() {
+fn malformed_hash_list_is_rejected_with_its_line() {
     let bad = |prefix: &str, text: &str| Blocklist::from_sha1(prefix, text).unwrap_err();
     assert_eq!(
         bad("", &format!("{PASSWORD}\n\n{}", &PASSWORD[1..])),
@@ -76,7 +76,7 @@ fn what_is_no_list_of_hashes_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_list_makes_the_rule_exact() {
+fn blocklist_makes_not_common_exact() {
     let nist = PasswordPolicy::from(Preset::Nist80063b4);
     let common = password("Correct Horse Battery");
     assert!(nist.check(&common).is_empty());
@@ -92,7 +92,7 @@ fn a_list_makes_the_rule_exact() {
 }
 
 #[test]
-fn a_range_tells_five_digits_and_compares_the_rest() {
+fn range_query_sends_five_digits_and_compares_the_rest() {
     let query = RangeQuery::new(&password("password"));
     assert_eq!(query.prefix(), "5BAA6");
     let suffix = &PASSWORD[5..];

@@ -54,7 +54,7 @@ impl LocalPolicy {
     /// No password can meet both; with every reason.
     pub fn on(&self, provider: PasswordPolicy) -> Result<Self, ImpossiblePolicy> {
         Ok(Self {
-            policies: provider.and_local(self.policies.own().clone())?,
+            policies: provider.and_local(self.policies.local().clone())?,
             breach: self.breach.clone(),
         })
     }

@@ -1,4 +1,4 @@
-//! Passwords that are refused because others use them.
+//! Lists of forbidden passwords.
 
 use std::fmt;
 
@@ -7,15 +7,16 @@ use sha1::{Digest as _, Sha1};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
-use super::breach::{MalformedHashes, entries};
 use super::counting;
+use super::range_query::{MalformedHashes, entries};
 use crate::Password;
 
 type Hash = [u8; 20];
 
-/// Forbidden passwords. Only their SHA-1 hashes are kept, sorted: 20 bytes each, for a list of
-/// words as for a list of hashes. The hash protects nothing here; it is the form in which lists of
-/// breached passwords come.
+/// A list of forbidden passwords.
+///
+/// It keeps only sorted SHA-1 hashes, 20 bytes for each password. The hash is not for protection; it is the format of
+/// published lists of breached passwords.
 ///
 /// ```
 /// use repass_domain::{Blocklist, Password};
@@ -31,14 +32,14 @@ type Hash = [u8; 20];
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Blocklist {
-    // Sorted, without repetition.
+    // Both sorted, without duplicates.
     exact: Vec<Hash>,
     folded: Vec<Hash>,
 }
 
 impl Blocklist {
-    /// A list of words, one a line, taken as they are but for case and Unicode's several ways to
-    /// write the same letter, in which they match any. Empty lines are passed over.
+    /// A list of passwords, one per line. They match in any letter case and Unicode normalization form. Empty lines are
+    /// ignored.
     pub fn from_plain_text(text: &str) -> Self {
         let words = text.lines().filter(|line| !line.is_empty());
         Self {
@@ -47,12 +48,12 @@ impl Blocklist {
         }
     }
 
-    /// A list of hexadecimal SHA-1 hashes, one a line, each with or without `:COUNT` behind it.
-    /// They match the very password only. Of a range file give the common `prefix` as well, of a
-    /// list of whole hashes the empty one. Lines with a count of 0 are padding.
+    /// A list of hexadecimal SHA-1 hashes, one per line, each with an optional `:COUNT`. They match the exact password
+    /// only. `prefix` is the common prefix of a range file, or empty for whole hashes. Lines with a count of 0 are padding
+    /// and ignored.
     ///
     /// # Errors
-    /// A line is not such a hash.
+    /// A line is not a hash of the expected length.
     pub fn from_sha1(prefix: &str, text: &str) -> Result<Self, MalformedHashes> {
         let mut exact = Vec::new();
         for entry in entries(text, 40_usize.saturating_sub(prefix.len())) {
@@ -81,18 +82,18 @@ impl Blocklist {
         has(&self.exact, &exact_hash) || has(&self.folded, &folded_hash)
     }
 
-    /// How many entries it has.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.exact.len() + self.folded.len()
     }
 
-    /// Whether it has none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Joins lists into one.
+/// Merges lists.
 impl FromIterator<Self> for Blocklist {
     fn from_iter<I: IntoIterator<Item = Self>>(lists: I) -> Self {
         let (mut exact, mut folded) = (Vec::new(), Vec::new());
@@ -123,7 +124,7 @@ pub(super) fn exact_hash(text: &str) -> Zeroizing<Hash> {
     Zeroizing::new(Sha1::digest(text).into())
 }
 
-// Character by character into the hash, which wipes itself: there is never a folded copy.
+// Hashes character by character, so that there is never a folded copy; the hasher wipes itself.
 fn folded_hash(text: &str) -> Zeroizing<Hash> {
     let mut hash = Sha1::new();
     let mut feed = |c: char| hash.update(c.encode_utf8(&mut Zeroizing::new([0; 4])[..]).as_bytes());
@@ -136,7 +137,7 @@ fn folded_hash(text: &str) -> Zeroizing<Hash> {
     Zeroizing::new(hash.finalize().into())
 }
 
-// Both parts together are 40 digits: `entries` has counted.
+// `entries` has checked that both parts together are 40 digits.
 fn parse(prefix: &str, rest: &str) -> Option<Hash> {
     let mut hash = Hash::default();
     let mut digits = prefix.chars().chain(rest.chars()).map(|c| c.to_digit(16));

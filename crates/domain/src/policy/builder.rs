@@ -1,16 +1,15 @@
-//! How a policy is put together, and refused when nothing can meet it.
+//! Builds policies and rejects contradictory ones.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::space::Space;
-use super::{Blocklist, Counting, PasswordPolicy, counting, judge};
+use super::{Blocklist, Counting, PasswordPolicy, counting, evaluation};
 use crate::{Certainty, Rule};
 
-/// A policy in the making. A rule that is given again replaces the earlier one of its code.
+/// Builds a [`PasswordPolicy`]. A rule replaces an earlier one with the same code.
 ///
-/// Its methods take an array of rules, or one that may not be there, so that what a provider
-/// tells becomes rules in one line each:
+/// Methods accept an array or an `Option`, so that each setting of a provider becomes a rule in one line:
 ///
 /// ```
 /// use repass_domain::{Certainty, Preset, Rule};
@@ -30,7 +29,7 @@ use crate::{Certainty, Rule};
 #[must_use]
 pub struct PolicyBuilder {
     pub(super) counting: Counting,
-    // In the order of `Rule`, one of each code, marked as told.
+    // In the order of `Rule`, one for each code, with the declared certainty.
     rules: Vec<(Rule, Certainty)>,
     pub(super) length: Option<u32>,
     pub(super) alphabet: Option<String>,
@@ -38,31 +37,31 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// What is counted as a character; code points unless told.
+    /// Sets what counts as a character. The default is code points.
     pub fn counting(mut self, counting: Counting) -> Self {
         self.counting = counting;
         self
     }
 
-    /// Rules that are known to be just so. Those that need more than the password (its history,
-    /// a breach service, a run of unknown length) are [`Certainty::ProviderOnly`] all the same.
+    /// Adds rules that are fully known. Rules that need more than the password (its history, a breach service, a run of
+    /// unknown length) are [`Certainty::ProviderOnly`] regardless.
     pub fn exact(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.add(rules, Certainty::Exact)
     }
 
-    /// Rules of which not everything is published: checked and generated for, but marked.
+    /// Adds rules that are not fully published. They are checked and generated for, but marked as approximate.
     pub fn approximate(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.add(rules, Certainty::Approximate)
     }
 
-    /// Rules that are told but not judged here.
+    /// Adds rules that are listed but not checked here.
     pub fn provider_only(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.add(rules, Certainty::ProviderOnly)
     }
 
     fn add(mut self, rules: impl IntoIterator<Item = Rule>, certainty: Certainty) -> Self {
         for rule in rules {
-            // Every password is held to it already.
+            // Applies to every password already.
             if matches!(rule, Rule::Typeable(_)) {
                 continue;
             }
@@ -73,7 +72,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// No rule of this code, whatever its parameters.
+    /// Removes the rule with this code, regardless of its parameters.
     pub fn without(mut self, rule: &Rule) -> Self {
         let same =
             |other: &Rule| (other.code(), other.provider_code()) == (rule.code(), rule.provider_code());
@@ -81,55 +80,55 @@ impl PolicyBuilder {
         self
     }
 
-    /// Marks the rule of this code, the provider's own for [`Rule::Other`]; false if there is none.
+    /// Sets the certainty of the rule with this code, or this provider's code for [`Rule::Other`]. False if there is none.
     pub(super) fn mark(&mut self, code: &str, certainty: Certainty) -> bool {
         let mut rules = self.rules.iter_mut();
         let found = rules.find(|(rule, _)| rule.provider_code().unwrap_or(rule.code()) == code);
-        found.map(|(_, told)| *told = certainty).is_some()
+        found.map(|(_, declared)| *declared = certainty).is_some()
     }
 
-    /// How long generated passwords are to be.
+    /// Sets the length of generated passwords.
     pub fn length(mut self, length: u32) -> Self {
         self.length = Some(length);
         self
     }
 
-    /// The characters to generate passwords from: visible ASCII, each counting once.
+    /// Sets the characters to generate passwords from: visible ASCII; repetitions are ignored.
     pub fn alphabet(mut self, alphabet: impl Into<String>) -> Self {
         self.alphabet = Some(alphabet.into());
         self
     }
 
-    /// Refuses the passwords of this list, as [`Rule::NotCommon`].
+    /// Adds [`Rule::NotCommon`] with this list.
     pub fn blocklist(self, list: Arc<Blocklist>) -> Self {
         let mut with_rule = self.exact([Rule::NotCommon]);
         with_rule.blocklist = Some(list);
         with_rule
     }
 
-    /// The policy.
+    /// Builds the policy.
     ///
     /// # Errors
-    /// No password, or hardly any, can meet it; with every reason.
+    /// No password, or almost none, can meet the rules; the error has every reason.
     pub fn build(self) -> Result<PasswordPolicy, ImpossiblePolicy> {
         let space = Space::of(&[&self])?;
         Ok(PasswordPolicy { parts: self, space })
     }
 
-    /// Every rule, and how far it can be judged here.
+    /// Every rule, and how reliably it can be checked here.
     pub(super) fn rules(&self) -> impl Iterator<Item = (&Rule, Certainty)> {
         self.rules
             .iter()
-            .map(|(rule, told)| (rule, (*told).max(self.surest(rule))))
+            .map(|(rule, declared)| (rule, (*declared).max(self.best_certainty(rule))))
     }
 
-    /// The rules as they were told.
-    pub(super) fn told(&self) -> &[(Rule, Certainty)] {
+    /// The rules with the certainty that was declared for them.
+    pub(super) fn declared(&self) -> &[(Rule, Certainty)] {
         &self.rules
     }
 
-    // The best that can be said of such a rule here.
-    fn surest(&self, rule: &Rule) -> Certainty {
+    // The best certainty that such a rule can have here.
+    fn best_certainty(&self, rule: &Rule) -> Certainty {
         match rule {
             Rule::NotCommon if self.blocklist.is_some() => Certainty::Exact,
             Rule::NoConsecutiveRun(None)
@@ -143,29 +142,29 @@ impl PolicyBuilder {
         }
     }
 
-    /// The rules that can be judged here and that the text breaks, each with how sure that is.
-    pub(super) fn broken<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (&'a Rule, Certainty)> {
-        let guessed = self.counting == Counting::Unpublished && !counting::is_ascii(text);
-        let least = if guessed {
+    /// The rules that can be checked here and that the text breaks, with the certainty of each violation.
+    pub(super) fn violated<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (&'a Rule, Certainty)> {
+        let is_guess = self.counting == Counting::Unpublished && !counting::is_ascii(text);
+        let certainty_bound = if is_guess {
             Certainty::Approximate
         } else {
             Certainty::Exact
         };
-        let normalised = self.counting.normalised(text);
+        let normalized = self.counting.normalized(text);
         self.rules()
             .filter(|(_, certainty)| *certainty != Certainty::ProviderOnly)
             .filter(move |(rule, _)| {
-                let read = normalised.as_ref().map_or(text, |copy| copy.as_str());
+                let counted = normalized.as_ref().map_or(text, |copy| copy.as_str());
                 match rule {
-                    Rule::NotCommon => judge::is_listed(self.blocklist.as_deref(), text),
-                    rule => judge::breaks(self.counting, read, rule),
+                    Rule::NotCommon => evaluation::is_listed(self.blocklist.as_deref(), text),
+                    rule => evaluation::violates(self.counting, counted, rule),
                 }
             })
-            .map(move |(rule, certainty)| (rule, certainty.max(least)))
+            .map(move |(rule, certainty)| (rule, certainty.max(certainty_bound)))
     }
 }
 
-/// Why nothing, or hardly anything, can meet a policy.
+/// Why no password, or almost none, can meet a policy.
 ///
 /// ```
 /// use repass_domain::{PasswordPolicy, Rule};
@@ -173,7 +172,7 @@ impl PolicyBuilder {
 /// let refused = PasswordPolicy::builder().exact([Rule::MinLength(9), Rule::MaxLength(8)]).build();
 /// assert_eq!(
 ///     refused.unwrap_err().reasons(),
-///     ["at least 9 characters are asked for, but at most 8 are taken"],
+///     ["at least 9 characters are required, but at most 8 are allowed"],
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +185,7 @@ impl ImpossiblePolicy {
         Self { reasons }
     }
 
-    /// Every reason, each a sentence without capital and full stop.
+    /// Every reason, each a clause without a capital or full stop.
     pub fn reasons(&self) -> &[String] {
         &self.reasons
     }

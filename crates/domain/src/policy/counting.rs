@@ -1,4 +1,4 @@
-//! How a provider reads a password: what one character is, and which class it is of.
+//! How a policy counts and classifies characters.
 
 use std::fmt;
 
@@ -6,33 +6,31 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use zeroize::Zeroizing;
 
-/// What a policy counts as one character, and what it takes for a letter or digit.
-///
-/// Digits are `0` to `9` in all of them.
+/// What a policy counts as one character, a letter and a digit. Digits are always `0` to `9`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Counting {
-    /// Unicode code points, with Unicode's letters and cases.
+    /// Unicode code points, with Unicode letters and cases.
     #[default]
     CodePoints,
-    /// The same after normalisation to NFC, so that `é` is one however it was typed.
+    /// The same after normalization to NFC, so that `é` is one character however it was typed.
     Nfc,
-    /// As ASP.NET Core's validator: UTF-16 units; only ASCII letters are letters, so `é` is a
-    /// special character; a password of nothing but white space is too short whatever its length.
+    /// Like the validator of ASP.NET Core: UTF-16 units; only ASCII letters are letters, so `é` is a special character; a
+    /// password of only white space is too short regardless of its length.
     AspNet,
-    /// The provider does not say. Code points are the guess, and whatever is found wrong with a
-    /// password beyond ASCII is [`Approximate`](crate::Certainty::Approximate).
+    /// The provider does not document it. Code points are assumed, and violations of a password that is not ASCII are
+    /// [`Approximate`](crate::Certainty::Approximate).
     Unpublished,
 }
 
 impl Counting {
-    /// The text as this reading sees it, if that is not the text itself.
-    pub(super) fn normalised(self, text: &str) -> Option<Zeroizing<String>> {
+    /// The normalized text, if it differs from the text.
+    pub(super) fn normalized(self, text: &str) -> Option<Zeroizing<String>> {
         if self != Self::Nfc || is_nfc(text) {
             return None;
         }
-        // NFC at most triples UTF-8: the buffer never grows, so no unwiped copy is left behind.
+        // NFC at most triples UTF-8: the buffer never grows, so it leaves no unwiped copy.
         let mut copy = Zeroizing::new(String::with_capacity(3 * text.len()));
         text.nfc().for_each(|c| copy.push(c));
         Some(copy)
@@ -86,8 +84,8 @@ impl Counting {
     }
 }
 
-/// Whether all of it is ASCII, byte by byte: the standard library looks at eight at once, in a register
-/// whose content ends up on the stack and stays there.
+/// Whether the text is ASCII, checked byte by byte: the standard library checks eight bytes at once in a register that
+/// may be spilled to the stack and stay there.
 pub(super) fn is_ascii(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii())
 }

@@ -1,4 +1,4 @@
-//! A policy as text: the keys that `PasswordPolicy` documents.
+//! The serialized form of a policy; `PasswordPolicy` documents its keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -70,11 +70,11 @@ impl Generate {
     }
 }
 
-/// A number that may not be known.
+/// A number that may be unknown.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a number, `true` (there is one, not known) or `false`"
+    expecting = "expected a number, `true` (a limit exists but is unknown) or `false`"
 )]
 enum Limit {
     Flag(bool),
@@ -124,7 +124,9 @@ impl TryFrom<Document> for PasswordPolicy {
         ] {
             for code in codes {
                 if !policy.mark(code, certainty) {
-                    reasons.push(format!("`{key}` names `{code}`, which is no rule of this policy"));
+                    reasons.push(format!(
+                        "`{key}` names `{code}`, which is not a rule of this policy"
+                    ));
                 }
             }
         }
@@ -140,7 +142,7 @@ impl TryFrom<Document> for PasswordPolicy {
 }
 
 impl Document {
-    /// What the keys say about rules: each rule, and whether it is on.
+    /// The rules of the keys, and whether each is on.
     fn rules(&self) -> impl Iterator<Item = (Rule, bool)> {
         let numbers = [
             self.min_length.map(Rule::MinLength),
@@ -185,7 +187,7 @@ impl From<PasswordPolicy> for Document {
             counting: Some(policy.parts.counting),
             ..Self::default()
         };
-        for (rule, certainty) in policy.parts.told() {
+        for (rule, certainty) in policy.parts.declared() {
             let code = rule.provider_code().unwrap_or(rule.code()).to_owned();
             match certainty {
                 Certainty::Exact => {}
@@ -210,7 +212,7 @@ impl From<PasswordPolicy> for Document {
                 Rule::NotRecent(n) => document.not_recent = Some((*n).into()),
                 Rule::ChangesPerDay => document.changes_per_day = Some(true),
                 Rule::Other(code) => document.other.push(code.clone()),
-                // In no policy: the first holds for every one, the others only answers have.
+                // Never in a policy: the first applies to every policy, the others occur only in responses.
                 Rule::Typeable(_) | Rule::MinLengthUnnamed | Rule::DistinctCharactersUnnamed => {}
             }
         }

@@ -1,15 +1,15 @@
-//! The rules for new passwords: one document that checks, generates and explains.
+//! Password policies: the rules that check, generate and explain passwords.
 
 mod blocklist;
-mod breach;
 mod builder;
 mod counting;
 mod document;
-mod explain;
-mod generate;
-mod judge;
-mod layers;
+mod evaluation;
+mod generator;
+mod layered_policy;
+mod policy_rule;
 mod preset;
+mod range_query;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -21,21 +21,19 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 pub use self::blocklist::Blocklist;
-pub use self::breach::{MalformedHashes, RangeQuery};
 pub use self::builder::{ImpossiblePolicy, PolicyBuilder};
 pub use self::counting::Counting;
 use self::document::Document;
-pub use self::explain::PolicyRule;
-pub use self::layers::LayeredPolicy;
+pub use self::layered_policy::LayeredPolicy;
+pub use self::policy_rule::PolicyRule;
 pub use self::preset::{Preset, UnknownPreset};
+pub use self::range_query::{MalformedHashes, RangeQuery};
 use self::space::Space;
 use crate::{Certainty, Error, Password, PolicyLayer, Rule, Violation};
 
-/// The rules for new passwords of one side: a provider's, or the caller's own. Both together are
-/// [`LayeredPolicy`].
+/// The rules for new passwords of one layer: the provider's, or the caller's local ones. [`LayeredPolicy`] combines both.
 ///
-/// A policy that exists can be met: [`PolicyBuilder::build`] and deserialising refuse any other,
-/// with every reason.
+/// Every policy can be met: [`PolicyBuilder::build`] and deserialization reject a contradictory one with every reason.
 ///
 /// ```
 /// use repass_domain::{Password, PasswordPolicy, Preset, Rule};
@@ -50,8 +48,8 @@ use crate::{Certainty, Error, Password, PolicyLayer, Rule, Violation};
 /// ```
 ///
 /// # As a document
-/// Every key is optional, and others are refused. A rule's key is its [`Rule::code`]; `false` and
-/// `0` mean that there is no such rule, which takes one out of a preset.
+/// Every key is optional; unknown keys are rejected. A rule's key is its [`Rule::code`]. `false` or `0` turns a rule off,
+/// for example one of a preset.
 ///
 /// ```toml
 /// preset = "zoom-default"         # start from these rules
@@ -62,15 +60,15 @@ use crate::{Certainty, Error, Password, PolicyLayer, Rule, Violation};
 ///                                 #   not_one_character, not_common, not_breached, not_current,
 ///                                 #   changes_per_day
 /// distinct_characters = 5
-/// no_consecutive_run = 3          # the longest run allowed; `true`: not known
-/// not_recent = true               # how many, or `true`: not known
-/// other = ["PasswordExpired"]     # the provider's own codes
+/// no_consecutive_run = 3          # the longest run allowed; `true`: unknown
+/// not_recent = true               # how many; `true`: unknown
+/// other = ["PasswordExpired"]     # the provider's codes
 /// approximate = ["max_length"]    # rules above that are not published in full
-/// provider_only = ["not_common"]  # rules above that cannot be judged here
+/// provider_only = ["not_common"]  # rules above that cannot be checked here
 /// generate = { length = 24, alphabet = "abcdefghjkmnpqrstuvwxyz23456789" }
 /// ```
 ///
-/// It is written back without `preset`, rule by rule, and without an attached [`Blocklist`].
+/// It serializes rule by rule, without `preset` and without an attached [`Blocklist`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Document", into = "Document")]
 pub struct PasswordPolicy {
@@ -79,39 +77,38 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// A policy without rules, to add to.
+    /// A builder without rules.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::default()
     }
 
-    /// The preset of this name; the same as [`Preset`]'s `FromStr`.
+    /// The policy of the [`Preset`] with this name.
     ///
     /// # Errors
-    /// There is none of this name; the error lists those that there are.
+    /// There is no such preset; the error lists the known names.
     pub fn preset(name: &str) -> Result<Self, UnknownPreset> {
         name.parse::<Preset>().map(Self::from)
     }
 
-    /// The same policy, to change.
+    /// A builder with the rules of this policy.
     pub fn to_builder(&self) -> PolicyBuilder {
         self.parts.clone()
     }
 
-    /// The same policy with a list of passwords that are refused as [`Rule::NotCommon`]. A list
-    /// belongs to the caller's own policy: no provider's dictionary is known.
+    /// Adds a list of passwords that violate [`Rule::NotCommon`]. For local policies: no provider publishes its list.
     ///
     /// # Errors
-    /// The list leaves hardly any password to generate.
+    /// The list leaves almost no password to generate.
     pub fn with_blocklist(self, list: Arc<Blocklist>) -> Result<Self, ImpossiblePolicy> {
         self.parts.blocklist(list).build()
     }
 
-    /// The caller's `own` policy on top of this one, the provider's.
+    /// Combines this policy, the provider's, with the caller's `local` one.
     ///
     /// # Errors
     /// No password can meet both; with every reason.
-    pub fn and_local(self, own: Self) -> Result<LayeredPolicy, ImpossiblePolicy> {
-        LayeredPolicy::new(self, own)
+    pub fn and_local(self, local: Self) -> Result<LayeredPolicy, ImpossiblePolicy> {
+        LayeredPolicy::new(self, local)
     }
 
     /// How this policy counts characters.
@@ -119,15 +116,14 @@ impl PasswordPolicy {
         self.parts.counting
     }
 
-    /// Every rule and how far it can be judged here, in the order in which violations are told:
-    /// that of [`Rule`]'s variants.
+    /// Every rule and how reliably it can be checked here, in the order of [`Rule`]'s variants.
     pub fn rules(&self) -> impl Iterator<Item = (&Rule, Certainty)> {
         self.parts.rules()
     }
 
-    /// Every rule that this password breaks, in the order of [`rules`](Self::rules), as the
-    /// provider's; before them [`Rule::Typeable`], which holds for every policy. What is
-    /// [`Certainty::ProviderOnly`] is never among them.
+    /// The rules that this password breaks, in the order of [`rules`](Self::rules), as violations of the provider's
+    /// layer. [`Rule::Typeable`], which applies to every policy, comes first. Rules that are
+    /// [`Certainty::ProviderOnly`] are never included.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
         let mut broken = password.untypeable();
         broken.extend(self.violations(password, PolicyLayer::Provider));
@@ -135,58 +131,56 @@ impl PasswordPolicy {
     }
 
     fn violations(&self, password: &Password, layer: PolicyLayer) -> Vec<Violation> {
-        #[expect(clippy::disallowed_methods, reason = "judged in place")]
+        #[expect(clippy::disallowed_methods, reason = "checked in place")]
         let text = password.expose_secret();
-        let broken = self.parts.broken(text);
+        let broken = self.parts.violated(text);
         broken
             .map(|(rule, certainty)| Violation::new(rule.clone(), layer, certainty))
             .collect()
     }
 
-    /// A new password that meets every rule that can be judged here: each of them is as likely as
-    /// any other, among those of [`generated_length`](Self::generated_length) made of the
-    /// policy's alphabet and beginning with a letter: a spreadsheet takes what begins with `=`, `+`,
-    /// `-` or `@` for a formula and shows another password. Only an alphabet without letters, or
-    /// rules that no such password meets, give another beginning. The randomness is the operating
-    /// system's.
+    /// Generates a password that meets every rule that can be checked here.
     ///
-    /// The alphabet, unless the policy names one, is letters, digits and
-    /// ``!#$%&*+-.:=?@^~``: what every known provider takes and counts as special, without the
-    /// quotes, brackets, commas, blanks and `_` that some input filter or other trips over. With
-    /// 20 characters that is 124.7 bits.
+    /// It is drawn uniformly from the passwords that have [`generated_length`](Self::generated_length), consist of the
+    /// policy's alphabet and begin with a letter: spreadsheets read a value that begins with `=`, `+`, `-` or `@` as a
+    /// formula. It begins with another character only if the alphabet has no letters, or if no password that begins
+    /// with a letter meets the rules. The randomness comes from the operating system.
+    ///
+    /// The default alphabet is letters, digits and ``!#$%&*+-.:=?@^~``: characters that every known provider accepts
+    /// and counts as special, without quotes, brackets, commas, spaces and `_`, which some input filters reject. 20
+    /// characters of it have 124.7 bits of entropy.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system gives no
-    /// randomness.
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system provides no randomness.
     pub fn generate(&self) -> Result<Password, Error> {
-        generate::one(&self.space, &[&self.parts])
+        generator::one(&self.space, &[&self.parts])
     }
 
-    /// How many characters a generated password has: as many as the policy names, else 20, or as
-    /// near as the rules allow.
+    /// The length of generated passwords: the length that the policy sets, otherwise 20, or the nearest length that the
+    /// rules allow.
     pub fn generated_length(&self) -> usize {
         self.space.length
     }
 
-    /// Every rule in words, as the provider's.
+    /// Every rule with its description, as rules of the provider's layer.
     pub fn explain(&self) -> Vec<PolicyRule> {
-        self.explained(PolicyLayer::Provider)
+        self.layer_rules(PolicyLayer::Provider)
     }
 
-    fn explained(&self, layer: PolicyLayer) -> Vec<PolicyRule> {
+    fn layer_rules(&self, layer: PolicyLayer) -> Vec<PolicyRule> {
         let explained = |(rule, certainty): (&Rule, _)| PolicyRule::new(rule.clone(), layer, certainty);
         self.rules().map(explained).collect()
     }
 }
 
-/// A policy that takes every password.
+/// A policy without rules.
 impl Default for PasswordPolicy {
     fn default() -> Self {
         Self::builder().build().expect("no rules contradict each other")
     }
 }
 
-/// One rule a line, then how characters are counted.
+/// One rule per line, then how characters are counted.
 impl fmt::Display for PasswordPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for rule in self.explain() {

@@ -1,4 +1,4 @@
-//! Rules that are published.
+//! Published password policies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,28 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::{Counting, PasswordPolicy, PolicyBuilder};
 use crate::Rule;
 
-/// A published set of rules.
+/// A published password policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Preset {
-    /// `zoom-default`: what Zoom asks of every work e-mail login. 8 to 31 characters (32 in some
-    /// of its documents, hence approximate), letter, digit, both cases, not one character
-    /// throughout, no run such as `abcdef` (what else is a run is not published, hence
-    /// approximate). An account may ask for more.
+    /// `zoom-default`: the minimum for every Zoom login with a work e-mail address. 8 to 31 characters (32 in some of its
+    /// documents, hence approximate), letter, digit, both cases, not one character throughout, no run such as `abcdef`
+    /// (other runs are not documented, hence approximate). An account can require more.
     #[serde(rename = "zoom-default")]
     ZoomDefault,
-    /// `uipath-default`: a new identity portal. 8 characters, lower case, digit; counted as
-    /// ASP.NET Core does. Whether earlier passwords are refused is the portal's setting.
+    /// `uipath-default`: a new identity portal. 8 characters, lower case, digit; counted like ASP.NET Core. Whether recent
+    /// passwords are rejected is a setting of the portal.
     #[serde(rename = "uipath-default")]
     UipathDefault,
-    /// `aspnet-default`: ASP.NET Core Identity as it comes. 6 characters, digit, both cases,
-    /// special character.
+    /// `aspnet-default`: the defaults of ASP.NET Core Identity. 6 characters, digit, both cases, special character.
     #[serde(rename = "aspnet-default")]
     AspnetDefault,
-    /// `nist-800-63b-4`: NIST SP 800-63B-4 for a password that is the only factor. 15 characters
-    /// after NFC, no rules about kinds, a blocklist (attach one: none is built in). With a second
-    /// factor set `min_length = 8`. It has no upper limit: the publication asks verifiers to take
-    /// 64 characters at least, and does not ask users to stop there.
+    /// `nist-800-63b-4`: NIST SP 800-63B-4 for a password that is the only factor. 15 characters after NFC, no rules about
+    /// character classes, a blocklist (attach one: none is built in). With a second factor set `min_length = 8`. It has
+    /// no maximum: the publication requires verifiers to accept at least 64 characters, and sets no limit.
     #[serde(rename = "nist-800-63b-4")]
     Nist80063b4,
 }
@@ -53,7 +50,7 @@ impl Preset {
         }
     }
 
-    /// Its rules, to change.
+    /// A builder with its rules.
     pub fn builder(self) -> PolicyBuilder {
         let policy = PasswordPolicy::builder();
         match self {
@@ -99,14 +96,14 @@ impl FromStr for Preset {
     }
 }
 
-/// There is no preset of that name.
+/// The name of a preset is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownPreset(());
 
 impl fmt::Display for UnknownPreset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Preset::ALL.map(Preset::name).join(", ");
-        write!(f, "no such preset; there are {names}")
+        write!(f, "unknown preset; known presets: {names}")
     }
 }
 

@@ -1,33 +1,36 @@
-//! What is left between the rules: the passwords that can be generated, or why there are none.
+//! The passwords that can be generated for a policy, or why there are none.
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
-use super::generate::{Candidates, meets};
-use super::{Counting, ImpossiblePolicy, PolicyBuilder, judge};
+use super::generator::{Candidates, meets};
+use super::{Counting, ImpossiblePolicy, PolicyBuilder, evaluation};
 use crate::{Certainty, Password, Rule};
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&*+-.:=?@^~";
 const DEFAULT_LENGTH: usize = 20;
 const TRIES: u32 = 10_000;
 
-/// The texts to draw from: all of this length over this alphabet that begin as they may. Some of them meet the rules.
+/// The texts that the generator draws from: all texts of one length over one alphabet, with a restricted first character.
+/// Some of them meet the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Space {
     // Visible ASCII, not empty, each character once.
     pub(super) alphabet: Vec<u8>,
-    // Of the alphabet: what the first character is drawn from.
+    // The subset of the alphabet for the first character.
     pub(super) first: Vec<u8>,
     pub(super) length: usize,
 }
 
 impl Space {
-    /// What all of the policies allow together.
+    /// The space of texts that all policies allow together.
     ///
-    /// The clear contradictions are found by their reasons. What is left is proved by example:
-    /// random passwords are tried until one meets every rule, whatever the rules do to each other.
-    /// So a policy in a `Space` is known to be possible, and drawing from it to end soon. The
-    /// tries are the same each time: a policy is never refused on one day and taken on another.
+    /// Direct contradictions are reported with their reasons. Beyond them, the space proves by example that the rules can
+    /// be met together: it draws random passwords until one meets every rule. A `Space` therefore contains valid passwords,
+    /// and drawing one ends quickly. The draws are seeded, so that the result is always the same.
+    ///
+    /// # Errors
+    /// The rules contradict each other, or almost no text meets them.
     pub(super) fn of(policies: &[&PolicyBuilder]) -> Result<Self, ImpossiblePolicy> {
         let mut reasons = Vec::new();
         let alphabet = common_alphabet(policies, &mut reasons);
@@ -35,7 +38,7 @@ impl Space {
         if !reasons.is_empty() {
             return Err(ImpossiblePolicy::new(reasons));
         }
-        let first = beginnings(&alphabet);
+        let first = first_characters(&alphabet);
         let mut space = Self {
             alphabet,
             first,
@@ -44,13 +47,13 @@ impl Space {
         if space.is_possible(policies) {
             return Ok(space);
         }
-        // Rather a password that a spreadsheet spoils than none: the rules may want another beginning.
+        // The rules may require another first character. A password that a spreadsheet misreads is better than none.
         space.first.clone_from(&space.alphabet);
         if space.is_possible(policies) {
             return Ok(space);
         }
         Err(ImpossiblePolicy::new(vec![format!(
-            "none of {TRIES} random passwords of {length} characters meets all rules at once"
+            "none of {TRIES} random passwords of {length} characters meets all rules"
         )]))
     }
 
@@ -63,9 +66,9 @@ impl Space {
     }
 }
 
-// Spreadsheets take a cell that begins with `=`, `+`, `-` or `@` for a formula, and one with `'` lose it. A letter is
-// safe everywhere; without letters in the alphabet the next best is drawn.
-fn beginnings(alphabet: &[u8]) -> Vec<u8> {
+// Spreadsheets read a cell that begins with `=`, `+`, `-` or `@` as a formula and drop a leading `'`. Letters are always
+// safe; an alphabet without letters gives the next best.
+fn first_characters(alphabet: &[u8]) -> Vec<u8> {
     let of = |class: fn(&u8) -> bool| alphabet.iter().copied().filter(class).collect::<Vec<_>>();
     let safe = |byte: &u8| !matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\'');
     [
@@ -75,16 +78,16 @@ fn beginnings(alphabet: &[u8]) -> Vec<u8> {
         alphabet.to_vec(),
     ]
     .into_iter()
-    .find(|beginnings| !beginnings.is_empty())
+    .find(|candidates| !candidates.is_empty())
     .unwrap_or_default()
 }
 
 fn rules<'a>(policies: &[&'a PolicyBuilder]) -> impl Iterator<Item = &'a Rule> {
-    let judged = |policy: &&'a PolicyBuilder| {
+    let checked = |policy: &&'a PolicyBuilder| {
         let rules = policy.rules();
         rules.filter(|(_, certainty)| *certainty != Certainty::ProviderOnly)
     };
-    policies.iter().flat_map(judged).map(|(rule, _)| rule)
+    policies.iter().flat_map(checked).map(|(rule, _)| rule)
 }
 
 fn common_alphabet(policies: &[&PolicyBuilder], reasons: &mut Vec<String>) -> Vec<u8> {
@@ -95,36 +98,36 @@ fn common_alphabet(policies: &[&PolicyBuilder], reasons: &mut Vec<String>) -> Ve
         .filter(|c| !c.is_ascii_graphic())
     {
         reasons.push(format!(
-            "the alphabet to generate from holds `{}`, which is not visible ASCII",
+            "the generator's alphabet contains `{}`, which is not visible ASCII",
             c.escape_default()
         ));
     }
-    // Picked out of all that there are, so that each is there once: twice would be twice as likely.
-    let everything = ('!'..='~').filter(|c| !named.is_empty() || ALPHABET.contains(*c));
-    let alphabet: String = everything
+    // Selected from all visible characters, so that each occurs once: a repeated one would be twice as likely.
+    let candidates = ('!'..='~').filter(|c| !named.is_empty() || ALPHABET.contains(*c));
+    let alphabet: String = candidates
         .filter(|c| named.iter().all(|text| text.contains(*c)))
         .collect();
     if alphabet.is_empty() {
-        reasons.push("the alphabet to generate from is empty".to_owned());
+        reasons.push("the generator's alphabet is empty".to_owned());
         return Vec::new();
     }
-    // What the alphabet as a whole lacks, no password made of it can have.
-    let about_kinds = |rule: &&Rule| {
+    // A rule that the whole alphabet violates is violated by every password of it.
+    let concerns_classes = |rule: &&Rule| {
         !matches!(
             rule,
             Rule::MinLength(_) | Rule::MaxLength(_) | Rule::NoConsecutiveRun(_)
         )
     };
     let mut lacking: Vec<&Rule> = rules(policies)
-        .filter(about_kinds)
-        .filter(|rule| judge::breaks(Counting::CodePoints, &alphabet, rule))
+        .filter(concerns_classes)
+        .filter(|rule| evaluation::violates(Counting::CodePoints, &alphabet, rule))
         .collect();
     lacking.sort();
     lacking.dedup();
     reasons.extend(
         lacking
             .into_iter()
-            .map(|rule| format!("the alphabet to generate from cannot give what is asked for: {rule}")),
+            .map(|rule| format!("the generator's alphabet cannot satisfy: {rule}")),
     );
     alphabet.into_bytes()
 }
@@ -140,7 +143,7 @@ fn common_length(policies: &[&PolicyBuilder], reasons: &mut Vec<String>) -> usiz
             Rule::DistinctCharacters(n) => distinct = distinct.max(*n),
             Rule::NotOneCharacter => distinct = distinct.max(2),
             Rule::NoConsecutiveRun(Some(0)) => {
-                reasons.push("each character is a run of 1, and runs of at most 0 are taken".to_owned());
+                reasons.push("each character is a run of 1, and runs of at most 0 are allowed".to_owned());
             }
             _ => {}
         }
@@ -148,31 +151,31 @@ fn common_length(policies: &[&PolicyBuilder], reasons: &mut Vec<String>) -> usiz
     let upper = has(&[Rule::Uppercase, Rule::MixedCase]);
     let lower = has(&[Rule::Lowercase, Rule::MixedCase]);
     let letter = has(&[Rule::Letter]) && !upper && !lower;
-    let kinds = [upper, lower, letter, has(&[Rule::Digit]), has(&[Rule::Special])];
-    let kinds = kinds.into_iter().map(u32::from).sum::<u32>();
+    let classes = [upper, lower, letter, has(&[Rule::Digit]), has(&[Rule::Special])];
+    let classes = classes.into_iter().map(u32::from).sum::<u32>();
     for (n, what) in [
-        (min, format!("at least {min} characters are asked for")),
+        (min, format!("at least {min} characters are required")),
         (
-            kinds,
-            format!("one character of each kind asked for makes {kinds}"),
+            classes,
+            format!("one character of each required class makes {classes}"),
         ),
         (
             distinct,
-            format!("at least {distinct} different characters are asked for"),
+            format!("at least {distinct} different characters are required"),
         ),
     ] {
         if n > max {
-            reasons.push(format!("{what}, but at most {max} are taken"));
+            reasons.push(format!("{what}, but at most {max} are allowed"));
         }
     }
-    let least = min.max(kinds).max(distinct);
-    let asked = policies.iter().filter_map(|policy| policy.length).max();
-    if let Some(asked) = asked.filter(|n| least <= max && !(least..=max).contains(n)) {
+    let least = min.max(classes).max(distinct);
+    let requested = policies.iter().filter_map(|policy| policy.length).max();
+    if let Some(requested) = requested.filter(|n| least <= max && !(least..=max).contains(n)) {
         reasons.push(format!(
-            "generated passwords are to have {asked} characters, but the rules ask for {least} to {max}"
+            "generated passwords must have {requested} characters, but the rules require {least} to {max}"
         ));
     }
-    let length = asked.map_or(DEFAULT_LENGTH, to_size);
+    let length = requested.map_or(DEFAULT_LENGTH, to_size);
     length.max(to_size(least)).min(to_size(max))
 }
 

@@ -1,4 +1,4 @@
-//! That drawing is uniform, with fixed seeds.
+//! The generator is uniform, with fixed seeds.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret as _;
 
-use super::generate::Candidates;
+use super::generator::Candidates;
 use super::{PasswordPolicy, PolicyBuilder};
 use crate::Rule;
 
@@ -23,13 +23,13 @@ fn drawn(policy: PolicyBuilder, seed: u64, count: usize) -> BTreeMap<String, u32
     found
 }
 
-/// How far the counts are from equal ones, in standard deviations of the chi-square statistic.
+/// The deviation of the counts from equal ones, in standard deviations of the chi-square statistic.
 fn unevenness(found: &BTreeMap<String, u32>, cells: u32) -> f64 {
     let cells = f64::from(cells);
     let total = f64::from(found.values().sum::<u32>());
     let expected = total / cells;
     let square = |n: &u32| (f64::from(*n) - expected).powi(2) / expected;
-    // Cells that never occurred count as well.
+    // Include the cells that never occurred.
     let missing = (cells - f64::from(u32::try_from(found.len()).unwrap())) * expected;
     let statistic = found.values().map(square).sum::<f64>() + missing;
     (statistic - (cells - 1.0)) / (2.0 * (cells - 1.0)).sqrt()
@@ -41,7 +41,7 @@ fn small() -> PolicyBuilder {
 }
 
 #[test]
-fn every_allowed_password_is_equally_likely() {
+fn allowed_passwords_are_equally_likely() {
     for (policy, allowed) in [
         (small(), 75),
         (small().exact([Rule::Digit]), 75 - 3 * 16),
@@ -66,7 +66,7 @@ fn every_allowed_password_is_equally_likely() {
 }
 
 #[test]
-fn each_character_of_the_alphabet_is_equally_likely() {
+fn characters_of_the_alphabet_are_equally_likely() {
     let found = drawn(PasswordPolicy::builder().length(1), 11, 52_000);
     assert_eq!(found.len(), 52);
     assert!(unevenness(&found, 52).abs() < 4.0);
@@ -79,13 +79,13 @@ fn each_character_of_the_alphabet_is_equally_likely() {
 }
 
 #[test]
-fn a_character_named_twice_is_not_twice_as_likely() {
+fn repeated_character_of_the_alphabet_is_not_more_likely() {
     let found = drawn(PasswordPolicy::builder().alphabet("aaab").length(1), 13, 10_000);
     assert!(unevenness(&found, 2).abs() < 4.0, "{found:?}");
 }
 
 #[test]
-fn the_measure_sees_what_is_not_even() {
+fn unevenness_detects_a_skewed_distribution() {
     let even: BTreeMap<_, _> = (0..64).map(|n| (n.to_string(), 160)).collect();
     let mut uneven = even.clone();
     for n in 0..16 {

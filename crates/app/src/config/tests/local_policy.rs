@@ -102,8 +102,8 @@ fn rules_that_cannot_be_met_or_judged_are_refused() {
     assert_eq!(
         of("min_length = 9\nmax_length = 8\napproximate = [\"digit\"]"),
         [
-            "config:4: providers.zoom.policy: the password policy cannot be met: `approximate` names `digit`, which is no \
-          rule of this policy; at least 9 characters are asked for, but at most 8 are taken"
+            "config:4: providers.zoom.policy: the password policy cannot be met: `approximate` names `digit`, which is not a \
+          rule of this policy; at least 9 characters are required, but at most 8 are allowed"
         ]
     );
     let common = &of("preset = \"nist-800-63b-4\"")[0];

@@ -1,4 +1,4 @@
-//! Drawing passwords.
+//! Generates passwords.
 
 use std::{iter, mem};
 
@@ -10,14 +10,14 @@ use super::PolicyBuilder;
 use super::space::Space;
 use crate::{Error, ErrorKind, Password};
 
-// Enough for a handful of passwords: asking the system costs as much as making one.
+// Enough for several passwords: a read from the system costs as much as generating one.
 const POOL: usize = 256;
 
-/// Random texts of a space, one after the other in the same wiped buffer, which never grows.
+/// Random texts of a space, drawn one at a time into one buffer, which never grows and is wiped.
 pub(super) struct Candidates<'a, R> {
     space: &'a Space,
     rng: R,
-    // Random bytes, of which so many are used up, and wiped. On the heap, so that no copy stays where this was.
+    // Random bytes; the first `used` are used and wiped. On the heap, so that moves leave no copy.
     pool: Zeroizing<Box<[u8]>>,
     used: usize,
     text: Zeroizing<String>,
@@ -34,12 +34,11 @@ impl<'a, R: TryRng> Candidates<'a, R> {
         }
     }
 
-    /// A password of the space that meets the policies.
+    /// Draws a password of the space that meets the policies.
     ///
-    /// Every text of the space is drawn with the same chance: the first character of those that may be first, the
-    /// others of the whole alphabet. One that breaks a rule is thrown
-    /// away whole and drawn anew. So those that are left keep equal chances: they are uniform over
-    /// what the rules allow. Mending a text, or placing one character of each kind first, would not be.
+    /// Rejection sampling: every text of the space is equally likely, and a text that violates a rule is discarded as a
+    /// whole. The result is therefore uniform over the passwords that the rules allow. Repairing a text, or placing one
+    /// character of each class first, would not be uniform.
     pub(super) fn password(&mut self, policies: &[&PolicyBuilder]) -> Result<Password, R::Error> {
         loop {
             let text = self.next()?;
@@ -67,8 +66,8 @@ impl<'a, R: TryRng> Candidates<'a, R> {
         Ok(&self.text)
     }
 
-    // Uniform: of the smallest power of two that covers the alphabet, what lies beyond it is
-    // thrown away. A remainder would favour the first characters.
+    // Uniform: indexes are drawn from the smallest power of two that covers the alphabet, and those beyond it are
+    // discarded. A remainder would favor the first characters.
     fn character(&mut self, alphabet: &[u8]) -> Result<char, R::Error> {
         let mask = alphabet.len().next_power_of_two() - 1;
         loop {
@@ -86,7 +85,9 @@ impl<'a, R: TryRng> Candidates<'a, R> {
 }
 
 pub(super) fn meets(policies: &[&PolicyBuilder], text: &str) -> bool {
-    policies.iter().all(|policy| policy.broken(text).next().is_none())
+    policies
+        .iter()
+        .all(|policy| policy.violated(text).next().is_none())
 }
 
 pub(super) fn one(space: &Space, policies: &[&PolicyBuilder]) -> Result<Password, Error> {
@@ -106,6 +107,6 @@ pub(super) fn many<const N: usize>(
 fn no_randomness() -> Error {
     Error::not_applied(
         ErrorKind::Internal,
-        "the operating system gives no randomness to make a password of",
+        "cannot generate a password: the operating system provides no randomness",
     )
 }

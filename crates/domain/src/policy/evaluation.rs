@@ -1,13 +1,13 @@
-//! Which rules a text breaks. Everything that checks or generates asks here.
+//! Evaluates single rules. Checks and the generator both use it.
 
 use super::{Blocklist, Counting};
 use crate::Rule;
 
-/// Whether the text breaks the rule. Rules that a text alone cannot break are never broken.
+/// Whether the text violates the rule. False for rules that need more than the text.
 ///
-/// `text` is as [`Counting::normalised`] gives it; the blocklist is not asked here, because it
-/// knows passwords as they are sent.
-pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
+/// `text` is the result of [`Counting::normalized`]. The blocklist is checked separately, because it contains passwords
+/// as they are sent.
+pub(super) fn violates(counting: Counting, text: &str, rule: &Rule) -> bool {
     let lacks = |class: fn(Counting, char) -> bool| !text.chars().any(|c| class(counting, c));
     match rule {
         Rule::MinLength(min) => counting.is_too_short(text, size(*min)),
@@ -23,7 +23,7 @@ pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
         Rule::NoConsecutiveRun(Some(n)) => {
             longest_run(text, in_alphabet).max(longest_run(text, on_keyboard)) > size(*n)
         }
-        // Judged of the password itself, whatever the policy.
+        // Checked for every password, regardless of the policy.
         Rule::Typeable(_)
         | Rule::MinLengthUnnamed
         | Rule::DistinctCharactersUnnamed
@@ -37,7 +37,7 @@ pub(super) fn breaks(counting: Counting, text: &str, rule: &Rule) -> bool {
     }
 }
 
-/// Whether the list refuses the text.
+/// Whether the text is on the list.
 pub(super) fn is_listed(list: Option<&Blocklist>, text: &str) -> bool {
     list.is_some_and(|list| list.contains_text(text))
 }
@@ -46,8 +46,8 @@ fn size(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// The longest stretch in which each character stands next to the one before, all in one
-/// direction, in the order that `place` gives.
+/// The longest run in which each character is adjacent to the one before, all in one direction, in the order that
+/// `place` defines.
 fn longest_run(text: &str, place: fn(char) -> Option<usize>) -> usize {
     let (mut longest, mut length) = (0, 0);
     let (mut before, mut direction) = (None, None);
@@ -74,14 +74,14 @@ fn in_alphabet(c: char) -> Option<usize> {
 }
 
 fn on_keyboard(c: char) -> Option<usize> {
-    // Looked up, because searching would cost more than all else that a password is drawn with.
+    // A lookup, because a search would dominate the cost of generating a password.
     let place = PLACES.get(usize::try_from(u32::from(c)).ok()?)?;
     place.map(usize::from)
 }
 
-/// The place of each ASCII character in the rows of a keyboard.
+/// The position of each ASCII character in the rows of a QWERTY keyboard.
 const PLACES: [Option<u8>; 128] = {
-    // The blanks keep the ends of the rows apart.
+    // The spaces separate the ends of the rows.
     const ROWS: &[u8] = b"1234567890 qwertyuiop asdfghjkl zxcvbnm";
     let mut places = [None; 128];
     let mut place = 0;

@@ -1,4 +1,4 @@
-//! Rules in words.
+//! Rules with their descriptions.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::{Certainty, PolicyLayer, Rule};
 
-/// One rule of a policy, to be shown: whose it is and how far it can be judged here.
+/// A rule of a policy with its layer and certainty; `Display` describes it.
 ///
-/// Serialises as the [`Rule`] with `"layer"` and `"certainty"`.
+/// Serializes as the [`Rule`] with `"layer"` and `"certainty"`.
 ///
 /// ```
 /// use repass_domain::{PasswordPolicy, Preset};
@@ -44,12 +44,12 @@ impl PolicyRule {
         &self.rule
     }
 
-    /// Whose rule it is.
+    /// The layer that the rule belongs to.
     pub fn layer(&self) -> PolicyLayer {
         self.layer
     }
 
-    /// How far it can be judged here.
+    /// How reliably it can be checked here.
     pub fn certainty(&self) -> Certainty {
         self.certainty
     }

@@ -1,4 +1,4 @@
-//! Asking whether a password is known from a breach without telling it: the pure part.
+//! The breached-password range protocol, without I/O.
 
 use std::fmt;
 
@@ -8,16 +8,18 @@ use zeroize::Zeroizing;
 use super::blocklist::exact_hash;
 use crate::Password;
 
-/// One question to a service of breached passwords: it is told the first five digits of the
-/// password's SHA-1 hash, answers with all it knows under them, and the rest is compared here.
+/// A query to a breached-password service.
+///
+/// The service gets only the first five digits of the password's SHA-1 hash and responds with every hash that it knows
+/// with this prefix; the rest is compared locally.
 ///
 /// ```
 /// use repass_domain::{Password, RangeQuery};
 ///
 /// let query = RangeQuery::new(&Password::new("letmein")?);
 /// assert_eq!(query.prefix(), "B7A87");
-/// let answer = "5FC1EA228B9061041B7CEC4BD3C52AB3CE3:42\r\n5FC1EA228B9061041B7CEC4BD3C52AB3CE4:0";
-/// assert_eq!(query.count_in(answer)?, 42);
+/// let response = "5FC1EA228B9061041B7CEC4BD3C52AB3CE3:42\r\n5FC1EA228B9061041B7CEC4BD3C52AB3CE4:0";
+/// assert_eq!(query.count_in(response)?, 42);
 /// assert!(query.count_in("<html>").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -28,7 +30,7 @@ pub struct RangeQuery {
 impl RangeQuery {
     const PREFIX: usize = 5;
 
-    /// The question about this password, hashed as it is.
+    /// A query for this exact password.
     pub fn new(password: &Password) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         #[expect(clippy::disallowed_methods, reason = "hashed in place")]
@@ -42,20 +44,20 @@ impl RangeQuery {
         Self { hex }
     }
 
-    /// What to send: five upper-case hexadecimal digits, shared by one password in a million.
+    /// The prefix to send: five upper-case hexadecimal digits, which one password in a million shares.
     pub fn prefix(&self) -> &str {
         &self.hex[..Self::PREFIX]
     }
 
-    /// How often the password was seen, by an answer of `SUFFIX:COUNT` lines; 0 if it is not
-    /// among them, or as padding only.
+    /// How often the password occurred in breaches, according to a response of `SUFFIX:COUNT` lines. 0 if it is absent or
+    /// only padding.
     ///
     /// # Errors
-    /// A line is something else, so the answer proves nothing.
-    pub fn count_in(&self, answer: &str) -> Result<u64, MalformedHashes> {
+    /// A line is malformed, so the response proves nothing.
+    pub fn count_in(&self, response: &str) -> Result<u64, MalformedHashes> {
         let suffix = &self.hex[Self::PREFIX..];
         let mut count = 0;
-        for entry in entries(answer, suffix.len()) {
+        for entry in entries(response, suffix.len()) {
             let entry = entry?;
             if entry.hex.eq_ignore_ascii_case(suffix) {
                 count = entry.count.max(count);
@@ -71,10 +73,10 @@ impl fmt::Debug for RangeQuery {
     }
 }
 
-/// A line of a list of hashes is not one.
+/// A malformed line in a list of hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedHashes {
-    /// Which line, counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
 }
 
@@ -92,7 +94,7 @@ pub(super) struct Entry<'a> {
     pub(super) count: u64,
 }
 
-/// The lines of a list of hashes with so many digits: `HEX` or `HEX:COUNT`.
+/// The lines of a list of hashes with this number of digits: `HEX` or `HEX:COUNT`.
 pub(super) fn entries(text: &str, digits: usize) -> impl Iterator<Item = Result<Entry<'_>, MalformedHashes>> {
     let lines = text.lines().map(str::trim).enumerate();
     lines.filter(|(_, line)| !line.is_empty()).map(move |(at, line)| {
