@@ -1,4 +1,4 @@
-//! A run that is only looked at: every row is judged, nothing is sent or kept.
+//! Dry runs: every row is checked, and nothing is sent or stored.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::input::{Input, InvalidRow, Item, Row};
 use crate::run::RowEvent;
 use crate::{BulkError, PasswordSource, Provider, RowStatus, Tally};
 
-/// Judges every row by all that can be known here: its form, duplicates, whether its provider takes such a change,
-/// and the rules for a password that it gives. What is wrong is told row by row; rows that could be sent count as
-/// pending. Memory does not grow but by 13 to 27 bytes a row, for finding duplicates.
+/// Checks every row without its provider: its format, duplicates, whether its provider supports such a change, and the
+/// rules for its password. Invalid rows are reported one by one; rows that could be sent count as pending. Memory grows
+/// only by 13 to 27 bytes per row, to find duplicates.
 ///
 /// # Errors
-/// The input cannot be read to its end, or names a provider that is not among these.
+/// The input cannot be read to its end, or names a provider that is not in `providers`.
 pub fn dry_run(
     mut input: Input,
     passwords: PasswordSource,
@@ -27,16 +27,16 @@ pub fn dry_run(
     let mut tally = Tally::default();
     let mut judge = RowChecker::new(passwords, providers);
     while let Some(judged) = judge.next(&mut input)? {
-        tell(&judged, providers, &mut tally, observe);
+        report(&judged, providers, &mut tally, observe);
     }
     Ok(tally)
 }
 
-/// The same, and asks the provider about each row that could be sent: whether its user exists and is one whose
-/// password can be set. So many are asked about at once; each answer may take as long as `budget`. Changes nothing.
+/// The same, and asks the provider about each row that could be sent: whether its user exists and whether the password
+/// can be set. At most `concurrency` requests are in flight, each within `budget`. Changes nothing.
 ///
 /// # Errors
-/// As [`dry_run`]; or a provider cannot be asked, or does not answer such questions, of whichever user.
+/// As [`dry_run`]; or a provider does not support such checks, or fails for reasons independent of the user.
 pub async fn preflight(
     mut input: Input,
     passwords: PasswordSource,
@@ -48,7 +48,7 @@ pub async fn preflight(
     if let Some(provider) = providers.iter().find(|provider| provider.preflight.is_none()) {
         let name = provider.name();
         return Err(BulkError::usage(format!(
-            "{name}: repass cannot ask this provider about users"
+            "{name}: repass cannot check users at this provider"
         )));
     }
     let (rows, mut judged) = mpsc::channel(64);
@@ -64,7 +64,7 @@ pub async fn preflight(
     });
     let mut tally = Tally::default();
     let mut asking: JoinSet<RowCheck> = JoinSet::new();
-    let mut told = VecDeque::new();
+    let mut results = VecDeque::new();
     loop {
         tokio::select! {
             next = judged.recv(), if asking.len() < concurrency => match next {
@@ -72,13 +72,13 @@ pub async fn preflight(
                     let service = providers[place].preflight.clone();
                     asking.spawn(ask(service, place, line, user, budget));
                 }
-                Some(bad) => told.push_back(bad),
+                Some(bad) => results.push_back(bad),
                 None if asking.is_empty() => break,
-                None => told.extend(asking.join_next().await.and_then(Result::ok)),
+                None => results.extend(asking.join_next().await.and_then(Result::ok)),
             },
-            Some(asked) = asking.join_next() => told.extend(asked.ok()),
+            Some(asked) = asking.join_next() => results.extend(asked.ok()),
         }
-        while let Some(judged) = told.pop_front() {
+        while let Some(judged) = results.pop_front() {
             if let Some(RowProblem::Error(error)) = &judged.refusal
                 && !matches!(error.kind(), ErrorKind::PasswordRefused | ErrorKind::Unsupported)
                 && !is_about_the_user(error.kind())
@@ -88,7 +88,7 @@ pub async fn preflight(
                     judged.line
                 )));
             }
-            tell(&judged, &providers, &mut tally, observe);
+            report(&judged, &providers, &mut tally, observe);
         }
     }
     match reading.await {
@@ -124,7 +124,7 @@ async fn ask(
     }
 }
 
-/// One row and what is wrong with it.
+/// The result of checking one row.
 struct RowCheck {
     line: u64,
     user: Option<UserId>,
@@ -140,7 +140,7 @@ enum RowProblem {
 struct RowChecker<'a> {
     passwords: PasswordSource,
     providers: &'a [Provider],
-    // By the input's numbers.
+    // By the input's indices.
     places: Vec<Option<usize>>,
 }
 
@@ -174,7 +174,7 @@ impl<'a> RowChecker<'a> {
         let place = self.places[row.provider].ok_or_else(|| {
             let name = input.names().name(row.provider);
             BulkError::usage(format!(
-                "line {} is for the provider {name}, which was not asked for",
+                "line {} names the provider {name}, which is not part of this run",
                 row.line
             ))
         })?;
@@ -184,15 +184,15 @@ impl<'a> RowChecker<'a> {
     fn judged(&self, row: Row, place: usize) -> RowCheck {
         let provider = &self.providers[place];
         let given = row.new.filter(|_| self.passwords == PasswordSource::Input);
-        let broken = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
+        let violations = given.map_or_else(Vec::new, |new| provider.policies.check(&new));
         let authority = row
             .current
             .map_or(ChangeMode::AdminReset, ChangeMode::SelfService);
-        let able = provider.service.capabilities().check_mode(&authority);
-        let refusal = match able {
+        let supported = provider.service.capabilities().check_mode(&authority);
+        let refusal = match supported {
             Err(error) => Some(error),
-            Ok(()) if broken.is_empty() => None,
-            Ok(()) => Some(Error::refused(broken)),
+            Ok(()) if violations.is_empty() => None,
+            Ok(()) => Some(Error::refused(violations)),
         };
         RowCheck {
             line: row.line,
@@ -203,7 +203,7 @@ impl<'a> RowChecker<'a> {
     }
 }
 
-fn tell(
+fn report(
     judged: &RowCheck,
     providers: &[Provider],
     tally: &mut Tally,
@@ -218,11 +218,11 @@ fn tell(
         RowProblem::Invalid(bad) => return observe(&RowEvent::of_bad(bad)),
         RowProblem::Error(error) => error,
     };
-    let broken = error
+    let violations = error
         .violations()
         .iter()
-        .map(|broken: &Violation| broken.rule().code());
-    let code = broken.collect::<Vec<_>>().join(" ");
+        .map(|violation: &Violation| violation.rule().code());
+    let code = violations.collect::<Vec<_>>().join(" ");
     observe(&RowEvent {
         line: judged.line,
         user: judged.user.as_ref().map(UserId::expose),

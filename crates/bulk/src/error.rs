@@ -1,14 +1,14 @@
-//! Why a run cannot begin or go on.
+//! The error of this crate.
 
 use std::fmt;
 
-/// Why a run cannot begin, be read or go on. Shown to people: it says what is wrong, where, and what to do, and
-/// holds no secret.
+/// Why a run cannot be started, read or resumed. Its message says what is wrong, where, and what to do, and contains no
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BulkError {
-    /// The input, an option or a file that was named has to be mended.
+    /// The input, an option or a named file is invalid.
     Usage(String),
-    /// The machine does not do its part: a full disk, a journal that cannot be written.
+    /// The machine failed, for example with a full disk or a journal that cannot be written.
     Internal(String),
 }
 

@@ -1,39 +1,38 @@
-//! Many password changes: journalled, resumable, reported, with nothing lost.
+//! Password changes in bulk: journaled, resumable and reported.
 //!
-//! A [`Run`] is a folder with a journal. Rows come from an [`Input`] (CSV or JSON lines), are taken in, and sent
-//! by as many sessions ([`Run::execute`]) as it takes. Providers are [`Provider`]s around any
-//! `Arc<dyn PasswordService>`: rates, back-off and tokens are theirs, concurrency and memory of what happened are
-//! this crate's.
+//! A [`Run`] is a directory with a journal. Rows come from an [`Input`] (CSV or JSON lines), are ingested, and are sent in
+//! one or more sessions ([`Run::execute`]). A [`Provider`] wraps any `Arc<dyn PasswordService>`, which handles rate
+//! limits, retries and tokens. This crate handles concurrency and the record of what happened.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! | at any instant of a crash | because |
+//! | after a crash at any moment | because |
 //! | --- | --- |
-//! | a password that may have reached the provider can be read back | it is sealed in the file of secrets, on the disk, before its row is `sending` |
-//! | what may have been sent is never taken for what was not | `sending` is on the disk before the request is made; found after a crash, it is `unknown` |
-//! | what was not sent is sent, once | `pending` rows are done again, with a fresh password |
-//! | no row is lost or there twice | the line in the input is the journal's key |
-//! | no password is in the journal, a report or an event, nor a hash of one | they hold users, outcomes and the providers' scrubbed words |
+//! | a password that may have reached the provider can be read back | it is durable in the file of secrets before its row is `sending` |
+//! | a change that may have been sent is never reported as not sent | `sending` is durable before the request; after a crash it becomes `unknown` |
+//! | a change that was not sent is sent once | `pending` rows are sent with a fresh password |
+//! | no row is lost or duplicated | the line in the input is the journal's key |
+//! | no password and no hash of one is in the journal, a report or an event | they contain user ids, outcomes and redacted provider messages |
 //!
-//! # How it is fast
+//! # Performance
 //!
-//! One thread writes. It takes all that waits (rows to begin, outcomes, passwords to seal), commits rows and
-//! outcomes as one transaction, and gives the rows back to be sent. Passwords are sealed as one batch, well ahead
-//! of their rows. Meanwhile the next batch gathers, so syncs are shared by as many rows as come in while one lasts.
+//! One thread writes. It takes everything that is pending (rows to send, outcomes, passwords to seal), commits rows and
+//! outcomes in one transaction, and then lets the rows send. Passwords are sealed in batches, well ahead of their rows.
+//! The next batch collects during a write, so a sync is shared by all rows that arrive during the previous one.
 //!
-//! # The files
+//! # Files
 //!
-//! `journal.sqlite` in the run's folder, for its owner alone; `lock`, which keeps a second process out; and the
-//! file of secrets: complete age files in ASCII armor one after the other, each with one JSON object a line
-//! (`line`, `user`, `provider`, `attempt`, `batch`, `new_password`). `repass bulk secrets` reads it; plain `age`
-//! does too, part by part:
+//! The run's directory contains `journal.sqlite`, readable by its owner only, and `lock`, which excludes a second
+//! process. The file of secrets is a sequence of complete age files in ASCII armor, each with one JSON object per line
+//! (`line`, `user`, `provider`, `attempt`, `batch`, `new_password`). `repass bulk secrets` reads it, and so does plain
+//! `age`, part by part:
 //!
 //! ```sh
 //! csplit -sz -f part- -n 6 secrets.age '/^-----BEGIN AGE/' '{*}'
 //! for part in part-*; do age -d -i key.txt "$part"; done
 //! ```
 //!
-//! With a passphrase, the first part is sealed with it and holds the key to all others.
+//! With a passphrase, the first part is encrypted with it and contains the key to all others.
 
 mod dry_run;
 mod error;

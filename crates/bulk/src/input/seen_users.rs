@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_is_told_and_spelling_and_provider_are_minded() {
+    fn seen_users_compares_by_provider_and_normalized_spelling() {
         let mut seen = SeenUsers::new();
         let user = |text: &str| UserKey::of(text);
         assert_eq!(seen.first_line("zoom", &user("Ann@example.com"), 2), None);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_users_are_all_different() {
+    fn seen_users_finds_no_false_duplicates_among_100_000() {
         let mut seen = SeenUsers::new();
         for line in 1..=100_000_u64 {
             let user = UserKey::of(&format!("user{line}@example.com"));

@@ -1,4 +1,4 @@
-//! What is written of a sending: that it was begun, and what became of it.
+//! Attempts: their start, their end, and everything that is written to the table `outcomes`.
 
 use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -6,21 +6,21 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::{Clock, Moment, RowPhase};
 use crate::input::InvalidRow;
 
-/// A row that is about to be sent.
+/// The start of an attempt.
 #[derive(Debug)]
 pub(crate) struct AttemptStart<'a> {
     pub(crate) line: u64,
-    /// With which its password was sealed.
+    /// The batch in which its password was sealed.
     pub(crate) batch: u64,
-    /// Of a row that is not in the journal yet: whose it is, and where.
+    /// The user and the provider's id, if the row is not in the journal yet.
     pub(crate) fresh: Option<(&'a UserId, u64)>,
-    /// A sending of it has ended before, with an unknown outcome.
+    /// An earlier attempt has an unknown outcome.
     pub(crate) again: bool,
-    /// It is begun already: its call sends a second time, because the first one certainly did nothing.
+    /// The attempt is recorded already: its call sends again, because the first request certainly had no effect.
     pub(crate) resent: bool,
 }
 
-/// What became of a sending, or of a probe.
+/// The end of an attempt or of a probe.
 #[derive(Debug, Clone)]
 pub(crate) struct AttemptEnd {
     pub(crate) line: u64,
@@ -49,25 +49,24 @@ impl AttemptEnd {
     }
 }
 
-/// What it is the end of.
+/// What has ended.
 #[derive(Debug, Clone)]
 pub(crate) enum EndKind {
-    /// A sending that is on record as begun.
+    /// An attempt whose start is recorded.
     Recorded,
-    /// A row that was not begun: nothing was sent. Also whose and at which of the session's providers, if the
-    /// journal does not have the row yet.
+    /// A row that was not sent. With its user and the index of its provider, if the journal does not have the row yet.
     NotSent(Option<(UserId, usize)>),
-    /// A row that was sent and not begun, by a service that did not wait for that, with the password of this batch.
+    /// An attempt without a recorded start, of a service without `before_send`; with the password of this batch.
     Unrecorded(u64, Option<(UserId, usize)>),
     /// A probe with the password of this batch.
     Probe {
         batch: u64,
-        /// It may have set the password itself, and be in flight for that.
+        /// It may have set the password itself, and still be in flight.
         set: bool,
     },
 }
 
-/// Neighbours that were begun with one commit, and of which some have not ended.
+/// A range of rows that were started in one commit, and of which some have not ended.
 #[derive(Debug)]
 pub(super) struct OpenRange {
     id: i64,
@@ -76,7 +75,7 @@ pub(super) struct OpenRange {
     batch: u64,
     session: u64,
     at: i64,
-    /// How many have not.
+    /// How many have not ended.
     pub(super) left: usize,
 }
 
@@ -91,7 +90,7 @@ const START_FRESH: &str = "INSERT INTO rows VALUES (?1, ?2, ?3)";
 pub(super) const INSERT_ROW: &str = "INSERT OR IGNORE INTO rows VALUES (?1, ?2, ?3)";
 const START: &str = "INSERT INTO begun (first, last, batch, session, at, uptime, boot)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-// Whether an earlier sending is unsettled stays as it is: one that is applied now says nothing about it.
+// `unsettled` is kept: this attempt says nothing about an earlier one.
 const END: &str =
     "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind, code,
          message, tracking_id)
@@ -112,7 +111,7 @@ const END_PROBE: &str =
 const IN_FLIGHT: &str = "INSERT INTO in_flight VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
 
-// The last time that a row was begun is looked at first, and its outcome keeps the others from counting.
+// Executed for the last start of a row first; its outcome then excludes the earlier starts.
 const MARK_INTERRUPTED: &str = "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished,
          kind, message)
      SELECT r.line, ?1, coalesce(o.unsettled, 0), b.batch, coalesce(o.attempts, 0) + 1, b.session, b.at, ?2,
@@ -123,7 +122,7 @@ const MARK_INTERRUPTED: &str = "INSERT INTO outcomes (line, state, unsettled, ba
          session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
          code = NULL, message = excluded.message, tracking_id = NULL";
 
-// Where the provider's own limit is not known.
+// If the provider's timeout is not known.
 const MAX_ATTEMPT_MS: i64 = 600_000;
 const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
      SELECT r.line, 0, b.at + coalesce(p.longest, ?2), b.uptime + coalesce(p.longest, ?2), b.boot
@@ -131,11 +130,11 @@ const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
          LEFT JOIN providers p ON p.id = r.provider
      WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
-// Nothing leaves a process that is gone, and a wall clock that was ahead is not waited for.
+// A process that is gone sends nothing, and a wall clock that was ahead does not extend the wait.
 const CAP_IN_FLIGHT: &str = "UPDATE in_flight SET at = min(at, ?1),
      uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
 
-/// Notes until when something of a row may have been on its way.
+/// Records until when a request for a row may have been in flight.
 pub(super) fn in_flight(
     transaction: &Transaction<'_>,
     line: u64,
@@ -148,14 +147,14 @@ pub(super) fn in_flight(
         .map(drop)
 }
 
-/// How many rows of each that is open have not ended now; those without any are no longer noted as begun.
+/// Writes ends. Returns how many rows of each open range have not ended; ranges without such rows are removed.
 pub(super) fn end(
     transaction: &Transaction<'_>,
     ended: &[AttemptEnd],
     open: &[OpenRange],
     (session, providers, clock): (u64, &[u64], &Clock),
 ) -> rusqlite::Result<Vec<usize>> {
-    // Looked up once, not for each row.
+    // Prepared once, not for each row.
     let mut sent = transaction.prepare_cached(END)?;
     let mut left: Vec<usize> = open.iter().map(|begun| begun.left).collect();
     let now = Moment::now();
@@ -164,7 +163,7 @@ pub(super) fn end(
         let (kind, code, message, tracking_id) = (row.kind, &row.code, &row.message, &row.tracking_id);
         match &row.sent {
             EndKind::Recorded => {
-                // One that is sent again may stand in an older one as well.
+                // A row that was sent again may also be in an older range.
                 let place = open.iter().rposition(|begun| begun.holds(line));
                 let changed = match place.map(|place| &open[place]) {
                     Some(&OpenRange {
@@ -234,7 +233,7 @@ pub(super) fn end(
     Ok(left)
 }
 
-// As after a commit that failed too late: it is told once more and does not end a second time.
+// After a commit that failed late, an end may be written twice.
 fn has_ended(transaction: &Transaction<'_>, line: u64) -> rusqlite::Result<bool> {
     let mut ended = transaction.prepare_cached("SELECT 1 FROM outcomes WHERE line = ?1 AND state <> 0")?;
     ended.exists([line])
@@ -250,7 +249,7 @@ fn forget_ended(transaction: &Transaction<'_>, open: &[OpenRange], left: &[usize
     Ok(())
 }
 
-// What a probe found out about the password of this batch: the one that was sent last, or one before it.
+// The result of a probe of the password in this batch: the one that was sent last, or an earlier one.
 fn probed(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqlite::Result<()> {
     let line = row.line;
     let known = transaction
@@ -262,11 +261,11 @@ fn probed(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqli
     };
     let before = RowPhase::of(before);
     match (row.state, last == batch) {
-        // The provider has said before that this one was set. Now it is the one that holds.
+        // The provider confirmed this password before. Now it is the one that works.
         (RowPhase::Applied, true) if before == RowPhase::Applied => {
             transaction.execute("UPDATE outcomes SET unsettled = 0 WHERE line = ?1", [line])?;
         }
-        // It was replaced since, by whomever: that the provider set it stays true.
+        // It was replaced since; that the provider set it stays true.
         (_, true) if before == RowPhase::Applied => {}
         (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
             settle(transaction, row, batch)?
@@ -311,7 +310,7 @@ fn settle(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqli
         .map(drop)
 }
 
-/// Notes which rows are about to be sent. `left` is that of those that are open, as [`end`] leaves it.
+/// Writes starts. `left` belongs to the open ranges, as returned by [`end`].
 pub(super) fn start(
     transaction: &Transaction<'_>,
     started: &[AttemptStart<'_>],
@@ -324,7 +323,7 @@ pub(super) fn start(
     let mut resent = false;
     for row in started {
         if row.resent {
-            // The newer one stands for it from now on.
+            // From now on it belongs to the newer range.
             let place = open.iter().rposition(|begun| begun.holds(row.line));
             let place = place.ok_or(rusqlite::Error::StatementChangedRows(0))?;
             left[place] -= 1;
@@ -346,12 +345,12 @@ pub(super) fn start(
         forget_ended(transaction, open, left)?;
     }
     let now = Moment::now();
-    // Most rows have neighbours, and this stands before every sending.
+    // Ranges keep this write, which precedes every request, short.
     let neighbours = |a: &AttemptStart<'_>, b: &AttemptStart<'_>| b.line == a.line + 1 && a.batch == b.batch;
     let mut all = Vec::new();
     for rows in started.chunk_by(neighbours) {
         let (first, last, batch) = (rows[0].line, rows[rows.len() - 1].line, rows[0].batch);
-        // None is sent that is not on record.
+        // A row that is not in the journal must not be sent.
         let known: usize = count.query_row([first, last], |row| row.get(0))?;
         if known != rows.len() {
             return Err(rusqlite::Error::StatementChangedRows(known));

@@ -1,11 +1,11 @@
-//! Instants that mean the same to a later process, however the wall clock is set in between.
+//! Times that a later process can compare, even if the wall clock was set in between.
 
-/// An instant in the journal, on two clocks.
+/// A time in the journal, on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// By the wall clock, in milliseconds since 1970.
     pub(crate) at: i64,
-    /// By the clock that counts from the boot, suspended time included, in milliseconds.
+    /// By the clock since boot, including suspended time, in milliseconds.
     pub(crate) uptime: i64,
 }
 
@@ -18,10 +18,10 @@ impl Moment {
     }
 }
 
-/// The clocks of this boot of this machine.
+/// The clocks of the current boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Clock {
-    /// Names the boot; `None` where the system does not.
+    /// Identifies the boot; `None` if the system does not.
     boot: Option<String>,
 }
 
@@ -38,9 +38,8 @@ impl Clock {
         self.boot.as_deref()
     }
 
-    /// How long ago a moment was, in milliseconds; negative for one that is still to come. At least so much has
-    /// really passed: within one boot the wall clock is not asked, and after a boot it is not believed beyond the
-    /// time since then.
+    /// How long ago a moment was, in milliseconds; negative for the future. At least this much time has really passed:
+    /// within one boot the wall clock is not used, and after a reboot it counts only up to the time since boot.
     pub(crate) fn since(&self, then: Moment, boot: Option<&str>) -> i64 {
         self.between(then, boot, Moment::now())
     }
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_makes_nothing_older_than_it_is() {
+    fn clock_jump_never_makes_a_moment_older() {
         let then = Moment {
             at: 10 * HOUR,
             uptime: 5000,
@@ -112,7 +111,7 @@ mod tests {
             let now = Moment { at, uptime };
             assert_eq!(clock(here).between(then, Some("a"), now), expected, "{case}");
         }
-        // As rows of an older format are.
+        // As in rows of format 2.
         let now = Moment {
             at: 10 * HOUR + 2000,
             uptime: HOUR,
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn now_is_now() {
+    fn moment_now_is_recent() {
         let clock = Clock::new();
         let then = Moment::now();
         let since = clock.since(then, clock.boot());

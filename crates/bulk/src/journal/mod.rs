@@ -1,9 +1,9 @@
-//! The journal: what is meant for each row, before it is done, and what became of it.
+//! The journal: the intent of each row before it is sent, and its outcome after.
 //!
-//! An SQLite database without a secret in it. A row's life is `pending` → `sending` → `applied`, `not applied` or
-//! `unknown`. `sending` is durable before the request leaves, and only then: a row that is found `sending` after a
-//! crash is `unknown`, and a row that is found `pending` was never sent, or waited for its turn. Rows as they came in and what
-//! became of each are added, not rewritten in turn; which of them are begun is noted until each has its outcome.
+//! An SQLite database that contains no secrets. A row goes from `pending` to `sending`, and then to `applied`,
+//! `not applied` or `unknown`. `sending` is durable before the request leaves: a row that is `sending` after a crash
+//! becomes `unknown`, and a row that is `pending` was never sent. Rows and outcomes are appended; which ranges of rows are
+//! being sent is recorded until each of their rows has its outcome.
 
 mod attempts;
 mod clock;
@@ -29,16 +29,16 @@ pub(crate) use writer::{Commit, ROW_INDEPENDENT};
 
 use crate::BulkError;
 
-/// The journal of one run, open for writing. There is one at a time; others may read.
+/// The journal of one run, open for writing. There is only one writer; there may be readers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     connection: Connection,
-    // What stands in the table `begun`.
+    // The content of the table `begun`.
     open: Vec<OpenRange>,
     clock: Clock,
 }
 
-/// The same, read beside whoever writes it.
+/// A read-only view of a journal, which may be written at the same time.
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: Connection,
@@ -46,7 +46,7 @@ pub(crate) struct Reader {
 }
 
 impl Journal {
-    /// Makes a journal that is not there yet.
+    /// Creates a new journal.
     pub(crate) fn create(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         journal
@@ -56,7 +56,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens one that is.
+    /// Opens an existing journal.
     pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::empty())?;
         schema::check(&journal.connection)?;
@@ -92,12 +92,12 @@ impl Reader {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` needs")]
 pub(crate) fn unwritable(error: rusqlite::Error) -> BulkError {
     BulkError::internal(format!("cannot write the journal: {error}"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` needs")]
 pub(crate) fn unreadable(error: rusqlite::Error) -> BulkError {
     BulkError::internal(format!("cannot read the journal: {error}"))
 }

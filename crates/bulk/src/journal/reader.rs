@@ -1,4 +1,4 @@
-//! What is read.
+//! Reads a journal.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
@@ -21,22 +21,22 @@ impl Reader {
         found.optional().map_err(unreadable)
     }
 
-    /// The names of the providers that rows were sent or are to be sent to, with their numbers.
+    /// The ids and names of the run's providers.
     pub(crate) fn providers(&self) -> Result<Vec<(u64, String)>, BulkError> {
         self.all("SELECT id, name FROM providers ORDER BY id", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
     }
 
-    /// Which system a provider is, as it was noted.
+    /// The stored identity of a provider.
     pub(crate) fn identity(&self, provider: u64) -> Result<Option<String>, BulkError> {
         let sql = "SELECT identity FROM providers WHERE id = ?1";
         let found = self.connection.query_row(sql, [provider], |row| row.get(0));
         Ok(found.optional().map_err(unreadable)?.flatten())
     }
 
-    /// For how many milliseconds nothing that was sent for a row can have been on its way from here; negative while
-    /// something can, and 0 where nothing is known of it.
+    /// How long ago the last request for a row can have been in flight, in milliseconds; negative while one may be, and 0
+    /// if nothing is known.
     pub(crate) fn quiet_for(&self, line: u64) -> Result<i64, BulkError> {
         let sql = "SELECT at, uptime, boot FROM in_flight WHERE line = ?1";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
@@ -51,7 +51,7 @@ impl Reader {
         Ok(since.into_iter().min().unwrap_or_default())
     }
 
-    /// The next rows behind a line that have an unknown sending behind them and no later one that was applied.
+    /// The next rows after a line with an unknown attempt and no later one that was applied.
     pub(crate) fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, o.state, o.unsettled, o.batch, o.attempts
                    FROM outcomes o JOIN rows r ON r.line = o.line
@@ -62,8 +62,8 @@ impl Reader {
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// Of how many rows it is not known which password holds, those included of which one was applied after one
-    /// that is unknown.
+    /// For how many rows it is unknown which password works, including rows with a password that was applied after an
+    /// unknown one.
     pub(crate) fn unresolved_count(&self) -> Result<u64, BulkError> {
         let sql = "SELECT count(*) FROM outcomes WHERE state = 4 OR unsettled";
         self.connection
@@ -71,7 +71,7 @@ impl Reader {
             .map_err(unreadable)
     }
 
-    /// The batches of a row's earlier passwords of which nobody knows whether they were set, the last one first.
+    /// The batches of a row's earlier unknown passwords, the last one first.
     pub(crate) fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, BulkError> {
         let sql = "SELECT batch FROM earlier WHERE line = ?1 AND state IN (1, 4) ORDER BY batch DESC";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
@@ -79,7 +79,7 @@ impl Reader {
         batches.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// The next rows behind a line that are to be sent, at most so many. None that an unknown sending stands behind.
+    /// The next pending rows after a line, except those with an unknown attempt.
     pub(crate) fn to_send(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
                    FROM rows r LEFT JOIN outcomes o ON o.line = r.line
@@ -92,7 +92,7 @@ impl Reader {
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// Where a row stands; `None` for one that is not in the journal.
+    /// A row; `None` if it is not in the journal.
     pub(crate) fn row(&self, line: u64) -> Result<Option<JournalRow>, BulkError> {
         let sql = format!("SELECT {STANDING} FROM standings WHERE line = ?1");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
@@ -102,7 +102,7 @@ impl Reader {
             .map_err(unreadable)
     }
 
-    /// What became of an earlier sending; `None` if there was none with this batch.
+    /// The phase of an earlier attempt; `None` if there was none with this batch.
     pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<RowPhase>, BulkError> {
         let sql = "SELECT state FROM earlier WHERE line = ?1 AND batch = ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
@@ -110,9 +110,9 @@ impl Reader {
         Ok(state.optional().map_err(unreadable)?.map(RowPhase::of))
     }
 
-    /// The outcomes, counted as [`RowStatus::of`] tells them.
+    /// The tally, with statuses by [`RowStatus::of`].
     pub(crate) fn tally(&self) -> Result<Tally, BulkError> {
-        // In one pass over what has ended; groups would be sorted first. What is being sent is little.
+        // One pass over the outcomes; grouping would sort them first. Few rows are being sent.
         let sql = "SELECT (SELECT count(*) FROM rows),
                        count(*) FILTER (WHERE state = 2),
                        count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
@@ -191,7 +191,7 @@ impl Reader {
         )
     }
 
-    /// When sendings ended, in milliseconds since 1970, and in which session.
+    /// Passes the session and the end of every attempt, in milliseconds since 1970, to `take`.
     pub(crate) fn finish_times(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
         let sql = "SELECT session, finished FROM outcomes
                    WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";

@@ -1,11 +1,10 @@
-//! The tables.
+//! The schema, and its migration.
 
 use rusqlite::Connection;
 
 use crate::BulkError;
 
-/// A commit is on the disk when it returns, with one sync for each. The pages are copied from the log into the
-/// database when there are many, because most are written again and again.
+/// A commit is durable when it returns, with one sync. Pages are checkpointed rarely, because most are rewritten often.
 pub(super) const DURABLE: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -14,7 +13,7 @@ pub(super) const DURABLE: &str = "
     PRAGMA busy_timeout = 30000;
 ";
 
-// `user_version` is the format's.
+// `user_version` is the version of the format.
 pub(super) const TABLES: &str = "
     BEGIN;
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -80,8 +79,8 @@ pub(super) const TABLES: &str = "
     COMMIT;
 ";
 
-// What format 2 does not have. Of its boots nothing is known, so the wall clock is asked. It took any probe that did not
-// find the new password in place for a proof, however early that was: such rows are unknown again.
+// From format 2, which did not record boots, so the wall clock is used. It took any probe that did not find the new
+// password in place as a proof, however early: such rows become unknown.
 const FROM_2: &str = "
     BEGIN;
     ALTER TABLE providers ADD COLUMN identity TEXT;
@@ -100,14 +99,14 @@ const FROM_2: &str = "
 ";
 
 const VERSION: i64 = 3;
-/// What this one reads too. It is made the current one when a run is gone on with.
-const BEFORE: i64 = 2;
+/// The previous format, which can be read too. It is migrated when a run is resumed.
+const PREVIOUS_VERSION: i64 = 2;
 
-/// Brings a journal of the format before to the current one.
+/// Migrates a journal of the previous format.
 pub(super) fn migrate(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
-        Ok(BEFORE) => connection.execute_batch(FROM_2).map_err(super::unwritable),
+        Ok(PREVIOUS_VERSION) => connection.execute_batch(FROM_2).map_err(super::unwritable),
         _ => Ok(()),
     }
 }
@@ -115,9 +114,9 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), BulkError> {
 pub(super) fn check(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
-        Ok(VERSION | BEFORE) => Ok(()),
+        Ok(VERSION | PREVIOUS_VERSION) => Ok(()),
         Ok(0) => Err(BulkError::usage(
-            "the journal is empty: the run was stopped before it began; start it anew",
+            "the journal is empty: the run was stopped before it began; start a new run",
         )),
         Ok(other) => Err(BulkError::usage(format!(
             "the journal has format {other}, and this repass reads format {VERSION}"

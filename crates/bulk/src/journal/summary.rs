@@ -1,10 +1,10 @@
-//! What a journal tells.
+//! Statuses, tallies and summaries of a journal.
 
 use std::ops::AddAssign;
 
 use serde::Serialize;
 
-/// Where a row stands in the journal.
+/// The phase of a row in the journal, as stored in the column `state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowPhase {
     Pending = 0,
@@ -13,7 +13,7 @@ pub(crate) enum RowPhase {
     Applied = 2,
     NotApplied = 3,
     Unknown = 4,
-    /// It cannot be sent at all: not applied, for ever.
+    /// The row is invalid and never sent.
     Invalid = 5,
 }
 
@@ -25,23 +25,23 @@ impl RowPhase {
             2 => Self::Applied,
             3 => Self::NotApplied,
             5 => Self::Invalid,
-            // What cannot be read is no certainty.
+            // A number that cannot be read proves nothing.
             _ => Self::Unknown,
         }
     }
 }
 
-/// What is known of one row's change.
+/// The status of one row's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowStatus {
-    /// The provider said that it set the new password.
+    /// The provider confirmed the new password.
     Applied,
-    /// The old password still holds, for certain.
+    /// The old password certainly still works.
     NotApplied,
-    /// It was sent, and nobody knows what became of it.
+    /// It was sent, and may have been applied.
     Unknown,
-    /// It was not sent yet.
+    /// It has not been sent yet.
     Pending,
 }
 
@@ -67,14 +67,14 @@ impl RowStatus {
     }
 }
 
-/// How many rows have which outcome.
+/// The number of rows per status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// All rows that were read.
     pub rows: u64,
     /// Applied.
     pub applied: u64,
-    /// Not applied, rows that cannot be sent included.
+    /// Not applied, including invalid rows.
     pub not_applied: u64,
     /// Unknown.
     pub unknown: u64,
@@ -105,52 +105,52 @@ impl AddAssign for Tally {
     }
 }
 
-/// Rows of one outcome that have the same reason.
+/// The rows of one status that have the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReasonCount {
-    /// Their outcome.
+    /// Their status.
     pub outcome: RowStatus,
     /// Their kind.
     pub kind: Option<String>,
     /// Their code.
     pub code: Option<String>,
-    /// What one of them says.
+    /// The message of one of them.
     pub message: Option<String>,
-    /// How many.
+    /// The number of rows.
     pub count: u64,
 }
 
-/// One start of the run, until it ended or was killed.
+/// One session of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionSummary {
-    /// When, in milliseconds since 1970.
+    /// When it started, in milliseconds since 1970.
     pub started: i64,
-    /// When it, or the last row of it, ended.
+    /// When it, or its last row, ended.
     pub ended: i64,
-    /// Whether it came to an end by itself.
+    /// Whether it ended in an orderly way, and was not killed.
     pub clean: bool,
 }
 
-/// What the journal says of the run as a whole.
+/// The run as a whole.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunSummary {
     /// Whether the whole input was read.
     pub read_whole: bool,
-    /// The outcomes. What is being sent counts as unknown, as it is if its process is gone.
+    /// The tally. Rows that are being sent count as unknown, as they would after a crash.
     pub tally: Tally,
-    /// Of the unknown ones, how many are being sent, if a process is at it.
+    /// How many of the unknown rows are being sent, if a process is working on the run.
     pub in_flight: u64,
-    /// Of the applied ones, how many were sent another password before, whose outcome is unknown.
+    /// How many of the applied rows were sent another password before, whose outcome is unknown.
     pub candidates: u64,
-    /// Whether the passwords are made, and not given by the input.
+    /// Whether the passwords are generated, not read from the input.
     pub generated: bool,
-    /// The rates that are allowed, by provider, where they are known.
+    /// The allowed rates by provider, in changes per second, if known.
     pub allowed: Vec<(String, Option<f64>)>,
-    /// Every start of it.
+    /// All sessions.
     pub sessions: Vec<SessionSummary>,
 }
 
-/// Where a row stands, for whoever goes on with it.
+/// A row in the journal, as a resumed run needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JournalRow {
     pub(crate) line: u64,

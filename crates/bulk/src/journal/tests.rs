@@ -36,7 +36,7 @@ fn rows(path: &Path) -> Vec<(u64, RowPhase, u64, bool)> {
 }
 
 #[test]
-fn exactly_the_rows_that_are_begun_are_on_record() {
+fn journal_records_exactly_the_started_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
@@ -103,7 +103,7 @@ fn begun(journal: &Journal) -> (usize, usize) {
 }
 
 #[test]
-fn a_row_that_is_sent_again_ends_once_each_time() {
+fn row_sent_again_ends_once_per_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
@@ -180,7 +180,7 @@ fn a_row_that_is_sent_again_ends_once_each_time() {
 }
 
 #[test]
-fn of_two_sendings_that_a_crash_leaves_the_last_one_counts() {
+fn crash_with_two_open_attempts_keeps_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
@@ -204,7 +204,7 @@ fn of_two_sendings_that_a_crash_leaves_the_last_one_counts() {
 }
 
 #[test]
-fn what_is_sent_twice_by_one_call_is_begun_once_more_and_ends_once() {
+fn call_that_sends_twice_ends_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
@@ -235,7 +235,7 @@ fn what_is_sent_twice_by_one_call_is_begun_once_more_and_ends_once() {
 }
 
 #[test]
-fn what_is_in_flight_is_known_to_a_later_process() {
+fn in_flight_window_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
@@ -296,7 +296,7 @@ fn what_is_in_flight_is_known_to_a_later_process() {
 }
 
 #[test]
-fn a_journal_of_the_format_before_is_read_and_gone_on_with() {
+fn journal_of_format_2_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let connection = Connection::open(&path).unwrap();

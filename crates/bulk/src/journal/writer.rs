@@ -1,4 +1,4 @@
-//! What is written.
+//! Writes a journal.
 
 use repass_domain::{ErrorKind, UserKey};
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -33,21 +33,20 @@ const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
 pub(crate) struct Commit<'a> {
     /// Rows that cannot be sent.
     pub(crate) bad: &'a [InvalidRow],
-    /// What became of rows.
+    /// Attempts and probes that have ended.
     pub(crate) ended: &'a [AttemptEnd],
-    /// Rows that are about to be sent.
+    /// Attempts that are about to start.
     pub(crate) started: &'a [AttemptStart<'a>],
-    /// Rows whose probes set the password and are about to be made, and how long that may take at most, in milliseconds.
+    /// Rows whose probe may set the password and is about to start, and its timeout in milliseconds.
     pub(crate) probing: &'a [(u64, i64)],
-    /// Which accounts at which provider, by its number, those that are about to be sent change, and on which lines.
+    /// The accounts that are about to be changed: the provider's id, the account's key and the line.
     pub(crate) accounts: &'a [(u64, &'a UserKey, u64)],
-    /// The numbers of the session's providers.
+    /// The ids of the session's providers.
     pub(crate) providers: &'a [u64],
 }
 
 impl Journal {
-    /// The accounts that have been sent, where users may have several names: the number of the provider, the key and
-    /// the line.
+    /// The accounts that were changed, where users may have several names: the provider's id, the key and the line.
     pub(crate) fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
         let mut all = self
             .connection
@@ -57,7 +56,7 @@ impl Journal {
         rows.and_then(Iterator::collect).map_err(unwritable)
     }
 
-    /// Notes a fact of the run.
+    /// Stores a fact of the run.
     pub(crate) fn set_fact(&self, name: &str, value: &str) -> Result<(), BulkError> {
         let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         self.connection
@@ -66,7 +65,7 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// The number by which rows name a provider.
+    /// The id of a provider, which is added if it is new.
     pub(crate) fn provider_id(&self, name: &str) -> Result<u64, BulkError> {
         let known = self
             .connection
@@ -83,7 +82,7 @@ impl Journal {
             .map_err(|error| BulkError::internal(error.to_string()))
     }
 
-    /// Notes the rate that a provider allows, and how long one sending may take there, in milliseconds.
+    /// Stores the allowed rate of a provider and its attempt timeout in milliseconds.
     pub(crate) fn set_limits(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET allowed = ?2, longest = ?3 WHERE id = ?1";
         self.connection
@@ -92,7 +91,7 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Notes which system a provider is.
+    /// Stores the identity of a provider.
     pub(crate) fn set_identity(&self, provider: u64, identity: &str) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET identity = ?2 WHERE id = ?1";
         self.connection
@@ -101,13 +100,13 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// What a session that is no more left `sending` is unknown from now on.
+    /// Makes the rows unknown that an earlier session left `sending`.
     pub(crate) fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError> {
         self.open.clear();
         self.transaction(|transaction, _, clock| mark_interrupted(transaction, at, clock))
     }
 
-    /// Begins a session.
+    /// Starts a session.
     pub(crate) fn begin_session(&self, at: i64) -> Result<u64, BulkError> {
         let sql = "INSERT INTO sessions (started) VALUES (?1)";
         self.connection.execute(sql, [at]).map_err(unwritable)?;
@@ -115,7 +114,7 @@ impl Journal {
         u64::try_from(id).map_err(|error| BulkError::internal(error.to_string()))
     }
 
-    /// The session has come to its end by itself.
+    /// Ends a session in an orderly way.
     pub(crate) fn end_session(&self, session: u64, at: i64) -> Result<(), BulkError> {
         let sql = "UPDATE sessions SET ended = ?2 WHERE id = ?1";
         self.connection
@@ -124,8 +123,8 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Rows that were not applied for a passing reason are pending again, but those that an unknown sending stands
-    /// behind. How many.
+    /// Makes rows pending again that failed for a reason independent of the row, except those with an unknown attempt.
+    /// Returns how many.
     pub(crate) fn requeue(&mut self) -> Result<usize, BulkError> {
         let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
@@ -139,11 +138,11 @@ impl Journal {
         })
     }
 
-    /// Takes rows in, those that are there already left alone. How many came in, and as what.
+    /// Adds rows that are not there already, and returns the tally of those.
     pub(crate) fn ingest(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, BulkError> {
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
-            // Looked up once, not for each row.
+            // Prepared once, not for each row.
             let mut insert = transaction.prepare_cached(INSERT_ROW)?;
             for item in items {
                 match item {
@@ -161,8 +160,7 @@ impl Journal {
         })
     }
 
-    /// In one commit: bad rows, what became of rows, and which rows are about to be sent or probed. Durable when it
-    /// returns.
+    /// Writes everything in one transaction, which is durable when this returns.
     pub(crate) fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<(), BulkError> {
         let (begun, left) = self.transaction(|transaction, open, clock| {
             let at = Moment::now().at;
@@ -190,7 +188,7 @@ impl Journal {
             }
             Ok((begun, left))
         })?;
-        // What is kept in mind is what is on the disk.
+        // Updated only after the commit succeeded.
         for (begun, left) in self.open.iter_mut().zip(left) {
             begun.left = left;
         }

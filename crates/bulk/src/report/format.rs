@@ -18,7 +18,7 @@ pub(super) fn minute(moment: &str) -> String {
     format!("{minute} UTC")
 }
 
-/// Text that is no markup, whatever it holds.
+/// Text with its markup escaped.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
@@ -38,7 +38,7 @@ impl Display for Text<'_> {
     }
 }
 
-/// A count with its thousands apart.
+/// A count with thousands separators.
 pub(super) struct Count(pub(super) u64);
 
 impl Display for Count {
@@ -54,7 +54,7 @@ impl Display for Count {
     }
 }
 
-/// A share, never rounded to none or all.
+/// A share in percent, never rounded to 0 or 100 %.
 pub(super) struct Share(pub(super) u64, pub(super) u64);
 
 impl Display for Share {
@@ -75,7 +75,7 @@ impl Display for Share {
     }
 }
 
-/// A rate, as exact as it is useful.
+/// A rate with useful precision.
 pub(super) struct Number(pub(super) f64);
 
 impl Display for Number {
@@ -88,7 +88,7 @@ impl Display for Number {
     }
 }
 
-/// Milliseconds in words.
+/// A duration in milliseconds, for people.
 pub(super) struct Span(pub(super) i64);
 
 impl Display for Span {
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_is_markup() {
+    fn text_escapes_markup() {
         assert_eq!(
             Text("<b a=\"x\">'&\u{1b}").to_string(),
             "&lt;b a=&quot;x&quot;&gt;&#39;&amp; "
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_never_rounded_to_none_or_all() {
+    fn share_is_never_rounded_to_zero_or_all() {
         assert_eq!(Share(1, 1_000_000).to_string(), "under 0.1 %");
         assert_eq!(Share(999_999, 1_000_000).to_string(), "over 99.9 %");
         assert_eq!(Share(0, 7).to_string(), "0 %");

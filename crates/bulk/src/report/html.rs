@@ -96,7 +96,7 @@ impl Page {
         page.attention(data);
         page.meaning();
         page.put(format_args!(
-            "<footer class=\"soft\">Made by repass {} at {}. It holds user names and no password.</footer>\n</main>\n</html>\n",
+            "<footer class=\"soft\">Made by repass {} at {}. It contains user names and no passwords.</footer>\n</main>\n</html>\n",
             env!("CARGO_PKG_VERSION"),
             minute(&rfc3339(crate::run::now()))
         ));
@@ -134,10 +134,10 @@ impl Page {
             Text(data.name)
         ));
         if let Some(when) = &data.when {
-            self.put(format_args!(", begun {}", minute(when)));
+            self.put(format_args!(", started {}", minute(when)));
         }
         if data.rate.total > 0 {
-            self.put(format_args!(", {} of work", Span(data.rate.total)));
+            self.put(format_args!(", {} in total", Span(data.rate.total)));
         }
         match data.rate.sessions() {
             0 | 1 => {}
@@ -190,15 +190,15 @@ impl Page {
         let (key, reissue) = if data.summary.generated {
             (
                 " --identity KEYFILE",
-                ", or send fresh passwords by <code><span>--reissue</span></code>",
+                ", or send fresh passwords with <code><span>--reissue</span></code>",
             )
         } else {
             ("", "")
         };
         if data.summary.candidates > 0 {
             self.put(format_args!(
-                "<p class=\"note unknown\"><b>{}</b> applied after another password was sent whose outcome is unknown: \
-                 either may hold. See which by <code>repass bulk resume {run} <span>--resolve{key}</span></code>.</p>\n",
+                "<p class=\"note unknown\"><b>{}</b> applied after another password with an unknown outcome: \
+                 either may work. Find out which with <code>repass bulk resume {run} <span>--resolve{key}</span></code>.</p>\n",
                 Count(data.summary.candidates)
             ));
         }
@@ -207,19 +207,19 @@ impl Page {
                 "unknown",
                 unknown,
                 format!(
-                    "sent, and nobody knows what became of them. Settle them by <code>repass bulk resume {run} \
+                    "sent, and may have been applied. Resolve them with <code>repass bulk resume {run} \
                      <span>--resolve{key}</span></code>, two minutes after they were sent{reissue}."
                 ),
             ),
             (
                 "not_applied",
                 not_applied,
-                "not applied: the old password still holds. Each is listed below with its reason.".to_owned(),
+                "not applied: the old password still works. Each is listed below with its reason.".to_owned(),
             ),
             (
                 "pending",
                 pending,
-                format!("not sent yet. Go on by <code>repass bulk resume {run}</code>."),
+                format!("not sent yet. Continue with <code>repass bulk resume {run}</code>."),
             ),
         ] {
             if count > 0 {
@@ -239,7 +239,7 @@ impl Page {
             return;
         }
         self.put(format_args!(
-            "<section>\n<h2>Rows that need a person</h2>\n<table class=\"rows\">\n<thead><tr><th>Line</th><th>User</th>\
+            "<section>\n<h2>Rows that need attention</h2>\n<table class=\"rows\">\n<thead><tr><th>Line</th><th>User</th>\
              <th>Provider</th><th>Outcome</th><th>Why</th></tr></thead>\n<tbody>\n"
         ));
         for record in data.attention {
@@ -278,7 +278,7 @@ impl Page {
         }
         let against = data.allowed.map_or_else(String::new, |allowed| {
             format!(
-                " of {} that the provider allows, {:.0} %",
+                " of {} allowed by the provider, {:.0} %",
                 Number(allowed),
                 rate.average() / allowed * 100.0
             )
@@ -295,7 +295,7 @@ impl Page {
         if let Some(allowed) = data.allowed {
             self.put(format_args!(
                 "<em style=\"top: {:.2}%\">allowed: {}/s</em>",
-                rate.place(allowed).max(9.0),
+                rate.position_of(allowed).max(9.0),
                 Number(allowed)
             ));
         }
@@ -306,7 +306,7 @@ impl Page {
         ));
         if rate.sessions() > 1 {
             self.put(format_args!(
-                "<p class=\"soft\">A dotted line is where the run was stopped and gone on with; the time between is left out.</p>\n"
+                "<p class=\"soft\">A dotted line marks where the run was stopped and resumed; the time between is omitted.</p>\n"
             ));
         }
         self.put(format_args!("</section>\n"));
@@ -325,7 +325,7 @@ impl Page {
             outcome: RowStatus::Applied,
             kind: None,
             code: None,
-            message: Some("the provider said that it set the new password".to_owned()),
+            message: Some("the provider confirmed the new password".to_owned()),
             count: tally.applied,
         };
         let all = std::iter::once(&applied)
@@ -355,11 +355,11 @@ impl Page {
 
     fn meaning(&mut self) {
         self.put(format_args!(
-            "<section>\n<h2>What the words mean</h2>\n<dl>\n\
-             <dt>applied</dt><dd>The provider said that it set the new password.</dd>\n\
-             <dt>not applied</dt><dd>The old password still holds, for certain.</dd>\n\
-             <dt>unknown</dt><dd>The change was sent and its answer was lost: it may hold, or not, until it is settled.</dd>\n\
-             <dt>not sent yet</dt><dd>Nothing was sent. The old password still holds.</dd>\n</dl>\n</section>\n"
+            "<section>\n<h2>Statuses</h2>\n<dl>\n\
+             <dt>applied</dt><dd>The provider confirmed the new password.</dd>\n\
+             <dt>not applied</dt><dd>The old password certainly still works.</dd>\n\
+             <dt>unknown</dt><dd>The change was sent and its response was lost: it may have been applied. Resolve it to find out.</dd>\n\
+             <dt>not sent yet</dt><dd>Nothing was sent. The old password still works.</dd>\n</dl>\n</section>\n"
         ));
     }
 }

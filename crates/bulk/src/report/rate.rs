@@ -1,4 +1,4 @@
-//! The rate over time, drawn.
+//! The rate over time, and its chart.
 
 use std::fmt::Write as _;
 
@@ -8,18 +8,17 @@ const BARS: i64 = 120;
 const SECOND: i64 = 1000;
 const HEIGHT: f64 = 100.0;
 
-/// How many changes ended in each stretch of the time in which a session was under way; the time between sessions
-/// is left out.
+/// The number of changes that ended in each interval of the sessions. The time between sessions is omitted.
 pub(super) struct Rate {
-    /// Of each stretch, in changes a second.
+    /// The rate of each interval, in changes per second.
     bars: Vec<f64>,
-    /// How long a stretch is, in milliseconds.
-    stretch: i64,
-    /// How long all sessions took.
+    /// The length of an interval in milliseconds.
+    interval: i64,
+    /// The duration of all sessions.
     pub(super) total: i64,
-    /// When each session began, and where that is drawn.
+    /// When each session started, and its position in the chart.
     starts: Vec<(i64, i64)>,
-    /// Of each stretch: its length, which at the end of a session may be less, and what ended in it.
+    /// The length of each interval, which is shorter at the end of a session, and the number of changes in it.
     parts: Vec<i64>,
     counts: Vec<u64>,
 }
@@ -30,22 +29,22 @@ impl Rate {
             .iter()
             .map(|session| (session.ended - session.started).max(0));
         let total: i64 = lengths.clone().sum();
-        // No stretch is shorter than a second: a limit is not known any finer.
-        let stretch = (total / BARS).max(SECOND);
-        // Each session begins on a stretch of its own, or two could share one and seem to pass the limit.
+        // No interval is shorter than a second, the resolution of a rate limit.
+        let interval = (total / BARS).max(SECOND);
+        // Each session starts a new interval; two in one interval could seem to exceed the limit.
         let mut drawn = 0;
         let mut starts = Vec::new();
         let mut parts = Vec::new();
         for (session, length) in sessions.iter().zip(lengths) {
             starts.push((session.started, drawn));
-            let whole = length / stretch;
-            parts.extend((0..whole).map(|_| stretch));
-            parts.push((length - whole * stretch).max(SECOND));
-            drawn += (whole + 1) * stretch;
+            let whole = length / interval;
+            parts.extend((0..whole).map(|_| interval));
+            parts.push((length - whole * interval).max(SECOND));
+            drawn += (whole + 1) * interval;
         }
         Self {
             bars: Vec::new(),
-            stretch,
+            interval,
             total,
             starts,
             counts: vec![0; parts.len()],
@@ -59,8 +58,8 @@ impl Rate {
         let Some((started, at)) = self.starts.get(index) else {
             return;
         };
-        let stretch = (at + (finished - started).max(0)) / self.stretch;
-        if let Some(count) = usize::try_from(stretch)
+        let interval = (at + (finished - started).max(0)) / self.interval;
+        if let Some(count) = usize::try_from(interval)
             .ok()
             .and_then(|index| self.counts.get_mut(index))
         {
@@ -68,12 +67,12 @@ impl Rate {
         }
     }
 
-    /// The time that is drawn: that of all stretches, none shorter than the second in which a limit counts.
+    /// The time in the chart: the length of all intervals.
     pub(super) fn drawn(&self) -> i64 {
         self.parts.iter().sum()
     }
 
-    /// Changes a second, over all that is drawn: never more than the highest stretch.
+    /// The average rate in the chart, in changes per second. Never above the highest interval.
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     pub(super) fn average(&self) -> f64 {
         let all: u64 = self.counts.iter().sum();
@@ -92,14 +91,14 @@ impl Rate {
         self
     }
 
-    /// The highest rate that is drawn.
+    /// The upper end of the scale.
     pub(super) fn top(&self, allowed: Option<f64>) -> f64 {
         let highest = self.bars.iter().copied().fold(0.0, f64::max);
         let highest = highest.max(allowed.unwrap_or_default());
         round_up(highest * 1.08)
     }
 
-    /// The drawing alone; what it says in words is around it, so that it can be stretched.
+    /// The chart as SVG, without its labels, so that it can be scaled.
     #[expect(clippy::cast_precision_loss, reason = "places in a drawing")]
     pub(super) fn svg(&self, allowed: Option<f64>) -> String {
         let top = self.top(allowed).max(f64::MIN_POSITIVE);
@@ -134,7 +133,7 @@ impl Rate {
             "<path class=\"area\" d=\"{area}\"/><path class=\"edge\" d=\"{edge}\"/>"
         );
         for (_, at) in self.starts.iter().skip(1) {
-            let x = *at as f64 / self.stretch as f64;
+            let x = *at as f64 / self.interval as f64;
             let _ = write!(
                 svg,
                 "<line class=\"break\" x1=\"{x:.2}\" x2=\"{x:.2}\" y1=\"0\" y2=\"{HEIGHT}\"/>"
@@ -151,8 +150,8 @@ impl Rate {
         svg
     }
 
-    /// Where the allowed rate is drawn, as a share of the height from above.
-    pub(super) fn place(&self, allowed: f64) -> f64 {
+    /// The position of the allowed rate, in percent of the height from the top.
+    pub(super) fn position_of(&self, allowed: f64) -> f64 {
         100.0 - allowed / self.top(Some(allowed)) * 100.0
     }
 
@@ -161,7 +160,7 @@ impl Rate {
     }
 }
 
-// To a number that a scale has.
+// To a round number.
 fn round_up(rate: f64) -> f64 {
     if rate <= 0.0 {
         return 1.0;
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn time_between_sessions_is_left_out() {
+    fn rate_omits_time_between_sessions() {
         let mut rate = Rate::new(&[session(0, 10_000), session(1_000_000, 1_010_000)]);
         for finished in (500..10_000).step_by(100) {
             rate.count(1, finished);
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_average_is_never_above_the_chart() {
+    fn rate_average_never_exceeds_its_peak() {
         // Five rows at once; and twenty at the start of each second.
         for (length, finished) in [
             (17, vec![3, 5, 9, 12, 17]),
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_ends_on_a_round_number_above() {
+    fn rate_scale_ends_on_a_round_number() {
         for (rate, top) in [
             (64.8, 80.0),
             (21.6, 30.0),
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_can_be_drawn() {
+    fn rate_without_sessions_draws_an_empty_chart() {
         let rate = Rate::new(&[]).finish();
         assert!(rate.svg(Some(60.0)).ends_with("</svg>"));
         assert!(!rate.svg(None).contains("NaN"));

@@ -297,7 +297,7 @@ impl Run {
                         differences.join(", ")
                     ));
                 }
-                bound.push((number, system.after(&known)));
+                bound.push((number, system.with_account_of(&known)));
             } else {
                 fresh.push((*name).to_owned());
                 bound.push((number, (*system).clone()));

@@ -23,7 +23,7 @@ fn duplicates(world: &World) -> Vec<(u64, String)> {
 }
 
 #[tokio::test]
-async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
+async fn account_with_two_names_is_changed_once() {
     for rows in [
         ["ann", "mail-ann", "bob", "mail-nobody"],
         ["mail-ann", "ann", "bob", "mail-nobody"],
@@ -51,7 +51,7 @@ async fn an_account_is_changed_once_and_the_later_row_is_its_duplicate() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_session_has_sent_is_known() {
+async fn account_changed_by_an_earlier_session_is_a_duplicate() {
     for rows in [["mail-lost", "lost"], ["lost", "mail-lost"]] {
         let world = world(&["lost"]);
         let (run, manifest) = world.begin(&rows);

@@ -39,7 +39,7 @@ fn refusal(text: &str, passwords: PasswordSource) -> String {
 }
 
 #[test]
-fn csv_as_spreadsheets_write_it() {
+fn csv_of_spreadsheets_is_read() {
     for text in [
         "user,provider\nann,zoom\nbob,portal\n",
         "\u{feff}user,provider\r\nann,zoom\r\nbob,portal",
@@ -58,7 +58,7 @@ fn csv_as_spreadsheets_write_it() {
 }
 
 #[test]
-fn lines_are_those_of_the_file() {
+fn csv_line_numbers_match_the_file() {
     let text = "\nuser,new_password\n\nann,\"two, words\"\r\n\r\nbob,\"a \"\"b\"\"\"\ncarol,x";
     assert_eq!(
         read(text, PasswordSource::Input),
@@ -67,7 +67,7 @@ fn lines_are_those_of_the_file() {
 }
 
 #[test]
-fn lines_end_with_a_return_a_line_feed_or_both() {
+fn csv_accepts_cr_lf_and_crlf_line_endings() {
     let text = "user,new_password\r\nann,\"a\"\rbob,x\n\r\rcarol,y\r\n\ndave,z";
     let rows = [good(2, "ann"), good(3, "bob"), good(6, "carol"), good(8, "dave")];
     assert_eq!(read(text, PasswordSource::Input), rows);
@@ -91,7 +91,7 @@ fn refused(text: &str) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn quotes_are_as_the_standard_has_them_or_refused() {
+fn csv_quotes_outside_rfc_4180_are_rejected() {
     const OPEN: &str = "a quote is opened in field 2 and not closed on this line";
     const INSIDE: &str = "stands inside the quotes that are opened on line 2";
     const UNQUOTED: &str = "a quote stands inside field 2, which is not in quotes";
@@ -166,7 +166,7 @@ fn quotes_are_as_the_standard_has_them_or_refused() {
 }
 
 #[test]
-fn blanks_at_the_ends_of_a_password_stand_in_quotes_or_are_refused() {
+fn csv_password_with_outer_blanks_needs_quotes() {
     for password in [
         " canary",
         "canary ",
@@ -192,7 +192,7 @@ fn blanks_at_the_ends_of_a_password_stand_in_quotes_or_are_refused() {
 }
 
 #[test]
-fn rows_of_separators_and_blanks_are_skipped_and_counted() {
+fn csv_blank_rows_are_skipped_and_counted() {
     let text = "user,new_password\r\nann,x\r\n,\r\n   \r\n,,,\r\n \u{a0},\t\r\nbob,y\r\n\x1a";
     assert_eq!(
         read(text, PasswordSource::Input),
@@ -208,7 +208,7 @@ fn rows_of_separators_and_blanks_are_skipped_and_counted() {
 }
 
 #[test]
-fn names_of_columns_are_taken_in_any_case_and_with_blanks() {
+fn csv_column_names_ignore_case_and_blanks() {
     for header in [
         "User,New_Password",
         "USER , NEW_PASSWORD",
@@ -233,7 +233,7 @@ fn names_of_columns_are_taken_in_any_case_and_with_blanks() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_named() {
+fn input_of_another_format_is_identified() {
     for (start, what) in [
         (
             &b"PK\x03\x04canary"[..],
@@ -274,7 +274,7 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
-fn json_says_what_is_wrong_without_quoting_it() {
+fn json_error_never_quotes_the_input() {
     for (line, why) in [
         (
             "{\"user\":\"ann\",\"new_password\":\"canary\",\"new_password\":\"canary-2\"}",
@@ -322,7 +322,7 @@ fn json_says_what_is_wrong_without_quoting_it() {
 }
 
 #[test]
-fn json_lines() {
+fn json_lines_are_read() {
     let text = "{\"user\":\"ann\",\"new_password\":\"x\"}\n\n  {\"user\":\"bob\",\"new_password\":\"y\",\"provider\":\"portal\"}";
     assert_eq!(
         read(text, PasswordSource::Input),
@@ -342,7 +342,7 @@ fn json_lines() {
 }
 
 #[test]
-fn every_bad_row_is_told_with_every_reason() {
+fn invalid_row_has_every_reason() {
     let text = "user,new_password,provider\n,,okta\nann,x\nbob,\u{0},zoom\ncarol,y,zoom\n";
     let rows = read(text, PasswordSource::Input);
     let reasons: Vec<&str> = rows
@@ -352,7 +352,7 @@ fn every_bad_row_is_told_with_every_reason() {
     assert_eq!(
         reasons,
         [
-            "the user id is empty; no provider is called what the row says; configured: zoom, portal; the new password is empty",
+            "the user id is empty; the row names an unknown provider; configured: zoom, portal; the new password is empty",
             "has 2 fields, but the header has 3; a field that holds the separator needs quotes",
             "the new password contains a NUL character",
         ]
@@ -361,7 +361,7 @@ fn every_bad_row_is_told_with_every_reason() {
 }
 
 #[test]
-fn a_row_of_a_megabyte_is_refused_and_the_next_one_is_read() {
+fn row_above_the_size_limit_is_rejected_and_the_next_is_read() {
     for quote in ["", "\""] {
         let text = format!(
             "user,new_password\nann,{quote}{}{quote}\nbob,y\n",
@@ -384,7 +384,7 @@ fn a_row_of_a_megabyte_is_refused_and_the_next_one_is_read() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_are_a_bad_row() {
+fn row_with_invalid_utf8_is_rejected() {
     let rows = read(b"user,new_password\nann,\xff\n\xfe,x\n", PasswordSource::Input);
     assert!(
         rows[0]
@@ -405,7 +405,7 @@ fn bytes_that_are_no_utf8_are_a_bad_row() {
 }
 
 #[test]
-fn a_header_that_is_none_is_not_quoted() {
+fn invalid_header_is_never_quoted() {
     let text = refusal(
         "ann@example.com,canary-9\nbob@example.com,canary-10\n",
         PasswordSource::Input,
@@ -466,7 +466,7 @@ fn a_header_that_is_none_is_not_quoted() {
 }
 
 #[test]
-fn nothing_at_all_is_no_rows() {
+fn empty_input_has_no_rows() {
     assert!(read("", PasswordSource::Generated).is_empty());
     assert!(read("\n\n", PasswordSource::Generated).is_empty());
     assert!(read("user\n", PasswordSource::Generated).is_empty());
@@ -492,7 +492,7 @@ fn nothing_at_all_is_no_rows() {
 }
 
 #[test]
-fn what_comes_in_is_counted_and_only_once() {
+fn ingest_counts_each_row_once() {
     let world = World::new(&[]);
     let (mut run, _) = world.begin(&["ann"]);
     // More than one commit takes, and one of them twice.

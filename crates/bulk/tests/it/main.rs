@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod again;
 mod aliases;
-mod given;
 mod input;
+mod input_passwords;
+mod resume;
 mod runs;
 mod secrets;
 mod service;
-mod stops;
+mod stop_reasons;
 mod world;

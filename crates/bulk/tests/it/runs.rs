@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::world::{World, options};
 
 #[tokio::test]
-async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
+async fn run_records_every_outcome_and_every_password_can_be_read_back() {
     let users = ["ann", "bob", "nobody", "ann", "a/b", "carol"];
     let world = World::new(&["ann", "bob", "carol"]);
     let (run, manifest) = world.begin(&users);
@@ -50,7 +50,7 @@ async fn every_row_has_its_outcome_and_every_password_can_be_read_back() {
 }
 
 #[tokio::test]
-async fn many_rows_share_their_batches() {
+async fn rows_share_seal_batches() {
     let users: Vec<String> = (0..3000).map(|number| format!("user{number}")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let world = World::new(&users);
@@ -67,12 +67,15 @@ async fn many_rows_share_their_batches() {
 }
 
 #[tokio::test]
-async fn a_run_belongs_to_one_process_and_one_folder() {
+async fn run_is_locked_by_one_process() {
     let world = World::new(&["ann"]);
     let (run, manifest) = world.begin(&["ann"]);
     assert!(Run::is_active(&world.run()));
     let second = Run::open(&world.run()).unwrap_err().to_string();
-    assert!(second.contains("another process is working on this run"), "{second}");
+    assert!(
+        second.contains("another process is working on this run"),
+        "{second}"
+    );
     drop(run);
     assert!(!Run::is_active(&world.run()));
     let again = Run::create(&world.run(), manifest, None).unwrap_err().to_string();
@@ -82,7 +85,7 @@ async fn a_run_belongs_to_one_process_and_one_folder() {
 }
 
 #[test]
-fn a_run_that_was_stopped_before_it_began_is_not_gone_on_with() {
+fn run_with_incomplete_creation_cannot_be_opened() {
     // As a crash leaves it before its file of secrets is made: a journal that nobody has begun.
     let world = World::new(&["ann"]);
     let (run, _) = world.begin(&["ann"]);
@@ -99,7 +102,7 @@ fn a_run_that_was_stopped_before_it_began_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_name_that_nobody_gave_is_another_where_it_is_taken() {
+fn run_with_a_generated_name_gets_a_number_if_it_exists() {
     let world = World::new(&["ann"]);
     let (run, manifest) = world.begin(&["ann"]);
     let mut folders = Vec::new();
@@ -114,7 +117,7 @@ fn a_name_that_nobody_gave_is_another_where_it_is_taken() {
 }
 
 #[tokio::test]
-async fn a_run_is_bound_to_the_systems_of_its_first_use() {
+async fn run_is_bound_to_the_provider_identities_of_its_first_use() {
     let world = World::new(&["ann", "bob"]);
     let (mut run, manifest) = world.begin(&["ann"]);
     let system = |place: &str| ProviderIdentity {

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use crate::world::{World, options};
 
 #[tokio::test]
-async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
+async fn passphrase_opens_batches_of_later_sessions() {
     let world = World::new(&["ann", "down"]);
     let manifest = RunManifest {
         passwords: PasswordSource::Generated,
@@ -45,7 +45,7 @@ async fn a_passphrase_is_asked_once_and_opens_what_later_sessions_add() {
 }
 
 #[tokio::test]
-async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
+async fn secrets_batch_truncated_by_a_crash_is_skipped_and_counted() {
     let world = World::new(&["ann", "down"]);
     let (run, manifest) = world.begin(&["ann", "down"]);
     let (run, _) = world.go(run, &manifest, options()).await;
@@ -77,7 +77,7 @@ async fn a_batch_that_a_crash_has_cut_is_left_out_and_told() {
 }
 
 #[tokio::test]
-async fn what_was_changed_is_not_taken_for_what_was_sealed() {
+async fn secrets_file_that_was_modified_is_rejected() {
     let world = World::new(&["ann"]);
     let (run, manifest) = world.begin(&["ann"]);
     world.go(run, &manifest, options()).await;
@@ -91,7 +91,7 @@ async fn what_was_changed_is_not_taken_for_what_was_sealed() {
 }
 
 #[test]
-fn a_typing_error_in_a_recipient_shows_and_a_secret_key_is_not_repeated() {
+fn recipient_with_a_typo_is_rejected_and_a_secret_key_never_quoted() {
     let public = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     assert!(Recipients::new([public]).is_ok());
     let typo = public.replace("ql3z7", "ql3z6");
@@ -115,7 +115,7 @@ fn a_typing_error_in_a_recipient_shows_and_a_secret_key_is_not_repeated() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a key that the test has made up")]
-fn keys_of_other_kinds_are_named_with_what_to_do() {
+fn unsupported_keys_are_identified_with_advice() {
     let public = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
     for (text, what) in [
         (
@@ -192,7 +192,7 @@ fn keys_of_other_kinds_are_named_with_what_to_do() {
 }
 
 #[test]
-fn a_file_that_is_there_stays_as_it_is() {
+fn existing_secrets_file_is_never_overwritten() {
     let world = World::new(&[]);
     fs::write(world.secrets_file(), "precious").unwrap();
     let manifest = RunManifest {

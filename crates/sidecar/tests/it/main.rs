@@ -4,7 +4,7 @@
 
 mod connections;
 mod hosts;
-mod keys;
+mod idempotency;
 mod lookups;
 mod statuses;
 mod world;

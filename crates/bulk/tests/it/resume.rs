@@ -58,7 +58,7 @@ async fn open(world: &World) -> (Run, repass_bulk::RunManifest) {
 }
 
 #[tokio::test]
-async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
+async fn crash_makes_changes_in_flight_unknown_and_resume_sends_the_rest() {
     let users = [
         "hang1", "hang2", "hang3", "hang4", "hang5", "hang6", "hang7", "hang8", "ann", "bob",
     ];
@@ -91,7 +91,7 @@ async fn what_was_under_way_in_a_crash_is_unknown_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn what_was_under_way_in_a_crash_can_be_reissued() {
+async fn crash_changes_in_flight_can_be_reissued() {
     let users = ["hang1", "hang2"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -102,7 +102,7 @@ async fn what_was_under_way_in_a_crash_can_be_reissued() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
+async fn crash_rows_waiting_for_the_rate_limit_stay_pending_and_are_sent() {
     let users = ["wait1", "hang1", "wait2", "ann"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -123,7 +123,7 @@ async fn what_waits_for_its_turn_is_not_begun_and_is_sent_after_a_crash() {
 }
 
 #[tokio::test]
-async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_one() {
+async fn attempts_count_sent_calls_not_their_retries() {
     let users = ["local", "twice", "blunt"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -157,7 +157,7 @@ async fn what_is_not_sent_is_no_attempt_and_what_is_sent_twice_by_one_call_is_on
 }
 
 #[tokio::test]
-async fn a_service_that_does_not_ask_is_begun_before_it_is_called() {
+async fn service_without_before_send_is_recorded_before_its_call() {
     let users = ["ann", "lost", "nobody", "hang"];
     let mut world = World::new(&users);
     world.service = Service::blunt(&users);
@@ -170,7 +170,7 @@ async fn a_service_that_does_not_ask_is_begun_before_it_is_called() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
+async fn unknown_outcome_is_left_resolved_or_reissued_by_option() {
     let users = ["lost", "vain", "ann"];
     for (on_unknown, expected) in [
         (
@@ -199,7 +199,7 @@ async fn an_unknown_outcome_is_left_settled_or_reissued_as_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_later_session_settles_with_the_sealed_passwords() {
+async fn later_session_resolves_with_the_sealed_passwords() {
     let users = ["lost", "vain", "ann"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -234,7 +234,7 @@ fn states(world: &World) -> Vec<SecretStatus> {
 }
 
 #[tokio::test]
-async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
+async fn probe_within_the_in_flight_window_proves_nothing() {
     let world = World::new(&["late"]);
     let (run, manifest) = world.begin(&["late"]);
     let early = |on_unknown| SessionOptions {
@@ -279,7 +279,7 @@ async fn a_probe_right_after_an_unknown_sending_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
+async fn probe_after_the_in_flight_window_proves_not_applied() {
     let world = World::new(&["vain", "ann"]);
     let (run, manifest) = world.begin(&["vain", "ann"]);
     let (run, _) = world.go(run, &manifest, options()).await;
@@ -302,7 +302,7 @@ async fn a_probe_that_is_late_enough_proves_that_nothing_was_done() {
 }
 
 #[tokio::test]
-async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() {
+async fn probe_too_early_is_repeated_within_the_session() {
     let users = ["vain", "wait"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -329,7 +329,7 @@ async fn a_probe_that_was_too_early_is_made_once_more_while_the_session_lasts() 
 }
 
 #[tokio::test]
-async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
+async fn reissue_waits_for_the_in_flight_window() {
     let bound = Duration::from_millis(300);
     for in_one_session in [true, false] {
         let world = World::new(&["lost", "ann"]);
@@ -371,7 +371,7 @@ async fn a_fresh_password_waits_until_the_first_cannot_land_any_more() {
 }
 
 #[tokio::test]
-async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume() {
+async fn reissue_pending_is_not_sent_by_a_plain_resume() {
     let world = World::new(&["lost"]);
     let (run, manifest) = world.begin(&["lost"]);
     let (run, _) = world.go(run, &manifest, options()).await;
@@ -407,7 +407,7 @@ async fn a_row_that_waits_for_its_fresh_password_is_not_sent_by_a_plain_resume()
 }
 
 #[tokio::test]
-async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_probed() {
+async fn reissue_rejected_leaves_the_first_password_unknown() {
     // With users there for whom the provider is down or who are unknown there, the fresh one is refused.
     for refusal in ["down-lost", "lost"] {
         let users = [refusal];
@@ -441,7 +441,7 @@ async fn a_fresh_password_that_is_refused_settles_nothing_and_the_first_can_be_p
 }
 
 #[tokio::test]
-async fn a_passing_reason_is_tried_again_and_another_is_not() {
+async fn requeue_takes_only_row_independent_failures() {
     let users = ["down", "nobody", "ann"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -480,7 +480,7 @@ fn half_written() -> (World, Run, repass_bulk::RunManifest) {
 }
 
 #[tokio::test]
-async fn what_could_not_be_written_is_unknown_and_its_neighbour_is_tried_again() {
+async fn outcome_that_could_not_be_written_is_unknown() {
     let nothing: fn(&mut Run) = |_| {};
     for (before, source, calls, expected) in [
         (

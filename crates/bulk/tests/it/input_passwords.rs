@@ -41,7 +41,7 @@ fn expected() -> Vec<(u64, RowStatus, Option<String>)> {
 }
 
 #[tokio::test]
-async fn are_sent_as_they_stream_in_blanks_included() {
+async fn input_passwords_are_sent_unchanged_while_streaming() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (run, _) = Run::create(&world.run(), manifest(), None).unwrap();
     let (run, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
@@ -54,7 +54,7 @@ async fn are_sent_as_they_stream_in_blanks_included() {
 }
 
 #[tokio::test]
-async fn are_read_again_for_rows_that_were_taken_in() {
+async fn input_passwords_are_read_again_for_ingested_rows() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (mut run, _) = Run::create(&world.run(), manifest(), None).unwrap();
     run.ingest(World::input(TEXT, PasswordSource::Input).unwrap())
@@ -65,7 +65,7 @@ async fn are_read_again_for_rows_that_were_taken_in() {
 }
 
 #[tokio::test]
-async fn another_input_than_before_is_noticed() {
+async fn resume_with_a_different_input_is_rejected() {
     for text in [
         "user,new_password\nbob,New-1\n",
         "user,new_password\nann,New-1\nbob,New-2\ncarol,New-3\nx,y\n\ndora,New-4\n",

@@ -26,7 +26,7 @@ fn pending(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn failures_and_unknowns_are_counted() {
+async fn session_stops_at_max_failures_and_max_unknown() {
     let users = ["nobody1", "nobody2", "lost1", "lost2", "ann"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -57,7 +57,7 @@ async fn failures_and_unknowns_are_counted() {
 }
 
 #[tokio::test]
-async fn a_canary_asks_when_its_rows_have_ended() {
+async fn canary_confirms_after_its_rows_have_ended() {
     let users = ["ann", "bob", "carol", "dora"];
     for (answer, expected) in [(true, StopReason::Completed), (false, StopReason::CanaryDeclined)] {
         let world = World::new(&users);
@@ -84,7 +84,7 @@ async fn a_canary_asks_when_its_rows_have_ended() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_does_not_fail_every_row() {
+async fn session_stops_after_a_streak_of_row_independent_failures() {
     let users: Vec<String> = (0..100).map(|number| format!("down{number}")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let world = World::new(&users);
@@ -95,7 +95,7 @@ async fn a_provider_that_is_down_does_not_fail_every_row() {
 }
 
 #[tokio::test]
-async fn the_first_signal_drains_and_the_second_stops() {
+async fn shutdown_drains_first_and_abandons_second() {
     let users = ["ann", "hang", "bob"];
     let world = World::new(&users);
     let (run, manifest) = world.begin(&users);
@@ -140,7 +140,7 @@ async fn the_first_signal_drains_and_the_second_stops() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_turn_is_pending_after_either_signal() {
+async fn shutdown_leaves_rows_waiting_for_the_rate_limit_pending() {
     let users = ["hang", "wait1", "wait2", "ann"];
     for first in [Shutdown::Drain, Shutdown::Abandon] {
         let world = World::new(&users);
