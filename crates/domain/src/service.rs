@@ -17,7 +17,7 @@ use crate::{
 ///
 /// - `Ok` means that this call set the new password. An error with the [`outcome`](Error::outcome) `NotApplied` means
 ///   that it did not. Both are proven, never guessed; everything else is `Unknown`.
-/// - A change takes effect at most once, whatever is retried internally.
+/// - A change takes effect at most once, regardless of internal retries.
 /// - A call returns within its budget. With a budget of zero it sends nothing.
 /// - A new password that cannot be typed is rejected before anything is sent; see [`Password::check_typeable`].
 ///   [`Capabilities::check`] checks this.

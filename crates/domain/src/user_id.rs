@@ -1,29 +1,27 @@
-//! Whose password is changed.
+//! User ids.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use unicode_normalization::UnicodeNormalization as _;
-
-use crate::untypeable::CharClass;
 use serde::{Deserialize, Deserializer};
+use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroize as _;
 
 use crate::secret_text::{self, FromText};
+use crate::untypeable::CharClass;
 
-/// A user as the provider names them: an e-mail address, a GUID, an opaque id.
+/// A user id of the provider: an e-mail address, a GUID or an opaque id.
 ///
-/// It always stands for exactly one URL path segment. What could leave the segment or be read
-/// twice on the way (`/`, `\`, `%`, `?`, `#`, `;`, `.` and `..`, white space, control characters, and
-/// what a server that normalises would turn into one of them) is refused rather than encoded,
-/// because proxies and servers disagree about decoding it again. So is what cannot be seen, such as
-/// a zero-width space, because an id with it looks like another. Everything else, non-ASCII
-/// included, is percent-encoded by the transport.
+/// It is always exactly one URL path segment. Characters that could leave the segment or be decoded twice (`/`, `\`, `%`,
+/// `?`, `#`, `;`, the ids `.` and `..`, white space, control characters, and characters that normalization turns into one
+/// of these) are rejected instead of encoded, because proxies and servers decode them differently. Invisible characters,
+/// such as a zero-width space, are rejected because the id would look like another. Other characters, including
+/// non-ASCII ones, are percent-encoded by the transport.
 ///
-/// It is personal data: `Debug` is redacted and there is no `Display`. Zoom reads the id `me` as
-/// the caller's own account, so `me` is sent only if it is given here; nothing defaults to it.
+/// It is personal data: `Debug` is redacted and there is no `Display`. Zoom reads the id `me` as the account of the
+/// credentials; it is never sent by default.
 ///
 /// ```
 /// use repass_domain::UserId;
@@ -38,13 +36,13 @@ use crate::secret_text::{self, FromText};
 pub struct UserId(SecretString);
 
 impl UserId {
-    /// The longest id taken, in bytes of UTF-8: the longest e-mail address there can be.
+    /// The maximum length in bytes of UTF-8: that of the longest valid e-mail address.
     pub const MAX_BYTES: usize = 320;
 
-    /// Takes an id as it is; nothing is trimmed or folded.
+    /// Creates an id from the exact text; nothing is trimmed or folded.
     ///
     /// # Errors
-    /// Says which character stands where, or which bound is passed; never quotes the id.
+    /// The text is empty, too long or contains a character that is not allowed. The error never quotes the id.
     pub fn new(id: &str) -> Result<Self, InvalidUserId> {
         if id.is_empty() {
             return Err(InvalidUserId::Empty);
@@ -64,11 +62,8 @@ impl UserId {
         Ok(Self(id.into()))
     }
 
-    /// The id in clear, for a request's path or a store's key. Keep it out of logs and labels.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the type opens itself"
-    )]
+    /// The id as text, for the path of a request or the key of a store. Keep it out of logs and labels.
+    #[expect(clippy::disallowed_methods, reason = "the only access to the text")]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -134,7 +129,7 @@ impl FromText for UserId {
     }
 }
 
-/// Reads it as text. An error never quotes what was read.
+/// Deserializes from a string. Errors never quote the input.
 impl<'de> Deserialize<'de> for UserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         secret_text::read(deserializer)
@@ -161,24 +156,24 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// Why a text cannot be a [`UserId`].
+/// Why a text is not a valid [`UserId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidUserId {
-    /// Nothing was given.
+    /// The text is empty.
     Empty,
-    /// More than [`UserId::MAX_BYTES`].
+    /// The text is longer than [`UserId::MAX_BYTES`].
     TooLong {
-        /// How many bytes were given.
+        /// The length of the text in bytes.
         bytes: usize,
     },
     /// The whole id is `.` or `..`.
     DotSegment,
-    /// It holds a character that could leave the path segment or split the request.
+    /// A character that could leave the path segment, split the request or is invisible.
     Character {
         /// The character.
         character: char,
-        /// Where it stands, counted in characters from 1.
+        /// Its position, counted in characters from 1.
         position: usize,
     },
 }
@@ -190,7 +185,7 @@ impl fmt::Display for InvalidUserId {
             Self::TooLong { bytes } => {
                 write!(
                     f,
-                    "the user id is too long: {bytes} bytes, at most {} are taken",
+                    "the user id is too long: {bytes} bytes, at most {} are allowed",
                     UserId::MAX_BYTES
                 )
             }
@@ -213,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_could_walk_the_path_is_refused_with_its_place() {
+    fn path_characters_are_rejected_with_their_position() {
         for (id, position) in [
             ("a/b", 2),
             ("..\\x", 3),
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_from_text_in_every_usual_way_and_is_never_quoted() {
+    fn user_id_parse_errors_never_quote_the_input() {
         let alice = UserId::new("alice@example.com").unwrap();
         assert_eq!(UserId::try_from("alice@example.com").unwrap(), alice);
         assert_eq!(UserId::try_from("alice@example.com".to_owned()).unwrap(), alice);
@@ -267,8 +262,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_refused_with_its_place() {
-        // Every format character there is, and what else has no shape of its own.
+    fn invisible_characters_are_rejected_with_their_position() {
+        // Every format character, and other characters without a visible shape.
         for c in ('\u{80}'..=char::MAX).filter(|c| CharClass::of(*c).is_some()) {
             assert_eq!(
                 UserId::new(&format!("b{c}b@example.com")).unwrap_err(),
@@ -297,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_normalises_to_a_path_is_refused() {
+    fn characters_that_normalize_to_path_characters_are_rejected() {
         for id in [
             "a\u{ff0f}b",
             "a\u{2215}b",
@@ -338,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_one_line_and_free_of_control_characters() {
+    fn invalid_user_id_display_is_one_line_without_control_characters() {
         let text = UserId::new("a\u{1b}[31m").unwrap_err().to_string();
         assert!(
             text.contains("\\u{1b}") && text.chars().all(|c| !c.is_control()),
@@ -347,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn real_ids_pass() {
+    fn real_user_ids_are_accepted() {
         for id in [
             "alice+x@example.com",
             "KdYKjnimT4KPd8FFgQt9FQ",

@@ -1,4 +1,4 @@
-//! Whether two ids name the same user.
+//! Comparison keys of user ids.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,15 +8,15 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use crate::UserId;
 
-/// What a user id is compared by: providers accept several spellings of the same id, and ids with equal keys name the
-/// same user.
+/// The comparison key of a user id. Providers accept several spellings of an id; ids with equal keys identify the same
+/// user.
 ///
 /// - **GUIDs** in each form that .NET reads (bare digits, hyphens, braces, parentheses, `{0x…}`), in any letter case.
 /// - **E-mail addresses** in any letter case and Unicode normalization form, with an internationalized domain in
 ///   Unicode or in Punycode.
 /// - Every other id is compared as it is: Zoom's own ids are case-sensitive.
 ///
-/// The key is for comparing, never for sending. Like the id it is personal data: `Debug` is redacted.
+/// The key is for comparisons and is never sent. Like the id it is personal data: `Debug` is redacted.
 ///
 /// ```
 /// use repass_domain::UserId;
@@ -31,7 +31,7 @@ use crate::UserId;
 pub struct UserKey(SecretString);
 
 impl UserKey {
-    /// The key of an id by the common rules above, also of a text that is no valid [`UserId`].
+    /// The key of an id by the rules above. Accepts any text, even one that is not a valid [`UserId`].
     pub fn of(id: &str) -> Self {
         if let Some(guid) = guid(id) {
             return Self::exact(&guid);
@@ -42,24 +42,21 @@ impl UserKey {
         }
     }
 
-    /// A key that equals only the key of the same text: for a provider with rules of its own, which gives each user
-    /// one canonical text.
+    /// A key that equals only the key of the same text, for providers with other rules, whose adapters compute one
+    /// canonical text for each user.
     pub fn exact(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The key in clear, for a store's key. Keep it out of logs and labels.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the type opens itself"
-    )]
+    /// The key as text, for the key of a store. Keep it out of logs and labels.
+    #[expect(clippy::disallowed_methods, reason = "the only access to the text")]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
 impl UserId {
-    /// What this id is compared by, by the common rules.
+    /// The comparison key of this id by the common rules of [`UserKey`].
     pub fn key(&self) -> UserKey {
         UserKey::of(self.expose())
     }
@@ -160,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_user_have_one_key() {
+    fn spellings_of_one_user_have_equal_keys() {
         for (one, other) in [
             ("ann@example.com", "ANN@Example.COM"),
             ("müller@example.com", "MÜLLER@EXAMPLE.COM"),
@@ -200,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn other_users_have_other_keys() {
+    fn different_users_have_different_keys() {
         for (one, other) in [
             ("KdYKjnimT4KPd8FFgQt9FQ", "kdykjnimt4kpd8ffgqt9fq"),
             ("Alice", "alice"),
@@ -213,7 +210,7 @@ mod tests {
                 "a11ce000-0000-4000-8000-000000000001",
                 "a11ce000-0000-4000-8000-000000000002",
             ),
-            // None of them is a GUID.
+            // Not GUIDs.
             (
                 "a11ce000-0000-4000-8000-00000000000g",
                 "A11CE000-0000-4000-8000-00000000000G",
@@ -232,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_shown() {
+    fn user_key_debug_is_redacted() {
         assert_eq!(
             format!("{:?}", UserKey::of("ann@example.com")),
             "UserKey([REDACTED])"

@@ -273,9 +273,9 @@ fn violations_are_ordered_and_name_their_layer() {
         .and_local(PasswordPolicy::builder().exact(own).build().unwrap())
         .unwrap();
     let broken = both.check(&Password::new("1111").unwrap());
-    let told: Vec<_> = broken.iter().map(|v| (v.layer(), v.rule().clone())).collect();
+    let violations: Vec<_> = broken.iter().map(|v| (v.layer(), v.rule().clone())).collect();
     assert_eq!(
-        told,
+        violations,
         [
             (PolicyLayer::Provider, Rule::MinLength(8)),
             (PolicyLayer::Provider, Rule::Letter),
