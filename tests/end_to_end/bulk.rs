@@ -146,7 +146,7 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
         ("none.csv", sealed("s.age"), "cannot open none.csv"),
         (".", sealed("s.age"), "cannot read .: Is a directory"),
         ("users.csv", sealed("there.age"), "exists already"),
-        ("users.csv", sealed("none/s.age"), "cannot make"),
+        ("users.csv", sealed("none/s.age"), "cannot create"),
         ("users.csv", sealed("-"), "--secrets-out needs a file"),
         ("users.csv", vec!["--generate"], "nobody would know the passwords"),
         (
@@ -157,14 +157,10 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
         (
             "users.csv",
             vec!["--generate", "--secrets-out", "s.age", "--recipient", &typo],
-            "has a check sum",
+            "its checksum must match",
         ),
         ("users.csv", vec![], "chmod 600"),
-        (
-            "headless.csv",
-            vec![],
-            "column 1 of the header is none that is known",
-        ),
+        ("headless.csv", vec![], "column 1 of the header is unknown"),
         ("given.csv", vec!["--reissue"], "--reissue sends a fresh password"),
         ("given.csv", sealed("s.age"), "leave it out"),
     ];
@@ -538,8 +534,8 @@ fn a_lost_quote_sets_no_password_and_loses_no_row() {
     let report = world.run(&["bulk", "report", "run"], "").stdout;
     for row in [
         "\n2,,,not_applied,invalid_row,,a quote is opened in field 2",
-        "\n3,,,not_applied,invalid_row,,stands inside the quotes that are opened on line 2",
-        "\n4,,,not_applied,invalid_row,,stands inside the quotes that are opened on line 2",
+        "\n3,,,not_applied,invalid_row,,is inside the quotes that are opened on line 2",
+        "\n4,,,not_applied,invalid_row,,is inside the quotes that are opened on line 2",
     ] {
         assert!(report.replace('"', "").contains(row), "{report}");
     }

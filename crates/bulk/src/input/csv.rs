@@ -1,8 +1,7 @@
-//! CSV as RFC 4180 has it, into buffers that are wiped.
+//! CSV by RFC 4180, read into buffers that are wiped.
 //!
-//! No column can hold a line break, so every record is one line, and what is wrong with one is said of its line.
-//! A quote that is not closed takes the lines up to the next quote with it: whether they are rows or a part of the
-//! field is not known, so each of them is refused.
+//! No column can have a line break, so every record is one line, and errors are reported for a line. An unclosed quote
+//! includes the lines up to the next quote: they may be rows or part of the field, so each of them is rejected.
 
 use std::io::{self, Read};
 
@@ -18,17 +17,17 @@ const MAX_FIELDS: usize = 64;
 pub(super) struct Csv<R> {
     bytes: WipedReader<R>,
     separator: u8,
-    // The bytes that are more than text inside a field.
+    // The bytes with a special meaning inside a field.
     special: Box<[bool; 256]>,
     columns: Columns,
     fields: Fields,
     place: LinePosition,
-    /// The line on which a quote was opened that is not closed yet.
+    /// The line of a quote that is not closed yet.
     open: Option<u64>,
     skipped: u64,
 }
 
-/// The line on which the next byte stands. Lines end with a line feed, a carriage return or both.
+/// The line of the next byte. Lines end with a line feed, a carriage return or both.
 struct LinePosition {
     line: u64,
     after_return: bool,
@@ -45,7 +44,7 @@ pub(super) struct Fields {
     fit: bool,
 }
 
-/// Where in a field the reader is.
+/// The state of the reader within a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FieldState {
     Start,
@@ -53,9 +52,9 @@ enum FieldState {
     Blanks,
     Unquoted,
     Quoted,
-    /// Behind a quote inside quotes: the last one, or the first of two.
+    /// After a quote inside quotes: the closing one, or the first of two.
     Quote,
-    /// Behind text that stands behind the closing quote.
+    /// In text after the closing quote.
     Tail,
 }
 
@@ -109,7 +108,7 @@ impl<R: Read> Csv<R> {
             return Ok(Err(header::missing()));
         };
         let columns = match fault {
-            // Blanks do not matter in a header.
+            // Blanks are ignored in a header.
             None | Some(Fault::BlanksBefore { .. }) if csv.fields.fit => Columns::of(&csv.fields, passwords),
             Some(fault) => Err(format!("the first line cannot be read: {}", fault.reason())),
             None => Err(header::too_long()),
@@ -121,12 +120,12 @@ impl<R: Read> Csv<R> {
         self.columns.provider.is_some()
     }
 
-    /// How many lines had nothing but separators and blanks so far.
+    /// The number of lines with only separators and blanks so far.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// The line of the next record, and the record or why it is none; `None` at the end.
+    /// The line of the next record, and the record or why it is invalid; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<RawRow<'_>, String>)>> {
         let (line, fault) = loop {
             let Some((line, fault)) = self.read()? else {
@@ -159,7 +158,7 @@ impl<R: Read> Csv<R> {
         Ok(Some((line, record)))
     }
 
-    // Reads one line into the fields, whatever its length; `None` at the end.
+    // Reads one line of any length into the fields; `None` at the end.
     fn read(&mut self) -> io::Result<Option<(u64, Option<Fault>)>> {
         self.skip_empty_lines()?;
         self.place.after_return = false;
@@ -260,7 +259,7 @@ impl Fields {
         }
     }
 
-    // Nothing but blanks, and what DOS puts at the end of a file.
+    // Only blanks, or the end-of-file mark of DOS.
     fn are_blank(&self) -> bool {
         let mut rest = &self.text[..self.length];
         while let Some(blank) = [&b" "[..], b"\t", b"\x1a", b"\xc2\xa0"]
@@ -276,7 +275,7 @@ impl Fields {
         (self.length, self.count, self.quoted, self.fit) = (0, 0, 0, true);
     }
 
-    // One byte that ends no line.
+    // Takes one byte other than a line ending.
     fn take(&mut self, byte: u8, state: FieldState, separator: u8, fault: &mut Option<Fault>) -> FieldState {
         let field = self.count + 1;
         match (state, byte) {
@@ -310,7 +309,7 @@ impl Fields {
             }
             (FieldState::Quote, _) => {
                 fault.get_or_insert(Fault::TextBehind { field });
-                // As MySQL writes a quote: the field goes on, over line breaks too.
+                // MySQL escapes quotes this way: the field continues, also across line breaks.
                 let escaped = self.length > 0 && self.text[self.length - 1] == b'\\';
                 self.push(byte);
                 return if escaped {
@@ -365,18 +364,18 @@ impl Fault {
             ),
             Self::Inside { opened } => {
                 format!(
-                    "stands inside the quotes that are opened on line {opened}; see what is said of that line"
+                    "is inside the quotes that are opened on line {opened}; see the message for that line"
                 )
             }
             Self::BlanksBefore { field } => {
-                format!("blanks stand before the quote of field {field}; take them out")
+                format!("there are blanks before the quote of field {field}; remove them")
             }
             Self::QuoteInside { field } => format!(
-                "a quote stands inside field {field}, which is not in quotes; put the field in quotes and write the \
+                "there is a quote inside field {field}, which is not quoted; quote the field and write the \
                  quote twice"
             ),
             Self::TextBehind { field } => format!(
-                "text stands behind the closing quote of field {field}; write a quote inside the field twice"
+                "there is text after the closing quote of field {field}; write a quote inside the field twice"
             ),
         }
     }

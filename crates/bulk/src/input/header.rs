@@ -1,6 +1,6 @@
-//! The first line of CSV: which column is which, and by what they are separated.
+//! The header of CSV: its columns and its separator.
 //!
-//! A file without a header may have a password in its first line, so nothing of it is quoted.
+//! A file without a header may have a password in its first line, so messages never quote it.
 
 use zeroize::Zeroizing;
 
@@ -8,7 +8,7 @@ use super::PasswordSource;
 use super::csv::Fields;
 use super::raw_row::COLUMNS;
 
-/// Which field holds what.
+/// The index of each column.
 #[derive(Default)]
 pub(super) struct Columns {
     pub(super) user: usize,
@@ -20,7 +20,7 @@ pub(super) struct Columns {
 
 const NAMES: [&str; 4] = ["user", "new_password", "current_password", "provider"];
 
-/// What other tools call these columns, folded, and what it is called here.
+/// Names of other tools for these columns, folded, and the names here.
 const OTHER_NAMES: [(&str, &str); 31] = [
     ("userprincipalname", "user"),
     ("upn", "user"),
@@ -78,11 +78,12 @@ impl Columns {
         match passwords {
             PasswordSource::Input if new.is_none() => {
                 problems.push(
-                    "the header has no column new_password, and passwords are not to be made".to_owned(),
+                    "the header has no column new_password, and passwords are not generated".to_owned(),
                 );
             }
             PasswordSource::Generated if new.is_some() || current.is_some() => problems.push(
-                "the header has a column of passwords, although they are to be made; leave it out".to_owned(),
+                "the header has a column of passwords, although passwords are generated; remove it"
+                    .to_owned(),
             ),
             _ => {}
         }
@@ -104,7 +105,7 @@ impl Columns {
 
 fn unknown(number: usize, name: &str, header: &Fields) -> String {
     if name.is_empty() {
-        return format!("column {number} of the header is empty; is there a separator too many?");
+        return format!("column {number} of the header is empty; is there an extra separator?");
     }
     if let Some((other, ours)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
         return format!("column {number} of the header is called {other}; call it {ours}");
@@ -115,13 +116,12 @@ fn unknown(number: usize, name: &str, header: &Fields) -> String {
                 `sep=|` before the header"
             .to_owned();
     }
-    format!("column {number} of the header is none that is known")
+    format!("column {number} of the header is unknown")
 }
 
-/// A name without what does not matter: the case of letters, blanks, hyphens and underscores, and what cannot be
-/// seen. It may be a password.
+/// A name without case, blanks, hyphens, underscores and invisible characters. It may be a password.
 fn folded(name: &[u8]) -> Zeroizing<String> {
-    // In full size from the start, because one that grows leaves copies behind.
+    // Allocated in full size, because a string that grows leaves copies.
     let mut folded = Zeroizing::new(String::with_capacity(3 * name.len() + 3));
     let Ok(name) = std::str::from_utf8(name) else {
         folded.push('?');
@@ -136,7 +136,7 @@ fn folded(name: &[u8]) -> Zeroizing<String> {
     folded
 }
 
-/// The separator that a first line such as `sep=;` names, as spreadsheets write and hide it.
+/// The separator of a first line such as `sep=;`, which spreadsheets write and hide.
 pub(super) fn named_separator(start: &[u8]) -> Option<u8> {
     let line = first_line(start);
     let (key, value) = line.split_at_checked(4)?;

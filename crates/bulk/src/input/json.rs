@@ -1,4 +1,4 @@
-//! JSON lines into types that wipe themselves.
+//! JSON lines, read into types that are wiped.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -37,7 +37,7 @@ impl<R: Read> Json<R> {
         }
     }
 
-    /// The number of the next line that is not empty, and its record or why it is none; `None` at the end.
+    /// The next line that is not empty, and its record or why it is invalid; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Result<RawRow<'_>, String>)>> {
         loop {
             self.line += 1;
@@ -91,18 +91,18 @@ impl<R: Read> Json<R> {
     }
 }
 
-// Nothing but blanks, and what DOS puts at the end of a file.
+// Only blanks, or the end-of-file mark of DOS.
 fn is_blank(line: &[u8]) -> bool {
     line.iter()
         .all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a)
 }
 
-// What serde itself says may quote a password, so only the sentences of this file are passed on.
+// serde's own messages may quote a password, so only the messages of this file are used.
 fn why(error: &serde_json::Error) -> &'static str {
     if error.is_data() {
-        let told = Zeroizing::new(error.to_string());
-        let ours = FAULTS.into_iter().find(|fault| told.starts_with(fault));
-        return ours.unwrap_or("it is something else");
+        let text = Zeroizing::new(error.to_string());
+        let ours = FAULTS.into_iter().find(|fault| text.starts_with(fault));
+        return ours.unwrap_or("it has another type");
     }
     if error.is_eof() {
         "it is cut off"
@@ -111,11 +111,11 @@ fn why(error: &serde_json::Error) -> &'static str {
     }
 }
 
-const TWICE: &str = "a field is there twice";
-const UNKNOWN: &str = "a field has another name";
+const TWICE: &str = "a field occurs twice";
+const UNKNOWN: &str = "a field is unknown";
 const NOT_TEXT: &str = "a field is not text";
-const NO_USER: &str = "there is no user";
-const NO_OBJECT: &str = "it is no object";
+const NO_USER: &str = "the user is missing";
+const NO_OBJECT: &str = "it is not an object";
 const FAULTS: [&str; 5] = [TWICE, UNKNOWN, NOT_TEXT, NO_USER, NO_OBJECT];
 
 macro_rules! refuse {
@@ -126,7 +126,7 @@ macro_rules! refuse {
     };
 }
 
-// By hand, because what serde derives quotes the values that it refuses, and reads a list as an object.
+// By hand, because derived code quotes rejected values, and accepts a list as an object.
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ObjectVisitor)

@@ -1,4 +1,4 @@
-//! The rows that are asked for: CSV or JSON lines, streamed, each one judged by itself.
+//! The input of a run: CSV or JSON lines, streamed and validated row by row.
 
 mod csv;
 mod header;
@@ -21,22 +21,22 @@ pub(crate) use self::seen_users::SeenUsers;
 use self::wiped_reader::WipedReader;
 use crate::{BulkError, ProviderNames};
 
-/// The longest row that is read, in bytes. A longer one is refused without being kept.
+/// The maximum length of a row in bytes. A longer row is rejected without being buffered.
 pub const MAX_ROW_BYTES: usize = 64 * 1024;
 
-/// Where the new passwords come from.
+/// The source of the new passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// The input gives one for each row.
+    /// The input has one for each row.
     Input,
-    /// One is made for each row; the input gives none.
+    /// One is generated for each row; the input has none.
     Generated,
 }
 
-/// Why a row is not sent whose user another row has.
+/// The kind of a row whose user is in another row.
 pub(crate) const DUPLICATE: &str = "duplicate_row";
 
-/// A row that can be sent.
+/// A valid row.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) line: u64,
@@ -46,7 +46,7 @@ pub(crate) struct Row {
     pub(crate) current: Option<Password>,
 }
 
-/// A row that cannot, and why. Holds nothing of its text but a user that is one.
+/// An invalid row, and why. Contains nothing of its text except a valid user id.
 #[derive(Debug)]
 pub(crate) struct InvalidRow {
     pub(crate) line: u64,
@@ -55,31 +55,30 @@ pub(crate) struct InvalidRow {
     pub(crate) reason: String,
 }
 
-/// What stands on one line.
+/// A row, valid or not.
 #[derive(Debug)]
 pub(crate) enum Item {
     Row(Row),
     Invalid(InvalidRow),
 }
 
-/// Rows, read one by one. Passwords are only in memory that is wiped, and only while their row is looked at.
+/// Reads rows one by one. Passwords are only in memory that is wiped, and only while their row is processed.
 ///
-/// CSV has a header that names the columns, in any order: `user`, and where it applies `new_password`,
-/// `current_password`, `provider`; it is separated by commas, semicolons, tabs or what a first line `sep=…` names.
-/// JSON lines have an object with the same keys on each line. Which of the two it is shows in the first byte. A byte
-/// order mark and CR LF are accepted. A `current_password` makes it a change by the user, otherwise it is an
-/// administrator's reset.
+/// CSV has a header with the columns in any order: `user`, and optionally `new_password`, `current_password` and
+/// `provider`. The separator is a comma, semicolon or tab, or given by a first line `sep=…`. JSON lines have an object with
+/// the same keys on each line. The first byte decides which of the two it is. A byte order mark and CR LF are accepted. A
+/// row with `current_password` is a change by the user, otherwise an administrator's reset.
 ///
-/// CSV is read as RFC 4180 has it and never corrected: a record whose quotes are not as written there is refused,
-/// and so is one with a line break in a field, or with a password that begins or ends with a blank outside quotes.
-/// Lines with nothing but separators and blanks are skipped and counted.
+/// CSV is read strictly by RFC 4180 and never corrected: a record with invalid quotes, with a line break in a field, or
+/// with a password that begins or ends with a blank outside quotes is rejected. Lines with only separators and blanks are
+/// skipped and counted.
 pub struct Input {
     format: Format,
     shown: String,
     names: ProviderNames,
     passwords: PasswordSource,
     seen: SeenUsers,
-    // Read ahead to see whether there is any.
+    // Read ahead by `emptiness`.
     first: Option<Item>,
     skipped: Arc<AtomicU64>,
 }
@@ -91,10 +90,10 @@ enum Format {
 }
 
 impl Input {
-    /// Reads the beginning of `source`, which should not buffer. `shown` is what messages call it.
+    /// Reads the start of `source`, which should not buffer. `shown` is its name in messages.
     ///
     /// # Errors
-    /// It cannot be read, or its header names no users or unknown columns.
+    /// It cannot be read, or its header lacks `user` or has unknown columns.
     pub fn new(
         source: Box<dyn Read + Send>,
         shown: impl Into<String>,
@@ -107,7 +106,7 @@ impl Input {
         let start = bytes
             .peek(|start| start.len() >= unsupported_format::ENOUGH)
             .map_err(|error| unreadable(&shown, &error))?;
-        if let Some(what) = unsupported_format::named(start) {
+        if let Some(what) = unsupported_format::identify(start) {
             return Err(wrong(what.to_owned()));
         }
         let mark = start.len() - unsupported_format::without_byte_order_mark(start).len();
@@ -138,7 +137,7 @@ impl Input {
         })
     }
 
-    /// Why there is no row at all, if so: nothing, or a header alone. Reads the first row ahead.
+    /// Why the input has no rows, or `None` if it has. Reads the first row ahead.
     ///
     /// # Errors
     /// It cannot be read.
@@ -152,17 +151,17 @@ impl Input {
         Ok(self.first.is_none().then_some("has no rows"))
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// How many lines with nothing but separators and blanks were skipped; it counts on while the input is read.
+    /// A counter of the lines with only separators and blanks, which were skipped so far.
     pub fn skipped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.skipped)
     }
 
-    /// Whether rows may name their providers. In JSON lines they always may.
+    /// Whether rows may name a provider. In JSON lines they always may.
     pub fn may_name_providers(&self) -> bool {
         match &self.format {
             Format::Csv(csv) => csv.names_providers(),
@@ -175,7 +174,7 @@ impl Input {
         &self.names
     }
 
-    /// The next row, good or bad; `None` at the end.
+    /// The next row, valid or not; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Item>, BulkError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
@@ -235,7 +234,7 @@ impl fmt::Debug for Input {
 }
 
 fn first_visible<R: Read>(bytes: &mut WipedReader<R>) -> std::io::Result<Option<u8>> {
-    // What DOS puts at the end of a file is nothing either.
+    // 0x1a is the end-of-file mark of DOS.
     let visible = |byte: &u8| !byte.is_ascii_whitespace() && *byte != 0x1a;
     let start = bytes.peek(|start| start.iter().any(visible))?;
     Ok(start.iter().copied().find(visible))

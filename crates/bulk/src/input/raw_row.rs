@@ -1,14 +1,14 @@
-//! One row as it was read, and whether it can be sent.
+//! A row as it was read, and its validation.
 
 use repass_domain::{InvalidPassword, Password, UserId};
 
 use super::{InvalidRow, Item, PasswordSource, Row};
 use crate::ProviderNames;
 
-/// The columns that there are.
+/// The known columns.
 pub(super) const COLUMNS: &str = "user, new_password, current_password, provider";
 
-/// The fields of one row, where they lie in the reader's buffer.
+/// The fields of a row, borrowed from the reader's buffer.
 #[derive(Default)]
 pub(super) struct RawRow<'a> {
     pub(super) user: &'a [u8],
@@ -17,16 +17,16 @@ pub(super) struct RawRow<'a> {
     pub(super) current: Option<Field<'a>>,
 }
 
-/// A field that holds a password.
+/// A field with a password.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
     pub(super) text: &'a [u8],
-    /// Blanks at its ends are meant: it stands in quotes.
+    /// It is quoted, so blanks at its ends are intended.
     pub(super) exact: bool,
 }
 
 impl RawRow<'_> {
-    /// A row, or everything that is wrong with it.
+    /// Converts it into a row, or collects everything that is wrong with it.
     pub(super) fn validate(&self, line: u64, names: &ProviderNames, passwords: PasswordSource) -> Item {
         let mut reasons = Vec::new();
         let user = match std::str::from_utf8(self.user).map(UserId::new) {
@@ -45,11 +45,11 @@ impl RawRow<'_> {
         let new = match (passwords, self.new) {
             (PasswordSource::Generated, None) => Some(None),
             (PasswordSource::Generated, Some(_)) => {
-                reasons.push("gives a new_password, although they are to be made".to_owned());
+                reasons.push("has a new_password, although passwords are to be generated".to_owned());
                 None
             }
             (PasswordSource::Input, None) => {
-                reasons.push("gives no new_password".to_owned());
+                reasons.push("has no new_password".to_owned());
                 None
             }
             (PasswordSource::Input, Some(new)) => keep(&mut reasons, password("new", new)).map(Some),
@@ -58,7 +58,7 @@ impl RawRow<'_> {
             None | Some(Field { text: [], .. }) => Some(None),
             Some(_) if passwords == PasswordSource::Generated => {
                 reasons.push(
-                    "gives a current_password, but only an administrator's reset takes one that is made"
+                    "has a current_password, but a generated password is set by an administrator's reset"
                         .to_owned(),
                 );
                 None

@@ -1,19 +1,18 @@
-//! Which users have been seen: duplicates are found in memory that hardly grows.
+//! Finds duplicate users in little memory.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use repass_domain::UserKey;
 
-/// The line on which each user was first seen, by 64-bit fingerprints under a key of this process.
+/// The line on which each user was first seen, by a 64-bit fingerprint under a random key.
 ///
-/// A row takes 13 bytes in tables that double, so 13 to 27 on average; they are many small ones, so that one
-/// that grows does not count for much. Of a million rows, two different users are taken for the same with a
-/// chance of 1 in 37 million.
+/// A row takes 13 bytes in tables that double, so 13 to 27 on average. The tables are sharded, so that one that grows
+/// matters little. Among a million rows, a false duplicate has a probability of 1 in 37 million.
 #[derive(Debug)]
 pub(crate) struct SeenUsers {
     key: RandomState,
-    shards: Vec<HashMap<[u32; 2], u32, SealedRow>>,
+    shards: Vec<HashMap<[u32; 2], u32, IdentityState>>,
 }
 
 const SHARDS: usize = 64;
@@ -32,8 +31,8 @@ impl SeenUsers {
         }
     }
 
-    /// Remembers a user; the line on which the same one was before, if there is one. Spellings that providers take
-    /// for the same user are no difference.
+    /// Adds a user, and returns the line on which the same user was seen before. Spellings that providers treat as the
+    /// same user are equal.
     pub(crate) fn first_line(&mut self, provider: &str, user: &UserKey, line: u64) -> Option<u64> {
         let mut hasher = self.key.build_hasher();
         hasher.write(provider.as_bytes());
@@ -57,21 +56,21 @@ fn halves(fingerprint: u64) -> [u32; 2] {
     [fingerprint as u32, (fingerprint >> 32) as u32]
 }
 
-// The keys are hashes already; the table wants them in one number.
+// The keys are hashes already, so they are only combined into one number.
 #[derive(Debug, Default)]
-struct SealedRow;
+struct IdentityState;
 
-struct Whole(u64);
+struct IdentityHasher(u64);
 
-impl BuildHasher for SealedRow {
-    type Hasher = Whole;
+impl BuildHasher for IdentityState {
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self) -> Whole {
-        Whole(0)
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher(0)
     }
 }
 
-impl Hasher for Whole {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }

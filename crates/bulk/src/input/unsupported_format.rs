@@ -1,10 +1,10 @@
-//! Files that are neither CSV nor JSON lines, told by their first bytes.
+//! Recognizes files that are neither CSV nor JSON lines by their first bytes.
 
-/// So many bytes tell them all.
+/// Enough bytes to recognize each of them.
 pub(super) const ENOUGH: usize = 16;
 
-/// What the file is and what to do, if it is known to be something else.
-pub(super) fn named(start: &[u8]) -> Option<&'static str> {
+/// What the file is and what to do, if it is a known other format.
+pub(super) fn identify(start: &[u8]) -> Option<&'static str> {
     const KINDS: [(&[u8], &str); 17] = [
         (b"\xff\xfe\0\0", "is UTF-32; save it as UTF-8"),
         (b"\0\0\xfe\xff", "is UTF-32; save it as UTF-8"),

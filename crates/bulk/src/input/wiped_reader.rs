@@ -1,4 +1,4 @@
-//! Reading into memory that is wiped.
+//! A reader with a buffer that is wiped.
 
 use std::io::{self, Read};
 
@@ -6,8 +6,7 @@ use zeroize::Zeroizing;
 
 const CHUNK: usize = 64 * 1024;
 
-/// A source read in chunks into one buffer that is wiped at the end. There is no other buffer between it and the
-/// source, so that no password is left in one.
+/// Reads a source in chunks into one buffer, which is wiped on drop. No other buffer is between it and the source.
 pub(super) struct WipedReader<R> {
     source: R,
     buffer: Zeroizing<Vec<u8>>,
@@ -27,7 +26,7 @@ impl<R: Read> WipedReader<R> {
         }
     }
 
-    /// What is there, after reading more if nothing is; empty at the end of the source.
+    /// The buffered bytes, after reading if there are none; empty at the end of the source.
     pub(super) fn filled(&mut self) -> io::Result<&[u8]> {
         if self.start == self.end && !self.ended {
             self.start = 0;
@@ -37,12 +36,12 @@ impl<R: Read> WipedReader<R> {
         Ok(&self.buffer[self.start..self.end])
     }
 
-    /// So many bytes are used up.
+    /// Marks bytes as used.
     pub(super) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
     }
 
-    /// Reads until what is there is `enough`, or all that there is or fits. Only for the beginning of a source.
+    /// Reads until the buffered bytes are `enough`, the source ends or the buffer is full. Only at the start of a source.
     pub(super) fn peek(&mut self, enough: impl Fn(&[u8]) -> bool) -> io::Result<&[u8]> {
         while !enough(&self.buffer[self.start..self.end]) && !self.ended && self.end < self.buffer.len() {
             self.read_more()?;

@@ -1,4 +1,4 @@
-//! To whom passwords are sealed, and with what they are opened.
+//! Keys: the recipients of a file of secrets, and what opens it.
 
 use std::fmt;
 use std::iter;
@@ -10,15 +10,15 @@ use crate::BulkError;
 
 const SECRET_PREFIX: &str = "AGE-SECRET-KEY-";
 
-/// Those who can read the passwords: public keys of age, `age1…`.
+/// The public keys of those who can read the passwords: age recipients, `age1…`.
 #[derive(Clone)]
 pub struct Recipients(pub(super) Vec<x25519::Recipient>);
 
 impl Recipients {
-    /// Every recipient in these texts.
+    /// Parses recipients.
     ///
     /// # Errors
-    /// Names each that is none, or says that there is none.
+    /// A text is not a recipient, or there are none.
     pub fn new<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, BulkError> {
         let mut recipients = Vec::new();
         let mut problems = Vec::new();
@@ -40,7 +40,7 @@ impl Recipients {
         Err(BulkError::usage(problems.join("; ")))
     }
 
-    /// Those of a recipients file: one a line, blank lines and lines with `#` left out.
+    /// Parses a recipients file: one per line; blank lines and lines with `#` are ignored.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -49,7 +49,7 @@ impl Recipients {
         Self::new(lines.filter(|line| !line.is_empty() && !line.starts_with('#')))
     }
 
-    /// These and those.
+    /// Adds recipients.
     pub fn and(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         self
@@ -101,9 +101,9 @@ fn why_no_recipient(text: &str) -> String {
         );
     }
     if lower.starts_with("-----begin ") || lower.contains("pgp") {
-        return format!("is no key of age; {MAKE_A_KEY}");
+        return format!("is not an age key; {MAKE_A_KEY}");
     }
-    "is no age recipient: it starts with age1 and has a check sum, so a typing error shows".to_owned()
+    "is not an age recipient: it must start with age1, and its checksum must match".to_owned()
 }
 
 const SSH_KINDS: [&str; 4] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
@@ -122,14 +122,14 @@ pub enum Key {
     Passphrase(SecretString),
 }
 
-/// Secret keys.
+/// Secret keys of age.
 pub struct Identities(pub(super) Vec<x25519::Identity>);
 
 impl Key {
-    /// The secret keys in an identity file, as `age-keygen` makes it.
+    /// Parses an identity file, as written by `age-keygen`.
     ///
     /// # Errors
-    /// There is none in it, or a line is none; says what it is instead. Quotes nothing of it.
+    /// It has no key, or a line is not a key. The message says what it is instead, and never quotes it.
     pub fn in_bytes(bytes: &[u8]) -> Result<Self, BulkError> {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if text.starts_with(b"age-encryption.org/") || text.trim_ascii_start().starts_with(b"-----BEGIN AGE ")
@@ -161,13 +161,15 @@ impl Key {
             .collect();
         let keys = keys?;
         if keys.is_empty() {
-            return Err(BulkError::usage("holds no secret key of age (AGE-SECRET-KEY-1…)"));
+            return Err(BulkError::usage(
+                "contains no secret key of age (AGE-SECRET-KEY-1…)",
+            ));
         }
         Ok(Self::Identities(Identities(keys)))
     }
 }
 
-// A constant text each, so that nothing of a key is in it.
+// Constant texts, so that no key is ever quoted.
 fn why_no_identity(line: &str) -> &'static str {
     let starts = |start: &str| {
         line.get(..start.len())
@@ -184,7 +186,7 @@ fn why_no_identity(line: &str) -> &'static str {
     } else if SSH_KINDS.into_iter().any(starts) {
         "is a public key of ssh; give the key that `age-keygen` made"
     } else {
-        "is no secret key of age"
+        "is not a secret key of age"
     }
 }
 
@@ -207,14 +209,14 @@ impl fmt::Debug for Identities {
     }
 }
 
-/// A key for one file, as the text to seal and the recipient that it opens.
-pub(super) fn of_the_file() -> (SecretString, Recipients) {
+/// Generates the key of a file: its text to encrypt, and its recipient.
+pub(super) fn generate_file_key() -> (SecretString, Recipients) {
     let identity = x25519::Identity::generate();
     (identity.to_string(), Recipients(vec![identity.to_public()]))
 }
 
-/// The key that a text, sealed by [`of_the_file`]'s passphrase, holds.
-#[expect(clippy::disallowed_methods, reason = "the key is read where it is used")]
+/// Parses the text of a [`generate_file_key`].
+#[expect(clippy::disallowed_methods, reason = "parsed where it is used")]
 pub(super) fn read(text: &SecretString) -> Option<x25519::Identity> {
     text.expose_secret().trim().parse().ok()
 }

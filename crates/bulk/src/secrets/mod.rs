@@ -1,9 +1,8 @@
-//! The new passwords, where only their reader can read them.
+//! The file of secrets: the new passwords, encrypted.
 //!
-//! The file is a sequence of complete age files in ASCII armor, one for each batch of rows, each on the disk
-//! before any of its rows is sent. Inside is one JSON object a line. With a passphrase, the first age file is
-//! sealed with it and holds a key made for this file, to which all others are sealed: a passphrase is made slow
-//! to guess, which would be slow for every batch too.
+//! The file is a sequence of complete age files in ASCII armor, one per batch of rows, each durable before any of its
+//! rows is sent. Each contains one JSON object per line. With a passphrase, the first age file is encrypted with it and
+//! contains a key for all others: deriving a key from a passphrase is slow by design, too slow to repeat per batch.
 
 mod key;
 mod reader;

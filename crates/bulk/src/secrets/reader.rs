@@ -1,4 +1,4 @@
-//! Opening.
+//! Reads a file of secrets.
 
 use std::fmt;
 use std::fs::File;
@@ -17,43 +17,43 @@ use crate::BulkError;
 use crate::journal::{Reader, RowPhase};
 use crate::run::reader;
 
-/// What is in a batch about one row.
+/// The password of one attempt.
 #[derive(Deserialize)]
 pub struct SecretRecord {
     /// The row's line in the input.
     pub line: u64,
-    /// Whose password.
+    /// The user.
     pub user: String,
-    /// Where.
+    /// The provider.
     pub provider: String,
-    /// Which sending of the row it was made for, counted from 1.
+    /// The attempt it was generated for, counted from 1.
     pub attempt: u64,
     pub(crate) batch: u64,
     /// The password.
     pub new_password: SecretString,
 }
 
-/// What a password in the file is worth, by the journal.
+/// The status of a password in the file, by the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretStatus {
-    /// The provider said that it is set.
+    /// The provider confirmed it.
     Current,
-    /// It was sent, and nobody knows whether it is set.
+    /// It was sent, and may have been set.
     Unknown,
-    /// It is one of several of which one is set: the last one was set for certain, and of one that was sent before it
-    /// nobody knows. A later probe of the last one shows which holds.
+    /// It is one of several candidates: the last one was confirmed, and an earlier one is unknown. A probe of the last one
+    /// shows which works.
     Candidate,
-    /// It was sent and not set, for certain.
+    /// It was sent, and certainly not set.
     Refused,
     /// It may have been set, and another one was set after it.
     Superseded,
-    /// It was never sent: repass was stopped before.
+    /// It was never sent.
     NotSent,
 }
 
 impl SecretStatus {
-    /// As it is printed.
+    /// As in all output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -79,10 +79,10 @@ pub fn read_secrets(
     let mut segments = Segments::new(path, key)?;
     while let Some(text) = segments.next()? {
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            // What serde says may quote what it found.
+            // serde's message may quote a password.
             let opened = serde_json::from_slice(line).map_err(|_| {
                 BulkError::usage(format!(
-                    "{}: holds a line that repass did not write",
+                    "{}: contains a line that repass did not write",
                     path.display()
                 ))
             })?;
@@ -92,12 +92,12 @@ pub fn read_secrets(
     Ok(segments.cut)
 }
 
-/// What the passwords of a file are worth, by the journal of their run.
+/// The statuses of the passwords of a run.
 #[derive(Debug)]
 pub struct SecretStatuses(Reader);
 
 impl SecretStatuses {
-    /// Of the run in this folder, which may be under way.
+    /// Those of the run in this directory, which may be active.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
@@ -105,7 +105,7 @@ impl SecretStatuses {
         reader(run).map(Self)
     }
 
-    /// What one of them is worth now.
+    /// The current status of a password.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -135,7 +135,7 @@ impl SecretRecord {
             }
             Some(RowPhase::Sending | RowPhase::Unknown) if applied && !last => SecretStatus::Superseded,
             Some(RowPhase::Sending | RowPhase::Unknown) => SecretStatus::Unknown,
-            // It is to be sent again, so this sending is among the earlier ones too.
+            // The row is pending again, so this attempt is among the earlier ones.
             Some(RowPhase::Pending) => match journal.earlier(self.line, self.batch)? {
                 Some(RowPhase::Unknown) => SecretStatus::Unknown,
                 _ => SecretStatus::Refused,
@@ -145,14 +145,14 @@ impl SecretRecord {
     }
 }
 
-/// The age files of a file of secrets, opened one after the other.
+/// Decrypts the age files of a file of secrets, one after the other.
 pub(super) struct Segments<'a> {
     lines: BufReader<File>,
     key: &'a Key,
-    /// What the passphrase has opened.
+    /// The key that the passphrase opened.
     inner: Option<x25519::Identity>,
     shown: String,
-    /// A first line that was read already.
+    /// The first line of the next age file was read already.
     begun: bool,
     cut: u64,
 }
@@ -175,7 +175,7 @@ impl<'a> Segments<'a> {
         })
     }
 
-    /// The text of the next one; `None` at the end.
+    /// The text of the next age file; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, BulkError> {
         while let Some(armored) = self.armored()? {
             if let Some(text) = self.decrypted(&armored)? {
@@ -185,7 +185,7 @@ impl<'a> Segments<'a> {
         Ok(None)
     }
 
-    // The next whole one. What is cut, and what stands between them, is left out.
+    // The next complete one. Truncated ones, and anything between them, are skipped.
     fn armored(&mut self) -> Result<Option<Vec<u8>>, BulkError> {
         let mut armored = Vec::new();
         let mut line = Vec::new();
@@ -218,7 +218,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    // `None` for the one that holds the file's own key.
+    // `None` for the one that contains the file's key.
     fn decrypted(&mut self, armored: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BulkError> {
         let decryptor =
             Decryptor::new_buffered(ArmoredReader::new(armored)).map_err(|error| self.not_opened(&error))?;
@@ -238,7 +238,7 @@ impl<'a> Segments<'a> {
         let mut text = Zeroizing::new(Vec::with_capacity(armored.len()));
         reader
             .read_to_end(&mut text)
-            .map_err(|error| BulkError::usage(format!("{}: a batch was changed: {error}", self.shown)))?;
+            .map_err(|error| BulkError::usage(format!("{}: a batch was modified: {error}", self.shown)))?;
         if !scrypt {
             return Ok(Some(text));
         }
@@ -246,19 +246,19 @@ impl<'a> Segments<'a> {
             .ok()
             .and_then(|text| key::read(&text.into()));
         let inner =
-            inner.ok_or_else(|| BulkError::usage(format!("{}: is none that repass wrote", self.shown)))?;
+            inner.ok_or_else(|| BulkError::usage(format!("{}: was not written by repass", self.shown)))?;
         self.inner = Some(inner);
         Ok(None)
     }
 
     fn not_opened(&self, error: &DecryptError) -> BulkError {
         let why = match (error, self.key) {
-            (DecryptError::NoMatchingKeys, Key::Identities(_)) => "it is sealed to another key".to_owned(),
+            (DecryptError::NoMatchingKeys, Key::Identities(_)) => "it is encrypted to another key".to_owned(),
             (DecryptError::NoMatchingKeys, Key::Passphrase(_)) => {
-                "it is sealed to a key and not to a passphrase; give --identity".to_owned()
+                "it is encrypted to a key and not with a passphrase; pass --identity".to_owned()
             }
             (DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed, Key::Passphrase(_)) => {
-                "the passphrase is not the one it was made with".to_owned()
+                "the passphrase is wrong".to_owned()
             }
             (error, _) => error.to_string().trim().replace('\n', " "),
         };

@@ -1,4 +1,4 @@
-//! Sealing.
+//! Writes a file of secrets.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 use super::key::{self, Recipients};
 use crate::BulkError;
 
-/// A file of secrets, open at its end.
+/// A file of secrets, open for appending.
 #[derive(Debug)]
 pub(crate) struct SecretsWriter {
     file: File,
     length: u64,
     recipients: Recipients,
-    // Sealed, and used again, because its pages are worth more than its memory.
+    // Reused for every batch, because allocating it again costs more than keeping it.
     sealed: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) new: &'a Password,
 }
 
-// As it is written. The order of the keys is the documented one.
+// In the documented order of keys.
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the row's line is called so everywhere")]
 struct Line<'a> {
@@ -46,11 +46,11 @@ struct Line<'a> {
     new_password: &'a str,
 }
 
-// More than all of a line but its texts.
+// More than a line without its texts.
 const FRAME: usize = 192;
 
 impl SecretsWriter {
-    /// Makes a file that is not there yet, for these recipients.
+    /// Creates a new file for these recipients.
     pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
         let mut options = OpenOptions::new();
         let made = options.append(true).create_new(true).mode(0o600).open(path);
@@ -59,10 +59,10 @@ impl SecretsWriter {
             BulkError::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => {
                     format!(
-                        "{shown} exists already, and what is in it stays; name another file for the secrets"
+                        "{shown} exists already and is not overwritten; name another file for the secrets"
                     )
                 }
-                _ => format!("cannot make {shown} for the secrets: {error}"),
+                _ => format!("cannot create {shown} for the secrets: {error}"),
             })
         })?;
         let mut secrets = Self {
@@ -71,18 +71,18 @@ impl SecretsWriter {
             recipients,
             sealed: Vec::new(),
         };
-        // What the recipients are is found out now, not when a password is about to be sent.
+        // An invalid recipient fails now, not when a password is about to be sent.
         let tried = secrets.sealed(&[]).and_then(|()| sync_folder(path));
         tried.map_err(|error| BulkError::usage(format!("cannot use {}: {error}", path.display())))?;
         Ok(secrets)
     }
 
-    /// The same behind a passphrase. Also the recipient of all that follows.
+    /// The same with a passphrase. Also returns the recipient for all batches.
     pub(crate) fn create_with_passphrase(
         path: &Path,
         passphrase: &SecretString,
     ) -> Result<(Self, Recipients), BulkError> {
-        let (text, recipients) = key::of_the_file();
+        let (text, recipients) = key::generate_file_key();
         let mut secrets = Self::create(path, recipients.clone())?;
         let first = key::scrypt(passphrase).next();
         let outer = first.iter().map(|recipient| recipient as &dyn age::Recipient);
@@ -95,13 +95,13 @@ impl SecretsWriter {
         Ok((secrets, recipients))
     }
 
-    /// Opens one that is there, to add to it.
+    /// Opens an existing file to append to it.
     pub(crate) fn open(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
         let opened = OpenOptions::new().append(true).open(path);
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = opened.map_err(|error| {
             BulkError::usage(format!(
-                "cannot open the file of secrets {}, to which this run adds: {error}",
+                "cannot open this run's file of secrets {}: {error}",
                 path.display()
             ))
         })?;
@@ -111,7 +111,7 @@ impl SecretsWriter {
             recipients,
             sealed: Vec::new(),
         };
-        // What follows is not to be on the last line of a batch that a crash has cut.
+        // So that the next batch does not continue the last line of a truncated one.
         if length > 0 {
             secrets.sealed.push(b'\n');
             secrets.append().map_err(|error| full(path, &error))?;
@@ -119,12 +119,12 @@ impl SecretsWriter {
         Ok(secrets)
     }
 
-    /// A number that no other batch of this file has.
+    /// A number that is unique in this file.
     pub(crate) fn next_batch(&self) -> u64 {
         self.length + 1
     }
 
-    /// Seals a batch. It is on the disk when this returns.
+    /// Encrypts and appends a batch, which is durable when this returns.
     pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), BulkError> {
         let sealed = self.sealed(entries).and_then(|()| self.append());
         sealed.map_err(|error| BulkError::internal(format!("cannot write the file of secrets: {error}")))
@@ -132,9 +132,9 @@ impl SecretsWriter {
 
     fn sealed(&mut self, entries: &[Entry<'_>]) -> io::Result<()> {
         let batch = self.next_batch();
-        // One line at a time, in a buffer that never grows.
-        let room = entries.iter().map(Entry::room).max().unwrap_or_default();
-        let mut line = Zeroizing::new(Vec::with_capacity(room));
+        // One line at a time, in a buffer that never grows and so leaves no copies.
+        let capacity = entries.iter().map(Entry::max_bytes).max().unwrap_or_default();
+        let mut line = Zeroizing::new(Vec::with_capacity(capacity));
         armored(self.recipients.dynamic(), &mut self.sealed, |seal| {
             for entry in entries {
                 line.clear();
@@ -147,7 +147,7 @@ impl SecretsWriter {
     }
 
     fn append(&mut self) -> io::Result<()> {
-        // Counted first: a number that is used in vain is no harm.
+        // Counted first: a skipped number does no harm.
         self.length += u64::try_from(self.sealed.len()).unwrap_or_default();
         self.file.write_all(&self.sealed)?;
         self.file.sync_data()
@@ -170,14 +170,14 @@ impl<'a> Entry<'a> {
         }
     }
 
-    // The longest that JSON makes of a byte is `\u0000`.
-    fn room(&self) -> usize {
+    // JSON escapes a byte as at most six bytes, `\u0000`.
+    fn max_bytes(&self) -> usize {
         let new_password = self.line(0).new_password;
         6 * (self.user.len() + self.provider.len() + new_password.len()) + FRAME
     }
 }
 
-// What is written to it, sealed, in place of what was in `out`.
+// Replaces the content of `out` with what `write` writes, encrypted.
 fn armored<'a>(
     recipients: impl Iterator<Item = &'a dyn age::Recipient>,
     out: &mut Vec<u8>,
@@ -194,7 +194,7 @@ fn full(path: &Path, error: &io::Error) -> BulkError {
     BulkError::internal(format!("cannot write {}: {error}", path.display()))
 }
 
-// A new file is only there after a crash when its folder says so.
+// A new file survives a crash only after its directory is synced.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()

@@ -93,9 +93,9 @@ fn refused(text: &str) -> Vec<(u64, String)> {
 #[test]
 fn csv_quotes_outside_rfc_4180_are_rejected() {
     const OPEN: &str = "a quote is opened in field 2 and not closed on this line";
-    const INSIDE: &str = "stands inside the quotes that are opened on line 2";
-    const UNQUOTED: &str = "a quote stands inside field 2, which is not in quotes";
-    const BEHIND: &str = "text stands behind the closing quote of field 2";
+    const INSIDE: &str = "is inside the quotes that are opened on line 2";
+    const UNQUOTED: &str = "there is a quote inside field 2, which is not quoted";
+    const BEHIND: &str = "there is text after the closing quote of field 2";
     for (rows, expected) in [
         // Never closed: what follows may be a part of the field.
         (
@@ -135,19 +135,19 @@ fn csv_quotes_outside_rfc_4180_are_rejected() {
         ("ann,'\"canary\nbob,x\n", &[(2, UNQUOTED)]),
         (
             "ann, \"canary\"\nbob,x\n",
-            &[(2, "blanks stand before the quote of field 2")],
+            &[(2, "there are blanks before the quote of field 2")],
         ),
         (
             "ann,\t\"canary\nbob,x\n\"\ndave,z",
             &[
-                (2, "blanks stand before the quote of field 2"),
+                (2, "there are blanks before the quote of field 2"),
                 (3, INSIDE),
                 (4, INSIDE),
             ],
         ),
         (
             "\"ann\" ,canary\n",
-            &[(2, "text stands behind the closing quote of field 1")],
+            &[(2, "there is text after the closing quote of field 1")],
         ),
     ] {
         let text = format!("user,new_password\n{rows}");
@@ -278,12 +278,9 @@ fn json_error_never_quotes_the_input() {
     for (line, why) in [
         (
             "{\"user\":\"ann\",\"new_password\":\"canary\",\"new_password\":\"canary-2\"}",
-            "a field is there twice",
+            "a field occurs twice",
         ),
-        (
-            "{\"user\":\"ann\",\"User\":\"canary\"}",
-            "a field has another name",
-        ),
+        ("{\"user\":\"ann\",\"User\":\"canary\"}", "a field is unknown"),
         (
             "{\"user\":\"ann\",\"new_password\":77123456}",
             "a field is not text",
@@ -296,8 +293,11 @@ fn json_error_never_quotes_the_input() {
             "{\"user\":{\"canary\":1},\"new_password\":\"x\"}",
             "a field is not text",
         ),
-        ("{\"new_password\":\"canary\"}", "there is no user"),
-        ("{\"user\":null,\"new_password\":\"canary\"}", "there is no user"),
+        ("{\"new_password\":\"canary\"}", "the user is missing"),
+        (
+            "{\"user\":null,\"new_password\":\"canary\"}",
+            "the user is missing",
+        ),
         ("{\"user\":\"ann\",\"new_password\":\"canary", "it is cut off"),
         (
             "{\"user\":\"ann\",\"new_password\":\"canary\"} canary",
@@ -307,8 +307,8 @@ fn json_error_never_quotes_the_input() {
             "{\"user\":\"ann\"}{\"user\":\"canary\"}",
             "it is not JSON, or has more than one object",
         ),
-        ("[\"ann\",\"canary\"]", "it is no object"),
-        ("\"canary\"", "it is no object"),
+        ("[\"ann\",\"canary\"]", "it is not an object"),
+        ("\"canary\"", "it is not an object"),
         ("\u{feff}{\"user\":\"canary\"}", "it is not JSON"),
     ] {
         let found = refused(&format!(
@@ -444,7 +444,7 @@ fn invalid_header_is_never_quoted() {
         ),
         (
             "user,\"new_password\"canary\n",
-            "the first line cannot be read: text stands behind",
+            "the first line cannot be read: there is text after",
         ),
     ] {
         let text = refusal(header, PasswordSource::Input);
@@ -455,7 +455,7 @@ fn invalid_header_is_never_quoted() {
     let text = refusal("user\nann\n", PasswordSource::Input);
     assert!(text.contains("no column new_password"), "{text}");
     let text = refusal("user,new_password\nann,x\n", PasswordSource::Generated);
-    assert!(text.contains("although they are to be made"), "{text}");
+    assert!(text.contains("although passwords are generated"), "{text}");
     assert!(refusal("[{\"user\":\"ann\"}]", PasswordSource::Generated).contains("one object a line"));
     let world = World::new(&[]);
     let utf16 = Box::new(std::io::Cursor::new(b"\xff\xfeu\0s\0".to_vec()));

@@ -39,9 +39,12 @@ async fn passphrase_opens_batches_of_later_sessions() {
     assert_eq!(users, ["ann", "down", "down"]);
     let wrong = Key::Passphrase("wrong horse".into());
     let refused = repass_bulk::read_secrets(&world.secrets_file(), &wrong, |_| Ok(())).unwrap_err();
-    assert!(refused.to_string().contains("the passphrase is not"), "{refused}");
+    assert!(
+        refused.to_string().contains("the passphrase is wrong"),
+        "{refused}"
+    );
     let other = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
-    assert!(other.to_string().contains("sealed to another key"), "{other}");
+    assert!(other.to_string().contains("encrypted to another key"), "{other}");
 }
 
 #[tokio::test]
@@ -87,7 +90,7 @@ async fn secrets_file_that_was_modified_is_rejected() {
     bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
     fs::write(world.secrets_file(), bytes).unwrap();
     let problem = repass_bulk::read_secrets(&world.secrets_file(), &world.key(), |_| Ok(())).unwrap_err();
-    assert!(problem.to_string().contains("changed"), "{problem}");
+    assert!(problem.to_string().contains("modified"), "{problem}");
 }
 
 #[test]
@@ -97,7 +100,7 @@ fn recipient_with_a_typo_is_rejected_and_a_secret_key_never_quoted() {
     let typo = public.replace("ql3z7", "ql3z6");
     let problem = Recipients::new([public, &typo]).unwrap_err().to_string();
     assert!(
-        problem.contains(&typo) && problem.contains("check sum"),
+        problem.contains(&typo) && problem.contains("checksum"),
         "{problem}"
     );
     let problem = Recipients::new(["AGE-SECRET-KEY-1CANARY"])
@@ -139,7 +142,7 @@ fn unsupported_keys_are_identified_with_advice() {
         (format!("{public} {public}"), "is more than one recipient"),
         (
             "-----BEGIN PGP PUBLIC KEY BLOCK-----".to_owned(),
-            "is no key of age",
+            "is not an age key",
         ),
     ] {
         let problem = Recipients::new([&text]).unwrap_err().to_string();
