@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::redaction::TextFragments;
+use crate::redaction::{self, Trigrams};
 use crate::{ChangeMode, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, scrubbed and cut to length.
@@ -131,24 +131,22 @@ impl<'a> CallRedactor<'a> {
 
     // Whether no redactor would change this text. `false` says nothing.
     fn is_clean(&self, text: &str, more: &[&Redactor]) -> bool {
-        let Some(fragments) = TextFragments::of(text) else {
-            return false;
-        };
-        let without_call = match self.call {
-            Call::Nothing => true,
-            Call::Profile(_) => false,
+        let mut of_call = Trigrams::default();
+        match self.call {
+            Call::Nothing => {}
+            Call::Profile(_) => return false,
             Call::Change(change) => {
-                let current = match change.mode() {
-                    ChangeMode::SelfService(current) => Some(current),
-                    ChangeMode::AdminReset => None,
-                };
-                fragments.are_absent_from_secret(change.new_password())
-                    && current.is_none_or(|current| fragments.are_absent_from_secret(current))
-                    && fragments.are_absent_from_text(change.user().expose())
+                of_call = Trigrams::for_call();
+                of_call.add_secret(change.new_password());
+                if let ChangeMode::SelfService(current) = change.mode() {
+                    of_call.add_secret(current);
+                }
+                of_call.add(change.user().expose());
             }
-        };
-        let mut others = more.iter().map(|redactor| redactor.fragments());
-        without_call && others.all(|secrets| fragments.are_absent_from(secrets))
+        }
+        let more = more.iter().map(|redactor| redactor.trigrams());
+        let secrets: Vec<&Trigrams> = std::iter::once(&of_call).chain(more).collect();
+        redaction::is_clean(text, &secrets)
     }
 
     /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that

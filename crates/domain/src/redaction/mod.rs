@@ -8,8 +8,8 @@
 mod entities;
 mod escape;
 mod fold;
-mod fragments;
 mod packing;
+mod trigrams;
 mod view;
 
 use std::collections::VecDeque;
@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 
 use escape::Escape;
 use fold::Folded;
-pub(crate) use fragments::{SecretFragments, TextFragments};
 use packing::{Packing, Unpacked};
+pub(crate) use trigrams::{Trigrams, is_clean};
 use view::{Span, View};
 
 /// Replaces secrets in text that somebody else wrote, such as a provider's error message.
@@ -56,7 +56,7 @@ pub struct Redactor {
     unseen: Vec<Whole>,
     shortest: Option<usize>,
     is_wide: bool,
-    fragments: SecretFragments,
+    trigrams: Trigrams,
 }
 
 /// What is replaced only where all of it stands.
@@ -197,9 +197,9 @@ impl Redactor {
         }
     }
 
-    /// For a quick look before the long one.
-    pub(crate) fn fragments(&self) -> &SecretFragments {
-        &self.fragments
+    /// For a quick check.
+    pub(crate) fn trigrams(&self) -> &Trigrams {
+        &self.trigrams
     }
 
     fn is_empty(&self) -> bool {
@@ -221,7 +221,7 @@ impl Redactor {
         if text.is_empty() {
             return;
         }
-        self.fragments.add(text);
+        self.trigrams.add(text);
         self.is_wide |= text.chars().any(|c| u32::from(c) > 0xff);
         let owner = self.marks.iter().position(|known| *known == mark);
         let owner = owner.unwrap_or_else(|| {
