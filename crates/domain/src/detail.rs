@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::redaction::{self, Trigrams};
 use crate::{ChangeMode, PasswordChange, ProfileUpdate, Redactor};
 
-/// What the provider said, scrubbed and cut to length.
+/// What the provider said, redacted and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProviderDetail {
     /// The HTTP status.
@@ -118,19 +118,20 @@ impl<'a> CallRedactor<'a> {
         self.redactor().sanitize(text)
     }
 
-    /// As [`scrub`](Self::scrub), with the secrets of these redactors too: those of the credentials that
-    /// went with the request.
-    pub fn redact_with<'r>(&'r self, text: &str, more: impl IntoIterator<Item = &'r Redactor>) -> String {
-        let more: Vec<&Redactor> = more.into_iter().collect();
-        if self.is_clean(text, &more) {
+    /// As [`redact`](Self::redact), with the secrets of this redactor too: those of the credentials that went with
+    /// the request.
+    pub fn redact_with(&self, text: &str, credentials: Option<&Redactor>) -> String {
+        if self.is_clean(text, credentials) {
             return text.to_owned();
         }
-        let redactors: Vec<&Redactor> = std::iter::once(self.redactor()).chain(more).collect();
-        Redactor::sanitize_all(&redactors, text)
+        match credentials {
+            Some(credentials) => Redactor::sanitize_all(&[self.redactor(), credentials], text),
+            None => self.redact(text),
+        }
     }
 
     // Whether no redactor would change this text. `false` says nothing.
-    fn is_clean(&self, text: &str, more: &[&Redactor]) -> bool {
+    fn is_clean(&self, text: &str, credentials: Option<&Redactor>) -> bool {
         let mut of_call = Trigrams::default();
         match self.call {
             Call::Nothing => {}
@@ -144,9 +145,10 @@ impl<'a> CallRedactor<'a> {
                 of_call.add(change.user().expose());
             }
         }
-        let more = more.iter().map(|redactor| redactor.trigrams());
-        let secrets: Vec<&Trigrams> = std::iter::once(&of_call).chain(more).collect();
-        redaction::is_clean(text, &secrets)
+        match credentials {
+            Some(credentials) => redaction::is_clean(text, &[&of_call, credentials.trigrams()]),
+            None => redaction::is_clean(text, &[&of_call]),
+        }
     }
 
     /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_passes_unless_a_secret_stands_in_it() {
+    fn call_redactor_identifier_passes_unless_it_holds_a_secret() {
         let redactor = redactor("Old-Passw0rd", "New-Passw0rd");
         let tracking = "v=2.0;clid=us02;rid=WEB_0123456789abcdef";
         assert_eq!(redactor.redact(tracking), tracking);
@@ -224,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_hides_no_secret() {
+    fn call_redactor_blank_hides_no_secret() {
         let redactor = redactor("Old-Passw0rd", "new pass-9");
         assert_eq!(redactor.redact("id=new+pass-9"), "id=[redacted]");
         assert_eq!(redactor.redact("'new\tpass-9'"), "'[redacted]'");
     }
 
     #[test]
-    fn every_encoding_of_a_secret_is_taken_out() {
+    fn call_redactor_removes_every_encoding_of_a_secret() {
         let redactor = redactor("old \"pass\"\\1", "Né w&pass/2");
         let echoes = [
             "Né w&pass/2",
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_encoder_leaves_other_marks_as_they_are() {
+    fn call_redactor_removes_partial_percent_encoding() {
         let redactor = redactor("Old-Passw0rd", "a b-c!(d)~");
         for echo in [
             "a%20b-c%21%28d%29~",
@@ -266,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_across_the_cut_does_not_stay() {
+    fn call_redactor_removes_a_secret_across_the_cut() {
         let redactor = redactor("old", "long-secret-9");
         let text = format!("{}long-secret-9", "x".repeat(CallRedactor::MAX_CHARS - 4));
         assert!(!redactor.redact(&text).contains("long"));
     }
 
     #[test]
-    fn the_values_of_a_profile_are_taken_out_but_not_everyday_words() {
+    fn call_redactor_removes_profile_values_but_not_short_words() {
         let update = ProfileUpdate::new("alice@example.com".parse().unwrap())
             .set("first_name", "Annabel")
             .set("pmi", 5_550_123_456_u64)
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_inside_the_other_leaves_no_rest() {
+    fn call_redactor_password_inside_the_other_leaves_no_rest() {
         assert_eq!(
             redactor("pass", "pass-and-more").redact("pass-and-more"),
             "[redacted]"

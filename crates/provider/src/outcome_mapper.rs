@@ -101,7 +101,7 @@ impl<'a> OutcomeMapper<'a> {
 
     // Without the call's secrets, and without repass's own.
     fn redact(&self, response: &Response, text: &str) -> String {
-        self.redactor.redact_with(text, response.redactors())
+        self.redactor.redact_with(text, response.redactor())
     }
 
     fn refusal(&self, response: &Response, classification: Classification) -> Error {

@@ -203,7 +203,7 @@ fn assert_clean(shown: &str, secret: &str, what: &str) {
 }
 
 #[test]
-fn redact_takes_a_secret_out_in_every_form() {
+fn redact_removes_a_secret_in_every_form() {
     for secret in [PLAIN, MARKS, WIDE, GREEK, "naïve 🔑 p@ss w0rd"] {
         let redactor = of(secret);
         for (what, form) in forms(secret) {
@@ -233,7 +233,7 @@ fn redact_takes_a_secret_out_in_every_form() {
 }
 
 #[test]
-fn redact_takes_out_six_characters_and_leaves_five() {
+fn redact_removes_six_characters_and_leaves_five() {
     let redactor = of(MARKS);
     for (text, shown) in [
         ("Canary'New+Passw0r...", "[redacted]..."),
@@ -253,7 +253,7 @@ fn redact_takes_out_six_characters_and_leaves_five() {
 }
 
 #[test]
-fn redact_takes_out_a_short_secret_as_a_whole_only() {
+fn redact_removes_a_short_secret_only_as_a_whole() {
     let redactor = of("p@s'1");
     for (text, shown) in [
         ("'p@s'1' is too short", "'[redacted]' is too short"),
@@ -293,7 +293,7 @@ fn redact_leaves_what_providers_say() {
 }
 
 #[test]
-fn redact_takes_out_an_ordinary_word_that_the_secret_holds() {
+fn redact_removes_an_ordinary_word_that_the_secret_holds() {
     assert_eq!(
         of("Password1!").redact("password is too short"),
         "[redacted] is too short"
@@ -351,7 +351,7 @@ fn redact_merges_what_overlaps_and_keeps_marks_apart() {
 }
 
 #[test]
-fn redact_looks_at_so_much_and_shows_no_more() {
+fn redact_reads_a_bounded_prefix_and_shows_no_more() {
     let redactor = of(MARKS);
     let text = format!("{}{MARKS}", "x".repeat(Redactor::MAX_INPUT - 3));
     assert_eq!(
@@ -364,7 +364,7 @@ fn redact_looks_at_so_much_and_shows_no_more() {
 
 // Without its bounds this would take days.
 #[test]
-fn redact_ends_on_hostile_text() {
+fn redact_of_hostile_text_is_bounded() {
     let redactor = of(WIDE).with(&SecretString::from("k".repeat(1024)), "[redacted]");
     let alternating = "&amp;#x25;\\u0025=25%25".repeat(3000);
     let nested = (0..12).fold("a".repeat(64), |text, _| Base64::encode_string(text.as_bytes()));
@@ -412,7 +412,7 @@ const IDS: [&str; 5] = [
     "Zx9_Qm-27.kd",
 ];
 
-fn is_seen_clean(text: &str, secret: &str) -> bool {
+fn passes(text: &str, secret: &str) -> bool {
     let secret = SecretString::from(secret);
     let mut of_call = Trigrams::for_call();
     of_call.add_secret(&secret);
@@ -431,14 +431,14 @@ fn of_secret(secret: &SecretString) -> Redactor {
 }
 
 #[test]
-fn ordinary_tracking_ids_need_no_redactor() {
+fn is_clean_passes_ordinary_request_ids() {
     for id in IDS {
-        assert!(is_seen_clean(id, "Tr0ub4dor&3-xyzzy"), "{id}");
+        assert!(passes(id, "Tr0ub4dor&3-xyzzy"), "{id}");
     }
 }
 
 #[test]
-fn random_ids_seldom_need_a_redactor() {
+fn is_clean_passes_most_random_ids() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u128;
     let mut seldom = 0;
     for _ in 0..5_000 {
@@ -448,14 +448,14 @@ fn random_ids_seldom_need_a_redactor() {
             format!("v=2.0;clid=us02;rid=WEB_{:032x}", random ^ random >> 64),
             base64,
         ] {
-            seldom += usize::from(!is_seen_clean(&id, "Passw0rd-1-2500"));
+            seldom += usize::from(!passes(&id, "Passw0rd-1-2500"));
         }
     }
     assert!(seldom < 100, "{seldom} of 10000");
 }
 
 #[test]
-fn a_text_that_hides_a_secret_is_never_taken_for_clean() {
+fn is_clean_never_passes_a_hidden_secret() {
     for secret in [
         PLAIN,
         MARKS,
@@ -506,21 +506,21 @@ fn a_text_that_hides_a_secret_is_never_taken_for_clean() {
             for before in ["", "a", "id-", "WEB_", "0f3"] {
                 let text = format!("{before}{form}");
                 let is_redacted = of(secret).redact(&text) != text;
-                assert!(!(is_redacted && is_seen_clean(&text, secret)), "{secret}: {text}");
+                assert!(!(is_redacted && passes(&text, secret)), "{secret}: {text}");
             }
         }
     }
 }
 
 #[test]
-fn what_is_seen_as_clean_would_have_been_left_as_it_is() {
+fn is_clean_agrees_with_redact() {
     // Every id with every stretch of a secret in every place.
     for id in IDS {
         let secret = &PLAIN;
         for (from, to) in (0..secret.len()).flat_map(|from| (from..=secret.len()).map(move |to| (from, to))) {
             for at in 0..=id.len() {
                 let text = format!("{}{}{}", &id[..at], &secret[from..to], &id[at..]);
-                if is_seen_clean(&text, secret) {
+                if passes(&text, secret) {
                     assert_eq!(of_plain().redact(&text), text);
                 }
             }

@@ -5,8 +5,10 @@
 //! check looks at every fourth trigram of the text, and of each way to unpack it, and compares the ones around
 //! it only if that one is known.
 
+use std::ops::Range;
+
 use secrecy::ExposeSecret;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Folded, Redactor, part, spellings};
 
@@ -22,7 +24,7 @@ pub(crate) struct Trigrams {
 
 impl Trigrams {
     // Enough for the secrets of a call.
-    const SMALL: usize = 64;
+    const SMALL: usize = 128;
     // A row for each pair of characters.
     const LARGE: usize = 1024;
 
@@ -50,31 +52,26 @@ impl Trigrams {
         if self.rows.is_empty() {
             self.rows = Zeroizing::new(vec![0; Self::LARGE]);
         }
+        let rows = &mut self.rows[..];
+        let mut insert = |trigram: usize| {
+            let (row, bit) = place(trigram, rows.len());
+            rows[row] |= bit;
+        };
         let (mut all, mut letters) = (0, 0);
-        for (at, byte) in bytes.iter().enumerate() {
+        for byte in bytes {
             all = all << 5 | code(*byte);
-            if at >= 2 {
-                self.insert(all);
-            }
+            insert(all);
+            // Those of the first two characters are no trigrams, which does no harm.
             if byte.is_ascii_alphanumeric() {
                 letters = letters << 5 | code(*byte);
-                self.insert(letters);
+                insert(letters);
             }
         }
     }
 
-    fn insert(&mut self, trigram: usize) {
-        let (row, bit) = self.place(trigram);
-        self.rows[row] |= bit;
-    }
-
     fn holds(&self, trigram: usize) -> bool {
-        let (row, bit) = self.place(trigram);
+        let (row, bit) = place(trigram, self.rows.len());
         self.rows[row] & bit != 0
-    }
-
-    fn place(&self, trigram: usize) -> (usize, u32) {
-        (trigram >> 5 & (self.rows.len() - 1), 1 << (trigram & 31))
     }
 
     // Whether the text may share this many characters in a row with a secret.
@@ -103,28 +100,40 @@ impl Trigrams {
     }
 }
 
+// The row and the bit of a trigram; there are a power of two of rows.
+fn place(trigram: usize, rows: usize) -> (usize, u32) {
+    (trigram >> 5 & (rows - 1), 1 << (trigram & 31))
+}
+
 /// Whether none of these secrets, nor a part of one, is in the text, in any form that a [`Redactor`] finds.
 /// `false` means that only a redactor can decide.
 pub(crate) fn is_clean(text: &str, secrets: &[&Trigrams]) -> bool {
     let bytes = text.as_bytes();
-    let may_be_a_list = || {
-        let separators = bytes.iter().filter(|byte| matches!(byte, b',' | b';'));
-        separators.count() >= Redactor::MIN_PART - 1
-    };
     if secrets.iter().any(|secrets| secrets.is_partial)
         || bytes.len() > LONGEST
-        || !bytes.iter().all(u8::is_ascii_graphic)
+        || !is_visible(bytes)
         || may_be_escaped(bytes)
-        || may_be_a_list()
+        || may_be_a_list(bytes)
     {
         return false;
     }
-    let mut run = Run {
+    let mut unpacked = Unpacked {
         secrets,
-        bytes: Zeroizing::new([0; LONGEST]),
-        length: 0,
+        run: Zeroizing::new(Vec::new()),
     };
-    run.check_plain(bytes).is_ok() && run.check_base64(bytes).is_ok() && run.check_hex(bytes).is_ok()
+    !may_hold(secrets, bytes) && unpacked.check_base64(bytes).is_ok() && unpacked.check_hex(bytes).is_ok()
+}
+
+// Whether these characters may hold a part of a secret as they are.
+fn may_hold(secrets: &[&Trigrams], text: &[u8]) -> bool {
+    if secrets.iter().any(|secrets| secrets.may_share(text, PART)) {
+        return true;
+    }
+    let mut letters = Zeroizing::new(Vec::new());
+    letters.reserve_exact(text.len());
+    letters.extend(text.iter().filter(|byte| byte.is_ascii_alphanumeric()));
+    let shared = part(Folded::LETTERS);
+    letters.len() < text.len() && secrets.iter().any(|secrets| secrets.may_share(&letters, shared))
 }
 
 const LONGEST: usize = 100;
@@ -136,62 +145,28 @@ const LEAST_HEX_DIGITS: usize = 2 * PART;
 /// The text may hold a part of a secret.
 struct MayHold;
 
-/// Visible characters in a row, of what a text holds unpacked.
-struct Run<'a> {
+/// What a text holds unpacked, looked at as far as it can be a secret.
+struct Unpacked<'a> {
     secrets: &'a [&'a Trigrams],
-    bytes: Zeroizing<[u8; LONGEST]>,
-    length: usize,
+    // Visible characters in a row.
+    run: Zeroizing<Vec<u8>>,
 }
 
-impl Run<'_> {
-    fn check_plain(&mut self, text: &[u8]) -> Result<(), MayHold> {
-        self.bytes[..text.len()].copy_from_slice(text);
-        self.check(text.len())
-    }
-
-    // So many of its bytes.
-    fn check(&mut self, length: usize) -> Result<(), MayHold> {
-        let all = &self.bytes[..length];
-        if self.secrets.iter().any(|secrets| secrets.may_share(all, PART)) {
-            return Err(MayHold);
-        }
-        let mut count = 0;
-        for at in 0..length {
-            let byte = self.bytes[at];
-            self.bytes[count] = byte;
-            count += usize::from(byte.is_ascii_alphanumeric());
-        }
-        let letters = &self.bytes[..count];
-        let shared = part(Folded::LETTERS);
-        if count < length
-            && self
-                .secrets
-                .iter()
-                .any(|secrets| secrets.may_share(letters, shared))
-        {
-            return Err(MayHold);
-        }
-        Ok(())
-    }
-
-    // From each of four sextets on, because the secret may begin inside.
+impl Unpacked<'_> {
     fn check_base64(&mut self, text: &[u8]) -> Result<(), MayHold> {
-        let is_sextet = |byte: &u8| SEXTETS[usize::from(*byte)] != NONE;
-        for stretch in text.split(|byte| !is_sextet(byte)) {
-            if stretch.len() < LEAST_SEXTETS {
-                continue;
-            }
-            for skip in 0..4 {
-                let (mut bits, mut held) = (0_u32, 0);
-                for byte in &stretch[skip..] {
-                    bits = bits << 6 | u32::from(SEXTETS[usize::from(*byte)]);
-                    held += 6;
-                    if held >= 8 {
-                        held -= 8;
-                        self.push((bits >> held & 0xff) as u8)?;
-                    }
+        let mut sextets = [0; LONGEST];
+        for (sextet, byte) in sextets.iter_mut().zip(text) {
+            *sextet = SEXTETS[usize::from(*byte)];
+        }
+        for stretch in sextets[..text.len()].split(|sextet| *sextet == NONE) {
+            if stretch.len() >= LEAST_SEXTETS {
+                // In each way to group the bits, because the secret may begin inside.
+                for first in [0, 2, 4, 6] {
+                    self.check_bytes(&Base64 {
+                        sextets: stretch,
+                        first,
+                    })?;
                 }
-                self.end()?;
             }
         }
         Ok(())
@@ -199,43 +174,110 @@ impl Run<'_> {
 
     // Anything may stand between the digits: the redactor takes less for hexadecimal.
     fn check_hex(&mut self, text: &[u8]) -> Result<(), MayHold> {
-        for skip in 0..2 {
-            let digits = text.iter().map(|byte| HEX[usize::from(*byte)]);
-            let mut digits = digits.filter(|digit| *digit != NONE).skip(skip);
-            while let (Some(high), Some(low)) = (digits.next(), digits.next()) {
-                self.push(high << 4 | low)?;
-            }
-            self.end()?;
+        let mut digits = [0; LONGEST];
+        let mut count = 0;
+        for byte in text {
+            let digit = HEX[usize::from(*byte)];
+            digits[count] = digit;
+            count += usize::from(digit != NONE);
+        }
+        for first in [0, 1] {
+            let digits = digits[..count].get(first..).unwrap_or_default();
+            self.check_bytes(&Hex { digits })?;
         }
         Ok(())
     }
 
-    fn push(&mut self, byte: u8) -> Result<(), MayHold> {
-        match byte {
-            // Control characters are between letters of UTF-16, and between words.
-            b'\r' | b'\n' if self.bytes[..self.length].ends_with(b"=") => Err(MayHold),
-            0..=b' ' | 0x7f => Ok(()),
-            0x80.. => self.end(),
-            _ => {
-                *self.bytes.get_mut(self.length).ok_or(MayHold)? = byte;
-                self.length += 1;
-                Ok(())
+    // Of as many bytes of ASCII in a row as a part of a secret has, one is looked at first.
+    fn check_bytes(&mut self, bytes: &impl Bytes) -> Result<(), MayHold> {
+        let mut at = PART - 1;
+        while let Some(is_ascii) = bytes.is_ascii(at) {
+            if is_ascii {
+                let is_ascii = |at: &usize| bytes.is_ascii(*at) == Some(true);
+                let before = (0..at).rev().take_while(is_ascii).count();
+                let after = (at + 1..LONGEST).take_while(is_ascii).count();
+                if before + 1 + after >= PART {
+                    self.check_run(bytes, at - before..at + 1 + after)?;
+                    at += after;
+                }
             }
+            at += PART;
         }
+        Ok(())
     }
 
-    fn end(&mut self) -> Result<(), MayHold> {
-        let length = std::mem::take(&mut self.length);
-        if length < PART {
-            return Ok(());
+    fn check_run(&mut self, bytes: &impl Bytes, range: Range<usize>) -> Result<(), MayHold> {
+        self.run.zeroize();
+        self.run.reserve_exact(LONGEST);
+        for byte in range.map(|at| bytes.byte(at)) {
+            match byte {
+                b'\r' | b'\n' if self.run.ends_with(b"=") => return Err(MayHold),
+                // Control characters are between letters of UTF-16, and between words.
+                0..=b' ' | 0x7f.. => {}
+                _ => self.run.push(byte),
+            }
         }
-        let run = &self.bytes[..length];
+        let run = &self.run[..];
         // An escape is longer than what it stands for.
-        if may_be_packed(run) || length > PART && may_be_escaped(run) {
-            return Err(MayHold);
-        }
-        self.check(length)
+        let may_hold = run.len() >= PART
+            && (may_be_packed(run) || run.len() > PART && may_be_escaped(run) || may_hold(self.secrets, run));
+        if may_hold { Err(MayHold) } else { Ok(()) }
     }
+}
+
+/// Bytes that are written as text.
+trait Bytes {
+    /// Whether the byte at this place is ASCII; `None` behind the last.
+    fn is_ascii(&self, at: usize) -> Option<bool>;
+
+    fn byte(&self, at: usize) -> u8;
+}
+
+/// Those that begin with this bit.
+struct Base64<'a> {
+    sextets: &'a [u8],
+    first: usize,
+}
+
+impl Bytes for Base64<'_> {
+    fn is_ascii(&self, at: usize) -> Option<bool> {
+        let bit = self.first + at * 8;
+        let pair = self.sextets.get(bit / 6..bit / 6 + 2)?;
+        Some(pair[0] & 0x20 >> (bit % 6) == 0)
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        let bit = self.first + at * 8;
+        let (high, low) = (self.sextets[bit / 6], self.sextets[bit / 6 + 1]);
+        high << (2 + bit % 6) | low >> (4 - bit % 6)
+    }
+}
+
+struct Hex<'a> {
+    digits: &'a [u8],
+}
+
+impl Bytes for Hex<'_> {
+    fn is_ascii(&self, at: usize) -> Option<bool> {
+        let pair = self.digits.get(2 * at..2 * at + 2)?;
+        Some(pair[0] < 8)
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.digits[2 * at] << 4 | self.digits[2 * at + 1]
+    }
+}
+
+fn is_visible(bytes: &[u8]) -> bool {
+    // Not `all`: without a way out it takes many bytes at once.
+    !bytes
+        .iter()
+        .fold(false, |hidden, byte| hidden | !byte.is_ascii_graphic())
+}
+
+fn may_be_a_list(bytes: &[u8]) -> bool {
+    let separators = bytes.iter().filter(|byte| matches!(byte, b',' | b';'));
+    separators.count() >= PART - 1
 }
 
 fn may_be_packed(bytes: &[u8]) -> bool {
@@ -246,24 +288,64 @@ fn may_be_packed(bytes: &[u8]) -> bool {
 }
 
 fn may_be_escaped(bytes: &[u8]) -> bool {
-    let is = |at: usize, kind: fn(&u8) -> bool| bytes.get(at).is_some_and(kind);
-    let hexadecimal = |at: usize| is(at, u8::is_ascii_hexdigit) && is(at + 1, u8::is_ascii_hexdigit);
-    bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'\\' => true,
-        b'&' => is(at + 1, |next| *next == b'#' || next.is_ascii_alphanumeric()),
-        b'%' => hexadecimal(at + 1) || is(at + 1, |next| matches!(next, b'u' | b'U')),
-        b'=' => hexadecimal(at + 1),
-        // Of XML names, and of numbers.
-        b'_' | b'0' => is(at + 1, |next| matches!(next, b'x' | b'X')) && hexadecimal(at + 2),
-        _ => false,
+    bytes.windows(2).enumerate().any(|(at, pair)| {
+        // Looked up first, because most pairs begin none.
+        let begins = ESCAPES[usize::from(pair[0])] & FOLLOWERS[usize::from(pair[1])] != 0;
+        begins && is_escape(&bytes[at..])
     })
 }
+
+fn is_escape(bytes: &[u8]) -> bool {
+    let is = |at: usize, kind: fn(&u8) -> bool| bytes.get(at).is_some_and(kind);
+    let hexadecimal = |at: usize| is(at, u8::is_ascii_hexdigit) && is(at + 1, u8::is_ascii_hexdigit);
+    match bytes {
+        [b'&', next, ..] => *next == b'#' || next.is_ascii_alphanumeric(),
+        [b'\\', _, ..] | [b'%', b'u' | b'U', ..] => true,
+        [b'%' | b'=', ..] => hexadecimal(1),
+        // Of XML names, and of numbers.
+        [b'_' | b'0', b'x' | b'X', ..] => hexadecimal(2),
+        _ => false,
+    }
+}
+
+// A bit for each kind of escape that begins so.
+const ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'\\' as usize] = 1;
+    table[b'&' as usize] = 2;
+    table[b'%' as usize] = 4;
+    table[b'=' as usize] = 8;
+    (table[b'_' as usize], table[b'0' as usize]) = (16, 16);
+    table
+};
+// A bit for each kind of escape in which this may come second.
+const FOLLOWERS: [u8; 256] = {
+    let mut table = [1; 256];
+    let mut character = 0_u8;
+    while character.is_ascii() {
+        let byte = character as usize;
+        if character.is_ascii_alphanumeric() || character == b'#' {
+            table[byte] |= 2;
+        }
+        if character.is_ascii_hexdigit() {
+            table[byte] |= 4 | 8;
+        }
+        if matches!(character, b'u' | b'U') {
+            table[byte] |= 4;
+        }
+        if matches!(character, b'x' | b'X') {
+            table[byte] |= 16;
+        }
+        character += 1;
+    }
+    table
+};
 
 // Whether this secret has no other spelling, and is long enough to be found by its trigrams.
 fn is_covered(secret: &str) -> bool {
     let bytes = secret.as_bytes();
     bytes.len() >= PART
-        && bytes.iter().all(u8::is_ascii_graphic)
+        && is_visible(bytes)
         && (!may_be_escaped(bytes) || spellings(secret, false).len() == 1)
 }
 
