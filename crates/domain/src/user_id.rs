@@ -71,6 +71,9 @@ impl UserId {
 
 // To a server that normalises, `．．` and `‥` are `..` too.
 fn is_dot_segment(id: &str) -> bool {
+    if id.is_ascii() {
+        return matches!(id, "." | "..");
+    }
     let mut normalised = id.nfkc();
     let dots = normalised.by_ref().take(3).collect::<String>();
     matches!(dots.as_str(), "." | "..")
@@ -78,6 +81,9 @@ fn is_dot_segment(id: &str) -> bool {
 
 fn is_refused(c: char) -> bool {
     let splits_a_path = |c| matches!(c, '/' | '\\' | '%' | '?' | '#' | ';');
+    if c.is_ascii() {
+        return !c.is_ascii_graphic() || splits_a_path(c);
+    }
     // Those that NFKC leaves as they are but other foldings, such as the best fit of Windows, do not.
     let looks_like_a_slash = matches!(
         c,
@@ -86,11 +92,7 @@ fn is_refused(c: char) -> bool {
     c.is_whitespace()
         || looks_like_a_slash
         || CharClass::of(c).is_some()
-        || if c.is_ascii() {
-            splits_a_path(c)
-        } else {
-            std::iter::once(c).nfkc().any(splits_a_path)
-        }
+        || std::iter::once(c).nfkc().any(splits_a_path)
 }
 
 impl FromStr for UserId {

@@ -37,6 +37,9 @@ impl UserKey {
             return Self::exact(&guid);
         }
         match id.rsplit_once('@') {
+            Some((_, domain)) if id.is_ascii() && !may_be_punycode(domain) => {
+                Self(id.to_ascii_uppercase().into())
+            }
             Some((local, domain)) => Self::exact(&format!("{}@{}", fold(local), fold_domain(domain))),
             None => Self::exact(id),
         }
@@ -107,8 +110,13 @@ fn upper(c: char) -> char {
     }
 }
 
+fn may_be_punycode(domain: &str) -> bool {
+    let mut windows = domain.as_bytes().windows(4);
+    windows.any(|window| window.eq_ignore_ascii_case(b"xn--"))
+}
+
 fn fold_domain(domain: &str) -> String {
-    let is_plain = domain.is_ascii() && !domain.to_ascii_lowercase().contains("xn--");
+    let is_plain = domain.is_ascii() && !may_be_punycode(domain);
     let ascii = (!is_plain).then(|| idna::domain_to_ascii(domain).ok()).flatten();
     fold(ascii.as_deref().unwrap_or(domain))
 }
