@@ -1,19 +1,20 @@
-//! What a change costs: the full stack beside bare hyper and a usual reqwest client, in one run on one
-//! machine. Prints a table in Markdown; exits 1 if a bar is missed. It measures time, so it is a command and
-//! no test. Give the machine to it alone.
+//! What a change costs: the full stack, built from a configuration, compared with bare hyper and a plain reqwest
+//! client, in one run on one machine. The bars refer to hyper tuned: built with fat LTO and one codegen unit. Prints a
+//! table in Markdown; exits 1 if a bar is missed. It measures time, so it is a command and not a test. Run it on an
+//! otherwise idle machine.
 
 mod run;
 mod start;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Args as ClapArgs;
 use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
 
-use run::{Cost, Load};
+use run::{Client, Cost, Load};
 use table::{Table, median};
 
 #[derive(ClapArgs)]
@@ -26,43 +27,69 @@ pub(crate) struct Args {
     rounds: usize,
 }
 
-const STACKS: [&str; 3] = ["repass", "hyper", "reqwest"];
+const REPASS: Client = Client {
+    profile: "release",
+    program: "load",
+    stack: "repass",
+};
+
+/// The clients that are compared, in the order of the table's figures.
+const CLIENTS: [Client; 4] = [
+    REPASS,
+    Client {
+        profile: "fat",
+        stack: "hyper",
+        ..REPASS
+    },
+    Client {
+        stack: "hyper",
+        ..REPASS
+    },
+    Client {
+        stack: "reqwest",
+        ..REPASS
+    },
+];
 
 pub(crate) async fn run(args: &Args) -> ExitCode {
-    let built = built();
+    let target = build();
     let mut table = Table::default();
     for tls in [false, true] {
-        let (sandbox, load) = world(&args, &built, tls).await;
+        let (sandbox, load) = start_sandbox(args, &target, tls).await;
         for concurrency in [16, 64] {
             steady(&mut table, &load, args.rounds, concurrency);
         }
         if tls {
             wiping(&mut table, &load, args.rounds);
-            start::compare(&mut table, &built, &sandbox, args.rounds * 5);
+            start::compare(&mut table, &target, &sandbox, args.rounds * 5);
         } else {
             instructions(&mut table, &load);
         }
-        late(&sandbox, 50);
+        delay_responses(&sandbox, 50);
         slow(&mut table, &load, tls);
     }
     print!("{table}");
     ExitCode::from(u8::from(!table.bars_are_met()))
 }
 
-// Optimised, as they are run: where Cargo put this program's neighbours.
-fn built() -> PathBuf {
+// Builds all programs; returns the target directory, in which this program is too.
+fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = "build --quiet --release -p repass-cli -p xtask --bin repass --bin load --bin load_wiped";
-    let status = Command::new(cargo).args(arguments.split(' ')).status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "cargo {arguments} failed"
-    );
+    for arguments in [
+        "build --quiet --release -p repass-cli -p xtask --bin repass --bin load --bin load_wiped",
+        "build --quiet --profile fat -p xtask --bin load",
+    ] {
+        let status = Command::new(&cargo).args(arguments.split(' ')).status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "cargo {arguments} failed"
+        );
+    }
     let own = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-    own.parent().map_or_else(PathBuf::new, PathBuf::from)
+    own.ancestors().nth(2).map_or_else(PathBuf::new, PathBuf::from)
 }
 
-async fn world(args: &Args, built: &std::path::Path, tls: bool) -> (Sandbox, Load) {
+async fn start_sandbox(args: &Args, target: &Path, tls: bool) -> (Sandbox, Load) {
     let options = Options {
         tls,
         users: args.changes,
@@ -70,12 +97,12 @@ async fn world(args: &Args, built: &std::path::Path, tls: bool) -> (Sandbox, Loa
     };
     let sandbox = Sandbox::start_with(options).await;
     let sandbox = sandbox.unwrap_or_else(|error| panic!("no sandbox: {error}"));
-    let load = Load::new(built, &sandbox, args.changes);
+    let load = Load::new(target, &sandbox, args.changes);
     (sandbox, load)
 }
 
-// From now on every answer comes so much later.
-fn late(sandbox: &Sandbox, milliseconds: u64) {
+// From now on every response comes so much later.
+fn delay_responses(sandbox: &Sandbox, milliseconds: u64) {
     let action = Action {
         delay_ms: milliseconds,
         ..Action::default()
@@ -88,25 +115,25 @@ fn late(sandbox: &Sandbox, milliseconds: u64) {
     injected.unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn way(tls: bool) -> &'static str {
+fn scheme(tls: bool) -> &'static str {
     if tls { "HTTPS" } else { "HTTP" }
 }
 
 fn steady(table: &mut Table, load: &Load, rounds: usize, concurrency: usize) {
-    let mut runs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut runs: BTreeMap<Client, Vec<Cost>> = BTreeMap::new();
     for _ in 0..rounds {
-        // In turn, so that all have the same share of a machine whose pace drifts.
-        for stack in STACKS {
-            let cost = load.run("load", stack, concurrency, load.changes);
-            runs.entry(stack).or_default().push(cost);
+        // In turn, so that all have the same share of a machine whose speed drifts.
+        for client in CLIENTS {
+            let cost = load.run(client, concurrency, load.changes);
+            runs.entry(client).or_default().push(cost);
         }
     }
-    let figures = |of: fn(&Cost) -> f64| STACKS.map(|stack| median(runs[stack].iter().map(of)));
-    let what = format!("{}, {concurrency} at a time", way(load.tls));
+    let figures = |of: fn(&Cost) -> f64| CLIENTS.map(|client| median(runs[&client].iter().map(of)));
+    let what = format!("{}, {concurrency} in flight", scheme(load.tls));
     table.row(
         &format!("{what}: µs of CPU per change"),
         figures(|it| it.cpu_us),
-        1.3,
+        1.25,
     );
     table.row(
         &format!("{what}: changes per second"),
@@ -123,10 +150,10 @@ fn steady(table: &mut Table, load: &Load, rounds: usize, concurrency: usize) {
 // With a provider that takes 50 ms the client hardly matters, or it does something wrong.
 fn slow(table: &mut Table, load: &Load, tls: bool) {
     let changes = load.changes.min(3000);
-    let rates = STACKS.map(|stack| median((0..3).map(|_| load.run("load", stack, 64, changes).rate)));
+    let rates = CLIENTS.map(|client| median((0..3).map(|_| load.run(client, 64, changes).rate)));
     let what = format!(
-        "{}, 64 at a time, answers after 50 ms: changes per second",
-        way(tls)
+        "{}, 64 in flight, responses after 50 ms: changes per second",
+        scheme(tls)
     );
     table.row(&what, rates, -0.97);
 }
@@ -134,28 +161,32 @@ fn slow(table: &mut Table, load: &Load, tls: bool) {
 fn wiping(table: &mut Table, load: &Load, rounds: usize) {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        without.push(load.run("load", "repass", 16, load.changes).cpu_us);
-        with.push(load.run("load_wiped", "repass", 16, load.changes).cpu_us);
+        without.push(load.run(REPASS, 16, load.changes).cpu_us);
+        let wiping = Client {
+            program: "load_wiped",
+            ..REPASS
+        };
+        with.push(load.run(wiping, 16, load.changes).cpu_us);
     }
     let (with, without) = (median(with), median(without));
     table.pair(
-        "HTTPS, 16 at a time, wiping all freed memory: µs of CPU per change",
+        "HTTPS, 16 in flight, wiping all freed memory: µs of CPU per change",
         with,
         without,
         1.1,
     );
 }
 
-// Per change, so without what starting costs.
+// The difference of two runs, so without the cost of starting.
 fn instructions(table: &mut Table, load: &Load) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         eprintln!("instructions are not counted: valgrind is not installed");
         return;
     }
     let (few, many) = (500.min(load.changes / 2), 2500.min(load.changes));
-    let counts = STACKS.map(|stack| {
-        let more = load.instructions(stack, many) - load.instructions(stack, few);
+    let counts = CLIENTS.map(|client| {
+        let more = load.instructions(client, many) - load.instructions(client, few);
         more / f64::from(many - few)
     });
-    table.row("HTTP, 16 at a time: instructions per change", counts, 1.5);
+    table.row("HTTP, 16 in flight: instructions per change", counts, 1.5);
 }

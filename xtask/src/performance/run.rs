@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -16,11 +17,20 @@ pub(crate) struct Cost {
     pub(crate) peak_mib: f64,
 }
 
+/// A client to measure: a program that was built, and which of its stacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Client {
+    /// The Cargo profile.
+    pub(crate) profile: &'static str,
+    pub(crate) program: &'static str,
+    pub(crate) stack: &'static str,
+}
+
 /// A sandbox to run against, and what a run needs.
 pub(crate) struct Load {
     pub(crate) changes: u32,
     pub(crate) tls: bool,
-    programs: PathBuf,
+    target: PathBuf,
     base_url: String,
     token: String,
     folder: TempDir,
@@ -28,27 +38,35 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(built: &Path, sandbox: &Sandbox, changes: u32) -> Self {
+    pub(crate) fn new(target: &Path, sandbox: &Sandbox, changes: u32) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
-        if let Some(pem) = sandbox.ca_pem() {
+        let tls = sandbox.ca_pem().map_or_else(String::new, |pem| {
             write(&folder.path().join("ca.pem"), pem);
+            "tls = { ca_file = \"ca.pem\" }\n".to_owned()
+        });
+        let base_url = sandbox.zoom_base_url();
+        let config = format!(
+            "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{base_url}\"\n\
+             auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n{tls}"
+        );
+        for (name, text) in [("token", &token(sandbox)), ("repass.toml", &config)] {
+            write(&folder.path().join(name), text);
         }
         Self {
             changes,
             tls: sandbox.ca_pem().is_some(),
-            programs: built.to_owned(),
-            base_url: sandbox.zoom_base_url().to_owned(),
+            target: target.to_owned(),
+            base_url: base_url.to_owned(),
             token: token(sandbox),
             folder,
             runs: Cell::new(0),
         }
     }
 
-    pub(crate) fn run(&self, program: &str, stack: &str, concurrency: usize, changes: u32) -> Cost {
-        let program = self.programs.join(program);
-        let output = self.output(Command::new(program), stack, concurrency, changes);
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let figure = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
+    pub(crate) fn run(&self, client: Client, concurrency: usize, changes: u32) -> Cost {
+        let output = self.output(Command::new(self.program(client)), client, concurrency, changes);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let figure = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
         Cost {
             cpu_us: figure("cpu_us_per_change"),
             rate: figure("rate"),
@@ -57,20 +75,24 @@ impl Load {
     }
 
     /// All instructions of a run, counted by callgrind: the same whatever else the machine does.
-    pub(crate) fn instructions(&self, stack: &str, changes: u32) -> f64 {
+    pub(crate) fn instructions(&self, client: Client, changes: u32) -> f64 {
         let mut valgrind = Command::new("valgrind");
         valgrind
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(self.programs.join("load"));
-        let output = self.output(valgrind, stack, 16, changes);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let count = said.split_once("Collected :").map(|(_, count)| count.trim());
+            .arg(self.program(client));
+        let output = self.output(valgrind, client, 16, changes);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let count = stderr.split_once("Collected :").map(|(_, count)| count.trim());
         let count = count.and_then(|count| count.split_whitespace().next()?.parse().ok());
-        count.unwrap_or_else(|| panic!("callgrind has not counted: {said}"))
+        count.unwrap_or_else(|| panic!("callgrind printed no count: {stderr}"))
     }
 
-    fn output(&self, mut command: Command, stack: &str, concurrency: usize, changes: u32) -> Output {
-        // Nobody may take the password that they have.
+    fn program(&self, client: Client) -> PathBuf {
+        self.target.join(client.profile).join(client.program)
+    }
+
+    fn output(&self, mut command: Command, client: Client, concurrency: usize, changes: u32) -> Output {
+        // No user may be given the password that is valid already.
         self.runs.set(self.runs.get() + 1);
         let mut rows = String::new();
         for number in 1..=changes {
@@ -80,15 +102,22 @@ impl Load {
         }
         let users = self.folder.path().join("users.csv");
         write(&users, &rows);
-        command.args(["--provider", "zoom", "--json", "--stack", stack]);
-        command.args(["--base-url", &self.base_url, "--token", &self.token]);
+        command.args(["--provider", "zoom", "--json"]);
+        if client.stack == "repass" {
+            command
+                .arg("--config")
+                .arg(self.folder.path().join("repass.toml"));
+        } else {
+            command.args(["--stack", client.stack, "--base-url", &self.base_url]);
+            command.args(["--token", &self.token]);
+            if self.tls {
+                command.arg("--ca").arg(self.folder.path().join("ca.pem"));
+            }
+        }
         command
             .args(["--concurrency", &concurrency.to_string()])
             .arg("--users")
             .arg(users);
-        if self.tls {
-            command.arg("--ca").arg(self.folder.path().join("ca.pem"));
-        }
         let output = command
             .output()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -111,5 +140,7 @@ pub(crate) fn token(sandbox: &Sandbox) -> String {
 }
 
 pub(crate) fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let owner_only = fs::Permissions::from_mode(0o600);
+    let written = fs::write(path, text).and_then(|()| fs::set_permissions(path, owner_only));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

@@ -1,6 +1,5 @@
 //! One reset over HTTPS by a command, from its start to its end.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -11,9 +10,9 @@ use super::run::{token, write};
 use super::table::{Table, median};
 
 const USER: &str = "00000000-0000-4000-8000-000000000001";
-const PASSWORD: &str = "Passw0rd-of-nobody-1";
+const PASSWORD: &str = "Passw0rd-of-user-1";
 
-pub(crate) fn compare(table: &mut Table, built: &Path, sandbox: &Sandbox, rounds: usize) {
+pub(crate) fn compare(table: &mut Table, target: &Path, sandbox: &Sandbox, rounds: usize) {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     let path = |name: &str| folder.path().join(name);
     let (base_url, token) = (sandbox.identity_base_url(), token(sandbox));
@@ -31,11 +30,9 @@ pub(crate) fn compare(table: &mut Table, built: &Path, sandbox: &Sandbox, rounds
         ),
     ] {
         write(&path(name), text);
-        let owner_only = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(path(name), owner_only).unwrap_or_else(|error| panic!("{error}"));
     }
     let repass = command(
-        &built.join("repass"),
+        &target.join("release/repass"),
         &[
             "-c",
             "repass.toml",
@@ -66,7 +63,7 @@ pub(crate) fn compare(table: &mut Table, built: &Path, sandbox: &Sandbox, rounds
         ],
     );
     let hyper = command(
-        &built.join("load"),
+        &target.join("fat/load"),
         &[
             "--stack",
             "hyper",
@@ -94,12 +91,17 @@ pub(crate) fn compare(table: &mut Table, built: &Path, sandbox: &Sandbox, rounds
     }
     let [repass, curl, hyper] = times.map(median);
     table.pair(
-        "one reset over HTTPS, start to exit, beside curl: ms",
+        "one reset over HTTPS, start to exit, compared with curl: ms",
         repass,
         curl,
         0.5,
     );
-    table.pair("the same beside bare hyper's program: ms", repass, hyper, 1.5);
+    table.pair(
+        "the same compared with a program of hyper alone: ms",
+        repass,
+        hyper,
+        1.5,
+    );
 }
 
 fn command(program: &Path, arguments: &[&str]) -> Command {

@@ -11,15 +11,16 @@ pub(crate) struct Table {
 struct Row {
     what: String,
     repass: f64,
-    other: f64,
-    reqwest: Option<f64>,
+    baseline: f64,
+    /// Hyper with the profile of the release, and reqwest: no bar refers to them.
+    others: Option<[f64; 2]>,
     /// The most that the ratio may be; if it is negative, the least.
     bar: f64,
 }
 
 impl Row {
     fn ratio(&self) -> f64 {
-        self.repass / self.other
+        self.repass / self.baseline
     }
 
     fn is_met(&self) -> bool {
@@ -32,23 +33,24 @@ impl Row {
 }
 
 impl Table {
-    /// repass, bare hyper and reqwest; a negative bar is the least that repass may have of hyper's.
-    pub(crate) fn row(&mut self, what: &str, [repass, hyper, reqwest]: [f64; 3], bar: f64) {
-        self.push(what, repass, hyper, Some(reqwest), bar);
+    /// The figures of [`CLIENTS`](super::CLIENTS); the bar refers to tuned hyper. A negative bar is the least that
+    /// repass may have of hyper's figure.
+    pub(crate) fn row(&mut self, what: &str, [repass, tuned, hyper, reqwest]: [f64; 4], bar: f64) {
+        self.push(what, repass, tuned, Some([hyper, reqwest]), bar);
     }
 
-    /// repass and something else.
-    pub(crate) fn pair(&mut self, what: &str, repass: f64, other: f64, bar: f64) {
-        self.push(what, repass, other, None, bar);
+    /// repass and one baseline.
+    pub(crate) fn pair(&mut self, what: &str, repass: f64, baseline: f64, bar: f64) {
+        self.push(what, repass, baseline, None, bar);
     }
 
-    fn push(&mut self, what: &str, repass: f64, other: f64, reqwest: Option<f64>, bar: f64) {
+    fn push(&mut self, what: &str, repass: f64, baseline: f64, others: Option<[f64; 2]>, bar: f64) {
         let what = what.to_owned();
         self.rows.push(Row {
             what,
             repass,
-            other,
-            reqwest,
+            baseline,
+            others,
             bar,
         });
     }
@@ -60,19 +62,22 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | repass | beside it | ratio | bar | reqwest |")?;
-        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
+        writeln!(
+            f,
+            "| | repass | baseline (hyper tuned) | ratio | bar | hyper | reqwest |"
+        )?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
         for row in &self.rows {
             let (Row { what, .. }, ratio) = (row, row.ratio());
             let (least, bar) = (if row.bar < 0.0 { "≥" } else { "≤" }, row.bar.abs());
             let missed = if row.is_met() { "" } else { " **missed**" };
-            let reqwest = row.reqwest.map_or_else(String::new, |it| {
-                format!("{} ({:.2})", figure(it), it / row.other)
-            });
-            let (repass, other) = (figure(row.repass), figure(row.other));
+            let [hyper, reqwest] = row
+                .others
+                .map_or_else(Default::default, |others| others.map(figure));
+            let (repass, baseline) = (figure(row.repass), figure(row.baseline));
             writeln!(
                 f,
-                "| {what} | {repass} | {other} | {ratio:.2} | {least} {bar}{missed} | {reqwest} |"
+                "| {what} | {repass} | {baseline} | {ratio:.2} | {least} {bar}{missed} | {hyper} | {reqwest} |"
             )?;
         }
         Ok(())

@@ -14,13 +14,12 @@ mod stacks;
 use stacks::{Row, Stack, Target};
 
 #[derive(Parser)]
-#[command(about = "Makes password changes at a bounded concurrency and tells what they cost")]
+#[command(about = "Change many passwords, and measure what a change costs")]
 struct Args {
     /// The provider's wire format.
     #[arg(long)]
     provider: Provider,
-    /// Take the service called as the provider is from this configuration, with all that the library puts around
-    /// it, in place of what follows.
+    /// Use the service of this configuration that is named like the provider, with all its layers.
     #[arg(long, conflicts_with_all = ["base_url", "token", "ca", "stack"])]
     config: Option<PathBuf>,
     /// As in a configuration: Zoom's ends in /v2, the portal's in /identity or the like.
@@ -35,7 +34,7 @@ struct Args {
     /// A CSV file of `id,old_password,new_password`, with or without that header.
     #[arg(long)]
     users: PathBuf,
-    /// How many changes are under way at once.
+    /// How many changes are in flight at once.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
     /// Which client does the work.
@@ -65,12 +64,7 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // With a configuration as the command line has it, which `bulk` is compared with.
-    let mut runtime = match args.config {
-        Some(_) => tokio::runtime::Builder::new_current_thread(),
-        None => tokio::runtime::Builder::new_multi_thread(),
-    };
-    let runtime = runtime.enable_all().build();
+    let runtime = tokio::runtime::Runtime::new();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     let applied = runtime.block_on(run(&args, rows));
     ExitCode::from(u8::from(!applied))

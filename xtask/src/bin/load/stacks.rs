@@ -1,5 +1,5 @@
-//! The clients that are compared, each doing the same work: one request per change, its answer
-//! read and judged.
+//! The clients that are compared, each doing the same work: one request per change, its response
+//! read and checked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(crate) fn client(stack: Stack, target: &Target) -> Arc<dyn Changes> {
     match stack {
         Stack::Repass => Arc::new(Repass(repass(target))),
         Stack::Hyper => Arc::new(Bare::new(target)),
-        Stack::Reqwest => Arc::new(Naive::new(target)),
+        Stack::Reqwest => Arc::new(Plain::new(target)),
     }
 }
 
@@ -78,16 +78,16 @@ fn repass(target: &Target) -> Arc<dyn PasswordService> {
     };
     let token =
         Token::bearer(&target.token.as_str().into()).unwrap_or_else(|error| panic!("--token {error}"));
-    let wire = PooledClient::new(base_url, roots, Duration::from_secs(10));
+    let client = PooledClient::new(base_url, roots, Duration::from_secs(10));
     let transport = Arc::new(HttpTransport::new(
-        wire,
+        client,
         Credentials::Fixed(token),
         Timeouts::default(),
     ));
     let adapter: Arc<dyn PasswordService> = if target.zoom {
-        // JSON, as in the baselines.
+        // As in the baselines.
         let config = repass_zoom::ZoomSettings {
-            body: repass_zoom::BodyEncoding::Json,
+            body: repass_zoom::BodyEncoding::FormData,
             ..repass_zoom::ZoomSettings::default()
         };
         Arc::new(repass_zoom::ZoomService::new("zoom", config, transport))
@@ -118,24 +118,41 @@ impl Changes for Repass {
     }
 }
 
-fn url_and_body(zoom: bool, base_url: &str, row: &Row) -> (String, serde_json::Value) {
-    if zoom {
-        (
-            format!("{base_url}/users/{}/password", row.id),
-            serde_json::json!({"password": row.new}),
-        )
-    } else {
-        let body = serde_json::json!({"oldPassword": row.old, "newPassword": row.new});
-        (format!("{base_url}/api/User/{}/changepassword", row.id), body)
+/// What a baseline sends.
+struct Parts {
+    url: String,
+    content_type: &'static str,
+    body: String,
+}
+
+impl Parts {
+    fn of(zoom: bool, base_url: &str, row: &Row) -> Self {
+        if zoom {
+            let password = &row.new;
+            Self {
+                url: format!("{base_url}/users/{}/password", row.id),
+                content_type: "multipart/form-data; boundary=b7Xq",
+                body: format!(
+                    "--b7Xq\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n{password}\r\n--b7Xq--\r\n"
+                ),
+            }
+        } else {
+            let body = serde_json::json!({"oldPassword": row.old, "newPassword": row.new});
+            Self {
+                url: format!("{base_url}/api/User/{}/changepassword", row.id),
+                content_type: "application/json",
+                body: body.to_string(),
+            }
+        }
     }
 }
 
-fn judge(zoom: bool, status: u16, body: &[u8]) -> Result<(), String> {
-    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+fn check(zoom: bool, status: u16, body: &[u8]) -> Result<(), String> {
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let applied = if zoom {
         status == 204
     } else {
-        said.is_some_and(|said| said["succeeded"] == true)
+        json.is_some_and(|json| json["succeeded"] == true)
     };
     if applied {
         Ok(())
@@ -183,13 +200,13 @@ impl Bare {
 #[async_trait]
 impl Changes for Bare {
     async fn change(&self, row: &Row) -> Result<(), String> {
-        let (url, body) = url_and_body(self.zoom, &self.base_url, row);
+        let parts = Parts::of(self.zoom, &self.base_url, row);
         let request = http::Request::builder()
             .method(if self.zoom { "PUT" } else { "POST" })
-            .uri(url)
+            .uri(parts.url)
             .header("authorization", self.authorization.clone())
-            .header("content-type", "application/json")
-            .body(Full::from(body.to_string()))
+            .header("content-type", parts.content_type)
+            .body(Full::from(parts.body))
             .map_err(|error| error.to_string())?;
         let response = self
             .client
@@ -203,18 +220,18 @@ impl Changes for Bare {
             .await
             .map_err(|error| error.to_string())?
             .to_bytes();
-        judge(self.zoom, status, &body)
+        check(self.zoom, status, &body)
     }
 }
 
-struct Naive {
+struct Plain {
     client: reqwest::Client,
     zoom: bool,
     base_url: String,
     token: String,
 }
 
-impl Naive {
+impl Plain {
     fn new(target: &Target) -> Self {
         // The provider that this workspace uses, where reqwest is built without one.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -237,18 +254,22 @@ impl Naive {
 }
 
 #[async_trait]
-impl Changes for Naive {
+impl Changes for Plain {
     async fn change(&self, row: &Row) -> Result<(), String> {
-        let (url, body) = url_and_body(self.zoom, &self.base_url, row);
+        let parts = Parts::of(self.zoom, &self.base_url, row);
         let request = if self.zoom {
-            self.client.put(url)
+            self.client.put(parts.url)
         } else {
-            self.client.post(url)
+            self.client.post(parts.url)
         };
-        let response = request.bearer_auth(&self.token).json(&body).send().await;
+        let request = request.bearer_auth(&self.token);
+        let request = request
+            .header("content-type", parts.content_type)
+            .body(parts.body);
+        let response = request.send().await;
         let response = response.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(|error| error.to_string())?;
-        judge(self.zoom, status, &body)
+        check(self.zoom, status, &body)
     }
 }
