@@ -12,7 +12,7 @@ use repass_transport::{AttemptOutcome, Json, Response, StatusCode};
 /// Reads the response to a password change or reset. `redactor` knows the secrets of the call.
 pub(crate) fn password(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
     let classification = judge(response, redactor);
-    let said = response.json().and_then(|body| said(&body));
+    let said = response.json().and_then(said);
     match (classification.outcome, said) {
         (AttemptOutcome::Done, Some(Said::Succeeded)) => Classification::done(),
         (AttemptOutcome::Done, _) => Classification::unproven(response),
@@ -36,7 +36,7 @@ fn judge(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
         return by_status;
     }
     match response.json() {
-        Some(body) => by_shape(&body, response, by_status, redactor),
+        Some(body) => by_shape(body, response, by_status, redactor),
         None => without_json(response, by_status),
     }
 }
@@ -85,8 +85,8 @@ pub(crate) fn probe(response: &Response, redactor: &CallRedactor<'_>) -> Option<
         _ => return None,
     }
     let body = response.json()?;
-    let passed = matches!(said(&body), Some(Said::Failed))
-        && identity_errors(nested(&body))
+    let passed = matches!(said(body), Some(Said::Failed))
+        && identity_errors(nested(body))
             .iter()
             .any(|(code, _)| AFTER_THE_OLD_PASSWORD.contains(&code.as_str()));
     passed.then_some(Resolution::InPlace)

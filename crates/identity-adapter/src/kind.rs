@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_the_address_is_tried() {
+    fn base_url_candidates_cover_each_form() {
         let of = |path| {
             let found = IdentitySettings::default().base_url_candidates("https://h.example:8443", path);
             found.join(" ").replace("https://h.example:8443", "")

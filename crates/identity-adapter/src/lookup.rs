@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_address_counts() {
+    fn lookup_compares_the_whole_address() {
         let user = UserId::new("Ann@example.com").unwrap();
         let read = |body| read(&Response::new(StatusCode::OK).with_body(body), &user);
         let one = r#"{"totalCount":2,"results":[{"id":"1","email":"joann@example.com"},{"id":"2","email":"ann@example.com"}]}"#;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_compared_as_the_portal_folds_it() {
+    fn lookup_compares_addresses_as_the_portal_folds_them() {
         for (asked, stored) in [
             ("MÜLLER@EXAMPLE.COM", "müller@example.com"),
             ("mu\u{308}ller@example.com", "müller@example.com"),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_organisation_is_not_a_missing_user() {
+    fn lookup_missing_organization_is_not_a_missing_user() {
         let user = UserId::new("ann@example.com").unwrap();
         let problem = r#"{"type":"https://tools.ietf.org/html/rfc7231#section-6.5.4","title":"Not Found","status":404}"#;
         let response = Response::new(StatusCode::NOT_FOUND).with_body(problem);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_casing_and_numbers_as_text_are_read() {
+    fn policy_is_read_with_odd_casing_and_numbers_as_text() {
         let body = r#"[{"id":1,"key":"Auth.Password.PasswordComplexity","value":
             "{\"hasSpecialCharacter\":true,\"HasLowercase\":true,\"hasUppercase\":false,\"hasDigit\":\"True\",\"Length\":\"10\"}"},
             {"Key":"Auth.Password.PreviousUseLimit","Value":"5"}]"#;
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_least_length_of_nothing_is_no_rule() {
+    fn policy_zero_minimum_length_is_ignored() {
         let body = r#"[{"key":"Auth.Password.PasswordComplexity","value":"{\"Length\":\"00\"}"}]"#;
         let policy = read(&Response::new(StatusCode::OK).with_body(body)).unwrap();
         assert!(policy.rules().all(|(rule, _)| rule.limit() != Some(0)));
     }
 
     #[test]
-    fn what_is_no_answer_is_told() {
+    fn policy_unreadable_response_is_reported() {
         let kind = |status, body| {
             let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
             read(&response).unwrap_err().kind

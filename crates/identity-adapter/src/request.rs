@@ -73,7 +73,7 @@ mod tests {
     const ID: &str = "7d5cbf1d-3c4e-4b43-8c1b-5e6a1f0f0a01";
 
     #[test]
-    fn a_change_carries_both_passwords() {
+    fn password_request_change_carries_both_passwords() {
         let password_of = |text| Password::new(text).unwrap();
         let change = PasswordChange::change(ID.parse().unwrap(), password_of("o\"ld"), password_of("né\\w"));
         let request = password(change.user(), &change);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_carries_the_new_one_alone() {
+    fn password_request_reset_carries_only_the_new_password() {
         let change = PasswordChange::reset(ID.parse().unwrap(), Password::new("new").unwrap());
         let request = password(change.user(), &change);
         assert_eq!(

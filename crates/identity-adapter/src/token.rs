@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_names_what_to_mend() {
+    fn token_error_names_what_to_fix() {
         for (status, body, part) in [
             (400, r#"{"error":"invalid_client"}"#, "client_secret"),
             (401, r#"{"error":"invalid_client"}"#, "client_secret"),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_endpoint_is_a_wrong_address() {
+    fn token_wrong_address_is_reported() {
         for (status, body) in [
             (200, "<!DOCTYPE html><html></html>"),
             (405, r#"{"error":{"code":"UnsupportedApiVersion"}}"#),

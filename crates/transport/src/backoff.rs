@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_stay_under_their_ceiling_and_end() {
+    fn backoff_delays_grow_up_to_a_ceiling_and_end() {
         let backoff = Backoff::new(7);
         for resend in 0..Backoff::MOST_RESENDS {
             let ceiling = Backoff::BASE * (1 << resend);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quota_is_shared_and_refills_with_answers() {
+    fn backoff_quota_is_shared_and_refills_with_responses() {
         let backoff = Backoff::new(7);
         let granted = (0..200).filter(|_| backoff.delay(0).is_some()).count();
         assert_eq!(granted, Backoff::QUOTA as usize);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_is_never_cut_short() {
+    fn backoff_never_shortens_the_servers_delay() {
         let backoff = Backoff::new(7);
         for _ in 0..100 {
             assert!(backoff.as_told(Some(Duration::from_secs(3))) >= Duration::from_secs(3));

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_safe_roots_are_taken() {
+    fn base_url_unsafe_form_is_rejected() {
         for (text, refusal) in [
             ("http://example.com/v2", InvalidUrl::PlainHttp),
             ("http://127.0.0.1.example.com", InvalidUrl::PlainHttp),

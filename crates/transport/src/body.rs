@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use rand::RngExt as _;
 use serde::Serialize;
 use url::form_urlencoded::byte_serialize;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 /// exactly its size, so that no outgrown copy stays behind, and cloning shares the buffer.
 #[derive(Clone)]
 pub struct SecretBody {
-    content_type: String,
+    content_type: HeaderValue,
     bytes: Bytes,
 }
 
@@ -33,11 +34,12 @@ impl SecretBody {
         let written = written.and_then(|()| serde_json::to_writer(&mut *buffer, value));
         buffer.extend_from_slice(BLANKS);
         assert!(written.is_ok(), "a request type serialises to JSON");
-        Self::exact("application/json".to_owned(), buffer)
+        Self::exact(HeaderValue::from_static("application/json"), buffer)
     }
 
     /// Named texts as `multipart/form-data`, byte for byte: unlike form encoders for browsers and
     /// shells it changes no line end, quote or leading `@`. Names are the provider's field names.
+    #[expect(clippy::missing_panics_doc, reason = "the boundary is ASCII")]
     pub fn multipart(fields: &[(&str, &str)]) -> Self {
         let mut boundary = random_boundary();
         while fields.iter().any(|(_, value)| value.contains(&boundary)) {
@@ -56,10 +58,8 @@ impl SecretBody {
             pieces.extend([*value, "\r\n"]);
         }
         pieces.extend(["--", &boundary, "--\r\n"]);
-        Self::exact(
-            format!("multipart/form-data; boundary={boundary}"),
-            joined(&pieces),
-        )
+        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
+        Self::exact(content_type.expect("the boundary is ASCII"), joined(&pieces))
     }
 
     /// Named texts as `application/x-www-form-urlencoded`.
@@ -71,10 +71,13 @@ impl SecretBody {
             pieces.push("=");
             pieces.extend(byte_serialize(value.as_bytes()));
         }
-        Self::exact("application/x-www-form-urlencoded".to_owned(), joined(&pieces))
+        Self::exact(
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+            joined(&pieces),
+        )
     }
 
-    fn exact(content_type: String, buffer: Zeroizing<Vec<u8>>) -> Self {
+    fn exact(content_type: HeaderValue, buffer: Zeroizing<Vec<u8>>) -> Self {
         debug_assert_eq!(buffer.len(), buffer.capacity(), "the buffer never grew");
         Self {
             content_type,
@@ -84,6 +87,10 @@ impl SecretBody {
 
     /// The `Content-Type` it goes with.
     pub fn content_type(&self) -> &str {
+        self.content_type.to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn content_type_header(&self) -> &HeaderValue {
         &self.content_type
     }
 
@@ -129,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_exact_and_reads_back() {
+    fn json_body_reads_back_and_never_grows() {
         let value = serde_json::json!({"password": "a\"b\\c\r\né\u{1F600}"});
         let body = SecretBody::json(&value);
         assert_eq!(
@@ -140,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn multipart_keeps_every_byte() {
+    fn multipart_body_keeps_every_byte() {
         let nasty = "@x;type=y\"\\\r\n--\r\né";
         let body = SecretBody::multipart(&[("password", nasty), ("b", "2")]);
         let boundary = body
@@ -155,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_reads_back() {
+    fn form_body_reads_back() {
         let fields = [("scope", "PM.User.Write x"), ("secret", "a&b=c+%é")];
         let body = SecretBody::form(&fields);
         let read: Vec<_> = url::form_urlencoded::parse(&body.bytes()).into_owned().collect();
@@ -166,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn body_debug_is_redacted() {
         let body = SecretBody::json(&"canary-1");
         assert_eq!(format!("{body:?}"), "SecretBody([REDACTED] 74 bytes)");
     }

@@ -25,8 +25,9 @@ impl Response {
 
     /// The body as a JSON object or list. JSON shows its own end, so this does not ask whether the transfer
     /// was [complete](Self::is_complete). `None` for anything else.
-    pub fn json(&self) -> Option<Json> {
-        Json::read(&self.text())
+    pub fn json(&self) -> Option<&Json> {
+        let json = self.json.get_or_init(|| Json::read(&self.text()));
+        json.as_ref()
     }
 
     /// The same as a type of the caller's. An object that repeats one of the type's fields is none.
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_clients_read_is_read() {
+    fn json_lenient_forms_are_read() {
         let utf16 = |order: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
             let text = format!("{mark}{{\"a\":\"é\"}}");
             text.encode_utf16().flat_map(order).collect()
@@ -332,13 +333,13 @@ mod tests {
             (&utf16(u16::to_be_bytes, ""), json!({"a": "é"})),
         ] {
             let body = bytes::Bytes::copy_from_slice(body);
-            assert_eq!(response(body.clone()).json(), Some(value.into()), "{body:?}");
+            assert_eq!(response(body.clone()).json(), Some(&value.into()), "{body:?}");
         }
     }
 
     #[test]
-    fn json_that_ends_is_whole_although_its_transfer_was_cut() {
-        let cut = |body: &'static str| response(body).cut().json();
+    fn json_complete_value_in_a_cut_body_is_read() {
+        let cut = |body: &'static str| response(body).cut().json().cloned();
         assert_eq!(cut(r#"{"code":300}"#), Some(json!({"code": 300}).into()));
         assert_eq!(cut(r#"{"code":300"#), None);
         assert_eq!(cut(r#"{"message":"\ud83d"#), None);
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken_for_json() {
+    fn json_other_text_is_rejected() {
         for body in [
             "",
             "<html>",
@@ -364,18 +365,17 @@ mod tests {
     }
 
     #[test]
-    fn object_that_repeats_a_name_keeps_both_members() {
-        let json = response(r#"{"succeeded":true,"Succeeded":false,"succeeded":null}"#).json();
-        let json = json.unwrap();
+    fn json_repeated_name_keeps_both_members() {
+        let response = response(r#"{"succeeded":true,"Succeeded":false,"succeeded":null}"#);
+        let json = response.json().unwrap();
         let values: Vec<_> = json.all("succeeded").map(Json::as_bool).collect();
         assert_eq!(values, [Some(true), Some(false), None]);
     }
 
     #[test]
-    fn integers_are_read_as_numbers_and_as_texts() {
-        let json = response(r#"{"a":7,"b":" 7 ","c":7.5,"d":"seven"}"#)
-            .json()
-            .unwrap();
+    fn json_integer_is_read_from_number_and_text() {
+        let response = response(r#"{"a":7,"b":" 7 ","c":7.5,"d":"seven"}"#);
+        let json = response.json().unwrap();
         let integer = |name| json.get(name).and_then(Json::as_integer);
         assert_eq!(
             [integer("a"), integer("b"), integer("c"), integer("d")],
@@ -384,8 +384,9 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_texts() {
-        let json = response(r#"["Canary-Passw0rd"]"#).json().unwrap();
+    fn json_debug_is_redacted() {
+        let response = response(r#"["Canary-Passw0rd"]"#);
+        let json = response.json().unwrap();
         assert!(!format!("{json:?}").contains("Canary"));
     }
 }

@@ -148,7 +148,7 @@ fn said(response: &Response) -> Option<(String, String)> {
     ];
     let json = response.json();
     let xml = response.text();
-    let text = |name: &str| match &json {
+    let text = |name: &str| match json {
         Some(body) => match body.get(name)? {
             value @ (Json::Text(_) | Json::Number(_)) => Some(value.plain()),
             _ => None,
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_is_read_with_its_lifetime_in_either_form() {
+    fn token_response_lifetime_is_read_as_number_and_text() {
         let lifetime = |body| granted(&response(200, body)).map(|granted| granted.lifetime);
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(lifetime(r#"{"access_token":"x","expires_in":3600}"#), Some(hour));
@@ -253,7 +253,7 @@ mod tests {
 
     #[rustfmt::skip]
     #[test]
-    fn each_answer_without_a_token_has_its_cause() {
+    fn token_response_without_token_has_a_cause() {
         use Cause::{Misconfigured, RateLimited, TokenRefused, Unreachable};
         for (status, body, cause, part) in [
             (400, r#"{"error":"invalid_client"}"#, TokenRefused, "check the secret"),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoints_words_are_shown_without_secrets() {
+    fn token_error_text_is_redacted() {
         let redactor = |secret: &str| Redactor::new().with(&SecretString::from(secret), "[redacted]");
         let of_app = redactor("s3cret/of+the=app");
         let words = |error: &str, why: &str| shown(&(error.to_owned(), why.to_owned()), &of_app);

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_addresses_are_taken() {
+    fn proxy_unsupported_address_is_rejected() {
         for (text, host) in [
             ("http://proxy.example.com:3128", "proxy.example.com:3128"),
             ("http://Proxy.example.com/", "proxy.example.com:80"),

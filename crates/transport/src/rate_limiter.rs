@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_window_holds_more_than_the_limit_and_the_rate_is_used() {
+    async fn rate_limiter_fills_every_window_up_to_the_limit() {
         for takes in [0, 3, 50, 900] {
             let rate_limiter = Arc::new(RateLimiter::new([("medium", RateLimit::per_second(60))]));
             let start = Instant::now();
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_not_sent_gives_its_place_back() {
+    async fn rate_limiter_unsent_request_releases_its_permit() {
         let rate_limiter = RateLimiter::new([("medium", RateLimit::per_second(1))]);
         let start = Instant::now();
         for _ in 0..10 {
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_limit_holds_however_long_connecting_takes() {
+    async fn rate_limiter_slow_connection_keeps_the_limit() {
         for limit in [2, 20] {
             let rate_limiter = Arc::new(RateLimiter::new([("medium", RateLimit::per_second(limit))]));
             let mut calls = Vec::new();
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_dropped_on_its_way_gives_its_place_back_after_a_window() {
+    async fn rate_limiter_dropped_call_releases_its_permit_after_a_window() {
         let rate_limiter = RateLimiter::new([("medium", RateLimit::per_second(1))]);
         let start = Instant::now();
         for round in 0..3 {
@@ -564,7 +564,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_server_closes_the_lane_and_says_when_it_reopens() {
+    async fn rate_limiter_429_closes_the_bucket_as_long_as_the_server_says() {
         let unlimited = RateLimiter::new([]);
         for rate_limiter in [
             RateLimiter::new([("medium", RateLimit::per_second(10))]),
@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_request_alone_tries_again_after_a_quarter_of_an_hour() {
+    async fn rate_limiter_long_closure_is_probed_by_one_request() {
         let month = Limited::Until(Duration::from_secs(31 * 86_400));
         let rate_limiter = RateLimiter::new([("medium", RateLimit::per_second(10))]);
         let start = Instant::now();
@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_says_now_for_ever_is_asked_ever_less() {
+    async fn rate_limiter_repeated_429_is_retried_less_and_less() {
         for limited in [
             Limited::Until(Duration::ZERO),
             Limited::Until(Duration::from_secs(1)),
@@ -655,7 +655,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_between_refusals_makes_them_news_again() {
+    async fn rate_limiter_success_resets_the_delay() {
         let rate_limiter = RateLimiter::new([]);
         let now = Limited::Until(Duration::ZERO);
         let wait = async |limited| {
@@ -672,7 +672,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_lane_gives_up_with_the_budget() {
+    async fn rate_limiter_full_bucket_fails_at_the_budget() {
         let rate_limiter = RateLimiter::new([(
             "medium",
             RateLimit {
@@ -697,7 +697,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn other_labels_do_not_wait() {
+    async fn rate_limiter_other_labels_do_not_wait() {
         let rate_limiter = RateLimiter::new([("medium", RateLimit::per_second(1))]);
         let medium = acquire(&rate_limiter, 1).await.unwrap();
         medium.ended(&refused(), Some(Limited::Until(Duration::from_secs(60))));

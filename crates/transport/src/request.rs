@@ -62,7 +62,7 @@ impl Request {
             operation,
             rate_label: None,
             method,
-            path: String::new(),
+            path: String::with_capacity(64),
             headers: Vec::new(),
             body: None,
             idempotency,
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_stays_one_segment() {
+    fn request_segment_is_percent_encoded() {
         let request = Request::new("test", Method::PUT, Idempotency::NonIdempotent)
             .segment("users")
             .segment("a/..?#%2e ü+@x")

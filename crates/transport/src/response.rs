@@ -1,7 +1,7 @@
 //! What a provider answered.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,19 +9,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use repass_domain::Redactor;
 use tokio::time::Instant;
 
+use crate::Json;
+
 /// What a provider answered. `Debug` shows no body: providers echo what they were sent.
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    // Decoded when first asked for.
+    pub(crate) json: OnceLock<Option<Json>>,
     end: End,
     in_doubt: bool,
     wait: Option<Duration>,
     rejects_grant: bool,
     sent_at: Option<Instant>,
-    redactors: Vec<Arc<Redactor>>,
+    redactor: Option<Arc<Redactor>>,
 }
+
+static ENVOY_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 
 /// How a body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +49,13 @@ impl Response {
             status,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            json: OnceLock::new(),
             end: End::Whole,
             in_doubt: false,
             wait: None,
             rejects_grant: false,
             sent_at: None,
-            redactors: Vec::new(),
+            redactor: None,
         }
     }
 
@@ -68,6 +75,7 @@ impl Response {
     /// The same with a body that arrived whole.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self.json = OnceLock::new();
         self
     }
 
@@ -95,23 +103,22 @@ impl Response {
         self.sent_at
     }
 
-    /// The same, to a request that carried credentials which these know.
-    pub fn with_redactors(mut self, redactors: impl IntoIterator<Item = Arc<Redactor>>) -> Self {
-        self.redactors.extend(redactors);
+    /// The same, to a request that carried credentials which this knows.
+    pub fn with_redactor(mut self, redactor: Option<Arc<Redactor>>) -> Self {
+        self.redactor = redactor;
         self
     }
 
     /// What knows repass's own credentials that went with the request: a peer may quote them, in any
-    /// encoding. Show nothing of a response that they have not redacted.
-    pub fn redactors(&self) -> impl Iterator<Item = &Redactor> {
-        self.redactors.iter().map(|redactor| &**redactor)
+    /// encoding. Show nothing of a response that it has not redacted.
+    pub fn redactor(&self) -> Option<&Redactor> {
+        self.redactor.as_deref()
     }
 
     /// A text of this response without repass's own credentials, fit to be shown in one line. Texts that
     /// may quote a password go through the call's `CallRedactor` in place of this.
     pub fn sanitize(&self, text: &str) -> String {
-        let redactors: Vec<&Redactor> = self.redactors().collect();
-        Redactor::sanitize_all(&redactors, text)
+        Redactor::sanitize_all(self.redactor().as_slice(), text)
     }
 
     /// The same, but it answers only the last of several sendings, and an earlier one may have been
@@ -132,7 +139,7 @@ impl Response {
     }
 
     /// As much of the body as arrived, as it arrived. It may echo the token and the password: what is shown
-    /// of it goes through the [`redactors`](Self::redactors), after it was decoded.
+    /// of it goes through the [`redactor`](Self::redactor), after it was decoded.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -183,7 +190,7 @@ impl Response {
 
     // Envoy, and the meshes built on it, count their sendings in the response (documented).
     fn gateway_resent(&self) -> bool {
-        let counts = self.headers.get_all("x-envoy-attempt-count").iter();
+        let counts = self.headers.get_all(&ENVOY_ATTEMPT_COUNT).iter();
         counts.into_iter().any(|count| {
             let count = count.to_str().ok().and_then(|text| text.trim().parse().ok());
             count.is_none_or(|count: u64| count > 1)

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read() {
+    fn retry_after_of_every_form_is_read() {
         let ninety = Some(Duration::from_secs(90));
         for (name, value) in [
             ("retry-after", "90"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_measured_against_the_servers_clock() {
+    fn retry_after_instant_is_relative_to_the_servers_clock() {
         let ninety = Some(Duration::from_secs(90));
         for date in ["Fri, 27 Nov 2026 00:18:30 GMT", "Friday, 27-Nov-26 00:18:30 GMT"] {
             for until in [
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daily_limit_ends_at_midnight() {
+    fn retry_after_daily_limit_ends_at_midnight() {
         let midnight = Some(Duration::from_secs(16 * 3600 + 33 * 60 + 30));
         assert_eq!(wait(&[("x-ratelimit-type", "Daily-limit")]), midnight);
         assert_eq!(wait(&[("x-ratelimit-type", "QPS")]), None);

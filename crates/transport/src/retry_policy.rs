@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_fall_into_their_rows() {
+    fn attempt_outcome_follows_the_status() {
         let seen =
             |status: u16| AttemptOutcome::of_response(&Response::new(StatusCode::from_u16(status).unwrap()));
         for (statuses, outcome) in [

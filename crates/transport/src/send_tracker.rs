@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_blows_when_the_body_is_asked_for_and_not_before() {
+    fn send_tracker_records_the_first_poll_of_the_body() {
         let tracker = SendTracker::default();
         let mut body = TrackedBody::new(Bytes::from_static(b"x"), tracker.clone());
         assert!(!body.is_end_stream() && body.size_hint().exact() == Some(1));

@@ -138,7 +138,7 @@ impl HttpTransport {
             .await;
         // For what is shown of the response.
         let redactor = token.map(Token::redactor).cloned();
-        let result = result.map(|response| response.with_redactors(redactor));
+        let result = result.map(|response| response.with_redactor(redactor));
         let (operation, elapsed) = (request.operation, start.elapsed());
         if let Some(meter) = &self.meter {
             meter.request_took(operation, elapsed);

@@ -60,7 +60,7 @@ async fn answers(answer: &[u8]) -> Vec<Result<Response, TransportError>> {
 }
 
 #[tokio::test]
-async fn json_is_asked_for_without_an_encoding() {
+async fn request_accepts_json_without_encoding() {
     for (_, request) in exchange(b"HTTP/1.1 204 No Content\r\n\r\n").await {
         let head = request.to_ascii_lowercase();
         assert!(head.contains("\r\naccept: application/json\r\n"), "{request}");
@@ -70,7 +70,7 @@ async fn json_is_asked_for_without_an_encoding() {
 }
 
 #[tokio::test]
-async fn odd_heads_are_read_as_browsers_read_them() {
+async fn response_with_malformed_headers_is_read_leniently() {
     let many: String = "Via: 1.1 a\r\n".repeat(200);
     for header in [
         "Set-Cookie: ___utmvaX=dmo\x01OZPF; path=/\r\n",
@@ -105,7 +105,7 @@ async fn odd_heads_are_read_as_browsers_read_them() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_called_that() {
+async fn response_that_is_not_http_is_reported_as_unreadable() {
     for bytes in [
         "garbage\r\n\r\n",
         "<html>busy</html>\r\n\r\n",
@@ -127,14 +127,14 @@ async fn what_is_no_http_is_called_that() {
 }
 
 #[tokio::test]
-async fn bodies_that_were_compressed_unasked_are_read() {
+async fn response_with_unrequested_compression_is_decoded() {
     // `{"succeeded":true,"errors":[]}` by gzip.
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xab\x56\x2a\x2e\x4d\x4e\x4e\x4d\x4d\x49\x4d\x51\xb2\x2a\x29\x2a\x4d\xd5\x51\x4a\x2d\x2a\xca\x2f\x2a\x56\xb2\x8a\x8e\xad\x05\x00";
     let mut answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n".to_vec();
     answer.extend_from_slice(gzip);
     for result in answers(&answer).await {
-        let json = result.unwrap().json();
-        let json = json.unwrap();
+        let response = result.unwrap();
+        let json = response.json().unwrap();
         let succeeded = json.get("succeeded").and_then(Json::as_bool);
         assert_eq!((succeeded, json.members().len()), (Some(true), 2));
     }

@@ -24,7 +24,7 @@ pub(crate) struct ZoomError {
 impl ZoomError {
     fn read(response: &Response) -> Result<Self, NoError> {
         match response.json() {
-            Some(json) => Self::of_json(&json),
+            Some(json) => Self::of_json(json),
             None => Self::of_xml(&response.text()).ok_or(NoError::Foreign),
         }
     }

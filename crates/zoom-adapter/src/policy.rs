@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn both_documented_shapes_are_read() {
+    fn policy_is_read_from_both_documented_shapes() {
         let wrapped = r#"{"security":{"password_requirement":{"minimum_password_length":12,
             "have_special_character":true,"consecutive_characters_length":4,"weak_enhance_detection":true}}}"#;
         let flat = r#"{"password_requirement":{"minimum_password_length":12,"have_special_character":true,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_means_the_basic_rules() {
+    fn policy_zero_length_means_the_basic_rules() {
         let body = r#"{"security":{"password_requirement":{"minimum_password_length":0,
             "have_special_character":false,"consecutive_characters_length":0,"weak_enhance_detection":false}}}"#;
         assert_eq!(broken(body, "Passw0r"), ["min_length"]);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told() {
+    fn policy_unreadable_response_is_reported() {
         let refusal = |status, body| {
             let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
             read(&response).unwrap_err().kind

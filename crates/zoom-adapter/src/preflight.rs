@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_with_a_work_email_login_are_eligible() {
+    fn preflight_accepts_members_with_a_work_email_login() {
         let kind = |status, body| {
             let response = Response::new(status).with_body(body);
             read(&response).err().map(|classification| classification.kind)

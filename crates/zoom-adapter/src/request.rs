@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn form_data_carries_one_part_byte_for_byte() {
+    fn password_request_form_data_keeps_every_byte() {
         let request = password(&change("@\";type=x\r\né"), Encoding::FormData);
         assert_eq!(
             (request.method(), request.path()),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn json_carries_the_same() {
+    fn password_request_json_escapes_the_password() {
         let request = password(&change("a\"b\\c"), Encoding::Json);
         assert_eq!(
             request.secret_body().unwrap().bytes().trim_ascii_end(),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_never_replayed_blindly() {
+    fn password_request_is_non_idempotent() {
         assert_eq!(
             password(&change("x"), Encoding::Json).idempotency(),
             Idempotency::NonIdempotent

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cloud_has_its_token_endpoint() {
+    fn token_url_follows_the_cloud() {
         let government = "https://zoomgov.com/oauth/token";
         for (base_url, url) in [
             ("https://api.zoom.us/v2", TOKEN_URL),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_names_what_to_mend() {
+    fn token_error_names_what_to_fix() {
         for (status, body, part) in [
             (
                 400,

@@ -28,7 +28,7 @@ fn request(change: &PasswordChange) -> Request {
 
 // What each answer means: `{"ok":true}` with 200, or a code with 422. What is not in here is unknown.
 fn classification(answer: &Response) -> Classification {
-    let body = answer.json().unwrap_or(Json::Null);
+    let body = answer.json().unwrap_or(&Json::Null);
     let code = body.text("code");
     let classification = match (answer.status().as_u16(), code) {
         (200, None) if body.get("ok").and_then(Json::as_bool) == Some(true) => return Classification::done(),

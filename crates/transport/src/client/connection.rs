@@ -224,7 +224,7 @@ mod tests {
     use crate::send_tracker::SendTracker;
 
     #[tokio::test]
-    async fn a_close_between_the_look_and_the_request_is_told_at_once_and_nothing_was_sent() {
+    async fn connection_closed_before_the_request_fails_as_unsent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (peer, _) = listener.accept().await.unwrap();

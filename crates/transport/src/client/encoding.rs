@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_compressed_unasked_is_read() {
+    fn encoding_of_unrequested_compression_is_decoded() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         let plain = gzip(TEXT, 0, b"");
         let decorated = gzip(TEXT, 2 | 4 | 8 | 16, b"\x03\0abcname\0comment\0cc");
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_long_is_read_as_far_as_it_goes() {
+    fn encoding_of_truncated_body_is_decoded_in_part() {
         let whole = gzip(TEXT, 0, b"");
         let without_trailer = &whole[..whole.len() - 8];
         assert_eq!(read(&["gzip"], without_trailer, 1000), (TEXT.to_vec(), false));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_cannot_be_read() {
+    fn encoding_that_is_unknown_leaves_no_body() {
         for (encoding, body) in [
             ("br", &b"\x0b\x0f\x80"[..]),
             ("zstd", b"\x28\xb5\x2f\xfd"),

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_about_the_client_is_named_also_after_the_handshake() {
+    fn tls_alert_about_the_client_is_explained_after_the_handshake() {
         let signs = Signs {
             connecting: false,
             timed_out: false,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn only_alerts_about_the_client_are_proof_that_nothing_was_read() {
+    fn tls_alert_about_the_client_proves_that_nothing_was_read() {
         for alert in [40, 41, 42, 43, 44, 45, 46, 48, 49, 71, 116] {
             let alert = Alert::from(alert);
             assert!(refuses_the_client(alert), "{alert:?}");

@@ -101,7 +101,7 @@ impl HttpClient for OneShotClient {
         }
         if let Some(body) = request.secret_body() {
             builder = builder
-                .header(CONTENT_TYPE, body.content_type())
+                .header(CONTENT_TYPE, body.content_type_header())
                 .body(body.bytes());
         }
         let response = builder.send().await.map_err(|error| {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use tokio::runtime::{Handle, Id};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -33,6 +33,8 @@ struct PooledConnection {
     connection: Connection,
 }
 
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
 /// The longest that a connection is kept unused, whatever its peer offers.
 const LONGEST: Duration = Duration::from_secs(15);
 /// How long it is kept where the peer offers nothing: Node's servers close after five seconds.
@@ -51,7 +53,7 @@ pub(super) fn idle_limit(status: StatusCode, headers: &HeaderMap) -> Duration {
     if unexpected_body || (chunked && lengths().next().is_some()) {
         return Duration::ZERO;
     }
-    let offers = headers.get_all("keep-alive").iter();
+    let offers = headers.get_all(&KEEP_ALIVE).iter();
     let offers = offers.filter_map(|offer| offer.to_str().ok());
     let mut limit = None;
     for (name, value) in offers
@@ -158,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_kept_for_as_long_as_its_peer_offers() {
+    fn idle_limit_follows_the_keep_alive_header() {
         use http::HeaderName;
         for (status, headers, seconds) in [
             (200, &[][..], 4),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
+use http::uri::{InvalidUri, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -123,33 +123,36 @@ impl Ready {
         request: &Request,
         authorization: Option<&HeaderValue>,
         tracker: &SendTracker,
-    ) -> Result<http::Request<TrackedBody>, http::Error> {
-        let mut path = [&self.prefix, request.path()].concat();
-        if !path.starts_with('/') {
-            path.insert(0, '/');
-        }
-        let path = Bytes::from(path);
-        let mut head = http::Request::builder()
-            .method(request.method().clone())
-            .uri(PathAndQuery::from_maybe_shared(path)?)
-            .header(HOST, self.host.clone())
-            .header(USER_AGENT, HeaderValue::from_static(super::USER_AGENT))
-            .header(ACCEPT, HeaderValue::from_static(super::ACCEPT))
-            .header(ACCEPT_ENCODING, HeaderValue::from_static(super::ACCEPT_ENCODING));
+    ) -> Result<http::Request<TrackedBody>, InvalidUri> {
+        let slash = if self.prefix.is_empty() && !request.path().starts_with('/') {
+            "/"
+        } else {
+            ""
+        };
+        let path = [slash, &self.prefix, request.path()].concat();
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(path))?;
+        // Not the builder, which moves all it has for each part.
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.append(HOST, self.host.clone());
+        headers.append(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        headers.append(ACCEPT, HeaderValue::from_static(super::ACCEPT));
+        headers.append(ACCEPT_ENCODING, HeaderValue::from_static(super::ACCEPT_ENCODING));
         if let Some(authorization) = authorization {
-            head = head.header(AUTHORIZATION, authorization.clone());
+            headers.append(AUTHORIZATION, authorization.clone());
         }
         for (name, value) in request.headers() {
-            head = head.header(name, value);
+            headers.append(HeaderName::from_static(name), value.clone());
         }
-        let bytes = match request.secret_body() {
-            Some(body) => {
-                head = head.header(CONTENT_TYPE, body.content_type());
-                body.bytes()
-            }
-            None => Bytes::new(),
-        };
-        head.body(TrackedBody::new(bytes, tracker.clone()))
+        let mut bytes = Bytes::new();
+        if let Some(body) = request.secret_body() {
+            headers.append(CONTENT_TYPE, body.content_type_header().clone());
+            bytes = body.bytes();
+        }
+        let mut built = http::Request::new(TrackedBody::new(bytes, tracker.clone()));
+        *built.method_mut() = request.method().clone();
+        *built.uri_mut() = path.into();
+        *built.headers_mut() = headers;
+        Ok(built)
     }
 }
 

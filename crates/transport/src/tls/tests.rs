@@ -101,7 +101,7 @@ fn assert_refused(result: Result<(), rustls::Error>, why: &str) {
 }
 
 #[test]
-fn an_added_authority_vouches_without_the_systems() {
+fn trusted_roots_added_ca_works_without_system_roots() {
     let ours = authority("ours");
     let (certificate, key) = ours.server("id.example.com");
     for version in VERSIONS {
@@ -110,7 +110,7 @@ fn an_added_authority_vouches_without_the_systems() {
 }
 
 #[test]
-fn whoever_no_added_authority_knows_is_asked_of_the_systems() {
+fn trusted_roots_fall_back_to_the_systems() {
     static THEIRS: LazyLock<Authority> = LazyLock::new(|| authority("theirs"));
     let system: System = || by(vec![THEIRS.certificate.clone()]).ok();
     let (certificate, key) = THEIRS.server("id.example.com");
@@ -132,7 +132,7 @@ fn whoever_no_added_authority_knows_is_asked_of_the_systems() {
 }
 
 #[test]
-fn nobody_else_is_trusted() {
+fn trusted_roots_unknown_ca_is_rejected() {
     let (ours, stranger) = (authority("ours"), authority("a stranger"));
     for version in VERSIONS {
         let refused = |(certificate, key): (CertificateDer<'static>, KeyPair), why: &str| {
@@ -154,7 +154,7 @@ fn nobody_else_is_trusted() {
 }
 
 #[test]
-fn a_system_without_authorities_is_told_as_that() {
+fn trusted_roots_missing_system_roots_are_reported() {
     let (certificate, key) = authority("nobody knows it").server("id.example.com");
     let result = handshake(verifier(&[], NONE), &certificate, &key, VERSIONS[1]);
     let Err(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why))) = result else {

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn json_carries_each_field_in_its_type() {
+    fn profile_request_json_keeps_field_types() {
         let update = alice()
             .set("first_name", "Ann \"A\"")
             .set("pmi", "5550123456")
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn form_data_carries_a_part_for_each_field_and_lists_as_json() {
+    fn profile_request_form_data_has_a_part_for_each_field() {
         let update = alice()
             .set("first_name", "@Ann;\r\n")
             .set("zoom_one_type", 1_u64 << 57)
@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_text_is_empty_and_a_cleared_list_too() {
+    fn profile_request_cleared_field_is_sent_empty() {
         let update = alice().clear("company").clear("phone_numbers").set("dept", "");
         let request = request(&update, Encoding::Json);
         assert_eq!(text(&request), r#"{"dept":"","company":"","phone_numbers":[]}"#);
     }
 
     #[test]
-    fn what_zoom_takes_in_the_query_goes_there_alone() {
+    fn profile_request_query_field_is_not_in_the_body() {
         let update = alice().set("login_type", 100).set("remove_tsp_credentials", true);
         let request = request(&update, Encoding::Json);
         assert_eq!(
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn absolute_values_may_be_sent_again_at_the_light_rate() {
+    fn profile_request_is_idempotent_and_light() {
         let request = request(&alice().set("dept", "R&D"), Encoding::FormData);
         assert_eq!(
             (request.idempotency(), request.rate_label()),
