@@ -266,7 +266,7 @@ async fn change(response: Response) -> Result<ChangeReceipt, Error> {
 }
 
 #[tokio::test]
-async fn every_answer_has_its_kind_effect_and_detail() {
+async fn password_response_maps_to_kind_outcome_and_detail() {
     assert!(TABLE.len() >= 35);
     for row in TABLE {
         let fact = row.fact;
@@ -296,7 +296,7 @@ async fn every_answer_has_its_kind_effect_and_detail() {
 }
 
 #[tokio::test]
-async fn every_success_is_one() {
+async fn password_success_is_applied() {
     for body in [
         r#"{"succeeded":true,"errors":[]}"#,
         r#"{"succeeded":true,"errors":null}"#,
@@ -310,7 +310,7 @@ async fn every_success_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_refusal_of_a_token_says_what_to_mend() {
+async fn token_rejection_names_what_to_fix() {
     for (fact, status, body, kind, says) in [
         (
             "framework invalid_client, 400",
@@ -404,7 +404,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
 }
 
 #[tokio::test]
-async fn a_token_request_is_a_form_with_the_scope() {
+async fn token_request_is_a_form_with_the_scope() {
     let mut wire = MockHttpClient::new();
     wire.expect_attempt()
         .withf(|request, authorization, _| {

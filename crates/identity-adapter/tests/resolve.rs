@@ -47,7 +47,7 @@ fn result(body: &'static str) -> Response {
 }
 
 #[tokio::test]
-async fn the_new_password_is_proved_by_changing_it_to_itself() {
+async fn resolve_changes_the_new_password_to_itself() {
     let reset = PasswordChange::reset(GUID.parse().unwrap(), password("New-Passw0rd"));
     for change in [change(GUID), reset] {
         let done = resolve(&change, result(r#"{"succeeded":true}"#)).await.unwrap();
@@ -76,7 +76,7 @@ async fn the_new_password_is_proved_by_changing_it_to_itself() {
 }
 
 #[tokio::test]
-async fn what_says_nothing_about_the_password_settles_nothing() {
+async fn resolve_unrelated_response_stays_unknown() {
     let locked = r#"{"succeeded":false,"errors":[{"code":"UserLockedOut"}]}"#;
     for (response, kind, effect) in [
         (result(locked), ErrorKind::LockedOut, Outcome::NotApplied),
@@ -98,7 +98,7 @@ async fn what_says_nothing_about_the_password_settles_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_is_looked_up_where_the_organisation_is_known() {
+async fn resolve_looks_up_an_address_in_the_organization() {
     let mut transport = MockTransport::new();
     let mut order = Sequence::new();
     transport
@@ -129,7 +129,7 @@ async fn an_address_is_looked_up_where_the_organisation_is_known() {
 }
 
 #[tokio::test]
-async fn a_failed_look_up_changes_nothing_for_certain() {
+async fn resolve_failed_lookup_is_not_applied() {
     for (response, kind) in [
         (result(r#"{"results":[]}"#), ErrorKind::UserNotFound),
         (Response::new(StatusCode::BAD_GATEWAY), ErrorKind::ProviderFault),

@@ -34,7 +34,7 @@ async fn change(response: Response) -> Result<ChangeReceipt, Error> {
 }
 
 #[tokio::test]
-async fn only_succeeded_true_is_applied() {
+async fn password_only_succeeded_true_is_applied() {
     for body in [
         r#"{"succeeded":true,"errors":[]}"#,
         r#"{"succeeded":true,"errors":null}"#,
@@ -45,7 +45,7 @@ async fn only_succeeded_true_is_applied() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_same_under_200_and_400() {
+async fn password_rejection_is_the_same_with_200_and_400() {
     for status in [200, 400] {
         let wrong = r#"{"succeeded":false,"errors":[{"code":"PasswordMismatch","description":"Incorrect password."}]}"#;
         let error = change(response(status, wrong)).await.unwrap_err();
@@ -68,7 +68,7 @@ async fn a_refusal_is_the_same_under_200_and_400() {
 }
 
 #[tokio::test]
-async fn every_policy_code_is_a_violation() {
+async fn password_policy_codes_are_violations() {
     let body = r#"{"succeeded":false,"errors":[
         {"code":"PasswordTooShort","description":"Passwords must be at least 10 characters."},
         {"code":"PasswordRequiresNonAlphanumeric","description":""},
@@ -98,7 +98,7 @@ async fn every_policy_code_is_a_violation() {
 }
 
 #[tokio::test]
-async fn other_refusals_are_told_apart() {
+async fn password_rejections_have_distinct_kinds() {
     let problem = r#"{"errors":{"userId":["The value 'x' is not valid."]},"title":"One or more validation errors occurred.","status":400}"#;
     let scope =
         r#"{"errorMessage":"Scope(s) 'X' is(are) invalid. Expect to have 'PM.User' or 'PM.User.Write'. "}"#;
@@ -129,7 +129,7 @@ async fn other_refusals_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_proves_nothing_is_unknown() {
+async fn password_unproven_response_is_unknown() {
     for unclear in [
         response(200, ""),
         response(200, "{}"),
@@ -144,7 +144,7 @@ async fn what_proves_nothing_is_unknown() {
 }
 
 #[tokio::test]
-async fn an_echoed_password_is_not_passed_on() {
+async fn password_echoed_in_a_response_is_redacted() {
     let body =
         r#"{"succeeded":false,"errors":[{"code":"X","description":"New-Passw0rd for Old-Passw0rd?"}]}"#;
     let error = change(response(400, body)).await.unwrap_err();

@@ -96,7 +96,7 @@ async fn attempt(peer: Peer) -> (Result<Response, TransportError>, usize) {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_not_sent() {
+async fn attempt_at_a_closed_port_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -109,7 +109,7 @@ async fn a_closed_port_is_not_sent() {
 }
 
 #[tokio::test]
-async fn without_budget_nothing_is_sent() {
+async fn attempt_without_budget_is_not_sent() {
     let listening = listen(Peer::Says("HTTP/1.1 204 No Content\r\n\r\n")).await;
     let failure = transport(&listening.base_url)
         .deliver(&request().budget(Duration::ZERO))
@@ -123,7 +123,7 @@ async fn without_budget_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn whatever_breaks_after_the_request_left_may_have_been_acted_on() {
+async fn attempt_broken_after_the_request_may_have_acted() {
     for (peer, cause) in [
         (Peer::Says(""), Cause::ConnectionLost),
         (Peer::Says("HTTP/1.1 20"), Cause::ConnectionLost),
@@ -138,7 +138,7 @@ async fn whatever_breaks_after_the_request_left_may_have_been_acted_on() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_without_reading_is_not_taken_for_one_that_acted() {
+async fn attempt_closed_before_the_body_is_not_sent() {
     let (result, requests) = attempt(Peer::ClosesAtOnce).await;
     let failure = result.unwrap_err();
     // Which of the two it is depends on whether the stack noticed before it wrote.
@@ -155,7 +155,7 @@ async fn a_peer_that_closes_without_reading_is_not_taken_for_one_that_acted() {
 }
 
 #[tokio::test]
-async fn silence_ends_with_the_budget_and_may_have_been_acted_on() {
+async fn attempt_without_response_times_out_and_may_have_acted() {
     let listening = listen(Peer::Stalls).await;
     let request = request().budget(Duration::from_millis(200));
     let failure = transport(&listening.base_url)
@@ -170,7 +170,7 @@ async fn silence_ends_with_the_budget_and_may_have_been_acted_on() {
 }
 
 #[tokio::test]
-async fn a_cut_body_is_an_answer_that_says_so() {
+async fn attempt_with_a_truncated_body_returns_a_cut_response() {
     let cut = attempt(Peer::Says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"))
         .await
         .0
@@ -187,7 +187,7 @@ async fn a_cut_body_is_an_answer_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_to_the_end_of_the_budget_is_late() {
+async fn attempt_with_a_stalled_body_returns_a_late_response() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let serving = async {
@@ -207,14 +207,14 @@ async fn a_body_that_stalls_to_the_end_of_the_budget_is_late() {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_read_up_to_the_cap() {
+async fn attempt_with_an_endless_body_is_read_up_to_the_limit() {
     let answer = attempt(Peer::Floods).await.0.unwrap();
     assert!(!answer.is_complete());
     assert!(answer.body().len() <= Response::MAX_BODY && !answer.body().is_empty());
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_its_target_receives_nothing() {
+async fn attempt_does_not_follow_a_redirect() {
     let target = listen(Peer::Says("HTTP/1.1 204 No Content\r\n\r\n")).await;
     let head = format!(
         "HTTP/1.1 307 Temporary Redirect\r\nlocation: {}/\r\ncontent-length: 0\r\n\r\n",
@@ -226,7 +226,7 @@ async fn a_redirect_is_an_answer_and_its_target_receives_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_knows_the_token_that_it_may_quote() {
+async fn response_redacts_the_token_of_its_request() {
     let head =
         "HTTP/1.1 400 Bad Request\r\ncontent-length: 39\r\n\r\nbad canary\\u002dtoken%2d5150 or canary-t";
     let answer = attempt(Peer::Says(head)).await.0.unwrap();
@@ -235,7 +235,7 @@ async fn an_answer_knows_the_token_that_it_may_quote() {
 }
 
 #[tokio::test]
-async fn a_port_without_tls_is_told_and_not_sent_to() {
+async fn attempt_at_a_port_without_tls_is_not_sent() {
     let listening = listen(Peer::Stalls).await;
     let https = listening.base_url.replace("http:", "https:");
     let failure = transport(&https)
@@ -247,7 +247,7 @@ async fn a_port_without_tls_is_told_and_not_sent_to() {
 }
 
 #[test]
-fn a_token_that_no_header_can_carry_is_refused() {
+fn token_with_control_characters_is_rejected() {
     for token in ["", "a b", "a\r\nx: y", "é"] {
         let client = PooledClient::new(
             "http://127.0.0.1:1".parse().unwrap(),

@@ -89,7 +89,7 @@ async fn is_closed(socket: &mut TcpStream) -> bool {
 const APPLIED: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
 #[tokio::test]
-async fn a_connection_serves_the_next_request_after_a_success() {
+async fn connection_is_reused_after_a_success() {
     let peer = peer().await;
     let (first, mut socket) = peer.first(APPLIED).await;
     assert_eq!(first.unwrap().status(), StatusCode::NO_CONTENT);
@@ -104,7 +104,7 @@ async fn a_connection_serves_the_next_request_after_a_success() {
 }
 
 #[tokio::test]
-async fn a_connection_is_closed_when_its_answer_is_no_success() {
+async fn connection_is_closed_after_a_failure() {
     for answer in [
         "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
         "HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\n\r\n",
@@ -119,7 +119,7 @@ async fn a_connection_is_closed_when_its_answer_is_no_success() {
 }
 
 #[tokio::test]
-async fn a_connection_that_cannot_be_trusted_is_closed_after_a_success() {
+async fn connection_with_ambiguous_framing_is_closed() {
     for answer in [
         "HTTP/1.1 204 No Content\r\ncontent-length: 27\r\n\r\n",
         "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -135,7 +135,7 @@ async fn a_connection_that_cannot_be_trusted_is_closed_after_a_success() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_at_once_without_a_word_is_not_given_a_second_request() {
+async fn connection_of_a_peer_that_closes_early_is_not_reused() {
     let peer = peer().await;
     let (first, mut socket) = peer.first(APPLIED).await;
     first.unwrap();
@@ -147,7 +147,7 @@ async fn a_peer_that_closes_at_once_without_a_word_is_not_given_a_second_request
 }
 
 #[tokio::test]
-async fn a_connection_that_its_peer_has_closed_is_not_used_again() {
+async fn connection_closed_by_its_peer_is_not_reused() {
     let peer = peer().await;
     let (first, mut socket) = peer.first(APPLIED).await;
     first.unwrap();
@@ -158,7 +158,7 @@ async fn a_connection_that_its_peer_has_closed_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_its_peer_spoke_unasked_is_not_used_again() {
+async fn connection_with_unsolicited_bytes_is_not_reused() {
     let peer = peer().await;
     let (first, mut socket) = peer.first(APPLIED).await;
     first.unwrap();
@@ -171,7 +171,7 @@ async fn a_connection_on_which_its_peer_spoke_unasked_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn dropping_a_call_closes_its_connection_there_and_then() {
+async fn connection_is_closed_when_its_call_is_dropped() {
     let peer = peer().await;
     let transport = peer.transport;
     let call: JoinHandle<_> = tokio::spawn(async move {
@@ -186,7 +186,7 @@ async fn dropping_a_call_closes_its_connection_there_and_then() {
 }
 
 #[tokio::test]
-async fn each_call_has_a_connection_of_its_own() {
+async fn connection_is_not_shared_by_concurrent_calls() {
     let peer = peer().await;
     let (one, other) = (request(), request());
     let serving = async {

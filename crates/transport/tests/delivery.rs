@@ -65,7 +65,7 @@ async fn deliver(replay: Idempotency, outcomes: Vec<WireOutcome>) -> (WireOutcom
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_acted_on_is_never_sent_again() {
+async fn retry_lost_response_of_a_non_idempotent_request_is_never_resent() {
     for outcome in [lost(), status(500), status(503), status(408), status(418)] {
         let expected = outcome.clone().map(|answer| answer.status());
         let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![outcome]).await;
@@ -74,7 +74,7 @@ async fn what_may_have_been_acted_on_is_never_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_converges_is_sent_again() {
+async fn retry_lost_response_of_an_idempotent_request_is_resent() {
     for outcome in [lost(), status(500), status(503)] {
         let (result, attempts) = deliver(Idempotency::Idempotent, vec![outcome, status(200)]).await;
         assert_eq!((result.unwrap().status(), attempts), (StatusCode::OK, 2));
@@ -82,7 +82,7 @@ async fn what_converges_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_after_a_lost_sending_leaves_the_first_in_doubt() {
+async fn retry_rejected_after_a_lost_response_stays_in_doubt() {
     let (result, _) = deliver(Idempotency::Idempotent, vec![lost(), status(404)]).await;
     assert!(result.unwrap().is_in_doubt());
     let (result, _) = deliver(Idempotency::Idempotent, vec![unreachable(), status(404)]).await;
@@ -93,7 +93,7 @@ async fn a_refusal_after_a_lost_sending_leaves_the_first_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_sent_is_tried_again_a_few_times() {
+async fn retry_unsent_request_is_bounded_by_the_quota() {
     let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![unreachable(), status(204)]).await;
     assert_eq!((result.unwrap().status(), attempts), (StatusCode::NO_CONTENT, 2));
     let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![unreachable(); 5]).await;
@@ -104,7 +104,7 @@ async fn what_was_not_sent_is_tried_again_a_few_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limited_request_comes_back_when_the_server_says() {
+async fn retry_rate_limited_request_waits_as_long_as_the_server_says() {
     let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
     let (client, attempts) = client(vec![told, status(429), status(204)]);
     let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
@@ -141,7 +141,7 @@ fn asks(sends: bool, takes: Duration) -> (BeforeSend, Arc<Mutex<Vec<Instant>>>) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_send_is_awaited_with_the_permit_and_before_each_sending() {
+async fn before_send_is_awaited_before_each_attempt_with_a_permit() {
     let (client, attempts) = client(vec![status(204), status(429), status(204)]);
     let limit = RateLimit {
         requests: 1,
@@ -171,7 +171,7 @@ async fn before_send_is_awaited_with_the_permit_and_before_each_sending() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_withheld_is_not_sent_and_costs_no_permit() {
+async fn before_send_false_sends_nothing_and_releases_the_permit() {
     let (client, attempts) = client(vec![status(204)]);
     let limit = RateLimit {
         requests: 1,
@@ -205,7 +205,7 @@ async fn what_is_withheld_is_not_sent_and_costs_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_beyond_the_budget_returns_at_once() {
+async fn retry_delay_beyond_the_budget_returns_at_once() {
     let start = Instant::now();
     let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
     let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![told]).await;
@@ -259,7 +259,7 @@ fn hour(answer: &Response) -> Result<TokenResponse, TokenError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
+async fn token_cache_fetches_once_and_renews_before_expiry() {
     let (credentials, requests) = grant(hour, |_| status(200));
     let mut client = MockHttpClient::new();
     client
@@ -289,7 +289,7 @@ async fn one_token_is_fetched_for_all_and_kept_until_shortly_before_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_waited_for_a_token_share_its_failure() {
+async fn token_cache_waiters_share_a_failure() {
     fn denied(_: &Response) -> Result<TokenResponse, TokenError> {
         Err(TokenError::new(Cause::TokenRefused, "wrong secret"))
     }
@@ -321,7 +321,7 @@ async fn those_who_waited_for_a_token_share_its_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
+async fn token_cache_failed_renewal_keeps_the_token_until_expiry() {
     let (credentials, _) = grant(hour, |count| if count == 1 { status(200) } else { lost() });
     let (client, _) = client(vec![status(204), status(204)]);
     let transport = HttpTransport::new(client, credentials, Timeouts::default());
@@ -351,7 +351,7 @@ async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
 
 /// Under each status that allows a resend, unless a gateway says that it has sent the request already.
 #[tokio::test(start_paused = true)]
-async fn request_that_a_gateway_resent_is_not_sent_again() {
+async fn retry_request_resent_by_a_gateway_is_not_retried() {
     for code in [401, 429] {
         let resent = status(code).map(|answer| answer.with_header("x-envoy-attempt-count", "2"));
         let (credentials, _) = grant(hour, |_| status(200));
@@ -367,7 +367,7 @@ async fn request_that_a_gateway_resent_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_that_says_now_is_believed_once() {
+async fn retry_after_zero_is_followed_once() {
     let now = |name, value| Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header(name, value));
     for outcome in [
         now("retry-after", "0"),
@@ -410,7 +410,7 @@ async fn a_rate_limit_that_says_now_is_believed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_daily_limit_is_not_tried_again_the_same_day() {
+async fn retry_daily_limit_is_not_retried_the_same_day() {
     let daily = Response::new(StatusCode::TOO_MANY_REQUESTS)
         .with_header("x-ratelimit-type", "Daily-limit")
         .with_header("date", "Fri, 27 Nov 2026 12:00:00 GMT");
@@ -420,7 +420,7 @@ async fn a_daily_limit_is_not_tried_again_the_same_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_token_is_replaced_and_fresh_ones_after_a_pause() {
+async fn token_cache_rejected_token_is_replaced_with_growing_pauses() {
     for (outcomes, fetched, end) in [
         (vec![status(401), status(204)], 2, 204),
         (vec![status(401), status(401), status(401), status(204)], 4, 204),

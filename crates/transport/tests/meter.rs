@@ -54,7 +54,7 @@ fn heard(work: impl Future<Output = ()>) -> Vec<String> {
 }
 
 #[test]
-fn each_sending_is_timed_and_each_rate_limit_counted() {
+fn meter_times_each_attempt_and_counts_each_rate_limit() {
     let heard = heard(async {
         let mut client = MockHttpClient::new();
         let mut answers = vec![
@@ -92,7 +92,7 @@ fn each_sending_is_timed_and_each_rate_limit_counted() {
 }
 
 #[test]
-fn a_transport_without_a_name_is_not_measured() {
+fn meter_is_off_without_a_provider_name() {
     let heard = heard(async {
         let mut client = MockHttpClient::new();
         client
@@ -105,7 +105,7 @@ fn a_transport_without_a_name_is_not_measured() {
 }
 
 #[test]
-fn nothing_is_allocated_when_nobody_listens() {
+fn meter_without_recorder_allocates_nothing() {
     let meter = repass_transport::Meter::new("zoom");
     let measured = |_| {
         let labels = [("operation", "reset"), ("outcome", "applied")];

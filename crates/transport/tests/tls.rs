@@ -191,7 +191,7 @@ async fn attempt_by(client: &dyn HttpClient) -> Result<Response, TransportError>
 }
 
 #[tokio::test]
-async fn a_proxy_carries_tls_to_the_provider_and_sees_nothing_else() {
+async fn proxy_tunnels_tls_and_sees_only_ciphertext() {
     for one_shot in [false, true] {
         let identity = issued();
         let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
@@ -225,7 +225,7 @@ async fn a_proxy_carries_tls_to_the_provider_and_sees_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_proxys_certificate_is_not_the_providers() {
+async fn proxy_certificate_is_not_accepted_for_the_provider() {
     let (identity, strangers) = (issued(), issued());
     let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
     let (proxy, proxying) = proxy("HTTP/1.1 200 OK\r\n\r\n");
@@ -237,7 +237,7 @@ async fn a_proxys_certificate_is_not_the_providers() {
 }
 
 #[tokio::test]
-async fn what_a_proxy_says_is_told_as_the_proxys() {
+async fn proxy_failure_is_reported_as_the_proxys() {
     let base_url: BaseUrl = "https://provider.example.com".parse().unwrap();
     let wires = |route: &Route| -> [Box<dyn HttpClient>; 2] {
         let (one, other) = (base_url.clone(), base_url.clone());
@@ -299,7 +299,7 @@ async fn what_a_proxy_says_is_told_as_the_proxys() {
 }
 
 #[tokio::test]
-async fn a_hint_stands_behind_a_connection_that_does_not_come_about() {
+async fn route_hint_is_appended_to_a_connection_failure() {
     let base_url: BaseUrl = "https://127.0.0.1:1".parse().unwrap();
     let route = || Route::default().hinting("HTTPS_PROXY is set");
     let one = attempt(PooledClient::new(base_url.clone(), roots(&issued()), CONNECT).over(route())).await;
@@ -316,7 +316,7 @@ async fn a_hint_stands_behind_a_connection_that_does_not_come_about() {
 const CONNECT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn a_server_that_wants_a_client_certificate_has_read_nothing() {
+async fn tls_missing_client_certificate_is_not_sent() {
     for version in [&TLS13, &TLS12] {
         // Several rounds: the alert may come before or after the request has left.
         for _ in 0..8 {
@@ -342,7 +342,7 @@ async fn a_server_that_wants_a_client_certificate_has_read_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_reads_the_request_and_closes_may_have_acted() {
+async fn tls_close_after_the_request_may_have_acted() {
     for version in [&TLS13, &TLS12] {
         let identity = issued();
         let (base_url, serving) = serve(tls(config(&identity, version, false)));
@@ -356,7 +356,7 @@ async fn a_server_that_reads_the_request_and_closes_may_have_acted() {
 }
 
 #[tokio::test]
-async fn an_authoritys_certificate_used_as_the_servers_is_called_that() {
+async fn tls_ca_certificate_used_by_a_server_is_explained() {
     let identity = self_signed_authority();
     for trusted in [roots(&identity), roots(&issued())] {
         let (base_url, serving) = serve(tls(config(&identity, &TLS13, false)));
@@ -370,7 +370,7 @@ async fn an_authoritys_certificate_used_as_the_servers_is_called_that() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_tls_or_an_old_one_is_named() {
+async fn tls_missing_or_outdated_version_is_explained() {
     // A ServerHello of TLS 1.1 with one of its cipher suites, and no extensions.
     const TLS11: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
         0123456789abcdef0123456789abcdef\x00\xc0\x13\x00";

@@ -204,7 +204,7 @@ async fn reset(transport: Arc<dyn repass_transport::Transport>) -> Result<Change
 }
 
 #[tokio::test]
-async fn every_answer_has_its_kind_effect_and_detail() {
+async fn password_response_maps_to_kind_outcome_and_detail() {
     assert!(TABLE.len() >= 30);
     for row in TABLE {
         let fact = row.fact;
@@ -234,7 +234,7 @@ async fn every_answer_has_its_kind_effect_and_detail() {
 }
 
 #[tokio::test]
-async fn every_success_is_one() {
+async fn password_success_is_applied() {
     for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#)] {
         let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
         assert!(change(response).await.is_ok(), "{status} {body}");
@@ -243,7 +243,7 @@ async fn every_success_is_one() {
 
 /// An error object with a code that has no row is Zoom's only if the response names its exchange.
 #[tokio::test]
-async fn unknown_code_without_a_tracking_id_proves_nothing() {
+async fn password_unknown_code_without_tracking_id_is_unproven() {
     for (status, body) in [
         (400, r#"{"code":3,"message":"invalid argument","details":[]}"#),
         (400, r#"{"code":400,"message":"Bad Request"}"#),
@@ -257,7 +257,7 @@ async fn unknown_code_without_a_tracking_id_proves_nothing() {
 
 /// A gateway that sent the request again may be passing on the refusal of the second sending.
 #[tokio::test]
-async fn refusal_after_a_gateway_resent_the_request_is_unknown() {
+async fn password_rejection_after_a_gateway_resend_is_unknown() {
     let refusal = || {
         Response::new(StatusCode::BAD_REQUEST)
             .with_body(r#"{"code":300,"message":"Your new password can not match the old password."}"#)
@@ -276,7 +276,7 @@ async fn refusal_after_a_gateway_resent_the_request_is_unknown() {
 
 /// The token endpoint's documented refusals, through a service that needs a token.
 #[tokio::test]
-async fn every_refusal_of_a_token_says_what_to_mend() {
+async fn token_rejection_names_what_to_fix() {
     for (fact, status, body, kind, says) in [
         (
             "documented invalid_client",
@@ -374,7 +374,7 @@ async fn every_refusal_of_a_token_says_what_to_mend() {
 }
 
 #[tokio::test]
-async fn a_token_request_is_basic_and_names_grant_and_account() {
+async fn token_request_is_basic_with_grant_and_account() {
     let mut wire = MockHttpClient::new();
     wire.expect_attempt()
         .withf(|request, authorization, _| {

@@ -98,7 +98,7 @@ const ROWS: [Row; 46] = [
 ];
 
 #[tokio::test]
-async fn error_code_under_a_status_without_its_row_is_unknown() {
+async fn profile_error_code_with_another_status_is_unknown() {
     for (status, code) in [(200, 300), (200, 1001), (409, 9999), (422, 300)] {
         let body = serde_json::json!({ "code": code, "message": "No." }).to_string();
         let error = answered(response(status, body)).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn error_code_under_a_status_without_its_row_is_unknown() {
 }
 
 #[tokio::test]
-async fn every_documented_refusal_has_its_row() {
+async fn profile_documented_error_has_its_kind() {
     for (fact, status, code, message, kind, says) in ROWS {
         let body = serde_json::json!({ "code": code, "message": message }).to_string();
         let error = answered(response(status, body)).await.unwrap_err();
@@ -137,7 +137,7 @@ async fn every_documented_refusal_has_its_row() {
 }
 
 #[tokio::test]
-async fn what_is_no_clear_refusal_is_unknown() {
+async fn profile_ambiguous_response_is_unknown() {
     let lost = "the same update can be made again";
     let table: [(&str, Response, ErrorKind); 8] = [
         (
@@ -179,7 +179,7 @@ async fn what_is_no_clear_refusal_is_unknown() {
 }
 
 #[tokio::test]
-async fn without_an_answer_the_failure_tells_the_effect() {
+async fn profile_transport_failure_maps_to_outcome() {
     let failed = |failure: TransportError| async {
         let mut transport = MockTransport::new();
         transport.expect_deliver().return_once(|_| Err(failure));
@@ -193,13 +193,13 @@ async fn without_an_answer_the_failure_tells_the_effect() {
 }
 
 #[tokio::test]
-async fn a_204_is_applied_with_its_tracking_id() {
+async fn profile_204_is_applied_with_its_tracking_id() {
     let changed = answered(response(204, "").cut()).await.unwrap();
     assert_eq!(changed.tracking_id(), Some("WEB_1"));
 }
 
 #[tokio::test]
-async fn fields_that_zoom_refuses_are_named() {
+async fn profile_rejected_fields_are_named() {
     let body = r#"{"code":300,"message":"Validation Failed.","errors":[
         {"field":"user_info.timezone","message":"Invalid field."},{"field":"first_name","message":"No Annabel."}]}"#;
     let error = answered(response(400, body)).await.unwrap_err();
@@ -220,7 +220,7 @@ async fn fields_that_zoom_refuses_are_named() {
 }
 
 #[tokio::test]
-async fn the_server_s_delay_is_told() {
+async fn profile_rate_limit_reports_the_servers_delay() {
     let limited = response(429, "").with_header("retry-after", "7");
     let error = answered(limited).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
@@ -230,12 +230,12 @@ fn is_json(request: &Request) -> bool {
     request.secret_body().unwrap().content_type() == "application/json"
 }
 
-fn no_such_encoding() -> Response {
+fn encoding_rejected() -> Response {
     response(415, r#"{"code":300,"message":"Unsupported Content Type"}"#)
 }
 
 #[tokio::test]
-async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
+async fn profile_auto_encoding_falls_back_to_json_and_stays() {
     let mut transport = MockTransport::new();
     let mut order = Sequence::new();
     transport
@@ -243,7 +243,7 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
         .withf(|request| !is_json(request))
         .times(1)
         .in_sequence(&mut order)
-        .returning(|_| Ok(no_such_encoding()));
+        .returning(|_| Ok(encoding_rejected()));
     transport
         .expect_deliver()
         .withf(is_json)
@@ -256,14 +256,14 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
 }
 
 #[tokio::test]
-async fn a_fixed_encoding_is_never_left() {
+async fn profile_fixed_encoding_is_never_changed() {
     for (body, json) in [(BodyEncoding::FormData, false), (BodyEncoding::Json, true)] {
         let mut transport = MockTransport::new();
         transport
             .expect_deliver()
             .withf(move |request| is_json(request) == json)
             .times(1)
-            .returning(|_| Ok(no_such_encoding()));
+            .returning(|_| Ok(encoding_rejected()));
         let error = update(&zoom(transport, body)).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (Misconfigured, NotApplied));
     }

@@ -55,7 +55,7 @@ fn letters(count: usize) -> Value {
 }
 
 #[tokio::test]
-async fn every_documented_limit_is_kept_on_both_sides() {
+async fn profile_field_limits_match_the_emulator() {
     // Field, what it still takes, what it takes no more, with the code of the problem.
     let table = [
         ("first_name", letters(64), letters(65), "length"),
@@ -153,7 +153,7 @@ async fn every_documented_limit_is_kept_on_both_sides() {
 }
 
 #[tokio::test]
-async fn what_stands_inside_a_list_is_told_by_its_place() {
+async fn profile_field_problem_in_a_list_names_its_index() {
     let update = update()
         .set(
             "phone_numbers",
@@ -183,7 +183,7 @@ async fn what_stands_inside_a_list_is_told_by_its_place() {
 }
 
 #[tokio::test]
-async fn everything_is_told_at_once_and_no_value_is_quoted() {
+async fn profile_field_problems_are_reported_together_without_values() {
     let update = update()
         .set("pmi", 123)
         .set("fist_name", "canary-1")
@@ -206,7 +206,7 @@ async fn everything_is_told_at_once_and_no_value_is_quoted() {
 }
 
 #[tokio::test]
-async fn fields_that_need_or_exclude_each_other() {
+async fn profile_field_dependencies_are_checked() {
     let number = update().set("phone_number", "5550100");
     assert_eq!(problems(&number).await, ["phone_country required"]);
     is_sent(&number.set("phone_country", "US")).await;
@@ -224,7 +224,7 @@ async fn fields_that_need_or_exclude_each_other() {
 }
 
 #[tokio::test]
-async fn what_has_no_empty_value_cannot_be_cleared() {
+async fn profile_field_without_empty_value_cannot_be_cleared() {
     for field in ["pmi", "use_pmi", "type", "feature", "zoom_one_type", "login_type"] {
         assert_eq!(
             problems(&update().clear(field)).await,
@@ -240,7 +240,7 @@ async fn what_has_no_empty_value_cannot_be_cleared() {
 }
 
 #[tokio::test]
-async fn an_update_of_nothing_is_refused() {
+async fn profile_update_without_fields_is_rejected() {
     for update in [update(), update().set("login_type", 100)] {
         let error = refused(&update).await;
         assert!(error.to_string().contains("changes nothing"), "{error}");
@@ -248,7 +248,7 @@ async fn an_update_of_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_no_field_cannot_break_the_line() {
+async fn profile_unknown_field_is_shown_in_one_line() {
     let name = format!("x\n\u{1b}[31m{}", "y".repeat(500));
     let error = refused(&update().set(name, 1)).await;
     let field = error.field_problems()[0].field();

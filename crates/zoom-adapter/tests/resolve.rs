@@ -27,7 +27,7 @@ fn refusal(body: &'static str) -> Response {
 }
 
 #[tokio::test]
-async fn one_more_sending_tells() {
+async fn resolve_by_resending_the_change() {
     assert_eq!(
         resolve(Response::new(StatusCode::NO_CONTENT)).await.unwrap(),
         Resolution::InPlace
@@ -41,7 +41,7 @@ async fn one_more_sending_tells() {
 }
 
 #[tokio::test]
-async fn what_says_nothing_about_the_password_settles_nothing() {
+async fn resolve_unrelated_response_stays_unknown() {
     for (response, kind, effect) in [
         (
             refusal(r#"{"code":1126,"message":"…"}"#),

@@ -50,7 +50,7 @@ fn is_json(request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn a_204_is_applied_with_its_tracking_id() {
+async fn password_204_is_applied_with_its_tracking_id() {
     let mut transport = MockTransport::new();
     transport
         .expect_deliver()
@@ -63,7 +63,7 @@ async fn a_204_is_applied_with_its_tracking_id() {
 }
 
 #[tokio::test]
-async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
+async fn password_auto_encoding_falls_back_to_json_and_stays() {
     let mut transport = MockTransport::new();
     let mut order = Sequence::new();
     let refused = || {
@@ -90,7 +90,7 @@ async fn auto_turns_to_json_once_form_data_is_refused_and_stays_there() {
 }
 
 #[tokio::test]
-async fn a_fixed_encoding_is_never_left() {
+async fn password_fixed_encoding_is_never_changed() {
     for (body, json) in [(BodyEncoding::FormData, false), (BodyEncoding::Json, true)] {
         let mut transport = MockTransport::new();
         transport
@@ -112,7 +112,7 @@ async fn a_fixed_encoding_is_never_left() {
 }
 
 #[tokio::test]
-async fn code_300_is_read_by_its_text() {
+async fn password_code_300_is_read_by_its_text() {
     for (message, code) in [
         (
             r#"{"code":300,"message":"Your new password can not match the old password."}"#,
@@ -130,7 +130,7 @@ async fn code_300_is_read_by_its_text() {
 }
 
 #[tokio::test]
-async fn other_refusals_are_told_apart() {
+async fn password_rejections_have_distinct_kinds() {
     for (status, body, kind) in [
         (
             404,
@@ -161,7 +161,7 @@ async fn other_refusals_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_proves_nothing_is_unknown() {
+async fn password_unproven_response_is_unknown() {
     for body in [
         response(200, "<html>"),
         response(200, ""),
@@ -187,7 +187,7 @@ async fn what_proves_nothing_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_refused_password_gets_every_documented_rule_named() {
+async fn password_violation_lists_every_documented_rule() {
     let mut transport = MockTransport::new();
     transport.expect_deliver().return_once(|_| {
         Ok(response(
@@ -207,7 +207,7 @@ async fn a_refused_password_gets_every_documented_rule_named() {
 }
 
 #[tokio::test]
-async fn an_impossible_length_or_authority_sends_nothing() {
+async fn password_impossible_length_or_mode_sends_nothing() {
     let service = zoom(MockTransport::new(), BodyEncoding::Auto);
     for password in ["Short-1", "Abcdefgh-Abcdefgh-Abcdefgh-12345"] {
         let error = reset(&service, password).await.unwrap_err();
