@@ -15,8 +15,8 @@ mod configuration_keys;
 #[path = "guide/pages.rs"]
 mod pages;
 #[expect(dead_code, reason = "shared with the end-to-end tests")]
-#[path = "end_to_end/world.rs"]
-mod world;
+#[path = "end_to_end/test_env.rs"]
+mod test_env;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,7 +27,7 @@ use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Timi
 use serde_json::Value;
 
 use crate::pages::{read, root};
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv};
 
 const LIST: &str = include_str!("stable_names.txt");
 
@@ -130,7 +130,7 @@ fn configuration_keys_are_stable() {
 
 #[test]
 fn openapi_paths_statuses_and_properties_are_stable() {
-    let world = World::new();
+    let world = TestEnv::new();
     let run = world.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     let mut names = BTreeSet::new();
@@ -216,7 +216,7 @@ fn keys_of(command: &str, text: &str, names: &mut BTreeSet<String>) {
 }
 
 /// The next answer about Alice is lost.
-fn lose_next_answer(world: &World) {
+fn lose_next_answer(world: &TestEnv) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -235,7 +235,7 @@ fn lose_next_answer(world: &World) {
 
 #[test]
 fn json_keys_of_every_command_are_stable() {
-    let world = World::new();
+    let world = TestEnv::new();
     let mut names = BTreeSet::new();
     let mut run = |arguments: &[&str], stdin: &str, expected: i32| {
         let words: Vec<&str> = [&["--json", "--yes", "--no-input"], arguments].concat();
@@ -299,7 +299,7 @@ fn json_keys_of_every_command_are_stable() {
 
 #[test]
 fn json_keys_of_bulk_secrets_are_stable() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.secret("passphrase", "correct horse battery\n");
     fs::write(world.path("users.csv"), format!("user\n{ALICE}\n")).unwrap();
     let sealed = [
@@ -337,7 +337,7 @@ fn json_keys_of_bulk_secrets_are_stable() {
 
 #[test]
 fn json_keys_at_the_start_of_a_server_are_stable() {
-    let world = World::new();
+    let world = TestEnv::new();
     let mut names = BTreeSet::new();
     world.secret("sidecar", "0123456789abcdef0123456789abcdef\n");
     for (command, more) in [

@@ -9,26 +9,26 @@ use repass_sandbox::{Options, Provider};
 use serde_json::Value;
 
 use crate::binary::Run;
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv};
 
-/// A public key whose secret key nobody here needs.
+/// A public key; no test needs its secret key.
 pub(crate) const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// Takes the rate limit off Zoom.
-pub(crate) fn unlimited(world: &World) {
+pub(crate) fn unlimited(world: &TestEnv) {
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let config = config.replace("kind = \"zoom\"", "kind = \"zoom\"\nplan = \"unlimited\"");
     fs::write(world.path("repass.toml"), config).unwrap();
 }
 
-/// Writes `users.csv` with the first so many numbered users.
-pub(crate) fn users(world: &World, count: u32) {
+/// Writes `users.csv` with the first `count` numbered users.
+pub(crate) fn users(world: &TestEnv, count: u32) {
     let rows: Vec<String> = (1..=count).map(|n| format!("user{n:06}@example.com")).collect();
     fs::write(world.path("users.csv"), format!("user\n{}\n", rows.join("\n"))).unwrap();
 }
 
-fn world(count: u32) -> World {
-    let world = World::with(Options {
+fn world(count: u32) -> TestEnv {
+    let world = TestEnv::with(Options {
         users: count,
         ..Options::default()
     });
@@ -48,19 +48,19 @@ const GENERATE: [&str; 8] = [
     "--yes",
 ];
 
-fn run(world: &World, input: &str, more: &[&str]) -> Run {
+fn run(world: &TestEnv, input: &str, more: &[&str]) -> Run {
     let mut arguments = vec!["bulk", "run", input];
     arguments.extend(GENERATE);
     arguments.extend(more);
     world.run(&arguments, "")
 }
 
-fn status(world: &World) -> Value {
-    crate::world::json(&world.run(&["--json", "bulk", "status", "run"], ""))
+fn status(world: &TestEnv) -> Value {
+    crate::test_env::json(&world.run(&["--json", "bulk", "status", "run"], ""))
 }
 
 #[test]
-fn a_reader_that_stalls_holds_no_change_up() {
+fn bulk_stalled_reader_delays_no_change() {
     let world = world(1500);
     let mut command = crate::binary::command(world.folder());
     command
@@ -71,7 +71,7 @@ fn a_reader_that_stalls_holds_no_change_up() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    // Far more than a pipe holds is to be told by then, and nobody has read any of it.
+    // More output than a pipe can buffer is pending by then, and none of it has been read.
     let start = std::time::Instant::now();
     while world.changes() < 1500 {
         assert!(start.elapsed().as_secs() < 60, "{} changes", world.changes());
@@ -85,7 +85,7 @@ fn a_reader_that_stalls_holds_no_change_up() {
 }
 
 #[test]
-fn the_exit_code_tells_the_rows() {
+fn bulk_exit_code_reflects_the_rows() {
     let world = world(20);
     assert_eq!(run(&world, "users.csv", &[]).code, 0);
     assert_eq!(world.changes(), 20);
@@ -112,7 +112,7 @@ fn the_exit_code_tells_the_rows() {
 }
 
 #[test]
-fn a_row_may_name_its_provider_and_give_the_current_password() {
+fn bulk_row_can_name_its_provider_and_current_password() {
     let world = world(0);
     let text = format!(
         "\u{feff}provider;user;new_password;current_password\r\nportal;{ALICE_ID};\"New;Passw0rd-1\";{ALICE_PASSWORD}\r\n;{ALICE};New-Passw0rd-2;\r\n\
@@ -135,7 +135,7 @@ fn a_row_may_name_its_provider_and_give_the_current_password() {
 }
 
 #[test]
-fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
+fn bulk_invalid_options_are_reported_before_anything_is_created() {
     let world = world(5);
     let typo = RECIPIENT.replace("ql3z7", "ql3z6");
     fs::write(world.path("there.age"), "precious").unwrap();
@@ -148,11 +148,15 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
         ("users.csv", sealed("there.age"), "exists already"),
         ("users.csv", sealed("none/s.age"), "cannot create"),
         ("users.csv", sealed("-"), "--secrets-out needs a file"),
-        ("users.csv", vec!["--generate"], "nobody would know the passwords"),
+        (
+            "users.csv",
+            vec!["--generate"],
+            "the generated passwords would be lost",
+        ),
         (
             "users.csv",
             vec!["--generate", "--secrets-out", "s.age"],
-            "needs to know who may read it",
+            "needs a recipient",
         ),
         (
             "users.csv",
@@ -161,7 +165,7 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
         ),
         ("users.csv", vec![], "chmod 600"),
         ("headless.csv", vec![], "column 1 of the header is unknown"),
-        ("given.csv", vec!["--reissue"], "--reissue sends a fresh password"),
+        ("given.csv", vec!["--reissue"], "--reissue sends a new password"),
         ("given.csv", sealed("s.age"), "leave it out"),
     ];
     for (input, more, expected) in cases {
@@ -190,7 +194,7 @@ fn what_is_wrong_is_told_before_anything_is_made_or_sent() {
 }
 
 #[test]
-fn a_dry_run_judges_every_row_and_sends_no_change() {
+fn bulk_dry_run_validates_every_row_and_sends_nothing() {
     let world = world(5);
     let text = "user,new_password\nalice@example.com,short\nalice@example.com,New-Passw0rd-1\nbob@example.com,New-Passw0rd-1\na b,New-Passw0rd-1\n";
     let run = world.run(&["--json", "bulk", "run", "-", "--dry-run"], text);
@@ -235,7 +239,7 @@ fn a_dry_run_judges_every_row_and_sends_no_change() {
 }
 
 #[test]
-fn a_preflight_asks_about_every_user_and_changes_nothing() {
+fn bulk_preflight_looks_up_every_user_and_changes_nothing() {
     let world = world(50);
     let mut rows = fs::read_to_string(world.path("users.csv")).unwrap();
     rows.push_str("nobody@example.com\nowner@example.com\nsso@example.com\n");
@@ -295,7 +299,7 @@ fn a_preflight_asks_about_every_user_and_changes_nothing() {
 }
 
 #[test]
-fn a_canary_stops_where_nobody_can_answer() {
+fn bulk_canary_without_a_terminal_stops() {
     let world = world(30);
     let mut arguments = vec!["bulk", "run", "users.csv"];
     arguments.extend(&GENERATE[..7]);
@@ -309,7 +313,7 @@ fn a_canary_stops_where_nobody_can_answer() {
         "{stopped:?}"
     );
     assert!(
-        stopped.stderr.contains("to go on: `repass bulk resume run`"),
+        stopped.stderr.contains("to continue: `repass bulk resume run`"),
         "{stopped:?}"
     );
     let resumed = world.run(&["--json", "--yes", "bulk", "resume", "run", "--canary", "5"], "");
@@ -327,11 +331,11 @@ fn a_canary_stops_where_nobody_can_answer() {
 }
 
 #[test]
-fn the_first_interrupt_drains_and_so_does_a_session_that_is_dropped() {
+fn bulk_first_interrupt_and_hangup_drain() {
     // A shell that ends may send it more than once.
     for signals in [&["-INT"][..], &["-HUP", "-HUP"]] {
         // At Zoom's own rate for this plan, so that there is time to interrupt.
-        let world = World::with(Options {
+        let world = TestEnv::with(Options {
             users: 200,
             ..Options::default()
         });
@@ -363,15 +367,15 @@ fn the_first_interrupt_drains_and_so_does_a_session_that_is_dropped() {
         );
         assert!(told["pending"].as_u64().unwrap() > 0, "{told}");
         assert!(
-            stderr.contains("interrupted; what was under way has ended"),
+            stderr.contains("interrupted; the changes in flight have ended"),
             "{stderr}"
         );
     }
 }
 
 #[test]
-fn what_waits_for_its_turn_is_pending_while_the_run_lasts_and_when_it_is_killed() {
-    let world = World::with(Options {
+fn bulk_queued_rows_are_pending_during_the_run_and_after_a_kill() {
+    let world = TestEnv::with(Options {
         users: 200,
         ..Options::default()
     });
@@ -414,7 +418,7 @@ fn what_waits_for_its_turn_is_pending_while_the_run_lasts_and_when_it_is_killed(
 }
 
 #[test]
-fn the_sealed_passwords_are_those_that_hold() {
+fn bulk_secrets_file_has_the_passwords_that_were_set() {
     let world = world(3);
     world.secret("passphrase", "correct horse battery\n");
     let begun = world.run(
@@ -475,7 +479,7 @@ fn the_sealed_passwords_are_those_that_hold() {
     let mode = fs::metadata(world.path("out.csv")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let written = world.run(&[&secrets[..], &["--out", "out.json", "--json"]].concat(), "");
-    assert_eq!(crate::world::json(&written)["file"], "out.json");
+    assert_eq!(crate::test_env::json(&written)["file"], "out.json");
     assert_eq!(
         fs::read_to_string(world.path("out.json"))
             .unwrap()
@@ -503,7 +507,7 @@ fn the_sealed_passwords_are_those_that_hold() {
 }
 
 // What `users.csv` with these rows does to Alice at the portal and to two numbered users at Zoom.
-fn given(world: &World, content: impl AsRef<[u8]>, more: &[&str]) -> Run {
+fn given(world: &TestEnv, content: impl AsRef<[u8]>, more: &[&str]) -> Run {
     world.secret("users.csv", content);
     let mut arguments = vec!["--json", "bulk", "run", "users.csv", "--run", "run", "--yes"];
     arguments.extend(more);
@@ -522,7 +526,7 @@ fn refused(run: &Run) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn a_lost_quote_sets_no_password_and_loses_no_row() {
+fn bulk_unbalanced_quote_sets_no_password_and_loses_no_row() {
     let world = world(3);
     let rows = "user,new_password\nuser000001@example.com,\"Pass-w0rd1x\nuser000002@example.com,Pass-w0rd2x\n\
                 user000003@example.com,Pass-w0rd3x\n";
@@ -543,7 +547,7 @@ fn a_lost_quote_sets_no_password_and_loses_no_row() {
 }
 
 #[test]
-fn a_password_that_nobody_can_type_is_refused_in_bulk() {
+fn bulk_untypeable_password_is_rejected() {
     let world = world(4);
     let rows = "{\"user\":\"user000001@example.com\",\"new_password\":\"Pass-w0rd1x\\n\"}\n\
                 {\"user\":\"user000002@example.com\",\"new_password\":\"\\ufeffPass-w0rd2x\"}\n\
@@ -568,7 +572,7 @@ fn a_password_that_nobody_can_type_is_refused_in_bulk() {
 }
 
 #[test]
-fn an_input_without_rows_is_an_error_unless_it_is_meant() {
+fn bulk_empty_input_is_an_error_without_allow_empty() {
     let world = world(1);
     for (content, why) in [
         ("", "is empty"),
@@ -600,21 +604,21 @@ fn an_input_without_rows_is_an_error_unless_it_is_meant() {
 }
 
 #[test]
-fn rows_without_content_are_skipped_with_a_note() {
+fn bulk_blank_rows_are_skipped_with_a_note() {
     let world = world(1);
     let rows = "sep=;\r\nUser; New_Password\r\nuser000001@example.com;Pass-w0rd1x\r\n;\r\n   \r\n\u{1a}";
     let run = given(&world, rows, &[]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
         run.stderr
-            .contains("3 lines of the input held only separators and blanks; skipped"),
+            .contains("skipped 3 lines of the input with separators and blanks only"),
         "{run:?}"
     );
     assert!(world.accepts(Provider::Zoom, "user000001@example.com", "Pass-w0rd1x"));
 }
 
 #[test]
-fn passwords_are_written_through_no_link_and_to_no_stream() {
+fn bulk_passwords_are_not_written_through_links_or_to_streams() {
     let world = world(3);
     world.secret("passphrase", "correct horse battery\n");
     let sealed = ["--passphrase-file", "passphrase"];
@@ -660,7 +664,7 @@ fn passwords_are_written_through_no_link_and_to_no_stream() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn bulk_closed_output_pipe_is_not_an_error() {
     let world = world(3000);
     world.secret("passphrase", "correct horse battery\n");
     let begun = "$REPASS bulk run users.csv --generate --secrets-out s.age --passphrase-file passphrase --run run --quiet

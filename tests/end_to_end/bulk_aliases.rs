@@ -5,11 +5,11 @@ use std::fs;
 use repass_sandbox::Provider;
 use serde_json::Value;
 
-use crate::world::{ALICE, ALICE_ID, World};
+use crate::test_env::{ALICE, ALICE_ID, TestEnv};
 
 #[test]
-fn one_portal_account_under_many_names_is_changed_once() {
-    let world = World::new();
+fn bulk_aliases_of_one_portal_account_are_changed_once() {
+    let world = TestEnv::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let organization = &world.sandbox.startup_info().identity.partition;
     let portal = format!("kind = \"identity\"\norganization = \"{organization}\"");

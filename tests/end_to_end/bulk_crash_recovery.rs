@@ -16,19 +16,19 @@ fn campaign(settle: Settle) -> crash_recovery::Counts {
 }
 
 #[test]
-fn what_is_told_is_what_was_done() {
+fn killed_bulk_runs_report_what_the_provider_did() {
     let counts = campaign(Settle::Leave);
     assert_eq!(counts.applied + counts.unknown, 300, "{counts}");
     assert!(counts.killed > 0, "{counts}");
 }
 
 #[test]
-fn what_was_under_way_is_settled_by_the_sealed_passwords() {
+fn killed_bulk_runs_resolve_with_the_secrets_file() {
     assert_eq!(campaign(Settle::Resolve).applied, 300);
 }
 
 #[test]
-fn what_was_under_way_is_reissued() {
+fn killed_bulk_runs_reissue_unknown_rows() {
     assert_eq!(campaign(Settle::Reissue).applied, 300);
 }
 
@@ -45,7 +45,7 @@ fn slow(setting: Setting, settle: Settle) -> crash_recovery::Counts {
 }
 
 #[test]
-fn what_a_slow_provider_does_late_is_sent_once() {
+fn late_changes_of_a_slow_provider_are_sent_once() {
     for setting in [Setting::SlowZoom, Setting::SlowPortal] {
         let counts = slow(setting, Settle::Leave);
         assert!(counts.unknown > 0, "{counts}");
@@ -53,7 +53,7 @@ fn what_a_slow_provider_does_late_is_sent_once() {
 }
 
 #[test]
-fn what_a_slow_provider_does_late_is_settled_by_the_sealed_passwords() {
+fn late_changes_of_a_slow_provider_resolve_with_the_secrets_file() {
     for setting in [Setting::SlowZoom, Setting::SlowPortal] {
         let counts = slow(setting, Settle::Resolve);
         assert_eq!(counts.applied + counts.not_applied, 60, "{counts}");
@@ -61,14 +61,14 @@ fn what_a_slow_provider_does_late_is_settled_by_the_sealed_passwords() {
 }
 
 #[test]
-fn what_a_slow_provider_does_late_is_not_overtaken_by_a_fresh_password() {
+fn late_changes_of_a_slow_provider_precede_the_reissued_password() {
     for setting in [Setting::SlowZoom, Setting::SlowPortal] {
         assert_eq!(slow(setting, Settle::Reissue).applied, 60);
     }
 }
 
 #[test]
-fn what_a_slow_provider_does_late_is_settled_by_one_means_after_another() {
+fn late_changes_of_a_slow_provider_resolve_after_a_reissue() {
     for setting in [Setting::SlowZoom, Setting::SlowPortal] {
         let counts = slow(setting, Settle::Mixed);
         assert_eq!(counts.applied + counts.not_applied, 60, "{counts}");

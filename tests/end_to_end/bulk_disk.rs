@@ -1,4 +1,4 @@
-//! Bulk on a disk that is full: a file system of a few hundred kilobytes, in a mount namespace of its own.
+//! Bulk runs on a full disk: a file system of a few hundred kilobytes, in a separate mount namespace.
 
 use std::process::Command;
 
@@ -6,10 +6,10 @@ use repass_sandbox::Options;
 
 use crate::binary::{Run, finish};
 use crate::bulk::{RECIPIENT, unlimited, users};
-use crate::world::World;
+use crate::test_env::TestEnv;
 
 /// Runs a script in which `small` is a file system of this size and `$REPASS` the binary.
-fn on_a_small_disk(world: &World, kilobytes: u32, script: &str) -> Option<Run> {
+fn on_a_small_disk(world: &TestEnv, kilobytes: u32, script: &str) -> Option<Run> {
     let probe = Command::new("unshare").args(["-rm", "true"]).status();
     if !probe.is_ok_and(|status| status.success()) {
         println!("skipped: this system gives no mount namespace to its users");
@@ -26,8 +26,8 @@ fn on_a_small_disk(world: &World, kilobytes: u32, script: &str) -> Option<Run> {
     Some(finish(command, b""))
 }
 
-fn world() -> World {
-    let world = World::with(Options {
+fn world() -> TestEnv {
+    let world = TestEnv::with(Options {
         users: 3000,
         ..Options::default()
     });
@@ -37,7 +37,7 @@ fn world() -> World {
 }
 
 #[test]
-fn nothing_is_sent_that_the_journal_does_not_have() {
+fn bulk_row_missing_from_the_journal_is_not_sent() {
     let world = world();
     let script = "$REPASS bulk run users.csv --generate --secrets-out s.age --recipient $RECIPIENT --run small/run; echo $?
         $REPASS --json bulk status small/run
@@ -63,7 +63,7 @@ fn nothing_is_sent_that_the_journal_does_not_have() {
 }
 
 #[test]
-fn nothing_is_sent_whose_password_is_not_sealed() {
+fn bulk_password_missing_from_the_secrets_file_is_not_sent() {
     let world = world();
     let script = "$REPASS bulk run users.csv --generate --secrets-out small/s.age --recipient $RECIPIENT --run run; echo $?
         $REPASS --json bulk status run";

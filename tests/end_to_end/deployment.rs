@@ -69,7 +69,7 @@ fn listened(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_image_has_a_user_by_number_and_a_command_that_is_known() {
+fn container_image_has_a_numeric_user_and_a_valid_command() {
     image_user();
     let command: Vec<String> = serde_json::from_str(instruction("CMD ")).unwrap();
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -83,7 +83,7 @@ fn the_image_has_a_user_by_number_and_a_command_that_is_known() {
 }
 
 #[test]
-fn the_manifest_fits_the_image_and_the_command_line() {
+fn kubernetes_manifest_matches_image_and_command_line() {
     let documents = documents();
     let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).unwrap();
     let pod = &of_kind("Deployment")["spec"]["template"]["spec"];
@@ -214,7 +214,7 @@ const KNOWN: &[&str] = &[
 ];
 
 #[test]
-fn the_unit_fits_the_command_line_and_itself() {
+fn systemd_unit_matches_the_command_line() {
     let all = directives();
     let unknown: Vec<_> = all.keys().filter(|name| !KNOWN.contains(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
@@ -250,7 +250,7 @@ fn the_unit_fits_the_command_line_and_itself() {
 }
 
 #[test]
-fn options_on_the_page_are_those_of_the_command() {
+fn sidecar_page_lists_the_options_of_serve() {
     let (serve, mut seen) = (help("serve"), 0);
     for code in PAGE.split('`').skip(1).step_by(2) {
         for word in code.split([' ', '\n', '[', ']', '=']) {

@@ -1,15 +1,15 @@
-//! `repass doctor` against set-ups that are broken in one place each: it names the cause and the fix.
+//! `repass doctor` against setups with one problem each: it names the cause and the fix.
 
 use std::fs;
 
 use repass_sandbox::{Action, CannedResponse, Fault, Options, RequestMatcher, Sandbox};
 
 use crate::binary::Run;
-use crate::world::{World, json};
+use crate::test_env::{TestEnv, json};
 
 const SCOPE: &str = "PM.User PM.Setting";
 
-/// A whole set-up for both providers, with credentials that get tokens.
+/// A complete setup of both providers, with OAuth credentials.
 struct Setup {
     account: &'static str,
     secret: &'static str,
@@ -35,7 +35,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    fn write(&self, world: &World) {
+    fn write(&self, world: &TestEnv) {
         world.secret("secret", "sandbox-secret");
         world.secret("other", "canary-secret-2718");
         let ca = if self.ca && world.sandbox.ca_pem().is_some() {
@@ -70,8 +70,8 @@ impl Setup {
         fs::write(world.path("repass.toml"), text).unwrap();
     }
 
-    fn doctor(&self, options: Options, provider: &str) -> (World, Run) {
-        let world = World::with(options);
+    fn doctor(&self, options: Options, provider: &str) -> (TestEnv, Run) {
+        let world = TestEnv::with(options);
         self.write(&world);
         let run = world.run(&["-p", provider, "doctor"], "");
         assert_eq!(world.changes(), 0, "it changes nothing");
@@ -80,7 +80,7 @@ impl Setup {
     }
 }
 
-/// Exactly one problem, in this check, with this cause and this fix.
+/// Asserts exactly one problem, in this check, with this cause and this fix.
 #[track_caller]
 fn names(run: &Run, code: i32, check: &str, cause: &str, fix: &str) {
     assert_eq!(run.code, code, "{run:?}");
@@ -92,15 +92,15 @@ fn names(run: &Run, code: i32, check: &str, cause: &str, fix: &str) {
     assert!(found.contains(cause), "{cause}: {found}");
     let told = lines.next().unwrap();
     assert!(
-        told.trim_start().starts_with("to fix it: ") && told.contains(fix),
+        told.trim_start().starts_with("hint: ") && told.contains(fix),
         "{fix}: {told}"
     );
     assert!(!lines.any(|line| line.starts_with("  problem")), "{}", run.stdout);
 }
 
 #[test]
-fn a_good_set_up_has_no_problem_and_nothing_is_changed() {
-    let world = World::new();
+fn doctor_with_a_valid_setup_reports_no_problem_and_changes_nothing() {
+    let world = TestEnv::new();
     Setup::default().write(&world);
     let run = world.run(&["doctor"], "");
     assert_eq!((run.code, world.changes()), (0, 0), "{run:?}");
@@ -116,8 +116,8 @@ fn a_good_set_up_has_no_problem_and_nothing_is_changed() {
 }
 
 #[test]
-fn a_reset_that_is_not_allowed_is_not_tried() {
-    let world = World::new();
+fn doctor_skips_the_reset_probe_when_resets_are_not_allowed() {
+    let world = TestEnv::new();
     // A reset would be refused for want of this scope.
     let setup = Setup {
         scope: "PM.Setting",
@@ -131,13 +131,13 @@ fn a_reset_that_is_not_allowed_is_not_tried() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
         run.stdout
-            .contains("not tried: no administrator reset is allowed here"),
+            .contains("not checked: administrator resets are not allowed here"),
         "{run:?}"
     );
 }
 
 #[test]
-fn a_wrong_secret() {
+fn doctor_reports_a_wrong_client_secret() {
     let wrong = Setup {
         secret: "{ file = \"other\" }",
         ..Setup::default()
@@ -159,7 +159,7 @@ fn a_wrong_secret() {
 }
 
 #[test]
-fn a_wrong_scope() {
+fn doctor_reports_a_missing_scope() {
     // Asked for, but not granted.
     let wrong = Setup {
         scope: "PM.User.Write",
@@ -196,7 +196,7 @@ fn a_wrong_scope() {
 }
 
 #[test]
-fn a_look_up_that_is_not_permitted() {
+fn doctor_reports_a_lookup_without_permission() {
     let mut options = Options::default();
     options.identity.scopes = ["PM.Setting", "PM.User.Write"].map(str::to_owned).to_vec();
     let enough = Setup {
@@ -215,10 +215,10 @@ fn a_look_up_that_is_not_permitted() {
 }
 
 #[test]
-fn a_wrong_base_path() {
+fn doctor_reports_a_wrong_base_path() {
     let mut standalone = Options::default();
     standalone.identity.standalone = true;
-    let world = World::with(standalone);
+    let world = TestEnv::with(standalone);
     let right = world.sandbox.identity_base_url().to_owned();
     let wrong = Setup {
         portal: Some(format!("{right}_")),
@@ -248,8 +248,8 @@ fn a_wrong_base_path() {
 }
 
 #[test]
-fn a_web_page_instead_of_the_api() {
-    let world = World::new();
+fn doctor_reports_a_web_page_instead_of_the_api() {
+    let world = TestEnv::new();
     let origin = world
         .sandbox
         .identity_base_url()
@@ -282,7 +282,7 @@ fn a_web_page_instead_of_the_api() {
 const TOKENLESS: &str = "canary-token-nobody-takes";
 
 #[test]
-fn an_expired_certificate() {
+fn doctor_reports_an_expired_certificate() {
     let options = Options {
         tls: true,
         tls_expired: true,
@@ -295,13 +295,13 @@ fn an_expired_certificate() {
             2,
             "connection",
             "its certificate has expired",
-            "have the certificate fixed there",
+            "fix the server's certificate",
         );
     }
 }
 
 #[test]
-fn an_unknown_authority() {
+fn doctor_reports_an_unknown_certificate_authority() {
     let options = Options {
         tls: true,
         ..Options::default()
@@ -322,7 +322,7 @@ fn an_unknown_authority() {
 
 /// The provider behind a gateway that forwards only the path of the rules, and answers so for all others.
 fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str, body: &str) -> Run {
-    let world = World::new();
+    let world = TestEnv::new();
     Setup::default().write(&world);
     let respond = CannedResponse {
         status,
@@ -346,7 +346,7 @@ fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str,
 }
 
 #[test]
-fn a_gateway_that_does_not_forward_the_path_of_resets() {
+fn doctor_reports_a_gateway_that_drops_the_reset_path() {
     for (content_type, body) in [
         (
             "application/json",
@@ -384,8 +384,8 @@ fn a_gateway_that_does_not_forward_the_path_of_resets() {
 }
 
 #[test]
-fn a_port_that_speaks_no_tls() {
-    let world = World::new();
+fn doctor_reports_a_port_without_tls() {
+    let world = TestEnv::new();
     let plain = Setup {
         zoom: Some(world.sandbox.zoom_base_url().replace("http:", "https:")),
         ..Setup::default()
@@ -402,7 +402,7 @@ fn a_port_that_speaks_no_tls() {
 }
 
 #[test]
-fn a_closed_port() {
+fn doctor_reports_a_closed_port() {
     let closed = Setup {
         portal: Some("http://127.0.0.1:1/identity".to_owned()),
         ..Setup::default()
@@ -419,7 +419,7 @@ fn a_closed_port() {
 }
 
 #[test]
-fn a_wrong_account_id() {
+fn doctor_reports_a_wrong_account_id() {
     let wrong = Setup {
         account: "another-account",
         ..Setup::default()
@@ -430,7 +430,7 @@ fn a_wrong_account_id() {
 }
 
 #[test]
-fn a_disabled_app() {
+fn doctor_reports_a_disabled_app() {
     let mut options = Options::default();
     options.zoom.app_disabled = true;
     let (_, run) = Setup::default().doctor(options, "zoom");
@@ -439,24 +439,24 @@ fn a_disabled_app() {
 }
 
 #[test]
-fn settings_that_only_paid_accounts_are_told() {
+fn doctor_reports_settings_that_need_a_paid_account() {
     let mut options = Options::default();
     options.zoom.paid = false;
     let (_, run) = Setup::default().doctor(options, "zoom");
-    let fix = "have a paid account, and add the scope account:read:settings:admin to the app; until then the published rules (zoom-default)";
+    let fix = "have a paid account, and add the scope account:read:settings:admin to the app; until then repass uses the published rules (zoom-default)";
     names(&run, 4, "policy", "Zoom offers this to paid accounts only", fix);
     assert!(run.stdout.contains("  ok       reset "), "the rest is looked at");
 }
 
 #[test]
-fn a_variable_that_is_not_set() {
+fn doctor_reports_an_unset_variable() {
     let unset = Setup {
         secret: "{ env = \"REPASS_TEST_UNSET\" }",
         ..Setup::default()
     };
     let (world, run) = unset.doctor(Options::default(), "zoom");
     let cause = "repass.toml:9: providers.zoom.auth.client_secret: the environment variable REPASS_TEST_UNSET is not set";
-    let fix = "make `providers.zoom.auth.client_secret` lead to the secret: { env = \"NAME\" } of a variable that is set";
+    let fix = "set `providers.zoom.auth.client_secret` to a reference to the secret";
     names(&run, 2, "secrets", cause, fix);
     assert_eq!(world.requests(), 0);
     // The other provider is looked at all the same, and the first problem decides the exit code.
@@ -466,10 +466,10 @@ fn a_variable_that_is_not_set() {
 }
 
 #[test]
-fn an_own_policy_that_the_provider_cannot_meet() {
+fn doctor_reports_a_local_policy_that_contradicts_the_provider() {
     let mut options = Options::default();
     options.identity.minimum_length = Some(16);
-    let world = World::with(options);
+    let world = TestEnv::with(options);
     Setup::default().write(&world);
     crate::policy::add(&world, "[providers.portal.policy]\nmax_length = 12\n");
     let run = world.run(&["-p", "portal", "doctor"], "");
@@ -479,6 +479,6 @@ fn an_own_policy_that_the_provider_cannot_meet() {
         2,
         "policy",
         cause,
-        "ask for less in `providers.portal.policy`",
+        "relax the rules in `providers.portal.policy`",
     );
 }

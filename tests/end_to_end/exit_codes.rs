@@ -3,11 +3,11 @@
 use repass_sandbox::Provider;
 use serde_json::json;
 
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World, json};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv, json};
 
 #[test]
-fn a_reset_and_a_change_are_applied_once_each_and_exit_0() {
-    let world = World::new();
+fn reset_and_change_are_applied_once_and_exit_0() {
+    let world = TestEnv::new();
     let reset = world.reset_alice("New-Passw0rd-1\n");
     assert_eq!(reset.code, 0, "{reset:?}");
     assert!(world.accepts(Provider::Zoom, ALICE, "New-Passw0rd-1"));
@@ -33,8 +33,8 @@ fn a_reset_and_a_change_are_applied_once_each_and_exit_0() {
 }
 
 #[test]
-fn json_says_what_was_applied() {
-    let world = World::new();
+fn change_with_json_reports_the_outcome() {
+    let world = TestEnv::new();
     let run = world.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
@@ -52,8 +52,8 @@ fn json_says_what_was_applied() {
 }
 
 #[test]
-fn usage_and_config_exit_2_and_send_nothing() {
-    let world = World::new();
+fn usage_and_configuration_errors_exit_2_and_send_nothing() {
+    let world = TestEnv::new();
     for arguments in [
         &["frobnicate"][..],
         &["reset"],
@@ -81,8 +81,8 @@ fn usage_and_config_exit_2_and_send_nothing() {
 }
 
 #[test]
-fn a_refusal_exits_3_with_every_rule() {
-    let world = World::new();
+fn rejected_password_exits_3_with_every_violation() {
+    let world = TestEnv::new();
     let arguments = [
         "--json",
         "-p",
@@ -119,16 +119,16 @@ fn a_refusal_exits_3_with_every_rule() {
 }
 
 #[test]
-fn credentials_that_are_refused_exit_4() {
-    let world = World::new();
+fn rejected_credentials_exit_4() {
+    let world = TestEnv::new();
     world.secret("token", "some-other-token");
     let run = world.reset_alice("New-Passw0rd-1\n");
     assert_eq!((run.code, world.changes()), (4, 0), "{run:?}");
 }
 
 #[test]
-fn an_unknown_user_exits_5() {
-    let world = World::new();
+fn unknown_user_exits_5() {
+    let world = TestEnv::new();
     let zoom = world.run(
         &["reset", "nobody@example.com", "--new-password-stdin"],
         "New-Passw0rd-1\n",
@@ -143,8 +143,8 @@ fn an_unknown_user_exits_5() {
 }
 
 #[test]
-fn an_unreachable_provider_exits_7() {
-    let world = World::new();
+fn unreachable_provider_exits_7() {
+    let world = TestEnv::new();
     world.configure("http://127.0.0.1:1/v2", false);
     let run = world.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
@@ -158,8 +158,8 @@ fn an_unreachable_provider_exits_7() {
 }
 
 #[test]
-fn the_default_provider_decides_where_a_command_goes() {
-    let world = World::new();
+fn default_provider_is_used_without_the_option() {
+    let world = TestEnv::new();
     let config = std::fs::read_to_string(world.path("repass.toml")).unwrap();
     let swapped = config.replace("default_provider = \"zoom\"", "default_provider = \"portal\"");
     std::fs::write(world.path("repass.toml"), swapped).unwrap();
@@ -169,8 +169,8 @@ fn the_default_provider_decides_where_a_command_goes() {
 }
 
 #[test]
-fn a_user_that_looks_like_an_option_is_still_a_user() {
-    let world = World::new();
+fn user_id_that_begins_with_a_dash_is_accepted_after_two_dashes() {
+    let world = TestEnv::new();
     let run = world.run(
         &["reset", "--new-password-stdin", "--", "-x@example.com"],
         "New-Passw0rd-1\n",

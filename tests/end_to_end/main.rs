@@ -2,30 +2,30 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod bad_input;
 mod binary;
 mod bulk;
 mod bulk_aliases;
 mod bulk_crash_recovery;
 mod bulk_disk;
-mod bulk_settle;
-mod bytes;
+mod bulk_resolve;
 mod deployment;
 mod doctor;
-mod encoding;
 mod exit_codes;
+mod invalid_input;
 mod output;
 mod packaging;
+mod password_bytes;
 mod policy;
 mod policy_breach;
 #[cfg(target_os = "linux")]
 mod prompt;
+mod redacted_output;
+mod request_encoding;
 mod sandbox_command;
 mod secret_commands;
 mod secret_leaks;
-mod secrets;
 mod serve;
+mod test_env;
 mod tokens;
-mod unknown;
+mod unknown_outcomes;
 mod user_update;
-mod world;

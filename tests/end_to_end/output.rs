@@ -1,4 +1,4 @@
-//! What is printed: one JSON object whatever happens, and an error where it cannot be written.
+//! Output: one JSON object on success and on failure, and an error if it cannot be written.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -7,12 +7,12 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::binary::{command, finish};
-use crate::world::{ALICE, World, json};
+use crate::test_env::{ALICE, TestEnv, json};
 
 const PASSWORDS: &str = "New-Passw0rd-1\n";
 
 /// A run whose standard output is a full disk: its exit code and standard error.
-fn on_a_full_disk(world: &World, arguments: &[&str], stdin: &str) -> (i32, String) {
+fn on_a_full_disk(world: &TestEnv, arguments: &[&str], stdin: &str) -> (i32, String) {
     let mut command = command(world.folder());
     command.args(arguments).stdout(File::create("/dev/full").unwrap());
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -24,8 +24,8 @@ fn on_a_full_disk(world: &World, arguments: &[&str], stdin: &str) -> (i32, Strin
 }
 
 #[test]
-fn a_result_that_cannot_be_written_is_an_error_in_every_command() {
-    let world = World::new();
+fn result_write_failure_is_an_error_in_every_command() {
+    let world = TestEnv::new();
     for arguments in [
         &["config", "show"][..],
         &["config", "init"],
@@ -60,13 +60,16 @@ fn a_result_that_cannot_be_written_is_an_error_in_every_command() {
 }
 
 #[test]
-fn an_outcome_that_cannot_be_written_is_an_error_and_no_other_outcome() {
-    let world = World::new();
+fn outcome_write_failure_is_an_error_and_keeps_the_outcome() {
+    let world = TestEnv::new();
     let reset = ["--json", "reset", ALICE, "--new-password-stdin"];
     let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
     // 2 to 7 would say that nothing was changed.
     assert_eq!((code, world.changes()), (1, 1), "{stderr}");
-    assert!(stderr.contains("it was done, but its result is lost"), "{stderr}");
+    assert!(
+        stderr.contains("the change was applied, but its report is lost"),
+        "{stderr}"
+    );
     // The same again is refused, and the exit code goes on saying so.
     let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
     assert_eq!((code, world.changes()), (3, 1), "{stderr}");
@@ -74,8 +77,8 @@ fn an_outcome_that_cannot_be_written_is_an_error_and_no_other_outcome() {
 }
 
 #[test]
-fn a_generated_password_that_cannot_be_printed_is_not_sent() {
-    let world = World::new();
+fn generated_password_that_cannot_be_printed_is_not_sent() {
+    let world = TestEnv::new();
     for json in [&[][..], &["--json"]] {
         let arguments = [json, &["reset", ALICE, "--generate", "--print"]].concat();
         let (code, stderr) = on_a_full_disk(&world, &arguments, "");
@@ -110,8 +113,8 @@ fn a_generated_password_that_cannot_be_printed_is_not_sent() {
 }
 
 #[test]
-fn a_reader_who_has_enough_is_no_error() {
-    let world = World::new();
+fn closed_output_pipe_is_not_an_error() {
+    let world = TestEnv::new();
     let mut generate = command(world.folder());
     generate.args(["generate", "-n", "100000", "--preset", "zoom-default"]);
     let mut child = generate
@@ -129,7 +132,7 @@ fn a_reader_who_has_enough_is_no_error() {
 }
 
 /// The object of a usage error.
-fn usage(world: &World, arguments: &[&str]) -> Value {
+fn usage(world: &TestEnv, arguments: &[&str]) -> Value {
     let run = world.run(arguments, "");
     assert_eq!((run.code, run.stderr.as_str()), (2, ""), "{arguments:?}: {run:?}");
     let object = json(&run);
@@ -140,8 +143,8 @@ fn usage(world: &World, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn usage_errors_are_json_where_json_is_asked_for() {
-    let world = World::new();
+fn usage_errors_with_json_are_json() {
+    let world = TestEnv::new();
     for arguments in [
         &["--json", "foo"][..],
         &["--json", "reset"],
@@ -165,8 +168,8 @@ fn usage_errors_are_json_where_json_is_asked_for() {
 }
 
 #[test]
-fn what_is_text_otherwise_is_an_object_too() {
-    let world = World::new();
+fn text_output_with_json_is_one_object() {
+    let world = TestEnv::new();
     for (arguments, key) in [
         (&["--json", "--help"][..], "help"),
         (&["reset", "--json", "--help"], "help"),
@@ -186,8 +189,8 @@ fn what_is_text_otherwise_is_an_object_too() {
 }
 
 #[test]
-fn a_generated_password_is_a_member_of_the_object() {
-    let world = World::new();
+fn generated_password_with_json_is_a_member_of_the_report() {
+    let world = TestEnv::new();
     let run = world.run(&["--json", "reset", ALICE, "--generate", "--print"], "");
     assert_eq!(run.code, 0, "{run:?}");
     let object = json(&run);
@@ -200,7 +203,7 @@ fn a_generated_password_is_a_member_of_the_object() {
         world.accepts(repass_sandbox::Provider::Zoom, ALICE, password),
         "{object}"
     );
-    // It is known before anybody knows how the change ends.
+    // It is printed before the outcome is known.
     let refused = json(&world.run(
         &["reset", "nobody@example.com", "--json", "--generate", "--print"],
         "",
@@ -213,8 +216,8 @@ fn a_generated_password_is_a_member_of_the_object() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_in_the_shape_of_a_good_one() {
-    let world = World::new();
+fn invalid_configuration_report_has_the_keys_of_a_valid_one() {
+    let world = TestEnv::new();
     let check = || json(&world.run(&["config", "check", "--json"], ""));
     let good = check();
     fs::write(world.path("repass.toml"), "[providers.zoom]\nkind = \"zoom\"\n").unwrap();

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::binary::run;
 
 #[test]
-fn the_version_tells_commit_and_features() {
+fn version_prints_commit_and_features() {
     let folder = tempfile::tempdir().unwrap();
     let version = env!("CARGO_PKG_VERSION");
     let short = run(folder.path(), &["-V"], b"");
@@ -32,7 +32,7 @@ fn the_version_tells_commit_and_features() {
 }
 
 #[test]
-fn help_tells_the_columns_and_what_a_probe_sets() {
+fn help_describes_bulk_columns_and_the_probe() {
     let folder = tempfile::tempdir().unwrap();
     let help = |words: &[&str]| run(folder.path(), &[words, &["--help"]].concat(), b"").stdout;
     let bulk = help(&["bulk", "run"]);
@@ -44,7 +44,7 @@ fn help_tells_the_columns_and_what_a_probe_sets() {
 }
 
 #[test]
-fn each_shell_has_its_completions() {
+fn completions_exist_for_every_shell() {
     let folder = tempfile::tempdir().unwrap();
     let mut scripts = BTreeSet::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -76,7 +76,7 @@ fn pages(folder: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn each_command_has_its_page_and_it_is_always_the_same() {
+fn man_pages_exist_for_every_command_and_are_reproducible() {
     let folder = tempfile::tempdir().unwrap();
     for into in ["one", "more/than/one"] {
         let run = run(folder.path(), &["man", into], b"");

@@ -1,4 +1,4 @@
-//! The breach check: what it tells the service, and what becomes of a change with and without its answer.
+//! The breach check: what it sends to the service, and how the response affects the change.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::policy::add;
-use crate::world::World;
+use crate::test_env::TestEnv;
 
 const BREACHED: &str = "Breached-Passw0rd-1";
 // Its SHA-1 hash, as the range protocol cuts it.
@@ -44,7 +44,7 @@ impl Service {
         Self { address, asked }
     }
 
-    fn configure(&self, world: &World, on_failure: &str) {
+    fn configure(&self, world: &TestEnv, on_failure: &str) {
         let url = format!("http://{}/api", self.address);
         add(
             world,
@@ -54,8 +54,8 @@ impl Service {
 }
 
 #[test]
-fn a_breached_password_is_refused_and_only_five_digits_are_told() {
-    let world = World::new();
+fn breached_password_is_rejected_and_five_hash_digits_are_sent() {
+    let world = TestEnv::new();
     // Some hundred kilobytes, as the largest ranges have with padding.
     let padding = format!("{}:0\r\n", "0".repeat(35)).repeat(2500);
     let service = Service::answering("200 OK", format!("{padding}{SUFFIX}:7\r\n"));
@@ -88,21 +88,21 @@ fn a_breached_password_is_refused_and_only_five_digits_are_told() {
 }
 
 #[test]
-fn padding_is_no_breach() {
-    let world = World::new();
+fn breach_service_padding_is_not_a_breach() {
+    let world = TestEnv::new();
     Service::answering("200 OK", format!("{SUFFIX}:0\r\n")).configure(&world, "refuse");
     let run = world.reset_alice(BREACHED);
     assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
 }
 
 #[test]
-fn a_service_that_cannot_be_asked_stops_the_change_or_does_not_as_configured() {
+fn unreachable_breach_service_follows_on_failure() {
     for (status, body, why) in [
         ("404 Not Found", "", "no whole answer (status 404)"),
         ("200 OK", "<html>", "no list of hashes"),
     ] {
         for (on_failure, code, changes) in [("refuse", 7, 0), ("allow", 0, 1)] {
-            let world = World::new();
+            let world = TestEnv::new();
             Service::answering(status, body.to_owned()).configure(&world, on_failure);
             let run = world.run(
                 &["-v", "reset", "alice@example.com", "--new-password-stdin"],
@@ -113,7 +113,7 @@ fn a_service_that_cannot_be_asked_stops_the_change_or_does_not_as_configured() {
             assert!(!run.stderr.contains(BREACHED));
         }
     }
-    let world = World::new();
+    let world = TestEnv::new();
     add(
         &world,
         "[providers.zoom.breach]\nurl = \"http://127.0.0.1:1\"\ntimeout = \"300ms\"\n",
@@ -121,7 +121,7 @@ fn a_service_that_cannot_be_asked_stops_the_change_or_does_not_as_configured() {
     let run = world.reset_alice(BREACHED);
     assert_eq!((run.code, world.requests()), (7, 0), "{run:?}");
     assert!(run.stderr.contains("cannot connect to 127.0.0.1:1"), "{run:?}");
-    // What is wrong anyway is told without its answer.
+    // Other violations are reported without its response.
     add(&world, "[providers.zoom.policy]\nmin_length = 30\n");
     let run = world.reset_alice(BREACHED);
     assert!(

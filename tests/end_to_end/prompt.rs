@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::world::{ALICE, World};
+use crate::test_env::{ALICE, TestEnv};
 
 /// The binary at a terminal.
 struct AtTerminal {
@@ -23,7 +23,7 @@ struct AtTerminal {
 }
 
 impl AtTerminal {
-    fn start(world: &World, arguments: &[&str]) -> Self {
+    fn start(world: &TestEnv, arguments: &[&str]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -31,7 +31,7 @@ impl AtTerminal {
         let path = std::ffi::OsStr::from_bytes(name.as_bytes());
         let slave = OpenOptions::new().read(true).write(true).open(path).unwrap();
         let stdio = || Stdio::from(slave.try_clone().unwrap());
-        // Part of util-linux: a session of its own, with this terminal.
+        // Part of util-linux: runs the command in a new session with this terminal.
         let child = Command::new("/usr/bin/setsid")
             .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_repass")])
             .args(arguments)
@@ -88,13 +88,13 @@ impl AtTerminal {
 const NEW: &str = "New-Passw0rd-1";
 const AGAIN: &str = " again: ";
 
-fn asked(world: &World) -> AtTerminal {
+fn asked(world: &TestEnv) -> AtTerminal {
     AtTerminal::start(world, &["reset", ALICE])
 }
 
 #[test]
-fn what_a_terminal_puts_around_pasted_text_is_not_typed() {
-    let world = World::new();
+fn prompt_strips_bracketed_paste_marks() {
+    let world = TestEnv::new();
     let mut terminal = asked(&world);
     terminal.answer(": ", &format!("\u{1b}[200~{NEW}\u{1b}[201~\n"));
     terminal.answer(AGAIN, &format!("{NEW}\n"));
@@ -105,8 +105,8 @@ fn what_a_terminal_puts_around_pasted_text_is_not_typed() {
 }
 
 #[test]
-fn the_prompt_says_for_whom_and_where() {
-    let world = World::new();
+fn prompt_names_user_and_provider() {
+    let world = TestEnv::new();
     let mut terminal = asked(&world);
     terminal.answer(
         "New password for alice@example.com at zoom: ",
@@ -120,8 +120,8 @@ fn the_prompt_says_for_whom_and_where() {
 }
 
 #[test]
-fn a_key_that_is_no_character_is_refused_at_once() {
-    let world = World::new();
+fn prompt_rejects_control_characters_at_once() {
+    let world = TestEnv::new();
     let mut terminal = asked(&world);
     terminal.answer(": ", &format!("{NEW}\u{1b}[D\n"));
     let (code, shown) = terminal.end();
@@ -133,13 +133,10 @@ fn a_key_that_is_no_character_is_refused_at_once() {
 }
 
 #[test]
-fn nothing_typed_and_an_empty_line_are_told_apart() {
-    let world = World::new();
+fn prompt_distinguishes_end_of_input_from_an_empty_line() {
+    let world = TestEnv::new();
     for (keys, why) in [
-        (
-            "\u{4}",
-            "no input: the new password was not typed; nothing was sent",
-        ),
+        ("\u{4}", "no input for the new password; nothing was sent"),
         ("\n", "the new password is empty; nothing was sent"),
     ] {
         let mut terminal = asked(&world);
@@ -151,13 +148,13 @@ fn nothing_typed_and_an_empty_line_are_told_apart() {
 }
 
 #[test]
-fn entries_that_differ_are_asked_for_again_but_not_for_ever() {
-    let world = World::new();
+fn prompt_repeats_for_different_entries_up_to_a_limit() {
+    let world = TestEnv::new();
     let mut terminal = asked(&world);
     for _ in 0..2 {
         terminal.answer(": ", &format!("{NEW}\n"));
         terminal.answer(AGAIN, "New-Passw0rd-2\n");
-        terminal.answer("differ; try again.", "");
+        terminal.answer("do not match; try again.", "");
     }
     terminal.answer(": ", &format!("{NEW}\n"));
     terminal.answer(AGAIN, &format!("{NEW}\n"));
@@ -169,20 +166,20 @@ fn entries_that_differ_are_asked_for_again_but_not_for_ever() {
     for _ in 0..3 {
         terminal.answer(": ", &format!("{NEW}\n"));
         terminal.answer(AGAIN, "New-Passw0rd-2\n");
-        terminal.answer("differ; try again.", "");
+        terminal.answer("do not match; try again.", "");
     }
     let (code, shown) = terminal.end();
     assert_eq!((code, world.changes()), (2, 1), "{shown}");
     assert!(
-        shown.contains("was not typed the same way twice, 3 times"),
+        shown.contains("did not match 3 times"),
         "{shown}"
     );
 }
 
-// What a shell does when somebody goes away by Ctrl-Z and comes back by `fg`.
+// What a shell does on Ctrl-Z and `fg`.
 #[test]
-fn echo_is_off_again_after_a_stop() {
-    let world = World::new();
+fn prompt_disables_echo_again_after_a_stop() {
+    let world = TestEnv::new();
     let mut terminal = asked(&world);
     terminal.answer(": ", "half-typed");
     let process = Pid::from_child(&terminal.child);
@@ -205,8 +202,8 @@ fn echo_is_off_again_after_a_stop() {
 }
 
 #[test]
-fn echo_is_put_back_whatever_ends_the_prompt() {
-    let world = World::new();
+fn prompt_restores_echo_however_it_ends() {
+    let world = TestEnv::new();
     for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP] {
         let mut terminal = asked(&world);
         terminal.answer(": ", "");

@@ -32,7 +32,7 @@ fn start(folder: &TempDir, extra: &[&str]) -> (Running, Value) {
 }
 
 #[test]
-fn its_first_line_and_its_config_are_enough_to_use_it() {
+fn sandbox_startup_line_and_configuration_suffice_to_use_it() {
     for tls in [&[][..], &["--tls"]] {
         let folder = tempfile::tempdir().unwrap();
         let (_running, announced) = start(&folder, tls);
@@ -69,7 +69,7 @@ fn its_first_line_and_its_config_are_enough_to_use_it() {
 }
 
 #[test]
-fn numbered_and_seeded_users_are_there() {
+fn sandbox_has_numbered_and_seeded_users() {
     let folder = tempfile::tempdir().unwrap();
     let (_running, announced) = start(
         &folder,
@@ -88,7 +88,7 @@ fn numbered_and_seeded_users_are_there() {
 }
 
 #[test]
-fn a_command_can_bring_its_own_sandbox() {
+fn sandbox_option_runs_a_command_against_its_own_sandbox() {
     let folder = tempfile::tempdir().unwrap();
     for provider in [&[][..], &["-p", "zoom"]] {
         let arguments = ["--sandbox", "reset", "alice@example.com", "--new-password-stdin"];

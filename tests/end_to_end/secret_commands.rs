@@ -9,10 +9,10 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::binary::{Run, command, finish};
 use crate::serve::Serving;
-use crate::world::{ALICE, World, json};
+use crate::test_env::{ALICE, TestEnv, json};
 
 /// The token of both providers comes from a program that notes itself and what it starts, and then hangs.
-fn hang(world: &World) {
+fn hang(world: &TestEnv) {
     let program = "echo $$ >> pids; sleep 600 & echo $! >> pids; wait";
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let config = config.replace(
@@ -50,8 +50,8 @@ fn assert_ended(folder: &Path) {
 }
 
 #[test]
-fn a_command_that_gives_no_secret_within_the_budget_is_exit_7() {
-    let world = World::new();
+fn secret_command_that_exceeds_the_budget_exits_7() {
+    let world = TestEnv::new();
     hang(&world);
     let late = "the command `sh` gave no secret within 0.5 s, so nothing was sent";
     for (arguments, stdin) in [
@@ -96,8 +96,8 @@ fn a_command_that_gives_no_secret_within_the_budget_is_exit_7() {
 }
 
 #[test]
-fn an_interrupt_ends_the_command_too() {
-    let world = World::new();
+fn secret_command_is_ended_by_an_interrupt() {
+    let world = TestEnv::new();
     hang(&world);
     let mut command = command(world.folder());
     command.args(["--timeout", "10m", "doctor"]);
@@ -115,8 +115,8 @@ fn an_interrupt_ends_the_command_too() {
 }
 
 #[test]
-fn a_reload_that_waits_for_a_command_holds_nothing_up() {
-    let world = World::new();
+fn secret_command_during_a_reload_delays_no_call() {
+    let world = TestEnv::new();
     let serving = Serving::local(&world);
     hang(&world);
     serving.signal(Signal::HUP);

@@ -11,7 +11,7 @@ use repass_sandbox::{
 };
 
 use crate::binary::{Run, command, finish};
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv};
 
 const NEW: &str = "Nöw-\"Canary\"\\4711%/";
 const WRONG: &str = "Wr0ng-&Canary+;4712'";
@@ -43,12 +43,12 @@ fn assert_none_in(text: &str, place: &str) {
     }
 }
 
-fn world() -> World {
+fn world() -> TestEnv {
     let client = OAuthClient {
         id: "sandbox-client".into(),
         secret: CLIENT_SECRET.into(),
     };
-    let world = World::with(Options {
+    let world = TestEnv::with(Options {
         zoom: ZoomOptions {
             rules: ZoomRules::LengthOnly,
             client: client.clone(),
@@ -96,7 +96,7 @@ fn world() -> World {
     world
 }
 
-fn run(world: &World, provider: &str, json: bool, change: bool, stdin: &str) -> Run {
+fn run(world: &TestEnv, provider: &str, json: bool, change: bool, stdin: &str) -> Run {
     let mut command = command(world.folder());
     command.env("RUST_LOG", "trace").args(["-vvv", "-p", provider]);
     if json {
@@ -116,7 +116,7 @@ fn run(world: &World, provider: &str, json: bool, change: bool, stdin: &str) -> 
     finish(command, stdin.as_bytes())
 }
 
-fn names(world: &World) -> Vec<String> {
+fn names(world: &TestEnv) -> Vec<String> {
     let entries = fs::read_dir(world.folder()).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -126,7 +126,7 @@ fn names(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn nothing_of_any_secret_is_anywhere() {
+fn secrets_appear_in_no_output_file_or_log() {
     let world = world();
     let before = names(&world);
     let mut codes = Vec::new();
@@ -167,7 +167,7 @@ fn nothing_of_any_secret_is_anywhere() {
 }
 
 #[test]
-fn nothing_of_an_echo_is_shown_or_kept() {
+fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
     let world = world();
     let body = "{\"code\":9999,\"message\":\"%PASSWORD%\",\"succeeded\":false,\"errors\":[{\"code\":\"%PASSWORD%\",\"description\":\"<%PASSWORD%>\"}]}";
     for status in [400, 200, 500] {
@@ -210,7 +210,7 @@ fn nothing_of_an_echo_is_shown_or_kept() {
 
 // A program that gives a secret may look around; the password is not there yet.
 #[test]
-fn what_it_starts_sees_no_password_and_no_secret_of_another() {
+fn secret_command_sees_no_password_and_no_other_secret() {
     let world = world();
     let script = "tr '\\0' '\\n' < /proc/$$/environ > seen; tr '\\0' ' ' < /proc/$$/cmdline >> seen; \
                   tr '\\0' ' ' < /proc/$PPID/cmdline >> seen; cat >> seen; printf '%s' 'made-up-token'";

@@ -17,11 +17,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::binary::command;
-use crate::world::{ALICE, ALICE_ID, World};
+use crate::test_env::{ALICE, ALICE_ID, TestEnv};
 
 pub(crate) struct Serving {
     child: Child,
-    /// What it told first.
+    /// Its startup line.
     pub(crate) listening: String,
 }
 
@@ -33,7 +33,7 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    pub(crate) fn start(world: &World, arguments: &[&str]) -> Self {
+    pub(crate) fn start(world: &TestEnv, arguments: &[&str]) -> Self {
         let mut command = command(world.folder());
         command.arg("--quiet").arg("serve").args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -46,7 +46,7 @@ impl Serving {
         Self { child, listening }
     }
 
-    pub(crate) fn local(world: &World) -> Self {
+    pub(crate) fn local(world: &TestEnv) -> Self {
         Self::start(world, &["--listen", "127.0.0.1:0"])
     }
 
@@ -107,8 +107,8 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn it_ends_when_every_change_under_way_has_its_outcome_on_record() {
-    let world = World::with(Options {
+fn sidecar_stop_waits_for_the_outcome_of_every_change() {
+    let world = TestEnv::with(Options {
         users: 64,
         ..Options::default()
     });
@@ -162,8 +162,8 @@ fn it_ends_when_every_change_under_way_has_its_outcome_on_record() {
 }
 
 #[test]
-fn slow_clients_do_not_keep_others_out() {
-    let world = World::new();
+fn sidecar_slow_clients_do_not_block_others() {
+    let world = TestEnv::new();
     let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--max-connections", "50"]);
     let slow: Vec<TcpStream> = (0..300)
         .map(|number| {
@@ -178,8 +178,8 @@ fn slow_clients_do_not_keep_others_out() {
 }
 
 #[test]
-fn a_unix_socket_is_its_owner_s_and_gone_at_the_end() {
-    let world = World::new();
+fn sidecar_unix_socket_is_private_and_removed_at_the_end() {
+    let world = TestEnv::new();
     let serving = Serving::start(&world, &["--listen", "unix:repass.sock"]);
     let mode = fs::metadata(world.path("repass.sock"))
         .unwrap()
@@ -196,8 +196,8 @@ fn a_unix_socket_is_its_owner_s_and_gone_at_the_end() {
 }
 
 #[test]
-fn what_others_can_reach_needs_tls_and_a_token() {
-    let world = World::new();
+fn sidecar_on_a_public_address_needs_tls_and_a_token() {
+    let world = TestEnv::new();
     world.secret("shown", "canary-token-8151-0001");
     world.secret("short", "short");
     fs::write(world.path("open"), "canary-token-8151-0001").unwrap();
@@ -208,7 +208,7 @@ fn what_others_can_reach_needs_tls_and_a_token() {
         ),
         (
             &["--listen", "0.0.0.0:0", "--token-file", "shown"],
-            "give --tls-cert",
+            "pass --tls-cert",
         ),
         (&["--token-file", "short"], "at least 16"),
         (&["--token-file", "open"], "chmod 600"),
@@ -240,8 +240,8 @@ fn what_others_can_reach_needs_tls_and_a_token() {
 }
 
 #[test]
-fn a_password_that_nobody_can_type_is_refused_with_its_place() {
-    let world = World::new();
+fn sidecar_untypeable_password_is_rejected_with_its_position() {
+    let world = TestEnv::new();
     let serving = Serving::local(&world);
     let check = "POST /v1/providers/zoom/policy/check";
     for (password, what, position) in [
@@ -290,8 +290,8 @@ fn a_password_that_nobody_can_type_is_refused_with_its_place() {
 }
 
 #[test]
-fn its_token_is_read_again_when_it_changes() {
-    let world = World::new();
+fn sidecar_token_file_is_reloaded_when_it_changes() {
+    let world = TestEnv::new();
     let (old, new) = ("canary-token-8151-0001", "canary-token-8151-0002");
     world.secret("shown", old);
     let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
@@ -317,8 +317,8 @@ fn its_token_is_read_again_when_it_changes() {
 }
 
 #[test]
-fn a_web_page_that_resolves_to_this_machine_changes_nothing() {
-    let world = World::new();
+fn sidecar_rejects_web_pages_by_dns_rebinding() {
+    let world = TestEnv::new();
     let serving = Serving::start(
         &world,
         &["--listen", "127.0.0.1:0", "--allow-host", "Repass.Internal"],
@@ -345,8 +345,8 @@ fn a_web_page_that_resolves_to_this_machine_changes_nothing() {
 }
 
 #[test]
-fn the_configuration_is_read_anew_when_told() {
-    let world = World::new();
+fn sidecar_configuration_is_reloaded_on_sighup() {
+    let world = TestEnv::new();
     let serving = Serving::local(&world);
     let names = || {
         let (_, told) = ask(serving.connect(), "GET /v1/providers", "");
@@ -414,8 +414,8 @@ fn encrypted(
 }
 
 #[test]
-fn its_certificate_is_read_anew_when_it_changes_and_clients_can_need_one() {
-    let world = World::new();
+fn sidecar_certificate_is_reloaded_and_client_certificates_are_required() {
+    let world = TestEnv::new();
     let (first, second, client) = (made(), made(), made());
     let write = |made: &Made| {
         fs::write(world.path("cert.pem"), &made.pem).unwrap();
@@ -450,8 +450,8 @@ fn its_certificate_is_read_anew_when_it_changes_and_clients_can_need_one() {
 }
 
 #[test]
-fn every_metric_is_there_before_anything_is_counted() {
-    let world = World::new();
+fn sidecar_metrics_exist_before_the_first_call() {
+    let world = TestEnv::new();
     let serving = Serving::local(&world);
     let mut stream = serving.connect();
     send(&mut stream, "GET /metrics", "", "").unwrap();
@@ -479,8 +479,8 @@ fn every_metric_is_there_before_anything_is_counted() {
 }
 
 #[test]
-fn the_audit_is_made_by_a_change_and_made_again_where_it_is_gone() {
-    let world = World::new();
+fn sidecar_audit_file_is_recreated_when_missing() {
+    let world = TestEnv::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let audited = |file: &str| {
         let text = format!("audit = {{ file = \"{file}\" }}\n{config}");
@@ -529,8 +529,8 @@ fn the_audit_is_made_by_a_change_and_made_again_where_it_is_gone() {
 }
 
 #[test]
-fn its_description_can_be_printed() {
-    let world = World::new();
+fn sidecar_openapi_can_be_printed() {
+    let world = TestEnv::new();
     let run = world.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &api["openapi"]), (0, &json!("3.1.0")));
@@ -560,7 +560,7 @@ fn body(user: &str, new: &str) -> String {
 }
 
 /// The answer to the next change of Alice's is lost after Zoom has made it, half a second later.
-fn lose_the_answer(world: &World) {
+fn lose_the_answer(world: &TestEnv) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -578,8 +578,8 @@ fn lose_the_answer(world: &World) {
 }
 
 #[test]
-fn a_change_that_waits_for_another_one_waits_for_its_settlement_too() {
-    let world = World::new();
+fn queued_change_waits_for_the_resolution_of_the_former_one() {
+    let world = TestEnv::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     fs::write(
         world.path("repass.toml"),
@@ -604,8 +604,8 @@ fn a_change_that_waits_for_another_one_waits_for_its_settlement_too() {
 }
 
 #[test]
-fn settling_a_change_never_overwrites_a_later_one() {
-    let world = World::new();
+fn resolution_never_overwrites_a_later_change() {
+    let world = TestEnv::new();
     lose_the_answer(&world);
     let serving = Serving::local(&world);
     let (status, lost) = ask(serving.connect(), CHANGE, &body(ALICE, "First-Passw0rd-1"));

@@ -73,7 +73,7 @@ async fn changes(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_end_of_a_token_costs_one_request_for_another() {
+async fn expired_token_costs_one_token_request() {
     let (sandbox, service) = sandbox(Duration::from_secs(LIFETIME)).await;
     for round in 0..5_u32 {
         let mut tasks = JoinSet::new();
@@ -95,7 +95,7 @@ async fn every_end_of_a_token_costs_one_request_for_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn short_lived_tokens_are_renewed_under_way() {
+async fn short_lived_token_is_renewed_during_a_run() {
     const SHORT: Duration = Duration::from_secs(2);
     const RUN: Duration = Duration::from_secs(10);
     let (sandbox, service) = sandbox(SHORT).await;
@@ -112,7 +112,7 @@ async fn short_lived_tokens_are_renewed_under_way() {
     }
     let made: usize = tasks.join_all().await.into_iter().sum();
     assert_eq!(sandbox.changes(), made, "none failed, none twice");
-    // None is asked for before four fifths of the one before are over: there is room for so many.
+    // A token is requested at the earliest after four fifths of the former one's lifetime, which bounds their number.
     let room = 1 + start.elapsed().as_millis() / (SHORT.as_millis() * 4 / 5);
     let asked = u128::from(token_requests(&sandbox));
     assert!(

@@ -9,10 +9,10 @@ use repass_sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, TOKEN, World, json};
+use crate::test_env::{ALICE, TOKEN, TestEnv, json};
 
 /// Alice as the sandbox's Zoom knows her.
-fn profile(world: &World) -> Value {
+fn profile(world: &TestEnv) -> Value {
     let mut stream = TcpStream::connect(world.sandbox.addr()).unwrap();
     let request = format!(
         "GET /v2/users/{ALICE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
@@ -25,8 +25,8 @@ fn profile(world: &World) -> Value {
 }
 
 #[test]
-fn everything_wrong_is_told_line_by_line_and_nothing_is_sent() {
-    let world = World::new();
+fn profile_update_with_several_problems_reports_all_and_sends_nothing() {
+    let world = TestEnv::new();
     let arguments = [
         "user",
         "update",
@@ -60,8 +60,8 @@ fn everything_wrong_is_told_line_by_line_and_nothing_is_sent() {
 }
 
 #[test]
-fn programs_get_each_field_with_its_code() {
-    let world = World::new();
+fn profile_update_problems_with_json_have_field_and_code() {
+    let world = TestEnv::new();
     let run = world.run(
         &[
             "--json", "user", "update", ALICE, "--set", "pmi=123", "--type", "7",
@@ -84,9 +84,9 @@ fn programs_get_each_field_with_its_code() {
 }
 
 #[test]
-fn an_update_arrives_in_either_encoding() {
+fn profile_update_arrives_in_either_encoding() {
     for body in [ZoomBody::Any, ZoomBody::Json, ZoomBody::FormData] {
-        let world = World::with(Options {
+        let world = TestEnv::with(Options {
             zoom: ZoomOptions {
                 body,
                 ..ZoomOptions::default()
@@ -138,15 +138,15 @@ fn an_update_arrives_in_either_encoding() {
 }
 
 #[test]
-fn an_unknown_user_exits_5_and_a_provider_without_profiles_2() {
-    let world = World::new();
+fn profile_update_of_an_unknown_user_exits_5_and_without_profiles_2() {
+    let world = TestEnv::new();
     let run = world.run(&["user", "update", "nobody@example.com", "--dept", "R&D"], "");
     assert_eq!(run.code, 5, "{run:?}");
     let run = world.run(&["-p", "portal", "user", "update", ALICE, "--dept", "R&D"], "");
     assert_eq!(run.code, 2, "{run:?}");
 }
 
-fn lose_the_first_answer(world: &World) {
+fn lose_the_first_answer(world: &TestEnv) {
     let cut = Some(Cut {
         at: CutPoint::Answer,
         how: CutKind::Fin,
@@ -161,16 +161,16 @@ fn lose_the_first_answer(world: &World) {
 }
 
 #[test]
-fn a_lost_answer_is_made_up_for_by_sending_again() {
-    let world = World::new();
+fn profile_update_with_a_lost_response_is_resent() {
+    let world = TestEnv::new();
     lose_the_first_answer(&world);
     let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");
     assert_eq!((run.code, world.requests()), (0, 2), "{run:?}");
 }
 
 #[test]
-fn a_refusal_after_a_lost_answer_is_unknown() {
-    let world = World::new();
+fn profile_update_rejected_after_a_lost_response_is_unknown() {
+    let world = TestEnv::new();
     lose_the_first_answer(&world);
     let respond = Some(CannedResponse {
         status: 404,

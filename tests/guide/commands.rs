@@ -60,7 +60,7 @@ fn every_command_and_option_exists() {
 }
 
 #[test]
-fn every_example_that_is_named_exists() {
+fn every_named_example_exists() {
     let mut seen = 0;
     for (path, page) in all() {
         for named in page.split("--example ").skip(1) {
@@ -80,13 +80,13 @@ fn every_example_that_is_named_exists() {
 }
 
 #[test]
-fn examples_are_short_and_run_by_the_gate() {
+fn examples_are_short_and_run_in_ci() {
     let gate = std::fs::read_to_string(root().join(".ci/run")).unwrap();
     let folder = root().join("crates/app/examples");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        // They measure; nobody learns from them how to use repass.
+        // Benchmarks, not usage examples.
         if name.starts_with("load") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The configurations in the guide, and the keys it tells.
+//! The configurations in the guide, and the keys that it documents.
 
 use repass::Config;
 
@@ -23,13 +23,13 @@ fn every_sample_of_a_configuration_loads() {
 }
 
 #[test]
-fn every_key_is_told() {
+fn every_configuration_key_is_documented() {
     let page = read("docs/guide/configure.md");
     let keys = configuration_keys::all();
     assert!(keys.len() > 40, "the keys were found: {keys:?}");
     assert!(keys.iter().any(|key| key == "plan"), "the kinds' keys were found");
     for key in keys {
         let told = page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = "));
-        assert!(told, "configure.md does not tell `{key}`");
+        assert!(told, "configure.md does not document `{key}`");
     }
 }

@@ -44,7 +44,7 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_dependency_has_its_reason() {
+fn every_dependency_has_a_documented_reason() {
     let page = read("ARCHITECTURE.md");
     let table = section(&page, "dependencies").unwrap();
     let mut told = BTreeMap::new();

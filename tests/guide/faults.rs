@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::pages::{read, samples};
 
 #[tokio::test]
-async fn every_fault_that_is_shown_can_be_armed() {
+async fn every_documented_fault_can_be_injected() {
     let sandbox = Sandbox::start().await.unwrap();
     let page = read("docs/guide/testing.md");
     let faults = samples(&page).into_iter().filter(|it| it.language == "json");
@@ -18,7 +18,7 @@ async fn every_fault_that_is_shown_can_be_armed() {
 }
 
 #[test]
-fn every_key_of_a_fault_is_told() {
+fn every_fault_key_is_documented() {
     let page = read("docs/guide/testing.md");
     let keys = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let matching = keys(serde_json::to_value(RequestMatcher::default()).unwrap());

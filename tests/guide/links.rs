@@ -3,7 +3,7 @@
 use crate::pages::{all, read, root, section};
 
 #[test]
-fn every_link_between_pages_leads_somewhere() {
+fn every_link_between_pages_resolves() {
     let mut seen = 0;
     for (path, page) in all() {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -1,6 +1,5 @@
-//! The guide, held to what it says: its samples work, its commands exist, its answers can be found; and what
-//! `ARCHITECTURE.md` says of dependencies.
-//! Its Rust is compiled with the documentation's tests.
+//! Checks the guide: samples work, commands exist, questions are answered, dependencies are documented. Its Rust
+//! samples are compiled as documentation tests.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -12,4 +11,4 @@ mod faults;
 mod links;
 mod pages;
 mod questions;
-mod start;
+mod quick_start;

@@ -1,13 +1,13 @@
-//! The pages, and what is in them.
+//! The pages and their contents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A sample: what stands between two fences.
+/// A fenced code sample.
 pub(crate) struct Sample {
-    /// The words behind the fence: `toml`, `rust,no_run`, …
+    /// The language of the fence: `toml`, `rust,no_run`, …
     pub(crate) language: String,
-    /// The line before it that has text: it names the file, where the sample is one.
+    /// The last nonempty line before it, which names the file if the sample is a file.
     pub(crate) before: String,
     pub(crate) text: String,
 }

@@ -1,4 +1,4 @@
-//! What a reader who does not know the code asks, and where it is answered.
+//! Questions of a new reader, and the sections that answer them.
 
 use crate::pages::{read, section};
 
@@ -55,7 +55,7 @@ const QUESTIONS: [(&str, &str, &str, &[&str]); 4] = [
 ];
 
 #[test]
-fn each_question_is_linked_and_answered() {
+fn every_question_is_linked_and_answered() {
     let index = read("docs/guide/index.md");
     for (question, page, anchor, words) in QUESTIONS {
         let link = format!("[{question}]({page}#{anchor})");

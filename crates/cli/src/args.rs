@@ -46,26 +46,26 @@ Exit codes:
     0  applied, or done
     1  internal error
     2  usage or configuration
-    3  refused by the provider or your own rules
+    3  rejected by the provider or your own rules
     4  not authenticated or not permitted
     5  no such user
     6  rate limited
     7  unavailable, not applied
-    8  unknown outcome: settle it with `repass resolve`
-    9  partly done: some rows of a bulk run were not applied
+    8  unknown outcome: resolve it with `repass resolve`
+    9  partly applied: some rows of a bulk run were not applied
   130  interrupted, nothing sent
 
-Nothing set up yet? Try `repass demo`.";
+No configuration yet? Try `repass demo`.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Change a password, proved by the current one
+    /// Change a password, authorized by the current one
     Change(commands::change::Args),
     /// Set a new password, as an administrator
     Reset(commands::reset::Args),
     /// Find out whether a change with an unknown outcome took effect
     Resolve(commands::resolve::Args),
-    /// Change what a provider knows of a user besides the password
+    /// Update a user's profile at the provider
     #[command(subcommand)]
     User(commands::user::Command),
     /// Show password rules, or check a password against them
@@ -73,26 +73,26 @@ pub(super) enum Command {
     Policy(commands::policy::Command),
     /// Print new passwords that meet the rules
     Generate(commands::generate::Args),
-    /// Change the passwords of many users, and go on with it after any interruption
+    /// Change the passwords of many users; a run can be resumed after any interruption
     #[command(subcommand)]
     Bulk(commands::bulk::Command),
     /// List the configured providers and what they can do
     Providers,
-    /// Diagnose the setup of all providers, or of -p, and suggest fixes. Changes nothing: whether resets are
-    /// permitted is tried with a user who cannot exist
+    /// Diagnose the setup of all providers, or of -p, and suggest fixes. Changes nothing: the reset permission is
+    /// probed with a user who cannot exist
     Doctor,
-    /// Start, check or show the configuration
+    /// Create, check or show the configuration
     #[command(subcommand)]
     Config(commands::config::Command),
     /// Serve all configured providers over HTTP, for services in other languages
     Serve(Box<commands::serve::Args>),
-    /// Serve both providers, emulated, until interrupted
+    /// Run emulated providers until interrupted
     Sandbox(Box<commands::sandbox::Args>),
-    /// See it work from start to end, with nothing set up
+    /// Show repass at work against emulated providers, without any configuration
     Demo,
-    /// Print what a shell needs to complete this command line
+    /// Print a shell completion script
     Completions(commands::completions::Args),
-    /// Print the manual, or write all of its pages
+    /// Print the manual page, or write all manual pages to a directory
     Man(commands::man::Args),
 }
 
@@ -134,5 +134,24 @@ mod tests {
     #[test]
     fn clap_accepts_the_definition_of_every_argument() {
         Args::command().debug_assert();
+    }
+
+    /// One snapshot per command.
+    fn assert_help(command: &mut clap::Command, name: &str) {
+        let help = command.clone().term_width(100).render_long_help().to_string();
+        insta::assert_snapshot!(format!("help_{}", name.replace([' ', '-'], "_")), help);
+        for subcommand in command.get_subcommands_mut().filter(|it| it.get_name() != "help") {
+            let name = format!("{name} {}", subcommand.get_name());
+            assert_help(subcommand, &name);
+        }
+    }
+
+    #[test]
+    fn help_of_every_command_matches_its_snapshot() {
+        let mut command = Args::command();
+        command.build();
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            assert_help(&mut command, "repass");
+        });
     }
 }

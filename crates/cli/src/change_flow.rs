@@ -1,4 +1,4 @@
-//! What every command that changes or settles a password does: see that everything is good, then call.
+//! The flow shared by the commands that change or resolve a password: validate everything, then call the provider.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use repass::{
     UserId,
 };
 
-/// A change that is ready to be sent.
+/// A validated change with the service to send it to.
 pub(super) struct PreparedChange {
     pub(super) service: Arc<dyn PasswordService>,
     pub(super) change: PasswordChange,
     on_unknown: OnUnknown,
-    // The sandbox behind the service lives in it.
+    // Keeps the sandbox behind the service alive.
     _setup: Setup,
 }
 
-/// Makes a change ready. Without a place where the new password is, one is made. `authority` says from what the provider can do where the current password comes from,
-/// `None` standing for an administrator's reset.
+/// Validates a change. Without `new` a password is generated. `authority` chooses from the provider's capabilities
+/// the source of the current password; `None` makes it an administrator's reset.
 ///
 /// # Errors
-/// All that is wrong with the user id, the configuration and the passwords, told together. A person is asked
-/// for passwords only when all else is good.
+/// All problems with the user id, the configuration and the passwords together. Passwords are prompted for only
+/// when everything else is valid.
 pub(super) async fn prepare<'a>(
     context: &Context,
     user: &str,
@@ -39,13 +39,13 @@ pub(super) async fn prepare<'a>(
     let user = UserId::new(user)
         .map_err(|invalid| errors.push(CliError::usage(invalid.to_string())))
         .ok();
-    let setup = keep(&mut errors, Setup::load(&context.global).await);
-    let meant = match &setup {
-        Some(setup) => keep(&mut errors, setup.provider(&context.global).await),
+    let setup = ok_or_push(&mut errors, Setup::load(&context.global).await);
+    let resolved = match &setup {
+        Some(setup) => ok_or_push(&mut errors, setup.provider(&context.global).await),
         None => None,
     };
-    let service = meant.as_ref().map(|meant| &meant.service);
-    // Without a service the flags still tell which passwords are meant.
+    let service = resolved.as_ref().map(|resolved| &resolved.service);
+    // Without a service the options still determine which passwords are needed.
     let anything = Capabilities::NONE.with_reset().with_change();
     let capabilities = service.map_or(anything, PasswordService::capabilities);
     let current = authority(capabilities).unwrap_or_else(|hint| {
@@ -57,7 +57,7 @@ pub(super) async fn prepare<'a>(
         });
         None
     });
-    let asking = match (errors.is_empty(), context.global.no_input) {
+    let mode = match (errors.is_empty(), context.global.no_input) {
         (false, _) => PromptMode::Skip,
         (true, true) => PromptMode::Never,
         (true, false) => PromptMode::Prompt,
@@ -66,19 +66,19 @@ pub(super) async fn prepare<'a>(
         (Some(user), Some(service)) => format!(" for {} at {}", user.expose(), service.provider()),
         _ => String::new(),
     };
-    let passwords = keep(&mut errors, prompts::gather(new, current, asking, whose).await);
-    match (user, setup, meant, passwords) {
-        (Some(user), Some(setup), Some(meant), Some(passwords)) if errors.is_empty() => {
+    let passwords = ok_or_push(&mut errors, prompts::gather(new, current, mode, whose).await);
+    match (user, setup, resolved, passwords) {
+        (Some(user), Some(setup), Some(resolved), Some(passwords)) if errors.is_empty() => {
             let new = match passwords.new {
                 Some(new) => new,
-                None => generated(&meant, context).await?,
+                None => generated(&resolved, context).await?,
             };
             let change = match passwords.current {
                 Some(current) => PasswordChange::change(user, current, new),
                 None => PasswordChange::reset(user, new),
             };
             Ok(PreparedChange {
-                service: meant.service,
+                service: resolved.service,
                 change,
                 on_unknown: setup.config.on_unknown(),
                 _setup: setup,
@@ -88,36 +88,36 @@ pub(super) async fn prepare<'a>(
     }
 }
 
-async fn generated(meant: &ResolvedProvider, context: &Context) -> Result<Password, CliError> {
-    PasswordRules::of(meant, context).await?.generate()
+async fn generated(resolved: &ResolvedProvider, context: &Context) -> Result<Password, CliError> {
+    PasswordRules::of_provider(resolved, context).await?.generate()
 }
 
-/// Sends a change and tells what became of it. The passwords are gone before anything is told: that takes
-/// as long as its reader likes.
-pub(super) async fn send(ready: PreparedChange, context: &Context) -> Result<Exit, CliError> {
-    let provider = ready.service.provider().to_owned();
+/// Sends a change and reports its outcome. The passwords are dropped before the report is printed, which can block
+/// on its reader.
+pub(super) async fn send(prepared: PreparedChange, context: &Context) -> Result<Exit, CliError> {
+    let provider = prepared.service.provider().to_owned();
     let cx = context.global.call_context();
     tracing::info!(provider, budget = ?cx.budget(), "changing a password");
     let call = async {
-        match ready.on_unknown {
-            OnUnknown::Report => ready.service.change_password(&cx, &ready.change).await,
-            OnUnknown::Resolve => ready.service.change_and_resolve(&cx, &ready.change).await,
+        match prepared.on_unknown {
+            OnUnknown::Report => prepared.service.change_password(&cx, &prepared.change).await,
+            OnUnknown::Resolve => prepared.service.change_and_resolve(&cx, &prepared.change).await,
         }
     };
     let made = context
         .signals
         .run_to_completion(&provider, &context.output, call)
         .await?;
-    drop(ready);
+    drop(prepared);
     let changed = match made {
         Ok(changed) => changed,
         Err(error) => return Err(CliError::Call { provider, error }),
     };
     let tracking_id = changed.tracking_id().map(str::to_owned);
     let message = if changed.is_proved_by_probe() {
-        "the answer was lost; a probe found the new password in place"
+        "the response was lost; a probe found the new password in place"
     } else {
-        "the password is changed"
+        "the password was changed"
     };
     context.output.report(&Report {
         provider: Some(provider),
@@ -127,6 +127,6 @@ pub(super) async fn send(ready: PreparedChange, context: &Context) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-pub(super) fn keep<T>(errors: &mut Vec<CliError>, result: Result<T, CliError>) -> Option<T> {
-    result.map_err(|stop| errors.push(stop)).ok()
+pub(super) fn ok_or_push<T>(errors: &mut Vec<CliError>, result: Result<T, CliError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
 }

@@ -1,4 +1,4 @@
-//! Arguments that cannot be read. They are never quoted where somebody may have typed a password.
+//! Errors of argument parsing. Arguments are not quoted where they may contain a password.
 
 use std::ffi::OsString;
 
@@ -10,70 +10,71 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{self, Output};
 
-/// Prints help and version as asked for, and all else as one line; as JSON if `words`, which could not be read,
-/// hold `--json`.
+/// Prints the requested help or version, and any other error on one line; as JSON if `words`, which could not be
+/// parsed, include `--json`.
 pub(super) fn print(error: &Error, words: impl Iterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = words.collect();
     let json = words
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| word == "--json");
-    // That `resolve` was called wrongly says nothing about the change that it asks about.
+    // A wrong call of `resolve` leaves the outcome of the change unknown.
     let is_resolve = command_of(&words).as_deref() == Some("resolve");
     match error.kind() {
         ErrorKind::DisplayHelp if json => {
-            output::object(&serde_json::json!({ "help": error.to_string() }));
+            output::print_json(&serde_json::json!({ "help": error.to_string() }));
             Exit::Ok
         }
         ErrorKind::DisplayVersion if json => {
-            output::object(&version_object());
+            output::print_json(&version_object());
             Exit::Ok
         }
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            output::result(error.print());
+            output::record_write(error.print());
             Exit::Ok
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
-            output::result(error.print());
+            output::record_write(error.print());
             if is_resolve { Exit::Unknown } else { Exit::Usage }
         }
         _ => {
-            let stop = CliError::usage(line(error, &words));
-            let stop = if is_resolve { stop.without_probe() } else { stop };
-            Output { json, quiet: false }.error(&stop)
+            let usage = CliError::usage(message(error, &words));
+            let usage = if is_resolve { usage.without_probe() } else { usage };
+            Output { json, quiet: false }.error(&usage)
         }
     }
 }
 
-/// The command that was meant by words that cannot be read, if that much can be.
+/// The command named in words that cannot be parsed, if it can be recognized.
 fn command_of(words: &[OsString]) -> Option<String> {
     let command = Args::command().ignore_errors(true).no_binary_name(true);
-    let meant = command.try_get_matches_from(words).ok()?;
-    meant.subcommand_name().map(str::to_owned)
+    let matches = command.try_get_matches_from(words).ok()?;
+    matches.subcommand_name().map(str::to_owned)
 }
 
 const NEVER_AN_ARGUMENT: &str = "a password is never an argument, because other users of the machine can read \
-                                 arguments: it is asked for, or comes from --new-password-stdin, \
-                                 --new-password-file or --new-password-fd (--current-password-… for the current one)";
+                                 arguments; omit it to be prompted, or pass --new-password-stdin, \
+                                 --new-password-file or --new-password-fd (--current-password-… for the current \
+                                 password)";
 
-// Options that would take the password itself, under the names that other tools have for them.
+// Options that take the password itself in other tools.
 fn means_a_password(option: &str) -> bool {
     let words = ["password", "passwd", "pass", "passphrase", "pw", "pwd", "secret"];
     let last = option.trim_start_matches('-').rsplit(['-', '_']).next();
     last.is_some_and(|last| words.contains(&&*last.to_lowercase()))
 }
 
-fn line(error: &Error, words: &[OsString]) -> String {
+fn message(error: &Error, words: &[OsString]) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
     };
-    // clap names an argument with its value's name: `--user <PROVIDER:ID=PASSWORD>`.
+    // clap appends the value's name: `--user <PROVIDER:ID=PASSWORD>`.
     let argument = text(ContextKind::InvalidArg);
     let name = argument.split([' ', '=']).next().unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if !argument.starts_with('-') => {
-            format!("there is an argument too many; {NEVER_AN_ARGUMENT}")
+            format!("unexpected argument; {NEVER_AN_ARGUMENT}")
         }
         ErrorKind::UnknownArgument if means_a_password(name) => {
             format!("unknown option `{}`; {NEVER_AN_ARGUMENT}", name.escape_debug())
@@ -94,7 +95,7 @@ fn line(error: &Error, words: &[OsString]) -> String {
         }
         ErrorKind::InvalidSubcommand => {
             let hint = match error.get(ContextKind::SuggestedSubcommand) {
-                // The best one is the last.
+                // The best suggestion is the last.
                 Some(ContextValue::Strings(suggested)) if !suggested.is_empty() => {
                     let best = suggested.last().map(String::as_str).unwrap_or_default();
                     format!("; did you mean `{best}`?")
@@ -105,7 +106,7 @@ fn line(error: &Error, words: &[OsString]) -> String {
             format!("unknown command `{}`{hint}", typed.escape_debug())
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            "a command is missing; `repass --help` lists the commands".to_owned()
+            "missing command; `repass --help` lists the commands".to_owned()
         }
         // `-pXYZ` is the option -p with its value.
         ErrorKind::MissingRequiredArgument if words.iter().any(is_clustered) => {
@@ -115,15 +116,15 @@ fn line(error: &Error, words: &[OsString]) -> String {
     }
 }
 
-const BEHIND_DASHES: &str = "; if a user id is meant, which begins with `-`, put `--` before it";
+const BEHIND_DASHES: &str = "; if this is a user id that begins with `-`, put `--` before it";
 
-// More than one letter behind one hyphen.
+// More than one letter after a single hyphen.
 fn is_clustered(word: &OsString) -> bool {
     let bytes = word.as_encoded_bytes();
     bytes.len() > 2 && bytes[0] == b'-' && bytes[1] != b'-'
 }
 
-// What clap prints, without its usage and hints, on one line.
+// clap's message on one line, without usage and hints.
 fn first_sentence(text: &str) -> String {
     let first = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = first.split_whitespace().collect();
@@ -136,13 +137,13 @@ mod tests {
 
     use super::*;
 
-    fn refusal(words: &[&str]) -> String {
+    fn message_of(words: &[&str]) -> String {
         let typed: Vec<OsString> = words.iter().map(OsString::from).collect();
-        line(&Args::try_parse_from(words).unwrap_err(), &typed)
+        message(&Args::try_parse_from(words).unwrap_err(), &typed)
     }
 
     #[test]
-    fn the_command_is_known_though_its_arguments_are_wrong() {
+    fn command_with_invalid_arguments_is_recognized() {
         let command = |words: &[&str]| command_of(&words.iter().map(OsString::from).collect::<Vec<_>>());
         for words in [
             &["resolve"][..],
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_password_is_never_repeated() {
+    fn argument_that_may_be_a_password_is_never_quoted() {
         for words in [
             &["repass", "reset", "alice", "canary-9"][..],
             &["repass", "reset", "alice", "--new-password", "canary-9"],
@@ -171,7 +172,7 @@ mod tests {
             &["repass", "sandbox", "--user", "canary-9"],
             &["repass", "sandbox", "--user", "okta:a=canary-9"],
         ] {
-            let line = refusal(words);
+            let line = message_of(words);
             assert!(
                 !line.contains("canary") && !line.contains('\n') && line.len() > 20,
                 "{line}"
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_would_take_a_password_says_how_it_is_given() {
+    fn password_option_is_rejected_with_the_supported_ones() {
         for option in [
             "--new-password",
             "--new-password=canary-9",
@@ -188,66 +189,54 @@ mod tests {
             "--current-passwd",
             "--pw",
         ] {
-            let line = refusal(&["repass", "reset", "alice", option]);
+            let line = message_of(&["repass", "reset", "alice", option]);
             assert!(line.contains("a password is never an argument"), "{line}");
         }
-        let line = refusal(&["repass", "reset", "alice", "--new-password-sdtin"]);
+        let line = message_of(&["repass", "reset", "alice", "--new-password-sdtin"]);
         assert!(line.ends_with("did you mean `--new-password-stdin`?"), "{line}");
     }
 
     #[test]
-    fn an_unknown_command_has_its_nearest() {
-        assert_eq!(
-            refusal(&["repass", "rest"]),
-            "unknown command `rest`; did you mean `reset`?"
-        );
-        assert_eq!(
-            refusal(&["repass", "bulk", "satus"]),
-            "unknown command `satus`; did you mean `status`?"
-        );
-        assert_eq!(
-            refusal(&["repass", "frob\u{1b}icate"]),
-            "unknown command `frob\\u{1b}icate`; `repass --help` lists the commands"
-        );
-    }
-
-    #[test]
-    fn a_user_id_that_looks_like_an_option_is_sent_behind_dashes() {
+    fn user_id_that_looks_like_an_option_suggests_two_dashes() {
         for words in [
             &["repass", "reset", "-OYHaGfRQSaQ"][..],
             &["repass", "reset", "-vOYHaGfRQSaQ"],
             &["repass", "change", "--YHaGfRQSaQ"],
             &["repass", "reset", "-pYHaGfRQSaQ"],
         ] {
-            let line = refusal(words);
+            let line = message_of(words);
             assert!(line.ends_with("put `--` before it"), "{line}");
         }
         assert!(Args::try_parse_from(["repass", "reset", "--", "-OYHaGfRQSaQ"]).is_ok());
-        assert!(!refusal(&["repass", "reset"]).contains("put `--`"));
+        assert!(!message_of(&["repass", "reset"]).contains("put `--`"));
     }
 
     #[test]
-    fn the_line_says_what_is_wrong() {
-        assert_eq!(
-            refusal(&["repass", "reset", "alice", "--new-pasword-stdin"]),
-            "unknown option `--new-pasword-stdin`; did you mean `--new-password-stdin`?"
-        );
-        assert_eq!(
-            refusal(&["repass", "providers", "--timeout", "soon"]),
-            "--timeout: must be a duration such as `500ms`, `30s` or `2m`"
-        );
-        assert_eq!(
-            refusal(&["repass", "reset"]),
-            "the following required arguments were not provided: <USER>"
-        );
-        let both = refusal(&[
-            "repass",
-            "reset",
-            "a",
-            "--new-password-stdin",
-            "--new-password-fd",
-            "3",
-        ]);
-        assert!(both.contains("cannot be used with"), "{both}");
+    fn invalid_arguments_are_reported_on_one_line() {
+        let mut lines = String::new();
+        for words in [
+            &["repass", "rest"][..],
+            &["repass", "bulk", "satus"],
+            &["repass", "frob\u{1b}icate"],
+            &["repass", "bulk"],
+            &["repass", "reset"],
+            &["repass", "reset", "alice", "bob"],
+            &["repass", "reset", "-pYHaGfRQSaQ"],
+            &["repass", "reset", "alice", "--new-password", "canary-9"],
+            &["repass", "reset", "alice", "--new-pasword-stdin"],
+            &[
+                "repass",
+                "reset",
+                "a",
+                "--new-password-stdin",
+                "--new-password-fd",
+                "3",
+            ],
+            &["repass", "providers", "--timeout", "soon"],
+        ] {
+            let line = message_of(words);
+            lines.push_str(&format!("{}\n    {line}\n", words.join(" ").escape_debug()));
+        }
+        insta::assert_snapshot!(lines);
     }
 }

@@ -1,10 +1,10 @@
-//! Where the configuration is, when nobody says.
+//! Finds the configuration file.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The file to read: the one that is named by a flag or by `$REPASS_CONFIG`, else the first that exists.
-/// When there is none, the places that were looked at.
+/// The file to read: the one named by an option or by `$REPASS_CONFIG`, else the first that exists. If there is
+/// none, the paths that were tried.
 pub(super) fn find(
     flag: Option<&Path>,
     variable: impl Fn(&str) -> Option<OsString>,
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_five_places_wins() {
+    fn configuration_path_is_the_first_that_exists() {
         let variables = |name: &str| {
             let value = match name {
                 "REPASS_CONFIG" => "/var.toml",

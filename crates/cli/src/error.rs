@@ -1,29 +1,29 @@
-//! Why a command did not do what it is for.
+//! Errors of commands, and the report that `--json` prints.
 
 use serde::Serialize;
 
 use crate::exit::Exit;
 use repass::{ConfigError, Error, ErrorKind, FieldProblem, UnknownOutcome, UnknownProvider, Violation};
 
-/// Why a command did not do what it is for.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum CliError {
-    /// The call as typed, or the configuration, has to be mended; nothing was sent.
+    /// The arguments or the configuration are invalid; nothing was sent.
     Invalid {
         kind: &'static str,
         problems: Vec<String>,
     },
-    /// The call was made, and this is its error.
+    /// The call to the provider failed.
     Call { provider: String, error: Error },
-    /// The probe of an unknown outcome failed, so that the outcome stays unknown.
+    /// The probe of an unknown outcome failed; the outcome stays unknown.
     ProbeFailed { provider: String, error: Error },
-    /// This kept the probe of an unknown outcome from being made, so that the outcome stays unknown.
+    /// The probe of an unknown outcome was not sent, for this reason; the outcome stays unknown.
     NotProbed(Box<Self>),
     /// Interrupted before anything was sent.
     Interrupted,
-    /// Interrupted twice while a change was under way.
+    /// Interrupted twice while a change was in flight.
     Abandoned { attempt: UnknownOutcome },
-    /// Something that should not happen.
+    /// A bug, or a failure of the machine.
     Internal(String),
 }
 
@@ -46,7 +46,7 @@ impl CliError {
         Self::Internal(problem.into())
     }
 
-    /// The same, where it kept a probe from being made: that says nothing about the change.
+    /// The same error as the reason why no probe was sent: the outcome of the change stays unknown.
     pub(super) fn without_probe(self) -> Self {
         match self {
             Self::ProbeFailed { .. } | Self::Abandoned { .. } | Self::NotProbed(_) => self,
@@ -54,15 +54,15 @@ impl CliError {
         }
     }
 
-    /// Several at once: all there is to mend, or else the first.
+    /// Several errors as one: all problems to fix, or else the first error.
     pub(super) fn combine(mut errors: Vec<Self>) -> Self {
         let kinds = || {
-            errors.iter().filter_map(|stop| match stop {
+            errors.iter().filter_map(|error| match error {
                 Self::Invalid { kind, .. } => Some(*kind),
                 _ => None,
             })
         };
-        // What has to be mended is so later, too.
+        // An invalid configuration stays invalid, so it takes precedence over a transient problem.
         let first = kinds().find(|kind| *kind != NO_SECRET).or_else(|| kinds().next());
         match first {
             _ if errors.len() == 1 => errors.remove(0),
@@ -88,7 +88,7 @@ impl CliError {
         }
     }
 
-    /// One line for each thing to mend.
+    /// One line per problem.
     pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Invalid { problems, .. } => problems.clone(),
@@ -96,7 +96,7 @@ impl CliError {
                 let problems = error.field_problems().iter();
                 let mut lines: Vec<_> = problems.map(|problem| format!("{provider}: {problem}")).collect();
                 if let Some(detail) = error.provider_detail() {
-                    lines.push(format!("{provider}: the provider refuses the update ({detail})"));
+                    lines.push(format!("{provider}: the provider rejected the update ({detail})"));
                 }
                 lines
             }
@@ -109,13 +109,13 @@ impl CliError {
             }
             Self::NotProbed(why) => {
                 let mut lines = why.lines();
-                lines.push("no probe was made, so the outcome is as unknown as it was".to_owned());
+                lines.push("no probe was sent, so the outcome is still unknown".to_owned());
                 lines
             }
             Self::Interrupted => vec!["interrupted; nothing was sent".to_owned()],
             Self::Abandoned { attempt } => vec![format!(
-                "{}: abandoned while the change was under way, so its outcome is unknown; settle it with `repass \
-                 resolve` and the same passwords, or by the same profile update once more",
+                "{}: abandoned while the change was in flight, so its outcome is unknown; run `repass resolve` \
+                 with the same passwords, or repeat the same profile update",
                 attempt.provider()
             )],
             Self::Internal(problem) => vec![problem.clone()],
@@ -131,7 +131,7 @@ impl CliError {
                 ..Report::new("not_applied", Some(kind), message)
             },
             Self::Call { provider, error } => Report::of_error(provider, error, error.outcome().as_str()),
-            // Its attempt was made up for the probe.
+            // The unknown outcome was created for the probe, so its id means nothing to the caller.
             Self::ProbeFailed { provider, error } => Report {
                 attempt: None,
                 ..Report::of_error(provider, error, "unknown")
@@ -152,7 +152,7 @@ impl CliError {
     }
 }
 
-/// The kind of a configuration that is good, but whose secrets did not come in time.
+/// The kind of a valid configuration whose secrets did not arrive in time.
 const NO_SECRET: &str = ErrorKind::Unreachable.as_str();
 
 impl From<ConfigError> for CliError {
@@ -169,7 +169,7 @@ impl From<UnknownProvider> for CliError {
     }
 }
 
-/// What `--json` prints of a change, whatever became of it.
+/// What `--json` prints for a change and for every error.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     /// `applied`, `not_applied` or `unknown`.
@@ -208,7 +208,7 @@ impl Report {
             tracking_id: error
                 .provider_detail()
                 .and_then(|detail| detail.tracking_id.clone()),
-            // Rounded up: to come back too early is to be refused again.
+            // Rounded up: a retry that is too early is rejected again.
             retry_after_seconds: error
                 .retry_after()
                 .map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
@@ -223,8 +223,8 @@ mod tests {
     use super::*;
     use repass::{ErrorKind, ProviderDetail};
 
-    fn json(stop: &CliError) -> serde_json::Value {
-        serde_json::to_value(stop.report()).unwrap()
+    fn json(error: &CliError) -> serde_json::Value {
+        serde_json::to_value(error.report()).unwrap()
     }
 
     fn call(error: Error) -> CliError {
@@ -235,44 +235,44 @@ mod tests {
     }
 
     #[test]
-    fn everything_to_mend_is_told_together() {
+    fn combined_errors_report_all_problems() {
         let unsupported = Error::not_applied(ErrorKind::Unsupported, "it cannot");
-        let stop = CliError::combine(vec![
+        let cli_error = CliError::combine(vec![
             CliError::usage("a"),
             CliError::config("b"),
             call(unsupported),
         ]);
-        assert_eq!(stop.lines(), ["a", "b", "zoom: it cannot"]);
-        assert_eq!(stop.exit(), Exit::Usage);
-        assert_eq!(json(&stop)["problems"].as_array().unwrap().len(), 3);
+        assert_eq!(cli_error.lines(), ["a", "b", "zoom: it cannot"]);
+        assert_eq!(cli_error.exit(), Exit::Usage);
+        assert_eq!(json(&cli_error)["problems"].as_array().unwrap().len(), 3);
     }
 
     #[test]
-    fn an_answer_that_says_when_to_come_back_says_so_rounded_up() {
+    fn retry_after_is_reported_rounded_up() {
         let error = Error::not_applied(ErrorKind::RateLimited, "slow down")
             .with_retry_after(Some(std::time::Duration::from_millis(1200)))
             .with_detail(ProviderDetail {
                 tracking_id: Some("t-1".into()),
                 ..ProviderDetail::default()
             });
-        let stop = call(error);
-        let report = json(&stop);
+        let cli_error = call(error);
+        let report = json(&cli_error);
         assert_eq!(report["outcome"], "not_applied");
         assert_eq!(report["kind"], "rate_limited");
         assert_eq!(report["retry_after_seconds"], 2);
         assert_eq!(report["tracking_id"], "t-1");
-        assert_eq!(stop.exit(), Exit::RateLimited);
+        assert_eq!(cli_error.exit(), Exit::RateLimited);
     }
 
     #[test]
-    fn an_unknown_outcome_carries_its_attempt() {
-        let stop = call(Error::unknown(
+    fn unknown_outcome_report_has_its_id() {
+        let cli_error = call(Error::unknown(
             ErrorKind::TimedOut,
             "late",
             UnknownOutcome::new("zoom"),
         ));
-        assert_eq!(stop.exit(), Exit::Unknown);
-        let report = json(&stop);
+        assert_eq!(cli_error.exit(), Exit::Unknown);
+        let report = json(&cli_error);
         assert_eq!(
             (&report["outcome"], &report["attempt"]["provider"]),
             (&"unknown".into(), &"zoom".into())
@@ -280,20 +280,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_probe_settles_nothing_whatever_failed() {
+    fn failed_probe_is_unknown_for_every_kind() {
         let error = Error::not_applied(ErrorKind::Unreachable, "no connection");
-        let stop = CliError::ProbeFailed {
+        let cli_error = CliError::ProbeFailed {
             provider: "zoom".into(),
             error,
         };
         assert_eq!(
-            (stop.exit(), &json(&stop)["outcome"]),
+            (cli_error.exit(), &json(&cli_error)["outcome"]),
             (Exit::Unknown, &"unknown".into())
         );
     }
 
     #[test]
-    fn what_keeps_a_probe_from_being_made_is_unknown_whatever_it_is() {
+    fn error_before_the_probe_is_unknown_for_every_error() {
         let mut refused = vec![
             CliError::usage("no password source"),
             CliError::config("a file is readable by others"),
@@ -304,32 +304,32 @@ mod tests {
             },
         ];
         refused.extend(ErrorKind::ALL.map(|kind| call(Error::not_applied(kind, "no"))));
-        for stop in refused {
-            let kind = json(&stop)["kind"].clone();
-            let stop = stop.without_probe();
-            let report = json(&stop);
+        for cli_error in refused {
+            let kind = json(&cli_error)["kind"].clone();
+            let cli_error = cli_error.without_probe();
+            let report = json(&cli_error);
             assert_eq!(
-                (stop.exit(), &report["outcome"]),
+                (cli_error.exit(), &report["outcome"]),
                 (Exit::Unknown, &"unknown".into()),
                 "{report}"
             );
             assert_eq!(report["kind"], kind);
-            assert!(stop.lines().last().unwrap().contains("unknown"), "{report}");
+            assert!(cli_error.lines().last().unwrap().contains("unknown"), "{report}");
         }
     }
 
     #[test]
-    fn an_abandoned_call_is_unknown_and_an_early_interrupt_is_not() {
-        let stop = CliError::Abandoned {
+    fn abandoned_call_is_unknown_and_early_interrupt_is_not_applied() {
+        let cli_error = CliError::Abandoned {
             attempt: UnknownOutcome::new("zoom"),
         };
         assert_eq!(
-            (stop.exit(), &json(&stop)["outcome"]),
+            (cli_error.exit(), &json(&cli_error)["outcome"]),
             (Exit::Unknown, &"unknown".into())
         );
-        let stop = CliError::Interrupted;
+        let cli_error = CliError::Interrupted;
         assert_eq!(
-            (stop.exit() as u8, &json(&stop)["outcome"]),
+            (cli_error.exit() as u8, &json(&cli_error)["outcome"]),
             (130, &"not_applied".into())
         );
     }

@@ -4,35 +4,35 @@ use std::process::ExitCode;
 
 use repass::{Error, ErrorKind};
 
-/// What the process ends with. Scripts depend on the numbers.
+/// The exit code of the process. Scripts depend on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// The change was applied, or the command did what it is for.
+    /// The change was applied, or the command succeeded.
     Ok = 0,
-    /// A defect of repass, or the machine failed it: a full disk, a result that could not be written.
+    /// A bug in repass, or a failure of the machine: a full disk, a result that could not be written.
     Internal = 1,
-    /// The call or the configuration has to be mended.
+    /// The arguments or the configuration are invalid.
     Usage = 2,
-    /// The provider will not make this change: its rules, the current password, the account's state.
+    /// The provider rejects this change: its rules, the current password, the account's state.
     Refused = 3,
-    /// The service's own credentials are not good, or not enough.
+    /// The service's own credentials are rejected or lack a permission.
     NotPermitted = 4,
-    /// The provider knows no such user.
+    /// The provider does not know the user.
     NoSuchUser = 5,
-    /// The provider's rate limit.
+    /// The provider's rate limit is reached.
     RateLimited = 6,
-    /// Not applied, and worth another try later.
+    /// Not applied; retry later.
     Unavailable = 7,
-    /// It cannot be told whether the change was applied.
+    /// It is unknown whether the change was applied.
     Unknown = 8,
-    /// Some of many rows were applied, and none is unknown.
+    /// Only some rows of a bulk run were applied, and no outcome is unknown.
     Partly = 9,
     /// Interrupted before anything was sent.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// The code for a call that failed. An unknown outcome comes before whatever its kind says.
+    /// The code of a failed call. An unknown outcome takes precedence over the kind.
     pub(super) fn of(error: &Error) -> Self {
         match error.unknown_outcome() {
             Some(_) => Self::Unknown,
@@ -57,7 +57,7 @@ impl Exit {
             | ErrorKind::TimedOut
             | ErrorKind::ProviderFault
             | ErrorKind::UnexpectedAnswer => Self::Unavailable,
-            // New kinds get their code here; until then they are ours to explain.
+            // A new kind is internal until it gets its code here.
             _ => Self::Internal,
         }
     }
@@ -75,7 +75,7 @@ mod tests {
     use repass::UnknownOutcome;
 
     #[test]
-    fn every_kind_has_its_code() {
+    fn error_kinds_map_to_exit_codes() {
         let codes: Vec<_> = ErrorKind::ALL
             .into_iter()
             .map(|kind| (kind.as_str(), Exit::of(&Error::not_applied(kind, "no")) as u8))
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_8_whatever_its_kind() {
+    fn unknown_outcome_exits_8_for_every_kind() {
         for kind in ErrorKind::ALL {
             let error = Error::unknown(kind, "who knows", UnknownOutcome::new("zoom"));
             assert_eq!(Exit::of(&error) as u8, 8, "{kind}");

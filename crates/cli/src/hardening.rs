@@ -1,14 +1,14 @@
-//! What keeps others out of this process's memory.
+//! Protects this process's memory from other processes.
 
 use std::io;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// No core dump, and no debugger of the same user's: neither may show what the process knows. What it starts
-/// may be debugged as usual, but leaves no core dump either.
+/// Disables core dumps, and debuggers of the same user: neither may expose passwords. Child processes can be
+/// debugged as usual, but inherit the core dump limit.
 ///
 /// # Errors
-/// The system does not do it.
+/// The system call failed.
 pub(super) fn apply() -> io::Result<()> {
     let none = Rlimit {
         current: Some(0),
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_dumped() {
+    fn core_dumps_and_debuggers_are_disabled() {
         apply().unwrap();
         assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);

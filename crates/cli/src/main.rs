@@ -36,14 +36,14 @@ use output::Output;
 #[cfg(not(unix))]
 compile_error!("the command line needs Unix; the library `repass` does not");
 
-/// Wipes all memory that any crate frees. An embedder can have the same by this line.
+/// Wipes all freed memory, of every crate. Embedders can use the same allocator.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     if let Err(error) = hardening::apply() {
-        output::error(&format!("cannot keep this process's memory to itself: {error}"));
+        output::print_error(&format!("cannot protect this process's memory: {error}"));
         return Exit::Internal.into();
     }
     let args = match Args::try_parse() {
@@ -62,24 +62,23 @@ fn main() -> ExitCode {
     };
     let is_outcome = args.command.reports_outcome();
     let exit = runtime.block_on(run(args, output));
-    // A thread may still wait for a terminal or a program; the process does not wait for it, and takes the program
-    // along.
+    // A thread may still wait for a terminal or a program; do not wait for it, and end the program.
     repass::secrets::kill_commands();
     runtime.shutdown_background();
     finished(exit, is_outcome).into()
 }
 
-// What is lost on its way to standard output is an error, but never turns an outcome into another one.
+// A failed write to standard output is an error, but never changes the reported outcome.
 fn finished(exit: Exit, is_outcome: bool) -> Exit {
-    let Some(error) = output::lost() else {
+    let Some(error) = output::take_write_error() else {
         return exit;
     };
     let what = if is_outcome && exit == Exit::Ok {
-        "it was done, but its result is lost: "
+        "the change was applied, but its report is lost: "
     } else {
         ""
     };
-    output::error(&format!("{what}cannot write to standard output: {error}"));
+    output::print_error(&format!("{what}cannot write to standard output: {error}"));
     match exit {
         Exit::Ok if is_outcome => Exit::Internal,
         Exit::Ok => Exit::Usage,
@@ -87,8 +86,7 @@ fn finished(exit: Exit, is_outcome: bool) -> Exit {
     }
 }
 
-// A client mostly waits for the provider: one thread does, and spares every call its way between threads. A
-// server has one for each core.
+// A client mostly waits for the provider, so one thread suffices. A server uses one thread per core.
 fn runtime(command: &Command) -> io::Result<Runtime> {
     let mut builder = match command {
         Command::Serve(_) | Command::Sandbox(_) | Command::Demo => Builder::new_multi_thread(),

@@ -1,4 +1,4 @@
-//! The rules for new passwords that a command goes by, and where they come from.
+//! The rules for new passwords that a command applies, and their source.
 
 use serde::Serialize;
 
@@ -10,13 +10,13 @@ use repass::{ErrorKind, LayeredPolicy, LocalPolicy, Password, PasswordPolicy, Pa
 /// PasswordRules, and where the provider's come from.
 #[derive(Debug)]
 pub(super) struct PasswordRules {
-    pub(super) both: LocalPolicy,
+    pub(super) combined: LocalPolicy,
     pub(super) source: RulesSource,
     // The sandbox behind the provider lives in it.
     _setup: Option<Setup>,
 }
 
-/// Where the provider's rules come from: the provider, or else a preset, or `none` where none are published.
+/// The source of the provider's rules: the provider itself, a preset, or `none` if none are published.
 #[derive(Debug, Serialize)]
 pub(super) struct RulesSource {
     pub(super) provider: Option<String>,
@@ -32,11 +32,11 @@ pub(super) fn published(preset: Option<Preset>) -> (PasswordPolicy, &'static str
 }
 
 impl PasswordRules {
-    /// Those of a preset, or of the provider that the user means.
+    /// The rules of a preset, or of the selected provider.
     pub(super) async fn load(preset: Option<Preset>, context: &Context) -> Result<Self, CliError> {
         if let Some(preset) = preset {
             return Ok(Self {
-                both: LocalPolicy::new(LayeredPolicy::from(PasswordPolicy::from(preset))),
+                combined: LocalPolicy::new(LayeredPolicy::from(PasswordPolicy::from(preset))),
                 source: RulesSource {
                     provider: None,
                     preset: Some(preset.name()),
@@ -45,22 +45,26 @@ impl PasswordRules {
             });
         }
         let setup = Setup::load(&context.global).await?;
-        let rules = Self::of(&setup.provider(&context.global).await?, context).await?;
+        let rules = Self::of_provider(&setup.provider(&context.global).await?, context).await?;
         Ok(Self {
             _setup: Some(setup),
             ..rules
         })
     }
 
-    /// What the provider tells, with the caller's own rules on top. Where it does not tell, what is published.
-    pub(super) async fn of(meant: &ResolvedProvider, context: &Context) -> Result<Self, CliError> {
-        let provider = meant.service.provider();
-        let (policy, preset) = match meant.service.policy(&context.global.call_context()).await {
+    /// The rules that the provider reports, or its published rules if it does not report any, combined with the
+    /// caller's own.
+    pub(super) async fn of_provider(
+        resolved: &ResolvedProvider,
+        context: &Context,
+    ) -> Result<Self, CliError> {
+        let provider = resolved.service.provider();
+        let (policy, preset) = match resolved.service.policy(&context.global.call_context()).await {
             Ok(policy) => (policy, None),
             Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
-                let (policy, name) = published(meant.preset);
+                let (policy, name) = published(resolved.preset);
                 context.output.note(&format!(
-                    "{provider}: does not tell its password rules, so the published ones are taken ({name}): {error}"
+                    "{provider}: cannot read the password rules, using the published ones ({name}): {error}"
                 ));
                 (policy, Some(name))
             }
@@ -71,14 +75,14 @@ impl PasswordRules {
                 });
             }
         };
-        let both = match &meant.local_policy {
+        let combined = match &resolved.local_policy {
             Some(own) => own.on(policy),
             None => Ok(LocalPolicy::new(policy.into())),
         };
         Ok(Self {
-            both: both.map_err(|impossible| {
+            combined: combined.map_err(|impossible| {
                 CliError::config(format!(
-                    "providers.{provider}.policy: on top of the provider's rules {impossible}"
+                    "providers.{provider}.policy: combined with the provider's rules, {impossible}"
                 ))
             })?,
             source: RulesSource {
@@ -89,9 +93,9 @@ impl PasswordRules {
         })
     }
 
-    /// A password that meets them.
+    /// A generated password that meets the rules.
     pub(super) fn generate(&self) -> Result<Password, CliError> {
-        let generated = self.both.policies().generate();
+        let generated = self.combined.policies().generate();
         generated.map_err(|error| CliError::internal(error.to_string()))
     }
 }

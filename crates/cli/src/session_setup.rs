@@ -1,4 +1,4 @@
-//! From the global options to a service.
+//! Loads the configuration and builds the services that a command works with.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ use repass::{
     ServicesBuilder, UnknownProvider, UserProfileService,
 };
 
-/// The configuration that a command works with, and the sandbox behind it, which lives as long.
+/// The configuration that a command works with, and the sandbox behind it.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    /// The file it came from, if it came from one.
+    /// The file it was read from, if any.
     pub(super) file: Option<PathBuf>,
     sandbox: Option<Sandbox>,
 }
 
-/// The provider that the user means.
+/// The provider that a command works with.
 pub(super) struct ResolvedProvider {
     pub(super) service: Arc<dyn PasswordService>,
     pub(super) local_policy: Option<LocalPolicy>,
-    /// The published rules of its kind.
+    /// The published rules of this provider type.
     pub(super) preset: Option<Preset>,
     pub(super) preflight: Option<Arc<dyn PreflightService>>,
 }
@@ -55,14 +55,14 @@ impl Setup {
         })
     }
 
-    /// The configuration, its file and the sandbox, each if there is one.
+    /// The configuration, its file and the sandbox.
     pub(super) fn into_parts(self) -> (Config, Option<PathBuf>, Option<Sandbox>) {
         (self.config, self.file, self.sandbox)
     }
 
-    /// The provider that the user means. Only its own secrets are read.
+    /// The provider that a command works with. Only its own secrets are read.
     pub(super) async fn provider(&self, global: &GlobalOptions) -> Result<ResolvedProvider, CliError> {
-        self.meant_by(global.provider.as_deref(), global).await
+        self.resolve_provider(global.provider.as_deref(), global).await
     }
 
     /// The provider of this name. Only its own secrets are read.
@@ -71,15 +71,15 @@ impl Setup {
         name: &str,
         global: &GlobalOptions,
     ) -> Result<ResolvedProvider, CliError> {
-        self.meant_by(Some(name), global).await
+        self.resolve_provider(Some(name), global).await
     }
 
-    async fn meant_by(
+    async fn resolve_provider(
         &self,
-        asked: Option<&str>,
+        selected: Option<&str>,
         global: &GlobalOptions,
     ) -> Result<ResolvedProvider, CliError> {
-        let (name, preset, services) = self.built(asked, global).await?;
+        let (name, preset, services) = self.build_services(selected, global).await?;
         Ok(ResolvedProvider {
             service: services.get(name)?,
             local_policy: services.local_policy(name),
@@ -88,37 +88,37 @@ impl Setup {
         })
     }
 
-    /// The same for profiles.
+    /// The profile service of the selected provider.
     pub(super) async fn profiles(
         &self,
         global: &GlobalOptions,
     ) -> Result<Arc<dyn UserProfileService>, CliError> {
-        let (name, _, services) = self.built(global.provider.as_deref(), global).await?;
+        let (name, _, services) = self.build_services(global.provider.as_deref(), global).await?;
         services.profile(name)?.ok_or_else(|| CliError::Call {
             provider: name.to_owned(),
             error: Error::not_applied(
                 ErrorKind::Unsupported,
-                "repass updates no profiles at this kind of provider",
+                "this type of provider does not support profile updates",
             ),
         })
     }
 
-    async fn built<'a>(
+    async fn build_services<'a>(
         &'a self,
-        asked: Option<&'a str>,
+        selected: Option<&'a str>,
         global: &GlobalOptions,
     ) -> Result<(&'a str, Option<Preset>, Services), CliError> {
-        let name = asked.or_else(|| self.config.default_provider());
+        let name = selected.or_else(|| self.config.default_provider());
         let mut known = self.config.providers();
         let found = known.find(|(known, _)| Some(*known) == name);
         let (name, provider) = found
-            .ok_or_else(|| UnknownProvider::new(asked, self.config.providers().map(|(name, _)| name)))?;
+            .ok_or_else(|| UnknownProvider::new(selected, self.config.providers().map(|(name, _)| name)))?;
         let services = build(self.config.clone().only(name), global).await?;
         Ok((name, provider.kind().preset(), services))
     }
 }
 
-/// Everything that is wrong with the configuration, its references and what was left of an example included.
+/// Validates the configuration, including its secret references and placeholders left from an example.
 pub(super) async fn check(global: &GlobalOptions) -> Result<(), CliError> {
     if global.sandbox {
         return Ok(());
@@ -133,11 +133,11 @@ pub(super) async fn check(global: &GlobalOptions) -> Result<(), CliError> {
     match checked {
         Ok(_) if left.is_empty() => Ok(()),
         Ok(_) => Err(CliError::combine(left)),
-        Err(stop) => Err(CliError::combine(std::iter::once(stop).chain(left).collect())),
+        Err(error) => Err(CliError::combine(std::iter::once(error).chain(left).collect())),
     }
 }
 
-/// The file that the configuration is read from, if it is read from one.
+/// The file that the configuration is read from, if any.
 pub(super) fn file_of(global: &GlobalOptions) -> Option<PathBuf> {
     if global.sandbox {
         None
@@ -146,22 +146,22 @@ pub(super) fn file_of(global: &GlobalOptions) -> Option<PathBuf> {
     }
 }
 
-/// Builds services where the programs that give their secrets may take their time, out of that of the call.
+/// Builds services off the async threads; the time spent on their secrets is deducted from the call's limit.
 pub(super) async fn build(config: Config, global: &GlobalOptions) -> Result<Services, CliError> {
-    building(Services::builder().config(config), global).await
+    build_blocking(Services::builder().config(config), global).await
 }
 
-/// The same from a file, if there is one, and the environment, both of which can be read anew.
+/// Builds services from a file, if any, and the environment; both are read again on reload.
 pub(super) async fn build_from(file: Option<PathBuf>, global: &GlobalOptions) -> Result<Services, CliError> {
     let builder = Services::builder().variables(std::env::vars_os());
     let builder = match file {
         Some(file) => builder.file(file),
         None => builder,
     };
-    building(builder, global).await
+    build_blocking(builder, global).await
 }
 
-async fn building(builder: ServicesBuilder, global: &GlobalOptions) -> Result<Services, CliError> {
+async fn build_blocking(builder: ServicesBuilder, global: &GlobalOptions) -> Result<Services, CliError> {
     let builder = builder.secret_timeout(global.secret_timeout());
     let start = Instant::now();
     let services = tokio::task::spawn_blocking(move || builder.build()).await;
@@ -169,7 +169,7 @@ async fn building(builder: ServicesBuilder, global: &GlobalOptions) -> Result<Se
     Ok(services.map_err(|error| CliError::internal(error.to_string()))??)
 }
 
-// The file to read; `None` when there is none but variables say it all.
+// The file to read; `None` if the configuration is given by environment variables alone.
 fn file(global: &GlobalOptions) -> Result<Option<PathBuf>, CliError> {
     let variable = |name: &str| std::env::var_os(name);
     let searched = match config_path::find(global.config.as_deref(), variable, Path::exists) {
@@ -182,7 +182,7 @@ fn file(global: &GlobalOptions) -> Result<Option<PathBuf>, CliError> {
     }
     let places: Vec<_> = searched.iter().map(|path| path.display().to_string()).collect();
     Err(CliError::config(format!(
-        "there is no configuration (looked for {}); start one with `repass config init repass.toml`, or try --sandbox",
+        "no configuration found (tried {}); create one with `repass config init repass.toml`, or try --sandbox",
         places.join(", ")
     )))
 }

@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::output::Output;
 use repass::UnknownOutcome;
 
-/// Both signals, counted. Until a command claims them, the first one ends the process.
+/// Counts signals. Until a command handles them, the first one ends the process.
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
     count: watch::Receiver<u32>,
@@ -41,8 +41,7 @@ impl Signals {
         })
     }
 
-    /// From now on SIGHUP counts as well: a session that is dropped ends a command as SIGTERM does. Under `nohup` it
-    /// stays ignored.
+    /// Counts SIGHUP too: a closed session ends a command like SIGTERM. Under `nohup` it stays ignored.
     pub(super) fn count_hangups(&self) -> io::Result<()> {
         if hangups_are_ignored() {
             return Ok(());
@@ -51,7 +50,7 @@ impl Signals {
         let counting = self.counter.clone();
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                // A shell and the kernel may both send it: that is no insisting.
+                // The shell and the kernel may both send it, so it never counts as a second signal.
                 counting.send_if_modified(|count| {
                     let first = *count == 0;
                     *count = 1.max(*count);
@@ -62,7 +61,7 @@ impl Signals {
         Ok(())
     }
 
-    /// Ends with the first signal that no command has claimed.
+    /// Completes on the first signal unless a command handles signals itself.
     pub(super) async fn unclaimed(&self) {
         self.reach(1).await;
         if self.claimed.load(Ordering::Relaxed) {
@@ -70,19 +69,19 @@ impl Signals {
         }
     }
 
-    /// Ends with the first signal. From now on no signal ends the process by itself.
+    /// Completes on the first signal. From now on the command handles signals itself.
     pub(super) async fn first(&self) {
         self.claimed.store(true, Ordering::Relaxed);
         self.reach(1).await;
     }
 
-    /// Ends with the second signal.
+    /// Completes on the second signal.
     pub(super) async fn second(&self) {
         self.reach(2).await;
     }
 
-    /// Sees a call through that may change something. The first signal only says so, because a call that is
-    /// dropped cannot tell what it did; the second one drops it.
+    /// Runs a call that may change something to completion. The first signal only prints a note, because the
+    /// outcome of a dropped call is unknown; the second drops the call.
     pub(super) async fn run_to_completion<T>(
         &self,
         provider: &str,
@@ -98,7 +97,8 @@ impl Signals {
         tokio::select! {
             biased;
             result = &mut call => return Ok(result),
-            () = self.reach(1) => output.note("waiting for the provider's answer; interrupt again to abandon it"),
+            () = self.reach(1) => output.note("waiting for the provider's response; interrupt again to abandon \
+                 the change, which leaves its outcome unknown"),
         }
         tokio::select! {
             biased;
@@ -107,7 +107,7 @@ impl Signals {
         }
     }
 
-    /// From now on SIGQUIT counts as SIGINT does: what it would end at once could leave a terminal without echo.
+    /// Counts SIGQUIT like SIGINT: ending the process at once could leave the terminal without echo.
     pub(super) fn count_quits(&self) -> io::Result<()> {
         let mut quit = signal(SignalKind::quit())?;
         let counting = self.counter.clone();
@@ -122,13 +122,13 @@ impl Signals {
     async fn reach(&self, count: u32) {
         let mut seen = self.count.clone();
         if seen.wait_for(|seen| *seen >= count).await.is_err() {
-            // NonexistentUser counts any more, so no signal will come.
+            // The sender is gone, so no signal will arrive.
             std::future::pending::<()>().await;
         }
     }
 }
 
-// Only Linux tells it; elsewhere nothing is known to be ignored.
+// Only known on Linux; elsewhere assume that SIGHUP is not ignored.
 fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignores_hangups(&status)
@@ -163,14 +163,14 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_call_is_not_begun_after_a_signal() {
+    async fn call_after_a_signal_is_not_started() {
         let (_counter, signals) = signals(1);
         let call = signals.run_to_completion("zoom", &OUTPUT, async { panic!("it was begun") });
         assert!(matches!(call.await, Err(CliError::Interrupted)));
     }
 
     #[tokio::test]
-    async fn one_signal_waits_and_two_abandon() {
+    async fn first_signal_waits_and_second_abandons_the_call() {
         let (counter, signals) = signals(0);
         let slow = async {
             counter.send_replace(1);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nohup_ignores_is_known() {
+    fn hangup_ignored_by_nohup_is_detected() {
         for (mask, ignored) in [("0000000000000001", true), ("0000000001001006", false)] {
             let status = format!("Name:\trepass\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
             assert_eq!(ignores_hangups(&status), ignored, "{mask}");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_signal_ends_what_has_not_claimed_it() {
+    async fn unclaimed_signal_ends_the_command() {
         let (_counter, signals) = signals(1);
         signals.unclaimed().await;
         signals.claimed.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! `repass change`: by the user, who knows the current password.
+//! `repass change`: a user changes their own password.
 
 use crate::change_flow;
 use crate::context::Context;
@@ -7,10 +7,10 @@ use crate::exit::Exit;
 use crate::output;
 use crate::prompts::{ChosenPassword, CurrentPassword};
 
-/// A change that the current password proves.
+/// A change authorized by the current password.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The user, as the provider names them
+    /// The user's id at the provider
     user: String,
     #[command(flatten)]
     current: CurrentPassword,
@@ -22,18 +22,18 @@ impl Args {
     /// Runs the command.
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         let given = self.new.given(context.global.yes)?;
-        let ready = change_flow::prepare(context, &self.user, given, |capabilities| {
-            let hint = "this provider cannot check a current password; use `repass reset`";
+        let prepared = change_flow::prepare(context, &self.user, given, |capabilities| {
+            let hint = "this provider cannot verify a current password; use `repass reset`";
             if capabilities.change {
                 Ok(Some(&self.current))
             } else {
                 Err(hint)
             }
         });
-        let ready = ready.await?;
+        let prepared = prepared.await?;
         if self.new.print {
-            output::generated(ready.change.new_password(), context.output.json)?;
+            output::print_generated_password(prepared.change.new_password(), context.output.json)?;
         }
-        change_flow::send(ready, context).await
+        change_flow::send(prepared, context).await
     }
 }

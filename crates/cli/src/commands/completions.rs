@@ -1,4 +1,4 @@
-//! `repass completions`: what a shell has to know to complete this command line.
+//! `repass completions`: shell completion scripts.
 
 use clap_complete::Shell;
 
@@ -18,9 +18,9 @@ impl Args {
         clap_complete::generate(self.shell, &mut line, "repass", &mut script);
         let script = String::from_utf8_lossy(&script);
         if output.json {
-            output::object(&serde_json::json!({ "script": script }));
+            output::print_json(&serde_json::json!({ "script": script }));
         } else {
-            output::text(&script);
+            output::print_text(&script);
         }
         Exit::Ok
     }

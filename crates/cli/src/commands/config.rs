@@ -1,4 +1,4 @@
-//! `repass config`: start, check and show a configuration.
+//! `repass config`: creates, checks and shows a configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +17,14 @@ const STARTER: &str = include_str!("starter.toml");
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print a commented configuration to start from, or write it to a new file
+    /// Print a commented starter configuration, or write it to a new file
     Init {
-        /// The file to write; one that exists stays as it is
+        /// The file to write; an existing file is not overwritten
         file: Option<PathBuf>,
     },
-    /// List everything that is wrong with the configuration: its keys, what its secrets refer to, and placeholders
-    /// that are left in it
+    /// List all problems with the configuration: its keys, its secret references, and placeholders left in it
     Check,
-    /// Print the configuration in effect, with references where secrets stand
+    /// Print the effective configuration, with references in place of secrets
     Show,
 }
 
@@ -34,9 +33,9 @@ impl Command {
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         match self {
             Command::Init { file: None } if context.output.json => {
-                output::object(&serde_json::json!({ "toml": STARTER }));
+                output::print_json(&serde_json::json!({ "toml": STARTER }));
             }
-            Command::Init { file: None } => output::text(STARTER),
+            Command::Init { file: None } => output::print_text(STARTER),
             Command::Init { file: Some(file) } => init(file, &context.output)?,
             Command::Check => return check(context).await,
             Command::Show => show(&Setup::load(&context.global).await?, &context.output)?,
@@ -49,7 +48,7 @@ fn init(file: &Path, output: &Output) -> Result<(), CliError> {
     let written = private_file::write_new(file, STARTER);
     written.map_err(|error| CliError::usage(format!("cannot write {}: {error}", file.display())))?;
     if output.json {
-        output::object(&serde_json::json!({ "file": file }));
+        output::print_json(&serde_json::json!({ "file": file }));
     } else {
         output.note(&format!(
             "wrote {}; edit it, then run `repass config check`",
@@ -59,7 +58,7 @@ fn init(file: &Path, output: &Output) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What `config check --json` prints of a bad configuration, besides what a good one has.
+/// What `config check --json` prints for an invalid configuration: the keys of a valid one, and the report.
 #[derive(Serialize)]
 struct InvalidConfig {
     ok: bool,
@@ -70,27 +69,27 @@ struct InvalidConfig {
 }
 
 async fn check(context: &Context) -> Result<Exit, CliError> {
-    if let Err(stop) = session_setup::check(&context.global).await {
+    if let Err(error) = session_setup::check(&context.global).await {
         if !context.output.json {
-            return Err(stop);
+            return Err(error);
         }
-        output::object(&InvalidConfig {
+        output::print_json(&InvalidConfig {
             ok: false,
             file: session_setup::file_of(&context.global),
             providers: [],
-            report: stop.report(),
+            report: error.report(),
         });
-        return Ok(stop.exit());
+        return Ok(error.exit());
     }
     let setup = Setup::load(&context.global).await?;
     let listed = providers::list(setup.config, &context.global).await?;
     if context.output.json {
-        output::object(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
+        output::print_json(&serde_json::json!({ "ok": true, "file": setup.file, "providers": listed }));
     } else {
         let file = setup
             .file
             .map_or_else(String::new, |file| format!(": {}", file.display()));
-        output::line(&format!("ok{file}"));
+        output::print_line(&format!("ok{file}"));
         providers::print(&listed);
     }
     Ok(Exit::Ok)
@@ -98,14 +97,14 @@ async fn check(context: &Context) -> Result<Exit, CliError> {
 
 fn show(setup: &Setup, output: &Output) -> Result<(), CliError> {
     if output.json {
-        output::object(&setup.config);
+        output::print_json(&setup.config);
         return Ok(());
     }
     let shown = toml::to_string(&setup.config).map_err(|error| CliError::internal(error.to_string()))?;
     if let Some(file) = &setup.file {
-        output::line(&format!("# {}", file.display()));
+        output::print_line(&format!("# {}", file.display()));
     }
-    output::text(&shown);
+    output::print_text(&shown);
     Ok(())
 }
 
@@ -115,10 +114,10 @@ mod tests {
     use repass::Config;
 
     #[test]
-    fn the_starter_is_good_as_it_is_and_with_every_comment_taken_off() {
+    fn starter_configuration_is_valid_with_and_without_comments() {
         let config = Config::from_toml(STARTER).unwrap();
         assert_eq!(config.default_provider(), Some("zoom"));
-        // What is prose looks neither like `key = ` nor like a section.
+        // Prose looks neither like `key = ` nor like a section.
         let is_key = |rest: &str| {
             let key = rest.split_once(" = ").map(|(key, _)| key);
             rest.starts_with('[') || key.is_some_and(|key| !key.contains([' ', '{']))
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_is_private_and_an_existing_one_is_not_touched() {
+    fn config_init_creates_a_private_file_and_keeps_an_existing_one() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `repass generate`: passwords that meet the rules.
+//! `repass generate`: prints passwords that meet the rules.
 
 use clap::value_parser;
 
@@ -13,9 +13,9 @@ use repass::Password;
 /// Passwords that meet the provider's rules and your own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-One password a line, with nothing else on standard output.")]
+Prints one password per line, and nothing else on standard output.")]
 pub(crate) struct Args {
-    /// How many
+    /// The number of passwords
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100_000))]
     count: u32,
     #[command(flatten)]
@@ -29,12 +29,12 @@ impl Args {
         if context.output.json {
             let passwords: Result<Vec<Password>, CliError> =
                 (0..self.count).map(|_| rules.generate()).collect();
-            output::passwords(&passwords?)?;
+            output::print_passwords(&passwords?)?;
             return Ok(Exit::Ok);
         }
         for _ in 0..self.count {
-            match output::password(&rules.generate()?) {
-                // Whoever reads them, such as `head`, wants no more.
+            match output::print_password(&rules.generate()?) {
+                // The reader, such as `head`, has closed the pipe.
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
                 printed => {
                     printed.map_err(|error| CliError::usage(format!("cannot print the password: {error}")))?

@@ -14,7 +14,7 @@ use crate::output::{self, Output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A folder for all pages, one for each command; it is made if need be [else: the first page, on standard
+    /// The directory for all pages, one per command; created if missing [default: print the main page on standard
     /// output]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 impl Args {
     /// Runs the command.
     pub(crate) fn run(&self, line: Command, output: &Output) -> Result<Exit, CliError> {
-        // As the pages in a folder have it.
+        // The same as for the pages in a directory.
         let mut command = line.disable_help_subcommand(true);
         command.build();
         if let Some(folder) = &self.folder {
@@ -31,10 +31,10 @@ impl Args {
             written
                 .map_err(|error| CliError::usage(format!("cannot write to {}: {error}", folder.display())))?;
             if output.json {
-                output::object(&serde_json::json!({ "folder": folder }));
+                output::print_json(&serde_json::json!({ "folder": folder }));
             } else {
                 output.note(&format!(
-                    "the pages are in {}; read one with `man -l FILE`",
+                    "wrote the manual pages to {}; read one with `man -l FILE`",
                     folder.display()
                 ));
             }
@@ -42,9 +42,9 @@ impl Args {
         }
         let page = page(&command, &command).map_err(|error| CliError::internal(error.to_string()))?;
         if output.json {
-            output::object(&serde_json::json!({ "page": page }));
+            output::print_json(&serde_json::json!({ "page": page }));
         } else {
-            output::text(&page);
+            output::print_text(&page);
         }
         Ok(Exit::Ok)
     }
@@ -62,7 +62,7 @@ fn write(command: &Command, root: &Command, folder: &Path) -> io::Result<()> {
         .try_for_each(|command| write(command, root, folder))
 }
 
-/// One page. What a reader of manuals looks for and help has no room for is added.
+/// One page: the help text, with the sections that manuals have.
 fn page(command: &Command, root: &Command) -> io::Result<String> {
     let version = format!("repass {}", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone())
@@ -115,7 +115,7 @@ fn section(title: &str, text: Vec<Inline>, page: &mut Vec<u8>) -> io::Result<()>
     roff.to_writer(page)
 }
 
-// As it is, line by line.
+// Verbatim, line by line.
 fn verbatim(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let lines = text
         .trim_end()
@@ -139,56 +139,54 @@ fn entries(title: &str, entries: &[(&str, &str)], page: &mut Vec<u8>) -> io::Res
 }
 
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("REPASS_CONFIG", "The configuration file, where -c is not given."),
+    ("REPASS_CONFIG", "The configuration file, if -c is not given."),
     (
         "REPASS__SECTION__KEY",
-        "A value laid over the configuration, as REPASS__PROVIDERS__ZOOM__BASE_URL over base_url in [providers.zoom].",
+        "Overrides a key of the configuration, such as REPASS__PROVIDERS__ZOOM__BASE_URL for base_url in \
+         [providers.zoom].",
     ),
-    (
-        "XDG_CONFIG_HOME, HOME",
-        "Where the configuration of the user is looked for.",
-    ),
-    ("NO_COLOR", "If set and not empty, nothing is coloured."),
+    ("XDG_CONFIG_HOME, HOME", "Locate the user's configuration."),
+    ("NO_COLOR", "If set and not empty, disables colors."),
 ];
 
 const FILES: &[(&str, &str)] = &[
     (
         "./repass.toml",
-        "The configuration, looked for first where neither -c nor REPASS_CONFIG names one.",
+        "The configuration, tried first if neither -c nor REPASS_CONFIG names one.",
     ),
     (
         "$XDG_CONFIG_HOME/repass/config.toml",
-        "Looked for next; else under ~/.config.",
+        "Tried next; under ~/.config if XDG_CONFIG_HOME is not set.",
     ),
-    ("/etc/repass/config.toml", "Looked for last."),
+    ("/etc/repass/config.toml", "Tried last."),
 ];
 
-/// For each command: what for, and the line.
+/// Command, purpose and command line of each example.
 const EXAMPLES: &[(&str, &str, &str)] = &[
-    ("repass", "See it work, with nothing set up:", "repass demo"),
+    ("repass", "Try it without any configuration:", "repass demo"),
     (
         "repass",
-        "Start a configuration and look whether it is good:",
+        "Create and check a configuration:",
         "repass config init repass.toml\nrepass config check\nrepass doctor",
     ),
     (
         "repass-change",
-        "Ask for both passwords:",
+        "Prompt for both passwords:",
         "repass -p portal change alice@example.com",
     ),
     (
         "repass-change",
-        "Take both from standard input, the current one first:",
+        "Read both passwords from standard input, the current one first:",
         "repass -p portal change alice@example.com --current-password-stdin --new-password-stdin < both.txt",
     ),
     (
         "repass-reset",
-        "Take the new password from a file that only its owner can read:",
+        "Read the new password from a file that only its owner can read:",
         "repass reset alice@example.com --new-password-file new.txt",
     ),
     (
         "repass-reset",
-        "Have one made, print it and set it:",
+        "Generate a password, print it and set it:",
         "repass reset alice@example.com --generate --print",
     ),
     (
@@ -224,17 +222,18 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("repass-generate", "Ten passwords:", "repass generate -n 10"),
     (
         "repass-bulk",
-        "A run, and what became of it:",
+        "A run and its report:",
         "repass bulk run users.csv --run breach\nrepass bulk report breach --html report.html",
     ),
     (
         "repass-bulk-run",
-        "Make a password for each user, encrypted for the holder of a key:",
-        "age-keygen -o key.txt\nrepass bulk run users.csv --generate --secrets-out new.age --recipient age1... --run breach",
+        "Generate a password for each user, encrypted for the holder of a key:",
+        "age-keygen -o key.txt\nrepass bulk run users.csv --generate --secrets-out new.age --recipient age1... \
+         --run breach",
     ),
     (
         "repass-bulk-run",
-        "See what would happen, and send nothing:",
+        "Validate the input and send nothing:",
         "repass bulk run users.csv --dry-run --preflight",
     ),
     (
@@ -244,7 +243,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "repass-bulk-resume",
-        "Resolve what is unknown, where passwords were generated:",
+        "Resolve unknown outcomes of generated passwords:",
         "repass bulk resume breach --resolve --identity key.txt",
     ),
     (
@@ -254,7 +253,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "repass-bulk-report",
-        "A page to hand on:",
+        "An HTML page to share:",
         "repass bulk report breach --html report.html",
     ),
     (
@@ -266,7 +265,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("repass-doctor", "Of one provider:", "repass -p zoom doctor"),
     (
         "repass-config",
-        "Start one, then check it:",
+        "Create one, then check it:",
         "repass config init repass.toml\nrepass config check",
     ),
     (
@@ -276,22 +275,22 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "repass-config-check",
-        "With the exit code for a script:",
+        "Check it in a script, by the exit code:",
         "repass -c repass.toml config check",
     ),
     (
         "repass-config-show",
-        "What is in effect, with the variables of the environment:",
+        "The effective configuration, including environment variables:",
         "repass config show",
     ),
     (
         "repass-serve",
-        "On this machine, for one token:",
+        "On this machine, with one token:",
         "repass serve --listen 127.0.0.1:8788 --token-file token",
     ),
     (
         "repass-sandbox",
-        "At a fixed port, with a configuration that leads there:",
+        "On a fixed port, with a configuration for it:",
         "repass sandbox --listen 127.0.0.1:8787 --write-config /tmp/try/repass.toml",
     ),
     ("repass-demo", "Page by page:", "repass demo | less"),
@@ -302,3 +301,20 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     ("repass-man", "All pages:", "repass man ~/.local/share/man/man1"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn man_page_of_bulk_run_matches_its_snapshot() {
+        let mut root = crate::args::Args::command().disable_help_subcommand(true);
+        root.build();
+        let command = root
+            .find_subcommand("bulk")
+            .and_then(|bulk| bulk.find_subcommand("run"));
+        insta::assert_snapshot!(page(command.unwrap(), &root).unwrap());
+    }
+}

@@ -1,4 +1,4 @@
-//! `repass policy`: which passwords are taken, and whether one is.
+//! `repass policy`: shows the password rules and checks a password against them.
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -14,12 +14,12 @@ use repass::{Certainty, PolicyLayer, PolicyRule, Preset, Rule, Violation};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell the rules for new passwords: the provider's, and your own on top
+    /// Show the rules for new passwords: the provider's and your own
     Show {
         #[command(flatten)]
         rules: RulesArgs,
     },
-    /// Tell every rule that a password breaks, without sending it anywhere; exit code 3 if it breaks one
+    /// List the rules that a password violates, without sending it; exit code 3 if there is one
     Check {
         #[command(flatten)]
         rules: RulesArgs,
@@ -28,10 +28,10 @@ pub(crate) enum Command {
     },
 }
 
-/// Which rules are meant.
+/// The choice of rules.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RulesArgs {
-    /// Go by published rules, without a provider
+    /// Use published rules, without a provider
     #[arg(
         long,
         value_name = "NAME",
@@ -67,7 +67,7 @@ struct ShowReport<'a> {
 }
 
 fn show(rules: &PasswordRules, output: &Output) {
-    let policies = rules.both.policies();
+    let policies = rules.combined.policies();
     let shown = ShowReport {
         source: &rules.source,
         rules: policies.explain(),
@@ -75,18 +75,18 @@ fn show(rules: &PasswordRules, output: &Output) {
         generated_length: policies.generated_length(),
     };
     if output.json {
-        output::object(&shown);
+        output::print_json(&shown);
         return;
     }
-    output::line(&title(&rules.source));
+    output::print_line(&title(&rules.source));
     for rule in &shown.rules {
-        output::line(&format!("  {:<10}  {rule}", rule.layer().to_string()));
+        output::print_line(&format!("  {:<10}  {rule}", rule.layer().to_string()));
     }
     if shown.rules.is_empty() {
-        output::line("  no rules");
+        output::print_line("  no rules");
     }
-    output::line(&format!("counted in {}", shown.counted_in));
-    output::line(&format!(
+    output::print_line(&format!("counted in {}", shown.counted_in));
+    output::print_line(&format!(
         "generated passwords have {} characters",
         shown.generated_length
     ));
@@ -94,9 +94,11 @@ fn show(rules: &PasswordRules, output: &Output) {
 
 fn title(source: &RulesSource) -> String {
     match (&source.provider, source.preset) {
-        (Some(provider), None) => format!("{provider}, as it tells:"),
+        (Some(provider), None) => format!("{provider}, as reported by the provider:"),
         (Some(provider), Some(preset)) => {
-            format!("{provider}, which does not tell, by its published rules ({preset}):")
+            format!(
+                "{provider}, by its published rules ({preset}), because the provider does not report any:"
+            )
         }
         (None, preset) => format!("{}:", preset.unwrap_or("no rules")),
     }
@@ -113,16 +115,19 @@ struct CheckReport<'a> {
 
 async fn check(preset: Option<Preset>, new: &NewPassword, context: &Context) -> Result<Exit, CliError> {
     let rules = PasswordRules::load(preset, context).await?;
-    let asking = if context.global.no_input {
+    let mode = if context.global.no_input {
         PromptMode::Never
     } else {
         PromptMode::Prompt
     };
-    let gathered = prompts::gather(Some(new), None, asking, String::new()).await?;
+    let gathered = prompts::gather(Some(new), None, mode, String::new()).await?;
     let password = gathered
         .new
-        .ok_or_else(|| CliError::internal("there is no password"))?;
-    let violations = rules.both.check(&context.global.call_context(), &password).await;
+        .ok_or_else(|| CliError::internal("no password was read"))?;
+    let violations = rules
+        .combined
+        .check(&context.global.call_context(), &password)
+        .await;
     let violations = violations.map_err(|error| CliError::Call {
         provider: rules.source.provider.clone().unwrap_or_default(),
         error,
@@ -134,7 +139,7 @@ async fn check(preset: Option<Preset>, new: &NewPassword, context: &Context) -> 
         not_judged: not_judged(&rules),
     };
     if context.output.json {
-        output::object(&checked);
+        output::print_json(&checked);
     } else {
         print(&checked, &context.output);
     }
@@ -142,8 +147,8 @@ async fn check(preset: Option<Preset>, new: &NewPassword, context: &Context) -> 
 }
 
 fn not_judged(rules: &PasswordRules) -> Vec<PolicyRule> {
-    let mut explained = rules.both.policies().explain();
-    // The caller's own breach check has been asked.
+    let mut explained = rules.combined.policies().explain();
+    // The caller's own breach check has been done.
     let is_asked = |it: &PolicyRule| it.layer() == PolicyLayer::Caller && *it.rule() == Rule::NotBreached;
     explained.retain(|it| it.certainty() == Certainty::ProviderOnly && !is_asked(it));
     explained
@@ -158,14 +163,14 @@ fn print(checked: &CheckReport<'_>, output: &Output) {
             Certainty::Approximate => " (approximate)",
             _ => "",
         };
-        output::line(&format!(
+        output::print_line(&format!(
             "{:<22}  {:<10}  {rule}{mark}",
             format!("{code}{limit}"),
             broken.layer().to_string()
         ));
     }
     if checked.ok {
-        output::line("breaks none of the rules that can be judged here");
+        output::print_line("violates no rule that can be checked here");
     }
     let unknown: Vec<String> = checked
         .not_judged
@@ -173,6 +178,6 @@ fn print(checked: &CheckReport<'_>, output: &Output) {
         .map(|it| it.rule().to_string())
         .collect();
     if !unknown.is_empty() {
-        output.note(&format!("not judged here: {}", unknown.join(", ")));
+        output.note(&format!("not checked here: {}", unknown.join(", ")));
     }
 }

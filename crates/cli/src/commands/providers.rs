@@ -1,4 +1,4 @@
-//! `repass providers`: what is configured, and what it can do.
+//! `repass providers`: lists the configured providers and their capabilities.
 
 use serde::Serialize;
 
@@ -23,14 +23,14 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
     let setup = Setup::load(&context.global).await?;
     let listed = list(setup.config, &context.global).await?;
     if context.output.json {
-        output::object(&serde_json::json!({ "providers": listed }));
+        output::print_json(&serde_json::json!({ "providers": listed }));
     } else {
         print(&listed);
     }
     Ok(Exit::Ok)
 }
 
-/// Every provider of a configuration, told without its secrets.
+/// Every provider of a configuration, without reading its secrets.
 pub(super) async fn list(config: Config, global: &GlobalOptions) -> Result<Vec<ProviderSummary>, CliError> {
     let default = config.default_provider().map(str::to_owned);
     let mut listed = Vec::new();
@@ -50,7 +50,7 @@ pub(super) async fn list(config: Config, global: &GlobalOptions) -> Result<Vec<P
     Ok(listed)
 }
 
-/// One line for each.
+/// Prints one line per provider.
 pub(super) fn print(listed: &[ProviderSummary]) {
     let width =
         |text: fn(&ProviderSummary) -> &str| listed.iter().map(|it| text(it).len()).max().unwrap_or(0);
@@ -74,7 +74,7 @@ pub(super) fn print(listed: &[ProviderSummary]) {
             .filter_map(|(can, what)| can.then_some(what))
             .collect();
         let default = if *default { " (default)" } else { "" };
-        output::line(&format!(
+        output::print_line(&format!(
             "{name:names$}  {kind:kinds$}  {base_url}  {}{default}",
             can.join(", ")
         ));

@@ -1,4 +1,4 @@
-//! `repass reset`: by an administrator, without the current password.
+//! `repass reset`: an administrator sets a password without the current one.
 
 use crate::change_flow;
 use crate::context::Context;
@@ -10,7 +10,7 @@ use crate::prompts::ChosenPassword;
 /// A reset.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The user, as the provider names them
+    /// The user's id at the provider
     user: String,
     #[command(flatten)]
     new: ChosenPassword,
@@ -20,14 +20,14 @@ impl Args {
     /// Runs the command.
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         let given = self.new.given(context.global.yes)?;
-        let ready = change_flow::prepare(context, &self.user, given, |capabilities| {
-            let hint = "this provider takes no administrator's reset; use `repass change`";
+        let prepared = change_flow::prepare(context, &self.user, given, |capabilities| {
+            let hint = "this provider does not support administrator resets; use `repass change`";
             if capabilities.reset { Ok(None) } else { Err(hint) }
         });
-        let ready = ready.await?;
+        let prepared = prepared.await?;
         if self.new.print {
-            output::generated(ready.change.new_password(), context.output.json)?;
+            output::print_generated_password(prepared.change.new_password(), context.output.json)?;
         }
-        change_flow::send(ready, context).await
+        change_flow::send(prepared, context).await
     }
 }

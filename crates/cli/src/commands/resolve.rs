@@ -1,4 +1,4 @@
-//! `repass resolve`: did a change with an unknown outcome take effect?
+//! `repass resolve`: finds out whether a change with an unknown outcome took effect.
 
 use serde::Serialize;
 
@@ -10,17 +10,16 @@ use crate::output;
 use crate::prompts::{CurrentPassword, NewPassword};
 use repass::{Resolution, UnknownOutcome};
 
-/// A question about a change that was made with these very passwords.
+/// The change to resolve, with the same passwords.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Give the same passwords as for the change. PromptMode says that the change was sent. One probe answers,
-and at most one:
+Pass the same passwords as for a change that was sent. At most one probe is sent:
   Zoom    the change is sent once more, so the probe itself SETS this password if another one is in
           place by now. Do not resolve an old change after a later one.
-  portal  the new password is tried by changing it to itself; a wrong one counts towards lock-out.
+  portal  the new password is tried by changing it to itself; a wrong one counts towards lockout.
 Exit code: 0 the new password is in place, 7 it was not in place, 8 still unknown.")]
 pub(crate) struct Args {
-    /// The user, as the provider names them
+    /// The user's id at the provider
     user: String,
     #[command(flatten)]
     current: CurrentPassword,
@@ -38,36 +37,36 @@ struct ResolveReport {
 impl Args {
     /// Runs the command.
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
-        // Whatever keeps the probe from being made says nothing about the change.
+        // If the probe is not sent, the outcome of the change stays unknown.
         probe(self, context).await.map_err(CliError::without_probe)
     }
 }
 
 async fn probe(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let ready = change_flow::prepare(context, &args.user, Some(&args.new), |capabilities| {
+    let prepared = change_flow::prepare(context, &args.user, Some(&args.new), |capabilities| {
         let by_user = args.current.is_given() || !capabilities.reset;
         Ok(by_user.then_some(&args.current))
     });
-    let ready = ready.await?;
-    let provider = ready.service.provider().to_owned();
-    let sets = ready.service.capabilities().resolve_sets_password;
+    let prepared = prepared.await?;
+    let provider = prepared.service.provider().to_owned();
+    let sets = prepared.service.capabilities().resolve_sets_password;
     if sets {
         context.output.note(&format!(
             "{provider}: the probe sends the change once more, so it sets this password if another one is in place"
         ));
     }
     let (cx, attempt) = (context.global.call_context(), UnknownOutcome::undated(&provider));
-    let probe = ready.service.resolve(&cx, &attempt, &ready.change);
+    let probe = prepared.service.resolve(&cx, &attempt, &prepared.change);
     let resolved = context
         .signals
         .run_to_completion(&provider, &context.output, probe)
         .await?;
-    drop(ready);
+    drop(prepared);
     match resolved {
         Ok(resolution) => {
             let (outcome, exit) = match resolution {
                 Resolution::InPlace => ("applied", Exit::Ok),
-                // True at the probe: the change may be made again, unless the first is still on its way.
+                // True at the time of the probe: the change may be repeated, unless the first is still in flight.
                 Resolution::NotInPlace => ("not_applied", Exit::Unavailable),
                 Resolution::StillUnknown => ("unknown", Exit::Unknown),
             };
@@ -82,7 +81,7 @@ async fn probe(args: &Args, context: &Context) -> Result<Exit, CliError> {
                 ..Report::new(outcome, None, message)
             };
             if context.output.json {
-                output::object(&ResolveReport { report, resolution });
+                output::print_json(&ResolveReport { report, resolution });
             } else {
                 context.output.report(&report);
             }

@@ -1,29 +1,29 @@
-//! `repass user update`: what a provider knows of a user besides the password.
+//! `repass user update`: updates a user's profile.
 
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
 
-use crate::change_flow::keep;
+use crate::change_flow::ok_or_push;
 use crate::context::Context;
 use crate::error::{CliError, Report};
 use crate::exit::Exit;
 use crate::session_setup::Setup;
 use repass::{ProfileUpdate, UserId, UserProfileService};
 
-/// What can be done with a user.
+/// The commands on a user's profile.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Set or clear fields of a user's profile; all others stay as they are
+    /// Set or clear fields of a user's profile; other fields are unchanged
     Update(Box<Update>),
 }
 
 /// New values for some fields.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Any field of the provider can be given with --set, by its name there; some have an option of their own.")]
+--set accepts any field of the provider by its name there; common fields have their own options.")]
 pub(crate) struct Update {
-    /// The user, as the provider names them
+    /// The user's id at the provider
     user: String,
     #[command(flatten)]
     common: Common,
@@ -38,11 +38,11 @@ pub(crate) struct Update {
 
 macro_rules! common {
     ($($(#[$option:meta])* $name:ident,)*) => {
-        /// Fields with an option of their own, all as text: the provider's adapter knows their types.
+        /// Fields with their own options, all as text: the provider's adapter knows their types.
         #[derive(Debug, Default, clap::Args)]
         struct Common {
             $($(#[$option])* #[arg(long, value_name = "VALUE")] $name: Option<String>,)*
-            /// Take away the user's dial-in provider's credentials
+            /// Remove the credentials of the user's dial-in provider
             #[arg(long)]
             remove_tsp_credentials: bool,
         }
@@ -65,9 +65,9 @@ common! {
     first_name,
     /// The last name
     last_name,
-    /// The name that others see
+    /// The display name
     display_name,
-    /// The e-mail address of the manager
+    /// The email address of the manager
     manager,
     /// The job title
     job_title,
@@ -83,7 +83,7 @@ common! {
     language,
     /// The user type, by its number: 1 Basic, 2 Licensed, …
     r#type,
-    /// Which of the user's logins is meant, by its number: 100 work e-mail, 101 single sign-on, …
+    /// The user's login type, by its number: 100 work email, 101 single sign-on, …
     login_type,
 }
 
@@ -94,14 +94,14 @@ impl Command {
         let mut errors = Vec::new();
         let user = UserId::new(&args.user).or_else(|invalid| {
             errors.push(CliError::usage(invalid.to_string()));
-            // A stand-in, so that the fields are judged all the same; nothing is sent to it.
+            // A placeholder, so that the fields are validated too; nothing is sent.
             UserId::new("nobody")
         });
         let user = user.map_err(|invalid| CliError::internal(invalid.to_string()))?;
         let fields = fields(args, &mut errors);
-        let setup = keep(&mut errors, Setup::load(&context.global).await);
+        let setup = ok_or_push(&mut errors, Setup::load(&context.global).await);
         let service = match &setup {
-            Some(setup) => keep(&mut errors, setup.profiles(&context.global).await),
+            Some(setup) => ok_or_push(&mut errors, setup.profiles(&context.global).await),
             None => None,
         };
         let Some(service) = service else {
@@ -110,7 +110,7 @@ impl Command {
         let update = update(user, &fields);
         let provider = service.provider().to_owned();
         let checked = service.check(&update);
-        keep(
+        ok_or_push(
             &mut errors,
             checked.map_err(|error| CliError::Call { provider, error }),
         );
@@ -150,7 +150,7 @@ async fn send(
     }
 }
 
-/// Every field that is named, with its text; `None` where it is to be cleared.
+/// The named fields with their values; `None` clears a field.
 fn fields<'a>(args: &'a Update, errors: &mut Vec<CliError>) -> Vec<(&'a str, Option<&'a str>)> {
     let mut fields: Vec<_> = args
         .common

@@ -26,7 +26,7 @@ use repass::Password;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// How the user wants to be told.
+/// How to print.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     pub(super) json: bool,
@@ -41,64 +41,64 @@ impl Output {
         }
     }
 
-    /// Something good to know, on standard error.
+    /// A note on standard error, unless `--quiet`.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            status(text);
+            print_status(text);
         }
     }
 
-    /// What became of a change that did not fail.
+    /// The report of a change that succeeded.
     pub(super) fn report(&self, report: &Report) {
         if self.json {
-            object(report);
+            print_json(report);
         } else {
             let provider = report.provider.as_deref().unwrap_or_default();
             self.note(&format!("{provider}: {}", report.message));
         }
     }
 
-    /// Why a command did not do what it is for.
+    /// Why a command failed.
     pub(super) fn error(&self, error: &CliError) -> Exit {
         if self.json {
-            object(&error.report());
+            print_json(&error.report());
         } else {
-            error.lines().iter().for_each(|line| self::error(line));
+            error.lines().iter().for_each(|line| print_error(line));
         }
         error.exit()
     }
 }
 
 /// One JSON object on standard output, on one line.
-pub(super) fn object(value: &impl Serialize) {
-    // Nothing that is printed here has keys that are no strings.
+pub(super) fn print_json(value: &impl Serialize) {
+    // Serialization fails only for map keys that are not strings, which do not occur here.
     if let Ok(json) = serde_json::to_string(value) {
         match json.strip_prefix('{') {
-            Some(rest) if OBJECT_IS_OPEN.swap(false, Ordering::Relaxed) => line(rest),
-            _ => line(&json),
+            Some(rest) if OBJECT_IS_OPEN.swap(false, Ordering::Relaxed) => print_line(rest),
+            _ => print_line(&json),
         }
     }
 }
 
 /// One line of a result, on standard output.
-pub(super) fn line(line: &str) {
-    text(&format!("{line}\n"));
+pub(super) fn print_line(line: &str) {
+    print_text(&format!("{line}\n"));
 }
 
 /// Several lines of a result, on standard output.
-pub(super) fn text(text: &str) {
+pub(super) fn print_text(text: &str) {
     let mut stdout = anstream::stdout().lock();
-    result(write!(stdout, "{text}").and_then(|()| stdout.flush()));
+    record_write(write!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
-// The first result that could not be written, until somebody asks.
+// The first failed write of a result, until `lost` returns it.
 static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
 
-// Whether the object of this run has been begun by its password.
+// Whether `generated` has opened the JSON object of this run.
 static OBJECT_IS_OPEN: AtomicBool = AtomicBool::new(false);
 
-/// Takes note of a result that could not be written. A reader who went away, such as `head`, has what it wanted.
-pub(super) fn result(written: io::Result<()>) {
+/// Records a failed write of a result. A reader that has closed the pipe, such as `head`, is not an error.
+pub(super) fn record_write(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
@@ -107,13 +107,13 @@ pub(super) fn result(written: io::Result<()>) {
     }
 }
 
-/// Why some of the results could not be written, if that is so.
-pub(super) fn lost() -> Option<io::Error> {
+/// The first failed write of a result, if any.
+pub(super) fn take_write_error() -> Option<io::Error> {
     LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Whether what is printed on standard output is lost: it is closed, which the standard library makes the null
-/// device, or it is that device.
+/// Whether standard output is discarded: it is the null device, or closed, which the standard library turns into
+/// the null device.
 pub(super) fn is_discarded() -> bool {
     let stdout = io::stdout();
     let (Ok(stdout), Ok(null)) = (rustix::fs::fstat(stdout.as_fd()), rustix::fs::stat("/dev/null")) else {
@@ -122,82 +122,80 @@ pub(super) fn is_discarded() -> bool {
     (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino)
 }
 
-/// The generated password of one change: a line of its own, or with `json` the first member of the object that the
-/// change's end completes. Either way it is out before it is sent.
+/// Prints the generated password of a change before it is sent: on its own line, or with `json` as the first member
+/// of the object that the final report completes.
 ///
 /// # Errors
-/// It was not printed whole; then it must not be used.
-pub(super) fn generated(password: &Password, json: bool) -> Result<(), CliError> {
+/// It was not printed completely; it must not be used then.
+pub(super) fn print_generated_password(password: &Password, json: bool) -> Result<(), CliError> {
     let printed = if json {
         let mut begun = Zeroizing::new(Vec::with_capacity(6 * Password::MAX_BYTES + 32));
         begun.extend_from_slice(b"{\"password\":");
-        #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+        #[expect(clippy::disallowed_methods, reason = "the user requested it")]
         let written = serde_json::to_writer(&mut *begun, password.expose_secret());
         written.map_err(|error| CliError::internal(error.to_string()))?;
         begun.push(b',');
-        unbuffered(&begun)
+        write_unbuffered(&begun)
     } else {
-        self::password(password)
+        print_password(password)
     };
     OBJECT_IS_OPEN.store(json && printed.is_ok(), Ordering::Relaxed);
-    printed
-        .map_err(|error| CliError::usage(format!("cannot print the password, so nothing was sent: {error}")))
+    printed.map_err(|error| CliError::usage(format!("cannot print the password: {error}; nothing was sent")))
 }
 
-/// A password that was asked for, on a line of its own.
+/// Prints a password on its own line.
 ///
 /// # Errors
-/// It was not printed whole.
-pub(super) fn password(password: &Password) -> io::Result<()> {
+/// It was not printed completely.
+pub(super) fn print_password(password: &Password) -> io::Result<()> {
     let mut line = Zeroizing::new(Vec::with_capacity(Password::MAX_BYTES + 1));
-    #[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+    #[expect(clippy::disallowed_methods, reason = "the user requested it")]
     line.extend_from_slice(password.expose_secret().as_bytes());
     line.push(b'\n');
-    unbuffered(&line)
+    write_unbuffered(&line)
 }
 
-/// Passwords that were asked for, as one JSON object.
+/// Prints passwords as one JSON object.
 ///
 /// # Errors
-/// They were not printed whole.
-pub(super) fn passwords(passwords: &[Password]) -> Result<(), CliError> {
-    #[expect(clippy::disallowed_methods, reason = "the user has asked to see them")]
+/// They were not printed completely.
+pub(super) fn print_passwords(passwords: &[Password]) -> Result<(), CliError> {
+    #[expect(clippy::disallowed_methods, reason = "the user requested them")]
     let texts: Vec<&str> = passwords.iter().map(ExposeSecret::expose_secret).collect();
     let room: usize = texts.iter().map(|text| 6 * text.len() + 3).sum();
     let mut line = Zeroizing::new(Vec::with_capacity(room + 32));
     let written = serde_json::to_writer(&mut *line, &BTreeMap::from([("passwords", texts)]));
     written.map_err(|error| CliError::internal(error.to_string()))?;
     line.push(b'\n');
-    unbuffered(&line).map_err(|error| CliError::usage(format!("cannot print the passwords: {error}")))
+    write_unbuffered(&line).map_err(|error| CliError::usage(format!("cannot print the passwords: {error}")))
 }
 
-/// Bytes of a result, past the standard library's buffer, which is not wiped.
+/// Prints bytes without the standard library's buffer, which is not wiped.
 ///
 /// # Errors
-/// They were not printed whole.
-pub(super) fn unbuffered(bytes: &[u8]) -> io::Result<()> {
+/// They were not printed completely.
+pub(super) fn write_unbuffered(bytes: &[u8]) -> io::Result<()> {
     let stdout = io::stdout().as_fd().try_clone_to_owned();
     stdout.and_then(|stdout| File::from(stdout).write_all(bytes))
 }
 
-/// One line that is no result, on standard error.
-pub(super) fn status(line: &str) {
-    told(writeln!(anstream::stderr().lock(), "{line}"));
+/// One status line, on standard error.
+pub(super) fn print_status(line: &str) {
+    ignore(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
-/// One line about what is wrong.
-pub(super) fn error(line: &str) {
-    told(writeln!(
+/// One error line, on standard error.
+pub(super) fn print_error(line: &str) {
+    ignore(writeln!(
         anstream::stderr().lock(),
         "{ERROR}error:{ERROR:#} {line}"
     ));
 }
 
-// A reader who has gone away is told by the exit code alone.
-fn told(_: io::Result<()>) {}
+// Without a reader of standard error the exit code alone reports the failure.
+fn ignore(_: io::Result<()>) {}
 
-/// Logs repass's own events. Those of the HTTP stack are left out at every level, because nobody here can
-/// promise what they hold.
+/// Logs repass's own events. Events of the HTTP stack are never logged, because they might contain secrets.
 pub(super) fn start_logging(verbose: u8) {
     let level = match verbose {
         0 => return,

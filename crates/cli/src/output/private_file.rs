@@ -1,4 +1,4 @@
-//! Files for their owner alone.
+//! Files that only their owner can read.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,19 +9,18 @@ use std::path::{Path, PathBuf};
 const MODE: u32 = 0o600;
 
 /// A file that is being written, readable and writable by its owner only (0600), whatever the umask.
-///
-/// A regular file is written under another name and takes its place at [`finish`](Self::finish), so
-/// that the former content, mode and owner play no part, and nobody sees half of it. Dropped without
-/// `finish`, it leaves everything as it was. A device or pipe is written to as it stands.
+/// A regular file is written under a temporary name and renamed by [`finish`](Self::finish), so that the former
+/// content, mode and owner do not matter and no reader sees a partial file. Dropped without `finish`, it leaves the
+/// former file unchanged. A device or pipe is written to directly.
 #[derive(Debug)]
 pub(crate) struct PrivateFile {
     out: Option<BufWriter<File>>,
-    // What is still to be renamed, and to what.
+    // The pending rename: from and to.
     rename: Option<(PathBuf, PathBuf)>,
 }
 
 impl PrivateFile {
-    /// Writes to `path`, in place of a file that may stand there.
+    /// Writes to `path`, replacing an existing file.
     ///
     /// # Errors
     /// `path` is a symbolic link or a directory, or its folder cannot be written to.
@@ -57,10 +56,10 @@ impl PrivateFile {
         }
     }
 
-    /// Writes out what is still in memory and gives the file its name.
+    /// Flushes the file and renames it into place.
     ///
     /// # Errors
-    /// Something could not be written; then nothing has changed.
+    /// A write failed; the former file is unchanged.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Some(out) = self.out.take() {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -76,7 +75,7 @@ impl PrivateFile {
     }
 }
 
-/// Writes a new private file. One that exists, a link included, stays as it is.
+/// Writes a new private file. An existing file or link is left unchanged.
 ///
 /// # Errors
 /// `path` exists, or cannot be written.
@@ -84,7 +83,7 @@ pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     create(path)?.write_all(text.as_bytes())
 }
 
-/// Writes a private file, in place of one that may stand there.
+/// Writes a private file, replacing an existing one.
 ///
 /// # Errors
 /// As [`PrivateFile::replace`] and [`PrivateFile::finish`].
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_open_to_all_becomes_private() {
+    fn private_file_replaces_a_public_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.csv");
         for existing in [None, Some(0o666), Some(0o400), Some(0o000)] {
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_through_a_symbolic_link() {
+    fn private_file_does_not_follow_symbolic_links() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link, dangling) = (
             folder.path().join("target"),
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finished_leaves_the_former_file() {
+    fn unfinished_private_file_leaves_the_former_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.csv");
         fs::write(&file, "old").unwrap();
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_written_to_and_a_folder_is_refused() {
+    fn private_file_writes_to_devices_and_rejects_directories() {
         write(Path::new("/dev/null"), "gone").unwrap();
         assert!(write(Path::new("/dev/full"), "no room").is_err());
         let folder = tempfile::tempdir().unwrap();

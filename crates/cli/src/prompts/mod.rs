@@ -1,5 +1,5 @@
-//! Where passwords come from: a prompt, standard input, a file or a descriptor; never the command line or the
-//! environment, which others can see.
+//! Password input: a prompt, standard input, a file or a descriptor; never the command line or the environment,
+//! which other users can read.
 //!
 //! One newline at the end, be it LF or CR LF, is not part of the password, and neither are a byte order mark at the
 //! start and the marks that a terminal puts around pasted text. A new password is one line. When both passwords
@@ -23,7 +23,7 @@ use crate::error::CliError;
 use crate::output;
 use repass::Password;
 
-/// Where the new password comes from.
+/// The source of the new password.
 #[derive(Debug, Clone, Default, Args)]
 #[group(multiple = false)]
 pub(super) struct NewPassword {
@@ -38,11 +38,11 @@ pub(super) struct NewPassword {
     fd: Option<u32>,
 }
 
-/// Where the current password comes from.
+/// The source of the current password.
 #[derive(Debug, Clone, Default, Args)]
 #[group(multiple = false)]
 pub(super) struct CurrentPassword {
-    /// Read the current password from standard input; if both come from there, it is the first line
+    /// Read the current password from standard input; if both passwords come from there, it is the first line
     #[arg(id = "current_password_stdin", long = "current-password-stdin")]
     stdin: bool,
     /// Read the current password from a file that only its owner can read
@@ -57,37 +57,37 @@ pub(super) struct CurrentPassword {
     fd: Option<u32>,
 }
 
-/// Where the new password comes from, or that one is to be made.
+/// The source of the new password, or `--generate`.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ChosenPassword {
     #[command(flatten)]
     given: NewPassword,
-    /// Make the new password: one that meets the provider's rules and your own. Without --print nobody knows
-    /// it, which locks the user out until it is reset or recovered; --yes says that just that is meant
+    /// Generate a new password that meets the provider's rules and your own. Without --print it is not shown, which
+    /// locks the user out until the password is reset again; that needs --yes
     #[arg(long, group = "NewPassword")]
     generate: bool,
-    /// Print the generated password on standard output before it is sent: alone, or with --json as `password` of the
-    /// object. The exit code tells whether it holds
+    /// Print the generated password on standard output before it is sent: on its own line, or with --json as
+    /// `password` of the object. The exit code says whether it was set
     #[arg(long, requires = "generate")]
     pub(super) print: bool,
 }
 
 impl ChosenPassword {
-    /// Where to read it; `None` if one is to be made.
+    /// The source of the password; `None` if it is generated.
     ///
     /// # Errors
-    /// One that nobody would know is to be made, and it is not said that this is meant.
+    /// The generated password would be lost, and `--yes` was not given.
     pub(super) fn given(&self, yes: bool) -> Result<Option<&NewPassword>, CliError> {
         if self.generate && !self.print && !yes {
             return Err(CliError::usage(
-                "nobody would know the generated password, which locks the user out; give --print to be told it, or \
-                 --yes to mean just that",
+                "the generated password would be lost, which locks the user out; pass --print to print it, or \
+                 --yes to lose it",
             ));
         }
         if self.print && !yes && output::is_discarded() {
             return Err(CliError::usage(
-                "standard output is closed or the null device, so the generated password would be lost; send it \
-                 somewhere, or give --yes to lose it",
+                "the generated password would be lost: standard output is closed or the null device; redirect it, \
+                 or pass --yes to lose the password",
             ));
         }
         Ok((!self.generate).then_some(&self.given))
@@ -105,7 +105,7 @@ impl CurrentPassword {
         PasswordSource::chosen(self.stdin, self.file.as_ref(), self.fd)
     }
 
-    /// Whether a flag says where it comes from.
+    /// Whether an option gives the source.
     pub(super) fn is_given(&self) -> bool {
         self.source().is_some()
     }
@@ -129,9 +129,9 @@ pub(super) struct Passwords {
     pub(super) new: Option<Password>,
 }
 
-/// Gathers those of the new and the current password that are not `None`. All problems with
-/// either are reported together, and nothing is prompted for while there is one. A prompt shows `whose` they are, such as
-/// ` for alice at zoom`.
+/// Gathers those of the new and the current password that are not `None`. All problems with either are reported
+/// together, and nothing is prompted for while there is one. A prompt shows `whose` they are, such as ` for alice
+/// at zoom`.
 pub(super) async fn gather(
     new: Option<&NewPassword>,
     current: Option<&CurrentPassword>,
@@ -149,7 +149,7 @@ pub(super) async fn gather(
     gathered.map_err(|error| CliError::internal(error.to_string()))?
 }
 
-// What the flags say.
+// The sources that the options give.
 struct PasswordRequest {
     whose: String,
     new: Option<PasswordSource>,
@@ -197,7 +197,7 @@ impl PasswordRequest {
         })
     }
 
-    // The current and the new one, as far as flags say where they are.
+    // The current and the new password, as far as options give their sources.
     fn read(&self, problems: &mut Vec<String>) -> (Option<Password>, Option<Password>) {
         let mut keep = |which: &str, source: &PasswordSource, read: Result<Password, String>| {
             read.map_err(|why| problems.push(format!("the {which} password from {source} {why}")))

@@ -1,4 +1,4 @@
-//! A passphrase, which is no password of a user's but comes the same ways.
+//! Passphrase input.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,11 @@ use crate::error::CliError;
 use crate::global_options::GlobalOptions;
 use repass::Password;
 
-/// Where the passphrase comes from.
+/// The source of the passphrase.
 #[derive(Debug, Clone, Default, Args)]
 #[group(multiple = false)]
 pub(crate) struct Passphrase {
-    /// Ask for a passphrase
+    /// Prompt for a passphrase
     #[arg(long = "passphrase")]
     ask: bool,
     /// Read the passphrase from a file that only its owner can read
@@ -27,12 +27,12 @@ pub(crate) struct Passphrase {
 }
 
 impl Passphrase {
-    /// Whether a flag says where it comes from.
+    /// Whether an option gives the source.
     pub(crate) fn is_given(&self) -> bool {
         self.ask || self.file.is_some() || self.fd.is_some()
     }
 
-    /// The passphrase, a `new` one asked for twice; `None` without a flag.
+    /// The passphrase; a `new` one is prompted for twice. `None` if no option asks for one.
     pub(crate) async fn gather(
         &self,
         new: bool,

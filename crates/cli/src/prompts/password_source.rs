@@ -1,4 +1,4 @@
-//! Reading a password from a stream or a file, without a buffer that is not wiped.
+//! Reads a password from a stream or a file through buffers that are wiped.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +13,7 @@ use repass::secrets::{
 };
 use repass::{InvalidPassword, Password};
 
-// With room for what is not part of it: a newline, a byte order mark, the marks around pasted text.
+// Including what is not part of the password: a newline, a byte order mark, the marks around pasted text.
 const LIMIT: usize = Password::MAX_BYTES + 2 + 3 + 2 * 6;
 
 /// Where a password is read from.
@@ -32,29 +32,29 @@ impl PasswordSource {
             .or(descriptor.map(Self::Descriptor))
     }
 
-    /// Whether what is read of it is gone for the next reader.
+    /// Whether reading consumes it.
     pub(super) fn is_stream(&self) -> bool {
         !matches!(self, Self::File(_))
     }
 
-    /// The whole of it as a password that exists already, which may be anything.
+    /// The whole content as an existing password, which may contain anything.
     pub(super) fn read(&self) -> Result<Password, String> {
         password(without_final_newline(&self.bytes(LIMIT)?))
     }
 
-    /// The one line of it as a new password.
+    /// The only line as a new password.
     pub(super) fn read_new(&self) -> Result<Password, String> {
         self.one_line(&self.bytes(LIMIT)?)
     }
 
-    /// Its two lines, as the current and the new password.
+    /// The two lines as the current and the new password.
     pub(super) fn read_two(&self) -> (Result<Password, String>, Result<Password, String>) {
         let bytes = match self.bytes(2 * LIMIT) {
             Ok(bytes) => bytes,
             Err(why) => return (Err(why.clone()), Err(why)),
         };
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            let why = "is missing: the first line is the current one, the second is the new one";
+            let why = "is missing: the first line is the current password, the second the new one";
             return (password(&bytes), Err(why.to_owned()));
         };
         let (line, rest) = bytes.split_at(end + 1);
@@ -85,11 +85,12 @@ impl PasswordSource {
         Ok(bytes)
     }
 
-    // A file of its own, so that the standard library's buffer of standard input stays empty.
+    // A separate file handle keeps the password out of the standard library's buffer of standard input.
     fn open(&self) -> Result<File, String> {
         match self {
             Self::Stdin if io::stdin().is_terminal() => Err(
-                "cannot be read: it is a terminal, which would show it; leave the option out to be asked without echo"
+                "cannot be read: it is a terminal, which would echo the password; omit the option to be prompted \
+                 without echo"
                     .to_owned(),
             ),
             Self::Stdin => stdin_unbuffered(),
@@ -115,7 +116,7 @@ impl fmt::Display for PasswordSource {
     }
 }
 
-/// Standard input past the standard library's buffer, which is not wiped.
+/// Standard input without the standard library's buffer, which is not wiped.
 pub(crate) fn stdin_unbuffered() -> Result<File, String> {
     let descriptor = io::stdin().as_fd().try_clone_to_owned();
     descriptor.map(File::from).map_err(|error| unreadable(&error))
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_one_line() {
+    fn new_password_with_several_lines_is_rejected() {
         for content in [
             "Passw0rd",
             "Passw0rd\n",
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn another_password_is_kept_byte_for_byte_but_for_one_newline() {
+    fn current_password_keeps_every_byte_except_one_newline() {
         for (content, password) in [
             ("Passw0rd\n", "Passw0rd"),
             ("Passw0rd\r\n", "Passw0rd"),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_password_is_told() {
+    fn invalid_password_is_rejected_with_the_reason() {
         for (content, why) in [
             (&b""[..], "is empty"),
             (b"\n", "is empty"),
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_the_first_line_is_the_current_one() {
+    fn two_passwords_are_read_current_first() {
         let ok = |(current, new): (Result<String, String>, Result<String, String>)| {
             (current.unwrap(), new.unwrap())
         };
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_must_be_there_and_private() {
+    fn password_file_must_exist_and_be_private() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         let read = |path: &std::path::Path| text(PasswordSource::File(path.to_owned()).read());
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_descriptor_is_told() {
+    fn closed_descriptor_is_reported() {
         assert_eq!(
             PasswordSource::Descriptor(987_654).read().unwrap_err(),
             "cannot be read: no such descriptor is open"

@@ -15,17 +15,17 @@ use crate::error::CliError;
 use repass::secrets::{remove_paste_marks, without_byte_order_mark};
 use repass::{Error, Password};
 
-/// Asks for the password that is valid now. `whose` says for whom and where, as ` for alice at zoom`.
+/// Prompts for the current password. `whose` names user and provider, such as ` for alice at zoom`.
 pub(super) fn current(whose: &str) -> Result<Password, CliError> {
     password(&format!("Current password{whose}: "), "current password")
 }
 
-/// Asks for a new password, twice.
+/// Prompts for a new password, twice.
 pub(super) fn new(whose: &str) -> Result<Password, CliError> {
     twice(&format!("New password{whose}"), "new password")
 }
 
-/// Asks for a passphrase; for a new one twice.
+/// Prompts for a passphrase; twice for a new one.
 pub(super) fn passphrase(new: bool) -> Result<Password, CliError> {
     if new {
         return twice("New passphrase", PASSPHRASE);
@@ -35,7 +35,7 @@ pub(super) fn passphrase(new: bool) -> Result<Password, CliError> {
 
 const PASSPHRASE: &str = "passphrase";
 
-// How often both entries may differ.
+// Attempts to type the same password twice.
 const TRIES: u32 = 3;
 
 fn twice(prompt: &str, what: &str) -> Result<Password, CliError> {
@@ -48,15 +48,15 @@ fn twice(prompt: &str, what: &str) -> Result<Password, CliError> {
         if *line == *typed(&format!("{prompt} again: "), what)? {
             return Ok(password);
         }
-        say("The two entries differ; try again.").map_err(|error| failed(&error, what))?;
+        say("The passwords do not match; try again.").map_err(|error| failed(&error, what))?;
     }
     Err(CliError::usage(format!(
-        "the {what} was not typed the same way twice, {TRIES} times; nothing was sent"
+        "the two entries of the {what} did not match {TRIES} times; nothing was sent"
     )))
 }
 
-// A password is refused by the call, which says every reason; typing it again would not help. Of a passphrase there
-// is no call.
+// The call rejects a password with all reasons; typing it again would not help. A passphrase is used without a
+// call, so it is rejected here.
 fn unless_checked(password: Password, refused: &Error, what: &str) -> Result<Password, CliError> {
     match refused.violations() {
         [first, ..] if what == PASSPHRASE => Err(CliError::usage(format!("the {what} may hold {first}"))),
@@ -64,13 +64,13 @@ fn unless_checked(password: Password, refused: &Error, what: &str) -> Result<Pas
     }
 }
 
-/// Puts the terminal's echo back if a prompt that is not coming back has switched it off.
+/// Restores the terminal's echo if an interrupted prompt has switched it off.
 pub(crate) fn restore_terminal() {
     if let Some(ActivePrompt {
         terminal, original, ..
     }) = active_prompt().take()
     {
-        // A terminal that is gone needs nothing.
+        // Nothing to restore if the terminal is gone.
         let _ = tcsetattr(&terminal, OptionalActions::Flush, &original);
         let _ = writeln!(&terminal);
     }
@@ -90,12 +90,12 @@ fn active_prompt() -> std::sync::MutexGuard<'static, Option<ActivePrompt>> {
     ACTIVE_PROMPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks once more each time that the process goes on after a stop: the shell has put its own settings of the
-/// terminal in place, echo included, and what was typed before is gone.
+/// Prompts again each time the process continues after a stop: the shell has restored its own terminal settings,
+/// echo included, and the input typed so far is lost.
 struct ResumeListener(JoinHandle<()>);
 
 impl ResumeListener {
-    // `None` without a runtime, which the binary has.
+    // `None` without a Tokio runtime, as in tests.
     fn watch() -> io::Result<Option<Self>> {
         let Ok(runtime) = Handle::try_current() else {
             return Ok(None);
@@ -107,7 +107,7 @@ impl ResumeListener {
         Ok(Some(Self(runtime.spawn(async move {
             while resumed.recv().await.is_some() {
                 if let Some(prompt) = &*active_prompt() {
-                    // In the background this errors the process again, until it is the terminal's turn.
+                    // In the background this stops the process again until it is in the foreground.
                     let _ = tcsetattr(&prompt.terminal, OptionalActions::Flush, &prompt.silent);
                     let _ = (&prompt.terminal).write_all(prompt.prompt.as_bytes());
                 }
@@ -139,9 +139,9 @@ fn checked(line: &[u8], what: &str) -> Result<Password, CliError> {
 
 fn failed(error: &io::Error, what: &str) -> CliError {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return CliError::usage(format!("no input: the {what} was not typed; nothing was sent"));
+        return CliError::usage(format!("no input for the {what}; nothing was sent"));
     }
-    CliError::usage(format!("cannot ask at the terminal: {error}"))
+    CliError::usage(format!("cannot prompt at the terminal: {error}"))
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -149,7 +149,7 @@ fn say(line: &str) -> io::Result<()> {
     writeln!(terminal, "{line}")
 }
 
-// One line, without its newline. The terminal edits the line itself, so nothing of it is ever elsewhere.
+// One line, without its newline. The terminal does the line editing, so no other buffer holds the input.
 fn ask(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let original = tcgetattr(&terminal)?;
@@ -174,7 +174,7 @@ fn ask(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn read_line(terminal: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
-    // More than a terminal's line can hold.
+    // Longer than any line a terminal can return.
     let mut buffer = Zeroizing::new(vec![0; 8192]);
     let mut length = 0;
     while length < buffer.len() {
@@ -183,7 +183,7 @@ fn read_line(terminal: &mut File) -> io::Result<Zeroizing<Vec<u8>>> {
             read => read?,
         };
         length += read;
-        // Ctrl-D, or a terminal that is gone: not an empty line.
+        // Ctrl-D or a closed terminal, not an empty line.
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -1,4 +1,4 @@
-//! `repass bulk`: many users, at the provider's speed, with nothing lost.
+//! `repass bulk`: changes the passwords of many users at the provider's rate, with every outcome recorded.
 
 mod confirm;
 mod progress;
@@ -18,18 +18,18 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// What to do with many users.
+/// The commands of a bulk run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Change the passwords of all users of a CSV or JSON lines file
     Run(Box<run::Args>),
-    /// Go on with a run that was stopped, or settle what it left
+    /// Resume a stopped run, or resolve its unknown outcomes
     Resume(Box<resume::Args>),
-    /// Tell where a run stands, also while it is under way
+    /// Show the progress of a run, also while it is running
     Status(report::StatusArgs),
-    /// Write what became of every row: CSV, JSON, and an HTML page to hand on
+    /// Write the outcome of every row: CSV, JSON, or an HTML page to share
     Report(report::ReportArgs),
-    /// Print the new passwords of a file of secrets, and what each is worth
+    /// Print the new passwords of a secrets file, and whether each is set
     Secrets(secrets::Args),
 }
 
@@ -46,7 +46,7 @@ impl Command {
     }
 }
 
-/// What the process ends with, by what is known of the rows.
+/// The exit code for the outcomes of all rows.
 fn exit(tally: Tally) -> Exit {
     match tally {
         Tally { unknown: 1.., .. } => Exit::Unknown,
@@ -64,7 +64,7 @@ impl From<BulkError> for CliError {
     }
 }
 
-/// Does what may wait for a disk or a pipe where nothing else waits for it.
+/// Runs blocking I/O off the async threads.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BulkError> + Send + 'static,
 ) -> Result<T, CliError> {

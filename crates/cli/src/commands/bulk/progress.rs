@@ -1,4 +1,4 @@
-//! What can be seen of a run while it is under way: a bar at a terminal, plain lines elsewhere, or JSON events.
+//! The progress of a running bulk run: a bar at a terminal, plain lines elsewhere, or JSON events.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
@@ -18,20 +18,20 @@ use crate::output::{self, Output};
 const BAR: Duration = Duration::from_millis(200);
 const LINES: Duration = Duration::from_secs(5);
 
-/// What is watched, until it is stopped. A thread of its own prints it: a terminal that is held, or a reader that
-/// stalls, is waited for by nothing else.
+/// Shows progress until it is stopped. A separate thread prints, so that a paused terminal or a stalled reader
+/// delays no change.
 pub(super) struct ProgressDisplay {
-    shown: Option<JoinHandle<()>>,
-    words: Sender<Message>,
+    printer: Option<JoinHandle<()>>,
+    messages: Sender<Message>,
     json: bool,
 }
 
-/// The terminal, which a progress bar may be drawn on.
+/// The terminal, with the progress bar that may be on it.
 #[derive(Clone, Default)]
 pub(super) struct Screen(Arc<OnceLock<ProgressBar>>);
 
 impl Screen {
-    /// Does something with the terminal while no bar is drawn.
+    /// Uses the terminal while the bar is hidden.
     pub(super) fn without_bar<T>(&self, work: impl FnOnce() -> T) -> T {
         match self.0.get() {
             Some(bar) => bar.suspend(work),
@@ -40,11 +40,11 @@ impl Screen {
     }
 }
 
-/// What is to be printed between the regular lines.
+/// A line to print between the regular progress lines.
 enum Message {
     /// An event, on standard output.
     RowEvent(String),
-    /// Something to know at once, on standard error.
+    /// A note, on standard error.
     Aside(String),
 }
 
@@ -73,7 +73,7 @@ struct ProgressEvent {
 }
 
 impl ProgressDisplay {
-    /// Shows the progress from now on, on standard error, or as events on standard output.
+    /// Starts showing progress on standard error, or as events on standard output.
     pub(super) fn start(
         folder: &Path,
         progress: Arc<Progress>,
@@ -93,8 +93,8 @@ impl ProgressDisplay {
                 },
             );
         }
-        let (words, said) = channel();
-        let shown = (json || !quiet).then(|| {
+        let (messages, received) = channel();
+        let printer = (json || !quiet).then(|| {
             let show = ProgressPrinter {
                 progress,
                 allowed,
@@ -103,41 +103,45 @@ impl ProgressDisplay {
                 json,
                 start: Instant::now(),
             };
-            thread::spawn(move || show.run(&said))
+            thread::spawn(move || show.run(&received))
         });
-        Self { shown, words, json }
+        Self {
+            printer,
+            messages,
+            json,
+        }
     }
 
-    /// Tells each row's outcome, where events are wanted.
+    /// The hook that prints each row's outcome as an event with `--json`.
     pub(super) fn observer(&self) -> impl FnMut(&RowEvent<'_>) + Send + use<> {
-        let words = self.json.then(|| self.words.clone());
+        let messages = self.json.then(|| self.messages.clone());
         move |event| {
-            let told = EventLine {
+            let event = EventLine {
                 event: "row",
                 facts: event,
             };
-            if let Some(words) = &words
-                && let Ok(line) = serde_json::to_string(&told)
+            if let Some(messages) = &messages
+                && let Ok(line) = serde_json::to_string(&event)
             {
                 // The thread outlives the run.
-                let _ = words.send(Message::RowEvent(line));
+                let _ = messages.send(Message::RowEvent(line));
             }
         }
     }
 
-    /// Something to know at once.
+    /// Prints a note.
     pub(super) fn note(&self, text: &str) {
         if !self.json {
-            let _ = self.words.send(Message::Aside(text.to_owned()));
+            let _ = self.messages.send(Message::Aside(text.to_owned()));
         }
     }
 
-    /// Prints what is still to be printed, and ends. The observer must be gone by then.
+    /// Prints what is pending and stops. The observer must have been dropped.
     pub(super) async fn stop(self) {
-        drop(self.words);
-        if let Some(shown) = self.shown {
-            // What it prints is no part of the outcome.
-            let _ = tokio::task::spawn_blocking(|| shown.join()).await;
+        drop(self.messages);
+        if let Some(printer) = self.printer {
+            // Printing does not affect the outcome.
+            let _ = tokio::task::spawn_blocking(|| printer.join()).await;
         }
     }
 }
@@ -151,23 +155,23 @@ struct ProgressPrinter {
 }
 
 impl ProgressPrinter {
-    fn run(self, words: &Receiver<Message>) {
+    fn run(self, messages: &Receiver<Message>) {
         let pace = if self.bar.is_some() { BAR } else { LINES };
         let mut next = self.start + pace;
-        // The rate is that of the last seconds, so that it shows what happens now.
+        // The rate is measured over the last seconds.
         let mut past = VecDeque::from([(self.start, 0)]);
         loop {
             let now = Instant::now();
-            // First, so that many events do not keep it away.
+            // First, so that frequent events do not starve it.
             if now >= next {
                 self.show(&mut past);
                 next = now + pace;
             }
-            match words.recv_timeout(next - now) {
-                Ok(Message::RowEvent(line)) => output::line(&line),
+            match messages.recv_timeout(next - now) {
+                Ok(Message::RowEvent(line)) => output::print_line(&line),
                 Ok(Message::Aside(text)) => match &self.bar {
                     Some(bar) => bar.println(text),
-                    None => output::status(&text),
+                    None => output::print_status(&text),
                 },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -201,7 +205,7 @@ impl ProgressPrinter {
                     allowed_per_second: self.allowed,
                 },
             ),
-            None => output::status(&format!("{}; {}", summary(tally), self.line(tally, rate))),
+            None => output::print_status(&format!("{}; {}", summary(tally), self.line(tally, rate))),
         }
     }
 
@@ -226,14 +230,14 @@ impl ProgressPrinter {
         };
         let waiting = match self.progress.awaiting_reissue() {
             0 => String::new(),
-            count => format!(" · {count} wait until their first change cannot take effect any more"),
+            count => format!(" · {count} wait until their first change can no longer take effect"),
         };
         format!("{rate:.1}/s{allowed}{left}{outcomes}{waiting}")
     }
 }
 
-// A limit is so many in any second, so that the first second's are there at once: counted from the start, they stand
-// for one second more.
+// A rate limit allows a full second's worth of changes at once at the start, so a rate measured from the start
+// counts one second more.
 fn rate(from: (Instant, u64), to: (Instant, u64), from_start: bool) -> f64 {
     let seconds = to.0.duration_since(from.0).as_secs_f64() + f64::from(u8::from(from_start));
     #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
@@ -263,29 +267,29 @@ fn bar(before: Tally) -> ProgressBar {
 }
 
 fn print_event(event: &'static str, facts: &impl Serialize) {
-    output::object(&EventLine { event, facts });
+    output::print_json(&EventLine { event, facts });
 }
 
-/// A row that a dry run finds wrong.
+/// Prints a row that a dry run finds invalid.
 pub(super) fn print_invalid_row(event: &RowEvent<'_>, json: bool) {
     if json {
         return print_event("row", event);
     }
     let user = event.user.map_or_else(String::new, |user| format!(" ({user})"));
-    output::line(&format!(
+    output::print_line(&format!(
         "line {}{user}: {}",
         event.line,
         event.message.unwrap_or_default()
     ));
 }
 
-/// How a dry run ended.
+/// Prints the result of a dry run.
 pub(super) fn print_dry_run(tally: Tally, output: &Output) {
     if output.json {
         return print_event("end", &tally);
     }
     output.note(&format!(
-        "{}: {} could be sent, {} could not; nothing was sent",
+        "{}: {} valid, {} invalid; nothing was sent",
         row_count(tally.rows),
         tally.pending,
         tally.not_applied
@@ -297,16 +301,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_second_at_full_rate_is_not_told_as_more() {
+    fn rate_of_the_first_second_does_not_exceed_the_limit() {
         let start = Instant::now();
         for tenths in 1..100_u32 {
             let now = start + Duration::from_millis(100) * tenths;
             // Twenty at once at the start of each second.
             let ended = u64::from(tenths / 10 + 1) * 20;
-            let told = rate((start, 0), (now, ended), true);
-            assert!(told <= 20.0, "{told} after {tenths} tenths of a second");
+            let line = rate((start, 0), (now, ended), true);
+            assert!(line <= 20.0, "{line} after {tenths} tenths of a second");
         }
-        let told = rate((start, 20), (start + Duration::from_secs(10), 220), false);
-        assert!((told - 20.0).abs() < 0.01, "{told}");
+        let line = rate((start, 20), (start + Duration::from_secs(10), 220), false);
+        assert!((line - 20.0).abs() < 0.01, "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! The configured providers, as a run needs them.
+//! The configured providers, prepared for a bulk run.
 
 use repass_bulk::{PasswordSource, Provider, ProviderIdentity, ProviderNames};
 use repass_provider::ProviderKind;
@@ -10,12 +10,12 @@ use crate::session_setup::Setup;
 use repass::config::ProviderConfig;
 use repass::{LayeredPolicy, PasswordPolicy, PasswordService as _};
 
-/// What rows may name, and where those go that name nothing: -p, else what the run was begun with, else the
+/// The provider names that rows may use, and the provider of rows without one: -p, else that of the run, else the
 /// default.
 pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<ProviderNames, CliError> {
     let known: Vec<&str> = setup.config.providers().map(|(name, _)| name).collect();
-    if let Some(asked) = provider.filter(|asked| !known.contains(asked)) {
-        return Err(repass::UnknownProvider::new(Some(asked), known.into_iter()).into());
+    if let Some(selected) = provider.filter(|selected| !known.contains(selected)) {
+        return Err(repass::UnknownProvider::new(Some(selected), known.into_iter()).into());
     }
     Ok(ProviderNames::new(
         known,
@@ -23,7 +23,7 @@ pub(super) fn names(setup: &Setup, provider: Option<&str>) -> Result<ProviderNam
     ))
 }
 
-/// The provider of this name. Its rules are asked for where passwords are made or judged by them.
+/// The provider of this name. Its rules are read only if `rules` is set: to generate or check passwords.
 pub(super) async fn provider(
     name: &str,
     setup: &Setup,
@@ -31,27 +31,31 @@ pub(super) async fn provider(
     rules: bool,
     context: &Context,
 ) -> Result<Provider, CliError> {
-    let meant = setup.provider_called(name, &context.global).await?;
+    let resolved = setup.provider_called(name, &context.global).await?;
     let policies = if rules {
-        PasswordRules::of(&meant, context).await?.both.policies().clone()
+        PasswordRules::of_provider(&resolved, context)
+            .await?
+            .combined
+            .policies()
+            .clone()
     } else {
         LayeredPolicy::from(PasswordPolicy::default())
     };
-    tracing::info!(provider = meant.service.provider(), "provider ready");
-    let mut provider = Provider::new(meant.service, policies);
+    tracing::info!(provider = resolved.service.provider(), "provider ready");
+    let mut provider = Provider::new(resolved.service, policies);
     if let Some((_, config)) = setup.config.providers().find(|(known, _)| *known == name) {
         provider = provider
             .with_allowed_rate(allowed(config.kind(), passwords))
             .with_attempt_timeout(config.connection.attempt_timeout)
             .with_identity(system(config));
     }
-    Ok(match meant.preflight {
+    Ok(match resolved.preflight {
         Some(preflight) => provider.with_preflight(preflight),
         None => provider,
     })
 }
 
-/// Which systems these names stand for in the configuration.
+/// The systems behind these names in the configuration.
 pub(super) fn systems<'a>(names: &'a [String], setup: &Setup) -> Vec<(&'a str, ProviderIdentity)> {
     let configured = |name: &'a String| {
         let (_, config) = setup.config.providers().find(|(known, _)| known == name)?;
@@ -68,7 +72,7 @@ fn system(config: &ProviderConfig) -> ProviderIdentity {
     }
 }
 
-// Of changes a second.
+// Changes per second.
 fn allowed(kind: &dyn ProviderKind, passwords: PasswordSource) -> Option<f64> {
     // Rows with passwords may be resets or changes.
     let label = match passwords {

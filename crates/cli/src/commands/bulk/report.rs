@@ -13,13 +13,13 @@ use crate::exit::Exit;
 use crate::output::private_file::PrivateFile;
 use crate::output::{self, Output};
 
-/// Where a run stands.
+/// The progress of a run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The exit code is that of the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script
 with `set -e`, write `repass bulk status RUN || [ $? -ge 8 ]`.")]
 pub(crate) struct StatusArgs {
-    /// The run's folder
+    /// The run's directory
     run: PathBuf,
 }
 
@@ -28,7 +28,7 @@ struct Status {
     run: String,
     under_way: bool,
     read_whole: bool,
-    /// Of rows that are being sent; they are unknown if their process is gone.
+    /// Rows being sent; their outcomes become unknown if the process dies.
     in_flight: u64,
     #[serde(flatten)]
     tally: Tally,
@@ -37,13 +37,13 @@ struct Status {
 impl StatusArgs {
     /// Runs the command.
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        // In this order: a run that ends in between has its outcomes by then.
+        // In this order: a run that ends in between has recorded its outcomes by then.
         let under_way = Run::is_active(&self.run);
         let mut facts = Run::summary(&self.run)?;
         let in_flight = if under_way { facts.in_flight } else { 0 };
         facts.tally.unknown -= in_flight;
         if output.json {
-            output::object(&Status {
+            output::print_json(&Status {
                 run: self.run.display().to_string(),
                 under_way,
                 read_whole: facts.read_whole,
@@ -51,30 +51,30 @@ impl StatusArgs {
                 tally: facts.tally,
             });
         } else {
-            output::line(&summary(facts.tally));
+            output::print_line(&summary(facts.tally));
             if under_way {
-                output::line(&format!("under way, {in_flight} in flight"));
+                output::print_line(&format!("running, {in_flight} in flight"));
             } else if !facts.read_whole {
-                output::line("its input was not read to its end");
+                output::print_line("its input was not read completely");
             }
         }
         Ok(exit(facts.tally))
     }
 }
 
-/// What became of every row.
+/// The outcome of every row.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without a file to write, CSV goes to standard output, or JSON with --json. The exit code is that of
-the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script with `set -e`, write
-`repass bulk report RUN --html FILE || [ $? -ge 8 ]`.")]
+Without --csv or --html, CSV is printed on standard output, or JSON with --json. The exit code is
+that of the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script with `set -e`,
+write `repass bulk report RUN --html FILE || [ $? -ge 8 ]`.")]
 pub(crate) struct ReportArgs {
-    /// The run's folder
+    /// The run's directory
     run: PathBuf,
-    /// Write CSV: one fact a column, every row; - for standard output
+    /// Write all rows as CSV; - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write one self-contained HTML page; - for standard output
+    /// Write a self-contained HTML page; - for standard output
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -106,7 +106,7 @@ impl ReportArgs {
     }
 }
 
-/// Standard output, whose reader may go away, as `head` does, when it has what it wants.
+/// Standard output whose reader may close the pipe, as `head` does.
 struct PipeWriter<W: io::Write> {
     out: io::BufWriter<W>,
     gone: bool,
@@ -147,7 +147,7 @@ fn printed(write: impl FnOnce(&mut dyn io::Write) -> Result<(), BulkError>) -> R
 
 type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), BulkError>;
 
-// For its owner alone: it names users.
+// Readable by its owner only, because it names users.
 fn written(
     file: &Path,
     write: impl FnOnce(&mut dyn io::Write) -> Result<(), BulkError>,

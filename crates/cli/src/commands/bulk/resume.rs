@@ -1,4 +1,4 @@
-//! `repass bulk resume`: going on with a run.
+//! `repass bulk resume`: continues a run.
 
 use std::path::PathBuf;
 
@@ -17,18 +17,18 @@ use crate::global_options::GlobalOptions;
 use crate::output::Output;
 use crate::session_setup::Setup;
 
-/// A run to go on with.
+/// The run to continue.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Rows that were not applied for a reason that has nothing to do with them, such as a provider that
-could not be reached, are sent again too. A row whose outcome is unknown is not.
+Rows that were not applied for a reason unrelated to the row, such as an unreachable provider, are
+sent again too. A row whose outcome is unknown is not.
 Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.")]
 pub(crate) struct Args {
-    /// The run's folder
+    /// The run's directory
     run: PathBuf,
-    /// The same input as before, where it gives passwords or was not read to its end; else it is where it was
+    /// The same input as before, if it contains passwords or was not read completely [default: the run's input file]
     input: Option<PathBuf>,
-    /// The provider NAME is the system that the run was begun with, at another place or under another account
+    /// The provider NAME is the system that the run was started with, at another address or under another account
     #[arg(long, value_name = "NAME")]
     provider_moved: Vec<String>,
     #[command(flatten)]
@@ -78,7 +78,7 @@ impl Args {
         for name in names {
             providers.push(run_providers::provider(&name, &setup, terms.passwords, generate, context).await?);
         }
-        // What was asked at the run's beginning, if it was not answered with yes.
+        // The run was not confirmed at its start, so confirm it now.
         let before = run.tally()?;
         let begun = !Run::summary(run.dir())?.sessions.is_empty();
         if !begun && !confirmed(&run, before, &providers, context).await? {
@@ -98,7 +98,7 @@ impl Args {
     }
 }
 
-// Before anything is asked of a provider.
+// Before anything is sent to a provider.
 fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Result<(), CliError> {
     let names = run.providers()?;
     if let Some(moved) = moved.iter().find(|moved| !names.contains(moved)) {
@@ -112,7 +112,7 @@ fn bind(run: &mut Run, moved: &[String], setup: &Setup, output: &Output) -> Resu
     let bound = run.bind(&systems, moved)?;
     if !bound.is_empty() {
         output.note(&format!(
-            "this run has no record of the system that {} was when it was begun; from now on it is the configured one",
+            "this run does not record which system {} was when it started; from now on it is the configured one",
             bound.join(" and ")
         ));
     }
@@ -141,14 +141,14 @@ async fn sources(
     if resolve && run.unresolved_count()? > 0 {
         let key = args.key.key(global).await?.ok_or_else(|| {
             CliError::usage(
-                "to settle what is unknown takes the passwords that were sent: give --identity KEYFILE or --passphrase, \
-                 which open the file of secrets; or send fresh ones by --reissue",
+                "resolving unknown outcomes needs the passwords that were sent; pass --identity KEYFILE or \
+                 --passphrase to open the secrets file, or --reissue to send new passwords",
             )
         })?;
         let (path, _) = terms
             .secrets
             .clone()
-            .ok_or_else(|| CliError::internal("the run has no file of secrets"))?;
+            .ok_or_else(|| CliError::internal("the run has no secrets file"))?;
         sources.push(RowSource::Secrets { path, key });
     }
     sources.push(RowSource::Journal);
@@ -163,7 +163,7 @@ async fn input(
 ) -> Result<repass_bulk::Input, CliError> {
     let path = args.input.as_ref().or(terms.input.as_ref()).ok_or_else(|| {
         CliError::usage(format!(
-            "the run came from standard input and needs it again: `repass bulk resume {} INPUT`",
+            "the run was read from standard input and needs the same input again: `repass bulk resume {} INPUT`",
             args.run.display()
         ))
     })?;

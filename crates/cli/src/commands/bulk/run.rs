@@ -1,4 +1,4 @@
-//! `repass bulk run`: a run from its beginning.
+//! `repass bulk run`: starts a run.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -19,35 +19,36 @@ use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
 use crate::session_setup::Setup;
 
-/// A run.
+/// A new run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Input: CSV with a header, or JSON lines with the same keys:
-  user              required: the user, as the provider names them
+  user              required: the user's id at the provider
   new_password      required unless --generate is given
-  current_password  to change by the user's own right; without it the row is a reset
-  provider          else -p, else `default_provider`
-CSV is separated by commas, semicolons, tabs or what a first line `sep=…` names. A record is one line; quotes are
-as RFC 4180 has them, and a password that begins or ends with a blank stands in quotes. Else the row is refused.
+  current_password  makes the row a change by the user; without it the row is a reset
+  provider          default: -p, then `default_provider`
+CSV is separated by commas, semicolons, tabs or the character in a first line `sep=…`. A record is
+one line, quoted as in RFC 4180. A password that begins or ends with a blank must be quoted;
+otherwise the row is rejected.
 Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.
-With --json standard output has one JSON object a line: `begin`, `row`, `progress` and `end` events.")]
+With --json, standard output is one JSON object per line: `begin`, `row`, `progress` and `end`.")]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct Args {
     /// The CSV or JSON lines file, or - for standard input
     input: PathBuf,
-    /// Make a password for each user, by the provider's rules and your own
+    /// Generate a password for each user that meets the provider's rules and your own
     #[arg(long)]
     generate: bool,
-    /// The run's folder, made anew [else: repass-bulk-DATE-TIME]
+    /// The run's directory, which must not exist yet [default: repass-bulk-DATE-TIME]
     #[arg(long = "run", value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Judge every row and send nothing
+    /// Validate every row and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// In a dry run, ask the provider too whether each user exists and is one whose password can be set
+    /// In a dry run, also look up at the provider whether each user exists and is eligible
     #[arg(long, requires = "dry_run")]
     preflight: bool,
-    /// Accept an input without rows, which otherwise means that what writes it has failed
+    /// Accept an input without rows, which is otherwise an error
     #[arg(long)]
     allow_empty: bool,
     #[command(flatten)]
@@ -89,7 +90,7 @@ impl Args {
         if let lines @ 1.. = skipped.load(Ordering::Relaxed) {
             let shown = if lines == 1 { "line" } else { "lines" };
             context.output.note(&format!(
-                "{lines} {shown} of the input held only separators and blanks; skipped"
+                "skipped {lines} {shown} of the input with separators and blanks only"
             ));
         }
         ended
@@ -100,7 +101,7 @@ fn not_empty(mut input: Input) -> Result<Input, BulkError> {
     match input.emptiness()? {
         None => Ok(input),
         Some(why) => Err(BulkError::Usage(format!(
-            "{} {why}; did the program that writes it fail? If it may be so, give --allow-empty",
+            "{} {why}; did the program that writes it fail? Pass --allow-empty if the input may be empty",
             input.shown()
         ))),
     }
@@ -114,11 +115,11 @@ async fn change(args: &Args, input: Input, setup: Setup, context: &Context) -> R
         .controls(passwords, setup.config.on_unknown(), context, &screen)?;
     if args.generate && args.secrets.secrets_out.is_none() {
         return Err(CliError::usage(
-            "nobody would know the passwords that are made; give --secrets-out FILE and --recipient age1…",
+            "the generated passwords would be lost; pass --secrets-out FILE and --recipient age1…",
         ));
     }
     let target = args.secrets.target(&context.global).await?;
-    // What is wrong with the usual provider is told before anything is made.
+    // Report problems with the default provider before anything is created.
     let mut providers = Vec::new();
     let streamed = args.is_stdin() && passwords == PasswordSource::Input;
     let all = streamed && input.may_name_providers();
@@ -215,15 +216,15 @@ pub(super) async fn confirmed(
     context: &Context,
 ) -> Result<bool, CliError> {
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
-    let told = format!(
-        "{}: {} to send to {}, {} that cannot be sent",
+    let question = format!(
+        "{}: {} to send to {}, {} invalid",
         run.dir().display(),
         session::row_count(tally.pending),
         names.join(" and "),
         session::row_count(tally.not_applied)
     );
     if !context.output.json {
-        context.output.note(&told);
+        context.output.note(&question);
     }
     match confirm::confirmation(&context.global) {
         Confirmation::Prompt if tally.pending > 0 => Ok(confirm::confirm("Change these passwords?").await),

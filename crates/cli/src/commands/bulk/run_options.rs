@@ -1,4 +1,4 @@
-//! Options of a run and of going on with it.
+//! Options of `bulk run` and `bulk resume`.
 
 use std::time::Duration;
 
@@ -11,33 +11,34 @@ use crate::context::Context;
 use crate::error::CliError;
 use repass::config;
 
-/// How to go about it.
+/// Options of how a run is executed.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "How to go about it")]
+#[command(next_help_heading = "Run options")]
 pub(super) struct RunOptions {
-    /// How many changes are under way at once, at most; the provider's rate is kept in any case
+    /// Maximum number of changes in flight; the provider's rate limit applies in any case
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = value_parser!(u16).range(1..=4096))]
     concurrency: u16,
-    /// CliError after N rows that were not applied
+    /// Stop after N rows that were not applied
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
-    /// CliError after N rows whose outcome is unknown
+    /// Stop after N rows whose outcome is unknown
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     max_unknown: Option<u64>,
-    /// Send N rows first, tell what became of them, and ask whether to go on
+    /// Send N rows first, report their outcomes, and ask whether to continue
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     canary: Option<u64>,
-    /// Settle each unknown outcome with one probe, which at Zoom itself sets the new password. That the password is not
-    /// in place counts when the change was sent more than two minutes before; until then the row stays unknown
+    /// Resolve each unknown outcome with one probe; at Zoom the probe itself sets the new password. The finding
+    /// that the password is not in place counts only two minutes after the change was sent; until then the row
+    /// stays unknown
     #[arg(long)]
     pub(super) resolve: bool,
-    /// Send each unknown row once more with a fresh password, as an administrator, two minutes after the first one, when
-    /// that cannot take effect any more
+    /// Reset each unknown row with a new password, two minutes after the first one, when that can no longer take
+    /// effect
     #[arg(long, conflicts_with = "resolve")]
     pub(super) reissue: bool,
 }
 
-// Longer than a provider's rate ever makes a call wait; each attempt has its own, shorter limit.
+// Longer than a rate limit ever delays a call; each attempt has its own, shorter limit.
 const BUDGET: Duration = Duration::from_secs(600);
 
 impl RunOptions {
@@ -50,8 +51,8 @@ impl RunOptions {
     ) -> Result<SessionOptions, CliError> {
         if self.reissue && passwords == PasswordSource::Input {
             return Err(CliError::usage(
-                "--reissue sends a fresh password, so it is for runs with --generate; give --resolve to settle what the \
-                 rows were sent",
+                "--reissue sends a new password, so it needs a run with --generate; pass --resolve to resolve the \
+                 passwords that were sent",
             ));
         }
         let resolve = self.resolve || configured == config::OnUnknown::Resolve;
@@ -72,11 +73,12 @@ impl RunOptions {
     }
 }
 
-// Nothing for users: campaigns that kill this program over and over cannot wait minutes each time.
+// For tests only: crash tests restart repass many times and cannot wait two minutes each time.
 const IN_FLIGHT_IN_TESTS: &str = "REPASS_TEST_IN_FLIGHT_MS";
 
 fn in_flight_window() -> Duration {
-    let said = std::env::var(IN_FLIGHT_IN_TESTS).ok();
-    said.and_then(|said| said.parse().ok())
+    let value = std::env::var(IN_FLIGHT_IN_TESTS).ok();
+    value
+        .and_then(|value| value.parse().ok())
         .map_or(IN_FLIGHT_WINDOW, Duration::from_millis)
 }

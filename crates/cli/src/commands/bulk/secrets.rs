@@ -1,4 +1,4 @@
-//! `repass bulk secrets`: the new passwords, for whoever has the key.
+//! `repass bulk secrets`: prints the new passwords to the holder of the key.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,34 +16,37 @@ use crate::exit::Exit;
 use crate::output::private_file::PrivateFile;
 use crate::output::{self, Output};
 
-/// The passwords of a file of secrets.
+/// The passwords of a secrets file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-CSV, or with --json one object a line. With --run each password has a state: current (it is set),
-unknown (it may be), candidate (this one or another candidate of the user is), refused (it is not),
-superseded (a later one is set), not-sent. A cell is the password as it is, so do not open the CSV in
-a spreadsheet.")]
+CSV, or with --json one object per line. With --run each password has a state: current (it is set),
+unknown (it may be set), candidate (it or another candidate of the user is set), refused (it is not
+set), superseded (a later one is set), not-sent. Passwords are written verbatim, so do not open the
+CSV in a spreadsheet.")]
 pub(crate) struct Args {
-    /// The file of secrets
+    /// The secrets file
     file: PathBuf,
     #[command(flatten)]
     key: KeyOptions,
-    /// The run's folder, which tells what each password is worth
+    /// The run's directory, for the state of each password
     #[arg(long = "run", value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Only those that are current, and candidates, marked as such, where it is not known which one is
+    /// Only current passwords, and candidates where it is unknown which one is set
     #[arg(long, requires = "run")]
     current: bool,
-    /// Print them even if standard output is a terminal
+    /// Print the passwords even if standard output is a terminal
     #[arg(long)]
     print: bool,
-    /// Write them to a file that only its owner can read, in place of one that exists
+    /// Write the passwords to a file that only its owner can read, replacing an existing one
     #[arg(long, value_name = "FILE", conflicts_with = "print")]
     out: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the row's line is called so everywhere")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the output key of the line number is `line`"
+)]
 struct Line<'a> {
     line: u64,
     user: &'a str,
@@ -59,16 +62,21 @@ impl Args {
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         if self.out.is_none() && io::stdout().is_terminal() && !self.print {
             return Err(CliError::usage(
-                "the passwords would be shown on the terminal; give --out FILE to write them to a file, send them to a \
-             program, or give --print to see them",
+                "the passwords would be printed on the terminal; pass --out FILE to write them to a file, \
+                 redirect standard output, or pass --print",
             ));
         }
         if self.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
-            return Err(CliError::usage("--out needs a file; without it they are printed"));
+            return Err(CliError::usage(
+                "--out needs a file; omit it to print the passwords",
+            ));
         }
         let key = self.key.key(&context.global).await?.ok_or_else(|| {
-        CliError::usage("say what opens the file: --identity KEYFILE, or --passphrase, --passphrase-file, --passphrase-fd")
-    })?;
+            CliError::usage(
+                "no key for the secrets file; pass --identity KEYFILE, --passphrase, --passphrase-file or \
+                 --passphrase-fd",
+            )
+        })?;
         let states = self.run.as_deref().map(SecretStatuses::of).transpose()?;
         let (file, json, only_current) = (self.file.clone(), context.output.json, self.current);
         let out = self.out.clone();
@@ -105,7 +113,7 @@ impl Args {
     }
 }
 
-/// What there is to know besides the passwords.
+/// Counts of what was read, for the notes.
 #[derive(Default)]
 struct SecretsSummary {
     written: u64,
@@ -125,7 +133,7 @@ impl SecretsSummary {
 
     fn print(&self, args: &Args, output: &Output) {
         match &args.out {
-            Some(file) if output.json => output::object(&serde_json::json!({ "file": file })),
+            Some(file) if output.json => output::print_json(&serde_json::json!({ "file": file })),
             Some(file) => output.note(&format!(
                 "wrote {} passwords to {}; only its owner can read it",
                 self.written,
@@ -135,7 +143,7 @@ impl SecretsSummary {
         }
         if self.cut > 0 {
             output.note(&format!(
-                "{} batches were cut off when repass was stopped; nothing of them was sent",
+                "{} batches are incomplete because repass was stopped; their passwords were not sent",
                 self.cut
             ));
         }
@@ -143,32 +151,32 @@ impl SecretsSummary {
             .run
             .as_deref()
             .map_or_else(String::new, |run| run.display().to_string());
-        let settle = format!("settle them by `repass bulk resume {run} --resolve --identity KEYFILE`");
+        let resolve = format!("resolve them with `repass bulk resume {run} --resolve --identity KEYFILE`");
         if self.candidates > 0 {
             output.note(&format!(
-                "{} passwords are candidates: of each such user's one holds, and it is not known which; {settle}",
+                "{} passwords are candidates: one candidate of each user is set, and it is unknown which; {resolve}",
                 self.candidates
             ));
         }
         if self.unknown > 0 {
             let left_out = if args.current {
-                ", and left out by --current"
+                ", and omitted by --current"
             } else {
                 ""
             };
             output.note(&format!(
-                "{} passwords are unknown: they may hold or not{left_out}; {settle}",
+                "{} passwords are unknown: they may or may not be set{left_out}; {resolve}",
                 self.unknown
             ));
         }
     }
 }
 
-/// Where the passwords go.
+/// The destination of the passwords.
 enum PasswordWriter {
     File(PrivateFile, PathBuf),
     Stdout {
-        /// Its reader has what it wants.
+        /// The reader has closed the pipe.
         gone: bool,
     },
 }
@@ -187,7 +195,7 @@ impl PasswordWriter {
     fn write(&mut self, text: &[u8]) -> Result<(), BulkError> {
         match self {
             Self::File(file, path) => file.write_all(text).map_err(|error| cannot(path, &error)),
-            Self::Stdout { gone } => output::unbuffered(text).map_err(|error| {
+            Self::Stdout { gone } => output::write_unbuffered(text).map_err(|error| {
                 *gone = error.kind() == io::ErrorKind::BrokenPipe;
                 BulkError::Usage(format!("cannot print the passwords: {error}"))
             }),
@@ -210,7 +218,7 @@ fn cannot(file: &Path, error: &io::Error) -> BulkError {
     BulkError::Usage(format!("cannot write {}: {error}", file.display()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the user has asked to see it")]
+#[expect(clippy::disallowed_methods, reason = "the user requested it")]
 fn text(opened: &SecretRecord, state: Option<SecretStatus>, json: bool) -> Zeroizing<Vec<u8>> {
     let new_password = opened.new_password.expose_secret();
     let room = 6 * (opened.user.len() + opened.provider.len() + new_password.len()) + 192;

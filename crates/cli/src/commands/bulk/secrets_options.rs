@@ -1,4 +1,4 @@
-//! Where made passwords go, and for whom.
+//! The options for the secrets file: where generated passwords are written, and who can read them.
 
 use std::path::PathBuf;
 
@@ -10,28 +10,28 @@ use crate::global_options::GlobalOptions;
 use crate::prompts::Passphrase;
 use repass::secrets::{open_private, read_at_most};
 
-/// Where made passwords go.
+/// Where generated passwords are written.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Where the new passwords go")]
+#[command(next_help_heading = "Secrets file")]
 pub(super) struct SecretsOptions {
-    /// A new file for them, encrypted; each is in it before it is sent
+    /// Write the generated passwords to this new, encrypted file; each is written before it is sent
     #[arg(long, value_name = "FILE")]
     pub(super) secrets_out: Option<PathBuf>,
-    /// Encrypt to this public key of age; may be given several times
+    /// Encrypt to this age public key; may be repeated
     #[arg(long, value_name = "AGE1…", requires = "secrets_out")]
     recipient: Vec<String>,
-    /// Encrypt to the public keys in this file, one a line
+    /// Encrypt to the public keys in this file, one per line
     #[arg(long, value_name = "FILE", requires = "secrets_out")]
     recipients_file: Option<PathBuf>,
     #[command(flatten)]
     passphrase: Passphrase,
 }
 
-// More than a file of keys ever is.
+// Larger than any key file.
 const LONGEST: usize = 1 << 20;
 
 impl SecretsOptions {
-    /// The file and for whom it is; `None` if none is named.
+    /// The file and its recipients; `None` without `--secrets-out`.
     pub(super) async fn target(
         &self,
         global: &GlobalOptions,
@@ -41,13 +41,14 @@ impl SecretsOptions {
         };
         if path.as_os_str() == "-" {
             return Err(CliError::usage(
-                "--secrets-out needs a file: each password is on the disk before it is sent, which a stream cannot promise",
+                "--secrets-out needs a file: each password must be on disk before it is sent, which a stream \
+                 cannot guarantee",
             ));
         }
         let keys = !self.recipient.is_empty() || self.recipients_file.is_some();
         if keys && self.passphrase.is_given() {
             return Err(CliError::usage(
-                "secrets are encrypted to recipients or by a passphrase, not both",
+                "secrets are encrypted to recipients or with a passphrase, not both; pass only one",
             ));
         }
         let to = if keys {
@@ -56,7 +57,7 @@ impl SecretsOptions {
             SecretsProtection::Passphrase(passphrase)
         } else {
             return Err(CliError::usage(
-                "--secrets-out needs to know who may read it: give --recipient age1… (`age-keygen -o key.txt` makes such a \
+                "--secrets-out needs a recipient: pass --recipient age1… (`age-keygen -o key.txt` creates such a \
                  key), --recipients-file FILE or --passphrase",
             ));
         };
@@ -83,11 +84,11 @@ impl SecretsOptions {
     }
 }
 
-/// What opens a file of secrets.
+/// The key of a secrets file.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What opens the file of secrets")]
+#[command(next_help_heading = "Key of the secrets file")]
 pub(super) struct KeyOptions {
-    /// The secret key of age that it is encrypted to, in a file that only its owner can read
+    /// The age secret key that the file is encrypted to, in a file that only its owner can read
     #[arg(long, value_name = "KEYFILE")]
     identity: Option<PathBuf>,
     #[command(flatten)]
@@ -95,7 +96,7 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
-    /// The key; `None` if none is given.
+    /// The key; `None` if no option gives one.
     pub(super) async fn key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
         let Some(path) = self.identity.clone() else {
             let passphrase = self.passphrase.gather(false, global).await?;
@@ -107,7 +108,7 @@ impl KeyOptions {
             let mut file = open_private(&path).map_err(wrong)?;
             let bytes = read_at_most(&mut file, LONGEST)
                 .map_err(|error| wrong(format!("cannot be read: {error}")))?;
-            let bytes = bytes.ok_or_else(|| wrong("is too long to be one".to_owned()))?;
+            let bytes = bytes.ok_or_else(|| wrong("is too long".to_owned()))?;
             Key::in_bytes(&bytes).map_err(|problem| wrong(problem.to_string()))
         };
         blocking(read).await.map(Some)

@@ -1,4 +1,4 @@
-//! Going on with a run until it ends, and telling how it ended.
+//! One session of a run: from start or resume to its end, with the report of how it ended.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,21 +20,21 @@ use crate::prompts;
 use crate::session_setup::Setup;
 use repass::secrets::open_private;
 
-/// What one session needs besides its run.
+/// The inputs of a session besides its run.
 pub(super) struct Session<'a> {
     pub(super) terms: RunManifest,
-    /// The outcomes before it.
+    /// The outcomes before this session.
     pub(super) before: Tally,
     pub(super) providers: Vec<Provider>,
     pub(super) sources: Vec<RowSource>,
     pub(super) controls: SessionOptions,
-    // The sandbox behind the services lives in it.
+    // Keeps the sandbox behind the services alive.
     pub(super) setup: Setup,
     pub(super) context: &'a Context,
     pub(super) screen: Screen,
 }
 
-/// Opens the input that is named, `-` standing for standard input.
+/// Opens the input file; `-` is standard input.
 pub(super) async fn input(
     path: &Path,
     names: repass_bulk::ProviderNames,
@@ -58,7 +58,7 @@ pub(super) async fn input(
     .await
 }
 
-/// Goes on with the run. The first signal drains, the second errors.
+/// Executes the run. The first signal drains it, the second abandons the changes in flight.
 pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliError> {
     let Session {
         terms,
@@ -93,7 +93,7 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     let listening = async {
         context.signals.first().await;
         display.note(
-            "waiting for the changes under way; interrupt again to abandon them, which leaves them unknown",
+            "waiting for the changes in flight; interrupt again to abandon them, which leaves their outcomes unknown",
         );
         hurry.send_replace(Shutdown::Drain);
         context.signals.second().await;
@@ -102,7 +102,7 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     };
     let (run, stopped) = tokio::select! {
         executed = execution => executed?,
-        () = listening => return Err(CliError::internal("the signals have ended")),
+        () = listening => return Err(CliError::internal("the signal handler has ended")),
     };
     display.stop().await;
     drop(setup);
@@ -138,11 +138,11 @@ struct EndEvent<'a> {
     tally: &'a Tally,
 }
 
-/// What a session leaves behind.
+/// The state of a run after a session.
 struct SessionResult {
     tally: Tally,
     whole: bool,
-    /// Rows of which it is not known which password holds.
+    /// Users for whom it is unknown which password is set.
     unresolved_count: u64,
 }
 
@@ -161,7 +161,7 @@ fn print_result(
     let shown = folder.display();
     let (code, message) = stop_message(stopped);
     if output.json {
-        output::object(&EndEvent {
+        output::print_json(&EndEvent {
             event: "end",
             run: shown.to_string(),
             stopped: code,
@@ -171,7 +171,7 @@ fn print_result(
         return;
     }
     if let StopReason::Error(problem) = stopped {
-        output::error(&problem.to_string());
+        output::print_error(&problem.to_string());
     } else if !message.is_empty() {
         output.note(&message);
     }
@@ -184,21 +184,21 @@ fn print_result(
     if tally.unknown > 0 {
         let reissue = match terms.passwords {
             PasswordSource::Generated => {
-                format!(", or send fresh passwords by `repass bulk resume {shown} --reissue`")
+                format!(", or send new passwords with `repass bulk resume {shown} --reissue`")
             }
             PasswordSource::Input => String::new(),
         };
         output.note(&format!(
-            "unknown: settle them by {resolve}, two minutes after they were sent, when nothing of them can take effect any \
-             more{reissue}"
+            "unknown: resolve them with {resolve}, two minutes after they were sent, when none of them can still \
+             take effect{reissue}"
         ));
     }
     let candidates = unresolved_count.saturating_sub(tally.unknown);
     let were = if candidates == 1 { "user was" } else { "users were" };
     if candidates > 0 {
         output.note(&format!(
-            "{candidates} {were} sent a fresh password after one whose outcome is unknown: both are candidates in the \
-             file of secrets until {resolve} shows which one holds"
+            "{candidates} {were} sent a second password after one with an unknown outcome: both are candidates in \
+             the secrets file until {resolve} finds out which one is set"
         ));
     }
     if tally.pending > 0 || !whole {
@@ -207,14 +207,14 @@ fn print_result(
         } else {
             ""
         };
-        output.note(&format!("to go on: `repass bulk resume {shown}{input}`"));
+        output.note(&format!("to continue: `repass bulk resume {shown}{input}`"));
     }
     output.note(&format!(
-        "every row: `repass bulk report {shown} --html report.html`"
+        "all rows: `repass bulk report {shown} --html report.html`"
     ));
 }
 
-/// So many rows, in words.
+/// `1 row`, `2 rows`.
 pub(super) fn row_count(count: u64) -> String {
     format!("{count} {}", if count == 1 { "row" } else { "rows" })
 }
@@ -236,18 +236,18 @@ fn stop_message(stopped: &StopReason) -> (&'static str, String) {
         StopReason::Completed => ("done", String::new()),
         StopReason::Drained => (
             "interrupted",
-            "interrupted; what was under way has ended".to_owned(),
+            "interrupted; the changes in flight have ended".to_owned(),
         ),
         StopReason::Abandoned => (
             "abandoned",
-            "interrupted twice; what was under way is unknown".to_owned(),
+            "interrupted twice; the outcomes of the changes in flight are unknown".to_owned(),
         ),
         StopReason::CanaryDeclined => ("canary", "stopped after the canary".to_owned()),
         StopReason::MaxFailures(count) => ("max_failures", format!("stopped: {count} rows were not applied")),
         StopReason::MaxUnknown(count) => ("max_unknown", format!("stopped: {count} rows are unknown")),
         StopReason::FailureStreak(count, message) => (
             "stuck",
-            format!("stopped: {count} rows in a row did not come through, the last one because: {message}"),
+            format!("stopped: {count} rows in a row failed, the last one because: {message}"),
         ),
         StopReason::Error(problem) => ("problem", problem.to_string()),
     }

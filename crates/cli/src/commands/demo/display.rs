@@ -1,4 +1,4 @@
-//! How the demo looks. Colours are taken off again where nobody would see them.
+//! The demo's output. Colors are stripped when standard output is not a terminal.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -20,8 +20,8 @@ const NAME: Style = AnsiColor::Cyan.on_default();
 pub(super) fn introduction(addr: SocketAddr) -> String {
     format!(
         "{TITLE}repass demo{TITLE:#}\n\
-         Zoom and an identity portal, emulated on {addr}. Nothing leaves this machine, nothing is stored.\n\
-         {QUIET}The requests and answers below are what went over the wire, with secrets replaced.{QUIET:#}\n"
+         Zoom and an identity portal, emulated on {addr}. Nothing leaves this machine or is stored.\n\
+         {QUIET}The requests and responses below are real, with secrets replaced.{QUIET:#}\n"
     )
 }
 
@@ -71,11 +71,11 @@ pub(super) fn step(number: usize, step: &Step, result: &StepResult, sandbox: &Sa
     )
 }
 
-/// What an ordinary client makes of the same lost answer.
+/// The outcome that a retrying client reports after the same lost response.
 pub(super) fn retried(all: &[RetriedChange]) -> String {
     let mut out = format!(
-        "\n{TITLE}   The same lost answer, and a client that retries{TITLE:#}\n   {QUIET}It sends the request again and \
-         believes the second answer.{QUIET:#}\n"
+        "\n{TITLE}   The same lost response, with a client that retries{TITLE:#}\n   {QUIET}It sends the request \
+         again and trusts the second response.{QUIET:#}\n"
     );
     for it in all {
         let words = it
@@ -84,7 +84,8 @@ pub(super) fn retried(all: &[RetriedChange]) -> String {
             .map_or_else(String::new, |words| format!(" \"{words}\""));
         let _ = write!(
             out,
-            "   → PUT {path}\n   {BAD}no answer: the connection broke{BAD:#}\n   → PUT {path}\n   ← {status}{words}\n   \
+            "   → PUT {path}\n   {BAD}no response: the connection broke{BAD:#}\n   → PUT {path}\n   ← \
+             {status}{words}\n   \
              {BAD}reports: {report}{BAD:#}\n",
             path = it.path,
             status = it.status,
@@ -103,7 +104,7 @@ fn changes(count: usize) -> String {
 }
 
 pub(super) fn ledger(all: &[StepResult], retried: &[RetriedChange]) -> String {
-    let mut out = format!("\n{TITLE}What repass said, and what the providers' ledger says{TITLE:#}\n");
+    let mut out = format!("\n{TITLE}What repass reported, and what the providers' ledger shows{TITLE:#}\n");
     for (index, result) in all.iter().enumerate() {
         let StepResult {
             claim,
@@ -129,15 +130,15 @@ pub(super) fn ledger(all: &[StepResult], retried: &[RetriedChange]) -> String {
         let number = index + 1;
         let _ = writeln!(
             out,
-            "   {number}  {provider:6}  said {claim:11}  ledger {changes:9}  {style}{verdict}{style:#}{kind}"
+            "   {number}  {provider:6}  reported {claim:11}  ledger {changes:9}  {style}{verdict}{style:#}{kind}"
         );
     }
     for it in retried {
         let _ = writeln!(
             out,
-            "   -  {:6}  {:16}  ledger {:9}  {BAD}WRONG{BAD:#}  {QUIET}a client that retries{QUIET:#}",
+            "   -  {:6}  {:20}  ledger {:9}  {BAD}WRONG{BAD:#}  {QUIET}a client that retries{QUIET:#}",
             it.provider,
-            format!("said {}", it.report),
+            format!("reported {}", it.report),
             changes(it.applied)
         );
     }
@@ -145,13 +146,13 @@ pub(super) fn ledger(all: &[StepResult], retried: &[RetriedChange]) -> String {
     let style = if equal == all.len() { GOOD } else { BAD };
     let _ = writeln!(
         out,
-        "\n{style}claim and ledger are equal in {equal} of {} steps{style:#}",
+        "\n{style}report and ledger match in {equal} of {} steps{style:#}",
         all.len()
     );
     out
 }
 
-// As the code of an embedder has it; the provider is not part of it.
+// The call in an embedder's code, which does not name the provider.
 fn call(step: &Step) -> String {
     let user = step.user;
     match step.current {
@@ -170,7 +171,7 @@ fn exchanges(
         message(request, "→", hide, line);
         match answers.get(index) {
             Some(answer) => message(answer, "←", hide, line),
-            None => line(&format!("{BAD}no answer: the connection broke{BAD:#}")),
+            None => line(&format!("{BAD}no response: the connection broke{BAD:#}")),
         }
     }
 }
@@ -186,13 +187,13 @@ fn message(message: &Message, arrow: &str, hide: &impl Fn(&str) -> String, line:
             line(&format!("  {QUIET}{name}: {}{QUIET:#}", hide(value)));
         }
     }
-    // Blanks at the end of a body mean nothing.
+    // Trailing whitespace of a body is insignificant.
     for body in message.body.trim_end().lines() {
         line(format!("  {}", cut(&hide(body))).trim_end());
     }
 }
 
-// Long enough for every rule of a refusal.
+// Long enough for all rules of an error.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(330) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,8 +1,7 @@
-//! `repass demo`: the main job from start to end, for somebody who has nothing set up.
-//!
-//! Both providers are the sandbox's, over real loopback HTTP. Each step shows what went over the wire; at the
-//! end the sandbox's ledger stands next to what repass said, which is the whole point. The last step loses an
-//! answer, and an ordinary client that retries loses it too.
+//! `repass demo`: changes passwords at emulated providers, without any configuration. Both providers are emulated
+//! by the sandbox over loopback HTTP. Each step shows the requests and responses; at the end the outcomes that
+//! repass reported are compared with the sandbox's ledger. In the last step the response is lost, for repass and
+//! for a client that retries.
 
 mod display;
 mod recorder;
@@ -25,7 +24,7 @@ use repass::{
 };
 use steps::{STEPS, Step};
 
-/// What became of a step: repass's word, and the ledger's.
+/// The result of a step: the outcome that repass reported, and the ledger's.
 #[derive(Debug, Serialize)]
 struct StepResult {
     title: &'static str,
@@ -33,10 +32,10 @@ struct StepResult {
     /// `applied`, `not_applied` or `unknown`.
     claim: &'static str,
     kind: Option<&'static str>,
-    /// What a probe of an unknown outcome found.
+    /// The resolution of an unknown outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<Resolution>,
-    /// How many changes the provider really made, and whether each set this very password.
+    /// The number of changes in the ledger.
     applied: usize,
     equal: bool,
     #[serde(skip)]
@@ -45,7 +44,7 @@ struct StepResult {
     requests: Vec<Message>,
     #[serde(skip)]
     answers: Vec<Message>,
-    /// Those of the probe.
+    /// The requests and responses of the probe.
     #[serde(skip)]
     probe: [Vec<Message>; 2],
 }
@@ -60,11 +59,11 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
     let origin = format!("http://{}", recorder.addr());
     let config = Config::for_sandbox_at(&sandbox, &format!("{origin}/v2"), &format!("{origin}/identity"));
     if !context.output.json {
-        output::text(&display::introduction(sandbox.addr()));
+        output::print_text(&display::introduction(sandbox.addr()));
     }
-    let mut all = Vec::new();
+    let mut results = Vec::new();
     for (index, step) in STEPS.iter().enumerate() {
-        let told = context
+        let result = context
             .signals
             .run_to_completion(
                 step.provider,
@@ -73,23 +72,25 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
             )
             .await??;
         if !context.output.json {
-            output::text(&display::step(index + 1, step, &told, &sandbox));
+            output::print_text(&display::step(index + 1, step, &result, &sandbox));
         }
-        all.push(told);
+        results.push(result);
     }
     let retried = retrying_client::all(&sandbox).await?;
-    let equal = all.iter().all(|told| told.equal);
+    let equal = results.iter().all(|result| result.equal);
     if context.output.json {
-        output::object(&serde_json::json!({ "steps": all, "equal": equal, "retrying_client": retried }));
+        output::print_json(
+            &serde_json::json!({ "steps": results, "equal": equal, "retrying_client": retried }),
+        );
     } else {
-        output::text(&display::retried(&retried));
-        output::text(&display::ledger(&all, &retried));
+        output::print_text(&display::retried(&retried));
+        output::print_text(&display::ledger(&results, &retried));
     }
     sandbox.shutdown().await;
     Ok(if equal { Exit::Ok } else { Exit::Internal })
 }
 
-// Makes the call exactly as an embedder would, with the provider chosen by the configuration alone.
+// Makes the call as an embedder does; the configuration alone chooses the provider.
 async fn run_step(
     step: &Step,
     config: &Config,
@@ -108,7 +109,7 @@ async fn run_step(
     let result = service.change_password(&cx, &change).await;
     let [requests, answers] = recorder.take();
     let resolution = match result.as_ref().err().and_then(Error::unknown_outcome) {
-        // A probe that does not come through leaves it unknown.
+        // If the probe fails, the outcome stays unknown.
         Some(attempt) => service.resolve(&cx, attempt, &change).await.ok(),
         None => None,
     };
@@ -150,7 +151,7 @@ async fn run_step(
     })
 }
 
-/// Has the provider make the next change, and the connection break before it says so.
+/// Makes the sandbox apply the next change and cut the connection before its response.
 fn lose_next_response(sandbox: &Sandbox) -> Result<(), CliError> {
     let cut = Cut {
         at: CutPoint::Answer,
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_story_is_told_truthfully_and_without_a_secret() {
+    async fn demo_steps_match_the_ledger_and_show_no_secret() {
         let sandbox = Sandbox::start().await.unwrap();
         let recorder = Recorder::start(sandbox.addr()).await.unwrap();
         let (zoom, portal) = (
@@ -192,9 +193,9 @@ mod tests {
         let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
         let mut ends = Vec::new();
         for step in &STEPS {
-            let told = run_step(step, &config, &sandbox, &recorder).await.unwrap();
-            assert!(told.equal, "{told:?}");
-            let shown = display::step(1, step, &told, &sandbox);
+            let result = run_step(step, &config, &sandbox, &recorder).await.unwrap();
+            assert!(result.equal, "{result:?}");
+            let shown = display::step(1, step, &result, &sandbox);
             for secret in [
                 step.new,
                 step.current.unwrap_or(step.new),
@@ -202,7 +203,7 @@ mod tests {
             ] {
                 assert!(!shown.contains(secret), "{shown}");
             }
-            ends.push((told.claim, told.kind, told.requests.len()));
+            ends.push((result.claim, result.kind, result.requests.len()));
         }
         let refused = |kind, requests| ("not_applied", Some(kind), requests);
         let expected = [
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_retries_is_wrong_in_both_ways() {
+    async fn retrying_client_reports_wrong_outcomes() {
         let sandbox = Sandbox::start().await.unwrap();
         let retried = retrying_client::all(&sandbox).await.unwrap();
         let [zoom, portal] = &retried[..] else {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_answer_is_resolved_with_one_change_in_the_ledger() {
+    async fn demo_lost_response_is_resolved_with_one_change() {
         let sandbox = Sandbox::start().await.unwrap();
         let recorder = Recorder::start(sandbox.addr()).await.unwrap();
         let (zoom, portal) = (
@@ -245,18 +246,18 @@ mod tests {
         );
         let config = Config::for_sandbox_at(&sandbox, &zoom, &portal);
         let step = STEPS.iter().find(|step| step.answer_lost).unwrap();
-        let told = run_step(step, &config, &sandbox, &recorder).await.unwrap();
+        let result = run_step(step, &config, &sandbox, &recorder).await.unwrap();
         assert_eq!(
-            (told.claim, told.resolution),
+            (result.claim, result.resolution),
             ("unknown", Some(Resolution::InPlace))
         );
-        assert_eq!((told.applied, told.equal, told.answers.len()), (1, true, 0));
-        let shown = display::step(8, step, &told, &sandbox);
+        assert_eq!((result.applied, result.equal, result.answers.len()), (1, true, 0));
+        let shown = display::step(8, step, &result, &sandbox);
         for part in [
             "unknown",
             "service.resolve(&cx, attempt, &change)",
             "resolved: in place",
-            "no answer",
+            "no response",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes every byte on, both ways, and keeps a copy.
+/// Forwards and records the bytes of both directions.
 #[derive(Debug)]
 pub(super) struct Recorder {
     addr: SocketAddr,
@@ -34,8 +34,8 @@ impl Message {
     }
 }
 
-// What was asked and what was answered, in bytes. The calls of a demo follow one another, so that it does not
-// matter on which connection they were made.
+// The bytes of requests and of responses. The demo's calls are sequential, so the connections need not be
+// distinguished.
 #[derive(Debug, Clone, Default)]
 struct Traffic(Arc<Mutex<[Vec<u8>; 2]>>);
 
@@ -70,7 +70,7 @@ impl Recorder {
         self.addr
     }
 
-    /// The requests and the answers since this was last asked.
+    /// The requests and responses since the last call.
     pub(super) fn take(&self) -> [Vec<Message>; 2] {
         std::mem::take(&mut *self.traffic.bytes()).map(|bytes| messages(&bytes))
     }
@@ -79,7 +79,7 @@ impl Recorder {
 async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, traffic: Traffic, side: usize) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        // Kept before it is passed on: an answer that has arrived can be shown.
+        // Recorded before it is forwarded, so that a received response is always recorded.
         traffic.bytes()[side].extend_from_slice(&buffer[..length]);
         if to.write_all(&buffer[..length]).await.is_err() {
             break;
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_told_apart() {
+    fn recorded_bytes_split_into_messages() {
         let found =
             messages(b"PUT /a HTTP/1.1\r\nContent-Length: 4\r\nX: y\r\n\r\nbodyGET /b HTTP/1.1\r\n\r\n");
         let starts: Vec<_> = found.iter().map(|message| message.start.as_str()).collect();

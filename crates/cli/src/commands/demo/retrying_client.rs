@@ -1,5 +1,5 @@
-//! The same lost answer in the hands of an ordinary client: it sends the request again, as HTTP libraries do when
-//! they are told to retry, and believes the second answer.
+//! A client that retries after a lost response, as HTTP libraries do when configured to retry, and trusts the
+//! second response.
 
 use std::io;
 
@@ -12,22 +12,22 @@ use tokio::net::TcpStream;
 use super::lose_next_response;
 use crate::error::CliError;
 
-/// One reset that is sent twice.
+/// A reset that was sent twice.
 #[derive(Debug, Serialize)]
 pub(super) struct RetriedChange {
     pub(super) provider: &'static str,
-    /// What the client reports: `changed` or `failed`.
+    /// The outcome that the client reports: `changed` or `failed`.
     pub(super) report: &'static str,
-    /// The provider's second answer.
+    /// The status of the second response.
     pub(super) status: u16,
     pub(super) words: Option<String>,
-    /// How many changes the provider really made.
+    /// The number of changes in the ledger.
     pub(super) applied: usize,
     #[serde(skip)]
     pub(super) path: String,
 }
 
-/// Bob at both providers. The portal names him by his GUID.
+/// Resets Bob's password at both providers. The portal identifies him by his GUID.
 pub(super) async fn all(sandbox: &Sandbox) -> Result<Vec<RetriedChange>, CliError> {
     let guid = sandbox
         .startup_info()
@@ -68,7 +68,7 @@ async fn retried(
         length = body.len()
     );
     let answer = match send(sandbox, &request).await {
-        // This is the mistake: the provider may have acted already.
+        // This is the mistake: the provider may already have applied the change.
         Err(_) => send(sandbox, &request).await,
         answer => answer,
     };
@@ -87,7 +87,7 @@ async fn retried(
     })
 }
 
-/// The status of an answer, and the words in it.
+/// The status and error text of a response.
 async fn send(sandbox: &Sandbox, request: &str) -> io::Result<(u16, Option<String>)> {
     let mut stream = TcpStream::connect(sandbox.addr()).await?;
     stream.write_all(request.as_bytes()).await?;
@@ -98,8 +98,8 @@ async fn send(sandbox: &Sandbox, request: &str) -> io::Result<(u16, Option<Strin
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let words = serde_json::from_str::<Value>(body).ok();
     let words = words.and_then(|body| {
-        let said = body["errors"][0]["message"].as_str().or(body["message"].as_str());
-        said.map(str::to_owned)
+        let text = body["errors"][0]["message"].as_str().or(body["message"].as_str());
+        text.map(str::to_owned)
     });
     Ok((status, words))
 }

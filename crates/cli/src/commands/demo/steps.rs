@@ -1,10 +1,10 @@
-//! What the demo does. All passwords are made up; the current ones are those of the sandbox's users.
+//! The steps of the demo. All passwords are fictitious; the current ones are those of the sandbox's users.
 
 /// One call.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) title: &'static str,
-    /// What there is to see.
+    /// An explanation.
     pub(super) remark: &'static str,
     /// `default_provider` in the configuration.
     pub(super) provider: &'static str,
@@ -12,16 +12,16 @@ pub(super) struct Step {
     /// The current password, or `None` for an administrator's reset.
     pub(super) current: Option<&'static str>,
     pub(super) new: &'static str,
-    /// Whether the configuration was edited since the step before.
+    /// The former `default_provider`, if this step changes it.
     pub(super) swapped_from: Option<&'static str>,
-    /// Whether the connection breaks when the provider has made the change, before it says so.
+    /// Whether the connection is cut after the provider applies the change, before it responds.
     pub(super) answer_lost: bool,
 }
 
 pub(super) const STEPS: [Step; 8] = [
     Step {
         title: "Zoom: an administrator sets a new password",
-        remark: "The body is multipart/form-data, byte for byte what was given.",
+        remark: "The request body is multipart/form-data; the password is sent unchanged.",
         provider: "zoom",
         user: "alice@example.com",
         current: None,
@@ -31,7 +31,7 @@ pub(super) const STEPS: [Step; 8] = [
     },
     Step {
         title: "The same call after one line of configuration: the identity portal",
-        remark: "No code is touched. Another method, path, encoding and way to say yes; the same outcome.",
+        remark: "No code changes. Method, path, encoding and success response differ; the outcome is the same.",
         provider: "portal",
         user: "alice@example.com",
         current: None,
@@ -40,7 +40,7 @@ pub(super) const STEPS: [Step; 8] = [
         answer_lost: false,
     },
     Step {
-        title: "The portal: a user changes the password, proved by the current one",
+        title: "The portal: a user changes the password, authorized by the current one",
         remark: "A status of 200 proves nothing there; `succeeded` does.",
         provider: "portal",
         user: "bob@example.com",
@@ -50,7 +50,7 @@ pub(super) const STEPS: [Step; 8] = [
         answer_lost: false,
     },
     Step {
-        title: "A weak password: every rule it fails, at once",
+        title: "A weak password: all violated rules at once",
         remark: "Each rule has a stable code for programs.",
         provider: "portal",
         user: "bob@example.com",
@@ -70,8 +70,8 @@ pub(super) const STEPS: [Step; 8] = [
         answer_lost: false,
     },
     Step {
-        title: "A user whom the provider does not know",
-        remark: "The provider's own words stay at hand, without anything secret.",
+        title: "An unknown user",
+        remark: "The provider's error text is preserved, with secrets redacted.",
         provider: "zoom",
         user: "nobody@example.com",
         current: None,
@@ -80,8 +80,8 @@ pub(super) const STEPS: [Step; 8] = [
         answer_lost: false,
     },
     Step {
-        title: "A password that no account can take",
-        remark: "What is known beforehand is not even sent.",
+        title: "A password that no account accepts",
+        remark: "A violation that is known beforehand is reported without sending anything.",
         provider: "zoom",
         user: "alice@example.com",
         current: None,
@@ -90,8 +90,8 @@ pub(super) const STEPS: [Step; 8] = [
         answer_lost: false,
     },
     Step {
-        title: "A lost answer: the connection breaks when Zoom has made the change",
-        remark: "repass cannot know, so it says so; it does not send the change again, and `resolve` finds out.",
+        title: "A lost response: the connection breaks after Zoom has applied the change",
+        remark: "The outcome is reported as unknown; repass does not resend the change, and `resolve` finds out.",
         provider: "zoom",
         user: "carol@example.com",
         current: None,

@@ -1,4 +1,4 @@
-//! When something else answers at the base URL: where the API may be instead.
+//! Finds the API's base URL when something else answers at the configured one.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::session_setup;
 use repass::config::ProviderConfig;
 use repass::{CallContext, Config, ErrorKind, PasswordService as _};
 
-/// What to set the base URL to: the candidate at which the API answers, or else all of them.
+/// The fix: the candidate base URL at which the API answers, or else all candidates.
 pub(super) async fn fix(
     name: &str,
     provider: &ProviderConfig,
@@ -20,7 +20,7 @@ pub(super) async fn fix(
     let key = format!("providers.{name}.base_url");
     let whose = provider.kind().base_url_owner();
     let candidates = candidates(provider.kind(), &provider.connection.base_url);
-    // Of the same host, so that no token goes where it did not go before.
+    // Candidates are on the same host, so the token is not sent anywhere new.
     for candidate in &candidates {
         let there = config.clone().only(name).with_base_url(candidate);
         let service = session_setup::build(there, global).await?.get(name)?;
@@ -47,7 +47,7 @@ pub(super) async fn fix(
     })
 }
 
-/// The forms that a base URL of this kind has, on the same host, but for the one that it is.
+/// The other base URLs that this provider type may have on the same host.
 fn candidates(kind: &dyn ProviderKind, base_url: &str) -> Vec<String> {
     let base_url = base_url.trim_end_matches('/');
     let start = base_url.find("://").map_or(0, |at| at + 3);
@@ -66,7 +66,7 @@ mod tests {
     use repass::config::{IdentitySettings, ZoomSettings};
 
     #[test]
-    fn each_form_is_tried_but_the_one_that_failed() {
+    fn base_url_candidates_exclude_the_configured_one() {
         let portal = |path: &str| {
             let base_url = format!("https://h.example:8443{path}");
             let found = candidates(&IdentitySettings::default(), &base_url);

@@ -1,4 +1,4 @@
-//! The checks, in the order in which a change needs them. The first that fails ends those that build on it.
+//! The checks, in the order in which a change depends on them. A failed check skips those that depend on it.
 
 use std::sync::Arc;
 
@@ -29,31 +29,31 @@ pub(super) async fn provider(
             return Ok(unread.map(|problem| provider_checks.unread(problem)).collect());
         }
     };
-    checks.push(Check::passed("secrets", "everything referred to can be read"));
+    checks.push(Check::passed("secrets", "all secret references can be read"));
     checks.extend(connection::checks(&provider_checks.key, provider, global).await);
     if checks.iter().any(|check| !check.ok) {
         return Ok(checks);
     }
     let can = service.capabilities();
     if can.policy {
-        let told = service.policy(&global.call_context()).await;
+        let policy = service.policy(&global.call_context()).await;
         let goes_on = provider_checks
-            .answer(name, config, told, local_policy.as_ref(), &mut checks)
+            .policy_checks(name, config, policy, local_policy.as_ref(), &mut checks)
             .await?;
         if !goes_on {
             return Ok(checks);
         }
     } else {
-        let told = "not asked: this kind of provider does not tell its rules";
-        checks.push(Check::passed("policy", told));
+        let skipped = "not checked: this provider type does not report its rules";
+        checks.push(Check::passed("policy", skipped));
     }
     if !can.reset || provider.local.allow == Some(Allow::Change) {
-        let told = "not tried: no administrator reset is allowed here";
-        checks.push(Check::passed("reset", told));
+        let skipped = "not checked: administrator resets are not allowed here";
+        checks.push(Check::passed("reset", skipped));
         return Ok(checks);
     }
-    for (right, error) in permissions::tried(provider.kind(), &*service, global).await? {
-        // Where the rules are not told, nothing has shown yet that token and address are good.
+    for (right, error) in permissions::probe(provider.kind(), &*service, global).await? {
+        // Without readable rules, token and address have not been verified yet.
         if let Some(error) = error.as_ref().filter(|_| !can.policy)
             && let Some(bad) = provider_checks
                 .credentials_or_address(name, config, error)
@@ -62,14 +62,14 @@ pub(super) async fn provider(
             checks.push(bad);
             return Ok(checks);
         }
-        checks.push(permissions::read(&right, error.as_ref()));
+        checks.push(permissions::check(&right, error.as_ref()));
     }
     Ok(checks)
 }
 
 type Clients = (Arc<dyn PasswordService>, Option<LocalPolicy>);
 
-// The adapter without layers: what is tried here is no change to record.
+// The adapter without its layers: a check is not a change, so it is not audited.
 async fn clients(
     name: &str,
     config: Config,
@@ -95,14 +95,14 @@ struct ProviderChecks<'a> {
 impl ProviderChecks<'_> {
     fn unread(&self, problem: &repass::config::Problem) -> Check {
         if problem.is_transient() {
-            let fix = "run the program by hand, without input; log in where it asks for that, or give it more time by \
-                       --timeout";
+            let fix = "run the program by hand, without input; log in if it asks for that, or give it more time \
+                 with --timeout";
             return Check::failed("secrets", Exit::Unavailable, problem.to_string(), fix.to_owned());
         }
         let secret = problem.key().starts_with(&format!("{}.auth", self.key));
         let fix = if secret {
             format!(
-                "make `{}` lead to the secret: {{ env = \"NAME\" }} of a variable that is set for repass, \
+                "set `{}` to a reference to the secret: {{ env = \"NAME\" }} with a variable that is set for repass, \
                  {{ file = \"PATH\" }} or {{ command = [\"PROGRAM\", …] }}",
                 problem.key()
             )
@@ -112,19 +112,19 @@ impl ProviderChecks<'_> {
         Check::failed("secrets", Exit::Usage, problem.to_string(), fix)
     }
 
-    /// What the answer to the question for the rules shows; whether it makes sense to go on.
-    async fn answer(
+    /// Adds the checks that the response to the policy request decides; returns whether to continue.
+    async fn policy_checks(
         &self,
         name: &str,
         config: &Config,
-        told: Result<PasswordPolicy, Error>,
+        policy: Result<PasswordPolicy, Error>,
         local_policy: Option<&LocalPolicy>,
         checks: &mut Vec<Check>,
     ) -> Result<bool, CliError> {
-        let error = match told {
+        let error = match policy {
             Ok(policy) => {
-                checks.push(Check::passed("token", "it is taken"));
-                checks.push(Check::passed("address", "the provider's API is there"));
+                checks.push(Check::passed("token", "accepted by the provider"));
+                checks.push(Check::passed("address", "the provider's API answers"));
                 checks.push(self.policy(policy, local_policy));
                 return Ok(true);
             }
@@ -132,7 +132,7 @@ impl ProviderChecks<'_> {
         };
         let (exit, message) = (Exit::of(&error), error.to_string());
         if error.kind() != ErrorKind::PermissionDenied {
-            let fix = "try again later; if it stays so, ask the provider";
+            let fix = "retry later; if it persists, contact the provider";
             let credentials_or_address = self.credentials_or_address(name, config, &error).await?;
             checks
                 .push(credentials_or_address.unwrap_or_else(|| Check::failed("policy", exit, message, fix)));
@@ -140,17 +140,17 @@ impl ProviderChecks<'_> {
         }
         let kind = self.provider.kind();
         let fix = format!(
-            "{}; until then the published rules ({}) are taken, and passwords can be changed all the same",
+            "{}; until then repass uses the published rules ({}), and passwords can still be changed",
             kind.policy_permission_remedy(),
             password_rules::published(kind.preset()).1
         );
-        checks.push(Check::passed("token", "it is taken"));
-        checks.push(Check::passed("address", "the provider's API is there"));
+        checks.push(Check::passed("token", "accepted by the provider"));
+        checks.push(Check::passed("address", "the provider's API answers"));
         checks.push(Check::failed("policy", exit, message, fix));
         Ok(true)
     }
 
-    /// What is wrong with the token or the address, if that is what an error shows.
+    /// The failed check of token or address, if the error is about one of them.
     async fn credentials_or_address(
         &self,
         name: &str,
@@ -162,8 +162,8 @@ impl ProviderChecks<'_> {
         Ok(match error.kind() {
             ErrorKind::Unauthenticated => {
                 let fix = match self.provider.connection.auth {
-                    Auth::Bearer { .. } => format!("put a valid token where `{key}.auth.token` leads"),
-                    _ => format!("fix `{key}.auth`: the message says which key"),
+                    Auth::Bearer { .. } => format!("replace the token that `{key}.auth.token` refers to"),
+                    _ => format!("fix `{key}.auth`; the message names the key"),
                 };
                 Some(Check::failed("token", Exit::of(error), message, fix))
             }
@@ -176,15 +176,15 @@ impl ProviderChecks<'_> {
     }
 
     fn policy(&self, policy: PasswordPolicy, local_policy: Option<&LocalPolicy>) -> Check {
-        let told = policy.rules().count();
+        let rules = policy.rules().count();
         match local_policy.map(|own| own.on(policy)) {
             Some(Err(impossible)) => Check::failed(
                 "policy",
                 Exit::Usage,
-                format!("on top of the provider's rules {impossible}"),
-                format!("ask for less in `{}.policy`", self.key),
+                format!("combined with the provider's rules, {impossible}"),
+                format!("relax the rules in `{}.policy`", self.key),
             ),
-            _ => Check::passed("policy", format!("the provider tells {told} rules")),
+            _ => Check::passed("policy", format!("the provider reports {rules} rules")),
         }
     }
 }
@@ -213,6 +213,7 @@ mod tests {
             let kind = self.0;
             let mut service = MockPasswordService::new();
             let can = Capabilities::NONE.with_reset();
+            service.expect_provider().return_const("p".to_owned());
             service.expect_capabilities().return_const(can);
             let answer = move || Err(Error::not_applied(kind, "so it is"));
             service.expect_change_password().returning(move |_, _| answer());
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_tell_rules_is_judged_by_a_reset() {
+    async fn provider_without_a_policy_is_checked_by_the_reset_probe() {
         let sandbox = Sandbox::start().await.unwrap();
         let global = GlobalOptions::default();
         for (kind, bad, check, fix) in [
@@ -236,7 +237,7 @@ mod tests {
                 ErrorKind::Unauthenticated,
                 1,
                 "token",
-                Some("put a valid token where `providers.p.auth.token` leads"),
+                Some("replace the token that `providers.p.auth.token` refers to"),
             ),
             (
                 ErrorKind::Misconfigured,

@@ -1,4 +1,4 @@
-//! Whether there is anybody at the configured addresses, and whom to trust there.
+//! Checks the connection to the configured addresses and their certificates.
 
 use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Method, Request};
 
@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
 use repass::config::{Auth, Connection, ProviderConfig};
 
-/// Connects to each host once, and asks for nothing in particular: whatever is answered, somebody is there.
+/// Sends one request to each host; any response shows that the host is reachable.
 pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &GlobalOptions) -> Vec<Check> {
     let mut checks = Vec::new();
     for url in urls(&provider.connection) {
@@ -57,37 +57,35 @@ async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &Globa
         Cause::Tls if message.contains("client certificate") => (
             Exit::Usage,
             format!(
-                "set `{key}.base_url` (or `auth.token_url`) to an address that takes tokens without a client certificate, \
-                 or have it made so there"
+                "set `{key}.base_url` (or `auth.token_url`) to an address that does not require a client certificate"
             ),
         ),
         Cause::UnreadableAnswer => (
             Exit::Unavailable,
             format!(
-                "check the port in `{key}.base_url` (and `auth.token_url`), and have what answers there, perhaps a proxy \
-                 or firewall in between, send valid HTTP"
+                "check the port in `{key}.base_url` (and `auth.token_url`), and any proxy or firewall in between: \
+                 the response is not valid HTTP"
             ),
         ),
         Cause::Tls if message.contains("certificate") => (
             Exit::Usage,
             format!(
-                "have the certificate fixed there; or, if its authority is your own, set `{key}.tls.ca_file` to that \
-                 authority's certificate. Verification cannot be switched off"
+                "fix the server's certificate; or, if you run your own authority, set `{key}.tls.ca_file` to its \
+                 certificate. Verification cannot be disabled"
             ),
         ),
         Cause::Tls => (
             Exit::Usage,
             format!(
-                "check the port in `{key}.base_url` (and `auth.token_url`): the API is where HTTPS is spoken, usually \
-                 at port 443"
+                "check the port in `{key}.base_url` (and `auth.token_url`): it must be an HTTPS port, usually 443"
             ),
         ),
         Cause::Misconfigured => (Exit::Usage, format!("check `{key}.proxy`")),
         _ => (
             Exit::Unavailable,
             format!(
-                "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and that no \
-                 firewall is in between"
+                "check host and port in `{key}.base_url` (and `auth.token_url`), that the provider is up, and \
+                 that no firewall blocks the connection"
             ),
         ),
     };

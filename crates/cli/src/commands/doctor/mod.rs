@@ -1,6 +1,5 @@
-//! `repass doctor`: whether everything that a change needs is there, and how to fix what is not.
-//!
-//! It changes nothing. Whether a reset would be permitted is found out by one for a user who cannot exist.
+//! `repass doctor`: checks everything that a change needs, and suggests fixes. It changes nothing. The reset
+//! permission is probed with a user who cannot exist.
 
 mod base_url;
 mod checks;
@@ -17,7 +16,7 @@ use crate::output;
 use crate::session_setup::Setup;
 use repass::UnknownProvider;
 
-/// One provider, looked at.
+/// The checks of one provider.
 #[derive(Debug, Serialize)]
 struct Diagnosis {
     provider: String,
@@ -26,15 +25,15 @@ struct Diagnosis {
     checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Check {
     #[serde(rename = "check")]
     name: &'static str,
     ok: bool,
-    /// What was found: when something is wrong, its cause.
+    /// The finding; for a failed check, its cause.
     message: String,
-    /// What to do about it.
+    /// How to fix it.
     fix: Option<String>,
     #[serde(skip)]
     exit: Exit,
@@ -64,10 +63,10 @@ impl Check {
 
 pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
     let setup = Setup::load(&context.global).await?;
-    let asked = context.global.provider.as_deref();
+    let selected = context.global.provider.as_deref();
     let mut all = Vec::new();
     for (name, provider) in setup.config.providers() {
-        if asked.is_none_or(|asked| asked == name) {
+        if selected.is_none_or(|selected| selected == name) {
             let diagnosis = Diagnosis {
                 provider: name.to_owned(),
                 kind: provider.kind().name(),
@@ -82,12 +81,12 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
     }
     if all.is_empty() {
         let names = setup.config.providers().map(|(name, _)| name);
-        return Err(UnknownProvider::new(asked, names).into());
+        return Err(UnknownProvider::new(selected, names).into());
     }
     let mut problems = all.iter().flat_map(|it| &it.checks).filter(|check| !check.ok);
     let exit = problems.next().map_or(Exit::Ok, |first| first.exit);
     if context.output.json {
-        output::object(&serde_json::json!({ "ok": exit == Exit::Ok, "providers": all }));
+        output::print_json(&serde_json::json!({ "ok": exit == Exit::Ok, "providers": all }));
     }
     Ok(exit)
 }
@@ -99,15 +98,15 @@ fn print(diagnosis: &Diagnosis) {
     let Diagnosis {
         provider, base_url, ..
     } = diagnosis;
-    output::line(&format!("{provider} ({base_url})"));
+    output::print_line(&format!("{provider} ({base_url})"));
     for check in &diagnosis.checks {
         let (style, mark) = if check.ok { (GOOD, "ok") } else { (BAD, "problem") };
-        output::line(&format!(
+        output::print_line(&format!(
             "  {style}{mark:<7}{style:#}  {:<10}  {}",
             check.name, check.message
         ));
         if let Some(fix) = &check.fix {
-            output::line(&format!("  {:<7}  {:<10}  to fix it: {fix}", "", ""));
+            output::print_line(&format!("  {:<7}  {:<10}  hint: {fix}", "", ""));
         }
     }
 }

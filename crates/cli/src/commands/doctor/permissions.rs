@@ -1,5 +1,5 @@
-//! Whether the configured credentials may do what is wanted: a reset for a user who cannot exist must fail for
-//! that reason and no other.
+//! Probes the permissions of the configured credentials: a reset for a user who cannot exist must fail for that
+//! reason and no other.
 
 use repass_provider::{NonexistentUser, PermissionProbe, ProviderKind};
 use uuid::Uuid;
@@ -11,50 +11,49 @@ use crate::global_options::GlobalOptions;
 use crate::password_rules;
 use repass::{Error, ErrorKind, Outcome, PasswordChange, PasswordService, UserId};
 
-/// Tries each right by way of a reset, with what came of it.
-pub(super) async fn tried(
+/// Probes each permission with a reset, and returns the results.
+pub(super) async fn probe(
     kind: &dyn ProviderKind,
     service: &dyn PasswordService,
     global: &GlobalOptions,
 ) -> Result<Vec<(PermissionProbe, Option<Error>)>, CliError> {
     let (rules, _) = password_rules::published(kind.preset());
-    let mut tried = Vec::new();
+    let mut results = Vec::new();
     for right in kind.permission_probes() {
         let id = Uuid::new_v4();
-        let nobody = match right.nobody {
+        let user = match right.nobody {
             NonexistentUser::Guid => id.to_string(),
-            // The domain is reserved, so that nobody can ever have the address.
+            // The domain is reserved, so the address cannot exist.
             NonexistentUser::Email => format!("repass-doctor-{id}@doctor.invalid"),
         };
-        let nobody = UserId::new(&nobody).map_err(|invalid| CliError::internal(invalid.to_string()))?;
+        let user = UserId::new(&user).map_err(|invalid| CliError::internal(invalid.to_string()))?;
         let password = rules
             .generate()
             .map_err(|error| CliError::internal(error.to_string()))?;
-        let change = PasswordChange::reset(nobody, password);
+        let change = PasswordChange::reset(user, password);
         let result = service.change_password(&global.call_context(), &change).await;
-        tried.push((right, result.err()));
+        results.push((right, result.err()));
     }
-    Ok(tried)
+    Ok(results)
 }
 
-/// What that shows of the right.
-pub(super) fn read(right: &PermissionProbe, error: Option<&Error>) -> Check {
-    let later = "try again later; if it stays so, ask the provider";
+/// The check that the result of a probe decides.
+pub(super) fn check(right: &PermissionProbe, error: Option<&Error>) -> Check {
+    let later = "retry later; if it persists, contact the provider";
     let Some(error) = error else {
-        let accepted =
-            "a reset for a user who cannot exist was accepted, so what answers is not the provider";
+        let accepted = "a reset for a user who cannot exist was accepted, so the server is not the provider";
         return Check::failed(right.name, Exit::Usage, accepted, "check `base_url`");
     };
-    let wrong_address = "check `base_url`, and that the gateway in front of the provider forwards every path of its \
-                         API: this one answers for something else";
+    let wrong_address = "check `base_url`, and that the gateway in front of the provider forwards every path of \
+         its API";
     let (exit, fix) = match (error.outcome(), error.kind()) {
-        // They are judgements of the request itself, so it was let in.
+        // The provider judged the request itself, so the credentials were accepted.
         (
             Outcome::NotApplied,
             ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible,
         ) => return Check::passed(right.name, right.good),
         (_, ErrorKind::PermissionDenied) => (Exit::of(error), right.fix),
-        // A page, a redirect or a gateway's own error: nothing shows that the provider was asked.
+        // A web page, a redirect or a gateway's error: the request may not have reached the provider.
         (_, ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer) => (Exit::Usage, wrong_address),
         _ => (Exit::of(error), later),
     };
@@ -67,14 +66,14 @@ mod tests {
     use repass::UnknownOutcome;
 
     #[test]
-    fn only_the_provider_s_own_judgement_shows_that_resets_are_let_in() {
+    fn reset_permission_is_shown_only_by_the_provider_s_own_error() {
         let right = PermissionProbe::reset(NonexistentUser::Email, "ask for it");
         for kind in ErrorKind::ALL {
             let good = matches!(
                 kind,
                 ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible
             );
-            let read_as = |error: Error| read(&right, Some(&error));
+            let read_as = |error: Error| check(&right, Some(&error));
             let check = read_as(Error::not_applied(kind, "so it is"));
             assert_eq!(check.ok, good, "{kind}: {check:?}");
             let unknown = read_as(Error::unknown(kind, "so it is", UnknownOutcome::new("p")));
@@ -86,9 +85,9 @@ mod tests {
                 ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer => {
                     assert!(fix.starts_with("check `base_url`"), "{kind}: {fix}");
                 }
-                _ => assert!(fix.starts_with("try again later"), "{kind}: {fix}"),
+                _ => assert!(fix.starts_with("retry later"), "{kind}: {fix}"),
             }
         }
-        assert!(!read(&right, None).ok);
+        assert!(!check(&right, None).ok);
     }
 }

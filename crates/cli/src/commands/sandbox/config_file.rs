@@ -1,4 +1,4 @@
-//! `--write-config`: a configuration that leads to a running sandbox.
+//! `--write-config`: a configuration for a running sandbox.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,8 @@ use crate::output::private_file;
 
 const MARK: &str = "# Written by `repass sandbox`";
 
-/// Writes the configuration, the token beside it (`NAME.token`) and, with TLS, the authority
-/// (`NAME.ca.pem`). What an earlier sandbox wrote is replaced; any other file stays as it is.
+/// Writes the configuration, its token (`NAME.token`) and, with TLS, the certificate authority (`NAME.ca.pem`). A
+/// file that a former sandbox wrote is replaced; any other file is left unchanged.
 pub(super) fn write(file: &Path, sandbox: &Sandbox) -> Result<(), CliError> {
     let refused = |what: &Path, why: &dyn std::fmt::Display| {
         CliError::usage(format!("--write-config: cannot write {}: {why}", what.display()))
@@ -22,7 +22,7 @@ pub(super) fn write(file: &Path, sandbox: &Sandbox) -> Result<(), CliError> {
         Ok(_) => {
             return Err(refused(
                 file,
-                &"it exists and is not a sandbox's; name another file",
+                &"it exists and was not written by a sandbox; name another file",
             ));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -60,7 +60,7 @@ fn text(sandbox: &Sandbox, token: &Path, authority: Option<&Path>) -> String {
         )
     };
     format!(
-        "{MARK}; it leads nowhere when that has ended.\n\
+        "{MARK}; valid while that sandbox is running.\n\
          default_provider = \"zoom\"\n\n\
          [providers.zoom]\nkind = \"zoom\"\n{}\n\
          [providers.portal]\nkind = \"identity\"\norganization = \"{}\"\n{}",
@@ -88,7 +88,7 @@ mod tests {
         })
         .await
         .unwrap();
-        // Twice, because a sandbox is started again and again.
+        // Twice, because a sandbox may be restarted.
         write(&file, &sandbox).unwrap();
         write(&file, &sandbox).unwrap();
         let written = [Some("toml"), Some("token"), tls.then_some("ca.pem")];
@@ -111,23 +111,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_works_at_once() {
+    async fn written_configuration_works() {
         works(false).await;
     }
 
     #[tokio::test]
-    async fn and_over_tls() {
+    async fn written_configuration_works_over_tls() {
         works(true).await;
     }
 
     #[tokio::test]
-    async fn somebody_s_own_configuration_is_not_replaced() {
+    async fn configuration_not_written_by_a_sandbox_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("repass.toml");
         fs::write(&file, "default_provider = \"mine\"").unwrap();
         let sandbox = Sandbox::start().await.unwrap();
         let refusal = write(&file, &sandbox).unwrap_err().lines().concat();
-        assert!(refusal.contains("is not a sandbox's"), "{refusal}");
+        assert!(refusal.contains("was not written by a sandbox"), "{refusal}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "default_provider = \"mine\"");
         assert!(!file.with_extension("token").exists());
     }

@@ -1,4 +1,4 @@
-//! The identity portal's switches.
+//! The options of the emulated identity portal.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use repass_sandbox::{
 use super::{TokenArgs, names};
 use repass::config::parse_duration;
 
-/// What the portal does not document, or an organisation decides.
+/// Behavior that the portal does not document, or that depends on the organization.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Identity portal")]
 #[expect(
@@ -19,46 +19,46 @@ use repass::config::parse_duration;
     reason = "they are the options' names, and unique among them"
 )]
 pub(super) struct IdentityArgs {
-    /// The user ids that it takes
+    /// The accepted user ids
     #[arg(long, value_name = "IDS", default_value = "guid", value_parser = words!(IdentityIds))]
     identity_ids: IdentityIds,
     /// The password rules
     #[arg(long, value_name = "RULES", default_value = "uipath", value_parser = words!(IdentityRules))]
     identity_rules: IdentityRules,
-    /// The least length of a password [else: the rules' own, 8 or 6]
+    /// The minimum password length [default: 8 or 6, by the rules]
     #[arg(long, value_name = "N")]
     identity_minimum_length: Option<usize>,
-    /// How many of the last passwords, the current one included, are refused
+    /// The number of former passwords, including the current one, that are rejected
     #[arg(long, value_name = "N", default_value_t = 0)]
     identity_previous_use_limit: usize,
-    /// The code of that refusal
+    /// The error code for a reused password
     #[arg(long, value_name = "CODE", default_value = "PasswordReused")]
     identity_reuse_code: String,
-    /// Wrong current passwords in a row until a user is locked out, 0 for never
+    /// Consecutive wrong current passwords until lockout, 0 for never
     #[arg(long, value_name = "N", default_value_t = 10)]
     identity_lockout_failures: u32,
-    /// How long a user is locked out
+    /// The duration of a lockout
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     identity_lockout_duration: Duration,
-    /// The code of a refusal by lock-out
+    /// The error code for a locked-out user
     #[arg(long, value_name = "CODE", default_value = "UserLockedOut")]
     identity_lockout_code: String,
-    /// The text of a refusal by lock-out
+    /// The error text for a locked-out user
     #[arg(long, value_name = "TEXT", default_value = "User is locked out.")]
     identity_lockout_description: String,
-    /// The status of a result that says `succeeded: false`
+    /// The status of a response with `succeeded: false`
     #[arg(long, value_name = "STATUS", default_value = "400", value_parser = words!(FailureStatus))]
     identity_failure_status: FailureStatus,
-    /// How an id that is no GUID is answered
+    /// The response to an id that is not a GUID
     #[arg(long, value_name = "ANSWER", default_value = "problem", value_parser = words!(BadId))]
     identity_bad_id: BadId,
-    /// How a missing or `null` password is answered
+    /// The response to a missing or `null` password
     #[arg(long, value_name = "ANSWER", default_value = "problem", value_parser = words!(NullPassword))]
     identity_null_password: NullPassword,
-    /// How a GUID that is nobody's is answered
+    /// The response to an unknown GUID
     #[arg(long, value_name = "ANSWER", default_value = "404", value_parser = words!(UnknownUser))]
     identity_unknown_user: UnknownUser,
-    /// How a path that is no route is answered
+    /// The response to an unknown path
     #[arg(long, value_name = "ANSWER", default_value = "page", value_parser = words!(UnknownPath))]
     identity_unknown_path: UnknownPath,
     /// Be of the standalone kind, which serves /identity and not /identity_
@@ -76,13 +76,13 @@ pub(super) struct IdentityArgs {
     /// Enforce the cloud's rate limits
     #[arg(long)]
     identity_rate_limits: bool,
-    /// How the answer to one request too many says when to come back
+    /// The format of `Retry-After` in rate limit responses
     #[arg(long, value_name = "FORM", default_value = "none", value_parser = words!(RetryAfter))]
     identity_retry_after: RetryAfter,
 }
 
 impl IdentityArgs {
-    // Every field by name, so that a new switch cannot be forgotten here.
+    // Every field by name, so that the compiler reports a missing new option.
     pub(super) fn options(self, tokens: &TokenArgs) -> IdentityOptions {
         IdentityOptions {
             ids: self.identity_ids,

@@ -1,6 +1,6 @@
-//! `repass sandbox`: both providers, emulated, until interrupted.
+//! `repass sandbox`: runs emulated providers until interrupted.
 
-// A list of the switch's words, for `--help` and for refusals.
+// The words of a switch, for `--help` and for errors.
 macro_rules! words {
     ($switch:ty) => {
         PossibleValuesParser::new(<$switch>::NAMES).try_map(|word| word.parse::<$switch>())
@@ -27,29 +27,29 @@ use identity_options::IdentityArgs;
 use repass::config::parse_duration;
 use zoom_options::ZoomArgs;
 
-/// What the emulated providers are like.
+/// The behavior of the emulated providers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-When it is ready it prints base URLs, token and users: at a terminal as a summary, else (and with
---json) as one line of JSON. Faults are armed and the ledger is read over HTTP, under /_sandbox/:
-docs/guide/testing.md says how.")]
+When ready, it prints base URLs, token and users: a summary at a terminal, otherwise (and with --json)
+one line of JSON. Faults and the ledger are available over HTTP under /_sandbox/; see
+docs/guide/testing.md.")]
 pub(crate) struct Args {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Speak HTTPS, under a certificate authority made for this run
+    /// Use HTTPS, with a certificate authority generated for this run
     #[arg(long)]
     tls: bool,
-    /// Have a certificate whose time is over
+    /// Use an expired certificate
     #[arg(long, requires = "tls")]
     tls_expired: bool,
-    /// How many numbered users there are besides the named ones
+    /// Number of numbered users, in addition to the named ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: u32,
-    /// One more user (PROVIDER is `zoom` or `identity`), with a password made up for the sandbox
+    /// Add a user (PROVIDER is `zoom` or `identity`) with a password for the sandbox only
     #[arg(long = "user", value_name = "PROVIDER:ID=PASSWORD")]
     seeded: Vec<SeededUser>,
-    /// Write a configuration that leads here, with its token beside it
+    /// Write a configuration for this sandbox, with the token in a file next to it
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
     #[command(flatten)]
@@ -64,13 +64,13 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tokens, at both providers")]
 struct TokenArgs {
-    /// The bearer token to take, made up for the sandbox [else: a new one]
+    /// The bearer token to accept, for the sandbox only [default: generated]
     #[arg(long)]
     token: Option<String>,
-    /// The id of the app that gets tokens
+    /// The client id that can request tokens
     #[arg(long, value_name = "ID", default_value = "sandbox-client")]
     client_id: String,
-    /// The secret of that app, made up for the sandbox
+    /// The client secret, for the sandbox only
     #[arg(long, value_name = "SECRET", default_value = "sandbox-secret")]
     client_secret: String,
     /// How long an issued token is good
@@ -122,9 +122,9 @@ impl Args {
             ));
         }
         if !context.output.json && std::io::stdout().is_terminal() {
-            output::text(&summary::of(sandbox.startup_info()));
+            output::print_text(&summary::of(sandbox.startup_info()));
         } else {
-            output::object(sandbox.startup_info());
+            output::print_json(sandbox.startup_info());
         }
         context.signals.first().await;
         sandbox.shutdown().await;
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_sandbox_s_own() {
+    fn sandbox_defaults_match_the_library() {
         assert_eq!(format!("{:?}", options(&[])), format!("{:?}", Options::default()));
     }
 
     #[test]
-    fn every_switch_can_be_thrown() {
+    fn sandbox_options_set_every_field() {
         let own = [
             "--tls --tls-expired --users 3 --user zoom:a=b --token t --client-id i --token-lifetime 2s",
             "--zoom-rules enhanced --zoom-body json --zoom-minimum-length 9 --zoom-maximum-length 30",

@@ -1,4 +1,4 @@
-//! What a person at a terminal sees of a sandbox that is ready.
+//! The summary of a sandbox, for terminals.
 
 use std::fmt::Write as _;
 
@@ -20,11 +20,12 @@ pub(super) fn of(announcement: &StartupInfo) -> String {
         ..
     } = announcement;
     let mut out = format!(
-        "{TITLE}The emulated providers are ready; Ctrl-C ends them.{TITLE:#} All users and secrets are made up.\n\n\
+        "{TITLE}The emulated providers are ready; Ctrl-C stops them.{TITLE:#} All users and secrets are \
+         fictitious.\n\n\
          zoom    {}\n\
          portal  {}\n\
          token   {token}\n\n\
-         {TITLE}Users and their first passwords{TITLE:#}\n",
+         {TITLE}Users and their initial passwords{TITLE:#}\n",
         zoom.base_url, identity.base_url
     );
     let width = users
@@ -48,15 +49,15 @@ pub(super) fn of(announcement: &StartupInfo) -> String {
         let first = &numbered_users.first;
         let _ = writeln!(
             out,
-            "and {} numbered ones, the first: {} (zoom), {} (portal), {}",
+            "and {} numbered users; the first: {} (zoom), {} (portal), {}",
             numbered_users.count, first.zoom_id, first.identity_id, first.password
         );
     }
     let _ = writeln!(
         out,
-        "\n{TITLE}curl -s {ledger_url}{TITLE:#}    what the providers really did\n\
-         {TITLE}curl -s {faults_url}{TITLE:#}    the faults that are armed; docs/guide/testing.md says how to arm one\n\
-         {QUIET}The same as JSON: --json, or pipe it.{QUIET:#}"
+        "\n{TITLE}curl -s {ledger_url}{TITLE:#}    all changes that the providers made\n\
+         {TITLE}curl -s {faults_url}{TITLE:#}    the active faults; see docs/guide/testing.md\n\
+         {QUIET}Use --json, or a pipe, for JSON.{QUIET:#}"
     );
     out
 }

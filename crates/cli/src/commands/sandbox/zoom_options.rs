@@ -1,4 +1,4 @@
-//! Zoom's switches.
+//! The options of the emulated Zoom.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use repass_sandbox::{
@@ -8,7 +8,7 @@ use repass_sandbox::{
 
 use super::{TokenArgs, names};
 
-/// What Zoom does not document, or an account decides.
+/// Behavior that Zoom does not document, or that depends on the account.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Zoom")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
@@ -20,37 +20,37 @@ pub(super) struct ZoomArgs {
     /// The password rules
     #[arg(long, value_name = "RULES", default_value = "basic", value_parser = words!(ZoomRules))]
     zoom_rules: ZoomRules,
-    /// The request bodies that it takes; others are answered 415
+    /// The accepted request bodies; others get status 415
     #[arg(long, value_name = "BODY", default_value = "any", value_parser = words!(ZoomBody))]
     zoom_body: ZoomBody,
-    /// The least length of a password
+    /// The minimum password length
     #[arg(long, value_name = "N", default_value_t = 8)]
     zoom_minimum_length: usize,
-    /// The greatest length of a password
+    /// The maximum password length
     #[arg(long, value_name = "N", default_value_t = 31)]
     zoom_maximum_length: usize,
-    /// What both lengths are counted in
+    /// The unit of both lengths
     #[arg(long, value_name = "UNIT", default_value = "characters", value_parser = words!(LengthUnit))]
     zoom_length_unit: LengthUnit,
-    /// How many characters in sequence are refused, 0 for none [else: 6, with enhanced rules 4]
+    /// The length of rejected character sequences, 0 for none [default: 6, with enhanced rules 4]
     #[arg(long, value_name = "N")]
     zoom_run_length: Option<usize>,
-    /// How many of the last passwords, the current one included, cannot be used again
+    /// The number of former passwords, including the current one, that cannot be reused
     #[arg(long, value_name = "N", default_value_t = 0)]
     zoom_history: usize,
-    /// How often a password can be changed within 24 hours [else: any number of times]
+    /// Maximum number of password changes within 24 hours [default: unlimited]
     #[arg(long, value_name = "N")]
     zoom_changes_per_day: Option<usize>,
-    /// Let the account owner's password be set, unlike other administrators'
+    /// Allow setting the account owner's password, unlike those of other administrators
     #[arg(long)]
     zoom_owner_exempt: bool,
     /// The account id for which tokens are granted
     #[arg(long, value_name = "ID", default_value = "sandbox-account")]
     zoom_account_id: String,
-    /// Have the app disabled by its developer
+    /// Disable the app
     #[arg(long)]
     zoom_app_disabled: bool,
-    /// Let a new token end the one before
+    /// Revoke a token when a new one is issued
     #[arg(long)]
     zoom_one_token_only: bool,
     /// The scopes of every token, separated by spaces
@@ -63,34 +63,34 @@ pub(super) struct ZoomArgs {
     /// The code for a missing scope
     #[arg(long, value_name = "CODE", default_value = "4711", value_parser = words!(MissingScope))]
     zoom_missing_scope: MissingScope,
-    /// The `api_url` that comes with a token [else: the sandbox's own]
+    /// The `api_url` in token responses [default: the sandbox's own]
     #[arg(long, value_name = "URL")]
     zoom_api_url: Option<String>,
-    /// Have an unpaid account, which is not told its settings
+    /// Emulate an unpaid account, which cannot read its settings
     #[arg(long)]
     zoom_unpaid: bool,
-    /// How the security settings are laid out
+    /// The layout of the security settings
     #[arg(long, value_name = "SHAPE", default_value = "wrapped", value_parser = words!(SettingsShape))]
     zoom_settings_shape: SettingsShape,
-    /// Have credentials whose account is no administrator: profile updates are refused; passwords can still be reset
+    /// Emulate credentials of a user who is not an administrator: profile updates are rejected; passwords can be reset
     #[arg(long)]
     zoom_caller_no_admin: bool,
-    /// How a change of a user's type or plan is refused
+    /// The error for a change of a user's type or plan
     #[arg(long, value_name = "CODE", default_value = "none", value_parser = words!(LicenseRefusal))]
     zoom_license_refusal: LicenseRefusal,
-    /// Enforce the rate limits of this plan [else: none]
+    /// Enforce the rate limits of this plan [default: none]
     #[arg(long, value_name = "PLAN", value_parser = words!(ZoomPlan))]
     zoom_rate_limits: Option<ZoomPlan>,
-    /// Requests to any limited route a day [else: the plan's]
+    /// Requests per day to any limited route [default: the plan's]
     #[arg(long, value_name = "N", requires = "zoom_rate_limits")]
     zoom_daily_limit: Option<usize>,
-    /// How the answer to one request too many says when to come back
+    /// The format of `Retry-After` in rate limit responses
     #[arg(long, value_name = "FORM", default_value = "none", value_parser = words!(RetryAfter))]
     zoom_retry_after: RetryAfter,
 }
 
 impl ZoomArgs {
-    // Every field by name, so that a new switch cannot be forgotten here.
+    // Every field by name, so that the compiler reports a missing new option.
     pub(super) fn options(self, tokens: &TokenArgs) -> ZoomOptions {
         ZoomOptions {
             rules: self.zoom_rules,

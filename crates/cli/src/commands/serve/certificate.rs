@@ -1,4 +1,4 @@
-//! The sidecar's certificate, from files that may change.
+//! The sidecar's certificate, from files that are reloaded when they change.
 
 use std::fs::File;
 use std::future::pending;
@@ -11,9 +11,9 @@ use super::watched_files::WatchedFiles;
 use crate::error::CliError;
 use repass::secrets::{OpenError, open_private, open_trusted, read_at_most};
 
-// Far above any chain there is.
+// Far larger than any certificate chain.
 const MAX_BYTES: usize = 1 << 20;
-/// A certificate, its key and the authority of the clients, with the files that they come from.
+/// A certificate, its key and the clients' authority, with their files.
 pub(super) struct Certificate {
     tls: Tls,
     chain: PathBuf,
@@ -90,12 +90,12 @@ impl Certificate {
         self.tls.clone()
     }
 
-    /// Whether clients must have a certificate too.
-    pub(super) fn asks_clients(&self) -> bool {
+    /// Whether clients must present a certificate.
+    pub(super) fn requires_client_certificates(&self) -> bool {
         self.client_ca.is_some()
     }
 
-    /// Waits for the files to change, and takes up what they hold then. Without a certificate this never ends.
+    /// Waits for the files to change, and loads the new certificate. Never completes without a certificate.
     pub(super) async fn changed(certificate: Option<&Self>) -> Result<(), CliError> {
         let Some(certificate) = certificate else {
             return pending().await;

@@ -1,4 +1,4 @@
-//! The configured providers, for the sidecar.
+//! The configured providers as the sidecar's directory.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ use repass::{
     Services, Violation,
 };
 
-/// All providers of a configuration, as it is now.
+/// The providers of the current configuration, which can be reloaded.
 #[derive(Debug)]
 pub(super) struct ConfiguredDirectory {
     services: Services,
     presets: RwLock<BTreeMap<String, Option<Preset>>>,
     file: Option<PathBuf>,
-    // Behind the services, where there is no configuration.
+    // With --sandbox, the sandbox behind the services.
     sandbox: Option<Sandbox>,
 }
 
@@ -35,7 +35,7 @@ fn presets(config: &Config) -> BTreeMap<String, Option<Preset>> {
 }
 
 impl ConfiguredDirectory {
-    /// Builds the services, which reads their secrets.
+    /// Builds the services, reading their secrets.
     pub(super) async fn load(setup: Setup, global: &GlobalOptions) -> Result<Self, CliError> {
         let (config, file, sandbox) = setup.into_parts();
         let presets = RwLock::new(presets(&config));
@@ -55,10 +55,10 @@ impl ConfiguredDirectory {
         self.services.names()
     }
 
-    /// Reads the configuration anew, and everything that it refers to.
+    /// Reloads the configuration and everything that it refers to.
     ///
     /// # Errors
-    /// All that is wrong with it; everything stays as it was.
+    /// All problems with it; the former configuration stays in effect.
     pub(super) async fn reload(&self) -> Result<(), CliError> {
         if self.sandbox.is_some() {
             return Ok(());
@@ -106,18 +106,18 @@ impl Directory for ConfiguredDirectory {
             }
             Err(error) => return Err(error),
         };
-        let both = match self.services.local_policy(name) {
+        let combined = match self.services.local_policy(name) {
             Some(own) => own.on(policy).map_err(|impossible| {
-                let detail = format!("on top of the provider's rules the configured ones {impossible}");
+                let detail = format!("combined with the provider's rules, the configured ones {impossible}");
                 Error::not_applied(ErrorKind::Misconfigured, detail)
             })?,
             None => LocalPolicy::new(policy.into()),
         };
-        Ok(Arc::new(ProviderRules { both, preset }))
+        Ok(Arc::new(ProviderRules { combined, preset }))
     }
 }
 
-/// Nothing but names, for a description.
+/// Provider names only, for the API description.
 #[derive(Debug)]
 pub(super) struct StaticDirectory(pub(super) Vec<String>);
 
@@ -136,21 +136,24 @@ impl Directory for StaticDirectory {
     }
 
     async fn rules(&self, _: &str, _: &CallContext) -> Result<Arc<dyn Rules>, Error> {
-        Err(Error::not_applied(ErrorKind::Unsupported, "nothing is served"))
+        Err(Error::not_applied(
+            ErrorKind::Unsupported,
+            "this directory has no services",
+        ))
     }
 }
 
-/// Rules, and where the provider's come from.
+/// Password rules with their source.
 #[derive(Debug)]
 struct ProviderRules {
-    both: LocalPolicy,
+    combined: LocalPolicy,
     preset: Option<&'static str>,
 }
 
 #[async_trait]
 impl Rules for ProviderRules {
     fn policies(&self) -> &LayeredPolicy {
-        self.both.policies()
+        self.combined.policies()
     }
 
     fn preset(&self) -> Option<&'static str> {
@@ -158,6 +161,6 @@ impl Rules for ProviderRules {
     }
 
     async fn check(&self, cx: &CallContext, password: &Password) -> Result<Vec<Violation>, Error> {
-        self.both.check(cx, password).await
+        self.combined.check(cx, password).await
     }
 }

@@ -1,4 +1,4 @@
-//! Where the sidecar listens, and whether it may.
+//! The address that the sidecar listens on, and whether it is safe.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// A listener, what to tell of it, and its socket's file.
+/// A listener, its printed address, and the file of its socket.
 pub(super) struct BoundListener {
     pub(super) listener: Listener,
     pub(super) shown: String,
@@ -46,14 +46,16 @@ pub(super) struct BoundListener {
 }
 
 impl ListenAddress {
-    /// Whether it may be listened at: anybody can reach what is not on this machine, and read on the way there.
+    /// Checks that other machines can reach the address only with TLS and authentication.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing options.
     pub(super) fn check(&self, is_encrypted: bool, is_known: bool) -> Result<(), CliError> {
         let address = match self {
             Self::Unix(_) if is_encrypted => {
-                return Err(CliError::usage("a Unix socket takes no --tls-cert; leave it out"));
+                return Err(CliError::usage(
+                    "a Unix socket does not support --tls-cert; omit it",
+                ));
             }
             Self::Tcp(address) if !address.ip().is_loopback() => address,
             _ => return Ok(()),
@@ -69,16 +71,16 @@ impl ListenAddress {
             return Ok(());
         }
         Err(CliError::usage(format!(
-            "--listen {address} can be reached by other machines: give {} as well, or listen on 127.0.0.1 or a Unix \
+            "--listen {address} can be reached by other machines; also pass {}, or listen on 127.0.0.1 or a Unix \
              socket",
             missing.join(", and ")
         )))
     }
 
-    /// Listens.
+    /// Binds the listener.
     ///
     /// # Errors
-    /// The system does not let it, or somebody else listens there.
+    /// The address cannot be bound, or is in use.
     pub(super) async fn bind(&self, certificate: Option<&Certificate>) -> Result<BoundListener, CliError> {
         let failed = |what: &dyn std::fmt::Display, error: &io::Error| {
             CliError::usage(format!("cannot listen on {what}: {error}"))
@@ -110,19 +112,19 @@ impl ListenAddress {
     }
 }
 
-/// Removed when the sidecar ends.
+/// The file of a Unix socket, removed on drop.
 pub(super) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Whoever starts the next one finds out if it is still there.
+        // If this fails, the next sidecar replaces the stale socket.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 fn unix(path: &Path) -> io::Result<tokio::net::UnixListener> {
     remove_stale(path)?;
-    // NonexistentUser else may connect, not even between binding and changing the mode.
+    // The umask keeps other users from connecting between bind and chmod.
     let before = umask(Mode::from_raw_mode(0o177));
     let bound = UnixListener::bind(path);
     umask(before);
@@ -131,7 +133,7 @@ fn unix(path: &Path) -> io::Result<tokio::net::UnixListener> {
     tokio::net::UnixListener::from_std(listener)
 }
 
-// What a sidecar leaves that was killed. One that lives is not pushed aside.
+// Removes the socket of a killed sidecar, but not of a running one.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
     if !is_socket {
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_needs_nothing_and_others_need_both() {
+    fn loopback_address_needs_no_tls_and_others_need_tls_and_token() {
         for here in ["127.0.0.1:0", "[::1]:80", "127.8.9.1:80", "unix:/run/x"] {
             assert!(place(here).check(false, false).is_ok(), "{here}");
         }
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_is_its_owner_s_alone_and_only_a_dead_one_is_replaced() {
+    async fn unix_socket_is_private_and_replaces_only_a_stale_one() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `repass serve`: the sidecar, until interrupted.
+//! `repass serve`: runs the sidecar until interrupted.
 
 mod certificate;
 mod descriptors;
@@ -30,49 +30,48 @@ use listen_address::{BoundListener, ListenAddress};
 use repass::config::OnUnknown;
 use token_file::TokenFile;
 
-/// Where to serve, and to whom.
+/// The listener, its TLS and its clients.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The first line on standard output is a JSON object that says where it listens; by then it is ready.
+The first line on standard output is a JSON object with the address; it is ready by then.
 SIGTERM waits for the changes in flight, SIGHUP reloads the configuration. The API is described at
 /docs and /openapi.json, and in docs/sidecar.md.")]
 pub(crate) struct Args {
-    /// Where to listen: an address of this machine, or unix:/PATH; port 0 takes a free one. Any other address
-    /// needs TLS, and a token or a client authority
+    /// The address to listen on: a loopback address, or unix:/PATH; port 0 picks a free port. Other addresses need
+    /// TLS, and a token or a client CA
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8788")]
     listen: ListenAddress,
-    /// The bearer token that every client has to show, in a file that only its owner can read; read again when it
-    /// changes
+    /// The bearer token that clients must send, in a file that only its owner can read; reloaded when it changes
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Accept this name in `Host` and `Origin` too, beside localhost and loopback addresses; may be repeated. They are
-    /// checked on loopback addresses without a token
+    /// Also accept this name in `Host` and `Origin`, besides localhost and loopback addresses; may be repeated.
+    /// Both headers are checked on loopback addresses without a token
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<HostName>,
-    /// Speak TLS by this certificate (PEM, with its chain); read again when it changes
+    /// Use TLS with this certificate (PEM, with its chain); reloaded when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The certificate's key (PEM), in a file that only its owner can read
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Take only clients that have a certificate by this authority (PEM)
+    /// Require client certificates by this authority (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
-    /// How many calls to providers may be under way; more are refused with 503 before anything is sent
+    /// Maximum number of provider calls in flight; more are rejected with 503 before anything is sent
     #[arg(long, value_name = "N", default_value = "256")]
     max_in_flight: NonZeroUsize,
-    /// How many connections may be open; for one more, the one that has been silent longest is closed
+    /// Maximum number of open connections; one more closes the one that has been idle longest
     #[arg(long, value_name = "N", default_value = "4096")]
     max_connections: NonZeroUsize,
-    /// Print the description of the API (OpenAPI 3.1, JSON) and end
+    /// Print the description of the API (OpenAPI 3.1, JSON) and exit
     #[arg(long)]
     print_openapi: bool,
 }
 
-/// How often times are put into their buckets.
+/// How often histogram samples are aggregated.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// What is told when everything is ready.
+/// Printed when the sidecar is ready.
 #[derive(Debug, Serialize)]
 struct StartupInfo {
     listening: String,
@@ -88,20 +87,23 @@ impl Args {
             (Some(chain), Some(key)) => Some(Certificate::load(chain, key, self.tls_client_ca)?),
             _ => None,
         };
-        let is_known = token.is_some() || certificate.as_ref().is_some_and(Certificate::asks_clients);
+        let is_known = token.is_some()
+            || certificate
+                .as_ref()
+                .is_some_and(Certificate::requires_client_certificates);
         self.listen.check(certificate.is_some(), is_known)?;
         if self.print_openapi {
             let sidecar = Sidecar::new(
-                Arc::new(described(&context.global).await?),
+                Arc::new(static_directory(&context.global).await?),
                 Options {
                     token: token.as_ref().map(TokenFile::token),
                     ..Options::default()
                 },
             );
-            output::text(&(sidecar.openapi() + "\n"));
+            output::print_text(&(sidecar.openapi() + "\n"));
             return Ok(Exit::Ok);
         }
-        let metrics = recorder()?;
+        let metrics = install_recorder()?;
         let setup = Setup::load(&context.global).await?;
         let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
         let directory = Arc::new(ConfiguredDirectory::load(setup, &context.global).await?);
@@ -120,7 +122,7 @@ impl Args {
             ..Options::default()
         };
         let sidecar = Sidecar::new(Arc::clone(&directory) as _, options);
-        // Before anybody is told that it is ready: until then a hangup would end it.
+        // Before the sidecar reports that it is ready: until then SIGHUP would end it.
         let hangups = signal(SignalKind::hangup())
             .map_err(|error| CliError::internal(format!("cannot listen for signals: {error}")))?;
         let BoundListener {
@@ -129,16 +131,14 @@ impl Args {
             socket,
         } = self.listen.bind(certificate.as_ref()).await?;
         if shown.starts_with("http") {
-            context
-                .output
-                .note(&format!("the API is described at {shown}/docs"));
+            context.output.note(&format!("API documentation: {shown}/docs"));
         }
-        output::object(&StartupInfo {
+        output::print_json(&StartupInfo {
             listening: shown,
             providers: directory.names(),
             process: std::process::id(),
         });
-        let reloads = reloads(
+        let reloads = reload_on_change(
             hangups,
             &directory,
             certificate.as_ref(),
@@ -150,33 +150,33 @@ impl Args {
             never = reloads => match never {},
             () = context.signals.second() => {
                 drop(socket);
-                return Err(CliError::internal("interrupted twice; changes that were under way have unknown outcomes"));
+                return Err(CliError::internal("interrupted twice; the outcomes of the changes in flight are unknown"));
             }
         };
         drop(socket);
         match drained.abandoned {
             0 => Ok(Exit::Ok),
             calls => Err(CliError::internal(format!(
-                "{calls} changes were still in flight after the time that a call may take; their outcomes are unknown"
+                "{calls} changes were still in flight at the time limit of a call; their outcomes are unknown"
             ))),
         }
     }
 }
 
-/// The names of the configured providers, if there is a configuration. The description is the same without.
-async fn described(global: &GlobalOptions) -> Result<StaticDirectory, CliError> {
+/// The names of the configured providers, if there is a configuration; the API description needs none.
+async fn static_directory(global: &GlobalOptions) -> Result<StaticDirectory, CliError> {
     match Setup::load(global).await {
         Ok(setup) => {
             let names = setup.config.providers().map(|(name, _)| name.to_owned());
             Ok(StaticDirectory(names.collect()))
         }
-        Err(stop) if global.config.is_some() => Err(stop),
+        Err(error) if global.config.is_some() => Err(error),
         Err(_) => Ok(StaticDirectory(Vec::new())),
     }
 }
 
-// Before anything is counted.
-fn recorder() -> Result<PrometheusHandle, CliError> {
+// Installed before anything is counted.
+fn install_recorder() -> Result<PrometheusHandle, CliError> {
     let seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
@@ -184,7 +184,7 @@ fn recorder() -> Result<PrometheusHandle, CliError> {
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| CliError::internal(error.to_string()))?;
-    // Times are kept one by one until they are put into their buckets, which nobody may ever ask for.
+    // Samples accumulate until they are aggregated, so aggregate them even if /metrics is never read.
     let upkept = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -195,8 +195,8 @@ fn recorder() -> Result<PrometheusHandle, CliError> {
     Ok(handle)
 }
 
-/// Reads the configuration again at SIGHUP, and certificate and token when their files change; it never ends.
-async fn reloads(
+/// Reloads the configuration on SIGHUP, and certificate and token when their files change; never completes.
+async fn reload_on_change(
     mut hangups: Signal,
     directory: &ConfiguredDirectory,
     certificate: Option<&Certificate>,
@@ -207,29 +207,29 @@ async fn reloads(
         loop {
             hangups.recv().await;
             let reloaded = directory.reload().await;
-            tell(reloaded, "the configuration", output);
+            report_reload(reloaded, "the configuration", output);
         }
     };
-    // Beside it: a program that gives a secret may take its time.
+    // Concurrently: a program that provides a secret may be slow.
     let certificate = async {
         loop {
-            tell(Certificate::changed(certificate).await, "the certificate", output);
+            report_reload(Certificate::changed(certificate).await, "the certificate", output);
         }
     };
     let token = async {
         loop {
-            tell(TokenFile::changed(token).await, "the token", output);
+            report_reload(TokenFile::changed(token).await, "the token", output);
         }
     };
     tokio::join!(configuration, certificate, token).0
 }
 
-fn tell(reloaded: Result<(), CliError>, what: &str, output: &Output) {
+fn report_reload(reloaded: Result<(), CliError>, what: &str, output: &Output) {
     match reloaded {
-        Ok(()) => output.note(&format!("{what} was read anew")),
-        Err(stop) => {
-            for line in stop.lines() {
-                output::error(&format!("kept what there was: {line}"));
+        Ok(()) => output.note(&format!("reloaded {what}")),
+        Err(error) => {
+            for line in error.lines() {
+                output::print_error(&format!("reload failed, keeping the former state: {line}"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The token that clients show, from a file that may change.
+//! The clients' token, from a file that is reloaded when it changes.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::watched_files::WatchedFiles;
 use crate::error::CliError;
 use repass::secrets::SecretRef;
 
-/// A token with the file that it comes from. A rotated token is mostly a leaked one, so the old one ends with it.
+/// A token and its file. A token is often rotated because it leaked, so the old one is rejected at once.
 pub(super) struct TokenFile {
     token: Token,
     path: PathBuf,
@@ -30,7 +30,7 @@ impl TokenFile {
         self.token.clone()
     }
 
-    /// Waits for the file to change, and takes up the token that it holds then. Without a file this never ends.
+    /// Waits for the file to change, and loads the new token. Never completes without a file.
     pub(super) async fn changed(file: Option<&Self>) -> Result<(), CliError> {
         let Some(file) = file else {
             return pending().await;
@@ -46,7 +46,8 @@ fn read(file: &Path) -> Result<Token, CliError> {
     let text = text.map_err(|error| CliError::usage(format!("--token-file: {error}")))?;
     Token::new(&text).ok_or_else(|| {
         CliError::usage(format!(
-            "--token-file: {} must hold at least {} characters of visible ASCII; make one with `openssl rand -hex 32`",
+            "--token-file: {} must contain at least {} characters of visible ASCII; create a token with `openssl \
+             rand -hex 32`",
             file.display(),
             Token::MIN_BYTES
         ))

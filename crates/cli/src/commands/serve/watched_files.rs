@@ -1,4 +1,4 @@
-//! Files that are read again when they change.
+//! Watches files for changes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often it is looked whether a file has changed.
+/// The polling interval.
 const PACE: Duration = Duration::from_secs(1);
 
-/// By what a change is known: device and inode, for one that was replaced; size and times, for one that was
-/// written. `None` for a file that is not there for a moment.
+/// What identifies a version of each file: device and inode change when it is replaced, size and times when it is
+/// written. `None` if the file is missing.
 type FileStates = Vec<Option<[i64; 7]>>;
 
-/// Some files, and how they were when they were last read.
+/// Files with their state when they were last read.
 #[derive(Debug)]
 pub(super) struct WatchedFiles {
     paths: Vec<PathBuf>,
@@ -21,14 +21,14 @@ pub(super) struct WatchedFiles {
 }
 
 impl WatchedFiles {
-    /// Call this before the files are read, so that no change is missed.
+    /// Records the state of the files; call it before reading them, so that no change is missed.
     pub(super) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let paths: Vec<PathBuf> = paths.into_iter().collect();
         let seen = Mutex::new(seen(&paths));
         Self { paths, seen }
     }
 
-    /// Waits until one of them is not as it was when this was last called.
+    /// Waits until a file differs from its last recorded state.
     pub(super) async fn changed(&self) {
         loop {
             tokio::time::sleep(PACE).await;

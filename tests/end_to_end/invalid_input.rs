@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::binary::{Run, finish};
 use repass_sandbox::Options;
 
-use crate::world::{ALICE, World};
+use crate::test_env::{ALICE, TestEnv};
 
-fn refused(world: &World, run: &Run, code: i32, part: &str) {
+fn refused(world: &TestEnv, run: &Run, code: i32, part: &str) {
     assert_eq!(run.code, code, "{run:?}");
     assert_eq!(run.stderr.trim_end().lines().count(), 1, "one line: {run:?}");
     assert!(run.stderr.contains(part), "{part:?} in {run:?}");
@@ -21,8 +21,8 @@ fn refused(world: &World, run: &Run, code: i32, part: &str) {
 }
 
 #[test]
-fn passwords_that_none_can_take() {
-    let world = World::new();
+fn invalid_passwords_are_rejected() {
+    let world = TestEnv::new();
     for (stdin, part) in [
         (&b""[..], "empty"),
         (b"\n", "empty"),
@@ -36,16 +36,16 @@ fn passwords_that_none_can_take() {
 }
 
 #[test]
-fn a_password_on_the_command_line_is_refused_and_not_repeated() {
-    let world = World::new();
+fn password_argument_is_rejected_and_not_quoted() {
+    let world = TestEnv::new();
     let run = world.run(&["reset", ALICE, "Canary-Passw0rd-1"], "");
     assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
     assert!(!run.stderr.contains("Canary-Passw0rd-1"), "{run:?}");
 }
 
 #[test]
-fn secret_files_that_cannot_be_trusted() {
-    let world = World::new();
+fn secret_file_with_unsafe_permissions_is_rejected() {
+    let world = TestEnv::new();
     let reset = |file: &str| world.run(&["reset", ALICE, "--new-password-file", file], "");
     refused(&world, &reset("missing.txt"), 2, "missing.txt");
     fs::create_dir(world.path("folder")).unwrap();
@@ -64,8 +64,8 @@ fn secret_files_that_cannot_be_trusted() {
 }
 
 #[test]
-fn an_unset_variable_is_named() {
-    let world = World::new();
+fn unset_environment_variable_is_named() {
+    let world = TestEnv::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let by_variable = config.replacen("{ file = \"token\" }", "{ env = \"NO_SUCH_TOKEN\" }", 1);
     fs::write(world.path("repass.toml"), by_variable).unwrap();
@@ -73,8 +73,8 @@ fn an_unset_variable_is_named() {
 }
 
 #[test]
-fn user_ids_that_could_walk_the_path() {
-    let world = World::new();
+fn user_id_with_path_segments_is_rejected() {
+    let world = TestEnv::new();
     let long = "x".repeat(10_240);
     for user in [
         "a/b",
@@ -96,8 +96,8 @@ fn user_ids_that_could_walk_the_path() {
 }
 
 #[test]
-fn addresses_over_which_no_password_may_go() {
-    let world = World::new();
+fn insecure_base_url_is_rejected() {
+    let world = TestEnv::new();
     for (url, part) in [
         ("http://api.example.com/v2", "http"),
         ("https://user:Canary-1@api.example.com/v2", "user information"),
@@ -115,8 +115,8 @@ fn addresses_over_which_no_password_may_go() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted() {
-    let world = World::with(Options {
+fn untrusted_certificate_is_rejected() {
+    let world = TestEnv::with(Options {
         tls: true,
         ..Options::default()
     });
@@ -128,8 +128,8 @@ fn a_certificate_that_is_not_trusted() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_named_where_no_connection_comes_about() {
-    let world = World::new();
+fn environment_proxy_is_named_when_the_connection_fails() {
+    let world = TestEnv::new();
     world.configure("https://127.0.0.1:1/v2", false);
     let run = |arguments: &[&str], variable: &str| {
         let mut command = crate::binary::command(world.folder());
@@ -161,8 +161,8 @@ fn a_proxy_of_the_environment_is_named_where_no_connection_comes_about() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_refused() {
-    let world = World::new();
+fn invalid_proxy_is_rejected() {
+    let world = TestEnv::new();
     for (base_url, proxy, part) in [
         (
             "https://api.example.com/v2",
@@ -197,8 +197,8 @@ fn a_proxy_that_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn every_problem_of_a_config_is_told_at_once() {
-    let world = World::new();
+fn configuration_problems_are_reported_together() {
+    let world = TestEnv::new();
     let text = "default_provider = \"zom\"\n\
                 [providers.zoom]\nkind = \"zoom\"\nbase_ulr = \"x\"\nplan = \"platinum\"\n\
                 auth = { kind = \"bearer\", token = \"Canary-Token-1\" }\n";
@@ -221,7 +221,7 @@ fn every_problem_of_a_config_is_told_at_once() {
 }
 
 /// The lines about a configuration, without the file's name.
-fn problems(world: &World, toml: &str) -> Vec<String> {
+fn problems(world: &TestEnv, toml: &str) -> Vec<String> {
     fs::write(world.path("repass.toml"), toml).unwrap();
     let run = world.run(&["config", "check"], "");
     assert_eq!(run.code == 0, run.stderr.is_empty(), "{run:?}");
@@ -232,8 +232,8 @@ fn problems(world: &World, toml: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_missing_or_bad_section_is_one_problem() {
-    let world = World::new();
+fn missing_or_invalid_configuration_section_is_one_problem() {
+    let world = TestEnv::new();
     let good =
         "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { file = \"token\" } }\n";
     assert_eq!(problems(&world, good), [""; 0]);
@@ -275,7 +275,7 @@ fn a_missing_or_bad_section_is_one_problem() {
             "{auth}: {told:?}"
         );
     }
-    // A bad name takes nothing's place: what is wrong with the provider is told too.
+    // An invalid name does not hide the problems of the provider.
     let told = problems(
         &world,
         &good.replace("zoom]", "\"z z\"]").replace("\"token\"", "\"none\""),
@@ -284,8 +284,8 @@ fn a_missing_or_bad_section_is_one_problem() {
 }
 
 #[test]
-fn what_is_left_of_an_example_is_a_problem() {
-    let world = World::new();
+fn configuration_placeholder_is_a_problem() {
+    let world = TestEnv::new();
     let run = world.run(&["config", "init", "starter.toml"], "");
     assert_eq!(run.code, 0, "{run:?}");
     let starter = fs::read_to_string(world.path("starter.toml")).unwrap();
@@ -314,8 +314,8 @@ fn what_is_left_of_an_example_is_a_problem() {
 }
 
 #[test]
-fn without_a_config_or_a_terminal_it_says_what_to_do() {
-    let world = World::new();
+fn missing_configuration_or_terminal_is_reported_with_a_fix() {
+    let world = TestEnv::new();
     let prompt = world.run(&["reset", ALICE], "New-Passw0rd-1\n");
     refused(&world, &prompt, 2, "--new-password-stdin");
     fs::remove_file(world.path("repass.toml")).unwrap();
@@ -330,8 +330,8 @@ fn without_a_config_or_a_terminal_it_says_what_to_do() {
 
 // Only root can give a file away.
 #[test]
-fn a_configuration_of_another_user_is_not_obeyed() {
-    let world = World::new();
+fn configuration_of_another_user_is_rejected() {
+    let world = TestEnv::new();
     if std::os::unix::fs::chown(world.path("repass.toml"), Some(65534), None).is_err() {
         return;
     }

@@ -1,4 +1,4 @@
-//! An unknown outcome on the command line: told, settled when told to, and on record.
+//! Unknown outcomes on the command line: reported, resolved on request, and audited.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use repass_sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Timing};
 use serde_json::{Value, json};
 
-use crate::world::{ALICE, World, json};
+use crate::test_env::{ALICE, TestEnv, json};
 
 /// The next change of Alice's is lost, after or before Zoom has made it.
-fn lose_the_answer(world: &World, when: Timing) {
+fn lose_the_answer(world: &TestEnv, when: Timing) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -26,12 +26,12 @@ fn lose_the_answer(world: &World, when: Timing) {
     world.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
-fn configure(world: &World, line: &str) {
+fn configure(world: &TestEnv, line: &str) {
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     fs::write(world.path("repass.toml"), format!("{line}\n{config}")).unwrap();
 }
 
-fn reset(world: &World) -> (i32, Value) {
+fn reset(world: &TestEnv) -> (i32, Value) {
     let run = world.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
@@ -40,9 +40,9 @@ fn reset(world: &World) -> (i32, Value) {
 }
 
 #[test]
-fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
+fn unknown_outcome_exits_8_and_resolve_finds_out() {
     for when in [Timing::AfterApply, Timing::BeforeApply] {
-        let world = World::new();
+        let world = TestEnv::new();
         lose_the_answer(&world, when);
         let (exit, object) = reset(&world);
         assert_eq!((exit, &object["outcome"]), (8, &json!("unknown")));
@@ -74,8 +74,8 @@ fn it_exits_8_with_the_attempt_and_resolve_settles_it() {
 }
 
 #[test]
-fn a_probe_that_is_not_made_leaves_it_unknown_whatever_was_in_its_way() {
-    let world = World::new();
+fn resolve_without_a_probe_is_unknown_for_every_error() {
+    let world = TestEnv::new();
     let with_stdin = ["resolve", ALICE, "--new-password-stdin"];
     let assert_unknown = |arguments: &[&str], stdin: &str| {
         let run = world.run(arguments, stdin);
@@ -103,7 +103,7 @@ fn a_probe_that_is_not_made_leaves_it_unknown_whatever_was_in_its_way() {
         let run = assert_unknown(&told, stdin);
         assert_eq!(json(&run)["outcome"], "unknown", "{run:?}");
         let run = assert_unknown(arguments, stdin);
-        assert!(run.stderr.contains("as unknown as it was"), "{run:?}");
+        assert!(run.stderr.contains("still unknown"), "{run:?}");
     }
     // Arguments that cannot be read.
     assert_unknown(&["resolve"], "");
@@ -130,8 +130,8 @@ fn a_probe_that_is_not_made_leaves_it_unknown_whatever_was_in_its_way() {
 }
 
 #[test]
-fn it_is_settled_at_once_where_the_config_says_so() {
-    let world = World::new();
+fn unknown_outcome_with_on_unknown_resolve_is_resolved_at_once() {
+    let world = TestEnv::new();
     configure(&world, "on_unknown = \"resolve\"");
     lose_the_answer(&world, Timing::AfterApply);
     let (exit, object) = reset(&world);
@@ -140,8 +140,8 @@ fn it_is_settled_at_once_where_the_config_says_so() {
 }
 
 #[test]
-fn every_change_is_on_record() {
-    let world = World::new();
+fn audit_records_every_change() {
+    let world = TestEnv::new();
     configure(&world, "audit = { file = \"audit.jsonl\" }");
     lose_the_answer(&world, Timing::AfterApply);
     assert_eq!(reset(&world).0, 8);
@@ -186,8 +186,8 @@ fn every_change_is_on_record() {
 }
 
 #[test]
-fn without_its_record_nothing_is_sent() {
-    let world = World::new();
+fn change_without_an_audit_record_is_not_sent() {
+    let world = TestEnv::new();
     configure(&world, "audit = { file = \"no-such-folder/audit.jsonl\" }");
     let (exit, _) = reset(&world);
     assert_eq!((exit, world.requests()), (2, 0));

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use crate::binary::{Run, finish};
 use repass::{CallContext, Password, PasswordServiceExt as _, Services};
 
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, World};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, TestEnv};
 
 const NEW: &str = "Canary-\"New\"-Passw0rd-4711";
 const WRONG: &str = "Canary-Wrong-Passw0rd-4712";
 
-fn traced(world: &World, arguments: &[&str], stdin: &str) -> Run {
+fn traced(world: &TestEnv, arguments: &[&str], stdin: &str) -> Run {
     let mut command = crate::binary::command(world.folder());
     command.env("RUST_LOG", "trace").arg("-vvv").args(arguments);
     finish(command, stdin.as_bytes())
@@ -32,8 +32,8 @@ fn assert_clean(run: &Run) {
 }
 
 #[test]
-fn in_success_and_failure() {
-    let world = World::new();
+fn passwords_are_not_printed_on_success_or_failure() {
+    let world = TestEnv::new();
     let reset = ["reset", ALICE, "--new-password-stdin"];
     let change = [
         "-p",
@@ -69,8 +69,8 @@ fn in_success_and_failure() {
 }
 
 #[test]
-fn in_what_an_unreachable_or_distrusting_provider_leaves() {
-    let world = World::new();
+fn passwords_are_not_printed_when_the_provider_is_unreachable() {
+    let world = TestEnv::new();
     world.configure("http://127.0.0.1:1/v2", false);
     let run = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
     assert_clean(&run);
@@ -82,8 +82,8 @@ fn in_what_an_unreachable_or_distrusting_provider_leaves() {
 }
 
 #[test]
-fn in_the_demo_and_the_shown_config() {
-    let world = World::new();
+fn secrets_are_not_printed_by_demo_and_config_show() {
+    let world = TestEnv::new();
     let shown = world.run(&["config", "show"], "");
     assert_eq!(shown.code, 0, "{shown:?}");
     assert!(shown.stdout.contains("token"), "{shown:?}");
@@ -113,8 +113,8 @@ impl io::Write for Log {
 
 // The binary logs repass's own events only; an embedder may log every crate's.
 #[test]
-fn in_the_logs_of_every_crate_around_the_library() {
-    let world = World::new();
+fn secrets_are_not_logged_by_any_crate() {
+    let world = TestEnv::new();
     let log = Log::default();
     let shared = log.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -3,7 +3,7 @@
 use repass::{CallContext, Config, Password, PasswordServiceExt as _, Services};
 use repass_sandbox::{Options, Sandbox, ZoomBody};
 
-use crate::world::{ALICE, World};
+use crate::test_env::{ALICE, TestEnv};
 
 /// How often each status was answered to password changes.
 fn answers(sandbox: &Sandbox) -> Vec<(u16, u64)> {
@@ -35,7 +35,7 @@ async fn change(services: &Services, new: &str) {
 }
 
 #[tokio::test]
-async fn where_only_json_is_taken_the_first_change_finds_out_and_the_next_knows() {
+async fn json_only_provider_is_detected_by_the_first_change() {
     let (sandbox, services) = sandbox(ZoomBody::Json).await;
     change(&services, "New-Passw0rd-1").await;
     assert_eq!(answers(&sandbox), [(204, 1), (415, 1)]);
@@ -50,7 +50,7 @@ async fn where_only_json_is_taken_the_first_change_finds_out_and_the_next_knows(
 }
 
 #[tokio::test]
-async fn where_only_form_data_is_taken_nothing_else_is_tried() {
+async fn form_data_only_provider_gets_no_other_encoding() {
     let (sandbox, services) = sandbox(ZoomBody::FormData).await;
     for new in ["New-Passw0rd-1", "New-Passw0rd-2"] {
         change(&services, new).await;
@@ -59,10 +59,10 @@ async fn where_only_form_data_is_taken_nothing_else_is_tried() {
 }
 
 #[test]
-fn the_binary_finds_out_too() {
+fn json_only_provider_is_detected_by_the_command_line() {
     let mut options = Options::default();
     options.zoom.body = ZoomBody::Json;
-    let world = World::with(options);
+    let world = TestEnv::with(options);
     let run = world.reset_alice("New-Passw0rd-1\n");
     assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
     assert_eq!(answers(&world.sandbox), [(204, 1), (415, 1)]);

@@ -7,10 +7,10 @@ use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher};
 use serde_json::Value;
 
 use crate::binary::{self, Run};
-use crate::world::{ALICE_ID, World, json};
+use crate::test_env::{ALICE_ID, TestEnv, json};
 
 /// The next change at the portal is made so late.
-fn slow(world: &World, delay_ms: u64) {
+fn slow(world: &TestEnv, delay_ms: u64) {
     let matching = RequestMatcher {
         provider: Some(Provider::Identity),
         method: Some("PUT".to_owned()),
@@ -24,8 +24,8 @@ fn slow(world: &World, delay_ms: u64) {
     world.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
-fn world() -> World {
-    let world = World::with(Options::default());
+fn world() -> TestEnv {
+    let world = TestEnv::with(Options::default());
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let config = config.replace(
         "kind = \"identity\"",
@@ -52,7 +52,7 @@ const GENERATE: [&str; 11] = [
 ];
 
 /// Runs the binary with another bound on what is in flight.
-fn run(world: &World, bound_ms: &str, arguments: &[&str], more: &[&str]) -> Run {
+fn run(world: &TestEnv, bound_ms: &str, arguments: &[&str], more: &[&str]) -> Run {
     let mut command = binary::command(world.folder());
     command
         .env("REPASS_TEST_IN_FLIGHT_MS", bound_ms)
@@ -62,7 +62,7 @@ fn run(world: &World, bound_ms: &str, arguments: &[&str], more: &[&str]) -> Run 
 }
 
 /// The states of the passwords in the file, and whether each is accepted.
-fn secrets(world: &World, more: &[&str]) -> Vec<(String, bool)> {
+fn secrets(world: &TestEnv, more: &[&str]) -> Vec<(String, bool)> {
     let arguments = [
         "--json",
         "bulk",
@@ -85,7 +85,7 @@ fn secrets(world: &World, more: &[&str]) -> Vec<(String, bool)> {
         .collect()
 }
 
-fn wait_for(world: &World, changes: usize) {
+fn wait_for(world: &TestEnv, changes: usize) {
     while world.changes() < changes {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -101,7 +101,7 @@ const RESOLVE: [&str; 6] = [
 ];
 
 #[test]
-fn a_change_that_lands_after_its_probe_is_never_called_not_applied() {
+fn change_applied_after_its_probe_is_never_not_applied() {
     let world = world();
     slow(&world, 8_000);
     let hour = "3600000";
@@ -140,14 +140,14 @@ fn a_change_that_lands_after_its_probe_is_never_called_not_applied() {
 }
 
 #[test]
-fn a_fresh_password_comes_after_the_late_one_and_a_probe_shows_which_holds() {
+fn reissued_password_follows_the_late_one_and_a_probe_finds_the_current() {
     let world = world();
     slow(&world, 1_000);
     // The late one lands while the fresh one waits.
     let begun = run(&world, "3000", &GENERATE, &["--reissue"]);
     assert_eq!(begun.code, 0, "{begun:?}");
     assert!(
-        begun.stderr.contains("1 user was sent a fresh password"),
+        begun.stderr.contains("1 user was sent a second password"),
         "{begun:?}"
     );
     assert_eq!(world.changes(), 2);
@@ -163,13 +163,13 @@ fn a_fresh_password_comes_after_the_late_one_and_a_probe_shows_which_holds() {
 }
 
 #[test]
-fn a_run_goes_on_at_the_system_that_it_was_begun_with() {
+fn resume_at_another_system_is_rejected() {
     let world = world();
     slow(&world, 60_000);
     let begun = run(&world, "0", &GENERATE, &[]);
     assert_eq!(begun.code, 8, "{begun:?}");
     // Another one under the same name, with the same users.
-    let other = World::new();
+    let other = TestEnv::new();
     let config = fs::read_to_string(world.path("repass.toml")).unwrap();
     let (here, there) = (
         world.sandbox.identity_base_url(),

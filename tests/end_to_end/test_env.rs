@@ -19,14 +19,14 @@ pub(crate) const ALICE_ID: &str = "a11ce000-0000-4000-8000-000000000001";
 /// Alice's first password at both.
 pub(crate) const ALICE_PASSWORD: &str = "Alice-Start-7";
 
-pub(crate) struct World {
+pub(crate) struct TestEnv {
     pub(crate) sandbox: Sandbox,
     folder: TempDir,
     // Carries the sandbox; dropped last.
     _runtime: Runtime,
 }
 
-impl World {
+impl TestEnv {
     /// A sandbox with these switches, and a config for it.
     pub(crate) fn with(options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
@@ -53,7 +53,7 @@ impl World {
         Self::with(Options::default())
     }
 
-    /// Writes the config anew, with this address for Zoom.
+    /// Rewrites the configuration with this address for Zoom.
     pub(crate) fn configure(&self, zoom_base_url: &str, ca: bool) {
         let tls = if ca { "tls = { ca_file = \"ca.pem\" }" } else { "" };
         let auth = "auth = { kind = \"bearer\", token = { file = \"token\" } }";

@@ -1,4 +1,4 @@
-//! The first page, done literally: a new project, with what the page shows and nothing else.
+//! The quick start, followed literally: a new project with the files that the page shows.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn target() -> &'static Path {
 }
 
 #[test]
-fn the_first_page_done_literally() {
+fn quick_start_followed_literally_works() {
     let files = ["Cargo.toml", "repass.toml", "src/main.rs"];
     let lines: usize = files
         .iter()
@@ -54,7 +54,7 @@ fn the_first_page_done_literally() {
     let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
     let here = root().join("crates/app");
     let added = shown("Cargo.toml").replace("../repass/crates/app", here.to_str().unwrap());
-    // Whatever lies about in the folders above is no workspace of this project.
+    // A manifest in a parent directory must not become this project's workspace.
     let whole = format!("{}\n{added}\n[workspace]\n", manifest.trim_end());
     fs::write(project.join("Cargo.toml"), whole).unwrap();
     for file in &files[1..] {

@@ -2,7 +2,7 @@
 
 use repass_sandbox::{Options, Provider, ZoomBody, ZoomOptions, ZoomRules};
 
-use crate::world::{ALICE, ALICE_ID, ALICE_PASSWORD, World, json};
+use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv, json};
 
 const NASTY: [&str; 8] = [
     "@Passw0rd-file",
@@ -21,7 +21,7 @@ fn each_arrives(body: ZoomBody) {
         body,
         ..ZoomOptions::default()
     };
-    let world = World::with(Options {
+    let world = TestEnv::with(Options {
         zoom,
         ..Options::default()
     });
@@ -36,18 +36,18 @@ fn each_arrives(body: ZoomBody) {
 }
 
 #[test]
-fn as_form_data() {
+fn password_bytes_as_form_data_arrive_unchanged() {
     each_arrives(ZoomBody::FormData);
 }
 
 #[test]
-fn as_json_after_a_refused_encoding() {
+fn password_bytes_as_json_after_a_rejected_encoding_arrive_unchanged() {
     each_arrives(ZoomBody::Json);
 }
 
 #[test]
-fn at_the_portal() {
-    let world = World::new();
+fn password_bytes_at_the_portal_arrive_unchanged() {
+    let world = TestEnv::new();
     for password in NASTY {
         let password = format!("{password}-a1");
         let file = world.secret("new", &password);
@@ -71,12 +71,12 @@ fn at_the_portal() {
 }
 
 #[test]
-fn exactly_one_line_end_is_taken_off_standard_input() {
+fn password_from_stdin_loses_exactly_one_newline() {
     let zoom = ZoomOptions {
         rules: ZoomRules::LengthOnly,
         ..ZoomOptions::default()
     };
-    let world = World::with(Options {
+    let world = TestEnv::with(Options {
         zoom,
         ..Options::default()
     });
@@ -90,7 +90,7 @@ fn exactly_one_line_end_is_taken_off_standard_input() {
     }
 }
 
-// A password that nobody can type, what is said of it, and where.
+// An untypeable password, its violation, and the position.
 const UNTYPEABLE: [(&str, &str, u32); 14] = [
     ("Pass\tw0rd-1x", "a tab after 4 characters", 5),
     ("Passw0rd-1x\r", "a line break after 11 characters", 12),
@@ -149,8 +149,8 @@ const UNTYPEABLE: [(&str, &str, u32); 14] = [
 ];
 
 #[test]
-fn a_new_password_that_nobody_can_type_is_refused() {
-    let world = World::new();
+fn new_password_with_untypeable_characters_is_rejected() {
+    let world = TestEnv::new();
     for (password, what, position) in UNTYPEABLE {
         let file = world.secret("new", password);
         let file = file.to_str().unwrap();
@@ -194,8 +194,8 @@ fn a_new_password_that_nobody_can_type_is_refused() {
 }
 
 #[test]
-fn every_reason_is_told_with_it() {
-    let world = World::new();
+fn untypeable_password_is_reported_with_all_other_violations() {
+    let world = TestEnv::new();
     let run = world.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "\u{feff}a\tb\u{200b}",
@@ -215,8 +215,8 @@ fn every_reason_is_told_with_it() {
 }
 
 #[test]
-fn what_files_and_terminals_add_is_no_part_of_a_password() {
-    let world = World::new();
+fn byte_order_marks_and_paste_marks_are_not_part_of_a_password() {
+    let world = TestEnv::new();
     let mut current = ALICE_PASSWORD.to_owned();
     for (index, (before, after)) in [
         ("\u{feff}", "\r\n"),
@@ -255,8 +255,8 @@ fn what_files_and_terminals_add_is_no_part_of_a_password() {
 }
 
 #[test]
-fn two_lines_are_not_one_password() {
-    let world = World::new();
+fn new_password_with_two_lines_is_rejected() {
+    let world = TestEnv::new();
     for stdin in [
         "Old-Passw0rd-1\nNew-Passw0rd-1\n",
         "New-Passw0rd-1\n\n",
