@@ -38,6 +38,24 @@ const SELECT: &str =
     FROM standings r ORDER BY line";
 
 impl ReportRow {
+    /// A row with every field, for tests.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            line: 3,
+            user: Some("<bob>@example.com".to_owned()),
+            provider: Some("zoom".to_owned()),
+            outcome: RowStatus::NotApplied,
+            kind: Some("password_refused".to_owned()),
+            code: Some("min_length".to_owned()),
+            message: Some("the new password is too short".to_owned()),
+            attempts: 1,
+            started: Some(1_000_000_000_000),
+            finished: Some(1_000_000_001_000),
+            tracking_id: Some("t-1".to_owned()),
+        }
+    }
+
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
         let outcome = RowStatus::of(RowPhase::of(row.get("state")?), row.get("unsettled")?);

@@ -278,14 +278,14 @@ impl Page {
         }
         let against = data.allowed.map_or_else(String::new, |allowed| {
             format!(
-                " of {} allowed by the provider, {:.0} %",
-                Number(allowed),
-                rate.average() / allowed * 100.0
+                ", {:.0} % of the {} that the provider allows",
+                rate.average() / allowed * 100.0,
+                Number(allowed)
             )
         });
         let top = rate.top(data.allowed);
         self.put(format_args!(
-            "<section>\n<h2>Rate</h2>\n<p class=\"soft\">{} changes a second on average{against}</p>\n\
+            "<section>\n<h2>Rate</h2>\n<p class=\"soft\">{} changes per second on average{against}</p>\n\
              <div class=\"chart\">\n<div class=\"axis\"><span>{}/s</span><span>{}</span><span>0</span></div>\n<div class=\"plot\">{}",
             Number(rate.average()),
             Number(top),
@@ -361,5 +361,65 @@ impl Page {
              <dt>unknown</dt><dd>The change was sent and its response was lost: it may have been applied. Resolve it to find out.</dd>\n\
              <dt>not sent yet</dt><dd>Nothing was sent. The old password still works.</dd>\n</dl>\n</section>\n"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SessionSummary;
+
+    #[test]
+    fn html_report_matches_its_snapshot() {
+        let session = |started, ended| SessionSummary {
+            started,
+            ended,
+            clean: true,
+        };
+        let summary = RunSummary {
+            read_whole: true,
+            tally: Tally {
+                rows: 1204,
+                applied: 1200,
+                not_applied: 1,
+                unknown: 2,
+                pending: 1,
+            },
+            candidates: 1,
+            generated: true,
+            allowed: vec![("zoom".to_owned(), Some(60.0))],
+            sessions: vec![
+                session(1_000_000_000_000, 1_000_000_020_000),
+                session(1_000_000_100_000, 1_000_000_101_000),
+            ],
+            ..RunSummary::default()
+        };
+        let mut rate = Rate::new(&summary.sessions);
+        for change in 0..1200 {
+            rate.count(1, 1_000_000_000_000 + change * 17);
+        }
+        let row = ReportRow::example();
+        let reasons = [ReasonCount {
+            outcome: row.outcome,
+            kind: row.kind.clone(),
+            code: row.code.clone(),
+            message: row.message.clone(),
+            count: 1,
+        }];
+        let page = Page::render(&PageData {
+            name: "repass-bulk-1",
+            summary: &summary,
+            reasons: &reasons,
+            attention: &[row],
+            rate: &rate.finish(),
+            allowed: Some(60.0),
+            providers: "zoom".to_owned(),
+            when: Some(rfc3339(1_000_000_000_000)),
+        });
+        // The style is a file, and the footer has the version and the time.
+        let page = page.replace(STYLE, "");
+        let (page, footer) = page.split_once("<footer").unwrap();
+        assert!(footer.contains("repass"));
+        insta::assert_snapshot!(page);
     }
 }

@@ -5,6 +5,7 @@
 mod aliases;
 mod input;
 mod input_passwords;
+mod reports;
 mod resume;
 mod runs;
 mod secrets;

@@ -177,3 +177,30 @@ pub(crate) fn with_providers(api: &OpenApi, names: &[String]) -> Value {
     }
     api
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::problem::CODES;
+
+    #[test]
+    fn documented_codes_have_the_statuses_of_the_table() {
+        let parts = [
+            CallProblems::responses(),
+            RuleProblems::responses(),
+            LookupProblems::responses(),
+        ];
+        for (status, response) in parts.into_iter().flatten() {
+            let RefOr::T(response) = response else {
+                panic!("{status} is a reference")
+            };
+            for word in response.description.split('`').skip(1).step_by(2) {
+                let known = CODES.iter().find(|known| known.code == word);
+                assert!(
+                    known.is_none_or(|known| known.statuses().contains(&status)),
+                    "{word} is documented under {status}"
+                );
+            }
+        }
+    }
+}

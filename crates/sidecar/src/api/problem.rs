@@ -392,7 +392,7 @@ pub(crate) const CODES: [ProblemCode; 35] = [
 
 #[cfg(test)]
 mod tests {
-    use repass_domain::ErrorKind;
+    use repass_domain::{ErrorKind, Rule};
 
     use super::*;
 
@@ -455,5 +455,25 @@ mod tests {
         for other in ["", "x", "e30", "bm8", "äö", huge.as_str()] {
             assert_eq!(decode_handle(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn problem_bodies_match_their_snapshot() {
+        let mut bodies: Vec<Problem> = CODES
+            .iter()
+            .map(|known| Problem::new(known.code, "detail"))
+            .collect();
+        let violation = Violation::of_provider(Rule::MinLength(8));
+        bodies.push(Problem::of_call(&Error::refused(vec![violation])));
+        let lost = UnknownOutcome::new("zoom");
+        let unknown = Problem::of_call(&Error::unknown(ErrorKind::TimedOut, "no response", lost.clone()));
+        bodies.push(unknown);
+        bodies.push(Problem::new("idempotency_in_progress", "detail").without_effect());
+        let lines: Vec<String> = bodies
+            .iter()
+            .map(|problem| serde_json::to_string(&problem.0).unwrap())
+            .collect();
+        let text = lines.join("\n").replace(&encode_handle(&lost), "HANDLE");
+        insta::assert_snapshot!(text);
     }
 }
