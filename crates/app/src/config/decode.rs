@@ -1,5 +1,5 @@
-//! From the tree to typed values. What is bad is noted and replaced by a placeholder, so that the rest is
-//! still looked at.
+//! Decodes the tree into typed values. An invalid value is noted and replaced by a placeholder, so that the rest is
+//! decoded too.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,11 @@ use super::{Config, OnUnknown};
 use crate::secrets::SecretRef;
 
 pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config {
-    let mut root = Section::of(String::new(), tree, problems);
+    root(Section::of(String::new(), tree, problems), folder, problems)
+}
+
+/// Decodes the root table.
+pub(super) fn root(mut root: Section<'_>, folder: &Path, problems: &Problems) -> Config {
     let default_provider = root.text("default_provider");
     let mut providers = BTreeMap::new();
     if let Some(section) = root.section("providers") {
@@ -48,8 +52,12 @@ pub(super) fn config(tree: &Node, folder: &Path, problems: &Problems) -> Config 
 // With the base URL, where the configuration has one.
 type ReadAuth = fn(&mut Section<'_>, &Path, Option<&str>) -> Auth;
 
-// `None` without a known kind: which keys are right cannot be told then.
-fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Option<ProviderConfig> {
+/// One provider; `None` without a known kind, which decides the keys.
+pub(super) fn provider(
+    mut section: Section<'_>,
+    folder: &Path,
+    problems: &Problems,
+) -> Option<ProviderConfig> {
     let provider_kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
     if let Some(feature) = left_out(section.peek("kind"), NAMES, &provider_kinds) {
         let message = format!(
@@ -73,7 +81,7 @@ fn provider(mut section: Section<'_>, folder: &Path, problems: &Problems) -> Opt
     Some(provider)
 }
 
-// The name, if it is that of a kind which this build was made without.
+// The name, if it is that of a kind which is not part of this build.
 fn left_out<'a, T>(name: Option<&str>, all: &[&'a str], built: &[(&str, T)]) -> Option<&'a str> {
     let known = all.iter().find(|known| name == Some(**known))?;
     (!built.iter().any(|(built, _)| built == known)).then_some(*known)
@@ -106,7 +114,7 @@ fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &P
     }
 }
 
-// In the order in which they are told.
+// In the order in which messages list them.
 const AUTHS: &[(&str, ReadAuth)] = &[
     ("bearer", bearer),
     #[cfg(feature = "identity")]
@@ -114,6 +122,12 @@ const AUTHS: &[(&str, ReadAuth)] = &[
     #[cfg(feature = "zoom")]
     ("server-to-server", server_to_server),
 ];
+
+/// The names of the credentials that a kind accepts, besides a bearer token those that it names.
+pub(super) fn auth_kinds(besides_bearer: &[&str]) -> impl Iterator<Item = &'static str> {
+    let kinds = AUTHS.iter().map(|(kind, _)| *kind);
+    kinds.filter(|kind| *kind == "bearer" || besides_bearer.contains(kind))
+}
 
 fn auth(section: &mut Section<'_>, folder: &Path, besides_bearer: &[&str]) -> Auth {
     let placeholder = Auth::Bearer {

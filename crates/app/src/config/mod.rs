@@ -13,6 +13,7 @@ mod placeholders;
 mod problem;
 mod provider;
 mod provider_kinds;
+mod schema;
 mod section;
 mod variables;
 

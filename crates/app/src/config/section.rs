@@ -1,16 +1,20 @@
-//! One table of the tree, read key by key. What is missing, of the wrong type or unknown becomes a problem,
-//! never a panic or an early end, and no message quotes a value.
+//! One table of the tree, read key by key. A key that is missing, of the wrong type or unknown becomes a problem, never a
+//! panic or an early end, and no message quotes a value.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::document::{Node, Table, Value, join};
 use super::duration;
 use super::problem::{Problems, did_you_mean};
+use super::schema::ObjectSchema;
 use crate::secrets::SecretRef;
 
-/// The provider_kinds of reference, of which exactly one is given.
+/// The kinds of reference to a secret, of which exactly one is given.
 pub(super) const REFERENCE_KINDS: [&str; 3] = ["command", "env", "file"];
 
 /// What the value of a key may be.
@@ -31,6 +35,17 @@ impl Shape {
             Self::NumberOrFlag => "a number, true or false",
             Self::Text => "a string",
             Self::Texts => "an array of strings",
+        }
+    }
+
+    fn schema(self) -> serde_json::Value {
+        let number = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        match self {
+            Self::Flag => json!({ "type": "boolean" }),
+            Self::Number => number,
+            Self::NumberOrFlag => json!({ "oneOf": [number, { "type": "boolean" }] }),
+            Self::Text => json!({ "type": "string" }),
+            Self::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         }
     }
 
@@ -55,16 +70,18 @@ pub(super) struct Section<'a> {
     path: String,
     table: &'a Table,
     known: Vec<&'static str>,
-    // Not a table at all, so that nothing is missing in it.
+    // Not a table, so that no key counts as missing.
     broken: bool,
     problems: &'a Problems,
+    // Records the keys that are read. Then every table is there.
+    schema: Option<Rc<ObjectSchema>>,
 }
 
-impl<'a> Section<'a> {
-    /// The section that a node is; an empty one, with a problem, when it is no table.
-    pub(super) fn of(path: String, node: &'a Node, problems: &'a Problems) -> Self {
-        static EMPTY: Table = Table::new();
+static EMPTY: Table = Table::new();
 
+impl<'a> Section<'a> {
+    /// The section of a node; an empty one, with a problem, if it is not a table.
+    pub(super) fn of(path: String, node: &'a Node, problems: &'a Problems) -> Self {
         let (table, broken) = match &node.value {
             Value::Table(table) => (table, false),
             other => {
@@ -78,6 +95,19 @@ impl<'a> Section<'a> {
             known: Vec::new(),
             broken,
             problems,
+            schema: None,
+        }
+    }
+
+    /// The same section, whose keys are recorded as they are read.
+    pub(super) fn recording(mut self, schema: &Rc<ObjectSchema>) -> Self {
+        self.schema = Some(Rc::clone(schema));
+        self
+    }
+
+    fn record(&self, key: &str, schema: impl FnOnce() -> serde_json::Value) {
+        if let Some(recorded) = &self.schema {
+            recorded.property(key, schema());
         }
     }
 
@@ -99,7 +129,7 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
-    /// A text, if it is one, without anything noted.
+    /// A text, if it is one, without any problem noted.
     pub(super) fn peek(&self, key: &str) -> Option<&'a str> {
         match &self.table.get(key)?.value {
             Value::Text(text) => Some(text),
@@ -108,6 +138,9 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn is_missing(&self, key: &str, hint: &str) {
+        if let Some(recorded) = &self.schema {
+            recorded.require(key);
+        }
         if !self.broken {
             self.problems.add(&self.key(key), format!("is missing{hint}"));
         }
@@ -121,11 +154,24 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'a>> {
-        let node = self.node(key)?;
-        Some(Self::of(self.key(key), node, self.problems))
+        let schema = self.schema.as_ref().map(|recorded| recorded.table(key));
+        let section = match self.node(key) {
+            Some(node) => Self::of(self.key(key), node, self.problems),
+            None if schema.is_some() => Self {
+                path: self.key(key),
+                table: &EMPTY,
+                known: Vec::new(),
+                broken: false,
+                problems: self.problems,
+                schema: None,
+            },
+            None => return None,
+        };
+        Some(Self { schema, ..section })
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        self.record(key, || json!({ "type": "string" }));
         match &self.node(key)?.value {
             Value::Text(text) => Some(text.clone()),
             other => {
@@ -145,7 +191,12 @@ impl<'a> Section<'a> {
 
     /// One of a short list of spellings, as what it stands for.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text(key)?;
+        let text = self.text(key);
+        self.record(
+            key,
+            || json!({ "enum": choices.iter().map(|(name, _)| *name).collect::<Vec<_>>() }),
+        );
+        let text = text?;
         let found = choices
             .iter()
             .find(|(name, _)| *name == text)
@@ -172,12 +223,17 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        let text = self.text(key)?;
-        self.problems.keep(&self.key(key), duration::parse(&text))
+        let text = self.text(key);
+        self.record(key, || json!({ "type": "string", "pattern": duration::PATTERN }));
+        self.problems.keep(&self.key(key), duration::parse(&text?))
     }
 
     /// A number of at least 1.
     pub(super) fn count(&mut self, key: &'static str) -> Option<NonZeroUsize> {
+        self.record(
+            key,
+            || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
+        );
         let node = self.node(key)?;
         let value = node.typed();
         let count = match *value {
@@ -194,13 +250,14 @@ impl<'a> Section<'a> {
         self.text(key).map(|text| folder.join(text))
     }
 
-    /// Puts what is there of these keys into a document, for a reader of its own.
+    /// Copies these keys, as far as they are there, into a document for another reader.
     pub(super) fn take(
         &mut self,
         keys: &[(&'static str, Shape)],
         document: &mut serde_json::Map<String, serde_json::Value>,
     ) {
         for (key, shape) in keys {
+            self.record(key, || shape.schema());
             let Some(node) = self.node(key) else { continue };
             match shape.read(node) {
                 Some(value) => {
@@ -211,9 +268,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A reference to a secret, which must be there; one that leads nowhere when it is not.
+    /// A reference to a secret, which must be there; an invalid reference if it is not.
     pub(super) fn required_secret(&mut self, key: &'static str, folder: &Path) -> SecretRef {
         let nowhere = || SecretRef::Env(String::new());
+        self.record(key, || json!({ "$ref": "#/definitions/secret" }));
         let Some(node) = self.node(key) else {
             self.is_missing(key, "");
             return nowhere();
@@ -259,7 +317,7 @@ impl<'a> Section<'a> {
         words
     }
 
-    /// Ends the reading: what was not asked for is not known.
+    /// Ends the reading: a key that was not read is unknown.
     pub(super) fn finish(self) {
         for key in self
             .table

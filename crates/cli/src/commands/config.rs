@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::output::private_file;
 use crate::output::{self, Output};
 use crate::session_setup::{self, Setup};
+use repass::Config;
 
 const STARTER: &str = include_str!("starter.toml");
 
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Check,
     /// Print the effective configuration, with references in place of secrets
     Show,
+    /// Print the JSON schema of the configuration file, for editors and checkers
+    Schema,
 }
 
 impl Command {
@@ -39,6 +42,8 @@ impl Command {
             Command::Init { file: Some(file) } => init(file, &context.output)?,
             Command::Check => return check(context).await,
             Command::Show => show(&Setup::load(&context.global).await?, &context.output)?,
+            Command::Schema if context.output.json => output::object(&Config::json_schema()),
+            Command::Schema => output::text(&format!("{:#}\n", Config::json_schema())),
         }
         Ok(Exit::Ok)
     }
@@ -111,7 +116,6 @@ fn show(setup: &Setup, output: &Output) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use repass::Config;
 
     #[test]
     fn starter_configuration_is_valid_with_and_without_comments() {
