@@ -42,8 +42,8 @@ impl Command {
             Command::Init { file: Some(file) } => init(file, &context.output)?,
             Command::Check => return check(context).await,
             Command::Show => show(&Setup::load(&context.global).await?, &context.output)?,
-            Command::Schema if context.output.json => output::object(&Config::json_schema()),
-            Command::Schema => output::text(&format!("{:#}\n", Config::json_schema())),
+            Command::Schema if context.output.json => output::print_json(&Config::json_schema()),
+            Command::Schema => output::print_text(&format!("{:#}\n", Config::json_schema())),
         }
         Ok(Exit::Ok)
     }

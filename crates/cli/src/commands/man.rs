@@ -284,6 +284,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "repass config show",
     ),
     (
+        "repass-config-schema",
+        "For an editor with support for TOML schemas:",
+        "repass config schema > repass.schema.json",
+    ),
+    (
         "repass-serve",
         "On this machine, with one token:",
         "repass serve --listen 127.0.0.1:8788 --token-file token",
