@@ -118,8 +118,8 @@ async fn respond_with_fault(
             let _ = request.body_mut().frame().await;
         }
         tokio::time::sleep(delay).await;
-        stream_faults.give(StreamFault {
-            cut: Some((CutOffset::Nothing, how)),
+        stream_faults.set(StreamFault {
+            cut: Some((CutOffset::Start, how)),
             drip: None,
         });
         return response::empty(StatusCode::BAD_GATEWAY);
@@ -155,14 +155,17 @@ async fn respond_with_fault(
         // A request that is cut off unseen must not look like a success before it is.
         (None, None) => response::with_body(StatusCode::BAD_GATEWAY, "text/html", "<h1>Bad Gateway</h1>"),
     };
-    let until = |at| match at {
-        CutPoint::RequestHead | CutPoint::RequestBody | CutPoint::Answer => CutOffset::Nothing,
+    let is_http1 = request.version() < Version::HTTP_2;
+    let offset = |at| match at {
+        // Over HTTP/2 a cut comes before the response.
+        _ if !is_http1 => CutOffset::Start,
+        CutPoint::RequestHead | CutPoint::RequestBody | CutPoint::Answer => CutOffset::Start,
         CutPoint::StatusLine => CutOffset::StatusLine,
         CutPoint::Head => CutOffset::Head,
         CutPoint::Body => CutOffset::Body(response.body().len() / 2),
     };
-    stream_faults.give(StreamFault {
-        cut: cut.map(|cut| (until(cut.at), cut.how)),
+    stream_faults.set(StreamFault {
+        cut: cut.map(|cut| (offset(cut.at), cut.how)),
         drip: drip.map(in_drips),
     });
     response
@@ -188,7 +191,7 @@ async fn respond_detached(
         provider_response(&shared, &destination, &request)
     });
     let response = acting.await;
-    stream_faults.give(StreamFault {
+    stream_faults.set(StreamFault {
         cut: None,
         drip: drip.map(in_drips),
     });

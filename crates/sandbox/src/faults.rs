@@ -83,7 +83,8 @@ pub struct Action {
     /// A gateway sends the request twice on its own, gives the second answer, and says so in
     /// `x-envoy-attempt-count`.
     pub twice: bool,
-    /// Where the connection is cut, and how. Over HTTP/2 that ends every request of the connection.
+    /// Where the connection is cut, and how. Over HTTP/2 this comes before the response and ends every request of the
+    /// connection.
     pub cut: Option<Cut>,
     /// The answer comes in drips.
     pub drip: Option<Drip>,
@@ -143,7 +144,7 @@ word_enum! {
         RequestBody = "request-body",
         /// When the whole request is read and nothing answered.
         Answer = "answer",
-        /// In the middle of the answer's status line (over HTTP/2: of its header frame).
+        /// In the middle of the answer's status line.
         StatusLine = "status-line",
         /// When the head of the answer is sent.
         Head = "head",

@@ -1,4 +1,4 @@
-//! A connection that a request can order to be cut, to fall silent or to drip.
+//! A connection that can be cut, stalled or slowed down.
 
 use std::future::Future as _;
 use std::io;
@@ -17,33 +17,33 @@ use tokio_rustls::server::TlsStream;
 use crate::faults::CutKind;
 use crate::response_progress::{CutOffset, ResponseProgress};
 
-/// What a request wants done to the answer that follows.
+/// What happens to the next response.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StreamFault {
     pub(crate) cut: Option<(CutOffset, CutKind)>,
-    /// So many bytes at a time, and the pause between.
+    /// Bytes per write, and the pause between writes.
     pub(crate) drip: Option<(usize, Duration)>,
 }
 
-/// The way from a request to its connection.
+/// Passes faults from a request to its connection.
 #[derive(Debug, Default)]
 pub(crate) struct StreamFaults {
-    given: Mutex<Option<StreamFault>>,
-    /// Spares the usual write the lock.
+    next: Mutex<Option<StreamFault>>,
+    /// Lets a write without a fault skip the lock.
     any: AtomicBool,
     used: AtomicBool,
     stalled: Notify,
 }
 
 impl StreamFaults {
-    /// For the answer that the caller is about to hand over. A cut once ordered stays ordered, whatever other
-    /// requests of the connection want.
-    pub(crate) fn give(&self, fault: StreamFault) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Sets the fault of the response that the caller is about to return. A cut stays set even if another request of
+    /// the connection sets a fault.
+    pub(crate) fn set(&self, fault: StreamFault) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = fault
             .cut
-            .or_else(|| given.as_ref().and_then(|earlier| earlier.cut));
-        *given = Some(StreamFault {
+            .or_else(|| next.as_ref().and_then(|earlier| earlier.cut));
+        *next = Some(StreamFault {
             cut,
             drip: fault.drip,
         });
@@ -51,14 +51,14 @@ impl StreamFaults {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// Ends a drip that an earlier request has ordered.
+    /// Ends the drip of an earlier response.
     pub(crate) fn clear(&self) {
         if self.used.swap(false, Ordering::Relaxed) {
-            self.give(StreamFault::default());
+            self.set(StreamFault::default());
         }
     }
 
-    /// Resolves when the connection has fallen silent for good.
+    /// Resolves when the connection has stalled.
     pub(crate) async fn stalled(&self) {
         self.stalled.notified().await;
     }
@@ -67,19 +67,19 @@ impl StreamFaults {
         if !self.any.swap(false, Ordering::AcqRel) {
             return None;
         }
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// What can be closed with a reset instead of in order.
+/// A connection that can be closed with a reset.
 pub(crate) trait Resettable {
-    /// Makes the coming close a reset.
+    /// Makes the next close a reset.
     fn reset_on_close(&self);
 }
 
 impl Resettable for TcpStream {
     fn reset_on_close(&self) {
-        // Failing, it is closed in order: a client sees an end all the same.
+        // On failure it is closed in order, which the client also sees as an end.
         let _ = self.set_zero_linger();
     }
 }
@@ -93,13 +93,13 @@ impl Resettable for TlsStream<TcpStream> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Nothing more goes out; what went out is being flushed.
+    /// Nothing more is sent; what was sent is being flushed.
     Cutting(CutKind),
     Stalled,
     Cut,
 }
 
-/// The connection. It looks at what is written, above TLS if there is any.
+/// The connection. It counts the bytes that are written, before encryption.
 #[derive(Debug)]
 pub(crate) struct FaultyStream<S> {
     io: S,
@@ -116,7 +116,7 @@ impl<S> FaultyStream<S> {
             io,
             stream_faults,
             fault: StreamFault::default(),
-            progress: ResponseProgress::Fresh,
+            progress: ResponseProgress::default(),
             phase: Phase::Open,
             pause: None,
         }
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(fault) = self.stream_faults.take() {
             if fault.cut.is_some() {
-                self.progress.start_answer();
+                self.progress = ResponseProgress::default();
             }
             self.fault = StreamFault {
                 cut: fault.cut.or(self.fault.cut),
@@ -139,8 +139,8 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
             self.pause = None;
         }
         let mut allowed = bytes.len();
-        if let Some((until, how)) = self.fault.cut {
-            allowed = self.progress.allowed(bytes, until);
+        if let Some((offset, how)) = self.fault.cut {
+            allowed = self.progress.allowed(bytes, offset);
             if allowed == 0 {
                 self.phase = Phase::Cutting(how);
                 return self.finish(cx);
@@ -151,10 +151,10 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
         }
         let count = ready!(Pin::new(&mut self.io).poll_write(cx, &bytes[..allowed]))?;
         self.progress.feed(&bytes[..count]);
-        if let Some((until, how)) = self.fault.cut
-            && self.progress.reached(until)
+        if let Some((offset, how)) = self.fault.cut
+            && self.progress.reached(offset)
         {
-            // There may be no further write to be cut: this one was the last.
+            // This may have been the last write.
             self.phase = Phase::Cutting(how);
         } else if let Some((_, pause)) = self.fault.drip {
             self.pause = Some(Box::pin(sleep(pause)));
@@ -162,12 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
         Poll::Ready(Ok(count))
     }
 
-    /// Ends the connection as ordered. Never succeeds, so that whoever drives it lets go.
+    /// Ends the connection. Never succeeds, so that hyper drops it.
     fn finish<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         match self.phase {
             Phase::Cutting(CutKind::Fin) => {
                 ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-                // Bytes left unread would turn the close into a reset.
+                // Unread bytes would turn the close into a reset.
                 let _ = self.discard(cx);
                 self.phase = Phase::Cut;
             }
@@ -190,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> FaultyStream<S> {
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
-    /// Reads and forgets; ready when the peer has left.
+    /// Reads and discards; ready when the peer has left.
     fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut space = [0; 4096];
         loop {
@@ -234,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Resettable + Unpin> AsyncWrite for FaultyStream
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.phase {
             Phase::Open => Pin::new(&mut self.io).poll_shutdown(cx),
-            // A cut connection is closed by letting go of it.
+            // A cut connection is closed by dropping it.
             Phase::Cut => Poll::Ready(Ok(())),
             _ => self.finish(cx),
         }
