@@ -1,4 +1,4 @@
-//! Providers that quote what they were sent, in the encodings that frameworks and gateways have.
+//! Providers that echo the request, in the encodings of frameworks and gateways.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,16 +6,15 @@ use std::time::Duration;
 use base64ct::{Base64, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use repass::{CallContext, Password, PasswordChange, Services};
+use repass_testkit::fault_server::{FaultServer, RawResponse};
 use serde_json::json;
-
-use crate::peer::{Says, start};
 
 const NEW: &str = "Canary'New+Pässw0rd<77>";
 const OLD: &str = "Vorher&\"Geheim\"/66 ok";
 const TOKEN: &str = "tokCANARY/ab+cd=xyz0123456789";
 const USER: &str = "a11ce000-0000-4000-8000-000000000001";
 
-// Each ready to stand between the quotes of a JSON text.
+// Each fits between the quotes of a JSON string.
 fn encoded(secret: &str) -> Vec<String> {
     let inside = |text: &str| {
         let quoted = json!(text).to_string();
@@ -78,7 +77,7 @@ fn assert_clean(shown: &str, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn show_no_secret_in_any_encoding() {
+async fn echoed_secret_is_redacted_in_every_encoding() {
     for secret in [NEW, OLD, TOKEN] {
         for form in encoded(secret) {
             let body = format!(
@@ -94,8 +93,9 @@ async fn show_no_secret_in_any_encoding() {
                      error=\"{id}\"\r\ncontent-length: {}\r\n\r\n",
                     body.len()
                 );
-                let peer = start(Says::Once([head, body].concat().into_bytes())).await;
-                let services = services(peer.address);
+                let response = RawResponse::new([head, body].concat());
+                let server = FaultServer::start(move |_| response.clone()).await;
+                let services = services(server.address());
                 for provider in ["zoom", "portal"] {
                     let password = |text| Password::new(text).unwrap();
                     let user = USER.parse().unwrap();

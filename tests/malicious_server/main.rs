@@ -1,8 +1,7 @@
-//! Servers that mean ill or have gone mad, over real sockets: a call ends all the same, tells the truth,
-//! reads little, and shows nothing that could hurt.
+//! Malicious and broken servers over real sockets: the call returns in time with a true outcome, reads a bounded
+//! amount, and shows no secret and no terminal control.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod answers;
 mod echoes;
-mod peer;
+mod responses;

@@ -1,5 +1,7 @@
-//! One row: a call, what is answered, and the one right outcome.
+//! One row: a call, the responses to it, and its one right outcome.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use repass::{
@@ -9,7 +11,7 @@ use repass::{
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::server::{After, Raw, Server};
+use repass_testkit::fault_server::{FaultServer, RawRequest, RawResponse};
 
 pub(crate) const NEW: &str = "Canary'New+Passw0rd-77";
 const OLD: &str = "Canary-Old-Passw0rd-1";
@@ -17,20 +19,20 @@ const EMAIL: &str = "alice@example.com";
 const GUID: &str = "a11ce000-0000-4000-8000-000000000001";
 const BUDGET: Duration = Duration::from_secs(3);
 
-/// What is called.
+/// The call of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     /// A reset at Zoom, with a fixed token.
     Zoom,
-    /// The same, with tokens that are granted.
+    /// The same, with issued tokens.
     ZoomGranted,
-    /// The same, in whichever encoding is taken.
+    /// The same, in the encoding that the provider accepts.
     ZoomAuto,
     /// The probe that resolves an unknown reset at Zoom.
     ZoomProbe,
     /// A change at the portal, with both passwords and a fixed token.
     Portal,
-    /// The same, with tokens that are granted.
+    /// The same, with issued tokens.
     PortalGranted,
     /// The same, for a user named by e-mail address, who is looked up first.
     PortalByEmail,
@@ -44,15 +46,15 @@ pub(crate) enum Expected {
     Applied,
     NotApplied(ErrorKind),
     Unknown(ErrorKind),
-    /// A probe settled it.
+    /// A probe resolved it.
     Resolved(Resolution),
 }
 
 pub(crate) struct Case {
     name: String,
     call: Call,
-    answers: Vec<Raw>,
-    tokens: Vec<Raw>,
+    responses: Vec<RawResponse>,
+    tokens: Vec<RawResponse>,
     outcome: Expected,
     requests: Option<usize>,
     token_requests: Option<usize>,
@@ -61,12 +63,44 @@ pub(crate) struct Case {
     violation: Option<(&'static str, Option<u32>)>,
 }
 
+/// Gives the responses in turn, the last one repeatedly; the token endpoint has its own.
+async fn start(api: Vec<RawResponse>, tokens: Vec<RawResponse>) -> FaultServer {
+    let (api, tokens) = (in_turn(api), in_turn(tokens));
+    FaultServer::start(
+        move |request: &RawRequest| {
+            if is_token(request.path()) { tokens() } else { api() }
+        },
+    )
+    .await
+}
+
+fn in_turn(responses: Vec<RawResponse>) -> impl Fn() -> RawResponse + Send + Sync {
+    let next = AtomicUsize::new(0);
+    move || {
+        let next = next.fetch_add(1, Ordering::SeqCst);
+        let response = responses.get(next).or(responses.last());
+        response.expect("a response is prepared").clone()
+    }
+}
+
+fn is_token(path: &str) -> bool {
+    path.contains("/token")
+}
+
+fn count(server: &FaultServer, is_counted: impl Fn(&str) -> bool) -> usize {
+    let requests = server.requests();
+    requests
+        .iter()
+        .filter(|request| is_counted(request.path()))
+        .count()
+}
+
 /// A row whose request is sent once.
-pub(crate) fn case(name: impl Into<String>, call: Call, answer: impl Into<Raw>, outcome: Expected) -> Case {
+pub(crate) fn case(name: impl Into<String>, call: Call, response: RawResponse, outcome: Expected) -> Case {
     Case {
         name: name.into(),
         call,
-        answers: vec![answer.into()],
+        responses: vec![response],
         tokens: vec![json(
             200,
             r#"{"access_token":"granted-canary-token","expires_in":3600}"#,
@@ -81,18 +115,19 @@ pub(crate) fn case(name: impl Into<String>, call: Call, answer: impl Into<Raw>, 
 }
 
 impl Case {
-    /// And then this answer to the next request.
-    pub(crate) fn then(mut self, answer: Raw) -> Self {
-        self.answers.push(answer);
+    /// Adds the response to the next request.
+    pub(crate) fn then(mut self, response: RawResponse) -> Self {
+        self.responses.push(response);
         self
     }
 
-    pub(crate) fn tokens(mut self, answers: impl IntoIterator<Item = Raw>) -> Self {
-        self.tokens = answers.into_iter().collect();
+    /// The responses of the token endpoint.
+    pub(crate) fn tokens(mut self, responses: impl IntoIterator<Item = RawResponse>) -> Self {
+        self.tokens = responses.into_iter().collect();
         self
     }
 
-    /// How often the provider is asked.
+    /// The number of requests to the provider.
     pub(crate) fn requests(mut self, count: usize) -> Self {
         self.requests = Some(count);
         self
@@ -103,7 +138,7 @@ impl Case {
         self
     }
 
-    /// A part of the words that are shown.
+    /// A part of the error message.
     pub(crate) fn says(mut self, part: &'static str) -> Self {
         self.says.push(part);
         self
@@ -115,15 +150,15 @@ impl Case {
         self
     }
 
-    /// The first rule that is named.
+    /// The first rule in the error.
     pub(crate) fn violates(mut self, rule: &'static str, limit: Option<u32>) -> Self {
         self.violation = Some((rule, limit));
         self
     }
 
     async fn check(self) {
-        let server = Server::start(self.answers.clone(), self.tokens.clone()).await;
-        let result = timeout(Duration::from_secs(30), call(self.call, &server))
+        let server = start(self.responses, self.tokens).await;
+        let result = timeout(Duration::from_secs(30), call(self.call, server.address()))
             .await
             .unwrap_or_else(|_| panic!("{}: the call does not end", self.name));
         let (outcome, error) = match result {
@@ -140,10 +175,14 @@ impl Case {
         let row = format!("{} ({:?}): {shown}", self.name, self.call);
         assert_eq!(outcome, self.outcome, "{row}");
         if let Some(requests) = self.requests {
-            assert_eq!(server.requests(), requests, "requests, {row}");
+            assert_eq!(
+                count(&server, |path| !is_token(path)),
+                requests,
+                "requests, {row}"
+            );
         }
         if let Some(requests) = self.token_requests {
-            assert_eq!(server.token_requests(), requests, "token requests, {row}");
+            assert_eq!(count(&server, is_token), requests, "token requests, {row}");
         }
         for part in &self.says {
             assert!(shown.contains(part), "says {part:?}, {row}");
@@ -171,7 +210,7 @@ impl Case {
     }
 }
 
-/// Replays all rows side by side and names every one that is wrong.
+/// Replays all rows concurrently, and reports every wrong one.
 pub(crate) async fn replay(cases: Vec<Case>) {
     assert!(!cases.is_empty(), "there are rows");
     let mut running = JoinSet::new();
@@ -182,11 +221,11 @@ pub(crate) async fn replay(cases: Vec<Case>) {
     while let Some(row) = running.join_next().await {
         wrong += usize::from(row.is_err());
     }
-    assert_eq!(wrong, 0, "rows are wrong; each has said so above");
+    assert_eq!(wrong, 0, "wrong rows; see above");
 }
 
-async fn call(call: Call, server: &Server) -> Result<Expected, Error> {
-    let services = services(call, server);
+async fn call(call: Call, address: SocketAddr) -> Result<Expected, Error> {
+    let services = services(call, address);
     let cx = CallContext::with_budget(BUDGET);
     let new = Password::new(NEW).unwrap();
     let zoom = matches!(
@@ -211,8 +250,7 @@ async fn call(call: Call, server: &Server) -> Result<Expected, Error> {
     changed.map(|_| Expected::Applied)
 }
 
-fn services(call: Call, server: &Server) -> Services {
-    let address = server.address;
+fn services(call: Call, address: SocketAddr) -> Services {
     let secret = "{ command = [\"printf\", \"fixed-canary-token\"] }";
     let fixed = format!("auth = {{ kind = \"bearer\", token = {secret} }}");
     let (zoom_auth, portal_auth) = match call {
@@ -245,8 +283,8 @@ fn services(call: Call, server: &Server) -> Services {
     Services::builder().toml(&text).build().unwrap()
 }
 
-/// A whole answer with this head and body, after which the connection is closed.
-pub(crate) fn raw(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Raw {
+/// A complete response, after which the connection is closed.
+pub(crate) fn raw(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> RawResponse {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
     for header in headers {
@@ -255,21 +293,15 @@ pub(crate) fn raw(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Raw
     }
     bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
     bytes.extend_from_slice(body);
-    Raw {
-        bytes,
-        after: After::Close,
-    }
+    RawResponse::new(bytes)
 }
 
-/// The bytes as they are.
-pub(crate) fn bytes(bytes: impl AsRef<[u8]>) -> Raw {
-    Raw {
-        bytes: bytes.as_ref().to_vec(),
-        after: After::Close,
-    }
+/// These bytes, after which the connection is closed.
+pub(crate) fn bytes(bytes: impl AsRef<[u8]>) -> RawResponse {
+    RawResponse::new(bytes.as_ref())
 }
 
-pub(crate) fn json(status: u16, body: &str) -> Raw {
+pub(crate) fn json(status: u16, body: &str) -> RawResponse {
     raw(
         &format!("{status} X"),
         &["Content-Type: application/json; charset=utf-8"],
@@ -277,7 +309,7 @@ pub(crate) fn json(status: u16, body: &str) -> Raw {
     )
 }
 
-pub(crate) fn problem(status: u16, body: &str) -> Raw {
+pub(crate) fn problem(status: u16, body: &str) -> RawResponse {
     raw(
         &format!("{status} X"),
         &["Content-Type: application/problem+json"],
@@ -285,12 +317,12 @@ pub(crate) fn problem(status: u16, body: &str) -> Raw {
     )
 }
 
-pub(crate) fn page(status: u16) -> Raw {
+pub(crate) fn page(status: u16) -> RawResponse {
     let body = "<!DOCTYPE html><html><title>Service unavailable</title></html>";
     raw(&format!("{status} X"), &["Content-Type: text/html"], body)
 }
 
-pub(crate) fn xml(status: u16, body: &str) -> Raw {
+pub(crate) fn xml(status: u16, body: &str) -> RawResponse {
     raw(
         &format!("{status} X"),
         &["Content-Type: application/xml;charset=UTF-8"],
@@ -298,14 +330,6 @@ pub(crate) fn xml(status: u16, body: &str) -> Raw {
     )
 }
 
-pub(crate) fn empty(status: u16) -> Raw {
+pub(crate) fn empty(status: u16) -> RawResponse {
     raw(&format!("{status} X"), &[], "")
-}
-
-impl Raw {
-    /// The same on a connection that stays open, and then nothing.
-    pub(crate) fn then_silence(mut self) -> Self {
-        self.after = After::Silence;
-        self
-    }
 }

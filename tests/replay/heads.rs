@@ -5,6 +5,8 @@ use std::time::Duration;
 use repass::ErrorKind::{PasswordRefused, TimedOut, UnexpectedAnswer, UserNotFound, WrongCurrentPassword};
 use repass::Resolution;
 
+use repass_testkit::fault_server::Then;
+
 use crate::case::Call::{Portal, PortalGranted, PortalProbe, Zoom};
 use crate::case::Expected::{Applied, NotApplied, Resolved, Unknown};
 use crate::case::{bytes, case, json, raw, replay};
@@ -100,17 +102,17 @@ async fn what_cannot_be_read_says_so() {
             cases.push(case(name, call, bytes(text), Unknown(UnexpectedAnswer)).says("not readable HTTP"));
         }
     }
-    let stalls = bytes("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"succeeded\":").then_silence();
+    let stalls = bytes("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"succeeded\":").then(Then::Stall);
     cases.push(case("a body that stalls", Portal, stalls, Unknown(TimedOut)));
     replay(cases).await;
 }
 
-/// Twice over one connection, unless the answer forbids it.
+/// Two requests over one connection, unless the response forbids it.
 #[tokio::test(flavor = "multi_thread")]
-async fn connection_is_not_reused_beyond_what_its_answer_allows() {
+async fn connection_is_not_reused_beyond_what_its_response_allows() {
     use crate::case::NEW;
-    use crate::server::{After, Raw, Server};
     use repass::{CallContext, Password, PasswordServiceExt as _, Services};
+    use repass_testkit::fault_server::{FaultServer, RawResponse};
 
     for (name, head, pause) in [
         (
@@ -129,15 +131,12 @@ async fn connection_is_not_reused_beyond_what_its_answer_allows() {
             Duration::from_millis(1200),
         ),
     ] {
-        let keep = Raw {
-            bytes: head.into(),
-            after: After::Keep(Duration::from_secs(1)),
-        };
-        let server = Server::start(vec![keep], vec![]).await;
+        let response = RawResponse::new(head).then(Then::KeepAlive(Duration::from_secs(1)));
+        let server = FaultServer::start(move |_| response.clone()).await;
         let text = format!(
             "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"json\"\nbase_url = \"http://{}/v2\"\n\
              auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"t\"] }} }}\n",
-            server.address
+            server.address()
         );
         let service = Services::builder()
             .toml(&text)
@@ -154,7 +153,7 @@ async fn connection_is_not_reused_beyond_what_its_answer_allows() {
             assert!(changed.is_ok(), "{name}: {changed:?}");
             tokio::time::sleep(pause).await;
         }
-        assert_eq!(server.requests(), 2, "{name}");
+        assert_eq!(server.requests().len(), 2, "{name}");
         assert_eq!(server.connections(), 2, "{name}");
     }
 }

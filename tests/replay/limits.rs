@@ -1,12 +1,13 @@
 //! Rate limits in every form in which servers state them: believed once, never hammered.
 
 use repass::ErrorKind::RateLimited;
+use repass_testkit::fault_server::RawResponse;
 
 use crate::case::Call::{Portal, Zoom};
 use crate::case::Expected::{Applied, NotApplied};
 use crate::case::{Case, case, empty, json, raw, replay};
 
-fn limited(headers: &[&str]) -> crate::server::Raw {
+fn limited(headers: &[&str]) -> RawResponse {
     raw("429 Too Many Requests", headers, "")
 }
 
@@ -78,8 +79,8 @@ async fn limit_that_says_now_is_believed_once() {
 /// The provider says "now" again and again: a handful of requests within the budget of three seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn limit_that_always_says_now_is_backed_off_from() {
-    use crate::server::Server;
     use repass::{CallContext, Password, PasswordServiceExt as _, Services};
+    use repass_testkit::fault_server::FaultServer;
     use std::time::Duration;
 
     for header in [
@@ -87,11 +88,12 @@ async fn limit_that_always_says_now_is_backed_off_from() {
         "X-RateLimit-Reset: 1590883200",
         "X-Nothing: said",
     ] {
-        let server = Server::start(vec![limited(&[header])], vec![]).await;
+        let response = limited(&[header]);
+        let server = FaultServer::start(move |_| response.clone()).await;
         let text = format!(
             "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"json\"\nbase_url = \"http://{}/v2\"\n\
              auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"t\"] }} }}\n",
-            server.address
+            server.address()
         );
         let service = Services::builder()
             .toml(&text)
@@ -106,10 +108,7 @@ async fn limit_that_always_says_now_is_backed_off_from() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), RateLimited, "{header}: {error}");
-        assert!(
-            (1..=8).contains(&server.requests()),
-            "{header}: {} requests",
-            server.requests()
-        );
+        let requests = server.requests().len();
+        assert!((1..=8).contains(&requests), "{header}: {requests} requests");
     }
 }

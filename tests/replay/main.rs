@@ -1,6 +1,5 @@
-//! Raw answers, replayed byte for byte: what gateways, frameworks and providers really send, each with the one
-//! right outcome. A row is a case of a kind; a new provider adds its calls to [`case::Call`] and its rows beside
-//! these.
+//! Raw responses of gateways, frameworks and providers, replayed byte for byte, each with its one right outcome.
+//! A new provider adds its calls to [`case::Call`] and its rows beside these.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -11,6 +10,5 @@ mod heads;
 mod limits;
 mod portal;
 mod proof;
-mod server;
 mod tokens;
 mod zoom;

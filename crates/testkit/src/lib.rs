@@ -1,14 +1,14 @@
-//! The workspace as a whole under test.
+//! What tests and developer tools share.
 //!
-//! - `house_rules.rs` holds what ARCHITECTURE.md says.
-//! - `end_to_end` runs the real binary and library against the sandbox. It is compiled as a test of
-//!   the package `repass`, the only one to which Cargo hands its binary.
-//! - [`simulation`] and [`sockets`] make random calls under random faults and behind random gateways, and
-//!   compare every outcome with what really happened: `cargo run --release -p xtask -- simulate`.
-//! - [`crash_recovery`] kills `repass bulk` and compares what it says with what was done: `--bin kill_bulk`.
-//! - [`fuzzing`] holds what must hold for any input: `fuzz/README.md`.
+//! - [`fault_server`] is a raw HTTP server that misbehaves as scripted.
+//! - [`simulation`] and [`sockets`] make random calls under random faults and behind random gateways, and compare
+//!   every outcome with what really happened: `cargo xtask simulate`.
+//! - [`crash_recovery`] kills `repass bulk` and compares its report with the provider's ledger:
+//!   `cargo xtask crash-recovery`.
+//! - [`fuzzing`] holds what must be true for any input: `fuzz/README.md`.
 
 pub mod crash_recovery;
+pub mod fault_server;
 pub mod fuzzing;
 mod gateway;
 pub mod simulation;

@@ -1,23 +1,22 @@
-//! One case for each kind of ill will, at both providers.
+//! One case for each kind of misbehavior, at both providers.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use repass::{CallContext, ChangeReceipt, Error, Outcome, Password, PasswordServiceExt as _, Services};
+use repass_testkit::fault_server::{FaultServer, RawRequest, RawResponse, Then};
+use serde_json::json;
 use tokio::time::timeout;
-
-use crate::peer::{Peer, Says, start};
 
 const NEW: &str = "Canary-New-Passw0rd-77";
 const USER: &str = "a11ce000-0000-4000-8000-000000000001";
 const BUDGET: Duration = Duration::from_millis(700);
-// What socket buffers of this machine may hold besides what was read.
+// More than the socket buffers of this machine hold.
 const MOST: u64 = 16 << 20;
 
-fn services(peer: &Peer) -> Services {
+fn services(server: &FaultServer) -> Services {
     let (auth, address) = (
         "auth = { kind = \"bearer\", token = { command = [\"printf\", \"canary-token-1\"] } }",
-        peer.address,
+        server.address(),
     );
     let text = format!(
         "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"http://{address}/v2\"\n{auth}\n\
@@ -31,10 +30,10 @@ async fn reset(services: &Services, provider: &str) -> Result<ChangeReceipt, Err
     let new = Password::new(NEW).unwrap();
     let cx = CallContext::with_budget(BUDGET);
     let call = service.reset(&cx, USER.parse().unwrap(), new);
-    // A guard against hanging, far from any budget.
+    // Far beyond any budget.
     timeout(Duration::from_secs(20), call)
         .await
-        .expect("the call ends")
+        .expect("the call returns")
 }
 
 fn assert_harmless(error: &Error, what: &str) {
@@ -47,95 +46,107 @@ fn assert_harmless(error: &Error, what: &str) {
     assert!(shown.len() < 4000, "{what}: {} bytes are shown", shown.len());
 }
 
-async fn ends(what: &str, says: Says, effect: Outcome) {
-    let taken = ends_after(what, says, effect).await;
-    assert!(taken < MOST, "{what}: {taken} bytes were taken");
+async fn expect_outcome(what: &str, response: RawResponse, outcome: Outcome) {
+    let server = FaultServer::start(move |_| response.clone()).await;
+    expect_outcome_of(what, &server, outcome).await;
+    let sent = server.bytes_sent();
+    assert!(sent < MOST, "{what}: {sent} bytes were read");
 }
 
-// And how much of the answers was taken.
-async fn ends_after(what: &str, says: Says, effect: Outcome) -> u64 {
-    let peer = start(says).await;
-    let services = services(&peer);
+async fn expect_outcome_of(what: &str, server: &FaultServer, outcome: Outcome) {
+    let services = services(server);
     for provider in ["zoom", "portal"] {
         let error = reset(&services, provider).await.expect_err(what);
-        assert_eq!(error.outcome(), effect, "{what} at {provider}: {error:?}");
+        assert_eq!(error.outcome(), outcome, "{what} at {provider}: {error:?}");
         assert_harmless(&error, what);
     }
-    peer.taken.load(Ordering::Relaxed)
 }
 
-fn says(text: &str) -> Says {
-    Says::Once(text.into())
+fn endless(start: &str, more: &str) -> RawResponse {
+    RawResponse::new(start).then(Then::Repeat(more.into()))
 }
 
-fn with_body(status: &str, kind: &str, body: &str) -> Says {
+fn with_body(status: &str, kind: &str, body: &str) -> RawResponse {
     let length = body.len();
-    says(&format!(
+    RawResponse::new(format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
     ))
 }
 
+/// Rejects the request, and quotes it wherever it can.
+fn echo(request: &RawRequest) -> RawResponse {
+    let text = request.head.clone() + &String::from_utf8_lossy(&request.body);
+    let errors = json!([{"code": text, "description": text}]);
+    let body = json!({"code": 1123, "message": text, "succeeded": false, "errors": errors}).to_string();
+    let head = format!(
+        "HTTP/1.1 400 No\r\nx-zm-trackingid: {}\r\ncontent-length: {}\r\n\r\n",
+        text.lines().last().unwrap_or_default().trim(),
+        body.len()
+    );
+    RawResponse::new(head + &body)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_without_end() {
-    let interim = |line: &str| Says::Endlessly(Vec::new(), format!("HTTP/1.1 {line}\r\n\r\n").into());
-    // They are thrown away as they come, so only time ends them.
-    ends_after("early hints", interim("103 Early Hints"), Outcome::Unknown).await;
-    ends_after("continue", interim("100 Continue"), Outcome::Unknown).await;
-    let head = |start: &str, more: &str| Says::Endlessly(start.into(), more.into());
-    ends(
+async fn endless_head_is_cut_off() {
+    // Interim responses are discarded as they arrive, so only the budget ends them.
+    for line in ["103 Early Hints", "100 Continue"] {
+        let response = endless("", &format!("HTTP/1.1 {line}\r\n\r\n"));
+        let server = FaultServer::start(move |_| response.clone()).await;
+        expect_outcome_of(line, &server, Outcome::Unknown).await;
+    }
+    expect_outcome(
         "a status line",
-        head("HTTP/1.1 200 ", "xxxxxxxx"),
+        endless("HTTP/1.1 200 ", "xxxxxxxx"),
         Outcome::Unknown,
     )
     .await;
-    ends(
+    expect_outcome(
         "one header",
-        head("HTTP/1.1 200 OK\r\nx: ", "xxxxxxxx"),
+        endless("HTTP/1.1 200 OK\r\nx: ", "xxxxxxxx"),
         Outcome::Unknown,
     )
     .await;
-    ends(
+    expect_outcome(
         "headers",
-        head("HTTP/1.1 200 OK\r\n", "x-a: b\r\n"),
+        endless("HTTP/1.1 200 OK\r\n", "x-a: b\r\n"),
         Outcome::Unknown,
     )
     .await;
-    ends(
+    expect_outcome(
         "a folded header",
-        head("HTTP/1.1 200 OK\r\nx: y\r\n", " z\r\n"),
+        endless("HTTP/1.1 200 OK\r\nx: y\r\n", " z\r\n"),
         Outcome::Unknown,
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_without_end() {
-    let endless = |head: &str, more: &str| Says::Endlessly(head.into(), more.into());
+async fn endless_body_is_cut_off() {
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
     let chunked = |status: &str| format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n");
     let long = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 9999999999\r\n\r\n");
-    ends("chunks", endless(&chunked("200 OK"), &chunk), Outcome::Unknown).await;
-    ends(
+    expect_outcome("chunks", endless(&chunked("200 OK"), &chunk), Outcome::Unknown).await;
+    expect_outcome(
         "a success",
         endless(&long("200 OK"), "{\"succeeded\":true}        "),
         Outcome::Unknown,
     )
     .await;
-    // Without the provider's own words 400 proves nothing; 404 is defined by HTTP, whatever follows.
-    for (status, effect) in [
+    // 400 proves nothing unless the provider's own format does; HTTP defines 404, whatever the body.
+    for (status, outcome) in [
         ("400 Bad Request", Outcome::Unknown),
         ("404 Not Found", Outcome::NotApplied),
     ] {
-        ends(status, endless(&long(status), "[[[[[[[["), effect).await;
+        expect_outcome(status, endless(&long(status), "[[[[[[[["), outcome).await;
     }
-    ends(
+    expect_outcome(
         "until the end of the connection",
         endless("HTTP/1.1 500 X\r\n\r\n", "xxxxxxxx"),
         Outcome::Unknown,
     )
     .await;
     let extension = format!("1;{}", "x".repeat(4096));
-    ends(
+    expect_outcome(
         "one chunk's extension",
         endless(&chunked("200 OK"), &extension),
         Outcome::Unknown,
@@ -144,25 +155,33 @@ async fn bodies_without_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_take_their_time() {
-    ends(
+async fn slow_response_ends_with_the_budget() {
+    expect_outcome(
         "a slow head",
-        Says::Slowly(b"HTTP/1.1 200 OK\r\nx-a: b\r\n".to_vec()),
+        RawResponse::new("").then(Then::Drip(
+            b"HTTP/1.1 200 OK\r\nx-a: b\r\n".to_vec(),
+            Duration::from_millis(20),
+        )),
         Outcome::Unknown,
     )
     .await;
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"succeeded\":";
-    ends("half an answer", Says::Stays(head.into()), Outcome::Unknown).await;
-    ends(
+    expect_outcome(
+        "half a response",
+        RawResponse::new(head).then(Then::Stall),
+        Outcome::Unknown,
+    )
+    .await;
+    expect_outcome(
         "half a refusal",
-        Says::Stays(head.replace("200 OK", "400 No").into()),
+        RawResponse::new(head.replace("200 OK", "400 No")).then(Then::Stall),
         Outcome::Unknown,
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_none() {
+async fn malformed_response_leaves_the_outcome_unknown() {
     for (what, text) in [
         ("nothing", ""),
         ("another protocol", "SSH-2.0-OpenSSH_9.6\r\n"),
@@ -192,12 +211,12 @@ async fn answers_that_are_none() {
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
         ),
     ] {
-        ends(what, says(text), Outcome::Unknown).await;
+        expect_outcome(what, RawResponse::new(text), Outcome::Unknown).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_none() {
+async fn malformed_body_never_hides_the_outcome() {
     let deep = "[".repeat(100_000);
     for (what, kind, body) in [
         (
@@ -214,19 +233,19 @@ async fn bodies_that_are_none() {
         ),
         ("not UTF-8", "application/json", "{\"message\":\"\u{fffd}\u{0}\"}"),
     ] {
-        ends(what, with_body("500 X", kind, body), Outcome::Unknown).await;
-        ends(what, with_body("400 No", kind, body), Outcome::Unknown).await;
-        ends(what, with_body("405 No", kind, body), Outcome::NotApplied).await;
+        expect_outcome(what, with_body("500 X", kind, body), Outcome::Unknown).await;
+        expect_outcome(what, with_body("400 No", kind, body), Outcome::Unknown).await;
+        expect_outcome(what, with_body("405 No", kind, body), Outcome::NotApplied).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_write_to_a_terminal() {
+async fn terminal_controls_in_a_response_are_not_shown() {
     let nasty = "\\u001b]0;title\\u0007\\u001b[2J\\r\\nforged: line\\u009b31m\\u202egnp";
     let body = format!(
         "{{\"code\":1123,\"message\":\"{nasty}\",\"succeeded\":false,\"errors\":[{{\"code\":\"{nasty}\",\"description\":\"{nasty}\"}}]}}"
     );
-    ends(
+    expect_outcome(
         "escapes",
         with_body("400 No", "application/json", &body),
         Outcome::NotApplied,
@@ -234,31 +253,36 @@ async fn what_would_write_to_a_terminal() {
     .await;
     let header =
         "HTTP/1.1 405 No\r\nx-zm-trackingid: a\u{9}b\r\ntraceparent: a\u{9}b\r\ncontent-length: 0\r\n\r\n";
-    ends("a tab in a header", says(header), Outcome::NotApplied).await;
+    expect_outcome("a tab in a header", RawResponse::new(header), Outcome::NotApplied).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_whole_request_sent_back() {
-    ends("an echo", Says::Echo, Outcome::NotApplied).await;
+async fn echoed_request_shows_no_secret() {
+    let server = FaultServer::start(echo).await;
+    expect_outcome_of("an echo", &server, Outcome::NotApplied).await;
 }
 
-// An answer to a question that nobody has asked yet must not become the next one's.
+// A second response to one request must not become the response to the next request.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_too_many() {
+async fn surplus_response_is_not_taken_for_the_next_one() {
     for provider in ["zoom", "portal"] {
         let done = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n{\"succeeded\":true}";
         let two = format!("{done}{done}");
         let refusal = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
-        let peer = start(Says::InTurn(vec![Says::Stays(two.into()), says(refusal)])).await;
-        let services = services(&peer);
+        let server = FaultServer::start(move |request| match request.connection {
+            0 => RawResponse::new(two.clone()).then(Then::Stall),
+            _ => RawResponse::new(refusal),
+        })
+        .await;
+        let services = services(&server);
         let first = reset(&services, provider).await;
         let second = reset(&services, provider).await;
-        let second = second.expect_err("the second answer to the first request is nobody's");
+        let second = second.expect_err("the second response to the first request is discarded");
         assert_ne!(
             first.as_ref().map_err(Error::outcome).err(),
             Some(Outcome::NotApplied),
             "{first:?}"
         );
-        assert_harmless(&second, "an answer too many");
+        assert_harmless(&second, "a surplus response");
     }
 }
