@@ -13,29 +13,29 @@ use rustix::process::geteuid;
 use crate::calls::assert_clean;
 use crate::needles::Needles;
 use crate::scan::{self, Finding};
-use crate::secrets::{Which, password};
+use crate::secrets::{PasswordRole, password};
 use crate::subject::{portal_user, zoom_user};
-use crate::world::{SEED, TOKEN, World};
+use crate::test_env::{SEED, TOKEN, TestEnv};
 
 // More than a pipe holds.
 const FILLING: usize = 2 << 20;
 
 /// A run that cannot end, because it cannot print: its standard output is full.
-struct Held {
+struct BlockedRun {
     child: Child,
     stdout: PipeReader,
     needles: Needles,
 }
 
-impl Held {
-    fn start(world: &World, number: u32, arguments: &[&str], stdin: &[u8]) -> Self {
+impl BlockedRun {
+    fn start(env: &TestEnv, number: u32, arguments: &[&str], stdin: &[u8]) -> Self {
         let (stdout, writer) = pipe().unwrap();
         let mut filler = writer.try_clone().unwrap();
         spawn(move || filler.write_all(&vec![b'.'; FILLING]));
         let mut command = Command::new(env!("CARGO_BIN_EXE_repass"));
         command
             .env_clear()
-            .current_dir(world.folder.path())
+            .current_dir(env.folder.path())
             .arg("--json")
             .args(arguments)
             .stdin(Stdio::piped())
@@ -43,8 +43,8 @@ impl Held {
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(stdin).unwrap();
         let mut needles = Needles::default();
-        for which in [Which::Old, Which::New] {
-            needles.add(&format!("{which:?}"), &password(SEED, number, which));
+        for role in [PasswordRole::Old, PasswordRole::New] {
+            needles.add(&format!("{role:?}"), &password(SEED, number, role));
         }
         Self {
             child,
@@ -105,13 +105,13 @@ pub(crate) fn search_until_clean(process: u32, needles: &Needles) -> Vec<Finding
 }
 
 /// A world with a configuration that leads there, in its folder.
-pub(crate) fn with_config(tls: bool, calls: u32) -> World {
-    let world = World::new(tls, calls);
-    let path = |name: &str| world.folder.path().join(name);
-    fs::write(path("repass.toml"), world.config()).unwrap();
+pub(crate) fn with_config(tls: bool, calls: u32) -> TestEnv {
+    let env = TestEnv::new(tls, calls);
+    let path = |name: &str| env.folder.path().join(name);
+    fs::write(path("repass.toml"), env.config()).unwrap();
     fs::write(path("token"), TOKEN).unwrap();
     fs::set_permissions(path("token"), fs::Permissions::from_mode(0o600)).unwrap();
-    world
+    env
 }
 
 pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
@@ -123,20 +123,20 @@ pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
 }
 
 fn leaves_nothing(tls: bool, number: u32, arguments: &[&str], stdin: &[u8]) {
-    let world = with_config(tls, 2);
-    let held = Held::start(&world, number, arguments, stdin);
-    wait_for("the change", || world.sandbox.changes() == 1);
-    assert_clean(&held.search_when_settled(), &arguments.join(" "));
-    assert_eq!(held.core_limit(), "0 0 bytes");
-    let (code, printed) = held.finish();
+    let env = with_config(tls, 2);
+    let run = BlockedRun::start(&env, number, arguments, stdin);
+    wait_for("the change", || env.sandbox.changes() == 1);
+    assert_clean(&run.search_when_settled(), &arguments.join(" "));
+    assert_eq!(run.core_limit(), "0 0 bytes");
+    let (code, printed) = run.finish();
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("\"outcome\":\"applied\""), "{printed}");
 }
 
-fn lines(number: u32, which: &[Which]) -> Vec<u8> {
-    let lines = which
+fn lines(number: u32, role: &[PasswordRole]) -> Vec<u8> {
+    let lines = role
         .iter()
-        .map(|which| format!("{}\n", *password(SEED, number, *which)));
+        .map(|role| format!("{}\n", *password(SEED, number, *role)));
     lines.collect::<String>().into_bytes()
 }
 
@@ -145,10 +145,10 @@ fn a_reset_leaves_nothing() {
     for tls in [true, false] {
         for provider in ["form-data", "json"] {
             let arguments = ["-p", provider, "reset", &zoom_user(1), "--new-password-stdin"];
-            leaves_nothing(tls, 1, &arguments, &lines(1, &[Which::New]));
+            leaves_nothing(tls, 1, &arguments, &lines(1, &[PasswordRole::New]));
         }
         let arguments = ["-p", "portal", "reset", &portal_user(1), "--new-password-stdin"];
-        leaves_nothing(tls, 1, &arguments, &lines(1, &[Which::New]));
+        leaves_nothing(tls, 1, &arguments, &lines(1, &[PasswordRole::New]));
     }
 }
 
@@ -164,19 +164,24 @@ fn a_change_leaves_nothing() {
             "--current-password-stdin",
             "--new-password-stdin",
         ];
-        leaves_nothing(tls, 2, &arguments, &lines(2, &[Which::Old, Which::New]));
+        leaves_nothing(
+            tls,
+            2,
+            &arguments,
+            &lines(2, &[PasswordRole::Old, PasswordRole::New]),
+        );
     }
 }
 
 // The control: what is in use is found, in the same process by the same search.
 #[test]
 fn a_password_in_use_is_found() {
-    let world = with_config(false, 2);
+    let env = with_config(false, 2);
     let silence = Cut {
         at: CutPoint::Answer,
         how: CutKind::Stall,
     };
-    world.fail(None, Some(silence));
+    env.fail(None, Some(silence));
     let arguments = [
         "-p",
         "portal",
@@ -186,15 +191,15 @@ fn a_password_in_use_is_found() {
         "2s",
         "--new-password-stdin",
     ];
-    let held = Held::start(&world, 1, &arguments, &lines(1, &[Which::New]));
-    wait_for("the request", || world.sandbox.requests().total == 1);
-    let found = held.search();
+    let run = BlockedRun::start(&env, 1, &arguments, &lines(1, &[PasswordRole::New]));
+    wait_for("the request", || env.sandbox.requests().total == 1);
+    let found = run.search();
     assert!(
         !geteuid().is_root() || found.iter().any(|it| it.whole && it.encoding == "raw"),
         "{found:?}"
     );
     // The same process, when the call has ended without an answer.
-    assert_clean(&held.search_when_settled(), "silence");
-    let (code, printed) = held.finish();
+    assert_clean(&run.search_when_settled(), "silence");
+    let (code, printed) = run.finish();
     assert_eq!(code, Some(8), "{printed}");
 }

@@ -10,14 +10,14 @@ use rustix::process::geteuid;
 use crate::binary::{search, search_until_clean, wait_for, with_config};
 use crate::calls::assert_clean;
 use crate::needles::Needles;
-use crate::secrets::{Which, password};
+use crate::secrets::{PasswordRole, password};
 use crate::subject::{portal_user, zoom_user};
-use crate::world::SEED;
+use crate::test_env::SEED;
 
 const ROWS: u32 = 250;
 
 fn leaves_nothing(tls: bool, provider: &str, user: fn(u32) -> String, old: bool) {
-    let world = with_config(tls, ROWS + 1);
+    let env = with_config(tls, ROWS + 1);
     let mut csv = String::from(if old {
         "user,new_password,current_password\n"
     } else {
@@ -25,30 +25,30 @@ fn leaves_nothing(tls: bool, provider: &str, user: fn(u32) -> String, old: bool)
     });
     let mut needles = Needles::default();
     for number in 1..=ROWS + 1 {
-        let quoted = |which| {
-            let password = password(SEED, number, which);
+        let quoted = |role| {
+            let password = password(SEED, number, role);
             format!(",\"{}\"", password.replace('"', "\"\""))
         };
         csv.push_str(&user(number));
-        csv.push_str(&quoted(Which::New));
+        csv.push_str(&quoted(PasswordRole::New));
         if old {
-            csv.push_str(&quoted(Which::Old));
+            csv.push_str(&quoted(PasswordRole::Old));
         }
         csv.push('\n');
         // The one without an answer is in use, and found.
-        for which in [Which::Old, Which::New] {
+        for role in [PasswordRole::Old, PasswordRole::New] {
             if number <= ROWS {
-                needles.add(&format!("{which:?} {number}"), &password(SEED, number, which));
+                needles.add(&format!("{role:?} {number}"), &password(SEED, number, role));
             }
         }
     }
-    let input = world.folder.path().join("users.csv");
+    let input = env.folder.path().join("users.csv");
     fs::write(&input, csv).unwrap();
     fs::set_permissions(&input, fs::Permissions::from_mode(0o600)).unwrap();
-    world.stall(&user(ROWS + 1));
+    env.stall(&user(ROWS + 1));
     let mut child = Command::new(env!("CARGO_BIN_EXE_repass"))
         .env_clear()
-        .current_dir(world.folder.path())
+        .current_dir(env.folder.path())
         .args([
             "-p",
             provider,
@@ -65,10 +65,10 @@ fn leaves_nothing(tls: bool, provider: &str, user: fn(u32) -> String, old: bool)
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_for("all but one change", || world.sandbox.changes() == ROWS as usize);
+    wait_for("all but one change", || env.sandbox.changes() == ROWS as usize);
     let found = search_until_clean(child.id(), &needles);
     let mut in_use = Needles::default();
-    in_use.add("in use", &password(SEED, ROWS + 1, Which::New));
+    in_use.add("in use", &password(SEED, ROWS + 1, PasswordRole::New));
     let control = search(child.id(), &in_use);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,14 +1,14 @@
 //! Servers that send back what they were sent.
 
 use crate::calls::{EVERY, assert_clean, row};
-use crate::world::{World, respond};
+use crate::test_env::{TestEnv, respond};
 
 // Calls under each answer.
 const EACH: u32 = 48;
 
-fn leave_nothing(tls: bool) {
-    let world = World::new(tls, EACH * 6);
-    let mut subject = world.subject();
+fn assert_echoes_leave_nothing(tls: bool) {
+    let env = TestEnv::new(tls, EACH * 6);
+    let mut subject = env.subject();
     let mut first = 1;
     for (status, body) in [
         (400, r#"{"code":9999,"message":"not %PASSWORD% again"}"#),
@@ -24,7 +24,7 @@ fn leave_nothing(tls: bool) {
         (500, "<html>%PASSWORD%</html>"),
         (307, "%PASSWORD%"),
     ] {
-        world.fail(Some(respond(status, body)), None);
+        env.fail(Some(respond(status, body)), None);
         let summary = subject.run(&row(&EVERY, first, EACH));
         first += EACH;
         assert_eq!(summary.applied, 0, "{status} {body}");
@@ -34,10 +34,10 @@ fn leave_nothing(tls: bool) {
 
 #[test]
 fn over_plain_http_leave_nothing() {
-    leave_nothing(false);
+    assert_echoes_leave_nothing(false);
 }
 
 #[test]
 fn over_https_leave_nothing() {
-    leave_nothing(true);
+    assert_echoes_leave_nothing(true);
 }

@@ -8,7 +8,7 @@ use repass_sandbox::{Cut, CutKind, CutPoint};
 
 use crate::calls::{EVERY, assert_clean, row};
 use crate::subject::{CONCURRENCY, Call, Phase, Summary};
-use crate::world::{Subject, World, respond};
+use crate::test_env::{Subject, TestEnv, respond};
 
 // Calls of each kind under each fault.
 const FAILING: u32 = 12;
@@ -28,8 +28,8 @@ fn sockets(subject: &Subject) -> usize {
 
 fn leaves_nothing(tls: bool) {
     let count = changes() * 4;
-    let world = World::new(tls, count);
-    let mut subject = world.subject();
+    let env = TestEnv::new(tls, count);
+    let mut subject = env.subject();
     let summary = subject.run(&row(&EVERY, 1, count));
     let all = Summary {
         applied: count,
@@ -54,8 +54,8 @@ fn changes_over_plain_http_leave_nothing() {
 
 fn fails_and_leaves_nothing(tls: bool) {
     let each = FAILING * 4;
-    let world = World::new(tls, each * 9);
-    let mut subject = world.subject();
+    let env = TestEnv::new(tls, each * 9);
+    let mut subject = env.subject();
     let mut first = 1;
     let mut next = |subject: &mut Subject, what: &str, budget: Duration| {
         let summary = subject.run(&Phase {
@@ -69,7 +69,7 @@ fn fails_and_leaves_nothing(tls: bool) {
     };
     let long = Duration::from_secs(60);
     for status in [400, 401, 403, 500] {
-        world.fail(
+        env.fail(
             Some(respond(status, "{\"code\":9999,\"message\":\"not now, sorry\"}")),
             None,
         );
@@ -80,11 +80,11 @@ fn fails_and_leaves_nothing(tls: bool) {
         (CutPoint::Answer, CutKind::Rst),
         (CutPoint::StatusLine, CutKind::Fin),
     ] {
-        world.fail(None, Some(Cut { at, how }));
+        env.fail(None, Some(Cut { at, how }));
         let summary = next(&mut subject, &format!("{at:?} {how:?}"), long);
         assert_eq!(summary.unknown, each, "{at:?} {how:?}");
     }
-    world.fail(
+    env.fail(
         None,
         Some(Cut {
             at: CutPoint::Answer,
@@ -110,8 +110,8 @@ fn failures_over_plain_http_leave_nothing() {
 
 #[test]
 fn what_is_kept_is_found() {
-    let world = World::new(false, 4);
-    let mut subject = world.subject();
+    let env = TestEnv::new(false, 4);
+    let mut subject = env.subject();
     subject.run(&row(&[Call::Kept], 1, 4));
     let found = subject.search();
     let kept = |number: u32| {
@@ -125,9 +125,9 @@ fn what_is_kept_is_found() {
 
 #[test]
 fn a_usual_client_is_caught() {
-    let world = World::new(false, 400);
-    let mut subject = world.subject();
-    let summary = subject.run(&row(&[Call::Naive], 1, 400));
+    let env = TestEnv::new(false, 400);
+    let mut subject = env.subject();
+    let summary = subject.run(&row(&[Call::PlainClient], 1, 400));
     assert_eq!(summary.applied, 400);
     let found = subject.search();
     let whole = found.iter().filter(|it| it.whole).count();

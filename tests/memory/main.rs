@@ -6,14 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(target_os = "linux")]
 
-mod baseline;
 mod binary;
 mod bulk;
 mod calls;
 mod library;
 mod needles;
+mod plain_client;
 mod scan;
 mod secrets;
 mod sidecar;
 mod subject;
-mod world;
+mod test_env;

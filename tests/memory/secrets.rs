@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 /// Which password of a numbered call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Which {
+pub(crate) enum PasswordRole {
     Old,
     New,
 }
@@ -23,8 +23,8 @@ const CLASSES: [&str; 4] = [
 
 /// The password of the call with this number. It is made character by character in a buffer that
 /// never grows and is wiped, so that making it leaves nothing behind.
-pub(crate) fn password(seed: u64, number: u32, which: Which) -> Zeroizing<String> {
-    let mut state = seed ^ (u64::from(number) << 8) ^ (which as u64);
+pub(crate) fn password(seed: u64, number: u32, role: PasswordRole) -> Zeroizing<String> {
+    let mut state = seed ^ (u64::from(number) << 8) ^ (role as u64);
     let mut text = Zeroizing::new(String::with_capacity(4 * CHARACTERS));
     for place in 0..CHARACTERS {
         let class = CLASSES[place % CLASSES.len()];
@@ -47,7 +47,9 @@ fn next(state: &mut u64) -> u64 {
 #[test]
 fn every_call_has_passwords_of_its_own() {
     let mut all: Vec<_> = (0..2000)
-        .flat_map(|number| [Which::Old, Which::New].map(|which| password(7, number, which).to_string()))
+        .flat_map(|number| {
+            [PasswordRole::Old, PasswordRole::New].map(|role| password(7, number, role).to_string())
+        })
         .collect();
     all.sort();
     all.dedup();

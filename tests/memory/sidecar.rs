@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use crate::calls::assert_clean;
 use crate::needles::Needles;
 use crate::scan;
-use crate::secrets::{Which, password};
+use crate::secrets::{PasswordRole, password};
 use crate::subject::{portal_user, zoom_user};
-use crate::world::{SEED, TOKEN, World};
+use crate::test_env::{SEED, TOKEN, TestEnv};
 
 const CLIENTS: u32 = 16;
 
@@ -37,19 +37,19 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn start(world: &World, tls: bool) -> Self {
-        let path = |name: &str| world.folder.path().join(name);
+    fn start(env: &TestEnv, tls: bool) -> Self {
+        let path = |name: &str| env.folder.path().join(name);
         let private = |name: &str, text: &str| {
             fs::write(path(name), text).unwrap();
             fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).unwrap();
         };
-        fs::write(path("repass.toml"), world.config()).unwrap();
+        fs::write(path("repass.toml"), env.config()).unwrap();
         private("token", TOKEN);
         let mut command = Command::new(env!("CARGO_BIN_EXE_repass"));
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .current_dir(world.folder.path())
+            .current_dir(env.folder.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped());
         let client = tls.then(|| {
@@ -159,7 +159,7 @@ impl Client<'_> {
     }
 
     fn change(&mut self, number: u32) -> u16 {
-        let new = password(SEED, number, Which::New);
+        let new = password(SEED, number, PasswordRole::New);
         let (provider, user) = match number % 4 {
             0 => ("form-data", zoom_user(number)),
             1 => ("json", zoom_user(number)),
@@ -167,7 +167,7 @@ impl Client<'_> {
         };
         let mut body = json!({"user": user, "new_password": &**new});
         if number % 4 == 3 {
-            body["current_password"] = json!(&**password(SEED, number, Which::Old));
+            body["current_password"] = json!(&**password(SEED, number, PasswordRole::Old));
         }
         self.post(&format!("{provider}/password-changes"), &body.to_string())
             .0
@@ -199,8 +199,8 @@ fn work<'a>(serving: &'a Serving, count: u32, each: impl Fn(&mut Client<'a>, u32
 fn needles(numbers: u32) -> Needles {
     let mut needles = Needles::default();
     for number in 1..=numbers {
-        for which in [Which::Old, Which::New] {
-            needles.add(&format!("{which:?} {number}"), &password(SEED, number, which));
+        for role in [PasswordRole::Old, PasswordRole::New] {
+            needles.add(&format!("{role:?} {number}"), &password(SEED, number, role));
         }
     }
     needles
@@ -208,12 +208,12 @@ fn needles(numbers: u32) -> Needles {
 
 fn leaves_nothing(tls: bool) {
     let count = 1000;
-    let world = World::new(false, count);
-    let serving = Serving::start(&world, tls);
+    let env = TestEnv::new(false, count);
+    let serving = Serving::start(&env, tls);
     let clients = work(&serving, count, |client, number| {
         assert_eq!(client.change(number), 200);
     });
-    assert_eq!(world.sandbox.changes(), count as usize);
+    assert_eq!(env.sandbox.changes(), count as usize);
     assert!(
         tls || clients.iter().all(|client| client.stream.is_some()),
         "they stay open"
@@ -233,11 +233,11 @@ fn changes_by_the_sidecar_over_https_leave_nothing() {
 
 #[test]
 fn what_the_sidecar_refuses_leaves_nothing() {
-    let world = World::new(false, 1);
-    let serving = Serving::start(&world, false);
+    let env = TestEnv::new(false, 1);
+    let serving = Serving::start(&env, false);
     let count = 160;
     let clients = work(&serving, count, |client, number| {
-        let new = password(SEED, number, Which::New);
+        let new = password(SEED, number, PasswordRole::New);
         let quoted = serde_json::to_string(&**new).unwrap();
         let nobody = r#""nobody@example.com""#;
         // Without optimisation, looking for the place of what cannot be read spills it on the stack.
@@ -278,8 +278,8 @@ fn what_the_sidecar_refuses_leaves_nothing() {
 
 #[test]
 fn what_the_sidecar_generates_leaves_nothing() {
-    let world = World::new(false, 1);
-    let serving = Serving::start(&world, false);
+    let env = TestEnv::new(false, 1);
+    let serving = Serving::start(&env, false);
     let generated = Mutex::new(Needles::default());
     let clients = work(&serving, 64, |client, number| {
         let (status, body) = client.post("json/policy/generate", "");
@@ -298,9 +298,9 @@ fn what_the_sidecar_generates_leaves_nothing() {
 // The control: half a body is found where it waits to become whole.
 #[test]
 fn what_the_sidecar_is_reading_is_found() {
-    let world = World::new(false, 1);
-    let serving = Serving::start(&world, false);
-    let new = password(SEED, 1, Which::New);
+    let env = TestEnv::new(false, 1);
+    let serving = Serving::start(&env, false);
+    let new = password(SEED, 1, PasswordRole::New);
     let mut stream = serving.connect();
     let head = "POST /v1/providers/json/password-changes HTTP/1.1\r\nhost: localhost\r\n\
                 content-type: application/json\r\ncontent-length: 200\r\n\r\n";

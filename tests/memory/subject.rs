@@ -14,8 +14,8 @@ use repass::{
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
-use crate::baseline::Naive;
-use crate::secrets::{Which, password};
+use crate::plain_client::PlainClient;
+use crate::secrets::{PasswordRole, password};
 
 /// The variable that makes a test's process the one that is searched.
 pub(crate) const VARIABLE: &str = "REPASS_MEMORY_SUBJECT";
@@ -29,7 +29,7 @@ pub(crate) struct Task {
     pub(crate) seed: u64,
     /// The configuration of the providers, whose names are those of [`Call`].
     pub(crate) config: String,
-    pub(crate) naive: Naive,
+    pub(crate) plain: PlainClient,
 }
 
 /// One way to change a password.
@@ -40,7 +40,7 @@ pub(crate) enum Call {
     PortalChange,
     PortalReset,
     /// What the scanner must find something of: a usual HTTP client with a usual JSON body.
-    Naive,
+    PlainClient,
     /// And this too: the new password is kept.
     Kept,
 }
@@ -82,7 +82,7 @@ pub(crate) fn portal_user(number: u32) -> String {
 
 /// Does what standard input says, a phase a line, until it ends.
 #[test]
-fn as_a_process_of_its_own() {
+fn searched_process() {
     let Ok(task) = env::var(VARIABLE) else {
         return;
     };
@@ -138,26 +138,28 @@ impl Subject {
     }
 
     async fn call(&self, phase: &Phase, number: u32) -> Result<ChangeReceipt, Error> {
-        let secret = |which| {
-            let text = password(self.task.seed, number, which);
+        let secret = |role| {
+            let text = password(self.task.seed, number, role);
             Password::new(text.as_str()).unwrap()
         };
         let cx = CallContext::with_budget(phase.budget);
         let zoom: UserId = zoom_user(number).parse().unwrap();
         let portal: UserId = portal_user(number).parse().unwrap();
-        let new = secret(Which::New);
+        let new = secret(PasswordRole::New);
         match phase.call(number) {
             Call::ZoomFormData => self.service("form-data").reset(&cx, zoom, new).await,
             Call::ZoomJson => self.service("json").reset(&cx, zoom, new).await,
             Call::PortalReset => self.service("portal").reset(&cx, portal, new).await,
             Call::PortalChange => {
                 let portal_service = self.service("portal");
-                portal_service.change(&cx, portal, secret(Which::Old), new).await
+                portal_service
+                    .change(&cx, portal, secret(PasswordRole::Old), new)
+                    .await
             }
-            Call::Naive => {
+            Call::PlainClient => {
                 drop(new);
-                let new = password(self.task.seed, number, Which::New);
-                self.task.naive.reset(&zoom_user(number), &new).await;
+                let new = password(self.task.seed, number, PasswordRole::New);
+                self.task.plain.reset(&zoom_user(number), &new).await;
                 Ok(ChangeReceipt::new())
             }
             Call::Kept => {

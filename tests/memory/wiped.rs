@@ -6,15 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(target_os = "linux")]
 
-mod baseline;
 mod calls;
+mod plain_client;
 
 mod echoes;
 mod needles;
 mod scan;
 mod secrets;
 mod subject;
-mod world;
+mod test_env;
 
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use repass_testkit::fuzzing::answer::made;
+use repass_testkit::fuzzing::raw_response::response;
 use repass_testkit::fuzzing::{
     identity_change, identity_lookup, identity_reset, provider_policy, retry_after, zoom_password,
     zoom_profile,
@@ -122,7 +122,7 @@ pub(crate) fn answer(status: u16, headers: &[(&'static str, String)], body: &[u8
             map.insert(*name, value);
         }
     }
-    made(StatusCode::from_u16(status).unwrap(), map, body)
+    response(StatusCode::from_u16(status).unwrap(), map, body)
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use repass_testkit::fuzzing::token_answer;
+use repass_testkit::fuzzing::token_response;
 use repass_transport::oauth;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn no_answer_breaks_a_token_request(status in 200_u16..=599, body in body()) {
-        token_answer::check(&answer(status, &[], &body));
+        token_response::check(&answer(status, &[], &body));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Kills `repass bulk` at random instants, resumes it, and compares what it says with what the sandbox did:
+//! Kills `repass bulk` at random moments, resumes it, and compares its report with the ledger of the sandbox:
 //! `cargo build --release -p repass-cli && cargo run --release -p xtask -- crash-recovery`.
 
 use std::path::PathBuf;
@@ -6,32 +6,32 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use repass_testkit::crash_recovery::{self, Campaign, Setting, Settle};
+use repass_testkit::crash_recovery::{self, Campaign, ProviderSetup, UnknownRowAction};
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// How many users.
+    /// Number of users.
     #[arg(long, default_value_t = 10_000)]
     users: u32,
-    /// How often it is killed.
+    /// Number of kills.
     #[arg(long, default_value_t = 50)]
     kills: u32,
-    /// Where the random instants begin.
+    /// Seed of the random moments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What is done about unknown rows; without it, all of them in turn.
+    /// How unknown rows are handled [default: each way in turn].
     #[arg(long)]
-    settle: Option<Choice>,
-    /// The provider; without it, all three in turn.
+    settle: Option<UnknownRowArg>,
+    /// The provider [default: all three in turn].
     #[arg(long)]
-    setting: Option<Place>,
-    /// The binary [else: the one beside this program].
+    setting: Option<SetupArg>,
+    /// The binary [default: the one next to this program].
     #[arg(long)]
     repass: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Choice {
+enum UnknownRowArg {
     Leave,
     Resolve,
     Reissue,
@@ -39,7 +39,7 @@ enum Choice {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Place {
+enum SetupArg {
     Zoom,
     SlowZoom,
     SlowPortal,
@@ -53,38 +53,38 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let binary = args.repass.clone().unwrap_or_else(beside);
     assert!(
         binary.exists(),
-        "{} is not there; build it by `cargo build --release -p repass-cli`",
+        "{} not found; build it with `cargo build --release -p repass-cli`",
         binary.display()
     );
     let choices = args
         .settle
-        .map_or_else(|| Choice::value_variants().to_vec(), |one| vec![one]);
-    let places = args
+        .map_or_else(|| UnknownRowArg::value_variants().to_vec(), |one| vec![one]);
+    let setups = args
         .setting
-        .map_or_else(|| Place::value_variants().to_vec(), |one| vec![one]);
-    for place in places {
-        let setting = match place {
-            Place::Zoom => Setting::Zoom,
-            Place::SlowZoom => Setting::SlowZoom,
-            Place::SlowPortal => Setting::SlowPortal,
+        .map_or_else(|| SetupArg::value_variants().to_vec(), |one| vec![one]);
+    for chosen in setups {
+        let setup = match chosen {
+            SetupArg::Zoom => ProviderSetup::Zoom,
+            SetupArg::SlowZoom => ProviderSetup::SlowZoom,
+            SetupArg::SlowPortal => ProviderSetup::SlowPortal,
         };
         for choice in &choices {
-            let settle = match choice {
-                Choice::Leave => Settle::Leave,
-                Choice::Resolve => Settle::Resolve,
-                Choice::Reissue => Settle::Reissue,
-                Choice::Mixed => Settle::Mixed,
+            let unknown_rows = match choice {
+                UnknownRowArg::Leave => UnknownRowAction::Leave,
+                UnknownRowArg::Resolve => UnknownRowAction::Resolve,
+                UnknownRowArg::Reissue => UnknownRowAction::Reissue,
+                UnknownRowArg::Mixed => UnknownRowAction::Mixed,
             };
             let campaign = Campaign {
-                setting,
+                setup,
                 users: args.users,
                 kills: args.kills,
                 seed: args.seed,
-                settle,
+                unknown_rows,
             };
             let start = Instant::now();
             let counts = crash_recovery::run(&binary, campaign);
-            println!("{place:?}, unknown rows: {choice:?}");
+            println!("{chosen:?}, unknown rows: {choice:?}");
             println!("{counts}");
             println!(
                 "report, ledger and secrets agree row by row; no password in clear; {:.0?}\n",

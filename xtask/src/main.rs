@@ -1,4 +1,4 @@
-//! Developer tools: `cargo xtask --help`. Those that measure want `cargo run --release -p xtask --` and a quiet
+//! Developer tools: `cargo xtask --help`. Run those that measure with `cargo run --release -p xtask --` on an idle
 //! machine.
 
 mod crash_recovery;
@@ -14,15 +14,15 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Developer tools of repass")]
 enum Command {
-    /// Make random calls under random faults, and compare every outcome with what really happened.
+    /// Make random calls under random faults and compare every outcome with the ledger.
     Simulate(simulate::Args),
-    /// Kill bulk runs at random instants, and compare report, secrets and ledger row by row.
+    /// Kill bulk runs at random moments and compare report, secrets and ledger row by row.
     CrashRecovery(crash_recovery::Args),
-    /// Measure what a change costs, compared with two baselines.
+    /// Measure the cost of a change, compared with two baselines.
     Performance(performance::Args),
-    /// Reset passwords at a Zoom that enforces its rate limit strictly.
+    /// Check that resets use the full rate limit of an emulated Zoom and are never rejected with 429.
     RateLimit(rate_limit::Args),
-    /// Compare the public API with the one on record.
+    /// Compare the public API with the recorded one.
     PublicApi(public_api::Args),
 }
 

@@ -1,11 +1,11 @@
-//! The public API of the two crates that others build on, compared with what is on record:
-//! `cargo run -p xtask -- public-api`, and with `--write` to put a wanted change on record.
+//! Compares the public API of the two library crates with the recorded one: `cargo xtask public-api`, with `--write` to
+//! record a wanted change.
 //!
-//! It also holds that no other crate's type is in a signature but of those that the crate's own
-//! documentation names, in its section "Types of other crates".
+//! Also checks that signatures use only types of the foreign crates that the crate's documentation lists in its section
+//! "Types of other crates".
 //!
-//! What rustdoc tells of an API changes with the compiler, so that this is always done by one version of it.
-//! rustup installs it when it is not there; without rustup or a network nothing is checked, and that is said.
+//! rustdoc's output changes with the compiler, so one version is pinned. rustup installs it if necessary; without
+//! rustup or a network the check is skipped, and a message says so.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,17 +15,17 @@ use std::process::{Command, ExitCode};
 use clap::Args as ClapArgs;
 use repass_testkit::root;
 
-/// The compiler that speaks for all. When it changes, so must `public-api`, and all is put on record anew.
+/// The pinned compiler. Changing it means updating `public-api` and recording the API again.
 const TOOLCHAIN: &str = "1.95.0";
 
-/// Each crate with its folder.
+/// Each crate and its folder.
 const CRATES: [(&str, &str); 2] = [("repass-domain", "crates/domain"), ("repass", "crates/app")];
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Put the API as it is now on record.
+    /// Record the current API.
     #[arg(long)]
     write: bool,
 }
@@ -33,13 +33,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> ExitCode {
     let write = args.write;
     let Some(cargo) = cargo() else {
-        println!("PUBLIC API NOT CHECKED: Rust {TOOLCHAIN} is not here and could not be installed");
+        println!("PUBLIC API NOT CHECKED: Rust {TOOLCHAIN} is missing and cannot be installed");
         return ExitCode::SUCCESS;
     };
     let mut good = true;
     for (package, folder) in CRATES {
         match check(&cargo, package, &root().join(folder), write) {
-            Ok(true) => println!("{package}: as on record"),
+            Ok(true) => println!("{package}: as recorded"),
             Ok(false) => good = false,
             Err(error) => {
                 println!("{package}: {error}");
@@ -59,7 +59,7 @@ fn runs(command: &[&str]) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-// The words that run the toolchain's cargo; `None` where it cannot be had.
+// The command that runs the toolchain's cargo; `None` if it is not available.
 fn cargo() -> Option<Vec<&'static str>> {
     let version = Command::new("rustc").arg("--version").output().ok()?;
     let version = String::from_utf8(version.stdout).ok()?;
@@ -93,18 +93,15 @@ fn check(cargo: &[&str], package: &str, folder: &Path, write: bool) -> Result<bo
         println!("+ {new}");
     }
     if before != now {
-        println!(
-            "{package}: its public API is not the one in {}",
-            on_record.display()
-        );
-        println!("is that wanted? then run this with --write, and tell of it in CHANGELOG.md");
+        println!("{package}: the public API differs from {}", on_record.display());
+        println!("if that is intended, run this with --write and add it to CHANGELOG.md");
     }
     let named = named(&fs::read_to_string(folder.join("src/lib.rs"))?);
     let foreign = foreign(&api);
     let unnamed: Vec<_> = foreign.difference(&named).collect();
     if !unnamed.is_empty() {
         println!(
-            "{package}: types of {unnamed:?} are in its signatures; its documentation does not name them"
+            "{package}: signatures use types of {unnamed:?}; list them in the section \"Types of other crates\""
         );
     }
     Ok(before == now && unnamed.is_empty())
@@ -145,10 +142,10 @@ fn target() -> Result<std::path::PathBuf> {
         .output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
     let target = metadata["target_directory"].as_str();
-    Ok(target.ok_or("cargo does not tell where it builds")?.into())
+    Ok(target.ok_or("cargo metadata has no target_directory")?.into())
 }
 
-/// The crates, ours and the language's aside, of which something is in these signatures.
+/// The foreign crates whose types are in these signatures, except the standard library.
 fn foreign(api: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let words = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
@@ -156,14 +153,14 @@ fn foreign(api: &str) -> BTreeSet<String> {
         let (root, _) = path.split_once("::").unwrap_or_default();
         let is_crate = root.starts_with(|c: char| c.is_ascii_lowercase());
         if is_crate && !root.starts_with("repass") && !["alloc", "core", "std"].contains(&root) {
-            // Where the traits of `serde` really live.
+            // The traits of `serde` are defined in `serde_core`.
             found.insert(root.replace("serde_core", "serde"));
         }
     }
     found
 }
 
-/// The crates that a documentation names in the section about them.
+/// The crates that the documentation lists in its section about them.
 fn named(lib: &str) -> BTreeSet<String> {
     let text: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("//!")).collect();
     let text = text.join("\n");

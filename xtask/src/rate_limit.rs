@@ -1,6 +1,6 @@
-//! As fast as the provider allows, and no faster: resets at a Zoom that enforces a business
-//! account's 60 requests in any second. Prints rate and refusals; exits 1 if a change failed, or
-//! if a bar is missed. It measures time, so it is a command and no test.
+//! Resets passwords at an emulated Zoom that enforces the 60 requests per second of a business account. Prints the
+//! rate and the number of 429 responses; exits 1 if a change failed or a limit was missed. It measures time, so it is a
+//! command, not a test.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use repass_sandbox::{Options, RetryAfter, Sandbox, ZoomOptions, ZoomPlan};
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// How many resets in each scenario.
+    /// Resets per scenario.
     #[arg(long, default_value_t = 3000)]
     resets: u32,
 }
@@ -23,17 +23,17 @@ const CALLERS: u32 = 64;
 
 pub(crate) async fn run(args: &Args) -> ExitCode {
     let mut good = true;
-    for (what, services, thief) in [
+    for (what, services, competitor) in [
         ("one service", 1, false),
         ("16 services", 16, false),
-        ("beside a thief of a third", 1, true),
+        ("with another client that uses a third", 1, true),
     ] {
-        good &= scenario(what, args.resets, services, thief).await;
+        good &= scenario(what, args.resets, services, competitor).await;
     }
     ExitCode::from(u8::from(!good))
 }
 
-async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool {
+async fn scenario(what: &str, resets: u32, services: usize, competitor: bool) -> bool {
     let options = Options {
         users: resets,
         zoom: ZoomOptions {
@@ -51,7 +51,8 @@ async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool
     let services: Arc<Vec<Services>> =
         Arc::new((0..services).map(|_| service(&sandbox, "business")).collect());
     let stop = Arc::new(AtomicBool::new(false));
-    let stealing = thief.then(|| tokio::spawn(steal(service(&sandbox, "unlimited"), Arc::clone(&stop))));
+    let competing =
+        competitor.then(|| tokio::spawn(compete(service(&sandbox, "unlimited"), Arc::clone(&stop))));
     let (next, failed) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(0)));
     let start = Instant::now();
     let callers: Vec<_> = (0..CALLERS)
@@ -71,8 +72,8 @@ async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool
     }
     let seconds = start.elapsed().as_secs_f64();
     stop.store(true, Ordering::Relaxed);
-    if let Some(stealing) = stealing {
-        stealing.abort();
+    if let Some(competing) = competing {
+        competing.abort();
     }
     let refused: u64 = sandbox
         .requests()
@@ -81,13 +82,13 @@ async fn scenario(what: &str, resets: u32, services: usize, thief: bool) -> bool
         .filter_map(|route| route.statuses.get(&429))
         .sum();
     let failed = failed.load(Ordering::Relaxed);
-    // The first second's places are there at once.
+    // The permits of the first second are available at once.
     let rate = (f64::from(resets) - ALLOWED) / seconds;
     let share = rate / ALLOWED * 100.0;
     println!(
-        "{what}: {resets} resets in {seconds:.2} s, {rate:.2}/s, {share:.1} % of the allowed rate, {refused} answers of 429, {failed} failed"
+        "{what}: {resets} resets in {seconds:.2} s, {rate:.2}/s, {share:.1} % of the allowed rate, {refused} responses with 429, {failed} failed"
     );
-    failed == 0 && (thief || (refused == 0 && share >= 98.0))
+    failed == 0 && (competitor || (refused == 0 && share >= 98.0))
 }
 
 fn service(sandbox: &Sandbox, plan: &str) -> Services {
@@ -129,8 +130,8 @@ async fn reset(services: &Services, number: u32, new: &str) -> Result<(), repass
     service.reset(&cx, user, new).await.map(drop)
 }
 
-/// Another app of the same account, which takes a third of its limit and asks nobody.
-async fn steal(services: Services, stop: Arc<AtomicBool>) {
+/// Another app of the same account, which uses a third of its limit.
+async fn compete(services: Services, stop: Arc<AtomicBool>) {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -141,12 +142,12 @@ async fn steal(services: Services, stop: Arc<AtomicBool>) {
             let service = services
                 .default_service()
                 .unwrap_or_else(|error| panic!("{error}"));
-            let new = format!("Stolen-Passw0rd-{number}");
+            let new = format!("Other-Passw0rd-{number}");
             let new = Password::new(new.as_str()).unwrap_or_else(|error| panic!("{error}"));
             let user = "bob@example.com"
                 .parse()
                 .unwrap_or_else(|error| panic!("{error}"));
-            // Its refusals are its own affair; it does not come back for them.
+            // It does not retry.
             let _ = service
                 .reset(&CallContext::with_budget(Duration::from_millis(900)), user, new)
                 .await;

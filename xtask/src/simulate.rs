@@ -1,5 +1,5 @@
-//! Random calls under random faults, compared with what really happened. Prints the counts; exits
-//! 1 if any outcome was wrong. A seed that failed replays exactly with `--seed`.
+//! Makes random calls under random faults and compares every outcome with the ledger. Prints the counts; exits 1 if
+//! any outcome was wrong. `--seed` replays a failed seed exactly.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,16 +10,16 @@ use repass_testkit::sockets;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// How many seeds to simulate.
+    /// Number of seeds to simulate.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Calls in each simulated campaign.
+    /// Calls per seed.
     #[arg(long, default_value_t = 1000)]
     calls: u64,
-    /// Calls over real sockets, after the simulation.
+    /// Calls over real sockets after the simulation.
     #[arg(long, default_value_t = 5000)]
     sockets: u32,
 }

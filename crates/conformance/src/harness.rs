@@ -38,7 +38,7 @@ impl Harness {
         }
     }
 
-    /// What is seen when the stragglers are in.
+    /// The counts once stragglers have arrived.
     pub(crate) async fn late_counts(&self) -> OracleCounts {
         sleep(STRAGGLING).await;
         self.env.counts().await
@@ -79,7 +79,7 @@ impl Harness {
         changes
     }
 
-    /// Looks for secrets in whatever can be read of the service and of an error.
+    /// Searches the texts of the service and of an error for secrets.
     pub(crate) fn no_secret_in(&self, error: Option<&(dyn StdError + 'static)>) -> Result<(), String> {
         let mut texts = vec![
             ("the service's Debug", shown(&self.service)),
@@ -110,12 +110,12 @@ fn shown(value: impl fmt::Debug) -> String {
     format!("{value:?} {value:#?}")
 }
 
-/// A tester's own text as a password.
+/// A password of the test environment.
 fn password(text: &str) -> Password {
     Password::new(text).unwrap_or_else(|error| panic!("a tester's password: {error}"))
 }
 
-/// Which authority this is, for messages.
+/// The name of a mode, for messages.
 pub(crate) fn name_of(authority: &ChangeMode) -> &'static str {
     match authority {
         ChangeMode::AdminReset => "an administrator's reset",

@@ -26,7 +26,9 @@ pub(crate) async fn unsupported(suite: &Suite, subject: &dyn Subject) -> LawResu
             |error: &Error| error.kind() == ErrorKind::Unsupported && error.outcome() == Outcome::NotApplied;
         if !result.as_ref().is_err_and(is_refused) {
             let name = name_of(change.mode());
-            return LawResult::Broken(format!("it says that it takes no {name}, and does"));
+            return LawResult::Broken(format!(
+                "it declares that it does not support {name}, but does it"
+            ));
         }
     }
     silent(&before, &harness.late_counts().await).into()
@@ -43,7 +45,7 @@ pub(crate) async fn no_budget(subject: &dyn Subject) -> LawResult {
     }
     let attempt = UnknownOutcome::new(harness.service.provider());
     if harness.service.resolve(&cx, &attempt, &change).await.is_ok() {
-        return LawResult::Broken("it resolves all the same".to_owned());
+        return LawResult::Broken("it resolves".to_owned());
     }
     silent(&before, &harness.late_counts().await).into()
 }
@@ -90,9 +92,9 @@ pub(crate) async fn typeable(suite: &Suite, subject: &dyn Subject) -> LawResult 
             Err(error)
                 if (error.kind(), error.outcome()) == (ErrorKind::PasswordRefused, Outcome::NotApplied) => {}
             Err(_) => {
-                return LawResult::Broken("it does not refuse a password that nobody can type".to_owned());
+                return LawResult::Broken("it does not reject a password that cannot be typed".to_owned());
             }
-            Ok(_) => return LawResult::Broken("it sets a password that nobody can type".to_owned()),
+            Ok(_) => return LawResult::Broken("it sets a password that cannot be typed".to_owned()),
         }
     }
     silent(&before, &harness.late_counts().await).into()
@@ -102,6 +104,6 @@ fn silent(before: &OracleCounts, after: &OracleCounts) -> Result<(), String> {
     if before.set == after.set && before.contacts == after.contacts {
         Ok(())
     } else {
-        Err("it sent something all the same".to_owned())
+        Err("it sent something".to_owned())
     }
 }

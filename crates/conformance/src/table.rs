@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_tells_every_verdict_and_every_reason() {
+    fn report_table_shows_every_result_and_reason() {
         let text = report().to_string();
         let lines: Vec<String> = text
             .lines()
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_counts_by_subject_and_law() {
+    fn summary_table_counts_by_subject_and_law() {
         let reports = [report()];
         let text = Summary(&reports).to_string();
         let line = text.lines().nth(1).unwrap();

@@ -1,4 +1,4 @@
-//! The way of one request through the sandbox, with and without a fault.
+//! Handles one request, with or without a fault.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::{control, identity, zoom};
 /// More than any form or JSON document of either provider.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// What the request's body stands for in an answer of a fault's own.
+/// Placeholder for the new password in a canned response.
 const PASSWORD: &str = "%PASSWORD%";
 
-/// Answers a request. The only error is a refused stream.
+/// Handles a request. The only error is a refused HTTP/2 stream.
 pub(crate) async fn exchange(
     shared: &Arc<Shared>,
     stream_faults: &StreamFaults,
@@ -35,7 +35,7 @@ pub(crate) async fn exchange(
     };
     shared.counters.received(&label);
     if request.version() < Version::HTTP_2 {
-        // One answer at a time: what was ordered for the last one is over.
+        // HTTP/1 has one response at a time, so the fault of the last one is over.
         stream_faults.clear();
     }
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
@@ -89,7 +89,7 @@ async fn read(request: Request<Incoming>) -> Result<FullRequest, FullResponse> {
     }
 }
 
-/// Answers a request which a fault has struck.
+/// Handles a request that a fault applies to.
 async fn respond_with_fault(
     shared: &Arc<Shared>,
     stream_faults: &StreamFaults,
@@ -114,7 +114,7 @@ async fn respond_with_fault(
     }) = cut
     {
         if at == CutPoint::RequestBody {
-            // A first piece; whether there is one is all the same.
+            // A first piece, if there is one.
             let _ = request.body_mut().frame().await;
         }
         tokio::time::sleep(delay).await;
@@ -152,7 +152,7 @@ async fn respond_with_fault(
     let response = match (respond, provider_response) {
         (Some(respond), _) => canned_response(&respond, &destination, &request),
         (None, Some(answer)) => answer,
-        // A request that is cut off unseen must not look like a success before it is.
+        // A request that the provider never sees must not look like a success before the cut.
         (None, None) => response::with_body(StatusCode::BAD_GATEWAY, "text/html", "<h1>Bad Gateway</h1>"),
     };
     let is_http1 = request.version() < Version::HTTP_2;
@@ -175,7 +175,7 @@ fn in_drips(drip: Drip) -> (usize, Duration) {
     (drip.bytes, Duration::from_millis(drip.every_ms))
 }
 
-/// What the provider answers after a delay, which its client need not wait for.
+/// The provider's response after a delay, even if the client leaves before.
 async fn respond_detached(
     shared: &Arc<Shared>,
     stream_faults: &StreamFaults,
@@ -185,7 +185,7 @@ async fn respond_detached(
     drip: Option<Drip>,
 ) -> FullResponse {
     let shared = Arc::clone(shared);
-    // The client's leaving ends what is awaited here, and not the task.
+    // If the client leaves, this future is dropped, but not the task.
     let acting = tokio::spawn(async move {
         tokio::time::sleep(delay).await;
         provider_response(&shared, &destination, &request)

@@ -1,6 +1,6 @@
-//! Who exists in a fresh sandbox. All of it is made up, and all of it is printed at start.
+//! The users of a new sandbox. They are made up and printed at startup.
 
-/// Someone with an account at both providers.
+/// A user with an account at both providers.
 pub(crate) struct Person {
     pub(crate) email: &'static str,
     pub(crate) guid: &'static str,
@@ -25,7 +25,7 @@ pub(crate) const PEOPLE: [Person; 3] = [
     },
 ];
 
-/// Someone whom only Zoom knows, and what is special about them.
+/// A user that only Zoom has, and its peculiarity.
 pub(crate) struct ZoomOnly {
     pub(crate) email: &'static str,
     pub(crate) kind: ZoomKind,
@@ -99,13 +99,13 @@ pub(crate) const ZOOM_ONLY: [ZoomOnly; 7] = [
     },
 ];
 
-/// Known to the portal through an outside directory, so without a local password.
+/// From an external directory of the portal, without a local password.
 pub(crate) const DIRECTORY: Person = Person {
     email: "directory@example.com",
     guid: "d17ec704-0000-4000-8000-000000000004",
     password: "",
 };
-/// The portal's one organisation.
+/// The portal's only organization.
 pub(crate) const PARTITION: &str = "0c6a0000-0000-4000-8000-00000000000a";
 
 /// The most numbered users a sandbox can have.

@@ -1,4 +1,4 @@
-//! What was really applied.
+//! The applied changes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,7 +10,7 @@ use crate::options::Provider;
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// How a password came to be set.
+    /// How a password was set.
     Operation {
         /// By its owner, who gave the current one.
         Change = "change",
@@ -19,7 +19,7 @@ word_enum! {
     }
 }
 
-/// One password that was really set.
+/// One password that was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Position in the ledger, counted from 1 across both providers.
@@ -124,7 +124,7 @@ pub(crate) struct LedgerWriter {
 }
 
 impl LedgerWriter {
-    /// Sets a password and appends its entry: one without the other cannot be had.
+    /// Sets a password and appends its entry.
     pub(crate) fn apply(&mut self, password: &mut Password, new: Fingerprint, entry: &Entry<'_>) {
         password.set(new);
         self.changes.push(Change {

@@ -1,28 +1,28 @@
-//! Zoom and a UiPath identity portal, emulated over real HTTP on one listener, with a ledger of every
-//! password change that was really applied.
+//! Emulates Zoom and a UiPath identity portal over real HTTP on one listener, with a ledger of every password change
+//! that was applied.
 //!
-//! The ledger is an oracle: an entry is appended in the same critical section in which the password is set,
-//! and by the only function that can set one. What a client believes never enters it.
+//! The ledger is an oracle: the only function that sets a password appends the entry in the same critical section. What
+//! a client believes never enters it.
 //!
-//! Whatever the providers do not document is a switch in [`Options`], with the likeliest answer as its
-//! default. Passwords in here are made up; the ledger still holds keyed fingerprints only.
+//! Behavior that the providers do not document is an option in [`Options`], with the likeliest behavior as the default.
+//! Passwords in the sandbox are made up; the ledger still contains only keyed fingerprints.
 //!
 //! # Control routes
 //!
-//! Under `/_sandbox`, without a token, in JSON; they are never counted and never struck by a fault.
+//! Under `/_sandbox`, in JSON, without a token. They are never counted and exempt from faults.
 //!
 //! | route | does |
 //! | --- | --- |
-//! | `GET ledger` | [`Ledger`]: every password really set, and how often whose |
+//! | `GET ledger` | [`Ledger`]: every password that was set, and the counts per user |
 //! | `POST verify` | `{"provider","user","password"}` → `{"current":true}` when that is the current password |
-//! | `GET requests` | [`Requests`]: what has arrived, by route and status |
+//! | `GET requests` | [`Requests`]: the received requests by route and status |
 //! | `POST faults` | arms a [`Fault`]; `GET` lists the armed ones, `DELETE` disarms them |
 //! | `POST connections` | `{"close_next":3}` closes connections when accepted, `{"refuse_ms":500}` stops listening |
-//! | `POST revoke-tokens` | `{"provider":"zoom"}` ends every issued token |
-//! | `POST clock` | `{"advance_seconds":60}` moves the clock that lifetimes, caps, lock-outs and limits follow |
-//! | `POST reset` | everything back to the start, but for the clock |
+//! | `POST revoke-tokens` | `{"provider":"zoom"}` revokes every issued token |
+//! | `POST clock` | `{"advance_seconds":60}` advances the clock of token lifetimes, caps, lockouts and rate limits |
+//! | `POST reset` | restores the initial state, except the clock |
 //!
-//! A fault that applies a change and then loses the answer:
+//! A fault that applies a change and then loses the response:
 //! `{"match":{"user":"alice@example.com","nth":2,"times":1},"action":{"when":"after-apply","cut":{"at":"answer","how":"rst"}}}`.
 //!
 //! # Example

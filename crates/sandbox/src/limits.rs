@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_second_holds_more_than_the_limit() {
+    fn sliding_window_never_exceeds_the_limit() {
         let mut windows = SlidingWindows::default();
         let mut at = |ms| windows.admit("x", Duration::from_millis(ms), Duration::from_secs(1), 2);
         assert_eq!(at(0), Ok(()));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_begins_at_midnight() {
+    fn daily_count_resets_at_midnight() {
         let mut days = DailyCounts::default();
         let mut at = |text: &str| days.admit("x", text.parse().unwrap(), 1);
         let midnight: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_rounds_up() {
+    fn retry_after_is_rounded_up_in_every_format() {
         let now: Timestamp = "2026-03-01T10:00:00.4Z".parse().unwrap();
         let rows = [
             (RetryAfter::Seconds, "retry-after", "2"),

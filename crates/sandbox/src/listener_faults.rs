@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
-/// As many connections wait to be accepted as the standard library lets.
+/// The standard library's backlog.
 const BACKLOG: u32 = 1024;
 
-/// What is wanted of the listener, and what it has come to.
+/// The requested and the actual state of the listener.
 #[derive(Debug)]
 pub(crate) struct ListenerFaults {
     close_next: AtomicU32,
@@ -54,7 +54,7 @@ impl ListenerFaults {
         self.certificates.load(Ordering::Relaxed)
     }
 
-    /// Stops or resumes listening, and waits until it is so.
+    /// Stops or resumes listening, and waits until that is done.
     pub(crate) async fn refuse(&self, refuse: bool) {
         self.wanted.send_replace(refuse);
         // Fails when the server is gone, which refuses anyway.

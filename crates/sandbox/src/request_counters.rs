@@ -1,4 +1,4 @@
-//! How much was asked, whatever became of it.
+//! Counts connections and requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,8 +31,8 @@ pub struct RouteCount {
     pub route: String,
     /// Requests of which at least the head arrived.
     pub received: u64,
-    /// How often each status was answered. Their sum is below `received` while a request is under way, and
-    /// after one that got no answer.
+    /// How often each status was answered. Their sum is below `received` while a request is in flight, and
+    /// after one without a response.
     pub statuses: BTreeMap<u16, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Which of the three answers a path: Zoom, the portal, or the sandbox itself.
+//! Routes a path to Zoom, the portal or the control routes.
 
 use http::Method;
 

@@ -41,8 +41,10 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen(addr, _) => write!(f, "cannot listen on {addr}"),
             Self::Tls(_) => f.write_str("cannot make a certificate"),
-            Self::TooManyUsers(users) => write!(f, "{users} users asked for, {MOST_NUMBERED} at most"),
-            Self::NotAGuid(id) => write!(f, "`{id}` is no GUID; switch the portal's ids to `any` to use it"),
+            Self::TooManyUsers(users) => {
+                write!(f, "{users} users requested, at most {MOST_NUMBERED} are possible")
+            }
+            Self::NotAGuid(id) => write!(f, "`{id}` is not a GUID; set the portal's ids to `any` to use it"),
         }
     }
 }
@@ -109,7 +111,7 @@ impl Sandbox {
         })
     }
 
-    /// All that a client has to know, as one JSON object when serialized.
+    /// Everything that a client needs, as one JSON object when serialized.
     pub fn startup_info(&self) -> &StartupInfo {
         &self.startup_info
     }
@@ -149,17 +151,17 @@ impl Sandbox {
         self.startup_info.ca_pem.as_deref()
     }
 
-    /// What was really applied until now.
+    /// The changes applied so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.state().ledger.snapshot()
     }
 
-    /// How many changes were really applied until now; cheaper than a whole [`ledger`](Self::ledger).
+    /// The number of changes applied so far; cheaper than a whole [`ledger`](Self::ledger).
     pub fn changes(&self) -> usize {
         self.shared.state().ledger.len()
     }
 
-    /// What has arrived until now.
+    /// The requests received so far.
     pub fn requests(&self) -> Requests {
         self.shared.counters.snapshot()
     }
@@ -169,7 +171,7 @@ impl Sandbox {
         self.shared.accepts(provider, user, password)
     }
 
-    /// Whether a provider's rules let this be a new password, whoever's: the check that every change passes.
+    /// Whether a provider's rules accept this as a new password: the check that every change passes.
     pub fn permits(&self, provider: Provider, password: &str) -> bool {
         match provider {
             Provider::Zoom => zoom::permits(&self.shared.options.zoom, password),
@@ -212,13 +214,13 @@ impl Sandbox {
         self.shared.listener_faults.refuse(refuse).await;
     }
 
-    /// Back to the start: users, issued tokens, ledger and counters, and no faults. The clock, the static token
-    /// and the key stay.
+    /// Restores the initial state: users, tokens, ledger, counters, no faults. The clock, the static token and the key
+    /// stay.
     pub fn reset(&self) {
         self.shared.reset();
     }
 
-    /// Ends every token that a provider has issued; the static one stays good.
+    /// Revokes every token that a provider has issued; the static one stays valid.
     pub fn revoke_tokens(&self, provider: Provider) {
         self.shared.revoke_tokens(provider);
     }

@@ -1,4 +1,4 @@
-//! What a sandbox says of itself when it starts, so that scripts and tests can use it.
+//! What a sandbox prints at startup, for scripts and tests.
 
 use std::net::SocketAddr;
 
@@ -10,35 +10,35 @@ use crate::fixtures::{
 use crate::options::{Options, Provider};
 use crate::shared::{Shared, reveal};
 
-/// One JSON object with all that a client has to know. Its secrets are the sandbox's own inventions.
+/// Everything that a client needs, serialized as one JSON object. The secrets in it are made up.
 #[derive(Debug, Clone, Serialize)]
 pub struct StartupInfo {
     /// The address it listens on.
     pub listen: SocketAddr,
-    /// The bearer token that both providers take at any time.
+    /// The bearer token that both providers always accept.
     pub token: String,
-    /// Where Zoom is.
+    /// Zoom's endpoints and credentials.
     pub zoom: ZoomInfo,
-    /// Where the identity portal is.
+    /// The identity portal's endpoints and credentials.
     pub identity: IdentityInfo,
-    /// The users one can try things on, with their first passwords.
+    /// The users with their initial passwords.
     pub users: Vec<UserInfo>,
     /// The numbered users.
     pub numbered_users: NumberedUsers,
-    /// Where `GET` tells what was really applied.
+    /// `GET` returns the ledger of applied changes.
     pub ledger_url: String,
-    /// Where `POST {"provider","user","password"}` tells whether that is the current password.
+    /// `POST {"provider","user","password"}` returns whether that is the current password.
     pub verify_url: String,
-    /// Where `GET` tells what has arrived.
+    /// `GET` returns the request counters.
     pub requests_url: String,
-    /// Where `POST` arms a fault, `GET` lists the armed ones and `DELETE` disarms them.
+    /// `POST` arms a fault, `GET` lists the armed ones and `DELETE` disarms them.
     pub faults_url: String,
     /// The certificate authority to trust, when it speaks TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
 }
 
-/// Where Zoom is.
+/// Zoom's endpoints and credentials.
 #[derive(Debug, Clone, Serialize)]
 pub struct ZoomInfo {
     /// The base URL of its API.
@@ -53,7 +53,7 @@ pub struct ZoomInfo {
     pub client_secret: String,
 }
 
-/// Where the identity portal is.
+/// The identity portal's endpoints and credentials.
 #[derive(Debug, Clone, Serialize)]
 pub struct IdentityInfo {
     /// The base URL, in its shortest form.
@@ -70,12 +70,12 @@ pub struct IdentityInfo {
     pub partition: String,
 }
 
-/// A user one can try things on.
+/// One user.
 #[derive(Debug, Clone, Serialize)]
 pub struct UserInfo {
     /// Where.
     pub provider: Provider,
-    /// What a path names the user by.
+    /// The id in paths.
     pub id: String,
     /// The e-mail address.
     pub email: String,

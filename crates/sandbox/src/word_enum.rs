@@ -1,8 +1,8 @@
-//! Enums which are written as kebab-case words: in flags, in config files and in JSON alike.
+//! Enums that are written as kebab-case words in flags, configuration files and JSON.
 
 use std::fmt;
 
-/// A word which names none of a switch's positions.
+/// A word that names no variant of an enum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
     pub(crate) given: String,
@@ -32,7 +32,7 @@ macro_rules! word_enum {
         }
 
         impl $name {
-            /// Every word that [`FromStr`](std::str::FromStr) takes, in the order of the variants.
+            /// Every word that [`FromStr`](std::str::FromStr) accepts, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($word),+];
 
             /// The word for this variant.

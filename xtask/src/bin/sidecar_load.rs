@@ -1,8 +1,8 @@
-//! What the sidecar costs beside the library that it is made of: processor time per request, and what it adds to
-//! a call's time when the provider takes 50 ms.
+//! The cost of the sidecar compared with the library: CPU time per request, and added latency when the provider takes
+//! 50 ms.
 //!
-//! `cargo run --release -p xtask --bin sidecar_load`; fails if a bar is missed. `REPASS` names another binary
-//! than the one that it builds. Linux only.
+//! `cargo run --release -p xtask --bin sidecar_load`; fails if a limit is missed. It builds the binary unless
+//! `REPASS` names one. Linux only.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Wipes what it frees, as the binary does: both sides are to do the same.
+/// Wipes freed memory, as the binary does, so that both sides are comparable.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
@@ -29,12 +29,12 @@ const REQUESTS: u32 = 20_000;
 const SLOW_REQUESTS: u32 = 6_400;
 const LATENCY_MS: u64 = 50;
 const ROUNDS: u32 = 7;
-/// The bars.
+/// The limits.
 const MOST_TIMES: f64 = 2.5;
 const MOST_ADDED: Duration = Duration::from_millis(2);
 
 fn main() -> ExitCode {
-    // The library works in a process of its own, so that its time is its own too.
+    // The library runs in a separate process, so that its CPU time is measured separately.
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some("library") {
         let config = arguments.next().unwrap_or_default();
@@ -55,7 +55,7 @@ fn built() -> PathBuf {
         "--release",
         "--quiet",
         "--package",
-        "repass",
+        "repass-cli",
         "--bin",
         "repass",
     ];

@@ -100,7 +100,7 @@ async fn every_await(subject: &SandboxSubject, when: Drop) -> (usize, usize) {
 
 // On one thread, so that nothing happens between two waits that the call would have to wait for in another run.
 #[tokio::test]
-async fn dropped_at_every_await_it_is_applied_at_most_once_and_on_record() {
+async fn call_dropped_at_any_await_is_applied_at_most_once_and_audited() {
     use Provider::{Identity, Zoom};
     use SubjectMode::{AdminReset, SelfService};
     for (name, provider, mode, tls) in [

@@ -68,7 +68,7 @@ pub(crate) fn zoom() -> HttpSubject {
 }
 
 #[tokio::test]
-async fn the_function_sees_through_who_guesses_and_who_sends_twice() {
+async fn http_subject_detects_guessing_and_resending() {
     let faulty = |url: &str| {
         let mut faulty = FaultyService::new(service(&ZOOM, url));
         faulty.call = Arc::new(|service, cx, change| {

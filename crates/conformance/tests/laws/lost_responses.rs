@@ -94,11 +94,11 @@ async fn storm(provider: Provider, mode: SubjectMode) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_lost_answers_is_settled_at_zoom() {
+async fn lost_responses_are_resolved_at_zoom() {
     storm(Provider::Zoom, SubjectMode::AdminReset).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_lost_answers_is_settled_at_the_portal() {
+async fn lost_responses_are_resolved_at_the_portal() {
     storm(Provider::Identity, SubjectMode::SelfService).await;
 }

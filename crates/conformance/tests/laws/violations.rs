@@ -42,21 +42,21 @@ fn assert_broken(report: &Report, expected: &[(Law, Fault)]) {
 }
 
 #[tokio::test]
-async fn the_bench_itself_is_straight() {
+async fn unmodified_service_violates_no_law() {
     let faults = [Fault::None, LOST_APPLIED, LOST_UNSEEN, LIMITED];
     judged(&faulty_zoom(forward).await, &faults).await.assert();
 }
 
 #[tokio::test]
 #[should_panic(expected = "faulty breaks the law:\n  works (none): it is not applied")]
-async fn a_broken_law_fails_the_test_that_asserts_the_report() {
+async fn report_assert_panics_on_a_violation() {
     let never =
         faulty_zoom(|_, _, _| Box::pin(async { Err(Error::not_applied(ErrorKind::Unreachable, "never")) }));
     judged(&never.await, &[Fault::None]).await.assert();
 }
 
 #[tokio::test]
-async fn always_unknown() {
+async fn service_that_always_returns_unknown_violates_doubt() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
@@ -83,7 +83,7 @@ async fn always_unknown() {
 }
 
 #[tokio::test]
-async fn never_unknown_but_not_applied() {
+async fn service_that_reports_unknown_as_not_applied_violates_truth() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
@@ -95,7 +95,7 @@ async fn never_unknown_but_not_applied() {
 }
 
 #[tokio::test]
-async fn a_page_is_taken_for_a_refusal() {
+async fn web_page_taken_for_a_rejection_violates_foreign() {
     // Not applied is true before the change, and is not proven; after it, it is wrong.
     const UNSEEN: Fault = Fault::Foreign(Timing::BeforeApply, Format::Page, 403);
     const APPLIED: Fault = Fault::Foreign(Timing::AfterApply, Format::Page, 403);
@@ -122,7 +122,7 @@ async fn a_page_is_taken_for_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_foreign_success_is_taken_for_the_provider_s() {
+async fn foreign_success_taken_for_the_providers_violates_foreign() {
     const UNSEEN: Fault = Fault::Accepted(Timing::BeforeApply);
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
@@ -137,7 +137,7 @@ async fn a_foreign_success_is_taken_for_the_provider_s() {
 }
 
 #[tokio::test]
-async fn the_refusal_of_a_second_sending_is_believed() {
+async fn believed_rejection_of_a_duplicate_violates_truth() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
@@ -149,7 +149,7 @@ async fn the_refusal_of_a_second_sending_is_believed() {
 }
 
 #[tokio::test]
-async fn never_unknown_but_applied() {
+async fn service_that_reports_unknown_as_applied_violates_truth() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
@@ -163,7 +163,7 @@ async fn never_unknown_but_applied() {
 }
 
 #[tokio::test]
-async fn applied_twice() {
+async fn change_applied_twice_violates_once() {
     let twice = |inner: Arc<dyn PasswordService>, cx: CallContext, change: PasswordChange| -> Ended {
         Box::pin(async move {
             let first = inner.change_password(&cx, &change).await;
@@ -177,7 +177,7 @@ async fn applied_twice() {
 }
 
 #[tokio::test]
-async fn what_was_lost_is_sent_again() {
+async fn resent_lost_change_violates_once() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             match inner.change_password(&cx, &change).await {
@@ -195,7 +195,7 @@ async fn what_was_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn the_budget_is_ignored() {
+async fn ignored_budget_violates_budget() {
     let subject = faulty_zoom(|inner, _, change| {
         Box::pin(async move {
             inner
@@ -213,7 +213,7 @@ async fn the_budget_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_change_is_sent_before_it_may_be() {
+async fn change_sent_despite_before_send_violates_withheld() {
     let forgotten = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let cx = CallContext::with_budget(cx.budget());
@@ -239,7 +239,7 @@ async fn a_change_is_sent_before_it_may_be() {
 }
 
 #[tokio::test]
-async fn a_new_password_is_trimmed_instead_of_refused() {
+async fn trimmed_password_violates_typeable() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             #[expect(clippy::disallowed_methods, reason = "the mistake that is to be found")]
@@ -258,7 +258,7 @@ async fn a_new_password_is_trimmed_instead_of_refused() {
 }
 
 #[tokio::test]
-async fn the_password_is_in_an_error() {
+async fn password_in_an_error_violates_secrets() {
     let subject = faulty_zoom(|inner, cx, change| {
         Box::pin(async move {
             let result = inner.change_password(&cx, &change).await;
@@ -274,7 +274,7 @@ async fn the_password_is_in_an_error() {
 }
 
 #[tokio::test]
-async fn a_resolution_is_made_up() {
+async fn wrong_resolution_violates_settled() {
     for (resolution, fault) in [
         (Resolution::NotInPlace, LOST_APPLIED),
         (Resolution::StillUnknown, LOST_APPLIED),
@@ -294,21 +294,21 @@ async fn a_resolution_is_made_up() {
 }
 
 #[tokio::test]
-async fn a_probe_is_repeated() {
+async fn repeated_probe_violates_settled() {
     let subject = plain_zoom().await.faulty(|_, inner| Arc::new(ProbesTwice(inner)));
     let report = judged(&subject, &[LOST_APPLIED]).await;
     assert_broken(&report, &[(Law::Settled, LOST_APPLIED)]);
 }
 
 #[tokio::test]
-async fn an_abandoned_call_leaves_no_record() {
+async fn missing_abandoned_record_violates_dropped() {
     let subject = faulty_zoom(forward).await.audited();
     let report = judged(&subject, &[Fault::None, SILENCE]).await;
     assert_broken(&report, &[(Law::Dropped, Fault::None), (Law::Dropped, SILENCE)]);
 }
 
 #[tokio::test]
-async fn a_redirect_is_followed() {
+async fn followed_redirect_violates_astray() {
     let portal = identity("faulty", SubjectMode::AdminReset).await;
     let origin = portal.fixture.elsewhere();
     let subject = faulty(portal, move |inner, cx, change| {
@@ -323,7 +323,7 @@ async fn a_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn more_is_sent_than_is_taken() {
+async fn unsupported_change_that_is_sent_violates_unsupported() {
     let subject = identity("faulty", SubjectMode::AdminReset)
         .await
         .faulty(|_, inner| {
@@ -337,7 +337,7 @@ async fn more_is_sent_than_is_taken() {
 }
 
 #[tokio::test]
-async fn callers_are_served_last_come_first() {
+async fn reordered_calls_violate_order() {
     let subject = faulty_zoom(|inner, cx, change| {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_rules_answer_in_the_order_of_their_codes() {
+    fn zoom_basic_rules_are_checked_in_order_of_their_codes() {
         let rows = [
             ("Sh0rt", Some(Refusal::TooShort(8))),
             ("12345678", Some(Refusal::NoLetter)),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn length_only_asks_for_nothing_else() {
+    fn zoom_length_only_rule_checks_only_the_length() {
         assert_eq!(under(ZoomRules::LengthOnly, "aaaaaaaa"), None);
         assert_eq!(
             under(ZoomRules::LengthOnly, "aaaaaaa"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn enhanced_rules_ask_for_more() {
+    fn zoom_enhanced_rules_reject_more() {
         let rows = [
             ("Plain4Letters", Some(Refusal::NoSpecialCharacter)),
             ("Xabcd-1y", Some(Refusal::Sequence)),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_numbered_password_meets_every_rule_set() {
+    fn numbered_password_satisfies_every_rule_set() {
         let runs = [
             12_345, 123_456, 234_567, 345_678, 456_789, 987_654, 876_543, 765_432, 654_321, 543_210,
         ];

@@ -48,7 +48,7 @@ async fn raw(sandbox: &Sandbox) -> (String, io::Result<()>) {
 }
 
 #[tokio::test]
-async fn the_cut_is_where_it_was_ordered() {
+async fn response_is_cut_at_the_cut_point() {
     let sandbox = start(Options::default()).await;
     let respond = CannedResponse {
         status: 200,
@@ -86,7 +86,7 @@ async fn the_cut_is_where_it_was_ordered() {
 }
 
 #[tokio::test]
-async fn a_genuine_answer_is_cut_after_the_change_and_never_looks_applied_before_it() {
+async fn cut_response_never_looks_applied_before_the_change() {
     let sandbox = start(Options::default()).await;
     sandbox
         .inject(cut(Timing::AfterApply, CutPoint::Head, CutKind::Fin))
@@ -110,7 +110,7 @@ async fn a_genuine_answer_is_cut_after_the_change_and_never_looks_applied_before
 }
 
 #[tokio::test]
-async fn a_reset_is_one_and_an_end_is_one() {
+async fn cut_kinds_close_or_reset_the_connection() {
     let sandbox = start(Options::default()).await;
     for at in [CutPoint::Answer, CutPoint::StatusLine, CutPoint::Head] {
         sandbox.inject(cut(Timing::AfterApply, at, CutKind::Rst)).unwrap();
@@ -122,7 +122,7 @@ async fn a_reset_is_one_and_an_end_is_one() {
 }
 
 #[tokio::test]
-async fn a_cut_in_the_request_comes_before_anything_is_applied() {
+async fn cut_in_the_request_prevents_the_change() {
     let sandbox = start(Options::default()).await;
     for at in [CutPoint::RequestHead, CutPoint::RequestBody] {
         sandbox
@@ -147,7 +147,7 @@ async fn a_cut_in_the_request_comes_before_anything_is_applied() {
 }
 
 #[tokio::test]
-async fn a_stalled_connection_stays_open_until_the_sandbox_stops() {
+async fn stalled_connection_stays_open_until_shutdown() {
     for tls_on in [false, true] {
         let sandbox = start(Options {
             tls: tls_on,
@@ -231,7 +231,7 @@ async fn seen(sandbox: &Sandbox, tls_on: bool, http2: bool) -> Result<(StatusCod
 }
 
 #[tokio::test]
-async fn every_cut_is_felt_over_every_kind_of_connection_and_the_ledger_knows() {
+async fn cut_reaches_the_client_over_every_protocol() {
     for (tls_on, http2) in [(false, false), (false, true), (true, false), (true, true)] {
         let sandbox = start(Options {
             tls: tls_on,
@@ -282,7 +282,7 @@ async fn every_cut_is_felt_over_every_kind_of_connection_and_the_ledger_knows() 
 }
 
 #[tokio::test]
-async fn a_refused_stream_is_told_apart_over_http2() {
+async fn refused_stream_resets_the_http2_stream() {
     let sandbox = start(Options::default()).await;
     let action = Action {
         refuse_stream: true,
@@ -315,7 +315,7 @@ async fn a_refused_stream_is_told_apart_over_http2() {
 }
 
 #[tokio::test]
-async fn connections_can_be_closed_as_soon_as_accepted() {
+async fn connection_is_closed_on_accept() {
     let sandbox = start(Options::default()).await;
     sandbox.close_next_connections(2);
     for _ in 0..2 {
@@ -328,7 +328,7 @@ async fn connections_can_be_closed_as_soon_as_accepted() {
 }
 
 #[tokio::test]
-async fn connections_can_be_refused_for_a_while() {
+async fn connections_are_refused_for_the_given_time() {
     let sandbox = start(Options::default()).await;
     let mut open = TcpStream::connect(sandbox.addr()).await.unwrap();
     while sandbox.requests().connections == 0 {
@@ -368,7 +368,7 @@ async fn connections_can_be_refused_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_refusing_sandbox_can_be_shut_down() {
+async fn sandbox_that_refuses_connections_can_be_shut_down() {
     let sandbox = start(Options::default()).await;
     sandbox.refuse_connections(true).await;
     sandbox.shutdown().await;

@@ -24,7 +24,7 @@ async fn arm(sandbox: &Sandbox, fault: Value) {
 }
 
 #[tokio::test]
-async fn an_answer_of_ones_own_comes_before_or_after_the_change() {
+async fn canned_response_comes_before_or_after_the_change() {
     for (when, changes) in [("before-apply", 0), ("after-apply", 1)] {
         let sandbox = start(Options::default()).await;
         let respond = json!({"status": 503, "headers": {"retry-after": "7", "content-type": "text/html"}, "body": "<p>"});
@@ -43,7 +43,7 @@ async fn an_answer_of_ones_own_comes_before_or_after_the_change() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_what_it_matches_from_the_nth_on_so_many_times() {
+async fn fault_applies_to_the_nth_match_and_the_following_ones() {
     let sandbox = start(Options::default()).await;
     let matching = json!({
         "provider": "zoom", "method": "PUT", "path_contains": "/password", "user": "ALICE@example.com",
@@ -94,7 +94,7 @@ async fn a_fault_strikes_what_it_matches_from_the_nth_on_so_many_times() {
 }
 
 #[tokio::test]
-async fn each_condition_of_a_match_counts_by_itself() {
+async fn request_matcher_checks_each_condition() {
     let rows = [
         json!({"provider": "identity"}),
         json!({"method": "PATCH"}),
@@ -129,7 +129,7 @@ async fn each_condition_of_a_match_counts_by_itself() {
 }
 
 #[tokio::test]
-async fn of_two_faults_the_one_armed_first_strikes_first() {
+async fn earlier_fault_applies_first() {
     let sandbox = start(Options::default()).await;
     for status in [500, 502] {
         let respond = Some(CannedResponse {
@@ -155,7 +155,7 @@ async fn of_two_faults_the_one_armed_first_strikes_first() {
 }
 
 #[tokio::test]
-async fn faults_can_be_disarmed() {
+async fn fault_can_be_disarmed() {
     let sandbox = start(Options::default()).await;
     let fault = json!({"match": {"times": 9}, "action": {"respond": {"status": 500}}});
     arm(&sandbox, fault.clone()).await;
@@ -173,7 +173,7 @@ async fn faults_can_be_disarmed() {
 }
 
 #[tokio::test]
-async fn a_body_can_echo_the_password() {
+async fn canned_response_can_echo_the_password() {
     let sandbox = start(Options::default()).await;
     let respond = json!({"status": 400, "body": r#"{"code":300,"message":"bad: %PASSWORD%"}"#});
     arm(
@@ -201,7 +201,7 @@ async fn a_body_can_echo_the_password() {
 }
 
 #[tokio::test]
-async fn a_body_can_be_oversized_and_still_be_json() {
+async fn canned_response_can_be_padded_and_still_be_json() {
     let sandbox = start(Options::default()).await;
     let respond = json!({"status": 200, "body": "{}", "pad_to": 3_000_000});
     arm(&sandbox, json!({"action": {"respond": respond}})).await;
@@ -210,7 +210,7 @@ async fn a_body_can_be_oversized_and_still_be_json() {
 }
 
 #[tokio::test]
-async fn a_detached_change_is_made_when_its_client_has_left() {
+async fn detached_change_is_applied_after_the_client_left() {
     let sandbox = start(Options::default()).await;
     let action = Action {
         delay_ms: 1500,
@@ -238,7 +238,7 @@ async fn a_detached_change_is_made_when_its_client_has_left() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_the_answer_and_before_the_change_the_change() {
+async fn delay_holds_the_response_or_the_change() {
     for (when, changes) in [(Timing::BeforeApply, 0), (Timing::AfterApply, 1)] {
         let sandbox = start(Options::default()).await;
         let action = Action {
@@ -275,7 +275,7 @@ async fn a_delay_holds_the_answer_and_before_the_change_the_change() {
 }
 
 #[tokio::test]
-async fn a_drip_is_slow_and_whole_and_ends_with_its_answer() {
+async fn dripped_response_is_slow_and_complete() {
     let sandbox = start(Options::default()).await;
     let drip = Some(Drip {
         bytes: 100,
@@ -315,7 +315,7 @@ async fn a_drip_is_slow_and_whole_and_ends_with_its_answer() {
 }
 
 #[tokio::test]
-async fn the_control_routes_are_never_struck() {
+async fn control_routes_are_exempt_from_faults() {
     let sandbox = start(Options::default()).await;
     arm(
         &sandbox,
@@ -327,7 +327,7 @@ async fn the_control_routes_are_never_struck() {
 }
 
 #[tokio::test]
-async fn a_gateway_sends_a_request_twice_and_says_so() {
+async fn duplicated_request_is_applied_twice_and_announced() {
     let sandbox = start(Options::default()).await;
     arm(&sandbox, json!({"action": {"twice": true}})).await;
     let answer = zoom_reset(&sandbox, ALICE, NEW).await;
@@ -349,7 +349,7 @@ async fn a_gateway_sends_a_request_twice_and_says_so() {
 }
 
 #[tokio::test]
-async fn only_a_delayed_change_that_is_made_can_be_detached() {
+async fn detach_needs_a_delayed_change() {
     let sandbox = start(Options::default()).await;
     let detached = |when, delay_ms, cut| Action {
         when,
@@ -376,7 +376,7 @@ async fn only_a_delayed_change_that_is_made_can_be_detached() {
 }
 
 #[tokio::test]
-async fn faults_that_cannot_be_are_refused() {
+async fn contradictory_fault_is_rejected() {
     let sandbox = start(Options::default()).await;
     let respond = |status, name: &str| {
         Some(CannedResponse {
@@ -471,7 +471,7 @@ async fn faults_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
-async fn faults_that_are_none_are_refused() {
+async fn malformed_fault_is_rejected() {
     let sandbox = start(Options::default()).await;
     let matching = RequestMatcher {
         nth: 0,

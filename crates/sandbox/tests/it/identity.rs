@@ -26,7 +26,7 @@ fn path(user: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_change_succeeds_at_every_mount_and_in_any_case() {
+async fn portal_change_succeeds_at_every_base_path_in_any_case() {
     let sandbox = start(Options::default()).await;
     let mounts = [
         "/identity/api/User",
@@ -54,7 +54,7 @@ async fn a_change_succeeds_at_every_mount_and_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_wrong_old_password_is_the_only_thing_said() {
+async fn wrong_old_password_hides_other_violations() {
     for (failure_status, status) in [(FailureStatus::BadRequest, 400), (FailureStatus::Ok, 200)] {
         let sandbox = identity(IdentityOptions {
             failure_status,
@@ -78,7 +78,7 @@ async fn a_wrong_old_password_is_the_only_thing_said() {
 }
 
 #[tokio::test]
-async fn all_broken_rules_are_said_at_once() {
+async fn portal_reports_all_violations_at_once() {
     let sandbox = identity(IdentityOptions {
         rules: IdentityRules::Aspnet,
         ..IdentityOptions::default()
@@ -102,7 +102,7 @@ async fn all_broken_rules_are_said_at_once() {
 }
 
 #[tokio::test]
-async fn arguments_that_cannot_be_bound_are_validation_problems() {
+async fn unbindable_arguments_are_validation_problems() {
     let sandbox = start(Options::default()).await;
     let both = r#"{"oldPassword":"Alice-Start-7","newPassword":"Brand-New-42"}"#;
     let rows = [
@@ -153,7 +153,7 @@ async fn arguments_that_cannot_be_bound_are_validation_problems() {
 }
 
 #[tokio::test]
-async fn lenient_json_is_taken_as_the_portal_takes_it() {
+async fn portal_accepts_lenient_json() {
     let sandbox = start(Options::default()).await;
     let body = "{ 'OLDPASSWORD': 'Alice-Start-7', /* ours */ newPassword: \"a\\u0031bcdefg\", other: [1,], }";
     let answer = send(
@@ -166,7 +166,7 @@ async fn lenient_json_is_taken_as_the_portal_takes_it() {
 }
 
 #[tokio::test]
-async fn route_method_token_and_content_type_come_first() {
+async fn request_is_checked_by_route_method_token_and_content_type_first() {
     let sandbox = start(Options::default()).await;
     let path = path(ALICE_GUID);
 
@@ -226,7 +226,7 @@ async fn unknown_users_are_not_found() {
 }
 
 #[tokio::test]
-async fn free_ids_are_taken_when_switched_on() {
+async fn portal_accepts_any_id_when_configured() {
     let seeded = vec!["identity:har-3107=Free-Start-7".parse().unwrap()];
     let options = IdentityOptions {
         ids: IdentityIds::Any,
@@ -257,7 +257,7 @@ async fn free_ids_are_taken_when_switched_on() {
 }
 
 #[tokio::test]
-async fn guids_are_taken_in_every_form() {
+async fn portal_accepts_every_guid_format() {
     let sandbox = start(Options::default()).await;
     for id in [
         "A11CE000-0000-4000-8000-000000000001",
@@ -272,7 +272,7 @@ async fn guids_are_taken_in_every_form() {
 }
 
 #[tokio::test]
-async fn an_administrator_resets_without_the_old_password() {
+async fn portal_reset_needs_no_old_password() {
     let sandbox = start(Options::default()).await;
     let path = format!("/identity/api/User/{ALICE_GUID}");
     let answer = put_json(&sandbox, &path, &json!({"password": "weak"})).await;

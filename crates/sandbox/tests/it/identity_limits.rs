@@ -29,7 +29,7 @@ fn lockout(failures: u32, seconds: u64) -> Lockout {
 }
 
 #[tokio::test]
-async fn wrong_old_passwords_in_a_row_lock_out_for_a_while() {
+async fn repeated_wrong_old_passwords_lock_the_user() {
     let sandbox = identity(IdentityOptions {
         lockout: lockout(3, 300),
         ..IdentityOptions::default()
@@ -58,7 +58,7 @@ async fn wrong_old_passwords_in_a_row_lock_out_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_weak_new_password_does_not_count_towards_a_lockout() {
+async fn weak_new_password_does_not_count_towards_a_lockout() {
     let sandbox = identity(IdentityOptions {
         lockout: lockout(1, 300),
         ..IdentityOptions::default()
@@ -79,7 +79,7 @@ async fn a_weak_new_password_does_not_count_towards_a_lockout() {
 }
 
 #[tokio::test]
-async fn a_reset_ends_a_lockout_and_no_lockout_can_be_chosen() {
+async fn reset_ends_a_lockout() {
     let sandbox = identity(IdentityOptions {
         lockout: lockout(1, 300),
         ..IdentityOptions::default()
@@ -117,7 +117,7 @@ async fn a_reset_ends_a_lockout_and_no_lockout_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn the_last_passwords_are_refused_up_to_the_limit() {
+async fn portal_rejects_recent_passwords() {
     let reuse_code = "PasswordUsedBefore".to_owned();
     let options = IdentityOptions {
         previous_use_limit: 2,
@@ -161,7 +161,7 @@ async fn the_last_passwords_are_refused_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_in_five_minutes_is_refused() {
+async fn portal_limit_rejects_the_next_request_in_five_minutes() {
     let options = IdentityOptions {
         rate_limits: true,
         retry_after: RetryAfter::Seconds,
@@ -194,7 +194,7 @@ async fn one_request_too_many_in_five_minutes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_shape_that_is_unknown_is_a_switch() {
+async fn undocumented_settings_shape_is_an_option() {
     let nobody = "00000000-0000-4000-8000-000000000099";
     let sandbox = identity(IdentityOptions {
         unknown_user: UnknownUser::Result,
@@ -252,7 +252,7 @@ async fn a_shape_that_is_unknown_is_a_switch() {
 }
 
 #[tokio::test]
-async fn a_standalone_portal_does_not_know_the_underscored_base() {
+async fn standalone_portal_has_no_underscored_base_path() {
     let sandbox = identity(IdentityOptions {
         standalone: true,
         ..IdentityOptions::default()

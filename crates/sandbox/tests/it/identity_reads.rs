@@ -11,7 +11,7 @@ async fn read(sandbox: &Sandbox, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_user_is_described_as_on_the_wire_not_as_in_the_schema() {
+async fn portal_user_is_returned_as_on_the_wire() {
     let sandbox = start(Options::default()).await;
     let path = format!("/identity/api/User/{ALICE_GUID}");
     let user = read(&sandbox, &path).await.json();
@@ -53,7 +53,7 @@ async fn a_user_is_described_as_on_the_wire_not_as_in_the_schema() {
 }
 
 #[tokio::test]
-async fn an_address_leads_to_its_guid() {
+async fn email_search_returns_the_guid() {
     let sandbox = start(Options {
         users: 30,
         ..Options::default()
@@ -111,7 +111,7 @@ async fn an_address_leads_to_its_guid() {
 }
 
 #[tokio::test]
-async fn settings_tell_the_policy_as_strings() {
+async fn portal_settings_contain_the_policy_as_strings() {
     let rules = IdentityRules::Aspnet;
     let identity = IdentityOptions {
         rules,

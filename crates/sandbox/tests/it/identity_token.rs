@@ -49,7 +49,7 @@ async fn change_as(sandbox: &Sandbox, token: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_token_is_issued_and_good_for_a_change() {
+async fn issued_token_authorizes_a_change() {
     let sandbox = start(Options::default()).await;
     let answer = ask(&sandbox, &format!("{GRANT}&scope=PM.User")).await;
     assert_eq!(answer.status, 200);
@@ -79,7 +79,7 @@ async fn a_token_is_issued_and_good_for_a_change() {
 }
 
 #[tokio::test]
-async fn every_token_error_has_status_400() {
+async fn portal_token_error_has_status_400() {
     let sandbox = start(Options::default()).await;
     let rows = [
         (
@@ -103,7 +103,7 @@ async fn every_token_error_has_status_400() {
 }
 
 #[tokio::test]
-async fn a_request_in_json_gets_the_page_or_an_error() {
+async fn token_request_in_json_gets_the_page_or_an_error() {
     for (json_token_request, status) in [
         (JsonTokenRequest::Page, 200),
         (JsonTokenRequest::InvalidRequest, 400),
@@ -128,7 +128,7 @@ async fn a_request_in_json_gets_the_page_or_an_error() {
 }
 
 #[tokio::test]
-async fn one_of_two_scopes_is_enough_and_none_is_told_which() {
+async fn portal_accepts_either_scope() {
     let scopes = ["PM.User.Read", "PM.User.Write", "PM.Setting.Read"]
         .map(str::to_owned)
         .to_vec();
@@ -179,7 +179,7 @@ async fn one_of_two_scopes_is_enough_and_none_is_told_which() {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_lifetime_or_when_revoked() {
+async fn expired_or_revoked_token_is_rejected() {
     let sandbox = start(Options::default()).await;
     let expired = token(&sandbox, "PM.User").await;
     sandbox.advance_clock(3600);

@@ -11,7 +11,7 @@ use crate::client::{
 };
 
 #[tokio::test]
-async fn the_ledger_says_who_when_how_and_how_often_but_never_what() {
+async fn ledger_records_changes_without_passwords() {
     let sandbox = start(Options::default()).await;
     zoom_reset(&sandbox, ALICE, "Brand-New-42").await;
     identity_change(&sandbox, ALICE_GUID, ALICE_PASSWORD, "Brand-New-42").await;
@@ -48,14 +48,14 @@ async fn the_ledger_says_who_when_how_and_how_often_but_never_what() {
 }
 
 #[tokio::test]
-async fn fingerprints_differ_from_run_to_run() {
+async fn ledger_fingerprints_differ_between_runs() {
     let (one, other) = (start(Options::default()).await, start(Options::default()).await);
     assert_eq!(one.fingerprint("x"), one.fingerprint("x"));
     assert_ne!(one.fingerprint("x"), other.fingerprint("x"));
 }
 
 #[tokio::test]
-async fn verify_tells_the_current_password_only() {
+async fn control_verify_accepts_only_the_current_password() {
     let sandbox = start(Options::default()).await;
     zoom_reset(&sandbox, ALICE, "Brand-New-42").await;
     let rows = [
@@ -75,7 +75,7 @@ async fn verify_tells_the_current_password_only() {
 }
 
 #[tokio::test]
-async fn every_request_to_a_provider_is_counted_and_no_other() {
+async fn requests_are_counted_by_route_and_control_routes_are_not() {
     let sandbox = start(Options::default()).await;
     assert_eq!(sandbox.requests().total, 0);
     zoom_reset(&sandbox, ALICE, "Brand-New-42").await;
@@ -115,7 +115,7 @@ async fn every_request_to_a_provider_is_counted_and_no_other() {
 }
 
 #[tokio::test]
-async fn reset_brings_everything_back_to_the_start() {
+async fn control_reset_restores_the_initial_state() {
     let sandbox = start(Options::default()).await;
     zoom_reset(&sandbox, ALICE, "Brand-New-42").await;
     let answer = send(&sandbox, bare_request(Method::POST, "/_sandbox/reset", &[], b"")).await;
@@ -125,7 +125,7 @@ async fn reset_brings_everything_back_to_the_start() {
 }
 
 #[tokio::test]
-async fn the_clock_goes_forward_when_told() {
+async fn control_clock_advances_time() {
     let sandbox = start(Options::default()).await;
     zoom_reset(&sandbox, ALICE, "Brand-New-42").await;
     post_json(&sandbox, "/_sandbox/clock", &json!({"advance_seconds": 86_400})).await;
@@ -135,7 +135,7 @@ async fn the_clock_goes_forward_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_and_what_was_entered_are_equal_under_contention() {
+async fn concurrent_responses_match_the_ledger() {
     let sandbox = Arc::new(
         start(Options {
             users: 4,
@@ -218,7 +218,7 @@ async fn numbered_users_exist_up_to_their_count() {
 }
 
 #[tokio::test]
-async fn the_control_routes_list_themselves() {
+async fn control_root_lists_the_routes() {
     let sandbox = start(Options::default()).await;
     for path in ["/_sandbox", "/_sandbox/"] {
         let answer = get(&sandbox, path).await;

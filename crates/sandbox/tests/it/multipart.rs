@@ -33,7 +33,7 @@ async fn put(sandbox: &Sandbox, content_type: &str, body: &[u8]) -> Answer {
 }
 
 #[tokio::test]
-async fn any_form_that_clients_write_is_taken() {
+async fn multipart_form_of_any_client_is_accepted() {
     const BARE: &str = "multipart/form-data; boundary=----x.y";
     const QUOTED: &str = "Multipart/Form-Data; charset=utf-8; Boundary=\"----x.y\"";
     let rows = [
@@ -85,7 +85,7 @@ async fn any_form_that_clients_write_is_taken() {
 }
 
 #[tokio::test]
-async fn values_arrive_byte_for_byte() {
+async fn multipart_value_is_read_byte_for_byte() {
     let sandbox = sandbox().await;
     let rows = [
         "@/etc/passwd;type=x",
@@ -128,7 +128,7 @@ async fn values_arrive_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn broken_forms_are_refused_and_not_applied() {
+async fn malformed_form_is_rejected_and_not_applied() {
     let sandbox = sandbox().await;
     let rows: [(&str, &[u8]); 7] = [
         (

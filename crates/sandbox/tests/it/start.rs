@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::client::{ALICE, TOKEN, request, start, tls, zoom_reset};
 
 #[tokio::test]
-async fn the_announcement_says_all_that_a_client_needs() {
+async fn startup_info_contains_everything_a_client_needs() {
     let sandbox = start(Options {
         users: 3,
         ..Options::default()
@@ -41,14 +41,14 @@ async fn the_announcement_says_all_that_a_client_needs() {
 }
 
 #[tokio::test]
-async fn a_token_is_generated_for_who_gives_none() {
+async fn token_is_generated_when_none_is_configured() {
     let (one, other) = (Sandbox::start().await.unwrap(), Sandbox::start().await.unwrap());
     assert_ne!(one.startup_info().token, other.startup_info().token);
     assert_ne!(one.startup_info().token, "");
 }
 
 #[tokio::test]
-async fn seeded_users_exist_with_the_password_given() {
+async fn seeded_user_exists_with_its_password() {
     let seeded = [
         "zoom:eve@example.com=a:b=c",
         "zoom:Alice@example.com=other",
@@ -72,7 +72,7 @@ async fn seeded_users_exist_with_the_password_given() {
 }
 
 #[test]
-fn seeds_that_are_none_are_refused_without_quoting_the_password() {
+fn malformed_seed_is_rejected_without_quoting_the_password() {
     let rows = [
         ("hunter2", SeedError::Form),
         ("zoom:hunter2", SeedError::Form),
@@ -88,7 +88,7 @@ fn seeds_that_are_none_are_refused_without_quoting_the_password() {
 }
 
 #[tokio::test]
-async fn contradictions_and_taken_ports_are_start_errors() {
+async fn contradictory_options_and_taken_port_are_start_errors() {
     let seeded = vec!["identity:har-3107=x".parse().unwrap()];
     let error = Sandbox::start_with(Options {
         seeded,
@@ -115,7 +115,7 @@ async fn contradictions_and_taken_ports_are_start_errors() {
 }
 
 #[tokio::test]
-async fn tls_is_served_for_every_local_name_over_both_versions_of_http() {
+async fn tls_covers_every_local_name_over_http1_and_http2() {
     let sandbox = start(Options {
         tls: true,
         ..Options::default()
@@ -158,7 +158,7 @@ async fn tls_is_served_for_every_local_name_over_both_versions_of_http() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_served_when_asked_for() {
+async fn expired_certificate_is_an_option() {
     let sandbox = start(Options {
         tls: true,
         tls_expired: true,
@@ -170,7 +170,7 @@ async fn an_expired_certificate_is_served_when_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_gets_an_alert_when_one_is_required() {
+async fn required_client_certificate_rejects_a_client_without_one() {
     let sandbox = start(Options {
         tls: true,
         ..Options::default()
@@ -190,7 +190,7 @@ async fn a_client_without_a_certificate_gets_an_alert_when_one_is_required() {
 }
 
 #[tokio::test]
-async fn http2_is_spoken_without_tls_too() {
+async fn http2_works_without_tls() {
     let sandbox = start(Options::default()).await;
     let socket = TokioIo::new(TcpStream::connect(sandbox.addr()).await.unwrap());
     let (mut sender, driver) =
@@ -251,7 +251,7 @@ async fn shutdown_does_not_wait_for_idle_connections() {
 }
 
 #[tokio::test]
-async fn dropping_a_sandbox_stops_it() {
+async fn dropped_sandbox_stops() {
     let sandbox = start(Options::default()).await;
     let addr = sandbox.addr();
     let mut open = TcpStream::connect(addr).await.unwrap();

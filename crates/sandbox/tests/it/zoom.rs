@@ -17,7 +17,7 @@ async fn zoom(zoom: ZoomOptions) -> Sandbox {
 }
 
 #[tokio::test]
-async fn a_reset_is_answered_204_and_entered_once() {
+async fn reset_is_204_and_recorded_once() {
     let sandbox = start(Options::default()).await;
     let answer = zoom_reset(&sandbox, ALICE, NEW).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
@@ -45,7 +45,7 @@ async fn a_reset_is_answered_204_and_entered_once() {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_own_words_and_changes_nothing() {
+async fn zoom_rejection_has_its_code_and_changes_nothing() {
     let sandbox = zoom(ZoomOptions {
         rules: ZoomRules::Enhanced,
         ..ZoomOptions::default()
@@ -139,7 +139,7 @@ async fn every_refusal_has_its_own_words_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn over_long_passwords_are_an_invalid_field() {
+async fn too_long_password_is_an_invalid_field() {
     let sandbox = start(Options::default()).await;
     let longest = format!("Aa1{}", "x-".repeat(14));
     assert_eq!(zoom_reset(&sandbox, ALICE, &longest).await.status, 204);
@@ -155,7 +155,7 @@ async fn over_long_passwords_are_an_invalid_field() {
 }
 
 #[tokio::test]
-async fn tokens_are_judged_before_anything_but_the_route() {
+async fn zoom_checks_the_token_right_after_the_route() {
     let sandbox = start(Options::default()).await;
     let path = "/v2/users/alice@example.com/password";
     for headers in [
@@ -187,7 +187,7 @@ async fn tokens_are_judged_before_anything_but_the_route() {
 }
 
 #[tokio::test]
-async fn json_that_is_none_has_its_own_text() {
+async fn invalid_json_has_its_own_message() {
     let sandbox = start(Options::default()).await;
     let path = "/v2/users/alice@example.com/password";
     let not_json = (400, 300, "Request Body should be a valid JSON object.".to_owned());
@@ -209,7 +209,7 @@ async fn json_that_is_none_has_its_own_text() {
 }
 
 #[tokio::test]
-async fn refused_body_types_are_answered_415_and_not_applied() {
+async fn unsupported_content_type_is_415_and_not_applied() {
     const JSON: (&str, &str) = (
         "application/json; charset=utf-8",
         r#"{"password":"Brand-New-42"}"#,
@@ -258,7 +258,7 @@ async fn refused_body_types_are_answered_415_and_not_applied() {
 }
 
 #[tokio::test]
-async fn ids_are_decoded_and_match_in_any_case() {
+async fn zoom_user_id_is_decoded_and_case_insensitive() {
     let sandbox = start(Options::default()).await;
     assert_eq!(zoom_reset(&sandbox, "Alice%40EXAMPLE.com", NEW).await.status, 204);
     assert_eq!(sandbox.ledger().count(Provider::Zoom, ALICE), 1);

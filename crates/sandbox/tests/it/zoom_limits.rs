@@ -13,7 +13,7 @@ async fn zoom(zoom: ZoomOptions) -> Sandbox {
 }
 
 #[tokio::test]
-async fn the_last_passwords_cannot_be_used_again() {
+async fn zoom_rejects_recent_passwords() {
     let sandbox = zoom(ZoomOptions {
         history: 3,
         ..ZoomOptions::default()
@@ -37,7 +37,7 @@ async fn the_last_passwords_cannot_be_used_again() {
 }
 
 #[tokio::test]
-async fn a_password_can_be_changed_so_often_within_24_hours() {
+async fn changes_per_day_are_limited() {
     let sandbox = zoom(ZoomOptions {
         changes_per_day: Some(2),
         ..ZoomOptions::default()
@@ -62,7 +62,7 @@ async fn a_password_can_be_changed_so_often_within_24_hours() {
 }
 
 #[tokio::test]
-async fn lengths_and_runs_are_switches() {
+async fn zoom_length_and_sequence_rules_are_options() {
     let rows = [
         (
             ZoomOptions {
@@ -131,7 +131,7 @@ async fn lengths_and_runs_are_switches() {
 }
 
 #[tokio::test]
-async fn the_owner_is_exempt_when_switched_on() {
+async fn owner_reset_is_an_option() {
     let sandbox = zoom(ZoomOptions {
         owner_exempt: true,
         ..ZoomOptions::default()
@@ -149,7 +149,7 @@ async fn the_owner_is_exempt_when_switched_on() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_in_a_second_is_refused() {
+async fn per_second_limit_rejects_the_next_request() {
     let options = ZoomOptions {
         rate_limits: Some(ZoomPlan::Free),
         retry_after: RetryAfter::Seconds,
@@ -183,7 +183,7 @@ async fn one_request_too_many_in_a_second_is_refused() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_in_a_day_is_refused_until_midnight() {
+async fn daily_limit_rejects_until_midnight() {
     let options = ZoomOptions {
         rate_limits: Some(ZoomPlan::Business),
         daily_limit: Some(2),

@@ -26,7 +26,7 @@ async fn read(sandbox: &Sandbox, user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_documented_field_is_taken_and_read_back() {
+async fn zoom_profile_field_survives_a_round_trip() {
     let sandbox = start(Options::default()).await;
     let body = json!({
         "first_name": "Ann", "last_name": "李小龙王五", "display_name": "Ann", "pmi": 1_234_567_890, "use_pmi": true,
@@ -54,7 +54,7 @@ async fn every_documented_field_is_taken_and_read_back() {
 }
 
 #[tokio::test]
-async fn forms_are_taken_too() {
+async fn zoom_accepts_form_data() {
     let sandbox = start(Options::default()).await;
     let field = |name: &str, value: &str| {
         format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -81,7 +81,7 @@ async fn forms_are_taken_too() {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_ignored_in_silence() {
+async fn zoom_ignores_unknown_fields() {
     let sandbox = start(Options::default()).await;
     let answer = patch(
         &sandbox,
@@ -95,7 +95,7 @@ async fn unknown_fields_are_ignored_in_silence() {
 }
 
 #[tokio::test]
-async fn fields_out_of_their_range_are_named_all_at_once() {
+async fn zoom_reports_all_invalid_fields_at_once() {
     let sandbox = start(Options::default()).await;
     let body = json!({
         "first_name": "x".repeat(65), "last_name": "李小龙王五六", "type": 5, "pmi": 123, "use_pmi": "yes",
@@ -119,7 +119,7 @@ async fn fields_out_of_their_range_are_named_all_at_once() {
 }
 
 #[tokio::test]
-async fn documented_refusals_can_be_had() {
+async fn zoom_profile_update_gives_each_documented_rejection() {
     let sandbox = start(Options::default()).await;
     assert_eq!(
         patch(&sandbox, "bob@example.com", &json!({"vanity_name": "taken"}))
@@ -181,7 +181,7 @@ async fn documented_refusals_can_be_had() {
 }
 
 #[tokio::test]
-async fn what_a_user_is_decides_what_can_be_updated() {
+async fn zoom_user_kind_limits_profile_updates() {
     let sandbox = start(Options::default()).await;
     assert_eq!(
         patch(&sandbox, "carol@example.com", &json!({"type": 4}))
@@ -241,7 +241,7 @@ async fn what_a_user_is_decides_what_can_be_updated() {
 }
 
 #[tokio::test]
-async fn switches_give_the_refusals_that_hang_on_the_account() {
+async fn account_options_give_their_rejections() {
     for name in LicenseRefusal::NAMES.iter().filter(|name| **name != "none") {
         let license_refusal: LicenseRefusal = name.parse().unwrap();
         let zoom = ZoomOptions {
@@ -293,7 +293,7 @@ async fn switches_give_the_refusals_that_hang_on_the_account() {
 }
 
 #[tokio::test]
-async fn the_query_is_checked_before_the_body() {
+async fn zoom_update_checks_the_query_before_the_body() {
     let sandbox = start(Options::default()).await;
     for query in ["login_type=2", "login_type=", "remove_tsp_credentials=yes"] {
         let answer = send(

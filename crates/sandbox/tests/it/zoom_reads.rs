@@ -11,7 +11,7 @@ async fn read(sandbox: &Sandbox, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_user_says_what_decides_whether_a_reset_is_possible() {
+async fn zoom_user_shows_whether_a_reset_is_possible() {
     let sandbox = start(Options::default()).await;
     let rows = [
         ("alice@example.com", "2", json!([100])),
@@ -42,7 +42,7 @@ async fn a_user_says_what_decides_whether_a_reset_is_possible() {
 }
 
 #[tokio::test]
-async fn security_settings_tell_the_rules_in_both_shapes() {
+async fn zoom_security_settings_contain_the_rules_in_both_shapes() {
     let path = "/v2/accounts/me/settings?option=security";
     let rows = [
         (ZoomOptions::default(), json!([0, false, 0, false])),
@@ -90,7 +90,7 @@ async fn security_settings_tell_the_rules_in_both_shapes() {
 }
 
 #[tokio::test]
-async fn settings_are_refused_as_documented() {
+async fn zoom_settings_are_rejected_as_documented() {
     let sandbox = start(Options::default()).await;
     assert_eq!(read(&sandbox, "/v2/accounts/me/settings").await.json(), json!({}));
     let answer = read(&sandbox, "/v2/accounts/42/settings?option=security").await;

@@ -146,7 +146,7 @@ async fn token_errors_have_their_own_shape() {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_lifetime() {
+async fn expired_token_is_rejected() {
     let sandbox = start(Options::default()).await;
     let token = token(&sandbox).await;
     sandbox.advance_clock(3590);
@@ -161,7 +161,7 @@ async fn a_token_ends_with_its_lifetime() {
 }
 
 #[tokio::test]
-async fn a_token_ends_when_revoked() {
+async fn revoked_token_is_rejected() {
     let sandbox = start(Options::default()).await;
     let token = token(&sandbox).await;
     let answer = post_json(
@@ -181,7 +181,7 @@ async fn a_token_ends_when_revoked() {
 }
 
 #[tokio::test]
-async fn several_tokens_are_good_at_a_time_unless_switched_off() {
+async fn several_tokens_are_valid_unless_configured_otherwise() {
     for one_token_only in [false, true] {
         let sandbox = zoom(ZoomOptions {
             one_token_only,
@@ -196,7 +196,7 @@ async fn several_tokens_are_good_at_a_time_unless_switched_off() {
 }
 
 #[tokio::test]
-async fn a_missing_scope_is_said_in_each_known_code() {
+async fn missing_scope_is_rejected_with_each_known_code() {
     let rows = [
         (MissingScope::Code4711, 4711),
         (MissingScope::Code104, 104),

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::world::World;
-use super::{Campaign, Settle};
+use super::env::TestEnv;
+use super::{Campaign, UnknownRowAction};
 
 /// What a campaign found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -31,17 +31,17 @@ pub struct Counts {
     pub secrets: BTreeMap<String, u64>,
 }
 
-pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
-    let report: Value = parsed(&world.output(&["--json", "bulk", "report", "run"]));
+pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
+    let report: Value = parsed(&env.output(&["--json", "bulk", "report", "run"]));
     assert_eq!(report["complete"], Value::Bool(true), "every row has an outcome");
     let mut ledger: BTreeMap<String, Made> = BTreeMap::new();
-    for change in world.sandbox.ledger().changes {
+    for change in env.sandbox.ledger().changes {
         let made = ledger.entry(change.user).or_default();
         made.times += 1;
         made.passwords.insert(change.fingerprint);
     }
     let mut counts = Counts {
-        killed: world.killed_under_way,
+        killed: env.killed_in_flight,
         ledger: ledger.values().map(|made| made.times).sum(),
         ..Counts::default()
     };
@@ -52,7 +52,7 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
         "no row is lost, none is there twice"
     );
     for (number, row) in (1..).zip(rows) {
-        let name = world.user(number);
+        let name = env.user(number);
         assert_eq!(
             (&row["line"], &row["user"]),
             (&(number + 1).into(), &Value::from(name.as_str()))
@@ -63,15 +63,15 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
         counts.rows += 1;
         counts.sent_again += u64::from(attempts > 1);
         // Only a fresh password changes a row for a second time; a probe may set the same one once more.
-        let most = match campaign.settle {
-            Settle::Leave | Settle::Resolve => 1,
-            Settle::Reissue | Settle::Mixed => attempts,
+        let most = match campaign.unknown_rows {
+            UnknownRowAction::Leave | UnknownRowAction::Resolve => 1,
+            UnknownRowAction::Reissue | UnknownRowAction::Mixed => attempts,
         };
         assert!(
             made.passwords.len() as u64 <= most,
             "{name} was changed more often than that: {made:?}, {row}"
         );
-        if campaign.settle == Settle::Leave {
+        if campaign.unknown_rows == UnknownRowAction::Leave {
             assert!(made.times <= 1, "{name} was sent again: {made:?}, {row}");
         }
         match row["outcome"].as_str() {
@@ -79,7 +79,7 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
                 counts.applied += 1;
                 assert!(made.times > 0, "{name} is applied and was never made: {row}");
             }
-            Some("not_applied") if campaign.setting.is_slow() => {
+            Some("not_applied") if campaign.setup.is_slow() => {
                 counts.not_applied += 1;
                 assert!(
                     made.times == 0,
@@ -93,11 +93,11 @@ pub(super) fn all(world: &World, campaign: Campaign) -> Counts {
             _ => panic!("no fault was injected, and yet: {row}"),
         }
     }
-    if campaign.settle != Settle::Leave {
+    if campaign.unknown_rows != UnknownRowAction::Leave {
         assert_eq!(counts.unknown, 0, "every unknown row was settled");
     }
-    secrets(world, &mut counts, rows);
-    csv(world, rows);
+    secrets(env, &mut counts, rows);
+    csv(env, rows);
     counts
 }
 
@@ -109,13 +109,13 @@ struct Made {
     passwords: BTreeSet<String>,
 }
 
-fn secrets(world: &World, counts: &mut Counts, rows: &[Value]) {
+fn secrets(env: &TestEnv, counts: &mut Counts, rows: &[Value]) {
     let mut known = BTreeSet::new();
     let mut candidates: BTreeMap<String, Vec<bool>> = BTreeMap::new();
-    for secret in opened(world) {
+    for secret in opened(env) {
         let state = secret["state"].as_str().unwrap_or_default().to_owned();
         let name = secret["user"].as_str().unwrap_or_default().to_owned();
-        let holds = world.accepts(&name, secret["new_password"].as_str().unwrap_or_default());
+        let holds = env.accepts(&name, secret["new_password"].as_str().unwrap_or_default());
         match state.as_str() {
             "current" => {
                 assert!(holds, "{name}: the current password is not accepted");
@@ -144,8 +144,8 @@ fn secrets(world: &World, counts: &mut Counts, rows: &[Value]) {
 }
 
 /// Every password of the file, with what it is worth.
-pub(super) fn opened(world: &World) -> Vec<Value> {
-    let text = world.output(&[
+pub(super) fn opened(env: &TestEnv) -> Vec<Value> {
+    let text = env.output(&[
         "--json",
         "bulk",
         "secrets",
@@ -159,8 +159,8 @@ pub(super) fn opened(world: &World) -> Vec<Value> {
 }
 
 // The same rows as the JSON.
-fn csv(world: &World, rows: &[Value]) {
-    let text = world.output(&["bulk", "report", "run"]);
+fn csv(env: &TestEnv, rows: &[Value]) {
+    let text = env.output(&["bulk", "report", "run"]);
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
@@ -172,7 +172,7 @@ fn csv(world: &World, rows: &[Value]) {
             "{},{},{},{},",
             row["line"],
             row["user"].as_str().unwrap_or_default(),
-            world.provider(),
+            env.provider(),
             row["outcome"].as_str().unwrap_or_default()
         );
         assert!(line.starts_with(&start), "{line}");

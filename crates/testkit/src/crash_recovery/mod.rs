@@ -2,8 +2,8 @@
 //! it says in the end is compared with what the sandbox really did.
 
 mod compare;
+mod env;
 mod scan;
-mod world;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 pub use self::compare::Counts;
-use self::world::World;
+use self::env::TestEnv;
 
 /// What becomes of rows that are under way when repass is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settle {
+pub enum UnknownRowAction {
     /// They stay unknown.
     Leave,
     /// They are probed with the password that was sent.
@@ -27,19 +27,19 @@ pub enum Settle {
     Mixed,
 }
 
-impl Settle {
+impl UnknownRowAction {
     /// What one start does about them.
     fn once(self, random: &mut StdRng) -> Self {
         match self {
             Self::Mixed => [Self::Leave, Self::Resolve, Self::Reissue][random.random_range(0..3)],
-            settle => settle,
+            unknown_rows => unknown_rows,
         }
     }
 }
 
 /// What the rows are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub enum ProviderSetup {
     /// Zoom, which makes every change at once.
     Zoom,
     /// Zoom, which makes some changes only when their attempt has timed out, and others after a kill.
@@ -48,7 +48,7 @@ pub enum Setting {
     SlowPortal,
 }
 
-impl Setting {
+impl ProviderSetup {
     /// Whether changes are made late.
     pub fn is_slow(self) -> bool {
         self != Self::Zoom
@@ -59,7 +59,7 @@ impl Setting {
 #[derive(Debug, Clone, Copy)]
 pub struct Campaign {
     /// The provider, and how it behaves.
-    pub setting: Setting,
+    pub setup: ProviderSetup,
     /// How many users there are, each on one row.
     pub users: u32,
     /// How often it is killed.
@@ -67,7 +67,7 @@ pub struct Campaign {
     /// The instants depend on it, as far as a clock can repeat them.
     pub seed: u64,
     /// What is done about unknown rows, in every resume.
-    pub settle: Settle,
+    pub unknown_rows: UnknownRowAction,
 }
 
 /// Runs one campaign with this binary. Panics say what does not hold.
@@ -75,44 +75,44 @@ pub struct Campaign {
 /// # Panics
 /// If any row, password or file is not as it must be.
 pub fn run(binary: &Path, campaign: Campaign) -> Counts {
-    let mut world = World::new(binary, campaign);
+    let mut env = TestEnv::new(binary, campaign);
     let mut random = StdRng::seed_from_u64(campaign.seed);
     let mut begun = false;
     for kill in 0..campaign.kills {
-        let mut child = world.start(begun, campaign.settle.once(&mut random));
-        let left = u64::from(campaign.users).saturating_sub(world.changes());
+        let mut child = env.start(begun, campaign.unknown_rows.once(&mut random));
+        let left = u64::from(campaign.users).saturating_sub(env.changes());
         // On average a little less than what is left over the kills that are left.
         let share = 2 * left * 9 / 10 / u64::from(campaign.kills - kill);
         if random.random_ratio(1, 5) {
             std::thread::sleep(Duration::from_micros(random.random_range(0..120_000)));
         } else {
-            world.wait_for_changes(random.random_range(0..=share), &mut child);
+            env.wait_for_changes(random.random_range(0..=share), &mut child);
             std::thread::sleep(Duration::from_micros(random.random_range(0..3_000)));
         }
-        world.kill(child);
-        begun = begun || world.has_journal();
+        env.kill(child);
+        begun = begun || env.has_journal();
     }
-    let last = match campaign.settle {
-        Settle::Mixed => Settle::Resolve,
-        settle => settle,
+    let last = match campaign.unknown_rows {
+        UnknownRowAction::Mixed => UnknownRowAction::Resolve,
+        unknown_rows => unknown_rows,
     };
-    let mut code = world.finish(begun, last);
-    if campaign.setting.is_slow() {
+    let mut code = env.finish(begun, last);
+    if campaign.setup.is_slow() {
         // What takes longer than the command waits for is settled by another one.
         for _ in 0..3 {
-            if campaign.settle != Settle::Leave && code != 0 {
-                code = world.finish(true, last);
+            if campaign.unknown_rows != UnknownRowAction::Leave && code != 0 {
+                code = env.finish(true, last);
             }
         }
-        std::thread::sleep(world::LATEST);
+        std::thread::sleep(env::LATEST);
     }
-    let counts = compare::all(&world, campaign);
+    let counts = compare::all(&env, campaign);
     let expected = match counts.unknown {
         0 if counts.not_applied > 0 => 9,
         0 => 0,
         _ => 8,
     };
     assert_eq!(code, expected, "the exit code is that of the rows");
-    scan::nothing_in_clear(&world);
+    scan::nothing_in_clear(&env);
     counts
 }

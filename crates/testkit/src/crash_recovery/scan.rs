@@ -6,11 +6,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::compare::opened;
-use super::world::World;
+use super::env::TestEnv;
 
 /// No password that was ever made is in the journal, a report, an output, a log or, in clear, the file of secrets.
-pub(super) fn nothing_in_clear(world: &World) {
-    world.output(&[
+pub(super) fn nothing_in_clear(env: &TestEnv) {
+    env.output(&[
         "bulk",
         "report",
         "run",
@@ -19,8 +19,8 @@ pub(super) fn nothing_in_clear(world: &World) {
         "--html",
         "report.html",
     ]);
-    let json = world.output(&["--json", "bulk", "report", "run"]);
-    let passwords: Vec<String> = opened(world)
+    let json = env.output(&["--json", "bulk", "report", "run"]);
+    let passwords: Vec<String> = opened(env)
         .iter()
         .filter_map(|secret| secret["new_password"].as_str().map(str::to_owned))
         .collect();
@@ -32,7 +32,7 @@ pub(super) fn nothing_in_clear(world: &World) {
             .insert(password.as_bytes());
     }
     let mut files: Vec<(String, Vec<u8>)> = vec![("report.json".to_owned(), json.into_bytes())];
-    let in_run = fs::read_dir(world.path("run")).into_iter().flatten().flatten();
+    let in_run = fs::read_dir(env.path("run")).into_iter().flatten().flatten();
     let names = [
         "report.csv",
         "report.html",
@@ -42,7 +42,7 @@ pub(super) fn nothing_in_clear(world: &World) {
     ];
     let paths: Vec<PathBuf> = in_run
         .map(|entry| entry.path())
-        .chain(names.map(|name| world.path(name)))
+        .chain(names.map(|name| env.path(name)))
         .collect();
     for path in paths {
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

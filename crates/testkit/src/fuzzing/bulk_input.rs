@@ -12,8 +12,8 @@ use serde_json::json;
 use sha1::{Digest as _, Sha1};
 
 use super::config::PASTED;
+use super::fake_transport::FakeTransport;
 use super::fields::fields;
-use super::peer::Peer;
 use super::shown;
 
 /// The bytes are an input; and the texts in them are passwords, which are written as inputs and read back.
@@ -119,8 +119,8 @@ fn judged(
     passwords: PasswordSource,
     policies: LayeredPolicy,
 ) -> Result<(Tally, u64, Vec<Told>), BulkError> {
-    let peer = Peer::saying([Response::new(StatusCode::NO_CONTENT)]);
-    let service = IdentityService::new("portal", IdentitySettings::default(), peer.transport());
+    let fake = FakeTransport::new([Response::new(StatusCode::NO_CONTENT)]);
+    let service = IdentityService::new("portal", IdentitySettings::default(), fake.transport());
     let names = ProviderNames::new(["portal"], Some("portal"));
     let mut told = Vec::new();
     let mut skipped = None;

@@ -5,10 +5,10 @@ use repass_identity::{IdentityService, IdentitySettings};
 use repass_transport::Response;
 use serde_json::Value;
 
-use super::answer::answer;
-use super::call::{replace, secrets};
+use super::changes::{replace, secrets};
+use super::fake_transport::{FakeTransport, wait};
 use super::outcome::{self, json};
-use super::peer::{Peer, wait};
+use super::raw_response::parse;
 use super::shown;
 
 /// The bytes are an answer.
@@ -16,7 +16,7 @@ use super::shown;
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
@@ -27,11 +27,11 @@ pub fn check(answer: &Response) {
 
 pub(super) fn check_of(answer: &Response, change: &PasswordChange) {
     let secrets = secrets(change);
-    let peer = Peer::saying([answer.clone()]);
-    let service = IdentityService::new("portal", IdentitySettings::default(), peer.transport());
+    let fake = FakeTransport::new([answer.clone()]);
+    let service = IdentityService::new("portal", IdentitySettings::default(), fake.transport());
     let outcome = wait(service.change_password(&CallContext::default(), change));
     outcome::check(&outcome, answer, is_success(answer), secrets);
-    assert_eq!(peer.asked().len(), 1);
+    assert_eq!(fake.requests().len(), 1);
 
     match wait(service.resolve(&CallContext::default(), &UnknownOutcome::new("portal"), change)) {
         Ok(Resolution::InPlace) => assert!(is_success(answer) || is_refusal(answer)),

@@ -5,12 +5,12 @@ use repass_identity::{IdentityService, IdentitySettings};
 use repass_transport::{Response, StatusCode};
 use serde_json::Value;
 
-use super::answer::answer;
-use super::call::{GUID, replace_of};
+use super::changes::{GUID, replace_of};
+use super::fake_transport::{FakeTransport, wait};
 use super::forms::forms;
 use super::outcome::json;
 use super::path::segments;
-use super::peer::{Peer, wait};
+use super::raw_response::parse;
 use super::shown;
 
 const USER: &str = "canary.user@example.com";
@@ -20,21 +20,21 @@ const USER: &str = "canary.user@example.com";
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
 /// A law is broken.
 pub fn check(answer: &Response) {
     let made = Response::new(StatusCode::OK).with_body(r#"{"succeeded":true}"#);
-    let peer = Peer::saying([answer.clone(), made]);
+    let fake = FakeTransport::new([answer.clone(), made]);
     let config = IdentitySettings {
         organization: Some(GUID.to_owned()),
         ..IdentitySettings::default()
     };
-    let service = IdentityService::new("portal", config, peer.transport());
+    let service = IdentityService::new("portal", config, fake.transport());
     let outcome = wait(service.change_password(&CallContext::default(), &replace_of(USER)));
-    let asked = peer.asked();
+    let asked = fake.requests();
     assert_eq!(segments(asked[0].path()), ["api", "User", "users", GUID]);
     match outcome {
         Ok(_) => {

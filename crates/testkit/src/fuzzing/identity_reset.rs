@@ -2,16 +2,16 @@
 
 use repass_transport::Response;
 
-use super::answer::answer;
-use super::call::reset;
+use super::changes::reset;
 use super::identity_change::check_of;
+use super::raw_response::parse;
 
 /// The bytes are an answer.
 ///
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics

@@ -11,12 +11,13 @@
     reason = "a panic is how a target tells that a law is broken"
 )]
 
-pub mod answer;
 pub mod base_url;
 pub mod breach;
 pub mod bulk_input;
-mod call;
+
+mod changes;
 pub mod config;
+mod fake_transport;
 mod fields;
 pub mod form;
 mod forms;
@@ -28,14 +29,15 @@ pub mod multipart;
 mod outcome;
 pub mod password;
 pub mod path;
-mod peer;
+
 pub mod policy_document;
 pub mod profile_update;
 pub mod provider_policy;
+pub mod raw_response;
 pub mod redactor;
 pub mod retry_after;
 mod shown;
-pub mod token_answer;
+pub mod token_response;
 pub mod user_id;
 pub mod zoom_password;
 pub mod zoom_profile;
@@ -62,7 +64,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("provider_policy", provider_policy::target),
     ("retry_after", retry_after::target),
     ("redactor", redactor::target),
-    ("token_answer", token_answer::target),
+    ("token_response", token_response::target),
     ("user_id", user_id::target),
     ("zoom_password", zoom_password::target),
     ("zoom_profile", zoom_profile::target),

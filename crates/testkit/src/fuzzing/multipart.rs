@@ -2,8 +2,8 @@
 
 use repass_transport::SecretBody;
 
+use super::fake_transport::wait;
 use super::fields::{borrowed, fields};
-use super::peer::wait;
 
 /// The bytes are fields.
 ///

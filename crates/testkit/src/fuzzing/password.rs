@@ -8,9 +8,9 @@ use repass_transport::{Request, Response, StatusCode, Transport};
 use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 use serde_json::json;
 
-use super::call::GUID;
+use super::changes::GUID;
+use super::fake_transport::{FakeTransport, wait};
 use super::path::segments;
-use super::peer::{Peer, wait};
 use super::{json, multipart};
 
 /// The bytes are the new password; before a NUL, if there is one, the current one.
@@ -54,7 +54,7 @@ pub fn check(current: &str, new: &str) {
             body,
             ..ZoomSettings::default()
         };
-        let sent = sent(|peer| Box::new(ZoomService::new("zoom", config, peer)), &reset);
+        let sent = sent(|fake| Box::new(ZoomService::new("zoom", config, fake)), &reset);
         let takes = typeable && (8..=31).contains(&new.chars().count());
         assert_eq!(sent.is_some(), takes, "{new:?}");
         let Some(sent) = sent else { continue };
@@ -73,7 +73,7 @@ pub fn check(current: &str, new: &str) {
     ] {
         let portal = IdentitySettings::default();
         let sent = sent(
-            |peer| Box::new(IdentityService::new("portal", portal, peer)),
+            |fake| Box::new(IdentityService::new("portal", portal, fake)),
             change,
         );
         assert_eq!(sent.is_some(), typeable, "{new:?}");
@@ -89,15 +89,15 @@ fn sent(
     change: &PasswordChange,
 ) -> Option<Request> {
     let done = Response::new(StatusCode::OK).with_body(r#"{"succeeded":true,"code":0}"#);
-    let peer = Peer::saying([done]);
-    let outcome = wait(service(peer.transport()).change_password(&CallContext::default(), change));
+    let fake = FakeTransport::new([done]);
+    let outcome = wait(service(fake.transport()).change_password(&CallContext::default(), change));
     if let Err(error) = outcome {
         assert_eq!(
-            (error.kind(), peer.asked().len()),
+            (error.kind(), fake.requests().len()),
             (ErrorKind::PasswordRefused, 0)
         );
         return None;
     }
-    assert_eq!(peer.asked().len(), 1);
-    peer.asked().pop()
+    assert_eq!(fake.requests().len(), 1);
+    fake.requests().pop()
 }

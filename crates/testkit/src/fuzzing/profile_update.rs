@@ -5,7 +5,7 @@ use repass_transport::{Request, Response, StatusCode};
 use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 use serde_json::{Map, Value};
 
-use super::peer::{Peer, wait};
+use super::fake_transport::{FakeTransport, wait};
 use super::{json, multipart, shown};
 
 /// The bytes are an object of fields, in JSON.
@@ -52,16 +52,16 @@ fn sent(fields: &Map<String, Value>, body: BodyEncoding) -> Option<Request> {
     for (name, value) in fields {
         update = update.set(name, value.clone());
     }
-    let peer = Peer::saying([Response::new(StatusCode::NO_CONTENT)]);
+    let fake = FakeTransport::new([Response::new(StatusCode::NO_CONTENT)]);
     let config = ZoomSettings {
         body,
         ..ZoomSettings::default()
     };
-    let service = ZoomService::new("zoom", config, peer.transport());
+    let service = ZoomService::new("zoom", config, fake.transport());
     if let Err(error) = wait(service.update_profile(&CallContext::default(), &update)) {
-        assert!(peer.asked().is_empty());
+        assert!(fake.requests().is_empty());
         shown::plain(&error.to_string());
         return None;
     }
-    peer.asked().pop()
+    fake.requests().pop()
 }

@@ -7,9 +7,9 @@ use repass_identity::{IdentityService, IdentitySettings};
 use repass_transport::Response;
 use repass_zoom::{ZoomService, ZoomSettings};
 
-use super::answer::answer;
-use super::peer::{Peer, wait};
+use super::fake_transport::{FakeTransport, wait};
 use super::policy_document::usable;
+use super::raw_response::parse;
 use super::{outcome, shown};
 
 /// The bytes are an answer, of either provider.
@@ -17,19 +17,19 @@ use super::{outcome, shown};
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
 /// A law is broken.
 pub fn check(answer: &Response) {
-    let peer = || Peer::saying([answer.clone()]).transport();
+    let fake = || FakeTransport::new([answer.clone()]).transport();
     let services: [Arc<dyn PasswordService>; 2] = [
-        Arc::new(ZoomService::new("zoom", ZoomSettings::default(), peer())),
+        Arc::new(ZoomService::new("zoom", ZoomSettings::default(), fake())),
         Arc::new(IdentityService::new(
             "portal",
             IdentitySettings::default(),
-            peer(),
+            fake(),
         )),
     ];
     for service in services {

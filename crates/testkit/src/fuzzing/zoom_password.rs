@@ -4,10 +4,10 @@ use repass::{CallContext, PasswordService as _, Resolution, UnknownOutcome};
 use repass_transport::Response;
 use repass_zoom::{BodyEncoding, ZoomService, ZoomSettings};
 
-use super::answer::answer;
-use super::call::{reset, secrets};
+use super::changes::{reset, secrets};
+use super::fake_transport::{FakeTransport, wait};
 use super::outcome;
-use super::peer::{Peer, wait};
+use super::raw_response::parse;
 use super::shown;
 
 /// The bytes are an answer.
@@ -15,7 +15,7 @@ use super::shown;
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
@@ -24,16 +24,16 @@ pub fn check(answer: &Response) {
     let change = reset();
     let secrets = secrets(&change);
     for body in [BodyEncoding::Auto, BodyEncoding::FormData, BodyEncoding::Json] {
-        let peer = Peer::saying([answer.clone()]);
+        let fake = FakeTransport::new([answer.clone()]);
         let config = ZoomSettings {
             body,
             ..ZoomSettings::default()
         };
-        let service = ZoomService::new("zoom", config, peer.transport());
+        let service = ZoomService::new("zoom", config, fake.transport());
         let outcome = wait(service.change_password(&CallContext::default(), &change));
         outcome::check(&outcome, answer, is_success(answer), secrets);
         let most = if body == BodyEncoding::Auto { 2 } else { 1 };
-        let sent = peer.asked().len();
+        let sent = fake.requests().len();
         assert!((1..=most).contains(&sent), "sent {sent} times");
         assert!(
             sent == 1 || outcome.is_err(),

@@ -6,10 +6,10 @@ use repass::{CallContext, ProfileUpdate, UserProfileService as _};
 use repass_transport::Response;
 use repass_zoom::{ZoomService, ZoomSettings};
 
-use super::answer::answer;
+use super::fake_transport::{FakeTransport, wait};
 use super::forms::forms;
 use super::outcome;
-use super::peer::{Peer, wait};
+use super::raw_response::parse;
 use super::zoom_password::is_success;
 
 const USER: &str = "canary.user@example.com";
@@ -21,7 +21,7 @@ const COMPANY: &str = "Canary & Sons\\79";
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
@@ -31,8 +31,8 @@ pub fn check(answer: &Response) {
     let update = ProfileUpdate::new(USER.parse().unwrap())
         .set("first_name", NAME)
         .set("company", COMPANY);
-    let peer = Peer::saying([answer.clone()]);
-    let service = ZoomService::new("zoom", ZoomSettings::default(), peer.transport());
+    let fake = FakeTransport::new([answer.clone()]);
+    let service = ZoomService::new("zoom", ZoomSettings::default(), fake.transport());
     let outcome = wait(service.update_profile(&CallContext::default(), &update));
     outcome::check(&outcome, answer, is_success(answer), &SECRETS);
 }

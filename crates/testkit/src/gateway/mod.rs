@@ -21,13 +21,13 @@ use crate::simulation::Kind;
 
 /// An answer as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct GatewayResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
 }
 
-impl Written {
+impl GatewayResponse {
     fn new(status: u16, content_type: &'static str, body: &str) -> Self {
         let headers = vec![("content-type", content_type.to_owned())];
         Self {
@@ -151,21 +151,21 @@ const IDENTITY_OUT_OF_PLACE: [(u16, &str); 8] = [
 const STATUSES: [u16; 13] = [200, 400, 403, 409, 422, 500, 502, 503, 504, 520, 201, 203, 402];
 
 /// An answer that proves nothing.
-pub(crate) fn foreign(random: &mut StdRng, provider: Kind) -> Written {
+pub(crate) fn foreign(random: &mut StdRng, provider: Kind) -> GatewayResponse {
     let status = one_of(random, &STATUSES);
-    let written = match random.random_range(0..9) {
-        0 | 1 => Written::new(status, HTML, one_of(random, &PAGES)),
-        2 => Written::new(status, XML, one_of(random, &XMLS)),
+    let response = match random.random_range(0..9) {
+        0 | 1 => GatewayResponse::new(status, HTML, one_of(random, &PAGES)),
+        2 => GatewayResponse::new(status, XML, one_of(random, &XMLS)),
         // Some call what they write by another name.
-        3 => Written::new(status, JSON, one_of(random, &PAGES)),
-        4 => Written::new(status, JSON, one_of(random, &OBJECTS)),
-        5 => Written::new(status, PROBLEM, one_of(random, &PROBLEMS)),
-        6 => Written::new(status, "text/plain", one_of(random, &TEXTS)),
+        3 => GatewayResponse::new(status, JSON, one_of(random, &PAGES)),
+        4 => GatewayResponse::new(status, JSON, one_of(random, &OBJECTS)),
+        5 => GatewayResponse::new(status, PROBLEM, one_of(random, &PROBLEMS)),
+        6 => GatewayResponse::new(status, "text/plain", one_of(random, &TEXTS)),
         7 => match random.random_range(0..4) {
             // What a bare 403 means is the provider's to say.
-            0 => Written::empty(one_of(random, &[200, 400, 409, 422, 500, 502, 503, 504])),
-            1 => Written::new(401, HTML, one_of(random, &PAGES)),
-            _ => Written::empty(one_of(random, &[300, 302, 303, 202, 206]))
+            0 => GatewayResponse::empty(one_of(random, &[200, 400, 409, 422, 500, 502, 503, 504])),
+            1 => GatewayResponse::new(401, HTML, one_of(random, &PAGES)),
+            _ => GatewayResponse::empty(one_of(random, &[300, 302, 303, 202, 206]))
                 .header("location", "https://login.example.com/sorry"),
         },
         _ => {
@@ -174,35 +174,35 @@ pub(crate) fn foreign(random: &mut StdRng, provider: Kind) -> Written {
                 Kind::Identity => &IDENTITY_OUT_OF_PLACE,
             };
             let (status, body) = one_of(random, rows);
-            Written::new(status, JSON, body)
+            GatewayResponse::new(status, JSON, body)
         }
     };
     if random.random_bool(0.1) {
-        return written.header("retry-after", "0");
+        return response.header("retry-after", "0");
     }
-    written
+    response
 }
 
 /// An answer that says by its status that the request was not processed.
-pub(crate) fn unprocessed(random: &mut StdRng) -> Written {
+pub(crate) fn unprocessed(random: &mut StdRng) -> GatewayResponse {
     let status = one_of(
         random,
         &[
             301, 307, 308, 404, 404, 404, 405, 406, 411, 413, 414, 417, 421, 426, 428, 431,
         ],
     );
-    let written = match random.random_range(0..4) {
-        0 => Written::new(status, HTML, one_of(random, &PAGES)),
-        1 => Written::new(
+    let response = match random.random_range(0..4) {
+        0 => GatewayResponse::new(status, HTML, one_of(random, &PAGES)),
+        1 => GatewayResponse::new(
             status,
             JSON,
             r#"{"message":"no Route matched with those values"}"#,
         ),
-        2 => Written::new(status, XML, one_of(random, &XMLS)),
-        _ => Written::empty(status),
+        2 => GatewayResponse::new(status, XML, one_of(random, &XMLS)),
+        _ => GatewayResponse::empty(status),
     };
     if status < 400 {
-        return written.header("location", "https://elsewhere.example.com/");
+        return response.header("location", "https://elsewhere.example.com/");
     }
-    written
+    response
 }

@@ -8,35 +8,36 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Written;
+use super::GatewayResponse;
+use crate::fault_server::RawMessage;
 
 /// What becomes of a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Way {
+pub(crate) enum GatewayAction {
     /// It is passed on, and the provider's answer back.
-    Passes,
+    Forward,
     /// It is answered here, and never passed on.
-    Blocks(Written),
+    Reject(GatewayResponse),
     /// It is passed on, and answered here.
-    Replaces(Written),
+    Replace(GatewayResponse),
     /// It is answered here, and passed on later.
-    GivesUp(Written),
+    TimeOut(GatewayResponse),
     /// It is passed on twice, and the second answer back, saying so.
-    Repeats,
+    Duplicate,
     /// It is passed on twice, and answered here.
-    RepeatsUnsaid(Written),
+    DuplicateSilently(GatewayResponse),
     /// It is passed on, and the answer back without its end.
-    Cuts,
+    Truncate,
 }
 
 /// How an answer is put on the wire.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Form {
+pub(crate) struct ResponseForm {
     pub(crate) head: Head,
     pub(crate) body: Body,
     pub(crate) framing: Framing,
@@ -109,8 +110,8 @@ struct Shared {
 
 #[derive(Debug, Clone)]
 struct User {
-    way: Way,
-    form: Form,
+    action: GatewayAction,
+    form: ResponseForm,
     requests: usize,
 }
 
@@ -134,14 +135,14 @@ impl Gateway {
     }
 
     /// Orders what becomes of this user's first request. Later ones pass.
-    pub(crate) fn order(&self, user: &str, way: Way, form: Form) {
+    pub(crate) fn set_action(&self, user: &str, action: GatewayAction, form: ResponseForm) {
         let user = user.to_ascii_lowercase();
-        let ordered = User {
-            way,
+        let take_action = User {
+            action,
             form,
             requests: 0,
         };
-        self.shared.users().insert(user, ordered);
+        self.shared.users().insert(user, take_action);
     }
 
     /// How many requests about this user have come.
@@ -165,7 +166,7 @@ impl Shared {
     }
 
     /// What is ordered for a request with this head.
-    fn ordered(&self, head: &str) -> (Way, Form) {
+    fn take_action(&self, head: &str) -> (GatewayAction, ResponseForm) {
         let path = head.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase();
         let path = path.replace("%40", "@");
         let mut users = self.users();
@@ -174,13 +175,13 @@ impl Shared {
             users.contains_key(segment).then(|| segment.to_owned())
         });
         let Some(user) = named.and_then(|name| users.get_mut(&name)) else {
-            return (Way::Passes, Form::default());
+            return (GatewayAction::Forward, ResponseForm::default());
         };
         user.requests += 1;
         if user.requests > 1 {
-            return (Way::Passes, Form::default());
+            return (GatewayAction::Forward, ResponseForm::default());
         }
-        (user.way.clone(), user.form)
+        (user.action.clone(), user.form)
     }
 }
 
@@ -198,44 +199,44 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut idle = IDLE;
     loop {
-        let Ok(request) = timeout(idle, Message::read(&mut client)).await else {
+        let Ok(request) = timeout(idle, RawMessage::read(&mut client)).await else {
             return client.shutdown().await;
         };
         let Some(request) = request? else { return Ok(()) };
-        let (way, form) = shared.ordered(&request.head);
+        let (action, form) = shared.take_action(&request.head);
         let pass = async || pass(&request, shared.upstream).await;
-        let (written, cut) = match way {
-            Way::Passes => (pass().await?, false),
-            Way::Cuts => (pass().await?, true),
-            Way::Blocks(written) => (written, false),
-            Way::Replaces(written) => {
+        let (response, cut) = match action {
+            GatewayAction::Forward => (pass().await?, false),
+            GatewayAction::Truncate => (pass().await?, true),
+            GatewayAction::Reject(response) => (response, false),
+            GatewayAction::Replace(response) => {
                 pass().await?;
-                (written, false)
+                (response, false)
             }
-            Way::Repeats => {
+            GatewayAction::Duplicate => {
                 pass().await?;
                 (pass().await?.header("x-envoy-attempt-count", "2"), false)
             }
-            Way::RepeatsUnsaid(written) => {
+            GatewayAction::DuplicateSilently(response) => {
                 pass().await?;
                 pass().await?;
-                (written, false)
+                (response, false)
             }
-            Way::GivesUp(written) => {
+            GatewayAction::TimeOut(response) => {
                 let (request, upstream) = (request.clone(), shared.upstream);
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(300)).await;
                     self::pass(&request, upstream).await
                 });
-                (written, false)
+                (response, false)
             }
         };
-        let mut bytes = on_the_wire(&written, form);
-        if cut && !written.body.is_empty() {
-            bytes.truncate(bytes.len() - 1 - written.body.len() / 2);
+        let mut bytes = serialize(&response, form);
+        if cut && !response.body.is_empty() {
+            bytes.truncate(bytes.len() - 1 - response.body.len() / 2);
         }
         client.write_all(&bytes).await?;
-        let has_body = !written.body.is_empty();
+        let has_body = !response.body.is_empty();
         if has_body && (cut || form.framing == Framing::Close) {
             return client.shutdown().await;
         }
@@ -243,47 +244,8 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     }
 }
 
-/// A request or an answer, as far as this proxy needs it.
-#[derive(Debug, Clone)]
-struct Message {
-    /// Start line and header fields, with the blank line.
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// `None` at the end of the connection.
-    async fn read(stream: &mut TcpStream) -> io::Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        let end = loop {
-            if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                break at + 4;
-            }
-            if stream.read_buf(&mut bytes).await? == 0 {
-                return Ok(None);
-            }
-        };
-        let mut body = bytes.split_off(end);
-        let head = String::from_utf8_lossy(&bytes).into_owned();
-        let length = field(&head, "content-length").and_then(|length| length.parse().ok());
-        let length: usize = length.unwrap_or(0);
-        while body.len() < length {
-            if stream.read_buf(&mut body).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(Some(Self { head, body }))
-    }
-}
-
-fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
-    let (_, value) = fields.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    Some(value.trim())
-}
-
 /// Sends a request to the provider. Its answer.
-async fn pass(request: &Message, upstream: SocketAddr) -> io::Result<Written> {
+async fn pass(request: &RawMessage, upstream: SocketAddr) -> io::Result<GatewayResponse> {
     const PASSED_BACK: [&str; 4] = [
         "content-type",
         "www-authenticate",
@@ -293,22 +255,26 @@ async fn pass(request: &Message, upstream: SocketAddr) -> io::Result<Written> {
     let mut stream = TcpStream::connect(upstream).await?;
     stream.write_all(request.head.as_bytes()).await?;
     stream.write_all(&request.body).await?;
-    let answer = Message::read(&mut stream).await?;
-    let Message { head, body } = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let answer = RawMessage::read(&mut stream).await?;
+    let answer = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status = answer
+        .head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     let headers = PASSED_BACK.into_iter().filter_map(|name| {
-        let value = field(&head, name)?;
+        let value = answer.header(name)?;
         Some((name, value.to_owned()))
     });
-    Ok(Written {
+    Ok(GatewayResponse {
         status: status.ok_or(io::ErrorKind::InvalidData)?,
         headers: headers.collect(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::from_utf8_lossy(&answer.body).into_owned(),
     })
 }
 
-fn on_the_wire(written: &Written, form: Form) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {} Words\r\n", written.status);
+fn serialize(response: &GatewayResponse, form: ResponseForm) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {} Words\r\n", response.status);
     head.push_str(match form.head {
         Head::Plain | Head::Many => "Server: gateway\r\n",
         Head::ControlByte => "Set-Cookie: ___utmvaX=dmo\u{1}OZPF; path=/\r\n",
@@ -321,7 +287,7 @@ fn on_the_wire(written: &Written, form: Form) -> Vec<u8> {
             let _ = write!(head, "X-Gateway-Hop-{n}: {n}\r\n");
         }
     }
-    for (name, value) in &written.headers {
+    for (name, value) in &response.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
     if let Some(seconds) = form.keep_alive {
@@ -330,8 +296,8 @@ fn on_the_wire(written: &Written, form: Form) -> Vec<u8> {
             "Connection: keep-alive\r\nKeep-Alive: timeout={seconds}\r\n"
         );
     }
-    let mut body = written.body.clone().into_bytes();
-    if written.status == 204 {
+    let mut body = response.body.clone().into_bytes();
+    if response.status == 204 {
         return (head + "\r\n").into_bytes();
     }
     match form.body {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use repass::{Error, ErrorKind, Outcome, Resolution};
 
-use super::provider::{Attempt, Provider, Seen};
+use super::provider::{Attempt, NetworkOutcome, Provider};
 use super::{Call, CallOutcome, Summary};
 
 /// Timers fire on whole milliseconds.
@@ -34,8 +34,8 @@ pub(crate) fn judge(seed: u64, providers: &[Arc<Provider>], calls: &[Call]) -> S
             .unwrap_or(0);
         summary.calls += 1;
         summary.attempts += attempts.len();
-        for told in told(call) {
-            *summary.outcomes.entry(told).or_default() += 1;
+        for hint in labels(call) {
+            *summary.outcomes.entry(hint).or_default() += 1;
         }
         let repeats = states[call.provider].repeats.get(&call.password);
         let repeats = repeats.copied().unwrap_or(0);
@@ -48,7 +48,7 @@ pub(crate) fn judge(seed: u64, providers: &[Arc<Provider>], calls: &[Call]) -> S
     summary
 }
 
-fn told(call: &Call) -> Vec<&'static str> {
+fn labels(call: &Call) -> Vec<&'static str> {
     let outcome = match &call.outcome {
         CallOutcome::Applied => "applied",
         CallOutcome::Dropped => "dropped",
@@ -72,12 +72,16 @@ fn broken(call: &Call, attempts: &[Attempt], count: usize, repeats: usize) -> Ve
             broken.push(text);
         }
     };
-    let ambiguous = |attempt: &Attempt| attempt.seen == Seen::Ambiguous;
-    let may_be_in_doubt = |attempt: &Attempt| matches!(attempt.seen, Seen::Ambiguous | Seen::Either);
+    let ambiguous = |attempt: &Attempt| attempt.seen == NetworkOutcome::Ambiguous;
+    let may_be_in_doubt =
+        |attempt: &Attempt| matches!(attempt.seen, NetworkOutcome::Ambiguous | NetworkOutcome::Either);
     let is_final = |attempt: &Attempt| {
         matches!(
             attempt.seen,
-            Seen::Answered | Seen::Ambiguous | Seen::Either | Seen::Declined
+            NetworkOutcome::Answered
+                | NetworkOutcome::Ambiguous
+                | NetworkOutcome::Either
+                | NetworkOutcome::Declined
         )
     };
     let probed = call.resolution.is_some();
@@ -104,7 +108,9 @@ fn broken(call: &Call, attempts: &[Attempt], count: usize, repeats: usize) -> Ve
             law(count == 0, "not applied means never");
             law(!attempts.iter().any(ambiguous), "in doubt is not certain");
             law(resent(call, error, attempts), "what helps is sent again");
-            let declined = attempts.last().is_some_and(|last| last.seen == Seen::Declined);
+            let declined = attempts
+                .last()
+                .is_some_and(|last| last.seen == NetworkOutcome::Declined);
             law(
                 !declined || error.kind() != ErrorKind::UserNotFound,
                 "only the provider knows its users",
@@ -138,18 +144,23 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
     }
     let count = |seen| attempts.iter().filter(|attempt| attempt.seen == seen).count();
     match last.seen {
-        Seen::Refused => count(Seen::Refused) >= 5 || left < Duration::from_secs(4),
+        NetworkOutcome::Refused => count(NetworkOutcome::Refused) >= 5 || left < Duration::from_secs(4),
         // It waits longer where the server's word turned out to be too short.
-        Seen::Limited(told) => {
-            let wait = error.retry_after().max(told).unwrap_or(Duration::from_secs(1));
+        NetworkOutcome::Limited(hint) => {
+            let wait = error.retry_after().max(hint).unwrap_or(Duration::from_secs(1));
             wait + Duration::from_millis(250) >= left
         }
         // Without an answer of its own the call had no other token to try.
-        Seen::TokenRejected => {
+        NetworkOutcome::TokenRejected => {
             let has_time = left >= Duration::from_secs(1);
-            count(Seen::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated || !has_time
+            count(NetworkOutcome::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated || !has_time
         }
-        Seen::EncodingRefused => count(Seen::EncodingRefused) >= 2 || left < Duration::from_secs(1),
-        Seen::Answered | Seen::Ambiguous | Seen::Either | Seen::Declined => true,
+        NetworkOutcome::EncodingRefused => {
+            count(NetworkOutcome::EncodingRefused) >= 2 || left < Duration::from_secs(1)
+        }
+        NetworkOutcome::Answered
+        | NetworkOutcome::Ambiguous
+        | NetworkOutcome::Either
+        | NetworkOutcome::Declined => true,
     }
 }

@@ -67,7 +67,7 @@ pub(crate) enum CallOutcome {
     Dropped,
 }
 
-struct World {
+struct Simulation {
     providers: Vec<Arc<Provider>>,
     services: Vec<Arc<dyn PasswordService>>,
     calls: Mutex<Vec<Call>>,
@@ -90,9 +90,9 @@ pub fn run(seed: u64, calls: u64) -> Summary {
 }
 
 async fn campaign(seed: u64, calls_each: u64) -> Summary {
-    let world = Arc::new(build(seed));
+    let simulation = Arc::new(build(seed));
     let tasks: Vec<_> = (0..TASKS)
-        .map(|task| tokio::spawn(caller(Arc::clone(&world), seed, task, calls_each)))
+        .map(|task| tokio::spawn(caller(Arc::clone(&simulation), seed, task, calls_each)))
         .collect();
     for task in tasks {
         if let Err(error) = task.await {
@@ -103,12 +103,12 @@ async fn campaign(seed: u64, calls_each: u64) -> Summary {
     sleep(Duration::from_secs(3600)).await;
     laws::judge(
         seed,
-        &world.providers,
-        &world.calls.lock().unwrap_or_else(|_| panic!("poisoned")),
+        &simulation.providers,
+        &simulation.calls.lock().unwrap_or_else(|_| panic!("poisoned")),
     )
 }
 
-fn build(seed: u64) -> World {
+fn build(seed: u64) -> Simulation {
     let mut random = StdRng::seed_from_u64(seed);
     let mut providers = Vec::new();
     let mut services = Vec::new();
@@ -123,7 +123,7 @@ fn build(seed: u64) -> World {
         providers.push(Arc::clone(&provider));
         services.push(Layers::default().wrap(service(kind, provider, seed)));
     }
-    World {
+    Simulation {
         providers,
         services,
         calls: Mutex::default(),
@@ -172,26 +172,26 @@ pub(crate) fn simulated_wall_clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
-async fn caller(world: Arc<World>, seed: u64, task: u64, calls: u64) {
+async fn caller(simulation: Arc<Simulation>, seed: u64, task: u64, calls: u64) {
     let mut random = StdRng::seed_from_u64(seed ^ (task << 32));
     for number in 0..calls {
         sleep(Duration::from_millis(random.random_range(0..400))).await;
-        let provider = random.random_range(0..world.services.len());
+        let provider = random.random_range(0..simulation.services.len());
         let user = Provider::user(random.random_range(0..USERS));
         let password = format!("Aa{task:02}-{number:08x}-Pw");
         let budget = Duration::from_millis([0, 40, 1_000, 6_000, 30_000][random.random_range(0..5)]);
-        let patience = random
+        let drop_after = random
             .random_bool(0.05)
             .then(|| Duration::from_millis(random.random_range(0..100)));
         let probe = random.random_bool(0.5);
-        let by_user = world.providers[provider].kind == Kind::Identity && random.random_bool(0.5);
-        let change = change(&world, provider, &user, &password, by_user);
-        let service = &world.services[provider];
+        let by_user = simulation.providers[provider].kind == Kind::Identity && random.random_bool(0.5);
+        let change = change(&simulation, provider, &user, &password, by_user);
+        let service = &simulation.services[provider];
         let cx = CallContext::with_budget(budget);
         let start = Instant::now();
         let call = service.change_password(&cx, &change);
-        let result = match patience {
-            Some(patience) => timeout(patience, call).await.ok(),
+        let result = match drop_after {
+            Some(drop_after) => timeout(drop_after, call).await.ok(),
             None => Some(call.await),
         };
         let elapsed = start.elapsed();
@@ -217,7 +217,7 @@ async fn caller(world: Arc<World>, seed: u64, task: u64, calls: u64) {
             outcome,
             resolution,
         };
-        world
+        simulation
             .calls
             .lock()
             .unwrap_or_else(|_| panic!("poisoned"))
@@ -225,12 +225,12 @@ async fn caller(world: Arc<World>, seed: u64, task: u64, calls: u64) {
     }
 }
 
-fn change(world: &World, provider: usize, user: &str, new: &str, by_user: bool) -> PasswordChange {
+fn change(simulation: &Simulation, provider: usize, user: &str, new: &str, by_user: bool) -> PasswordChange {
     let parsed = |text: &str| Password::new(text).unwrap_or_else(|error| panic!("{error}"));
     let id = UserId::new(user).unwrap_or_else(|error| panic!("{error}"));
     if by_user {
         // What the user believes to be valid, which another change may have made wrong meanwhile.
-        let current = world.providers[provider].current(user);
+        let current = simulation.providers[provider].current(user);
         return PasswordChange::change(id, parsed(&current), parsed(new));
     }
     PasswordChange::reset(id, parsed(new))

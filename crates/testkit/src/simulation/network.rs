@@ -11,13 +11,13 @@ use repass_transport::{
 };
 use tokio::time::sleep;
 
-use super::provider::{Attempt, Provider, Seen, Wanted};
+use super::provider::{Attempt, NetworkOutcome, ParsedRequest, Provider};
 use super::simulated_wall_clock;
-use crate::gateway::{Written, foreign, unprocessed};
+use crate::gateway::{GatewayResponse, foreign, unprocessed};
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
-enum Fate {
+enum NetworkEvent {
     Fine,
     /// The connection is refused, or connecting takes too long.
     Refused,
@@ -35,7 +35,7 @@ enum Fate {
     /// A status that proves nothing, before or after the provider acts.
     FaultBefore(u16),
     FaultAfter(u16),
-    Limited(Told),
+    Limited(RetryHint),
     TokenRevoked,
     Gateway(Gateway),
 }
@@ -44,21 +44,21 @@ enum Fate {
 #[derive(Debug, Clone)]
 enum Gateway {
     /// It answers in the provider's place, which never sees the request.
-    Blocks(Written),
+    Reject(GatewayResponse),
     /// It passes the request on, and answers in the provider's place afterwards.
-    Replaces(Written),
+    Replace(GatewayResponse),
     /// It answers, and passes the request on much later.
-    GivesUp(Written),
+    TimeOut(GatewayResponse),
     /// It says by the status that the request was not processed, which is so.
-    Declines(Written),
+    Decline(GatewayResponse),
     /// It passes the answer on without its end.
-    Cuts,
+    Truncate,
     /// It sends the request twice. Either it says so, or the last answer is one of its own.
-    Repeats(Option<Written>),
+    Duplicate(Option<GatewayResponse>),
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Told {
+enum RetryHint {
     Nothing,
     Seconds(u64),
     Instant(u64),
@@ -78,63 +78,67 @@ impl Network {
         }
     }
 
-    fn draw(&self) -> (Fate, Duration) {
+    fn draw(&self) -> (NetworkEvent, Duration) {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let random = &mut *random;
         let fault = [408, 500, 502, 503, 504][random.random_range(0..5)];
-        let told = match random.random_range(0..30) {
-            0..10 => Told::Nothing,
-            10..20 => Told::Instant(random.random_range(0..5)),
-            20 => Told::Seconds(600),
-            _ => Told::Seconds(random.random_range(0..5)),
+        let hint = match random.random_range(0..30) {
+            0..10 => RetryHint::Nothing,
+            10..20 => RetryHint::Instant(random.random_range(0..5)),
+            20 => RetryHint::Seconds(600),
+            _ => RetryHint::Seconds(random.random_range(0..5)),
         };
-        let fate = match random.random_range(0..1000) {
-            0..30 => Fate::Refused,
-            30..40 => Fate::ConnectTimeout,
-            40..60 => Fate::LostBefore,
-            60..80 => Fate::LostAfter,
-            80..90 => Fate::LostThenApplied,
-            90..100 => Fate::StallsBefore,
-            100..110 => Fate::StallsAfter,
-            110..120 => Fate::StallsThenApplies,
-            120..140 => Fate::CutAfter,
-            140..160 => Fate::FaultBefore(fault),
-            160..180 => Fate::FaultAfter(fault),
-            180..210 => Fate::Limited(told),
-            210..220 => Fate::TokenRevoked,
-            220..320 => Fate::Gateway(self.gateway(random)),
-            _ => Fate::Fine,
+        let event = match random.random_range(0..1000) {
+            0..30 => NetworkEvent::Refused,
+            30..40 => NetworkEvent::ConnectTimeout,
+            40..60 => NetworkEvent::LostBefore,
+            60..80 => NetworkEvent::LostAfter,
+            80..90 => NetworkEvent::LostThenApplied,
+            90..100 => NetworkEvent::StallsBefore,
+            100..110 => NetworkEvent::StallsAfter,
+            110..120 => NetworkEvent::StallsThenApplies,
+            120..140 => NetworkEvent::CutAfter,
+            140..160 => NetworkEvent::FaultBefore(fault),
+            160..180 => NetworkEvent::FaultAfter(fault),
+            180..210 => NetworkEvent::Limited(hint),
+            210..220 => NetworkEvent::TokenRevoked,
+            220..320 => NetworkEvent::Gateway(self.gateway(random)),
+            _ => NetworkEvent::Fine,
         };
-        (fate, Duration::from_millis(random.random_range(1..60)))
+        (event, Duration::from_millis(random.random_range(1..60)))
     }
 
     fn gateway(&self, random: &mut StdRng) -> Gateway {
         match random.random_range(0..10) {
-            0..3 => Gateway::Replaces(foreign(random, self.provider.kind)),
-            3 | 4 => Gateway::Blocks(foreign(random, self.provider.kind)),
-            5 => Gateway::GivesUp(foreign(random, self.provider.kind)),
-            6 => Gateway::Declines(unprocessed(random)),
-            7 => Gateway::Cuts,
-            8 => Gateway::Repeats(None),
-            _ => Gateway::Repeats(Some(foreign(random, self.provider.kind))),
+            0..3 => Gateway::Replace(foreign(random, self.provider.kind)),
+            3 | 4 => Gateway::Reject(foreign(random, self.provider.kind)),
+            5 => Gateway::TimeOut(foreign(random, self.provider.kind)),
+            6 => Gateway::Decline(unprocessed(random)),
+            7 => Gateway::Truncate,
+            8 => Gateway::Duplicate(None),
+            _ => Gateway::Duplicate(Some(foreign(random, self.provider.kind))),
         }
     }
 
-    fn later(&self, wanted: &Wanted, delay: Duration) {
-        let (provider, wanted) = (Arc::clone(&self.provider), wanted.clone());
+    fn later(&self, parsed: &ParsedRequest, delay: Duration) {
+        let (provider, parsed) = (Arc::clone(&self.provider), parsed.clone());
         tokio::spawn(async move {
             sleep(delay).await;
-            provider.apply(&wanted);
+            provider.apply(&parsed);
         });
     }
 
-    fn note(&self, wanted: &Wanted, seen: Seen, in_place: Option<bool>) {
+    fn note(&self, parsed: &ParsedRequest, seen: NetworkOutcome, in_place: Option<bool>) {
         let mut state = self.provider.state();
-        let attempts = state.attempts.entry(wanted.new.clone()).or_default();
+        let attempts = state.attempts.entry(parsed.new.clone()).or_default();
         attempts.push(Attempt { seen, in_place });
     }
 
-    fn answer(&self, fate: Fate, wanted: &Wanted) -> (Result<Response, TransportError>, Seen, Option<bool>) {
+    fn answer(
+        &self,
+        event: NetworkEvent,
+        parsed: &ParsedRequest,
+    ) -> (Result<Response, TransportError>, NetworkOutcome, Option<bool>) {
         let lost = || {
             Err(TransportError::lost(
                 Cause::ConnectionLost,
@@ -142,30 +146,36 @@ impl Network {
             ))
         };
         let status = |code| Response::new(StatusCode::from_u16(code).unwrap_or_default());
-        match fate {
-            Fate::Refused => {
+        match event {
+            NetworkEvent::Refused => {
                 let refused = TransportError::not_sent(Cause::Unreachable, "connection refused");
-                (Err(refused), Seen::Refused, None)
+                (Err(refused), NetworkOutcome::Refused, None)
             }
-            Fate::LostBefore | Fate::LostThenApplied => (lost(), Seen::Ambiguous, None),
-            Fate::LostAfter => (lost(), Seen::Ambiguous, self.provider.apply(wanted).2),
-            Fate::CutAfter => {
-                let in_place = self.provider.apply(wanted).2;
+            NetworkEvent::LostBefore | NetworkEvent::LostThenApplied => {
+                (lost(), NetworkOutcome::Ambiguous, None)
+            }
+            NetworkEvent::LostAfter => (lost(), NetworkOutcome::Ambiguous, self.provider.apply(parsed).2),
+            NetworkEvent::CutAfter => {
+                let in_place = self.provider.apply(parsed).2;
                 (
                     Ok(Response::new(StatusCode::OK).with_body("{").cut()),
-                    Seen::Ambiguous,
+                    NetworkOutcome::Ambiguous,
                     in_place,
                 )
             }
-            Fate::FaultBefore(code) => (Ok(status(code)), Seen::Ambiguous, None),
-            Fate::FaultAfter(code) => (Ok(status(code)), Seen::Ambiguous, self.provider.apply(wanted).2),
-            Fate::Limited(told) => {
-                let (answer, delay) = limited(told);
-                (Ok(answer), Seen::Limited(delay), None)
+            NetworkEvent::FaultBefore(code) => (Ok(status(code)), NetworkOutcome::Ambiguous, None),
+            NetworkEvent::FaultAfter(code) => (
+                Ok(status(code)),
+                NetworkOutcome::Ambiguous,
+                self.provider.apply(parsed).2,
+            ),
+            NetworkEvent::Limited(hint) => {
+                let (answer, delay) = limited(hint);
+                (Ok(answer), NetworkOutcome::Limited(delay), None)
             }
-            Fate::Gateway(gateway) => self.through(gateway, wanted),
+            NetworkEvent::Gateway(gateway) => self.through(gateway, parsed),
             _ => {
-                let (answer, seen, in_place) = self.provider.apply(wanted);
+                let (answer, seen, in_place) = self.provider.apply(parsed);
                 (Ok(answer), seen, in_place)
             }
         }
@@ -174,40 +184,42 @@ impl Network {
     fn through(
         &self,
         gateway: Gateway,
-        wanted: &Wanted,
-    ) -> (Result<Response, TransportError>, Seen, Option<bool>) {
+        parsed: &ParsedRequest,
+    ) -> (Result<Response, TransportError>, NetworkOutcome, Option<bool>) {
         match gateway {
             // What was passed on already is applied elsewhere, later.
-            Gateway::Blocks(answer) | Gateway::GivesUp(answer) => {
-                (Ok(written(&answer)), Seen::Ambiguous, None)
+            Gateway::Reject(answer) | Gateway::TimeOut(answer) => {
+                (Ok(response_of(&answer)), NetworkOutcome::Ambiguous, None)
             }
-            Gateway::Replaces(answer) => {
-                let in_place = self.provider.apply(wanted).2;
-                (Ok(written(&answer)), Seen::Ambiguous, in_place)
+            Gateway::Replace(answer) => {
+                let in_place = self.provider.apply(parsed).2;
+                (Ok(response_of(&answer)), NetworkOutcome::Ambiguous, in_place)
             }
-            Gateway::Declines(answer) => (Ok(written(&answer)), Seen::Declined, None),
-            Gateway::Cuts => {
-                let (answer, seen, in_place) = self.provider.apply(wanted);
+            Gateway::Decline(answer) => (Ok(response_of(&answer)), NetworkOutcome::Declined, None),
+            Gateway::Truncate => {
+                let (answer, seen, in_place) = self.provider.apply(parsed);
                 if answer.body().is_empty() {
                     return (Ok(answer), seen, in_place);
                 }
                 let half = answer.body()[..answer.body().len() / 2].to_vec();
                 // A status that says all is none the worse for it.
-                let seen = if seen == Seen::EncodingRefused {
+                let seen = if seen == NetworkOutcome::EncodingRefused {
                     seen
                 } else {
-                    Seen::Either
+                    NetworkOutcome::Either
                 };
                 (Ok(answer.with_body(half).cut()), seen, in_place)
             }
-            Gateway::Repeats(last) => {
-                let (answer, seen, in_place) = self.provider.apply(wanted);
+            Gateway::Duplicate(last) => {
+                let (answer, seen, in_place) = self.provider.apply(parsed);
                 match last {
-                    Some(answer) => (Ok(written(&answer)), Seen::Ambiguous, in_place),
+                    Some(answer) => (Ok(response_of(&answer)), NetworkOutcome::Ambiguous, in_place),
                     None if answer.status().is_success() => (Ok(announced(answer)), seen, in_place),
                     // Another sending may have been taken where this one is refused.
-                    None if seen == Seen::Answered => (Ok(announced(answer)), Seen::Ambiguous, in_place),
-                    None => (Ok(announced(answer)), Seen::Either, in_place),
+                    None if seen == NetworkOutcome::Answered => {
+                        (Ok(announced(answer)), NetworkOutcome::Ambiguous, in_place)
+                    }
+                    None => (Ok(announced(answer)), NetworkOutcome::Either, in_place),
                 }
             }
         }
@@ -218,25 +230,25 @@ fn announced(answer: Response) -> Response {
     answer.with_header("x-envoy-attempt-count", "2")
 }
 
-fn written(written: &Written) -> Response {
+fn response_of(response_of: &GatewayResponse) -> Response {
     let mut headers = HeaderMap::new();
-    for (name, value) in &written.headers {
+    for (name, value) in &response_of.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(*name, value);
         }
     }
-    let status = StatusCode::from_u16(written.status).unwrap_or_default();
+    let status = StatusCode::from_u16(response_of.status).unwrap_or_default();
     Response::new(status)
         .with_headers(headers)
-        .with_body(written.body.clone())
+        .with_body(response_of.body.clone())
 }
 
-fn limited(told: Told) -> (Response, Option<Duration>) {
+fn limited(hint: RetryHint) -> (Response, Option<Duration>) {
     let answer = Response::new(StatusCode::TOO_MANY_REQUESTS);
-    let (text, delay) = match told {
-        Told::Nothing => return (answer, None),
-        Told::Seconds(seconds) => (seconds.to_string(), seconds),
-        Told::Instant(seconds) => {
+    let (text, delay) = match hint {
+        RetryHint::Nothing => return (answer, None),
+        RetryHint::Seconds(seconds) => (seconds.to_string(), seconds),
+        RetryHint::Instant(seconds) => {
             let at = simulated_wall_clock() + Duration::from_secs(seconds);
             let at = jiff::Timestamp::try_from(at).map(|at| at.to_string());
             (at.unwrap_or_default(), seconds)
@@ -264,34 +276,35 @@ impl HttpClient for Network {
         authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Response, TransportError> {
-        let wanted = Wanted::read(request);
-        let (fate, latency) = self.draw();
+        let parsed = ParsedRequest::read(request);
+        let (event, latency) = self.draw();
         let token = number(authorization.as_ref());
         if latency >= limit {
             // The request arrives when nobody waits any more.
-            self.note(&wanted, Seen::Ambiguous, None);
-            self.later(&wanted, latency);
+            self.note(&parsed, NetworkOutcome::Ambiguous, None);
+            self.later(&parsed, latency);
             sleep(limit).await;
             return Err(TransportError::lost(Cause::TimedOut, "no answer in time"));
         }
-        if matches!(fate, Fate::TokenRevoked) {
+        if matches!(event, NetworkEvent::TokenRevoked) {
             let mut state = self.provider.state();
             state.revoked = state.revoked.max(token);
         }
-        match &fate {
-            Fate::ConnectTimeout => {
-                self.note(&wanted, Seen::Refused, None);
+        match &event {
+            NetworkEvent::ConnectTimeout => {
+                self.note(&parsed, NetworkOutcome::Refused, None);
                 sleep(limit.min(Duration::from_secs(10))).await;
                 return Err(TransportError::not_sent(
                     Cause::Unreachable,
                     "no answer to connecting",
                 ));
             }
-            Fate::StallsBefore | Fate::StallsAfter | Fate::StallsThenApplies => {
-                let applied = matches!(fate, Fate::StallsAfter).then(|| self.provider.apply(&wanted).2);
-                self.note(&wanted, Seen::Ambiguous, applied.flatten());
-                if matches!(fate, Fate::StallsThenApplies) {
-                    self.later(&wanted, limit + latency * 500);
+            NetworkEvent::StallsBefore | NetworkEvent::StallsAfter | NetworkEvent::StallsThenApplies => {
+                let applied =
+                    matches!(event, NetworkEvent::StallsAfter).then(|| self.provider.apply(&parsed).2);
+                self.note(&parsed, NetworkOutcome::Ambiguous, applied.flatten());
+                if matches!(event, NetworkEvent::StallsThenApplies) {
+                    self.later(&parsed, limit + latency * 500);
                 }
                 sleep(limit).await;
                 return Err(TransportError::lost(Cause::TimedOut, "no answer in time"));
@@ -299,35 +312,39 @@ impl HttpClient for Network {
             _ => {}
         }
         // There and back; a caller may go away in between.
-        let between = match fate {
-            Fate::Gateway(Gateway::Repeats(_)) => latency / 4,
+        let between = match event {
+            NetworkEvent::Gateway(Gateway::Duplicate(_)) => latency / 4,
             _ => Duration::ZERO,
         };
         sleep((latency / 2).saturating_sub(between)).await;
         let reaches = !matches!(
-            fate,
-            Fate::Refused
-                | Fate::Limited(_)
-                | Fate::Gateway(Gateway::Blocks(_) | Gateway::GivesUp(_) | Gateway::Declines(_))
+            event,
+            NetworkEvent::Refused
+                | NetworkEvent::Limited(_)
+                | NetworkEvent::Gateway(Gateway::Reject(_) | Gateway::TimeOut(_) | Gateway::Decline(_))
         );
         let (result, seen, in_place) = if reaches && token <= self.provider.state().revoked {
-            (Ok(self.provider.rejects_token()), Seen::TokenRejected, None)
+            (
+                Ok(self.provider.rejects_token()),
+                NetworkOutcome::TokenRejected,
+                None,
+            )
         } else {
-            match fate {
-                Fate::LostThenApplied | Fate::Gateway(Gateway::GivesUp(_)) => {
-                    self.later(&wanted, latency * 500);
+            match event {
+                NetworkEvent::LostThenApplied | NetworkEvent::Gateway(Gateway::TimeOut(_)) => {
+                    self.later(&parsed, latency * 500);
                 }
-                Fate::Gateway(Gateway::Repeats(_)) => {
-                    self.provider.apply(&wanted);
-                    self.provider.repeated(&wanted);
+                NetworkEvent::Gateway(Gateway::Duplicate(_)) => {
+                    self.provider.apply(&parsed);
+                    self.provider.repeated(&parsed);
                     // Others may come in between.
                     sleep(between).await;
                 }
                 _ => {}
             }
-            self.answer(fate, &wanted)
+            self.answer(event, &parsed)
         };
-        self.note(&wanted, seen, in_place);
+        self.note(&parsed, seen, in_place);
         sleep(latency / 2).await;
         result
     }

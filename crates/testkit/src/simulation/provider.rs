@@ -50,14 +50,14 @@ pub(crate) struct State {
 /// One request that reached the network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
-    pub(crate) seen: Seen,
+    pub(crate) seen: NetworkOutcome,
     /// Whether the password was the valid one once the provider had dealt with the request.
     pub(crate) in_place: Option<bool>,
 }
 
 /// What the network did with a request, in the terms of the delivery table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum NetworkOutcome {
     Answered,
     Refused,
     Ambiguous,
@@ -97,8 +97,8 @@ impl Provider {
     }
 
     /// Counts a request that a gateway sends once more.
-    pub(crate) fn repeated(&self, wanted: &Wanted) {
-        *self.state().repeats.entry(wanted.new.clone()).or_default() += 1;
+    pub(crate) fn repeated(&self, parsed: &ParsedRequest) {
+        *self.state().repeats.entry(parsed.new.clone()).or_default() += 1;
     }
 
     /// How it answers a token that it no longer takes.
@@ -111,21 +111,21 @@ impl Provider {
     }
 
     /// Deals with a request as the provider would: changes its state, and answers.
-    pub(crate) fn apply(&self, wanted: &Wanted) -> (Response, Seen, Option<bool>) {
+    pub(crate) fn apply(&self, parsed: &ParsedRequest) -> (Response, NetworkOutcome, Option<bool>) {
         let refused = self.kind == Kind::Zoom
             && matches!(
-                (self.accepts, wanted.form_data),
+                (self.accepts, parsed.form_data),
                 (Accepts::Json, true) | (Accepts::FormData, false)
             );
         if refused {
             let body = r#"{"code":300,"message":"Unsupported Content Type"}"#;
             let answer = Response::new(StatusCode::UNSUPPORTED_MEDIA_TYPE).with_body(body);
-            return (answer, Seen::EncodingRefused, None);
+            return (answer, NetworkOutcome::EncodingRefused, None);
         }
         let mut state = self.state();
-        let current = state.current.get(&wanted.user).cloned().unwrap_or_default();
-        let answer = match (self.kind, &wanted.current) {
-            (Kind::Zoom, _) if current == wanted.new => {
+        let current = state.current.get(&parsed.user).cloned().unwrap_or_default();
+        let answer = match (self.kind, &parsed.current) {
+            (Kind::Zoom, _) if current == parsed.new => {
                 let body = r#"{"code":300,"message":"Your new password can not match the old password."}"#;
                 Response::new(StatusCode::BAD_REQUEST).with_body(body)
             }
@@ -134,8 +134,8 @@ impl Provider {
                 Response::new(StatusCode::BAD_REQUEST).with_body(body)
             }
             (kind, _) => {
-                state.current.insert(wanted.user.clone(), wanted.new.clone());
-                state.ledger.push((wanted.user.clone(), wanted.new.clone()));
+                state.current.insert(parsed.user.clone(), parsed.new.clone());
+                state.ledger.push((parsed.user.clone(), parsed.new.clone()));
                 match kind {
                     Kind::Zoom => Response::new(StatusCode::NO_CONTENT),
                     Kind::Identity => {
@@ -144,21 +144,21 @@ impl Provider {
                 }
             }
         };
-        let in_place = state.current.get(&wanted.user) == Some(&wanted.new);
-        (answer, Seen::Answered, Some(in_place))
+        let in_place = state.current.get(&parsed.user) == Some(&parsed.new);
+        (answer, NetworkOutcome::Answered, Some(in_place))
     }
 }
 
 /// What a request asks for, read from its bytes as a server would.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct ParsedRequest {
     pub(crate) user: String,
     pub(crate) new: String,
     current: Option<String>,
     form_data: bool,
 }
 
-impl Wanted {
+impl ParsedRequest {
     pub(crate) fn read(request: &Request) -> Self {
         let user = request
             .path()

@@ -8,15 +8,15 @@ use repass_sandbox::{
     Action, CannedResponse, Cut, CutKind, CutPoint, Fault, RequestMatcher, Sandbox, Timing,
 };
 
-use super::{Asked, Doubt, Ordered};
+use super::{Doubt, Expectation, PlannedCall};
 
 /// Arms a fault for this call, or none.
-pub(super) fn order(sandbox: &Sandbox, asked: &Asked, random: &mut StdRng) -> Ordered {
+pub(super) fn inject(sandbox: &Sandbox, planned: &PlannedCall, random: &mut StdRng) -> Expectation {
     let action = action(random);
     if let Some((action, _)) = &action {
         let matching = RequestMatcher {
-            provider: Some(asked.provider),
-            user: Some(asked.user.clone()),
+            provider: Some(planned.provider),
+            user: Some(planned.user.clone()),
             ..RequestMatcher::default()
         };
         let fault = Fault {
@@ -27,7 +27,7 @@ pub(super) fn order(sandbox: &Sandbox, asked: &Asked, random: &mut StdRng) -> Or
             .inject(fault)
             .unwrap_or_else(|error| panic!("{error}: {action:?}"));
     }
-    Ordered {
+    Expectation {
         what: format!("{action:?}"),
         doubt: action.map_or(Doubt::No, |(_, doubt)| doubt),
         repeats: 0,

@@ -4,35 +4,39 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use repass_sandbox::Provider;
 
-use super::{Asked, Doubt, Ordered};
-use crate::gateway::proxy::{Body, Form, Framing, Gateway, Head, Way};
+use super::{Doubt, Expectation, PlannedCall};
+use crate::gateway::proxy::{Body, Framing, Gateway, GatewayAction, Head, ResponseForm};
 use crate::gateway::{foreign, unprocessed};
 use crate::simulation::Kind;
 
 /// Orders what the gateway does with this call.
-pub(super) fn order(gateway: &Gateway, asked: &Asked, random: &mut StdRng) -> Ordered {
-    let kind = match asked.provider {
+pub(super) fn set_action(gateway: &Gateway, planned: &PlannedCall, random: &mut StdRng) -> Expectation {
+    let kind = match planned.provider {
         Provider::Zoom => Kind::Zoom,
         Provider::Identity => Kind::Identity,
     };
     let mut declined = false;
-    let (way, doubt, repeats) = match random.random_range(0..16) {
-        0..4 => (Way::Passes, Doubt::No, 0),
-        4..7 => (Way::Replaces(foreign(random, kind)), Doubt::Must, 0),
-        7..9 => (Way::Blocks(foreign(random, kind)), Doubt::Must, 0),
+    let (action, doubt, repeats) = match random.random_range(0..16) {
+        0..4 => (GatewayAction::Forward, Doubt::No, 0),
+        4..7 => (GatewayAction::Replace(foreign(random, kind)), Doubt::Must, 0),
+        7..9 => (GatewayAction::Reject(foreign(random, kind)), Doubt::Must, 0),
         9..11 => {
             declined = true;
-            (Way::Blocks(unprocessed(random)), Doubt::No, 0)
+            (GatewayAction::Reject(unprocessed(random)), Doubt::No, 0)
         }
-        11 => (Way::GivesUp(foreign(random, kind)), Doubt::Must, 0),
-        12 => (Way::RepeatsUnsaid(foreign(random, kind)), Doubt::Must, 1),
-        13 | 14 => (Way::Repeats, after_two(asked), 1),
-        _ => (Way::Cuts, Doubt::May, 0),
+        11 => (GatewayAction::TimeOut(foreign(random, kind)), Doubt::Must, 0),
+        12 => (
+            GatewayAction::DuplicateSilently(foreign(random, kind)),
+            Doubt::Must,
+            1,
+        ),
+        13 | 14 => (GatewayAction::Duplicate, doubt_after_duplicate(planned), 1),
+        _ => (GatewayAction::Truncate, Doubt::May, 0),
     };
     let form = form(random);
-    let what = format!("{way:?} as {form:?}");
-    gateway.order(&asked.user, way, form);
-    Ordered {
+    let what = format!("{action:?} as {form:?}");
+    gateway.set_action(&planned.user, action, form);
+    Expectation {
         what,
         doubt,
         repeats,
@@ -41,18 +45,18 @@ pub(super) fn order(gateway: &Gateway, asked: &Asked, random: &mut StdRng) -> Or
 }
 
 // The second of two sendings is refused, where the provider compares the password with the one that is set.
-fn after_two(asked: &Asked) -> Doubt {
-    if !asked.accepted {
+fn doubt_after_duplicate(planned: &PlannedCall) -> Doubt {
+    if !planned.accepted {
         return Doubt::May;
     }
-    match asked.provider {
-        Provider::Identity if !asked.by_user => Doubt::No,
+    match planned.provider {
+        Provider::Identity if !planned.by_user => Doubt::No,
         Provider::Zoom | Provider::Identity => Doubt::Must,
     }
 }
 
-fn form(random: &mut StdRng) -> Form {
-    let mut form = Form::default();
+fn form(random: &mut StdRng) -> ResponseForm {
+    let mut form = ResponseForm::default();
     if random.random_bool(0.4) {
         form.head = Head::ALL[random.random_range(0..Head::ALL.len())];
     }

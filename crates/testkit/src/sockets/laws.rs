@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 
 use repass::{ErrorKind, Outcome};
 
-use super::{BUDGET, Call, Doubt, GRACE, Stage};
+use super::{BUDGET, Call, Doubt, GRACE, TestEnv};
 use crate::simulation::Summary;
 
-pub(super) fn judge(stage: &Stage, calls: &[Call]) -> Summary {
+pub(super) fn judge(env: &TestEnv, calls: &[Call]) -> Summary {
     let mut applied = HashMap::new();
-    for total in stage.sandbox.ledger().totals {
+    for total in env.sandbox.ledger().totals {
         applied.insert((total.provider, total.user), total.count);
     }
     let mut summary = Summary::default();
     for call in calls {
-        let of_call = (call.asked.provider, call.asked.user.clone());
+        let of_call = (call.planned.provider, call.planned.user.clone());
         let count = applied.get(&of_call).copied().unwrap_or(0);
         // What is not counted is taken for one.
-        let requests = stage.gateway.as_ref();
-        let requests = requests.map_or(1, |gateway| gateway.requests(&call.asked.user));
+        let requests = env.gateway.as_ref();
+        let requests = requests.map_or(1, |gateway| gateway.requests(&call.planned.user));
         summary.add(Summary {
             calls: 1,
             attempts: requests,
@@ -28,7 +28,7 @@ pub(super) fn judge(stage: &Stage, calls: &[Call]) -> Summary {
                 .map(|law| {
                     format!(
                         "seed {}: {law}: {:?}, {}, applied {count} times, {requests} requests: {:?} after {:?}",
-                        stage.seed, call.asked, call.ordered.what, call.result, call.elapsed
+                        env.seed, call.planned, call.expectation.what, call.result, call.elapsed
                     )
                 })
                 .collect(),
@@ -51,16 +51,16 @@ fn broken(call: &Call, count: u64, requests: usize) -> Vec<&'static str> {
             broken.push(text);
         }
     };
-    let ordered = &call.ordered;
-    let most = 1 + ordered.repeats;
+    let expectation = &call.expectation;
+    let most = 1 + expectation.repeats;
     law(count <= most, "never twice");
     law(call.elapsed <= BUDGET + GRACE, "a call returns within its budget");
     law(
-        ordered.doubt != Doubt::Must || requests <= 1,
+        expectation.doubt != Doubt::Must || requests <= 1,
         "what may have been acted on is not resent",
     );
     law(
-        !format!("{:?}", call.result).contains(call.asked.new),
+        !format!("{:?}", call.result).contains(call.planned.new),
         "no password in an error",
     );
     match &call.result {
@@ -73,17 +73,20 @@ fn broken(call: &Call, count: u64, requests: usize) -> Vec<&'static str> {
                 ErrorKind::BudgetExhausted | ErrorKind::Unreachable | ErrorKind::RateLimited
             );
             law(
-                ordered.doubt != Doubt::Must || requests == 0 || unsent,
+                expectation.doubt != Doubt::Must || requests == 0 || unsent,
                 "in doubt is not certain",
             );
             law(
-                !ordered.declined || error.kind() != ErrorKind::UserNotFound,
+                !expectation.declined || error.kind() != ErrorKind::UserNotFound,
                 "only the provider knows its users",
             );
         }
         // A busy machine may use up the budget without a fault; that is as ambiguous.
         Err(error) if error.kind() == ErrorKind::TimedOut && call.elapsed >= BUDGET => {}
-        Err(_) => law(ordered.doubt != Doubt::No, "unknown only where it is ambiguous"),
+        Err(_) => law(
+            expectation.doubt != Doubt::No,
+            "unknown only where it is ambiguous",
+        ),
     }
     broken
 }

@@ -29,7 +29,7 @@ const BUDGET: Duration = Duration::from_millis(800);
 // What a call may take beyond its budget on a busy machine before it counts as beyond it.
 const GRACE: Duration = Duration::from_secs(2);
 // Longer than what a provider or gateway does late.
-const STRAGGLING: Duration = Duration::from_secs(2);
+const STRAGGLER_DELAY: Duration = Duration::from_secs(2);
 
 /// Makes this many calls: half of them behind gateways, a quarter each over HTTP and HTTPS without.
 ///
@@ -57,7 +57,7 @@ enum Front {
 }
 
 /// One call's place, and who it is for.
-struct Stage {
+struct TestEnv {
     sandbox: Sandbox,
     gateway: Option<Gateway>,
     services: Services,
@@ -66,7 +66,7 @@ struct Stage {
 
 /// What is asked for in one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Asked {
+struct PlannedCall {
     number: u32,
     provider: Provider,
     user: String,
@@ -85,7 +85,7 @@ enum Doubt {
 }
 
 /// What was ordered to happen to a call.
-struct Ordered {
+struct Expectation {
     /// For people.
     what: String,
     doubt: Doubt,
@@ -97,8 +97,8 @@ struct Ordered {
 
 /// One call, and how it ended.
 struct Call {
-    asked: Asked,
-    ordered: Ordered,
+    planned: PlannedCall,
+    expectation: Expectation,
     result: Result<ChangeReceipt, Error>,
     elapsed: Duration,
 }
@@ -131,7 +131,7 @@ async fn campaign(seed: u64, calls: u32, front: Front) -> Summary {
         Front::Http | Front::Https => None,
     };
     let (services, _ca) = services(&sandbox, gateway.as_ref());
-    let stage = Arc::new(Stage {
+    let env = Arc::new(TestEnv {
         sandbox,
         gateway,
         services,
@@ -143,13 +143,13 @@ async fn campaign(seed: u64, calls: u32, front: Front) -> Summary {
         if running.len() == CALLERS {
             made.extend(ended(running.join_next().await));
         }
-        running.spawn(one(Arc::clone(&stage), number));
+        running.spawn(one(Arc::clone(&env), number));
     }
     while !running.is_empty() {
         made.extend(ended(running.join_next().await));
     }
-    sleep(STRAGGLING).await;
-    laws::judge(&stage, &made)
+    sleep(STRAGGLER_DELAY).await;
+    laws::judge(&env, &made)
 }
 
 fn ended(call: Option<Result<Call, JoinError>>) -> Option<Call> {
@@ -193,12 +193,12 @@ fn services(sandbox: &Sandbox, gateway: Option<&Gateway>) -> (Services, Option<t
     (services, file)
 }
 
-async fn one(stage: Arc<Stage>, number: u32) -> Call {
-    let mut random = StdRng::seed_from_u64(stage.seed ^ (u64::from(number) << 20));
+async fn one(env: Arc<TestEnv>, number: u32) -> Call {
+    let mut random = StdRng::seed_from_u64(env.seed ^ (u64::from(number) << 20));
     let is_zoom = random.random_bool(0.5);
     let by_user = !is_zoom && random.random_bool(0.5);
     let accepted = random.random_bool(0.9);
-    let asked = Asked {
+    let planned = PlannedCall {
         number,
         provider: if is_zoom {
             Provider::Zoom
@@ -218,29 +218,29 @@ async fn one(stage: Arc<Stage>, number: u32) -> Call {
         },
         accepted,
     };
-    let ordered = match &stage.gateway {
-        None => faults::order(&stage.sandbox, &asked, &mut random),
-        Some(gateway) => gateways::order(gateway, &asked, &mut random),
+    let expectation = match &env.gateway {
+        None => faults::inject(&env.sandbox, &planned, &mut random),
+        Some(gateway) => gateways::set_action(gateway, &planned, &mut random),
     };
-    let service = stage.services.get(if is_zoom { "zoom" } else { "portal" });
+    let service = env.services.get(if is_zoom { "zoom" } else { "portal" });
     let service = service.unwrap_or_else(|error| panic!("{error}"));
     let start = Instant::now();
-    let result = change(&*service, &asked).await;
+    let result = change(&*service, &planned).await;
     Call {
-        asked,
-        ordered,
+        planned,
+        expectation,
         result,
         elapsed: start.elapsed(),
     }
 }
 
-async fn change(service: &dyn PasswordService, asked: &Asked) -> Result<ChangeReceipt, Error> {
-    let id = UserId::new(&asked.user).unwrap_or_else(|error| panic!("{error}"));
+async fn change(service: &dyn PasswordService, planned: &PlannedCall) -> Result<ChangeReceipt, Error> {
+    let id = UserId::new(&planned.user).unwrap_or_else(|error| panic!("{error}"));
     let password = |text: &str| Password::new(text).unwrap_or_else(|error| panic!("{error}"));
     let cx = CallContext::with_budget(BUDGET);
-    if asked.by_user {
-        let current = password(&numbered_password(asked.number));
-        return service.change(&cx, id, current, password(asked.new)).await;
+    if planned.by_user {
+        let current = password(&numbered_password(planned.number));
+        return service.change(&cx, id, current, password(planned.new)).await;
     }
-    service.reset(&cx, id, password(asked.new)).await
+    service.reset(&cx, id, password(planned.new)).await
 }

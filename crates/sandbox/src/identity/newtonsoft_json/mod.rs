@@ -133,7 +133,7 @@ mod tests {
     const KNOWN: &[Field] = &[("newPassword", Kind::Text), ("isActive", Kind::Flag)];
 
     #[test]
-    fn reads_what_the_library_is_lenient_about() {
+    fn newtonsoft_json_accepts_lenient_syntax() {
         let rows = [
             (
                 r#"{"newPassword":"a\"\\\u00e9\ud83d\udd11"}"#,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_with_path_line_and_position() {
+    fn newtonsoft_json_error_has_path_line_and_position() {
         let rows = [
             ("", "", "A non-empty request body is required."),
             ("  \n", "", "A non-empty request body is required."),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_refused() {
+    fn newtonsoft_json_rejects_deep_nesting() {
         let body = format!(r#"{{"other":{}}}"#, "[".repeat(100_000));
         assert!(object(&body, KNOWN).is_err());
     }

@@ -12,7 +12,7 @@ use repass_transport::{HeaderMap, HeaderValue, Response, StatusCode};
 
 /// The answer that these bytes stand for; all bytes stand for one. Behind the status may stand `cut`
 /// (the body broke off) and `doubt` (an earlier sending may have been acted on).
-pub(super) fn answer(data: &[u8]) -> Response {
+pub(super) fn parse(data: &[u8]) -> Response {
     let (first, mut rest) = line(data);
     let mut headers = HeaderMap::new();
     loop {
@@ -29,7 +29,7 @@ pub(super) fn answer(data: &[u8]) -> Response {
         }
     }
     let first = String::from_utf8_lossy(first);
-    let answer = made(status(&first), headers, rest);
+    let answer = response(status(&first), headers, rest);
     let answer = if first.contains("cut") {
         answer.cut()
     } else {
@@ -43,7 +43,7 @@ pub(super) fn answer(data: &[u8]) -> Response {
 }
 
 /// An answer as it can come over the wire: some have no body.
-pub fn made(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Response {
+pub fn response(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Response {
     let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if has_body { body } else { b"" };
     Response::new(status)

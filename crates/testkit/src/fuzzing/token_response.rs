@@ -12,8 +12,8 @@ use repass_transport::{
 use repass_zoom::server_to_server;
 use serde::Deserialize;
 
-use super::answer::answer;
-use super::peer::{Peer, wait};
+use super::fake_transport::{FakeTransport, wait};
+use super::raw_response::parse;
 use super::shown;
 
 const SECRET: &str = "Canary-Client-Secret-80";
@@ -23,7 +23,7 @@ const SECRET: &str = "Canary-Client-Secret-80";
 /// # Panics
 /// A law is broken.
 pub fn target(data: &[u8]) {
-    check(&answer(data));
+    check(&parse(data));
 }
 
 /// # Panics
@@ -32,7 +32,7 @@ pub fn check(answer: &Response) {
     if let Some(granted) = oauth::granted(answer) {
         assert!(granted.lifetime.is_none_or(|life| life.as_secs() <= 31 * 86_400));
     }
-    let endpoint = || Peer::saying([answer.clone()]).transport();
+    let endpoint = || FakeTransport::new([answer.clone()]).transport();
     for credentials in [
         server_to_server(endpoint(), "an-account"),
         client_credentials(endpoint(), "an-id", &SECRET.into(), "a-scope"),

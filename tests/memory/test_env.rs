@@ -14,29 +14,29 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::baseline::Naive;
 use crate::needles::Needles;
+use crate::plain_client::PlainClient;
 use crate::scan::{self, Finding};
-use crate::secrets::{Which, password};
+use crate::secrets::{PasswordRole, password};
 use crate::subject::{Phase, READY, Summary, Task, VARIABLE, portal_user};
 
 pub(crate) const SEED: u64 = 4711;
 pub(crate) const TOKEN: &str = "sandbox-token-of-the-memory-test";
 
-pub(crate) struct World {
+pub(crate) struct TestEnv {
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: TempDir,
     // Carries the sandbox; dropped last.
     _runtime: Runtime,
 }
 
-impl World {
+impl TestEnv {
     /// A sandbox in which the calls with numbers up to this one can be made.
     pub(crate) fn new(tls: bool, calls: u32) -> Self {
         let seeded = (1..=calls).map(|number| SeededUser {
             provider: Provider::Identity,
             id: portal_user(number),
-            password: SecretString::from(password(SEED, number, Which::Old).as_str()),
+            password: SecretString::from(password(SEED, number, PasswordRole::Old).as_str()),
         });
         let options = Options {
             tls,
@@ -128,11 +128,11 @@ impl World {
         let task = Task {
             seed: SEED,
             config: self.config(),
-            naive: Naive::new(self.sandbox.zoom_base_url(), TOKEN),
+            plain: PlainClient::new(self.sandbox.zoom_base_url(), TOKEN),
         };
         let mut command = Command::new(env::current_exe().unwrap());
         command
-            .args(["--exact", "subject::as_a_process_of_its_own", "--nocapture"])
+            .args(["--exact", "subject::searched_process", "--nocapture"])
             .env(VARIABLE, serde_json::to_string(&task).unwrap())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -167,9 +167,9 @@ impl Subject {
     /// Lets it make these calls, and waits for the last of them to end.
     pub(crate) fn run(&mut self, phase: &Phase) -> Summary {
         for number in phase.numbers() {
-            for which in [Which::Old, Which::New] {
-                let name = format!("{which:?} {number} ({:?})", phase.call(number));
-                self.needles.add(&name, &password(SEED, number, which));
+            for role in [PasswordRole::Old, PasswordRole::New] {
+                let name = format!("{role:?} {number} ({:?})", phase.call(number));
+                self.needles.add(&name, &password(SEED, number, role));
             }
         }
         let stdin = self.stdin.as_mut().unwrap();

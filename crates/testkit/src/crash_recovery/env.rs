@@ -13,7 +13,7 @@ use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Campaign, Setting, Settle};
+use super::{Campaign, ProviderSetup, UnknownRowAction};
 
 /// What opens the file of secrets.
 const PASSPHRASE: &str = "campaign-passphrase-5521";
@@ -25,9 +25,9 @@ pub(super) const LATEST: Duration = Duration::from_secs(2);
 /// For how long repass takes a change at a slow provider to be in flight: longer than it is, on a busy machine too.
 const IN_FLIGHT: Duration = Duration::from_secs(4);
 
-pub(super) struct World {
+pub(super) struct TestEnv {
     pub(super) sandbox: Sandbox,
-    pub(super) killed_under_way: u32,
+    pub(super) killed_in_flight: u32,
     campaign: Campaign,
     binary: PathBuf,
     folder: TempDir,
@@ -35,7 +35,7 @@ pub(super) struct World {
     _runtime: Runtime,
 }
 
-impl World {
+impl TestEnv {
     pub(super) fn new(binary: &Path, campaign: Campaign) -> Self {
         let runtime = Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
         let options = Options {
@@ -47,39 +47,39 @@ impl World {
             .block_on(Sandbox::start_with(options))
             .unwrap_or_else(|error| panic!("no sandbox: {error}"));
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
-        let world = Self {
+        let env = Self {
             sandbox,
-            killed_under_way: 0,
+            killed_in_flight: 0,
             campaign,
             binary: binary.to_owned(),
             folder,
             _runtime: runtime,
         };
-        world.private("repass.toml", &world.config());
-        if campaign.setting.is_slow() {
-            world.slow_down();
+        env.private("repass.toml", &env.config());
+        if campaign.setup.is_slow() {
+            env.slow_down();
         }
-        world.private("token", TOKEN);
-        world.private("passphrase", PASSPHRASE);
-        let rows: Vec<String> = (1..=campaign.users).map(|n| world.user(n)).collect();
-        world.private("users.csv", &format!("user\n{}\n", rows.join("\n")));
-        world
+        env.private("token", TOKEN);
+        env.private("passphrase", PASSPHRASE);
+        let rows: Vec<String> = (1..=campaign.users).map(|n| env.user(n)).collect();
+        env.private("users.csv", &format!("user\n{}\n", rows.join("\n")));
+        env
     }
 
     fn config(&self) -> String {
-        let kind = match self.campaign.setting {
-            Setting::Zoom | Setting::SlowZoom => {
+        let kind = match self.campaign.setup {
+            ProviderSetup::Zoom | ProviderSetup::SlowZoom => {
                 let url = self.sandbox.zoom_base_url();
                 format!("kind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{url}\"\n")
             }
-            Setting::SlowPortal => {
+            ProviderSetup::SlowPortal => {
                 let url = self.sandbox.identity_base_url();
                 format!("kind = \"identity\"\nbase_url = \"{url}\"\n")
             }
         };
         let mut config = format!("[providers.{}]\n{kind}", self.provider());
         config.push_str("auth = { kind = \"bearer\", token = { file = \"token\" } }\n");
-        if self.campaign.setting.is_slow() {
+        if self.campaign.setup.is_slow() {
             let _ = writeln!(config, "attempt_timeout = \"{}ms\"", ATTEMPT.as_millis());
         }
         config
@@ -111,9 +111,9 @@ impl World {
     }
 
     fn at(&self) -> Provider {
-        match self.campaign.setting {
-            Setting::Zoom | Setting::SlowZoom => Provider::Zoom,
-            Setting::SlowPortal => Provider::Identity,
+        match self.campaign.setup {
+            ProviderSetup::Zoom | ProviderSetup::SlowZoom => Provider::Zoom,
+            ProviderSetup::SlowPortal => Provider::Identity,
         }
     }
 
@@ -138,14 +138,16 @@ impl World {
     }
 
     /// Begins the run, or goes on with it, and does this about unknown rows.
-    pub(super) fn start(&self, resume: bool, settle: Settle) -> Child {
+    pub(super) fn start(&self, resume: bool, unknown_rows: UnknownRowAction) -> Child {
         let mut arguments = vec!["-vvv", "bulk"];
         if resume {
             arguments.extend(["resume", "run"]);
-            match settle {
-                Settle::Leave | Settle::Mixed => {}
-                Settle::Resolve => arguments.extend(["--resolve", "--passphrase-file", "passphrase"]),
-                Settle::Reissue => arguments.push("--reissue"),
+            match unknown_rows {
+                UnknownRowAction::Leave | UnknownRowAction::Mixed => {}
+                UnknownRowAction::Resolve => {
+                    arguments.extend(["--resolve", "--passphrase-file", "passphrase"])
+                }
+                UnknownRowAction::Reissue => arguments.push("--reissue"),
             }
         } else {
             // A run that was killed before it began has left nothing that counts.
@@ -153,12 +155,12 @@ impl World {
             let _ = fs::remove_dir_all(self.path("run"));
             arguments.extend(["run", "users.csv", "--generate", "--run", "run"]);
             arguments.extend(["--secrets-out", "secrets.age", "--passphrase-file", "passphrase"]);
-            match settle {
-                _ if !self.campaign.setting.is_slow() => {}
-                Settle::Leave | Settle::Mixed => {}
+            match unknown_rows {
+                _ if !self.campaign.setup.is_slow() => {}
+                UnknownRowAction::Leave | UnknownRowAction::Mixed => {}
                 // The moment in which an attempt times out is the worst one to settle it.
-                Settle::Resolve => arguments.push("--resolve"),
-                Settle::Reissue => arguments.push("--reissue"),
+                UnknownRowAction::Resolve => arguments.push("--resolve"),
+                UnknownRowAction::Reissue => arguments.push("--reissue"),
             }
         }
         let mut command = self.command(&arguments);
@@ -173,7 +175,7 @@ impl World {
     /// Ends it as nobody can defend against.
     pub(super) fn kill(&mut self, mut child: Child) {
         if matches!(child.try_wait(), Ok(None)) {
-            self.killed_under_way += 1;
+            self.killed_in_flight += 1;
         }
         // It may have ended by itself.
         let _ = child.kill();
@@ -189,8 +191,8 @@ impl World {
     }
 
     /// Goes on to the end. The exit code.
-    pub(super) fn finish(&self, begun: bool, settle: Settle) -> i32 {
-        let ended = self.start(begun, settle).wait();
+    pub(super) fn finish(&self, begun: bool, unknown_rows: UnknownRowAction) -> i32 {
+        let ended = self.start(begun, unknown_rows).wait();
         let ended = ended.unwrap_or_else(|error| panic!("it does not end: {error}"));
         ended.code().unwrap_or(-1)
     }
@@ -222,7 +224,7 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let in_flight = if self.campaign.setting.is_slow() {
+        let in_flight = if self.campaign.setup.is_slow() {
             IN_FLIGHT
         } else {
             Duration::from_millis(200)

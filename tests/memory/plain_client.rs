@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// A usual client, with all that it takes for granted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Naive {
+pub(crate) struct PlainClient {
     pub(crate) base_url: String,
     pub(crate) token: String,
     #[serde(skip)]
     client: OnceLock<reqwest::Client>,
 }
 
-impl Naive {
+impl PlainClient {
     pub(crate) fn new(base_url: &str, token: &str) -> Self {
         Self {
             base_url: base_url.to_owned(),

@@ -9,17 +9,17 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Gives its answers one after the other, the last one for ever, and keeps what it was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Peer {
-    answers: Vec<Response>,
-    asked: Arc<Mutex<Vec<Request>>>,
+pub(super) struct FakeTransport {
+    responses: Vec<Response>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
-impl Peer {
+impl FakeTransport {
     /// One that has at least this answer.
-    pub(super) fn saying(answers: impl IntoIterator<Item = Response>) -> Self {
+    pub(super) fn new(responses: impl IntoIterator<Item = Response>) -> Self {
         Self {
-            answers: answers.into_iter().collect(),
-            asked: Arc::default(),
+            responses: responses.into_iter().collect(),
+            requests: Arc::default(),
         }
     }
 
@@ -29,18 +29,21 @@ impl Peer {
     }
 
     /// Every request so far.
-    pub(super) fn asked(&self) -> Vec<Request> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 #[async_trait]
-impl Transport for Peer {
+impl Transport for FakeTransport {
     async fn deliver(&self, request: &Request) -> Result<Response, TransportError> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = asked.len().min(self.answers.len() - 1);
-        asked.push(request.clone());
-        Ok(self.answers[next].clone())
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = requests.len().min(self.responses.len() - 1);
+        requests.push(request.clone());
+        Ok(self.responses[next].clone())
     }
 }
 
