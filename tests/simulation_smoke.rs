@@ -1,10 +1,10 @@
-//! The campaigns of `simulate`, small enough for every test run.
+//! `cargo xtask simulate`, small enough for every test run.
 
 use repass_testkit::simulation::{self, Summary};
 use repass_testkit::sockets;
 
 #[test]
-fn no_simulated_outcome_is_wrong() {
+fn simulation_finds_no_wrong_outcome() {
     let mut all = Summary::default();
     for seed in 1..=10 {
         all.add(simulation::run(seed, 400));
@@ -22,12 +22,12 @@ fn no_simulated_outcome_is_wrong() {
 }
 
 #[test]
-fn a_seed_replays_exactly() {
+fn simulation_is_deterministic_per_seed() {
     assert_eq!(simulation::run(7, 300), simulation::run(7, 300));
 }
 
 #[test]
-fn no_outcome_over_sockets_is_wrong() {
+fn simulation_over_sockets_finds_no_wrong_outcome() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let summary = runtime.block_on(sockets::run(1, 200));
     assert!(summary.broken.is_empty(), "{:#?}", summary.broken);

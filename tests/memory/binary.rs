@@ -1,4 +1,4 @@
-//! The real binary, searched between a call's end and its own.
+//! The real binary, searched after the call and before it exits.
 
 use std::fs;
 use std::io::{ErrorKind, PipeReader, Read as _, Write as _, pipe};
@@ -82,7 +82,7 @@ impl BlockedRun {
 
 pub(crate) fn search(process: u32, needles: &Needles) -> Vec<Finding> {
     match scan::process(process, needles) {
-        // Nobody but root may look into it, its parent not either; the rest is tested all the same.
+        // Only root may read its memory; everything else is still tested.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
             eprintln!("not searched: it takes root to look into the binary");
             Vec::new()
@@ -141,7 +141,7 @@ fn lines(number: u32, role: &[PasswordRole]) -> Vec<u8> {
 }
 
 #[test]
-fn a_reset_leaves_nothing() {
+fn cli_reset_leaves_no_password_in_memory() {
     for tls in [true, false] {
         for provider in ["form-data", "json"] {
             let arguments = ["-p", provider, "reset", &zoom_user(1), "--new-password-stdin"];
@@ -153,7 +153,7 @@ fn a_reset_leaves_nothing() {
 }
 
 #[test]
-fn a_change_leaves_nothing() {
+fn cli_change_leaves_no_password_in_memory() {
     for tls in [true, false] {
         let user = portal_user(2);
         let arguments = [
@@ -175,7 +175,7 @@ fn a_change_leaves_nothing() {
 
 // The control: what is in use is found, in the same process by the same search.
 #[test]
-fn a_password_in_use_is_found() {
+fn scan_finds_a_password_in_use() {
     let env = with_config(false, 2);
     let silence = Cut {
         at: CutPoint::Answer,

@@ -1,5 +1,4 @@
-//! The real binary in the middle of a bulk run: one row has no answer yet, and nothing is left of
-//! the passwords of all the others.
+//! The real binary during a bulk run: one row has no response yet, and no copy of any other row's password is left.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -80,7 +79,7 @@ fn leaves_nothing(tls: bool, provider: &str, user: fn(u32) -> String, old: bool)
 }
 
 #[test]
-fn a_bulk_run_leaves_nothing() {
+fn bulk_run_leaves_no_password_in_memory() {
     for tls in [true, false] {
         leaves_nothing(tls, "form-data", zoom_user, false);
         leaves_nothing(tls, "json", zoom_user, false);

@@ -1,4 +1,4 @@
-//! What the tests have in common: rows of calls, and the claim that nothing is left of them.
+//! Shared by the tests: phases of calls, and the assertion that nothing is left of them.
 
 use std::time::Duration;
 

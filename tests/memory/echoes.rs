@@ -1,4 +1,4 @@
-//! Servers that send back what they were sent.
+//! Servers that echo passwords.
 
 use crate::calls::{EVERY, assert_clean, row};
 use crate::test_env::{TestEnv, respond};
@@ -33,11 +33,11 @@ fn assert_echoes_leave_nothing(tls: bool) {
 }
 
 #[test]
-fn over_plain_http_leave_nothing() {
+fn echoed_passwords_over_http_are_wiped() {
     assert_echoes_leave_nothing(false);
 }
 
 #[test]
-fn over_https_leave_nothing() {
+fn echoed_passwords_over_https_are_wiped() {
     assert_echoes_leave_nothing(true);
 }

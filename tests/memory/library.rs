@@ -1,4 +1,4 @@
-//! The library in another's process.
+//! The library in another process.
 
 use std::env;
 use std::fs;
@@ -43,12 +43,12 @@ fn leaves_nothing(tls: bool) {
 }
 
 #[test]
-fn changes_over_https_leave_nothing() {
+fn library_changes_over_https_leave_no_password_in_memory() {
     leaves_nothing(true);
 }
 
 #[test]
-fn changes_over_plain_http_leave_nothing() {
+fn library_changes_over_http_leave_no_password_in_memory() {
     leaves_nothing(false);
 }
 
@@ -99,17 +99,17 @@ fn fails_and_leaves_nothing(tls: bool) {
 }
 
 #[test]
-fn failures_over_https_leave_nothing() {
+fn failed_changes_over_https_leave_no_password_in_memory() {
     fails_and_leaves_nothing(true);
 }
 
 #[test]
-fn failures_over_plain_http_leave_nothing() {
+fn failed_changes_over_http_leave_no_password_in_memory() {
     fails_and_leaves_nothing(false);
 }
 
 #[test]
-fn what_is_kept_is_found() {
+fn scan_finds_a_kept_password() {
     let env = TestEnv::new(false, 4);
     let mut subject = env.subject();
     subject.run(&row(&[Call::Kept], 1, 4));
@@ -124,7 +124,7 @@ fn what_is_kept_is_found() {
 }
 
 #[test]
-fn a_usual_client_is_caught() {
+fn scan_finds_residues_of_a_plain_client() {
     let env = TestEnv::new(false, 400);
     let mut subject = env.subject();
     let summary = subject.run(&row(&[Call::PlainClient], 1, 400));

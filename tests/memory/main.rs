@@ -1,5 +1,5 @@
-//! No copy of a password is left in the process: all writable memory of a process that made changes
-//! is searched for the passwords, while its connections are still open.
+//! Searches all writable memory of a process that made changes for copies of the passwords, while its connections are
+//! still open.
 //!
 //! 1,000 changes, 250 of each kind; `REPASS_MEMORY_CHANGES=1000` makes 1,000 of each.
 

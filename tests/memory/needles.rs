@@ -1,4 +1,4 @@
-//! What to look for: every stretch of a secret, in every encoding in which it may lie about.
+//! What to search for: every part of a secret, in every encoding.
 
 use std::collections::HashMap;
 

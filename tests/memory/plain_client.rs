@@ -1,10 +1,10 @@
-//! What most programs would do: the control that must be caught.
+//! The control: a plain HTTP client, whose residues the scan must find.
 
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-/// A usual client, with all that it takes for granted.
+/// A reqwest client as it is commonly used.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PlainClient {
     pub(crate) base_url: String,

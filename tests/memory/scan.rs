@@ -1,4 +1,4 @@
-//! Reads all memory that a process could have written to, and looks for secrets in it.
+//! Searches all writable memory of a process for secrets.
 
 use std::fmt;
 use std::fs;
@@ -136,7 +136,7 @@ fn look(bytes: &[u8], needles: &Needles, found: &mut dyn FnMut(usize, Found<'_>)
 }
 
 #[test]
-fn every_encoding_is_found_wherever_it_lies() {
+fn scan_finds_every_encoding_at_any_offset() {
     let secret = "Aa1\"Bb2\\Cc3@Dd4%Ee5éFf6/";
     let mut needles = Needles::default();
     needles.add("it", secret);
@@ -163,7 +163,7 @@ fn every_encoding_is_found_wherever_it_lies() {
 }
 
 #[test]
-fn a_stretch_of_eight_is_found_and_one_of_seven_is_not() {
+fn scan_finds_eight_bytes_but_not_seven() {
     let mut needles = Needles::default();
     needles.add("it", "Aa1\"Bb2\\Cc3@Dd4%Ee5;Ff6/");
     let found = |memory: &[u8]| bytes(memory, &needles).len();

@@ -1,5 +1,4 @@
-//! Made-up passwords, worked out from a number on both sides: the test's process knows what to look
-//! for, and the process that is searched need not be told.
+//! Passwords derived from a number, so that the test and the searched process know them without exchanging them.
 
 use zeroize::Zeroizing;
 
@@ -45,7 +44,7 @@ fn next(state: &mut u64) -> u64 {
 }
 
 #[test]
-fn every_call_has_passwords_of_its_own() {
+fn test_passwords_are_unique() {
     let mut all: Vec<_> = (0..2000)
         .flat_map(|number| {
             [PasswordRole::Old, PasswordRole::New].map(|role| password(7, number, role).to_string())

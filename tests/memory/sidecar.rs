@@ -222,17 +222,17 @@ fn leaves_nothing(tls: bool) {
 }
 
 #[test]
-fn changes_by_the_sidecar_leave_nothing() {
+fn sidecar_changes_over_http_leave_no_password_in_memory() {
     leaves_nothing(false);
 }
 
 #[test]
-fn changes_by_the_sidecar_over_https_leave_nothing() {
+fn sidecar_changes_over_https_leave_no_password_in_memory() {
     leaves_nothing(true);
 }
 
 #[test]
-fn what_the_sidecar_refuses_leaves_nothing() {
+fn sidecar_rejections_leave_no_password_in_memory() {
     let env = TestEnv::new(false, 1);
     let serving = Serving::start(&env, false);
     let count = 160;
@@ -277,7 +277,7 @@ fn what_the_sidecar_refuses_leaves_nothing() {
 }
 
 #[test]
-fn what_the_sidecar_generates_leaves_nothing() {
+fn sidecar_generated_passwords_leave_no_copy_in_memory() {
     let env = TestEnv::new(false, 1);
     let serving = Serving::start(&env, false);
     let generated = Mutex::new(Needles::default());
@@ -297,7 +297,7 @@ fn what_the_sidecar_generates_leaves_nothing() {
 
 // The control: half a body is found where it waits to become whole.
 #[test]
-fn what_the_sidecar_is_reading_is_found() {
+fn scan_finds_a_password_that_the_sidecar_is_reading() {
     let env = TestEnv::new(false, 1);
     let serving = Serving::start(&env, false);
     let new = password(SEED, 1, PasswordRole::New);

@@ -1,5 +1,5 @@
-//! The process that is searched: it makes changes with passwords that it works out itself, drops
-//! them, and waits with its connections open.
+//! The process that is searched: it makes changes with passwords that it derives itself, drops them, and waits with its
+//! connections open.
 
 use std::env;
 use std::io;

@@ -1,4 +1,4 @@
-//! The sandbox, inside the test's own process, and the process that works against it.
+//! The sandbox in the test's process, and the searched process that calls it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -123,7 +123,7 @@ impl TestEnv {
         self.sandbox.inject(Fault { matching, action }).unwrap();
     }
 
-    /// A process that is told what to do.
+    /// Starts the process that is searched.
     pub(crate) fn subject(&self) -> Subject {
         let task = Task {
             seed: SEED,

@@ -1,5 +1,4 @@
-//! The same with the allocator that wipes what is freed, as the binary has it and as an embedder can:
-//! then not even what a server sends back stays.
+//! The same with the allocator that wipes freed memory, as in the binary: even echoed passwords are gone.
 
 // Without optimisation, parsers spill what they read on the stack: `cargo test --release`.
 #![cfg(not(debug_assertions))]

@@ -114,7 +114,7 @@ fn any_answer() -> impl Strategy<Value = Response> {
     })
 }
 
-/// An answer of these parts; a header that cannot be is left out.
+/// A response of these parts; a header that cannot be is left out.
 pub(crate) fn answer(status: u16, headers: &[(&'static str, String)], body: &[u8]) -> Response {
     let mut map = HeaderMap::new();
     for (name, value) in headers {

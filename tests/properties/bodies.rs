@@ -10,22 +10,22 @@ fn fields() -> impl Strategy<Value = Vec<(String, String)>> {
 
 proptest! {
     #[test]
-    fn form_data_reads_back(fields in fields()) {
+    fn multipart_form_survives_a_round_trip(fields in fields()) {
         multipart::check(&fields);
     }
 
     #[test]
-    fn a_form_reads_back(fields in fields()) {
+    fn urlencoded_form_survives_a_round_trip(fields in fields()) {
         form::check(&fields);
     }
 
     #[test]
-    fn json_reads_back(fields in fields()) {
+    fn json_body_survives_a_round_trip(fields in fields()) {
         json::check(&fields);
     }
 
     #[test]
-    fn a_password_reaches_the_provider_as_it_is(current in any::<String>(), new in any::<String>()) {
+    fn password_reaches_the_provider_unchanged(current in any::<String>(), new in any::<String>()) {
         password::check(&current, &new);
     }
 }

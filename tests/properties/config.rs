@@ -1,11 +1,11 @@
-//! A configuration may hold whatever somebody has typed.
+//! Configurations with arbitrary content.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use repass::Config;
 use repass_testkit::fuzzing::config;
 
-const GOOD: &str = r#"
+const VALID: &str = r#"
 default_provider = "zoom"
 
 [providers.zoom]
@@ -21,7 +21,7 @@ attempt_timeout = "20s"
 auth = { kind = "client-credentials", token_url = "https://id.example.com/connect/token", client_id = "c", client_secret = { file = "/run/secrets/portal" }, scope = "PM.User" }
 "#;
 
-// The good one with one stretch of it replaced.
+// The valid configuration with one part replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
@@ -47,28 +47,28 @@ fn mutated() -> impl Strategy<Value = String> {
         Just("[".repeat(2000)),
         Just("a.".repeat(2000)),
     ];
-    (0..GOOD.len(), 0_usize..40, piece).prop_map(|(from, length, piece)| {
-        let to = (from + length).min(GOOD.len());
-        format!("{}{piece}{}", &GOOD[..from], &GOOD[to..])
+    (0..VALID.len(), 0_usize..40, piece).prop_map(|(from, length, piece)| {
+        let to = (from + length).min(VALID.len());
+        format!("{}{piece}{}", &VALID[..from], &VALID[to..])
     })
 }
 
 proptest! {
     #[test]
-    fn no_text_breaks_it(text in prop_oneof![any::<String>(), mutated()]) {
+    fn config_never_panics_on_any_text(text in prop_oneof![any::<String>(), mutated()]) {
         config::check(&text);
     }
 
-    // Somebody has pasted a token where a reference belongs, or anywhere else.
+    // A token pasted in place of a reference, or anywhere else.
     #[test]
-    fn a_pasted_secret_is_not_told(
+    fn config_error_never_quotes_a_pasted_secret(
         place in select(vec!["{ env = \"ZOOM_TOKEN\" }", "\"business\"", "\"auto\"", "\"20s\"", "\"zoom\"\nplan", "\"bearer\""]),
     ) {
-        config::check(&GOOD.replacen(place, &format!("{:?}", config::PASTED), 1));
+        config::check(&VALID.replacen(place, &format!("{:?}", config::PASTED), 1));
     }
 }
 
 #[test]
-fn the_good_one_is_good() {
-    Config::from_toml(GOOD).unwrap();
+fn config_base_of_the_mutations_is_valid() {
+    Config::from_toml(VALID).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What must hold for anything: that others' answers and one's own files can be whatever they like, and
+//! What must hold for anything: that others' answers and custom files can be whatever they like, and
 //! that what is written can be read back.
 //!
 //! `PROPTEST_CASES=100000` tries so many of each instead of 256. What once failed is tried first, from the

@@ -70,7 +70,7 @@ fn edited(seeds: &[Vec<u8>], seed: Index, edits: &[Edit]) -> Vec<u8> {
 }
 
 #[test]
-fn every_seed_keeps_the_laws() {
+fn fuzz_seeds_keep_the_laws() {
     for (name, target) in TARGETS {
         let seeds = seeds(name);
         assert!(seeds.len() >= 3, "{name} has too few seeds");
@@ -81,7 +81,7 @@ fn every_seed_keeps_the_laws() {
 }
 
 #[test]
-fn every_mutation_of_a_seed_keeps_the_laws() {
+fn fuzz_seed_mutations_keep_the_laws() {
     for (name, target) in TARGETS {
         let seeds = seeds(name);
         let mutation = (any::<Index>(), vec(edit(), 1..5));
@@ -107,7 +107,7 @@ impl fmt::Debug for Input {
 }
 
 #[test]
-fn every_target_is_fuzzed() {
+fn fuzz_target_has_program_corpus_and_manifest_entry() {
     let names: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let files = |folder: &str| -> BTreeSet<String> {
         let files = fs::read_dir(root().join("fuzz").join(folder)).unwrap();

@@ -39,12 +39,12 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_answer_breaks_a_token_request(status in 200_u16..=599, body in body()) {
+    fn token_response_never_panics(status in 200_u16..=599, body in body()) {
         token_response::check(&answer(status, &[], &body));
     }
 
     #[test]
-    fn a_grant_is_read_as_it_was_given(token in "[!-~]{1,200}", seconds in 0_u64..2_000_000, text in any::<bool>()) {
+    fn token_response_lifetime_is_read_exactly(token in "[!-~]{1,200}", seconds in 0_u64..2_000_000, text in any::<bool>()) {
         let expires_in = if text { json!(seconds.to_string()) } else { json!(seconds) };
         let body = json!({"access_token": token, "expires_in": expires_in, "token_type": "bearer"});
         let granted = oauth::granted(&answer(200, &[], body.to_string().as_bytes())).unwrap();

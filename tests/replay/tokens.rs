@@ -86,7 +86,7 @@ async fn errors_of_a_token_endpoint_are_named() {
     replay(cases).await;
 }
 
-/// A token that happens to stand in an answer does not change what the answer says.
+/// A token that happens to stand in a response does not change what the response says.
 #[tokio::test(flavor = "multi_thread")]
 async fn short_token_does_not_spoil_the_answer() {
     let done = r#"{"succeeded":true,"errors":[]}"#;

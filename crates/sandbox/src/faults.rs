@@ -1,4 +1,4 @@
-//! Faults on demand: which request they strike, and what they do to it.
+//! Faults on demand: which requests they apply to, and what they do.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize};
 use crate::options::Provider;
 use crate::word_enum::word_enum;
 
-/// One fault, armed until it has struck as often as it should.
+/// One fault, armed until it has applied `times` times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The requests it strikes. The sandbox's own routes are never struck.
+    /// The requests that it applies to. Control routes are exempt.
     #[serde(rename = "match", default)]
     pub matching: RequestMatcher,
     /// What it does to them.
     pub action: Action,
 }
 
-/// Which requests a fault strikes: those of which everything given here holds.
+/// Selects the requests that a fault applies to: those that meet every condition given here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestMatcher {
@@ -31,13 +31,13 @@ pub struct RequestMatcher {
     pub provider: Option<Provider>,
     /// The method, in capitals.
     pub method: Option<String>,
-    /// A part of path and query, as they are on the wire.
+    /// A part of the path and query, as sent.
     pub path_contains: Option<String>,
     /// The user whom the path names, decoded, in any case.
     pub user: Option<String>,
-    /// The first matching request that is struck, counted from 1 since the fault was armed.
+    /// The first matching request that the fault applies to, counted from 1 since it was armed.
     pub nth: u32,
-    /// How many are struck from there on.
+    /// How many matching requests it applies to from there on.
     pub times: u32,
 }
 
@@ -55,41 +55,41 @@ impl Default for RequestMatcher {
 }
 
 word_enum! {
-    /// Which side of the change a fault is on.
+    /// Whether a fault comes before or after the change.
     Timing {
         /// The request is read, but the provider never sees it.
         BeforeApply = "before-apply",
-        /// The provider has done what it was asked before the fault strikes.
+        /// The provider has handled the request before the fault applies.
         AfterApply = "after-apply",
     }
 }
 
-/// What a fault does. Its parts go together: an answer of one's own can be late, slow and cut.
+/// What a fault does. The parts combine: a canned response can be late, slow and cut.
 ///
-/// Before the change, a fault that answers or cuts keeps the provider from seeing the request; one that only
-/// delays or drips does not.
+/// Before the change, a fault that responds or cuts keeps the request from the provider; one that only delays or drips
+/// does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Action {
     /// Before or after the provider sees the request.
     pub when: Timing,
-    /// An answer instead of the provider's.
+    /// A response in place of the provider's.
     pub respond: Option<CannedResponse>,
-    /// How long to wait before the answer, in real milliseconds. Before the change, this is before the change.
+    /// The delay before the response in real milliseconds; with `before-apply`, before the change.
     pub delay_ms: u64,
-    /// With a delay before the change, the provider makes the change when the delay is over even if the client has
-    /// disconnected by then. Otherwise a client that leaves early takes its request with it.
+    /// With a delay before the change, the provider applies the change after the delay even if the client has
+    /// disconnected. Otherwise a disconnect cancels the request.
     pub detach: bool,
-    /// A gateway sends the request twice on its own, gives the second answer, and says so in
+    /// A gateway sends the request twice, returns the second response, and announces that in
     /// `x-envoy-attempt-count`.
     pub twice: bool,
     /// Where the connection is cut, and how. Over HTTP/2 this comes before the response and ends every request of the
     /// connection.
     pub cut: Option<Cut>,
-    /// The answer comes in drips.
+    /// The response is sent slowly.
     pub drip: Option<Drip>,
-    /// The request's HTTP/2 stream is reset with `REFUSED_STREAM`; an HTTP/1 connection is closed. Before the
-    /// change only, for afterwards it would be a lie.
+    /// The request's HTTP/2 stream is reset with `REFUSED_STREAM`; an HTTP/1 connection is closed. Only
+    /// before the change, since it states that the request was not processed.
     pub refuse_stream: bool,
 }
 
@@ -108,19 +108,19 @@ impl Default for Action {
     }
 }
 
-/// An answer instead of the provider's.
+/// A response in place of the provider's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CannedResponse {
     /// The status, from 200 to 999.
     pub status: u16,
-    /// The headers; a length is added, nothing else.
+    /// The headers; only `content-length` is added.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The body. `%PASSWORD%` in it stands for the new password that was sent.
+    /// The body, in which `%PASSWORD%` is replaced by the new password of the request.
     #[serde(default)]
     pub body: String,
-    /// Blanks are added to the body up to so many bytes.
+    /// Pads the body with spaces to this many bytes.
     #[serde(default)]
     pub pad_to: usize,
 }
@@ -138,17 +138,17 @@ pub struct Cut {
 word_enum! {
     /// Where a connection is cut.
     CutPoint {
-        /// When the head of the request is read; before the change only.
+        /// After the head of the request; only before the change.
         RequestHead = "request-head",
-        /// When a part of its body is read; before the change only.
+        /// In the body of the request; only before the change.
         RequestBody = "request-body",
-        /// When the whole request is read and nothing answered.
+        /// After the complete request, before the response.
         Answer = "answer",
-        /// In the middle of the answer's status line.
+        /// In the middle of the response's status line.
         StatusLine = "status-line",
-        /// When the head of the answer is sent.
+        /// After the head of the response.
         Head = "head",
-        /// In the middle of the answer's body, or behind its head if it has none.
+        /// In the middle of the response's body, or after its head if there is none.
         Body = "body",
     }
 }
@@ -165,13 +165,13 @@ word_enum! {
     }
 }
 
-/// A slow answer.
+/// A slow response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drip {
-    /// Bytes at a time, at least 1.
+    /// Bytes per write, at least 1.
     pub bytes: usize,
-    /// Real milliseconds from one time to the next.
+    /// Real milliseconds between writes.
     pub every_ms: u64,
 }
 
@@ -183,13 +183,13 @@ pub enum FaultError {
     Nothing,
     /// It would detach a change that is not delayed, or that the provider never sees.
     NothingToDetach,
-    /// It would send a request twice that the provider never sees, or that is detached.
+    /// It would duplicate a request that the provider never sees, or that is detached.
     NothingToRepeat,
-    /// It would cut or refuse before the provider sees the request, but is to strike afterwards.
+    /// It would cut or refuse before the provider sees the request, but has `after-apply`.
     NotAfterApply,
     /// `nth`, `times` or a drip's `bytes` is 0.
     Zero,
-    /// Its answer's status or one of its headers cannot be sent.
+    /// Its response's status or one of its headers is invalid.
     BadResponse,
 }
 
@@ -201,7 +201,7 @@ impl fmt::Display for FaultError {
             Self::NothingToRepeat => "twice needs a request that the provider sees, and no detach",
             Self::NotAfterApply => "request-head, request-body and refuse_stream are before-apply only",
             Self::Zero => "nth, times and a drip's bytes are at least 1",
-            Self::BadResponse => "the answer's status or one of its headers is invalid",
+            Self::BadResponse => "the response's status or one of its headers is invalid",
         })
     }
 }
@@ -255,7 +255,7 @@ impl Fault {
     }
 }
 
-/// What of a request decides whether a fault strikes it.
+/// What a matcher sees of a request.
 #[derive(Debug)]
 pub(crate) struct RequestInfo<'a> {
     pub(crate) provider: Provider,
@@ -287,22 +287,22 @@ impl RequestMatcher {
     }
 }
 
-/// An armed fault and what has happened to it.
+/// An armed fault and its counters.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ArmedFault {
     #[serde(flatten)]
     fault: Fault,
     /// Matching requests since it was armed.
     seen: u32,
-    /// Those of them that it struck.
+    /// Those that it applied to.
     struck: u32,
 }
 
-/// Every armed fault. When two match a request, the one armed first strikes.
+/// Every armed fault. If two match a request, the one armed first applies.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     armed: Mutex<Vec<ArmedFault>>,
-    /// Spares the usual request the lock.
+    /// Lets a request skip the lock if no fault is armed.
     any: AtomicBool,
 }
 
@@ -327,7 +327,7 @@ impl Faults {
         self.armed().clone()
     }
 
-    /// The action that strikes this request, if any does. Each call counts as a request.
+    /// The action to apply to this request, if any. Each call counts as a request.
     pub(crate) fn take(&self, info: &RequestInfo<'_>) -> Option<Action> {
         if !self.any.load(Ordering::Acquire) {
             return None;

@@ -36,7 +36,7 @@ pub struct Change {
     /// Keyed fingerprint of the new password, as
     /// [`Sandbox::fingerprint`](crate::Sandbox::fingerprint) gives it.
     pub fingerprint: String,
-    /// The tracking id of the answer, where the provider sends one.
+    /// The tracking id of the response, where the provider sends one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
 }

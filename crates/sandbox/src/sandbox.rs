@@ -32,7 +32,7 @@ pub enum StartError {
     Tls(Box<dyn std::error::Error + Send + Sync>),
     /// More numbered users than their six digits can name.
     TooManyUsers(u32),
-    /// A seeded portal user whose id is no GUID, although only GUIDs are taken.
+    /// A seeded portal user whose id is not a GUID, although only GUIDs are taken.
     NotAGuid(String),
 }
 
@@ -187,7 +187,7 @@ impl Sandbox {
     /// Arms a fault.
     ///
     /// # Errors
-    /// When it does nothing, contradicts itself, or has an answer that cannot be sent.
+    /// When it does nothing, contradicts itself, or has a response that cannot be sent.
     pub fn inject(&self, fault: Fault) -> Result<(), FaultError> {
         self.shared.faults.arm(fault)
     }

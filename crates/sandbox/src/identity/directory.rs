@@ -1,4 +1,4 @@
-//! The emulated portal: its users, its tokens, and how much it has been asked.
+//! The emulated portal: its users, its tokens, and its rate limits.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::options::{IdentityIds, Options, Provider};
 use crate::shared::reveal;
 use crate::tokens::Tokens;
 
-/// One user. Who comes from an outside directory has no local password.
+/// One user. Users of an external directory have no local password.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) id: String,
@@ -34,7 +34,7 @@ pub(crate) struct User {
     pub(crate) locked_until: Option<Duration>,
 }
 
-/// Users by id in lower case; numbered ones come into being when first asked for.
+/// Users by id in lower case; numbered ones are created on first use.
 #[derive(Debug)]
 pub(crate) struct Directory {
     users: HashMap<String, User>,

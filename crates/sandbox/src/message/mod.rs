@@ -1,4 +1,4 @@
-//! HTTP messages: reading what any client sends, writing what a provider answers.
+//! HTTP messages: reading what any client sends, writing what a provider responses.
 
 pub(crate) mod basic;
 pub(crate) mod content_type;

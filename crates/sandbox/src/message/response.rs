@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A request whose body has arrived in full.
 pub(crate) type FullRequest = Request<Bytes>;
 
-/// An answer before it is put on the wire.
+/// A response before it is put on the wire.
 pub(crate) type FullResponse = Response<Bytes>;
 
 /// A status without a body.

@@ -1,4 +1,4 @@
-//! The identity portal's switches.
+//! The identity portal's options.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{OAuthClient, RetryAfter};
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// Which ids the identity portal takes in a path.
+    /// The ids that the identity portal accepts in a path.
     IdentityIds {
-        /// GUIDs; others are answered with a validation problem.
+        /// GUIDs; others get a validation problem.
         Guid = "guid",
         /// Any text, as the published guide's sample id has it; user names and e-mail addresses too.
         Any = "any",
@@ -36,17 +36,17 @@ word_enum! {
 }
 
 word_enum! {
-    /// How an id that is no GUID is answered.
+    /// The response to an id that is not a GUID.
     BadId {
         /// 400 with a validation problem that names it.
         Problem = "problem",
-        /// 404 with problem details, as if the path were no route.
+        /// 404 with problem details, as for an unknown path.
         NotFound = "404",
     }
 }
 
 word_enum! {
-    /// How a missing or `null` password is answered.
+    /// The response to a missing or `null` password.
     NullPassword {
         /// 400 with a validation problem that names it.
         Problem = "problem",
@@ -68,7 +68,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// How a GUID that is nobody's is answered.
+    /// The response to an unknown GUID.
     UnknownUser {
         /// 404 with problem details.
         NotFound = "404",
@@ -78,7 +78,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// How a path that is no route is answered.
+    /// The response to an unknown path.
     UnknownPath {
         /// 200 with the portal's HTML page.
         Page = "page",
@@ -88,7 +88,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// How a token request in JSON is answered.
+    /// The response to a token request in JSON.
     JsonTokenRequest {
         /// 200 with the portal's HTML page.
         Page = "page",
@@ -110,14 +110,14 @@ pub struct Lockout {
     pub description: String,
 }
 
-/// The identity portal's switches.
+/// The identity portal's options.
 #[derive(Debug, Clone)]
 pub struct IdentityOptions {
     /// The ids it takes in a path.
     pub ids: IdentityIds,
     /// The password rules.
     pub rules: IdentityRules,
-    /// The least length of a password in UTF-16 units; the rules' own (8 or 6) when absent.
+    /// The minimum length of a password in UTF-16 units; that of the rules (8 or 6) if absent.
     pub minimum_length: Option<usize>,
     /// How many of a user's last passwords, the current one included, are refused; 0 for none.
     pub previous_use_limit: usize,
@@ -127,31 +127,31 @@ pub struct IdentityOptions {
     pub lockout: Lockout,
     /// The status of a refusal.
     pub failure_status: FailureStatus,
-    /// How an id that is no GUID is answered, where only GUIDs are taken.
+    /// How an id that is not a GUID is answered, where only GUIDs are taken.
     pub bad_id: BadId,
-    /// How a missing or `null` password is answered.
+    /// The response to a missing or `null` password.
     pub null_password: NullPassword,
-    /// How a GUID that is nobody's is answered.
+    /// The response to an unknown GUID.
     pub unknown_user: UnknownUser,
-    /// How a path that is no route is answered.
+    /// The response to an unknown path.
     pub unknown_path: UnknownPath,
-    /// Whether the portal is of the standalone kind: only `/identity` is served, and `/identity_` is answered
+    /// Whether the portal is a standalone installation: only `/identity` is served, and `/identity_` returns
     /// 405 with `UnsupportedApiVersion`.
     pub standalone: bool,
-    /// The app which gets tokens.
+    /// The OAuth client.
     pub client: OAuthClient,
-    /// How long an issued token is good.
+    /// The lifetime of an issued token.
     pub token_lifetime: Duration,
     /// The scopes granted to the app, and those of the static token.
     pub scopes: Vec<String>,
     /// The status of a missing scope.
     pub scope_status: ScopeStatus,
-    /// How a token request in JSON is answered.
+    /// The response to a token request in JSON.
     pub json_token_request: JsonTokenRequest,
     /// Whether the cloud's rate limits are enforced: in any 5 minutes of the sandbox's clock 300 GET, 24,000
     /// POST and 160 of each other method.
     pub rate_limits: bool,
-    /// How the answer to one request too many says when to come back.
+    /// How the response to a request above the limit states when to retry.
     pub retry_after: RetryAfter,
 }
 

@@ -1,4 +1,4 @@
-//! Every switch of the sandbox.
+//! Every option of the sandbox.
 
 mod identity;
 mod zoom;
@@ -33,21 +33,21 @@ word_enum! {
 /// generated token and the named users only.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Serve HTTPS, under a certificate authority made for this run.
+    /// Serve HTTPS, with a certificate authority generated for this run.
     pub tls: bool,
-    /// With `tls`: serve a certificate whose time is over.
+    /// With `tls`: serve an expired certificate.
     pub tls_expired: bool,
-    /// The bearer token which both providers take at any time; generated when absent.
+    /// The bearer token that both providers always accept; generated if absent.
     pub token: Option<SecretString>,
-    /// How many numbered users each provider has besides the named ones, at most 999,999.
+    /// The number of numbered users of each provider besides the named ones, at most 999,999.
     pub users: u32,
-    /// Users of your own; one that exists already gets this password instead.
+    /// Additional users; an existing user gets this password instead.
     pub seeded: Vec<SeededUser>,
-    /// Zoom's switches.
+    /// Zoom's options.
     pub zoom: ZoomOptions,
-    /// The identity portal's switches.
+    /// The identity portal's options.
     pub identity: IdentityOptions,
 }
 
@@ -66,7 +66,7 @@ impl Default for Options {
     }
 }
 
-/// A user who exists from the start, written `PROVIDER:ID=PASSWORD`.
+/// A user that exists from the start, written `PROVIDER:ID=PASSWORD`.
 #[derive(Debug, Clone)]
 pub struct SeededUser {
     /// Where.
@@ -77,13 +77,13 @@ pub struct SeededUser {
     pub password: SecretString,
 }
 
-/// Why a text is no [`SeededUser`]. Never quotes the password.
+/// Why a text is not a [`SeededUser`]. Never quotes the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SeedError {
     /// It is not of the form `PROVIDER:ID=PASSWORD`.
     Form,
-    /// What stands before the first `:` names no provider.
+    /// The text before the first `:` names no provider.
     UnknownProvider,
 }
 
@@ -116,7 +116,7 @@ impl FromStr for SeededUser {
     }
 }
 
-/// An app that gets tokens for itself.
+/// An OAuth client.
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
     /// Its id.
@@ -126,7 +126,7 @@ pub struct OAuthClient {
 }
 
 word_enum! {
-    /// How an answer 429 says when to come back.
+    /// How a 429 response states when to retry.
     RetryAfter {
         /// Not at all.
         None = "none",

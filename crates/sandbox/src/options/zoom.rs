@@ -54,7 +54,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// How the security settings are laid out.
+    /// The shape of the security settings.
     SettingsShape {
         /// Inside an object `security`.
         Wrapped = "wrapped",
@@ -95,19 +95,19 @@ word_enum! {
     }
 }
 
-/// Zoom's switches.
+/// Zoom's options.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub struct ZoomOptions {
     /// The password rules.
     pub rules: ZoomRules,
-    /// The request bodies it takes; others are answered 415.
+    /// The request bodies that it accepts; others get 415.
     pub body: ZoomBody,
-    /// The least length of a password.
+    /// The minimum length of a password.
     pub minimum_length: usize,
-    /// The greatest length of a password: 31 by the reference, 32 by the help pages.
+    /// The maximum length of a password: 31 by the reference, 32 by the help pages.
     pub maximum_length: usize,
-    /// What both lengths are counted in.
+    /// The unit of both lengths.
     pub length_unit: LengthUnit,
     /// How many characters in sequence (`abcdef`, `123456`) are refused; 0 for none. When absent, 6 under
     /// the basic rules and 4 under the enhanced ones.
@@ -115,19 +115,19 @@ pub struct ZoomOptions {
     /// How many of a user's last passwords, the current one included, cannot be used again; below 2 for none
     /// but the current one, which never can.
     pub history: usize,
-    /// How often a password can be changed within 24 hours, by the sandbox's clock; any number when absent.
+    /// How often a password can be changed within 24 hours, by the sandbox's clock; unlimited if absent.
     pub changes_per_day: Option<usize>,
     /// Whether the account owner's password can be set, unlike that of other administrators.
     pub owner_exempt: bool,
-    /// The account id which a token is asked for with.
+    /// The account id of token requests.
     pub account_id: String,
-    /// The app which gets tokens.
+    /// The OAuth client.
     pub client: OAuthClient,
     /// Whether its developer has disabled that app.
     pub app_disabled: bool,
-    /// How long an issued token is good.
+    /// The lifetime of an issued token.
     pub token_lifetime: Duration,
-    /// Whether a new token ends the one before, as it was until 2023.
+    /// Whether a new token revokes the previous one, as until 2023.
     pub one_token_only: bool,
     /// The scopes of every token, the static one included.
     pub scopes: Vec<String>,
@@ -135,11 +135,11 @@ pub struct ZoomOptions {
     pub missing_scope: MissingScope,
     /// The `api_url` that comes with a token; the sandbox's own origin when absent.
     pub api_url: Option<String>,
-    /// Whether the account is paid; an unpaid one is not told its settings.
+    /// Whether the account is paid; an unpaid one cannot read its settings.
     pub paid: bool,
-    /// How the security settings are laid out.
+    /// The shape of the security settings.
     pub settings_shape: SettingsShape,
-    /// Whether the caller is an account administrator; who is not cannot change names, host keys, PMIs and
+    /// Whether the caller is an account administrator; others cannot change names, host keys, PMIs and
     /// vanity names.
     pub caller_is_admin: bool,
     /// How a change of a user's type or plan is refused.
@@ -149,8 +149,8 @@ pub struct ZoomOptions {
     pub rate_limits: Option<ZoomPlan>,
     /// Requests to any limited route a day (UTC), instead of the plan's own daily limit; needs `rate_limits`.
     pub daily_limit: Option<usize>,
-    /// How the answer to one request too many in a second says when to come back. The daily limit's answer
-    /// always says it as an ISO instant.
+    /// How the response to a request above the per-second limit states when to retry. The response to the daily
+    /// limit always contains an ISO instant.
     pub retry_after: RetryAfter,
 }
 

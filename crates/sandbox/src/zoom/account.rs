@@ -1,4 +1,4 @@
-//! The emulated Zoom account: its users, its tokens, and how much it has been asked.
+//! The emulated Zoom account: its users, its tokens, and its rate limits.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::options::{Options, Provider};
 use crate::shared::reveal;
 use crate::tokens::Tokens;
 
-/// One user. Who has no work e-mail login has no password.
+/// One user. Users without a work email login have no password.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) id: String,
@@ -25,7 +25,7 @@ pub(crate) struct User {
     pub(crate) profile: Map<String, Value>,
 }
 
-/// Users by e-mail address in lower case; numbered ones come into being when first asked for.
+/// Users by e-mail address in lower case; numbered ones are created on first use.
 #[derive(Debug)]
 pub(crate) struct Account {
     users: HashMap<String, User>,

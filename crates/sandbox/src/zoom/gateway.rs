@@ -1,4 +1,4 @@
-//! What every API request passes before its route sees it: token, scope, rate limit.
+//! The checks before a route: token, scope, rate limit.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Bulk under the worst that can happen to it: the real binary is killed at random instants and resumed, and what
-//! it says in the end is compared with what the sandbox really did.
+//! Crash recovery of bulk runs: the real binary is killed at random moments and resumed, and its final report is
+//! compared with the ledger of the sandbox.
 
 mod compare;
 mod env;
@@ -14,7 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 pub use self::compare::Counts;
 use self::env::TestEnv;
 
-/// What becomes of rows that are under way when repass is killed.
+/// How rows in flight during a kill are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownRowAction {
     /// They stay unknown.
@@ -23,12 +23,12 @@ pub enum UnknownRowAction {
     Resolve,
     /// They are sent again with a fresh password.
     Reissue,
-    /// Any of these, now one and now another; in the end they are probed.
+    /// One of these at random per start; at the end they are probed.
     Mixed,
 }
 
 impl UnknownRowAction {
-    /// What one start does about them.
+    /// The action of one start.
     fn once(self, random: &mut StdRng) -> Self {
         match self {
             Self::Mixed => [Self::Leave, Self::Resolve, Self::Reissue][random.random_range(0..3)],
@@ -37,7 +37,7 @@ impl UnknownRowAction {
     }
 }
 
-/// What the rows are about.
+/// The provider of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderSetup {
     /// Zoom, which makes every change at once.
@@ -70,10 +70,10 @@ pub struct Campaign {
     pub unknown_rows: UnknownRowAction,
 }
 
-/// Runs one campaign with this binary. Panics say what does not hold.
+/// Runs one campaign with this binary, and panics if a check fails.
 ///
 /// # Panics
-/// If any row, password or file is not as it must be.
+/// If any row, password or file is wrong.
 pub fn run(binary: &Path, campaign: Campaign) -> Counts {
     let mut env = TestEnv::new(binary, campaign);
     let mut random = StdRng::seed_from_u64(campaign.seed);

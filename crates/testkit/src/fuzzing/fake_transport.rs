@@ -1,4 +1,4 @@
-//! A provider that says what it is told to say.
+//! A transport with scripted responses.
 
 use std::cell::LazyCell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use repass_transport::{Request, Response, Transport, TransportError};
 use tokio::runtime::{Builder, Runtime};
 
-/// Gives its answers one after the other, the last one for ever, and keeps what it was asked.
+/// Returns its responses in turn, the last one repeatedly, and records the requests.
 #[derive(Debug, Clone)]
 pub(super) struct FakeTransport {
     responses: Vec<Response>,
@@ -15,7 +15,7 @@ pub(super) struct FakeTransport {
 }
 
 impl FakeTransport {
-    /// One that has at least this answer.
+    /// A transport with these responses, of which there must be one.
     pub(super) fn new(responses: impl IntoIterator<Item = Response>) -> Self {
         Self {
             responses: responses.into_iter().collect(),
@@ -23,7 +23,7 @@ impl FakeTransport {
         }
     }
 
-    /// The way to it.
+    /// The transport to pass to a service.
     pub(super) fn transport(&self) -> Arc<dyn Transport> {
         Arc::new(self.clone())
     }
@@ -47,7 +47,7 @@ impl Transport for FakeTransport {
     }
 }
 
-/// Runs a call to its end, on a clock that leaps over every pause.
+/// Runs a call to its end on a paused clock.
 pub(super) fn wait<T>(call: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: LazyCell<Runtime> = LazyCell::new(|| {

@@ -11,7 +11,7 @@ use super::outcome::{self, json};
 use super::raw_response::parse;
 use super::shown;
 
-/// The bytes are an answer.
+/// The bytes are a response.
 ///
 /// # Panics
 /// A law is broken.

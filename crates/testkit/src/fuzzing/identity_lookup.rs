@@ -15,7 +15,7 @@ use super::shown;
 
 const USER: &str = "canary.user@example.com";
 
-/// The bytes are the answer to the look-up; the change itself is then made.
+/// The bytes are the response to the look-up; the change itself is then made.
 ///
 /// # Panics
 /// A law is broken.
@@ -52,7 +52,7 @@ pub fn check(answer: &Response) {
     }
 }
 
-// Of whom the answer says, in any of its objects, that the address is theirs.
+// Of whom the response says, in any of its objects, that the address is theirs.
 fn ids(answer: &Response) -> Vec<String> {
     let mut found = Vec::new();
     if answer.status().is_success() {

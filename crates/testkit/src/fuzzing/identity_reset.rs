@@ -6,7 +6,7 @@ use super::changes::reset;
 use super::identity_change::check_of;
 use super::raw_response::parse;
 
-/// The bytes are an answer.
+/// The bytes are a response.
 ///
 /// # Panics
 /// A law is broken.

@@ -1,15 +1,12 @@
-//! What must hold for any input: a file for each reader of others' texts and each writer of ours.
+//! Laws that hold for any input: a file for each parser of foreign input and each encoder of requests.
 //!
-//! Each of them has a `target`, which takes any bytes and panics when a law is broken. `fuzz` runs it
-//! guided by coverage, for as long as one likes; the test `properties` runs it over the seeds in
-//! `fuzz/corpus` and over mutations of them, within seconds and on any toolchain.
+//! Each has a `target`, a function that takes any bytes and panics if a law is broken. `fuzz` runs it with coverage
+//! guidance; the test `properties` runs it over the seeds in `fuzz/corpus` and over mutations of them, within seconds
+//! and on any toolchain.
 //!
-//! A new reader takes a file here, a row in [`TARGETS`], and what `fuzz/README.md` names.
+//! A new target takes a file here, a row in [`TARGETS`], and what `fuzz/README.md` lists.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a target tells that a law is broken"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic reports a broken law")]
 
 pub mod base_url;
 pub mod breach;
@@ -42,10 +39,10 @@ pub mod user_id;
 pub mod zoom_password;
 pub mod zoom_profile;
 
-/// Takes any bytes and panics when a law is broken.
+/// Takes any bytes and panics if a law is broken.
 pub type Target = fn(&[u8]);
 
-/// Every target, by its name in `fuzz`.
+/// Every target and its name in `fuzz`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("base_url", base_url::target),
     ("breach", breach::target),

@@ -1,4 +1,4 @@
-//! What an outcome may be, by the answer that it was read from.
+//! What an outcome may be, by the response that it was read from.
 
 use repass::{ChangeReceipt, Error, Outcome};
 use repass_transport::Response;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::shown;
 
-/// Panics if an outcome is a guess. `done` says whether the answer is a documented success.
+/// Panics if an outcome is a guess. `done` says whether the response is a documented success.
 pub(super) fn check(
     outcome: &Result<ChangeReceipt, Error>,
     answer: &Response,

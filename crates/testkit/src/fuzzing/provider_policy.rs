@@ -12,7 +12,7 @@ use super::policy_document::usable;
 use super::raw_response::parse;
 use super::{outcome, shown};
 
-/// The bytes are an answer, of either provider.
+/// The bytes are a response, of either provider.
 ///
 /// # Panics
 /// A law is broken.

@@ -10,7 +10,7 @@
 use http::HeaderName;
 use repass_transport::{HeaderMap, HeaderValue, Response, StatusCode};
 
-/// The answer that these bytes stand for; all bytes stand for one. Behind the status may stand `cut`
+/// The response that these bytes stand for; all bytes stand for one. Behind the status may stand `cut`
 /// (the body broke off) and `doubt` (an earlier sending may have been acted on).
 pub(super) fn parse(data: &[u8]) -> Response {
     let (first, mut rest) = line(data);
@@ -42,7 +42,7 @@ pub(super) fn parse(data: &[u8]) -> Response {
     }
 }
 
-/// An answer as it can come over the wire: some have no body.
+/// A response as it can come over the wire: some have no body.
 pub fn response(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Response {
     let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if has_body { body } else { b"" };
@@ -58,7 +58,7 @@ fn line(data: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-// Whatever else is there becomes a final status as well, so that no input is wasted.
+// Anything else is there becomes a final status as well, so that no input is wasted.
 fn status(text: &str) -> StatusCode {
     let number = text.split_whitespace().next().and_then(|word| word.parse().ok());
     let number: u16 = number.unwrap_or_default();

@@ -18,7 +18,7 @@ use super::shown;
 
 const SECRET: &str = "Canary-Client-Secret-80";
 
-/// The bytes are an answer, of either provider's endpoint.
+/// The bytes are a response, of either provider's endpoint.
 ///
 /// # Panics
 /// A law is broken.

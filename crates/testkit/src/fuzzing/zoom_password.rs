@@ -10,7 +10,7 @@ use super::outcome;
 use super::raw_response::parse;
 use super::shown;
 
-/// The bytes are an answer.
+/// The bytes are a response.
 ///
 /// # Panics
 /// A law is broken.

@@ -16,7 +16,7 @@ const USER: &str = "canary.user@example.com";
 const NAME: &str = "Canary \"Name\" 78";
 const COMPANY: &str = "Canary & Sons\\79";
 
-/// The bytes are an answer.
+/// The bytes are a response.
 ///
 /// # Panics
 /// A law is broken.

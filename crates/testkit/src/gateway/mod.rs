@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 
 use crate::simulation::Kind;
 
-/// An answer as it is written.
+/// A response as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GatewayResponse {
     pub(crate) status: u16,
@@ -150,7 +150,7 @@ const IDENTITY_OUT_OF_PLACE: [(u16, &str); 8] = [
 /// by which a provider says that it has done it.
 const STATUSES: [u16; 13] = [200, 400, 403, 409, 422, 500, 502, 503, 504, 520, 201, 203, 402];
 
-/// An answer that proves nothing.
+/// A response that proves nothing.
 pub(crate) fn foreign(random: &mut StdRng, provider: Kind) -> GatewayResponse {
     let status = one_of(random, &STATUSES);
     let response = match random.random_range(0..9) {
@@ -183,7 +183,7 @@ pub(crate) fn foreign(random: &mut StdRng, provider: Kind) -> GatewayResponse {
     response
 }
 
-/// An answer that says by its status that the request was not processed.
+/// A response that says by its status that the request was not processed.
 pub(crate) fn unprocessed(random: &mut StdRng) -> GatewayResponse {
     let status = one_of(
         random,

@@ -31,11 +31,11 @@ pub(crate) enum GatewayAction {
     Duplicate,
     /// It is passed on twice, and answered here.
     DuplicateSilently(GatewayResponse),
-    /// It is passed on, and the answer back without its end.
+    /// It is passed on, and the response back without its end.
     Truncate,
 }
 
-/// How an answer is put on the wire.
+/// How a response is put on the wire.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ResponseForm {
     pub(crate) head: Head,
@@ -365,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksum_is_that_of_gzip() {
+    fn gzip_checksum_matches_the_reference() {
         assert_eq!(checksum(b"123456789"), 0xcbf4_3926);
     }
 }

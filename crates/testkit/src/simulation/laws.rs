@@ -150,7 +150,7 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
             let wait = error.retry_after().max(hint).unwrap_or(Duration::from_secs(1));
             wait + Duration::from_millis(250) >= left
         }
-        // Without an answer of its own the call had no other token to try.
+        // Without a response of its own the call had no other token to try.
         NetworkOutcome::TokenRejected => {
             let has_time = left >= Duration::from_secs(1);
             count(NetworkOutcome::TokenRejected) >= 2 || kind != ErrorKind::Unauthenticated || !has_time

@@ -1,7 +1,7 @@
 //! A deterministic campaign: random users, providers, budgets, concurrency, faults, delays and
 //! cancellations on a paused clock, over the real adapters and the real delivery loop. The network,
 //! its gateways and the providers behind them are simulated at the transport's seam, `HttpClient`; the
-//! providers' ledger is the judge. The same seed gives the same campaign, call by call.
+//! providers' ledger decides what happened. The same seed gives the same campaign, call by call.
 
 mod laws;
 mod network;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use network::{Network, TokenEndpoint};
 pub use provider::{Accepts, Kind, Provider};
 
-/// What became of all calls of a campaign.
+/// The counts of a campaign.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Calls made.
@@ -99,7 +99,7 @@ async fn campaign(seed: u64, calls_each: u64) -> Summary {
             std::panic::resume_unwind(error.into_panic());
         }
     }
-    // What is still on its way lands now.
+    // Requests in flight arrive now.
     sleep(Duration::from_secs(3600)).await;
     laws::judge(
         seed,

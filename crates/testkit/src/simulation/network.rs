@@ -30,7 +30,7 @@ enum NetworkEvent {
     StallsBefore,
     StallsAfter,
     StallsThenApplies,
-    /// The answer's body is cut.
+    /// The response's body is cut.
     CutAfter,
     /// A status that proves nothing, before or after the provider acts.
     FaultBefore(u16),
@@ -47,11 +47,11 @@ enum Gateway {
     Reject(GatewayResponse),
     /// It passes the request on, and answers in the provider's place afterwards.
     Replace(GatewayResponse),
-    /// It answers, and passes the request on much later.
+    /// It responses, and passes the request on much later.
     TimeOut(GatewayResponse),
     /// It says by the status that the request was not processed, which is so.
     Decline(GatewayResponse),
-    /// It passes the answer on without its end.
+    /// It passes the response on without its end.
     Truncate,
     /// It sends the request twice. Either it says so, or the last answer is one of its own.
     Duplicate(Option<GatewayResponse>),

@@ -101,7 +101,7 @@ impl Provider {
         *self.state().repeats.entry(parsed.new.clone()).or_default() += 1;
     }
 
-    /// How it answers a token that it no longer takes.
+    /// How it returns a token that it no longer takes.
     pub(crate) fn rejects_token(&self) -> Response {
         let answer = Response::new(StatusCode::UNAUTHORIZED);
         match self.kind {
@@ -110,7 +110,7 @@ impl Provider {
         }
     }
 
-    /// Deals with a request as the provider would: changes its state, and answers.
+    /// Deals with a request as the provider would: changes its state, and responses.
     pub(crate) fn apply(&self, parsed: &ParsedRequest) -> (Response, NetworkOutcome, Option<bool>) {
         let refused = self.kind == Kind::Zoom
             && matches!(

@@ -1,5 +1,5 @@
-//! The same question over real sockets: calls through the full stack against the sandbox, each under a random fault
-//! or behind a random gateway, each compared with the sandbox's ledger.
+//! The simulation over real sockets: calls through the full stack against the sandbox, each under a random fault or
+//! behind a random gateway, each compared with the sandbox's ledger.
 
 mod faults;
 mod gateways;
@@ -56,7 +56,7 @@ enum Front {
     Gateway,
 }
 
-/// One call's place, and who it is for.
+/// The sandbox, and the services that call it.
 struct TestEnv {
     sandbox: Sandbox,
     gateway: Option<Gateway>,
@@ -64,7 +64,7 @@ struct TestEnv {
     seed: u64,
 }
 
-/// What is asked for in one call.
+/// The parameters of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PlannedCall {
     number: u32,
@@ -84,14 +84,14 @@ enum Doubt {
     Must,
 }
 
-/// What was ordered to happen to a call.
+/// The fault of a call, and what it allows.
 struct Expectation {
-    /// For people.
+    /// A description for messages.
     what: String,
     doubt: Doubt,
     /// How often a gateway sends the request once more on its own.
     repeats: u64,
-    /// The answer is a gateway's, which does not know the provider's users.
+    /// The response is a gateway's, which does not know the provider's users.
     declined: bool,
 }
 
