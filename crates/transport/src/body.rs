@@ -41,25 +41,33 @@ impl SecretBody {
     /// shells it changes no line end, quote or leading `@`. Names are the provider's field names.
     #[expect(clippy::missing_panics_doc, reason = "the boundary is ASCII")]
     pub fn multipart(fields: &[(&str, &str)]) -> Self {
-        let mut boundary = random_boundary();
-        while fields.iter().any(|(_, value)| value.contains(&boundary)) {
-            boundary = random_boundary();
+        const TYPE: &str = "multipart/form-data; boundary=";
+        const HEAD: &str = "\r\nContent-Disposition: form-data; name=\"";
+        let mut content_type = String::with_capacity(TYPE.len() + BOUNDARY_LENGTH);
+        let is_ambiguous = |boundary: &str| fields.iter().any(|(_, value)| value.contains(boundary));
+        while content_type.is_empty() || is_ambiguous(&content_type[TYPE.len()..]) {
+            content_type.clear();
+            content_type.push_str(TYPE);
+            push_boundary(&mut content_type);
         }
-        let mut pieces = Vec::with_capacity(fields.len() * 6 + 3);
+        let boundary = &content_type[TYPE.len()..];
+        let each = |name: &str, value: &str| {
+            let fixed = "--".len() + BOUNDARY_LENGTH + HEAD.len() + "\"\r\n\r\n".len() + "\r\n".len();
+            fixed + name.len() + value.len()
+        };
+        let parts: usize = fields.iter().map(|(name, value)| each(name, value)).sum();
+        let size = parts + "--".len() + BOUNDARY_LENGTH + "--\r\n".len();
+        let mut buffer = Zeroizing::new(Vec::with_capacity(size));
         for (name, value) in fields {
-            let head = [
-                "--",
-                &boundary,
-                "\r\nContent-Disposition: form-data; name=\"",
-                name,
-                "\"\r\n\r\n",
-            ];
-            pieces.extend(head);
-            pieces.extend([*value, "\r\n"]);
+            for piece in ["--", boundary, HEAD, name, "\"\r\n\r\n", value, "\r\n"] {
+                buffer.extend_from_slice(piece.as_bytes());
+            }
         }
-        pieces.extend(["--", &boundary, "--\r\n"]);
-        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
-        Self::exact(content_type.expect("the boundary is ASCII"), joined(&pieces))
+        for piece in ["--", boundary, "--\r\n"] {
+            buffer.extend_from_slice(piece.as_bytes());
+        }
+        let content_type = HeaderValue::try_from(content_type);
+        Self::exact(content_type.expect("the boundary is ASCII"), buffer)
     }
 
     /// Named texts as `application/x-www-form-urlencoded`.
@@ -114,8 +122,14 @@ fn joined(pieces: &[&str]) -> Zeroizing<Vec<u8>> {
     buffer
 }
 
-fn random_boundary() -> String {
-    format!("repass-{:032x}", rand::rng().random::<u128>())
+const BOUNDARY_LENGTH: usize = "repass-".len() + 32;
+
+fn push_boundary(text: &mut String) {
+    text.push_str("repass-");
+    let random = rand::rng().random::<u128>();
+    for shift in (0..128).step_by(4) {
+        text.push(char::from(b"0123456789abcdef"[(random >> shift & 0xf) as usize]));
+    }
 }
 
 struct Counter(usize);
