@@ -1,8 +1,8 @@
-//! What the portal's answers mean: one table.
+//! What the portal's responses mean: one table.
 //!
-//! The status alone does not decide: rejected input comes as 400 (documented) and as 200 (outcome), so
-//! a response is judged by `succeeded`. Nor does the body without its status: a shape counts under the
-//! status with which it is documented, outcome, or written by the framework that the portal is built
+//! The status alone does not decide: rejected input comes as 400 (documented) and as 200 (observed), so
+//! a response is classified by `succeeded`. Nor does the body without its status: a shape counts under the
+//! status with which it is documented, observed, or written by the framework that the portal is built
 //! on. Other shapes come from the layers around the portal.
 
 use repass_domain::{CallRedactor, ErrorKind, Resolution, Rule};
@@ -11,7 +11,7 @@ use repass_transport::{AttemptOutcome, Json, Response, StatusCode};
 
 /// Reads the response to a password change or reset. `redactor` knows the secrets of the call.
 pub(crate) fn password(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
-    let classification = judge(response, redactor);
+    let classification = classify(response, redactor);
     let said = response.json().and_then(said);
     match (classification.outcome, said) {
         (AttemptOutcome::Done, Some(Said::Succeeded)) => Classification::done(),
@@ -23,12 +23,12 @@ pub(crate) fn password(response: &Response, redactor: &CallRedactor<'_>) -> Clas
 /// Reads the response to a call that changes nothing: done means that its body is JSON and says nothing
 /// else.
 pub(crate) fn read(response: &Response) -> Classification {
-    judge(response, &CallRedactor::for_nothing())
+    classify(response, &CallRedactor::for_nothing())
 }
 
-fn judge(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
+fn classify(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
     let by_status = Classification::by_status(response);
-    // How far a failing portal came, no body can tell.
+    // The body of a fault cannot show how far the portal came.
     if matches!(
         by_status.outcome,
         AttemptOutcome::Faulted | AttemptOutcome::SuccessCut
@@ -43,7 +43,7 @@ fn judge(response: &Response, redactor: &CallRedactor<'_>) -> Classification {
 
 fn without_json(response: &Response, by_status: Classification) -> Classification {
     match response.status() {
-        // A wrong base path falls through to the web application's start page (outcome).
+        // A wrong base path falls through to the web application's start page (observed).
         StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if response.is_markup() => {
             let nothing_proven = Classification::unproven(response);
             let classification = match response.status() {
@@ -92,7 +92,7 @@ pub(crate) fn probe(response: &Response, redactor: &CallRedactor<'_>) -> Option<
     passed.then_some(Resolution::InPlace)
 }
 
-// Some calls nest the same result (outcome).
+// Some calls nest the same result (observed).
 fn nested(body: &Json) -> &Json {
     let result = body
         .get("result")
@@ -100,7 +100,7 @@ fn nested(body: &Json) -> &Json {
     result.unwrap_or(body)
 }
 
-/// What a result says of itself.
+/// What a result says about itself.
 enum Said {
     Succeeded,
     Failed,
@@ -275,7 +275,7 @@ fn framework_problem(response: &Response, by_status: Classification) -> Classifi
     }
 }
 
-// Two shapes of the services behind the same host (outcome).
+// Two shapes of the services behind the same host (observed).
 fn is_of_a_neighbour(body: &Json) -> bool {
     let has = |name| body.get(name).is_some();
     (has("errorCode") && has("traceId")) || (has("statusCode") && has("statusDescription"))

@@ -98,7 +98,7 @@ impl ProviderKind for IdentitySettings {
     }
 
     fn base_url_candidates(&self, origin: &str, path: &str) -> Vec<String> {
-        // The organisation and the tenant come before the first service, whose name ends in `_` on the suite.
+        // The organization and the tenant come before the first service, whose name ends in `_` on the suite.
         let names: Vec<&str> = path
             .split('/')
             .filter(|segment| !segment.is_empty())

@@ -8,7 +8,7 @@ use crate::errors;
 
 // More matches than this for a whole e-mail address would be no match.
 const MOST: &str = "100";
-// A user takes about a kilobyte (outcome).
+// A user takes about a kilobyte (observed).
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// `GET /api/User/users/{organization}?searchTerm={email}`.
@@ -28,13 +28,13 @@ pub(crate) fn request(organization: &str, user: &UserId) -> Request {
 /// The id of the one user who has exactly this e-mail address or user name.
 pub(crate) fn read(response: &Response, user: &UserId) -> Result<UserId, Classification> {
     let classification = errors::read(response);
-    // A search that finds no user is answered with an empty list, so it is the organisation that is missing.
+    // A search that finds no user is answered with an empty list, so it is the organization that is missing.
     if classification.kind == ErrorKind::UserNotFound && response.status() == StatusCode::NOT_FOUND {
         return Err(Classification {
             kind: ErrorKind::Misconfigured,
             ..classification
         }
-        .with_hint("the portal knows no such organisation; check `organization`"));
+        .with_hint("the portal knows no such organization; check `organization`"));
     }
     if classification.outcome != AttemptOutcome::Done {
         return Err(classification);
@@ -56,11 +56,11 @@ pub(crate) fn read(response: &Response, user: &UserId) -> Result<UserId, Classif
         }
         (None, _) if more_than_listed(&body, results.len()) => {
             Err(Classification::rejected(ErrorKind::InvalidRequest)
-                .with_hint("too many users of the organisation match this address; name the user by GUID"))
+                .with_hint("too many users of the organization match this address; name the user by GUID"))
         }
         (None, _) => Err(Classification::rejected(ErrorKind::UserNotFound)),
         (Some(_), Some(_)) => Err(Classification::rejected(ErrorKind::InvalidRequest)
-            .with_hint("several users of the organisation have this address; name the user by GUID")),
+            .with_hint("several users of the organization have this address; name the user by GUID")),
     }
 }
 

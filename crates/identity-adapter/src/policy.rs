@@ -12,7 +12,7 @@ use crate::errors;
 const COMPLEXITY: &str = "Auth.Password.PasswordComplexity";
 const HISTORY: &str = "Auth.Password.PreviousUseLimit";
 
-/// `GET /api/Setting`, for one organisation or for the host's own defaults.
+/// `GET /api/Setting`, for one organization or for the host's own defaults.
 pub(crate) fn request(organization: Option<&str>) -> Request {
     let request = Request::new("identity.policy", Method::GET, Idempotency::Idempotent)
         .segment("api")

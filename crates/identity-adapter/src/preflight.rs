@@ -1,4 +1,4 @@
-//! What the portal tells of a user before a password is set: `GET {base}/api/User/{userId}`, or the search where
+//! What the portal reports of a user before a password is set: `GET {base}/api/User/{userId}`, or the search where
 //! the user is named by e-mail address.
 
 use async_trait::async_trait;

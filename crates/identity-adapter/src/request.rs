@@ -38,7 +38,7 @@ pub(crate) fn password(user: &UserId, change: &PasswordChange) -> Request {
 }
 
 /// The change from the new password to itself. The portal checks the old one first (framework), so
-/// its response tells whether the new password is the valid one.
+/// its response shows whether the new password is the valid one.
 pub(crate) fn probe(user: &UserId, change: &PasswordChange) -> Request {
     change_password(user, change.new_password(), change.new_password())
 }

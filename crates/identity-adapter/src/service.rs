@@ -50,7 +50,7 @@ impl IdentityService {
         self.transport.deliver(request).await
     }
 
-    /// The organisation in which a user who is not named by GUID is looked up.
+    /// The organization in which a user who is not named by GUID is looked up.
     pub(crate) fn organization_for(&self, user: &UserId) -> Option<&str> {
         let organization = self.settings.organization.as_deref();
         organization.filter(|_| user.expose().contains('@'))

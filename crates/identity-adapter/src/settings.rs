@@ -10,8 +10,8 @@ use serde::Serialize;
 /// `https://host/{organization}/identity_` (documented).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IdentitySettings {
-    /// The organisation's GUID (its *partition*). With it users can be named by e-mail address,
-    /// and the organisation's own password policy is read instead of the host's.
+    /// The organization's GUID (its *partition*). With it users can be named by e-mail address,
+    /// and the organization's own password policy is read instead of the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
     /// Who runs the portal: it decides the rate limits.
@@ -25,6 +25,6 @@ pub enum Deployment {
     /// One's own: Automation Suite or standalone, which document no rate limits.
     #[default]
     Own,
-    /// UiPath's Automation Cloud, which limits each organisation by HTTP method.
+    /// UiPath's Automation Cloud, which limits each organization by HTTP method.
     Cloud,
 }

@@ -11,11 +11,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// Credentials of a confidential external application with an application scope. `endpoint` must
 /// lead to the token URL (`…/identity_/connect/token`), which is a setting of its own: the API may
-/// be organisation-level while tokens are host-level (outcome). Sends nothing before the first
+/// be organization-level while tokens are host-level (observed). Sends nothing before the first
 /// request that needs a token.
 ///
 /// Ask for exactly the scope names that were granted: `PM.User` is refused where only
-/// `PM.User.Write` is (outcome).
+/// `PM.User.Write` is (observed).
 pub fn client_credentials(
     endpoint: Arc<dyn Transport>,
     client_id: &str,

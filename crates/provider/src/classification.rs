@@ -4,16 +4,16 @@ use repass_domain::{ErrorKind, FieldProblem, Rule};
 use repass_transport::{AttemptOutcome, Response, StatusCode};
 
 /// What one response means: the outcome of the attempt, and, unless the provider made the change, why it did not.
-/// Texts of the provider are kept raw here; a [`OutcomeMapper`](crate::OutcomeMapper) scrubs them.
+/// Texts of the provider are kept raw here; an [`OutcomeMapper`](crate::OutcomeMapper) redacts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classification {
-    /// The row of the delivery table: decides the effect, and whether it is sent again.
+    /// The row of the retry table: decides the outcome, and whether it is sent again.
     pub outcome: AttemptOutcome,
     /// The kind of failure; means nothing when `outcome` is [`AttemptOutcome::Done`].
     pub kind: ErrorKind,
     /// What a person can do about it, in place of the kind's general sentence.
     pub hint: Option<&'static str>,
-    /// The rules that the new password breaks, with [`ErrorKind::PasswordRefused`].
+    /// The rules that the new password violates, with [`ErrorKind::PasswordRefused`].
     pub rules: Vec<Rule>,
     /// What is wrong with the fields of a profile, with [`ErrorKind::InvalidRequest`].
     pub fields: Vec<FieldProblem>,
@@ -63,7 +63,7 @@ impl Classification {
         }
     }
 
-    /// What a response proves by HTTP alone, for answers that the adapter's table does not know.
+    /// What a response proves by HTTP alone, for responses that the adapter's table does not know.
     pub fn by_status(response: &Response) -> Self {
         let outcome = AttemptOutcome::of_response(response);
         match outcome {

@@ -1,10 +1,10 @@
-//! What every adapter does alike: turning answers and failures of the transport into outcomes of
+//! What all adapters share: turning responses and failures of the transport into outcomes of
 //! the domain.
 //!
 //! The domain knows no HTTP and the transport no passwords; this is where the two meet. An adapter
 //! reads a response into a [`Classification`], one row of its error table, and a [`OutcomeMapper`] makes the
-//! outcome of it: the effect always follows from [`AttemptOutcome`]'s table, never from the adapter's
-//! own opinion, and no text of the provider's passes unscrubbed.
+//! outcome of it: the outcome always follows from [`AttemptOutcome`]'s table, never from the adapter's
+//! own opinion, and every text of the provider is redacted.
 //!
 //! What others must know of the adapter, it says by [`ProviderKind`].
 //!

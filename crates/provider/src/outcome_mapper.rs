@@ -1,4 +1,4 @@
-//! From verdicts and failures to outcomes.
+//! From classifications and failures to outcomes.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -11,10 +11,10 @@ use repass_transport::{Cause, Response, SideEffect, TransportError, retry_after}
 
 use crate::Classification;
 
-/// The most reasons that are told of one refusal: more than any provider has rules.
+/// The most reasons that are reported of one rejection: more than any provider has rules.
 const MOST_REASONS: usize = 24;
 
-/// Reads the answers to one call.
+/// Maps the responses to one call.
 #[derive(Debug)]
 pub struct OutcomeMapper<'a> {
     provider: &'a str,
@@ -24,7 +24,7 @@ pub struct OutcomeMapper<'a> {
 }
 
 impl<'a> OutcomeMapper<'a> {
-    /// For answers of the provider configured as `provider`, which names its exchanges in the
+    /// For responses of the provider configured as `provider`, which names its exchanges in the
     /// header `tracking_header`. `redactor` knows the secrets of the call.
     pub fn new(provider: &'a str, tracking_header: &'static str, redactor: CallRedactor<'a>) -> Self {
         Self {
@@ -46,10 +46,10 @@ impl<'a> OutcomeMapper<'a> {
         &self.redactor
     }
 
-    /// The outcome of a change that was answered.
+    /// The outcome of a change that got a response.
     ///
     /// # Errors
-    /// Whatever the classification says, unless it is that the provider did it.
+    /// The classification, unless it says that the provider did it.
     pub fn change_response(
         &self,
         response: &Response,
@@ -71,7 +71,7 @@ impl<'a> OutcomeMapper<'a> {
         }
     }
 
-    /// The outcome of a change that was not answered.
+    /// The outcome of a change that got no response.
     pub fn change_failure(&self, failure: &TransportError) -> Error {
         let kind = kind_of(failure.cause());
         match failure.outcome().side_effect() {
@@ -82,7 +82,7 @@ impl<'a> OutcomeMapper<'a> {
         }
     }
 
-    /// Why a call that changes nothing was not answered.
+    /// Why a call that changes nothing got no response.
     pub fn read_failure(&self, failure: &TransportError) -> Error {
         Error::not_applied(kind_of(failure.cause()), failure.to_string())
             .with_retry_after(failure.retry_after())
@@ -118,14 +118,14 @@ impl<'a> OutcomeMapper<'a> {
             let redacted = |problem: &FieldProblem| {
                 FieldProblem::new(redact(problem.field()), problem.code(), redact(problem.message()))
             };
-            let told = classification.fields.iter().take(MOST_REASONS);
-            return Error::invalid_fields(told.map(redacted).collect());
+            let fields = classification.fields.iter().take(MOST_REASONS);
+            return Error::invalid_fields(fields.map(redacted).collect());
         }
         let delay = if classification.kind == ErrorKind::RateLimited {
-            let told = response
+            let delay = response
                 .wait()
                 .or_else(|| retry_after(response, SystemTime::now()));
-            Some(told.unwrap_or_default().max(Duration::from_secs(1)))
+            Some(delay.unwrap_or_default().max(Duration::from_secs(1)))
         } else {
             None
         };

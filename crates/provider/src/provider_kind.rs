@@ -1,4 +1,4 @@
-//! What has to be known of a kind of provider to configure, wire and examine one.
+//! Describes a provider type to the rest of repass.
 
 use std::any::Any;
 use std::fmt;
@@ -22,7 +22,7 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
     /// What the credentials must be allowed, to be tried by a check that changes nothing.
     fn permission_probes(&self) -> Vec<PermissionProbe>;
 
-    /// Where its API is, if that is one place for everybody; else a configuration must say it.
+    /// The base URL of its API, if it is the same for all customers; else a configuration must name it.
     fn base_url(&self) -> Option<&'static str> {
         None
     }
@@ -45,7 +45,7 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The published rules to go by where the provider does not tell its own.
+    /// The published rules to use where the provider does not report its own.
     fn preset(&self) -> Option<Preset> {
         None
     }

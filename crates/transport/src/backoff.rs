@@ -44,12 +44,12 @@ impl Backoff {
 
     /// The server's own delay, lengthened a little so that its callers do not come back together;
     /// about a second where the server says nothing.
-    pub(crate) fn as_told(&self, told: Option<Duration>) -> Duration {
-        let told = told.unwrap_or(Duration::from_secs(1));
-        told + Duration::from_millis(250).mul_f64(self.random(0.0, 1.0))
+    pub(crate) fn after(&self, requested: Option<Duration>) -> Duration {
+        let delay = requested.unwrap_or(Duration::from_secs(1));
+        delay + Duration::from_millis(250).mul_f64(self.random(0.0, 1.0))
     }
 
-    /// A response came: somebody is there, so the quota fills again.
+    /// A response came: the server is up, so the quota refills.
     pub(crate) fn refill(&self) {
         let add = |left: u32| (left < Self::QUOTA).then_some(left + 1);
         // Full already is as good.
@@ -91,8 +91,8 @@ mod tests {
     fn backoff_never_shortens_the_servers_delay() {
         let backoff = Backoff::new(7);
         for _ in 0..100 {
-            assert!(backoff.as_told(Some(Duration::from_secs(3))) >= Duration::from_secs(3));
-            assert!(backoff.as_told(None) >= Duration::from_secs(1));
+            assert!(backoff.after(Some(Duration::from_secs(3))) >= Duration::from_secs(3));
+            assert!(backoff.after(None) >= Duration::from_secs(1));
         }
     }
 }

@@ -15,7 +15,7 @@ const RATE_LIMITED: &str = "repass_provider_rate_limited_total";
 const TOKEN_REFRESH: &str = "repass_token_refresh_total";
 const CLOSED_UNTIL: &str = "repass_provider_rate_limit_closed_until_seconds";
 
-/// Tells the recorder that is installed, if there is one, what the metrics of every
+/// Describes to the installed recorder, if there is one, the metrics of every
 /// [named](crate::HttpTransport::named) transport mean.
 pub fn describe_metrics() {
     describe_histogram!(
@@ -48,11 +48,11 @@ type Labels<'a> = &'a [(&'static str, &'static str)];
 #[derive(Default)]
 pub struct Meter {
     provider: Option<SharedString>,
-    keys: RwLock<BTreeMap<Permit, Key>>,
+    keys: RwLock<BTreeMap<Series, Key>>,
 }
 
 // A metric and its label values.
-type Permit = (&'static str, [&'static str; 2]);
+type Series = (&'static str, [&'static str; 2]);
 
 impl Meter {
     /// Metrics that carry this name in their label `provider`.
@@ -70,7 +70,7 @@ impl Meter {
         });
     }
 
-    /// Has a count be there before it counts: what comes into being with its first count does not show as one.
+    /// Registers a count at zero, so that its first increment shows.
     pub fn declare(&self, metric: &'static str, labels: Labels<'_>) {
         self.with(metric, labels, |recorder, key| {
             recorder.register_counter(key, &METADATA).increment(0);
@@ -130,9 +130,9 @@ impl Meter {
 
     fn with(&self, metric: &'static str, labels: Labels<'_>, record: impl Fn(&dyn Recorder, &Key)) {
         let value = |at: usize| labels.get(at).map_or("", |(_, value)| *value);
-        let place = (metric, [value(0), value(1)]);
+        let series = (metric, [value(0), value(1)]);
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = keys.get(&place) {
+        if let Some(key) = keys.get(&series) {
             return metrics::with_recorder(|recorder| record(recorder, key));
         }
         drop(keys);
@@ -144,7 +144,7 @@ impl Meter {
         let key = Key::from_parts(metric, provider.into_iter().chain(others).collect::<Vec<_>>());
         metrics::with_recorder(|recorder| record(recorder, &key));
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(place, key);
+        keys.insert(series, key);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The answers of OAuth token endpoints, as far as they are alike everywhere.
+//! Responses of OAuth token endpoints, as far as all providers share them.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Cause, Response, TransportError};
 
-/// So many requests within any window of this length.
+/// A number of requests within any window of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// How many requests.
@@ -20,7 +20,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// So many requests in any second.
+    /// This many requests in any second.
     pub const fn per_second(requests: u32) -> Self {
         Self {
             requests,
@@ -30,12 +30,11 @@ impl RateLimit {
 }
 
 /// One account's rate limits at a provider, by label. Everything in the process that uses the
-/// account must share one rate_limiter, because the provider counts it together.
+/// account must share one rate limiter, because the provider counts it together.
 ///
-/// A request goes out when the one that is `requests` places before it is certainly `window` old
-/// at the provider: counted from its response, or, where the response takes long, from when it left
-/// and a little more. So no window of the provider's ever holds too many, however long connecting
-/// takes, and nothing else makes a request wait.
+/// A request is sent once the request `limit` positions earlier has certainly left the provider's window: counted from
+/// its response, or, if that takes long, from shortly after it was sent. This avoids both 429s and idle time, however
+/// long connecting takes.
 ///
 /// After a refusal all requests under its label wait as long as the server says, and longer each time that
 /// turns out to be too short. After at most [`LONGEST_CLOSURE`](Self::LONGEST_CLOSURE) one request tries again.
@@ -50,7 +49,7 @@ impl RateLimiter {
     /// How long a refusal keeps others back before one of them tries again, however long the server said.
     pub const LONGEST_CLOSURE: Duration = Duration::from_secs(15 * 60);
 
-    /// A rate_limiter with a limit for each label. Requests with another label, or none, wait only where the server
+    /// A rate limiter with a limit for each label. Requests with another label, or none, wait only where the server
     /// has refused one.
     pub fn new(limits: impl IntoIterator<Item = (&'static str, RateLimit)>) -> Self {
         let buckets = limits.into_iter();
@@ -83,8 +82,8 @@ impl RateLimiter {
 struct Bucket {
     limit: Option<RateLimit>,
     state: Mutex<State>,
-    // Whoever is next waits in here for the next free permit, all others for it, in order.
-    turnstile: tokio::sync::Mutex<()>,
+    // The next request in line holds it while it waits for a permit; the others wait for it, in order.
+    queue: tokio::sync::Mutex<()>,
     // A request left or ended, so a permit may be free earlier than it seemed.
     changed: Arc<Notify>,
 }
@@ -93,20 +92,20 @@ struct Bucket {
 struct State {
     /// When each taken permit is free again.
     taken: BTreeSet<(Instant, u64)>,
-    /// Places whose requests were not seen to leave: they may reach the provider at any time.
+    /// Permits of requests that have not been sent yet: they may reach the provider at any time.
     unsent: BTreeMap<u64, Departure>,
     next: u64,
     /// Nothing before this.
     closed_until: Option<Instant>,
-    /// The server's word, which may be later.
-    told_until: Option<Instant>,
+    /// The server's own instant, which may be later.
+    server_until: Option<Instant>,
     /// Refusals since the last other response, each by a request that came after the one before.
     refusals: u32,
     refused_at: Option<Instant>,
     trial: Trial,
-    /// Places that are not used for a while, because somebody else uses the account too.
-    withheld: f64,
-    withheld_at: Option<Instant>,
+    /// The share of permits that is not used for a while, because others use the account too.
+    reserved: f64,
+    reserved_at: Option<Instant>,
     recovered_at: Option<Instant>,
 }
 
@@ -129,7 +128,7 @@ pub(crate) enum Limited {
 }
 
 impl Limited {
-    // How long to wait after so many refusals in a row. What the server says is believed, but "now" only once,
+    // How long to wait after this many rate limits in a row. The server's delay is followed, but "now" only once,
     // and the same delay not for ever.
     fn wait(self, refusals: u32, window: Duration) -> Duration {
         const SECOND: Duration = Duration::from_secs(1);
@@ -140,10 +139,10 @@ impl Limited {
             None => Duration::ZERO,
         };
         match self {
-            // Somebody else took the places; they are free again before the window is over.
+            // Others took the permits; they are free again before the window is over.
             Self::ForNow => doubled(window / 10, 0),
-            Self::Until(told) if told < SECOND => told.max(doubled(SECOND, 1)),
-            Self::Until(told) => told.max(doubled(SECOND, 3)),
+            Self::Until(delay) if delay < SECOND => delay.max(doubled(SECOND, 1)),
+            Self::Until(delay) => delay.max(doubled(SECOND, 3)),
         }
     }
 
@@ -151,7 +150,7 @@ impl Limited {
     fn needs_trial(self, refusals: u32) -> bool {
         match self {
             Self::ForNow => refusals > 2,
-            Self::Until(told) => told.is_zero() || refusals > 1 || told > RateLimiter::LONGEST_CLOSURE,
+            Self::Until(delay) => delay.is_zero() || refusals > 1 || delay > RateLimiter::LONGEST_CLOSURE,
         }
     }
 }
@@ -181,7 +180,7 @@ impl Bucket {
         Arc::new(Self {
             limit,
             state: Mutex::default(),
-            turnstile: tokio::sync::Mutex::default(),
+            queue: tokio::sync::Mutex::default(),
             changed: Arc::default(),
         })
     }
@@ -194,13 +193,13 @@ impl Bucket {
         let now = Instant::now();
         let deadline = now.checked_add(left);
         let limited = || {
-            let told = self.state().told_until;
-            let told = told.map(|until| until.saturating_duration_since(Instant::now()));
+            let until = self.state().server_until;
+            let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
             let failure = TransportError::not_sent(
                 Cause::RateLimited,
                 "the provider's rate limit leaves no permit within the budget",
             );
-            match told.filter(|wait| !wait.is_zero()) {
+            match wait.filter(|wait| !wait.is_zero()) {
                 Some(wait) => failure.with_retry_after(wait),
                 None => failure,
             }
@@ -210,7 +209,7 @@ impl Bucket {
             return Err(limited());
         }
         let turn = async {
-            let _turn = self.turnstile.lock().await;
+            let _first = self.queue.lock().await;
             loop {
                 match self.take() {
                     Ok(permit) => return permit,
@@ -244,7 +243,7 @@ impl Bucket {
             while let Some(free) = state.taken.first().copied().filter(|(at, _)| *at <= now) {
                 state.taken.remove(&free);
             }
-            if state.taken.len() + state.unsent.len() >= state.places(limit) {
+            if state.taken.len() + state.unsent.len() >= state.capacity(limit) {
                 return Err(state.taken.first().map(|(at, _)| *at));
             }
         }
@@ -275,15 +274,15 @@ impl Bucket {
 }
 
 impl State {
-    fn places(&self, limit: RateLimit) -> usize {
-        let share = f64::from(limit.requests) * (1.0 - self.withheld);
+    fn capacity(&self, limit: RateLimit) -> usize {
+        let share = f64::from(limit.requests) * (1.0 - self.reserved);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between 1 and a u32"
         )]
-        let places = share.floor().max(1.0) as usize;
-        places
+        let capacity = share.floor().max(1.0) as usize;
+        capacity
     }
 
     // A request that has left is at the provider soon, so that its permit is free in a known time.
@@ -307,12 +306,12 @@ impl State {
         }
     }
 
-    // Somebody else uses the account too: leave them a little more, and try for it back by and by.
-    // Many requests hear the same refusal; the first one in a window has said it for all.
-    fn withhold(&mut self, now: Instant, window: Duration) {
-        if self.withheld_at.is_none_or(|at| now >= at + window) {
-            self.withheld = (self.withheld + 0.08).min(0.9);
-            self.withheld_at = Some(now);
+    // Others use the account too: leave them a little more, and take it back gradually.
+    // Many requests get the same 429; only the first one in a window counts.
+    fn reserve(&mut self, now: Instant, window: Duration) {
+        if self.reserved_at.is_none_or(|at| now >= at + window) {
+            self.reserved = (self.reserved + 0.08).min(0.9);
+            self.reserved_at = Some(now);
             self.recovered_at = Some(now);
         }
     }
@@ -320,13 +319,13 @@ impl State {
     fn recover(&mut self, now: Instant, limit: RateLimit) {
         let Some(since) = self.recovered_at else { return };
         let windows = now.saturating_duration_since(since).as_secs_f64() / limit.window.as_secs_f64();
-        self.withheld = (self.withheld - windows * 0.02).max(0.0);
-        self.recovered_at = (self.withheld > 0.0).then_some(now);
+        self.reserved = (self.reserved - windows * 0.02).max(0.0);
+        self.recovered_at = (self.reserved > 0.0).then_some(now);
     }
 
-    // How long everybody waits now.
+    // How long all requests wait now.
     fn refuse(&mut self, limited: Limited, taken_at: Instant, now: Instant, window: Duration) -> Duration {
-        self.withhold(now, window);
+        self.reserve(now, window);
         // Many requests hear the same refusal; only one that came after the last can say that it still holds.
         if self.refused_at.is_none_or(|at| taken_at >= at) {
             self.refusals = self.refusals.saturating_add(1);
@@ -341,7 +340,7 @@ impl State {
             Some(known.map_or(until, |known| known.max(until)))
         };
         self.closed_until = later(self.closed_until, wait.min(RateLimiter::LONGEST_CLOSURE));
-        self.told_until = later(self.told_until, wait);
+        self.server_until = later(self.server_until, wait);
         wait
     }
 }
@@ -352,8 +351,8 @@ impl fmt::Debug for Bucket {
     }
 }
 
-/// A request's permit within the limit. Dropped without a word, it stays taken as long as the
-/// request might have counted.
+/// A request's permit within the limit. If it is dropped before [`ended`](Self::ended), it stays taken as long as
+/// the request might count.
 #[derive(Debug)]
 pub(crate) struct Permit {
     bucket: Arc<Bucket>,
@@ -364,7 +363,7 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// What is to be told when the request leaves, where that matters.
+    /// Records when the request leaves, where there is a limit.
     pub(crate) fn departure(&self) -> Option<Departure> {
         self.bucket.limit.is_some().then(|| self.departure.clone())
     }
@@ -401,7 +400,7 @@ impl Permit {
         let is_news = state.refused_at.is_none_or(|at| self.taken_at >= at);
         let wait = limited.map(|limited| state.refuse(limited, self.taken_at, now, bucket.window()));
         if limited.is_none() && result.is_ok() && (tried || is_news) {
-            (state.refusals, state.refused_at, state.told_until) = (0, None, None);
+            (state.refusals, state.refused_at, state.server_until) = (0, None, None);
             state.trial = Trial::None;
         }
         drop(state);
@@ -417,7 +416,7 @@ impl Drop for Permit {
         }
         let mut state = self.bucket.state();
         if state.unsent.remove(&self.serial).is_some() {
-            // Given up on the way, or over a client that does not tell.
+            // Abandoned before it was sent, or its client does not call `mark_sending`.
             state
                 .taken
                 .insert((Instant::now() + self.bucket.window(), self.serial));
@@ -438,7 +437,7 @@ mod tests {
 
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "what a permit is told")]
+    #[expect(clippy::unnecessary_wraps, reason = "the argument of `ended`")]
     fn ok() -> Result<Response, TransportError> {
         Ok(Response::new(StatusCode::NO_CONTENT))
     }
@@ -511,7 +510,7 @@ mod tests {
             .await
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "what a permit is told")]
+    #[expect(clippy::unnecessary_wraps, reason = "the argument of `ended`")]
     fn refused() -> Result<Response, TransportError> {
         Ok(Response::new(StatusCode::TOO_MANY_REQUESTS))
     }
@@ -530,7 +529,7 @@ mod tests {
                     tokio::time::sleep(Duration::from_millis(stalls)).await;
                     permit.departure().unwrap().mark();
                     let left = Instant::now();
-                    // Some answers take long.
+                    // Some responses take long.
                     tokio::time::sleep(Duration::from_millis(call % 3 * 2000)).await;
                     permit.ended(&Ok(ok().unwrap().leaving(Some(left))), None);
                     left
@@ -644,7 +643,7 @@ mod tests {
                 call.await.unwrap();
             }
             let requests = requests.lock().unwrap();
-            // All at once at first; whoever was under way heard the same.
+            // All at once at first; those in flight got the same response.
             let later = requests
                 .iter()
                 .filter(|at| **at > Duration::from_millis(500))

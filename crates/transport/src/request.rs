@@ -22,7 +22,7 @@ pub enum Idempotency {
     Idempotent,
 }
 
-/// What is awaited before each sending of a request; it answers whether to send it.
+/// Awaited before each attempt to send a request; returns whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// One request to the provider, and how its response is to be read.
@@ -74,7 +74,7 @@ impl Request {
         }
     }
 
-    /// Appends one path segment, percent-encoded: whatever it holds, it stays one segment. Only `.` and
+    /// Appends one path segment, percent-encoded, so that it stays one segment. Only `.` and
     /// `..` must not be given: servers take them for steps in any encoding.
     pub fn segment(mut self, segment: &str) -> Self {
         self.path.push('/');
@@ -97,7 +97,7 @@ impl Request {
         self
     }
 
-    /// Adds a header. `Authorization` and `Content-Type` come by themselves.
+    /// Adds a header, whose name is in lower case. `Authorization` and `Content-Type` are set by the client.
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
@@ -116,7 +116,7 @@ impl Request {
     }
 
     /// Sets what is awaited before each sending, with the permit and the token in hand and before the first byte
-    /// leaves. If it answers `false` the request fails with [`Cause::Withheld`](crate::Cause::Withheld).
+    /// leaves. If it returns `false` the request fails with [`Cause::Withheld`](crate::Cause::Withheld).
     pub fn before_send(mut self, before_send: Option<BeforeSend>) -> Self {
         self.before_send = before_send;
         self
@@ -128,7 +128,7 @@ impl Request {
         self
     }
 
-    /// Sets how much of an answer's body is read, in bytes, where [`Response::MAX_BODY`] is too little.
+    /// Sets how much of a response's body is read, in bytes, where [`Response::MAX_BODY`] is too little.
     pub fn answer_up_to(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
         self
@@ -159,7 +159,7 @@ impl Request {
         self.body.as_ref()
     }
 
-    // An empty one is never asked for, so it tells nothing.
+    // An empty body is never polled, so the tracker records nothing.
     pub(crate) fn has_body(&self) -> bool {
         self.body.as_ref().is_some_and(|body| !body.bytes().is_empty())
     }
@@ -174,7 +174,7 @@ impl Request {
         self.budget
     }
 
-    /// How much of an answer's body is read, in bytes; what lies beyond counts as cut.
+    /// How much of a response's body is read, in bytes; what lies beyond counts as cut.
     pub fn answer_limit(&self) -> usize {
         self.answer_limit
     }

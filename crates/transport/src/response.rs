@@ -1,4 +1,4 @@
-//! What a provider answered.
+//! A response.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::Json;
 
-/// What a provider answered. `Debug` shows no body: providers echo what they were sent.
+/// A response of the provider. `Debug` shows no body: providers echo what they were sent.
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
@@ -92,13 +92,13 @@ impl Response {
         self
     }
 
-    /// The same with when its request left, for wires that know.
+    /// The same with the instant its request left, for clients that know it.
     pub fn leaving(mut self, sent_at: Option<Instant>) -> Self {
         self.sent_at = sent_at;
         self
     }
 
-    /// When its request left, if the client knows.
+    /// When its request left, if the client knows it.
     pub fn sent_at(&self) -> Option<Instant> {
         self.sent_at
     }
@@ -121,8 +121,8 @@ impl Response {
         Redactor::sanitize_all(self.redactor().as_slice(), text)
     }
 
-    /// The same, but it answers only the last of several sendings, and an earlier one may have been
-    /// acted on.
+    /// The same, but it is the response to the last of several attempts, and the provider may have acted on an
+    /// earlier one.
     pub fn in_doubt(mut self) -> Self {
         self.in_doubt = true;
         self

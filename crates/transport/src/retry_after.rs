@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 /// any of its three forms, or as an ISO 8601 instant. `None` if it says nothing that can be read. An instant
 /// that has passed means: now.
 ///
-/// Instants are measured against the answer's own `Date`, so that two clocks need not agree; `now` stands in
+/// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
 pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     const NAMES: [&str; 5] = [
@@ -30,8 +30,8 @@ pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let header = |name| response.header(name).map(str::trim);
     let there = header("date").and_then(instant);
     let there = there.or_else(|| Timestamp::try_from(now).ok())?;
-    let told = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
-    told.or_else(|| {
+    let named = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
+    named.or_else(|| {
         // Zoom's daily limits end at midnight (documented); the header comes without an instant too (outcome).
         let daily = header("x-ratelimit-type")?.to_ascii_lowercase().contains("daily");
         if daily { until_midnight(there) } else { None }
@@ -208,10 +208,10 @@ mod tests {
         let midnight = Some(Duration::from_secs(16 * 3600 + 33 * 60 + 30));
         assert_eq!(wait(&[("x-ratelimit-type", "Daily-limit")]), midnight);
         assert_eq!(wait(&[("x-ratelimit-type", "QPS")]), None);
-        let told = [
+        let headers = [
             ("x-ratelimit-type", "Daily-limit"),
             ("retry-after", "2015-10-21T07:28:00Z"),
         ];
-        assert_eq!(wait(&told), Some(Duration::from_secs(90)));
+        assert_eq!(wait(&headers), Some(Duration::from_secs(90)));
     }
 }

@@ -1,4 +1,4 @@
-//! A body that tells whether it was ever asked for.
+//! A body that records when it was first polled.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,14 +9,14 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// Blows when the HTTP stack first asks for the body. Until then no provider can have acted: the
-/// head may have left, but not what it announces. This holds whatever the stack's errors say, for
-/// the connection is driven by nobody but the call itself: once the call has given up, nothing asks.
+/// Records when the HTTP stack first polls the request body. Before that, the provider cannot have acted: the
+/// head may have left, but not the body that it announces. This does not depend on the stack's errors, because only
+/// the call itself drives the connection: once the call has given up, nothing polls the body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SendTracker(Arc<OnceLock<Instant>>);
 
 impl SendTracker {
-    /// When the body was first asked for.
+    /// When the body was first polled.
     pub(crate) fn first_polled_at(&self) -> Option<Instant> {
         self.0.get().copied()
     }

@@ -23,7 +23,7 @@ pub enum Credentials {
     None,
     /// Always the same.
     Fixed(Token),
-    /// A token that is fetched, cached until shortly before it expires, and fetched anew.
+    /// A token that is fetched, cached until shortly before it expires, and fetched again.
     Cached(Box<TokenCache>),
 }
 
@@ -57,7 +57,7 @@ impl Credentials {
         }
     }
 
-    /// Gives up a token that the gateway does not take, after so many others in the same call.
+    /// Drops a token that the gateway rejected, after `earlier` others in the same call.
     pub(crate) fn reject(&self, token: Option<&Token>, earlier: u32) -> Rejected {
         match (self, token) {
             (Self::Cached(grant), Some(token)) => grant.reject(token, earlier),
@@ -76,9 +76,9 @@ impl Credentials {
 /// What follows from a rejected token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rejected {
-    /// Another can be had, after this pause.
+    /// Fetch another after this pause.
     Renew(Duration),
-    /// Others were had, and rejected as well.
+    /// Others were rejected as well.
     GivenUp,
     /// There is no other.
     Final,
@@ -220,7 +220,7 @@ pub struct TokenCache {
     random: Mutex<StdRng>,
     // Of fresh tokens, one after the other.
     rejections: AtomicU32,
-    // Held by whoever fetches; holds the last failure, for those who waited meanwhile.
+    // Held by the call that fetches; holds the last failure, for the calls that waited meanwhile.
     fetching: tokio::sync::Mutex<Option<(Instant, TransportError)>>,
 }
 
@@ -232,7 +232,7 @@ struct CachedToken {
 }
 
 impl TokenCache {
-    /// Tokens that `request` gets at `endpoint`, and how the adapter reads its answers.
+    /// Tokens that `request` gets at `endpoint`, and how the adapter reads its responses.
     pub fn new(
         endpoint: Arc<dyn Transport>,
         request: Request,
@@ -265,7 +265,7 @@ impl TokenCache {
             return Ok(cached.token.clone());
         }
         let mut last_failure = match &still_good {
-            // Renewing early: nobody waits for it but the one who does it.
+            // Early renewal: only the call that renews waits for it.
             Some(cached) => match self.fetching.try_lock() {
                 Ok(guard) => guard,
                 Err(_) => return Ok(cached.token.clone()),
@@ -277,7 +277,7 @@ impl TokenCache {
                 )
             })?,
         };
-        // Somebody else may have fetched, or failed to, while this call waited.
+        // Another call may have fetched, or failed to, while this one waited.
         if let Some(cached) = self
             .cached()
             .as_ref()
@@ -335,7 +335,7 @@ impl TokenCache {
         const HOUR: Duration = Duration::from_secs(3600);
         let asked = Instant::now();
         let response = self.endpoint.deliver(&self.request.clone().budget(limit)).await;
-        // Whatever became of the token request, the request that needs it has not left.
+        // The request that needs the token has not been sent, whether or not the token request was.
         let response = response.map_err(|failure| {
             let cause = match failure.cause() {
                 lasting @ (Cause::Tls

@@ -105,7 +105,7 @@ impl HttpTransport {
         self
     }
 
-    /// The same under an account's rate limits. Share the rate_limiter with every other transport
+    /// The same under an account's rate limits. Share the rate limiter with every other transport
     /// that uses the account.
     pub fn with_rate_limiter(mut self, rate_limiter: Arc<RateLimiter>) -> Self {
         self.rate_limiter = rate_limiter;
@@ -120,8 +120,7 @@ impl HttpTransport {
         self
     }
 
-    // A refusal for the rate's sake is followed by longer and longer waits; this bounds them where the budget
-    // does not.
+    // Each rate limit is followed by a longer wait; this bounds them where the budget does not.
     const MAX_RATE_LIMIT_RETRIES: u32 = 16;
 
     async fn attempt(
@@ -157,7 +156,7 @@ impl HttpTransport {
         result
     }
 
-    // The outcome, and what was said if it was a rate limit.
+    // The outcome, and the delay if it was a rate limit.
     fn read(
         &self,
         request: &Request,
@@ -170,7 +169,7 @@ impl HttpTransport {
         self.backoff.refill();
         let outcome = request.read(response);
         let limited = || match retry_after(response, (self.wall_clock)()) {
-            Some(told) => Limited::Until(told),
+            Some(delay) => Limited::Until(delay),
             None => Limited::ForNow,
         };
         let limited = (outcome == AttemptOutcome::RateLimited).then(limited);
@@ -186,7 +185,7 @@ impl HttpTransport {
         }
     }
 
-    // `None`: it is not to be sent again.
+    // `None`: do not retry.
     fn delay(
         &self,
         action: RetryAction,
@@ -197,8 +196,8 @@ impl HttpTransport {
         match action {
             RetryAction::WhenServerSays => match refusal? {
                 _ if retries >= Self::MAX_RATE_LIMIT_RETRIES => None,
-                (Limited::Until(_), wait) => Some(self.backoff.as_told(Some(wait))),
-                (Limited::ForNow, wait) => Some(self.backoff.as_told(None).max(wait)),
+                (Limited::Until(_), wait) => Some(self.backoff.after(Some(wait))),
+                (Limited::ForNow, wait) => Some(self.backoff.after(None).max(wait)),
             },
             RetryAction::AfterBackoff if result.as_ref().is_err_and(TransportError::is_lasting) => None,
             RetryAction::AfterBackoff => self.backoff.delay(retries),
@@ -206,8 +205,8 @@ impl HttpTransport {
         }
     }
 
-    // Sends a request until its response is the last word; whether an earlier sending may have been
-    // acted on is left in `in_doubt`.
+    // Sends a request until its response is final; sets `in_doubt` if the provider may have acted on an earlier
+    // attempt.
     async fn attempts(&self, request: &Request, in_doubt: &mut bool) -> Result<Response, TransportError> {
         let start = Instant::now();
         let left = || request.budget.saturating_sub(start.elapsed());
@@ -270,7 +269,7 @@ impl HttpTransport {
                 self.credentials.accepted(token.as_ref());
             }
             match self.delay(action, retries, &result, limited.zip(wait)) {
-                // A wait that passes the budget helps nobody: the caller hears of it at once.
+                // A delay beyond the budget is useless: return at once.
                 Some(delay) if delay < left() => sleep(delay).await,
                 _ => return result,
             }
@@ -282,7 +281,7 @@ impl HttpTransport {
     }
 }
 
-// The caller's last word before the first byte leaves.
+// The caller's last chance to stop the request.
 async fn permitted(request: &Request) -> bool {
     match &request.before_send {
         Some(before_send) => before_send().await,

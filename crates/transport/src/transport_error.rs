@@ -26,7 +26,7 @@ pub enum Cause {
     Unreachable,
     /// The peer's certificate is not trusted, or TLS failed otherwise.
     Tls,
-    /// The rate limit leaves no place within the budget.
+    /// The rate limit leaves no permit within the budget.
     RateLimited,
     /// The caller did not let it be sent.
     Withheld,
@@ -36,9 +36,9 @@ pub enum Cause {
     ConnectionLost,
     /// No response in time.
     TimedOut,
-    /// Something was answered that is not readable HTTP.
+    /// The response is not readable HTTP.
     UnreadableAnswer,
-    /// The configuration leads elsewhere: what answers is not what was configured.
+    /// The configured address leads to another service.
     Misconfigured,
 }
 

@@ -1,4 +1,4 @@
-//! What Zoom's answers mean: one table.
+//! What Zoom's responses mean: one table.
 //!
 //! Zoom reports errors by HTTP status, a numeric code and a text. The code alone does not decide:
 //! 300 stands for the old password, the daily cap, the encoding and bad input alike. Nor does it
@@ -10,7 +10,7 @@ use repass_transport::{AttemptOutcome, Json, Response, StatusCode};
 
 use crate::service::TRACKING_HEADER;
 
-/// Zoom's error: `{"code", "message", "errors"}`, with variants that were outcome (`error_message`,
+/// Zoom's error: `{"code", "message", "errors"}`, with variants that were observed (`error_message`,
 /// `errorCode` and `errorMessage`, odd `errors`), or the same in XML, which Zoom sends to whom asks for
 /// no format. What is there is taken; only the code must be.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl ZoomError {
         })
     }
 
-    // `<result><code>1001</code><message>User does not exist: …</message></result>` (outcome).
+    // `<result><code>1001</code><message>User does not exist: …</message></result>` (observed).
     fn of_xml(text: &str) -> Option<Self> {
         let element = |name: &str| {
             let (open, close) = (format!("<{name}>"), format!("</{name}>"));
@@ -159,7 +159,7 @@ pub(crate) fn reading(response: &Response) -> Classification {
 fn read(response: &Response, redactor: &CallRedactor<'_>, own_row: Rows) -> Classification {
     let by_status = Classification::by_status(response);
     let status = response.status();
-    // A 204 has said all; a fault's body cannot tell how far Zoom came.
+    // A 204 has said all; a fault's body cannot show how far Zoom came.
     if status == StatusCode::NO_CONTENT
         || matches!(
             by_status.outcome,
@@ -196,7 +196,7 @@ fn read(response: &Response, redactor: &CallRedactor<'_>, own_row: Rows) -> Clas
 }
 
 // Zoom's error object with a code that has no row under this status. That 400 is a refusal is documented for
-// every code, and every response of Zoom's names its exchange (outcome): without that, a gateway that writes
+// every code, and every response of Zoom's names its exchange (observed): without that, a gateway that writes
 // the same two names may be speaking.
 fn without_a_row(response: &Response, error: &ZoomError, by_status: Classification) -> Classification {
     let of_zoom = response.header(TRACKING_HEADER).is_some();
@@ -215,12 +215,12 @@ fn without_a_row(response: &Response, error: &ZoomError, by_status: Classificati
 // Each arm, here and below: *documented* unless it says otherwise.
 fn password_row(code: i64, error: &ZoomError, redactor: &CallRedactor<'_>) -> Option<Classification> {
     Some(match code {
-        // With "can not" and "cannot" (outcome).
+        // With "can not" and "cannot" (observed).
         300 if error.says("not match the old password") => Classification::violates(Rule::NotCurrent),
         300 if error.says("maximum number of times over the past 24 hours") => {
             Classification::violates(Rule::ChangesPerDay)
         }
-        // AttemptOutcome.
+        // Observed.
         1000 if error.says("pending") => Classification::rejected(ErrorKind::NotEligible).with_hint(PENDING),
         1117 => Classification::rejected(ErrorKind::NotEligible)
             .with_hint("Zoom does not let anyone set an administrator's password here"),
@@ -249,7 +249,7 @@ fn password_row(code: i64, error: &ZoomError, redactor: &CallRedactor<'_>) -> Op
 fn shared_row(status: StatusCode, code: i64, error: &ZoomError) -> Option<Classification> {
     const OK: u16 = 200;
     Some(match (status.as_u16(), code) {
-        // AttemptOutcome with 415 and with 400.
+        // Observed with 415 and with 400.
         (400 | 415, 300)
             if error.says("unsupported content type") || error.says("should be a valid json") =>
         {
@@ -258,7 +258,7 @@ fn shared_row(status: StatusCode, code: i64, error: &ZoomError) -> Option<Classi
             )
         }
         (400, 300) => Classification::rejected(ErrorKind::InvalidRequest),
-        // AttemptOutcome with 401 and with 400, for expired, invalid and revoked tokens alike.
+        // Observed with 401 and with 400, for expired, invalid and revoked tokens alike.
         (400 | 401, 124) => Classification::new(AttemptOutcome::TokenRejected, ErrorKind::Unauthenticated),
         (400 | 401, 104 | 4700 | 4711) => missing_scope(),
         (400 | 401, _) if error.says("does not contain scopes") => missing_scope(),

@@ -1,12 +1,12 @@
 //! Password changes at Zoom: `PUT /v2/users/{userId}/password`, by an administrator; and its
 //! neighbour, profile updates: `PATCH /v2/users/{userId}`.
 //!
-//! Every adapter has the same rooms: `settings`, `kind` (what others must know of it), `request` (change → wire
-//! request, pure), `classification` (response → what it means, one table), `token` (the provider's way to grant them) and
-//! `service`.
+//! Every adapter has the same files: `settings`, `kind` (its [`ProviderKind`](repass_provider::ProviderKind)), `request`
+//! (from a change to a request), `errors` (from a response to its classification: one table), `token` (how it gets
+//! tokens), `policy` and `service`.
 //!
 //! Facts about Zoom are graded where they are used: *documented* (Zoom's own specification, SDK or
-//! help pages), *outcome* (seen on the wire by others), *inferred* (ours).
+//! help pages), *observed* (seen by others), *inferred* (ours).
 
 mod errors;
 mod kind;

@@ -1,6 +1,6 @@
 //! An account's password rules, from its security settings.
 //!
-//! `GET /accounts/me/settings?option=security` tells four of them (documented). History, expiry
+//! `GET /accounts/me/settings?option=security` reports four of them (documented). History, expiry
 //! and the cap within 24 hours are in no response.
 
 use repass_domain::{ErrorKind, PasswordPolicy, Preset, Rule};
@@ -59,22 +59,22 @@ pub(crate) fn read(response: &Response) -> Result<PasswordPolicy, Classification
     policy(&security.password_requirement).map_err(|_| unclear())
 }
 
-fn policy(told: &Requirement) -> Result<PasswordPolicy, repass_domain::ImpossiblePolicy> {
+fn policy(requirement: &Requirement) -> Result<PasswordPolicy, repass_domain::ImpossiblePolicy> {
     let mut policy = Preset::ZoomDefault.builder();
     // 0 stands for the basic minimum.
-    if told.minimum_password_length > 8 {
-        policy = policy.exact([Rule::MinLength(told.minimum_password_length)]);
+    if requirement.minimum_password_length > 8 {
+        policy = policy.exact([Rule::MinLength(requirement.minimum_password_length)]);
     }
-    if told.have_special_character {
+    if requirement.have_special_character {
         policy = policy.exact([Rule::Special]);
     }
     // "4" lets three consecutive characters pass; what else counts as a run is not published.
-    if told.consecutive_characters_length > 1 {
+    if requirement.consecutive_characters_length > 1 {
         policy = policy.approximate([Rule::NoConsecutiveRun(Some(
-            told.consecutive_characters_length - 1,
+            requirement.consecutive_characters_length - 1,
         ))]);
     }
-    if told.weak_enhance_detection {
+    if requirement.weak_enhance_detection {
         policy = policy.provider_only([Rule::NotCommon]);
     }
     policy

@@ -1,4 +1,4 @@
-//! What Zoom tells of a user before a password is set: `GET /v2/users/{userId}`.
+//! What Zoom reports of a user before a password is set: `GET /v2/users/{userId}`.
 
 use async_trait::async_trait;
 use repass_domain::{CallContext, CallRedactor, Error, ErrorKind, PreflightService, ProfileUpdate, UserId};

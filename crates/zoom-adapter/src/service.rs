@@ -182,8 +182,8 @@ fn basic_lengths() -> PasswordPolicy {
         .expect("a password can be 8 to 31 characters long")
 }
 
-// Zoom tells one broken rule at a time. Once it has, its other documented rules that the password
-// breaks are told as well, so that the next try can be the last.
+// Zoom reports one violated rule at a time. The other documented rules that the password violates are added, so
+// that the next try can be the last.
 fn name_every_rule(classification: &mut Classification, broken: impl FnOnce() -> Vec<Violation>) {
     let Some(first) = classification.rules.first() else {
         return;

@@ -1,11 +1,11 @@
-//! What can be set about Zoom.
+//! Settings of Zoom.
 
 use serde::Serialize;
 
 /// What can be set about Zoom, besides address and credentials, which are the transport's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ZoomSettings {
-    /// The account's plan: it decides the rate limits, and no call tells it.
+    /// The account's plan: it decides the rate limits, and no call reports it.
     pub plan: Plan,
     /// How the body is written.
     pub body: BodyEncoding,
@@ -17,13 +17,13 @@ pub struct ZoomSettings {
 pub enum Plan {
     /// Basic accounts.
     Free,
-    /// Pro accounts, and what is assumed when nothing is said.
+    /// Pro accounts, and the default.
     #[default]
     Pro,
     /// Business, Education, Enterprise and Partner accounts.
     Business,
     /// No limit on this side, for accounts with limits of their own; a refusal by Zoom's is
-    /// honoured all the same.
+    /// honored all the same.
     Unlimited,
 }
 

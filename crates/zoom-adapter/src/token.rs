@@ -11,7 +11,7 @@ use repass_transport::{
 /// Where Zoom grants tokens.
 pub const TOKEN_URL: &str = "https://zoom.us/oauth/token";
 
-/// Where tokens for the API at this base URL are granted: Zoom for Government has an endpoint of its own, and
+/// Where tokens for the API at this base URL are granted: Zoom for Government has its own endpoint, and
 /// its apps are unknown at [`TOKEN_URL`].
 pub fn token_url(base_url: &str) -> &'static str {
     let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);

@@ -1,4 +1,4 @@
-//! Finding secrets in what somebody else wrote.
+//! Finding secrets in text that others wrote.
 //!
 //! A provider that rejects a request may quote it, and what it quotes went through the encoders of
 //! frameworks, gateways and templates. No list of encodings is complete, so a secret is not encoded in
@@ -25,7 +25,7 @@ use packing::{Packing, Unpacked};
 pub(crate) use trigrams::{Trigrams, is_clean};
 use view::{Span, View};
 
-/// Replaces secrets in text that somebody else wrote, such as a provider's error message.
+/// Replaces secrets in text that others wrote, such as a provider's error message.
 ///
 /// A stretch of [`MIN_PART`](Self::MIN_PART) or more consecutive characters of a secret is replaced; a
 /// shorter secret is replaced where the whole of it stands. It is found in any nesting of: HTML

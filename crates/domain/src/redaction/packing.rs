@@ -52,7 +52,7 @@ impl Unpacked {
         self.stretch.push_code(unit, span);
     }
 
-    /// Ends a stretch. Most of them are words and numbers that were packed by nobody: only what can be
+    /// Ends a stretch. Most of them are words and numbers that are not packed: only what can be
     /// text is kept of one.
     fn end(&mut self, least: usize) {
         let units = self.stretch.units();

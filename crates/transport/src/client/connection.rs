@@ -33,7 +33,7 @@ pub(super) struct Connection {
     sender: SendRequest<TrackedBody>,
     /// Gone when the connection has ended.
     driver: Option<Pin<Box<Driver>>>,
-    /// The same socket, to look at what the runtime has not told of yet.
+    /// The same socket, to see what the runtime has not reported yet.
     socket: Socket,
     /// Whether the peer has sent any application data.
     heard: Arc<AtomicBool>,
@@ -89,7 +89,7 @@ impl Connection {
             Poll::Ready(())
         })
         .await;
-        // A close, or bytes that nobody asked for. A request sent now would end as unknown.
+        // A close, or unsolicited bytes. A request sent now would end as unknown.
         let quiet = self.socket.peek(&mut [MaybeUninit::uninit()]);
         quiet.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
             && self.driver.is_some()

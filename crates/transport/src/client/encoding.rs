@@ -1,4 +1,4 @@
-//! Content encodings that nobody asked for. Requests say `Accept-Encoding: identity`; some gateways compress
+//! Content encodings that were not requested. Requests say `Accept-Encoding: identity`; some gateways compress
 //! all the same.
 
 use bytes::Bytes;

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::Connection;
 
-/// PooledConnection connections to one peer, the latest used first. Whoever takes one owns it, and puts it back
-/// when its exchange ended well.
+/// Idle connections to one peer, the latest used first. A call that takes one owns it, and puts it back when its
+/// exchange succeeded.
 #[derive(Debug, Default)]
 pub(super) struct Pool(Arc<Mutex<Idle>>);
 
@@ -42,7 +42,7 @@ const USUAL: Duration = Duration::from_secs(4);
 /// How long a peer that closed early is remembered.
 const WARY_FOR: Duration = Duration::from_secs(60);
 
-/// How long a connection with this answer's head may wait for its next request; zero if it must not be used
+/// How long a connection with this response's head may wait for its next request; zero if it must not be used
 /// again.
 pub(super) fn idle_limit(status: StatusCode, headers: &HeaderMap) -> Duration {
     let chunked = headers.contains_key(TRANSFER_ENCODING);
@@ -137,7 +137,7 @@ impl Idle {
     }
 }
 
-// Closes what nobody used for long, for nobody else would: a service may never be called again.
+// Closes connections that are idle for long. Without it they would stay open: a service may never be called again.
 async fn reap(idle: Weak<Mutex<Idle>>) {
     loop {
         sleep(USUAL).await;

@@ -224,7 +224,7 @@ async fn read(
                 let Ok(chunk) = frame.into_data() else { continue };
                 let length = first.len() + more.len();
                 if length + chunk.len() > request.answer_limit() {
-                    // What was read of it already may tell what this is.
+                    // The part that was read may show what it is.
                     break false;
                 }
                 // Almost every response is one chunk, which needs no copy.

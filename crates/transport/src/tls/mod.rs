@@ -39,7 +39,7 @@ impl TrustedRoots {
         Ok(self)
     }
 
-    /// Reads the system's authorities if no other will do, where that makes nobody wait: a disk can hang.
+    /// Reads the system's authorities, if they are needed, on a thread that may block: a disk can hang.
     pub(crate) async fn read_ahead(&self) {
         if self.extra.is_empty() && !verifier::system_is_read() {
             // Whether it failed shows at the handshake, which reads them again.

@@ -71,7 +71,7 @@ impl ServerCertVerifier for Verifier {
         let system = (self.system)().as_deref().map(verify);
         match (added, system) {
             (_, Some(Ok(verified))) => Ok(verified),
-            // Whoever knows the issuer knows what is wrong.
+            // The one that knows the issuer knows what is wrong.
             (Some(Err(known)), _) if !unknown(&known) => Err(known),
             (_, Some(Err(error))) | (Some(Err(error)), None) => Err(error),
             (_, None) => Err(CertificateError::Other(OtherError(Arc::new(NoAuthorities))).into()),

@@ -28,7 +28,7 @@ pub(super) fn check(update: &ProfileUpdate) -> Result<Checked, Error> {
         checked
             .err()
             .into_iter()
-            .for_each(|errors| tell("", &errors, &mut problems));
+            .for_each(|errors| collect("", &errors, &mut problems));
     }
     together(update, &mut problems);
     if !problems.is_empty() {
@@ -44,7 +44,7 @@ pub(super) fn check(update: &ProfileUpdate) -> Result<Checked, Error> {
 }
 
 /// What the fields ask of each other. Goes by what was named, so that a field which is wrong in
-/// itself is not told as missing too.
+/// itself is not reported as missing too.
 fn together(update: &ProfileUpdate, problems: &mut Vec<FieldProblem>) {
     let has = |field: &str| update.fields().contains_key(field);
     if has("phone_number") && !has("phone_country") {
@@ -61,18 +61,18 @@ fn together(update: &ProfileUpdate, problems: &mut Vec<FieldProblem>) {
     }
 }
 
-fn tell(place: &str, errors: &ValidationErrors, problems: &mut Vec<FieldProblem>) {
+fn collect(place: &str, errors: &ValidationErrors, problems: &mut Vec<FieldProblem>) {
     for (name, kind) in errors.errors() {
         let place = format!("{place}{}", name.trim_start_matches("r#"));
         match kind {
             ValidationErrorsKind::Field(errors) => {
-                let told = errors.iter().map(|error| problem(&place, error));
-                problems.extend(told);
+                let found = errors.iter().map(|error| problem(&place, error));
+                problems.extend(found);
             }
-            ValidationErrorsKind::Struct(errors) => tell(&format!("{place}."), errors, problems),
+            ValidationErrorsKind::Struct(errors) => collect(&format!("{place}."), errors, problems),
             ValidationErrorsKind::List(items) => {
                 for (index, errors) in items {
-                    tell(&format!("{place}[{index}]."), errors, problems);
+                    collect(&format!("{place}[{index}]."), errors, problems);
                 }
             }
         }

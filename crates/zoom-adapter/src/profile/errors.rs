@@ -1,4 +1,4 @@
-//! What Zoom's answers to a profile update mean: its own rows, before those that all calls share.
+//! What Zoom's responses to a profile update mean: its own rows, before those that all calls share.
 
 use repass_domain::{CallRedactor, ErrorKind, FieldProblem};
 use repass_provider::Classification;
