@@ -130,8 +130,8 @@ fn configuration_keys_are_stable() {
 
 #[test]
 fn openapi_paths_statuses_and_properties_are_stable() {
-    let world = TestEnv::new();
-    let run = world.run(&["serve", "--print-openapi"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     let mut names = BTreeSet::new();
     for (path, methods) in api["paths"].as_object().unwrap() {
@@ -216,7 +216,7 @@ fn keys_of(command: &str, text: &str, names: &mut BTreeSet<String>) {
 }
 
 /// The next answer about Alice is lost.
-fn lose_next_answer(world: &TestEnv) {
+fn lose_next_answer(test_env: &TestEnv) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -230,16 +230,16 @@ fn lose_next_answer(world: &TestEnv) {
         cut,
         ..Action::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
 #[test]
 fn json_keys_of_every_command_are_stable() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let mut names = BTreeSet::new();
     let mut run = |arguments: &[&str], stdin: &str, expected: i32| {
         let words: Vec<&str> = [&["--json", "--yes", "--no-input"], arguments].concat();
-        let run = world.run(&words, stdin);
+        let run = test_env.run(&words, stdin);
         assert_eq!(run.code, expected, "{arguments:?}: {run:?}");
         let commands = arguments.iter().filter(|word| !word.starts_with('-'));
         let depth = if ["bulk", "config", "policy", "user"].contains(&arguments[0]) {
@@ -265,7 +265,7 @@ fn json_keys_of_every_command_are_stable() {
     run(&["reset", ALICE, "--new-password-stdin"], "weak\n", 3);
     run(&["reset", ALICE, "--generate", "--print"], "", 0);
     run(&["reset", ALICE], "", 2);
-    lose_next_answer(&world);
+    lose_next_answer(&test_env);
     run(&["reset", ALICE, "--new-password-stdin"], new, 8);
     run(&["resolve", ALICE, "--new-password-stdin"], new, 0);
     run(&["user", "update", ALICE, "--first-name", "Ann"], "", 0);
@@ -284,7 +284,7 @@ fn json_keys_of_every_command_are_stable() {
     run(&["man"], "", 0);
     run(&["man", "pages"], "", 0);
     run(&["unknown-command"], "", 2);
-    world.secret(
+    test_env.secret(
         "users.csv",
         format!("user,new_password\n{ALICE},New-Passw0rd-2\nnobody@example.com,{new}bob@example.com,weak\n"),
     );
@@ -299,9 +299,9 @@ fn json_keys_of_every_command_are_stable() {
 
 #[test]
 fn json_keys_of_bulk_secrets_are_stable() {
-    let world = TestEnv::new();
-    world.secret("passphrase", "correct horse battery\n");
-    fs::write(world.path("users.csv"), format!("user\n{ALICE}\n")).unwrap();
+    let test_env = TestEnv::new();
+    test_env.secret("passphrase", "correct horse battery\n");
+    fs::write(test_env.path("users.csv"), format!("user\n{ALICE}\n")).unwrap();
     let sealed = [
         "--generate",
         "--secrets-out",
@@ -309,7 +309,7 @@ fn json_keys_of_bulk_secrets_are_stable() {
         "--passphrase-file",
         "passphrase",
     ];
-    let run = world.run(
+    let run = test_env.run(
         &[&["bulk", "run", "users.csv", "--run", "run"][..], &sealed].concat(),
         "",
     );
@@ -325,26 +325,26 @@ fn json_keys_of_bulk_secrets_are_stable() {
         "--passphrase-file",
         "passphrase",
     ];
-    keys_of("bulk secrets", &world.run(&open, "").stdout, &mut names);
-    let run = world.run(&[&open[..], &["--out", "out.json"]].concat(), "");
+    keys_of("bulk secrets", &test_env.run(&open, "").stdout, &mut names);
+    let run = test_env.run(&[&open[..], &["--out", "out.json"]].concat(), "");
     keys_of("bulk secrets --out", &run.stdout, &mut names);
-    let header = world.run(&open[1..], "").stdout;
+    let header = test_env.run(&open[1..], "").stdout;
     names.insert(format!("bulk secrets csv {}", header.lines().next().unwrap()));
-    let report = world.run(&["bulk", "report", "run"], "").stdout;
+    let report = test_env.run(&["bulk", "report", "run"], "").stdout;
     names.insert(format!("bulk report csv {}", report.lines().next().unwrap()));
     assert_stable("bulk files", &names);
 }
 
 #[test]
 fn json_keys_at_the_start_of_a_server_are_stable() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let mut names = BTreeSet::new();
-    world.secret("sidecar", "0123456789abcdef0123456789abcdef\n");
+    test_env.secret("sidecar", "0123456789abcdef0123456789abcdef\n");
     for (command, more) in [
         ("sandbox", &[][..]),
         ("serve", &["--listen", "127.0.0.1:0", "--token-file", "sidecar"]),
     ] {
-        let mut child = binary::command(world.folder())
+        let mut child = binary::command(test_env.folder())
             .args(["--json", command])
             .args(more)
             .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! One account under several names, in one run.
+//! One account under several names in one bulk run.
 
 use std::fs;
 
@@ -9,12 +9,12 @@ use crate::test_env::{ALICE, ALICE_ID, TestEnv};
 
 #[test]
 fn bulk_aliases_of_one_portal_account_are_changed_once() {
-    let world = TestEnv::new();
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
-    let organization = &world.sandbox.startup_info().identity.partition;
+    let test_env = TestEnv::new();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
+    let organization = &test_env.sandbox.startup_info().identity.partition;
     let portal = format!("kind = \"identity\"\norganization = \"{organization}\"");
     let config = config.replace("kind = \"identity\"", &portal);
-    fs::write(world.path("repass.toml"), config).unwrap();
+    fs::write(test_env.path("repass.toml"), config).unwrap();
     let digits = ALICE_ID.replace('-', "");
     let upper = ALICE_ID.to_uppercase();
     let names = [
@@ -36,15 +36,15 @@ fn bulk_aliases_of_one_portal_account_are_changed_once() {
     let arguments = [
         "-p", "portal", "--json", "bulk", "run", "-", "--yes", "--run", "run",
     ];
-    let run = world.run(&arguments, text);
+    let run = test_env.run(&arguments, text);
     assert_eq!(run.code, 9, "{run:?}");
-    assert_eq!(world.changes(), 2, "{run:?}");
+    assert_eq!(test_env.changes(), 2, "{run:?}");
     assert!(
-        world.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-1"),
+        test_env.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-1"),
         "{run:?}"
     );
     assert!(
-        world.accepts(Provider::Identity, names[7], "New-Passw0rd-7"),
+        test_env.accepts(Provider::Identity, names[7], "New-Passw0rd-7"),
         "{run:?}"
     );
     let events = run

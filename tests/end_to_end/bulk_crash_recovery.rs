@@ -1,4 +1,4 @@
-//! Bulk, killed and resumed: small, for every test run. `kill_bulk` does the same with 10,000 users.
+//! Bulk runs that are killed and resumed, with few users; `xtask crash-recovery` does the same with 10,000.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn killed_bulk_runs_reissue_unknown_rows() {
     assert_eq!(campaign(UnknownRowAction::Reissue).applied, 300);
 }
 
-/// A provider that makes a third of the changes late, most of them when their attempt has timed out.
+/// A provider that applies a third of the changes late, most of them after their attempt has timed out.
 fn slow(setup: ProviderSetup, unknown_rows: UnknownRowAction) -> crash_recovery::Counts {
     let campaign = Campaign {
         setup,

@@ -1,4 +1,4 @@
-//! What is in `deploy/` fits the binary and itself. No container engine, cluster or systemd is asked.
+//! The files in `deploy/` match the binary and each other. Needs no container engine, cluster or systemd.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ const MANIFEST: &str = include_str!("../../deploy/kubernetes-sidecar.yaml");
 const UNIT: &str = include_str!("../../deploy/repass.service");
 const PAGE: &str = include_str!("../../docs/sidecar.md");
 
-/// Fails where the binary does not know a command line. Nothing of it is done.
+/// Asserts that the binary accepts a command line, without running it.
 #[track_caller]
 fn assert_known(arguments: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
@@ -31,7 +31,7 @@ fn instruction(word: &str) -> &'static str {
     lines.next_back().unwrap_or_else(|| panic!("no {word}")).trim()
 }
 
-/// Who the image runs as, by number: a kubelet does not know the image's names.
+/// The numeric user of the image: a kubelet cannot resolve the image's user names.
 fn image_user() -> u64 {
     let ids: Vec<u64> = instruction("USER ")
         .split(':')
@@ -130,10 +130,10 @@ fn kubernetes_manifest_matches_image_and_command_line() {
     let config = of_kind("ConfigMap")["data"][name].as_str().unwrap();
     assert!(lies_in_a_mount(folder, false));
     // The configuration is good, and its variables are given.
-    let world = tempfile::tempdir().unwrap();
-    fs::write(world.path().join("repass.toml"), config).unwrap();
+    let test_env = tempfile::tempdir().unwrap();
+    fs::write(test_env.path().join("repass.toml"), config).unwrap();
     let shown = run(
-        world.path(),
+        test_env.path(),
         &["--json", "-c", "repass.toml", "config", "show"],
         b"",
     );

@@ -35,15 +35,15 @@ impl Default for Setup {
 }
 
 impl Setup {
-    fn write(&self, world: &TestEnv) {
-        world.secret("secret", "sandbox-secret");
-        world.secret("other", "canary-secret-2718");
-        let ca = if self.ca && world.sandbox.ca_pem().is_some() {
+    fn write(&self, test_env: &TestEnv) {
+        test_env.secret("secret", "sandbox-secret");
+        test_env.secret("other", "canary-secret-2718");
+        let ca = if self.ca && test_env.sandbox.ca_pem().is_some() {
             "tls = { ca_file = \"ca.pem\" }"
         } else {
             ""
         };
-        let sandbox: &Sandbox = &world.sandbox;
+        let sandbox: &Sandbox = &test_env.sandbox;
         let (zoom, portal) = (sandbox.zoom_base_url(), sandbox.identity_base_url());
         let zoom = self.zoom.as_deref().unwrap_or(zoom);
         let portal = self.portal.as_deref().unwrap_or(portal);
@@ -67,16 +67,16 @@ impl Setup {
              [providers.portal.auth]\nkind = \"client-credentials\"\nclient_id = \"sandbox-client\"\n\
              client_secret = {secret}\ntoken_url = \"{portal_tokens}\"\nscope = \"{scope}\"\n"
         );
-        fs::write(world.path("repass.toml"), text).unwrap();
+        fs::write(test_env.path("repass.toml"), text).unwrap();
     }
 
     fn doctor(&self, options: Options, provider: &str) -> (TestEnv, Run) {
-        let world = TestEnv::with(options);
-        self.write(&world);
-        let run = world.run(&["-p", provider, "doctor"], "");
-        assert_eq!(world.changes(), 0, "it changes nothing");
+        let test_env = TestEnv::with(options);
+        self.write(&test_env);
+        let run = test_env.run(&["-p", provider, "doctor"], "");
+        assert_eq!(test_env.changes(), 0, "it changes nothing");
         assert!(!run.stdout.contains("canary"), "{run:?}");
-        (world, run)
+        (test_env, run)
     }
 }
 
@@ -100,34 +100,34 @@ fn names(run: &Run, code: i32, check: &str, cause: &str, fix: &str) {
 
 #[test]
 fn doctor_with_a_valid_setup_reports_no_problem_and_changes_nothing() {
-    let world = TestEnv::new();
-    Setup::default().write(&world);
-    let run = world.run(&["doctor"], "");
-    assert_eq!((run.code, world.changes()), (0, 0), "{run:?}");
+    let test_env = TestEnv::new();
+    Setup::default().write(&test_env);
+    let run = test_env.run(&["doctor"], "");
+    assert_eq!((run.code, test_env.changes()), (0, 0), "{run:?}");
     assert!(
         run.stdout.contains("portal (http") && run.stdout.contains("zoom (http"),
         "{run:?}"
     );
     assert!(!run.stdout.contains("problem"), "{run:?}");
-    let report = json(&world.run(&["--json", "doctor"], ""));
+    let report = json(&test_env.run(&["--json", "doctor"], ""));
     assert_eq!(report["ok"], true);
     assert_eq!(report["providers"].as_array().unwrap().len(), 2);
-    assert_eq!(world.run(&["-p", "zom", "doctor"], "").code, 2);
+    assert_eq!(test_env.run(&["-p", "zom", "doctor"], "").code, 2);
 }
 
 #[test]
 fn doctor_skips_the_reset_probe_when_resets_are_not_allowed() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     // A reset would be refused for want of this scope.
     let setup = Setup {
         scope: "PM.Setting",
         ..Setup::default()
     };
-    setup.write(&world);
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    setup.write(&test_env);
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let config = config.replace("kind = \"identity\"", "kind = \"identity\"\nallow = \"change\"");
-    fs::write(world.path("repass.toml"), config).unwrap();
-    let run = world.run(&["-p", "portal", "doctor"], "");
+    fs::write(test_env.path("repass.toml"), config).unwrap();
+    let run = test_env.run(&["-p", "portal", "doctor"], "");
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
         run.stdout
@@ -218,25 +218,25 @@ fn doctor_reports_a_lookup_without_permission() {
 fn doctor_reports_a_wrong_base_path() {
     let mut standalone = Options::default();
     standalone.identity.standalone = true;
-    let world = TestEnv::with(standalone);
-    let right = world.sandbox.identity_base_url().to_owned();
+    let test_env = TestEnv::with(standalone);
+    let right = test_env.sandbox.identity_base_url().to_owned();
     let wrong = Setup {
         portal: Some(format!("{right}_")),
         ..Setup::default()
     };
-    wrong.write(&world);
-    let run = world.run(&["-p", "portal", "doctor"], "");
+    wrong.write(&test_env);
+    let run = test_env.run(&["-p", "portal", "doctor"], "");
     let cause = "this address does not serve the identity API; a standalone server has it under /identity";
     let fix = format!("this is not the identity base URL; set `providers.portal.base_url` to {right}, where");
     names(&run, 2, "address", cause, &fix);
 
-    let right = world.sandbox.zoom_base_url().to_owned();
+    let right = test_env.sandbox.zoom_base_url().to_owned();
     let wrong = Setup {
         zoom: Some(format!("{right}/users")),
         ..Setup::default()
     };
-    wrong.write(&world);
-    let run = world.run(&["-p", "zoom", "doctor"], "");
+    wrong.write(&test_env);
+    let run = test_env.run(&["-p", "zoom", "doctor"], "");
     let fix = format!("set `providers.zoom.base_url` to {right}, where the API answers");
     names(
         &run,
@@ -249,8 +249,8 @@ fn doctor_reports_a_wrong_base_path() {
 
 #[test]
 fn doctor_reports_a_web_page_instead_of_the_api() {
-    let world = TestEnv::new();
-    let origin = world
+    let test_env = TestEnv::new();
+    let origin = test_env
         .sandbox
         .identity_base_url()
         .strip_suffix("/identity")
@@ -260,19 +260,19 @@ fn doctor_reports_a_web_page_instead_of_the_api() {
         portal: Some(format!("{origin}/acme/portal")),
         ..Setup::default()
     };
-    wrong.write(&world);
-    let run = world.run(&["-p", "portal", "doctor"], "");
+    wrong.write(&test_env);
+    let run = test_env.run(&["-p", "portal", "doctor"], "");
     let fix =
         format!("this is not the identity base URL; set `providers.portal.base_url` to {origin}/identity");
     names(&run, 2, "address", "a web page answered", &fix);
     // Where no candidate can be asked all of them are named.
-    world.secret("secret", TOKENLESS);
+    test_env.secret("secret", TOKENLESS);
     let bearer = format!(
         "[providers.portal]\nkind = \"identity\"\nbase_url = \"{origin}/acme/portal\"\n\
          auth = {{ kind = \"bearer\", token = {{ file = \"secret\" }} }}\n"
     );
-    fs::write(world.path("repass.toml"), bearer).unwrap();
-    let run = world.run(&["doctor"], "");
+    fs::write(test_env.path("repass.toml"), bearer).unwrap();
+    let run = test_env.run(&["doctor"], "");
     let fix = format!(
         "try {origin}/identity_, {origin}/identity, {origin}/acme/identity_ or {origin}/acme/portal/identity_ in"
     );
@@ -320,10 +320,10 @@ fn doctor_reports_an_unknown_certificate_authority() {
     );
 }
 
-/// The provider behind a gateway that forwards only the path of the rules, and answers so for all others.
+/// The provider behind a gateway that forwards only the path of the rules, and responds itself to all others.
 fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str, body: &str) -> Run {
-    let world = TestEnv::new();
-    Setup::default().write(&world);
+    let test_env = TestEnv::new();
+    Setup::default().write(&test_env);
     let respond = CannedResponse {
         status,
         headers: [("content-type".to_owned(), content_type.to_owned())].into(),
@@ -339,9 +339,9 @@ fn behind_a_gateway(provider: &str, path: &str, status: u16, content_type: &str,
         respond: Some(respond),
         ..Action::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
-    let run = world.run(&["-p", provider, "doctor"], "");
-    assert_eq!(world.changes(), 0);
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
+    let run = test_env.run(&["-p", provider, "doctor"], "");
+    assert_eq!(test_env.changes(), 0);
     run
 }
 
@@ -385,9 +385,9 @@ fn doctor_reports_a_gateway_that_drops_the_reset_path() {
 
 #[test]
 fn doctor_reports_a_port_without_tls() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let plain = Setup {
-        zoom: Some(world.sandbox.zoom_base_url().replace("http:", "https:")),
+        zoom: Some(test_env.sandbox.zoom_base_url().replace("http:", "https:")),
         ..Setup::default()
     };
     let (_, run) = plain.doctor(Options::default(), "zoom");
@@ -454,13 +454,13 @@ fn doctor_reports_an_unset_variable() {
         secret: "{ env = \"REPASS_TEST_UNSET\" }",
         ..Setup::default()
     };
-    let (world, run) = unset.doctor(Options::default(), "zoom");
+    let (test_env, run) = unset.doctor(Options::default(), "zoom");
     let cause = "repass.toml:9: providers.zoom.auth.client_secret: the environment variable REPASS_TEST_UNSET is not set";
     let fix = "set `providers.zoom.auth.client_secret` to a reference to the secret";
     names(&run, 2, "secrets", cause, fix);
-    assert_eq!(world.requests(), 0);
+    assert_eq!(test_env.requests(), 0);
     // The other provider is looked at all the same, and the first problem decides the exit code.
-    let report = json(&world.run(&["--json", "doctor"], ""));
+    let report = json(&test_env.run(&["--json", "doctor"], ""));
     assert_eq!(report["ok"], false);
     assert_eq!(report["providers"].as_array().unwrap().len(), 2);
 }
@@ -469,10 +469,10 @@ fn doctor_reports_an_unset_variable() {
 fn doctor_reports_a_local_policy_that_contradicts_the_provider() {
     let mut options = Options::default();
     options.identity.minimum_length = Some(16);
-    let world = TestEnv::with(options);
-    Setup::default().write(&world);
-    crate::policy::add(&world, "[providers.portal.policy]\nmax_length = 12\n");
-    let run = world.run(&["-p", "portal", "doctor"], "");
+    let test_env = TestEnv::with(options);
+    Setup::default().write(&test_env);
+    crate::policy::add(&test_env, "[providers.portal.policy]\nmax_length = 12\n");
+    let run = test_env.run(&["-p", "portal", "doctor"], "");
     let cause = "at least 16 characters are required, but at most 12 are allowed";
     names(
         &run,

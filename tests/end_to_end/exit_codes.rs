@@ -7,11 +7,11 @@ use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv, json};
 
 #[test]
 fn reset_and_change_are_applied_once_and_exit_0() {
-    let world = TestEnv::new();
-    let reset = world.reset_alice("New-Passw0rd-1\n");
+    let test_env = TestEnv::new();
+    let reset = test_env.reset_alice("New-Passw0rd-1\n");
     assert_eq!(reset.code, 0, "{reset:?}");
-    assert!(world.accepts(Provider::Zoom, ALICE, "New-Passw0rd-1"));
-    let change = world.run(
+    assert!(test_env.accepts(Provider::Zoom, ALICE, "New-Passw0rd-1"));
+    let change = test_env.run(
         &[
             "-p",
             "portal",
@@ -23,19 +23,19 @@ fn reset_and_change_are_applied_once_and_exit_0() {
         format!("{ALICE_PASSWORD}\nNew-Passw0rd-2\n"),
     );
     assert_eq!(change.code, 0, "{change:?}");
-    assert!(world.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-2"));
-    let reset = world.run(
+    assert!(test_env.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-2"));
+    let reset = test_env.run(
         &["-p", "portal", "reset", ALICE_ID, "--new-password-stdin"],
         "New-Passw0rd-3",
     );
     assert_eq!(reset.code, 0, "{reset:?}");
-    assert_eq!(world.changes(), 3);
+    assert_eq!(test_env.changes(), 3);
 }
 
 #[test]
 fn change_with_json_reports_the_outcome() {
-    let world = TestEnv::new();
-    let run = world.run(
+    let test_env = TestEnv::new();
+    let run = test_env.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
@@ -53,7 +53,7 @@ fn change_with_json_reports_the_outcome() {
 
 #[test]
 fn usage_and_configuration_errors_exit_2_and_send_nothing() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for arguments in [
         &["frobnicate"][..],
         &["reset"],
@@ -66,10 +66,10 @@ fn usage_and_configuration_errors_exit_2_and_send_nothing() {
             "--new-password-stdin",
         ],
     ] {
-        let run = world.run(arguments, "Old-Passw0rd-1\nNew-Passw0rd-1\n");
+        let run = test_env.run(arguments, "Old-Passw0rd-1\nNew-Passw0rd-1\n");
         assert_eq!(run.code, 2, "{arguments:?}: {run:?}");
     }
-    let unknown = world.run(
+    let unknown = test_env.run(
         &["-p", "zom", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
@@ -77,12 +77,12 @@ fn usage_and_configuration_errors_exit_2_and_send_nothing() {
         unknown.stderr.contains("zoom") && unknown.stderr.contains("portal"),
         "{unknown:?}"
     );
-    assert_eq!((world.changes(), world.requests()), (0, 0));
+    assert_eq!((test_env.changes(), test_env.requests()), (0, 0));
 }
 
 #[test]
 fn rejected_password_exits_3_with_every_violation() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let arguments = [
         "--json",
         "-p",
@@ -92,7 +92,7 @@ fn rejected_password_exits_3_with_every_violation() {
         "--current-password-stdin",
         "--new-password-stdin",
     ];
-    let weak = world.run(&arguments, format!("{ALICE_PASSWORD}\nWEAK\n"));
+    let weak = test_env.run(&arguments, format!("{ALICE_PASSWORD}\nWEAK\n"));
     let object = json(&weak);
     let codes: Vec<_> = object["violations"]
         .as_array()
@@ -105,48 +105,48 @@ fn rejected_password_exits_3_with_every_violation() {
         (&object["outcome"], &object["kind"]),
         (&json!("not_applied"), &json!("password_refused"))
     );
-    let wrong = world.run(&arguments, "Wrong-Passw0rd\nNew-Passw0rd-1\n");
+    let wrong = test_env.run(&arguments, "Wrong-Passw0rd\nNew-Passw0rd-1\n");
     assert_eq!(
         (wrong.code, &json(&wrong)["kind"]),
         (3, &json!("wrong_current_password"))
     );
-    let ineligible = world.run(
+    let ineligible = test_env.run(
         &["reset", "sso@example.com", "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
     assert_eq!(ineligible.code, 3, "{ineligible:?}");
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
 }
 
 #[test]
 fn rejected_credentials_exit_4() {
-    let world = TestEnv::new();
-    world.secret("token", "some-other-token");
-    let run = world.reset_alice("New-Passw0rd-1\n");
-    assert_eq!((run.code, world.changes()), (4, 0), "{run:?}");
+    let test_env = TestEnv::new();
+    test_env.secret("token", "some-other-token");
+    let run = test_env.reset_alice("New-Passw0rd-1\n");
+    assert_eq!((run.code, test_env.changes()), (4, 0), "{run:?}");
 }
 
 #[test]
 fn unknown_user_exits_5() {
-    let world = TestEnv::new();
-    let zoom = world.run(
+    let test_env = TestEnv::new();
+    let zoom = test_env.run(
         &["reset", "nobody@example.com", "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
     assert_eq!(zoom.code, 5, "{zoom:?}");
     let nobody = "00000000-0000-4000-8000-999999999999";
-    let portal = world.run(
+    let portal = test_env.run(
         &["-p", "portal", "reset", nobody, "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
-    assert_eq!((portal.code, world.changes()), (5, 0), "{portal:?}");
+    assert_eq!((portal.code, test_env.changes()), (5, 0), "{portal:?}");
 }
 
 #[test]
 fn unreachable_provider_exits_7() {
-    let world = TestEnv::new();
-    world.configure("http://127.0.0.1:1/v2", false);
-    let run = world.run(
+    let test_env = TestEnv::new();
+    test_env.configure("http://127.0.0.1:1/v2", false);
+    let run = test_env.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
@@ -159,19 +159,19 @@ fn unreachable_provider_exits_7() {
 
 #[test]
 fn default_provider_is_used_without_the_option() {
-    let world = TestEnv::new();
-    let config = std::fs::read_to_string(world.path("repass.toml")).unwrap();
+    let test_env = TestEnv::new();
+    let config = std::fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let swapped = config.replace("default_provider = \"zoom\"", "default_provider = \"portal\"");
-    std::fs::write(world.path("repass.toml"), swapped).unwrap();
-    let run = world.run(&["reset", ALICE_ID, "--new-password-stdin"], "New-Passw0rd-1\n");
+    std::fs::write(test_env.path("repass.toml"), swapped).unwrap();
+    let run = test_env.run(&["reset", ALICE_ID, "--new-password-stdin"], "New-Passw0rd-1\n");
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(world.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-1"));
+    assert!(test_env.accepts(Provider::Identity, ALICE_ID, "New-Passw0rd-1"));
 }
 
 #[test]
 fn user_id_that_begins_with_a_dash_is_accepted_after_two_dashes() {
-    let world = TestEnv::new();
-    let run = world.run(
+    let test_env = TestEnv::new();
+    let run = test_env.run(
         &["reset", "--new-password-stdin", "--", "-x@example.com"],
         "New-Passw0rd-1\n",
     );

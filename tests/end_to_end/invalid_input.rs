@@ -1,4 +1,4 @@
-//! Bad input: one line that says what and where, the right exit code, nothing sent.
+//! Invalid input: one line that names problem and place, the right exit code, nothing sent.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use repass_sandbox::Options;
 
 use crate::test_env::{ALICE, TestEnv};
 
-fn refused(world: &TestEnv, run: &Run, code: i32, part: &str) {
+fn refused(test_env: &TestEnv, run: &Run, code: i32, part: &str) {
     assert_eq!(run.code, code, "{run:?}");
     assert_eq!(run.stderr.trim_end().lines().count(), 1, "one line: {run:?}");
     assert!(run.stderr.contains(part), "{part:?} in {run:?}");
@@ -17,12 +17,16 @@ fn refused(world: &TestEnv, run: &Run, code: i32, part: &str) {
         "{run:?}"
     );
     assert_eq!(run.stdout, "");
-    assert_eq!((world.changes(), world.requests()), (0, 0), "nothing is sent");
+    assert_eq!(
+        (test_env.changes(), test_env.requests()),
+        (0, 0),
+        "nothing is sent"
+    );
 }
 
 #[test]
 fn invalid_passwords_are_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (stdin, part) in [
         (&b""[..], "empty"),
         (b"\n", "empty"),
@@ -31,50 +35,55 @@ fn invalid_passwords_are_rejected() {
         (&[b'x'; 5000], "too long"),
         (&vec![b'x'; 5_000_000], "too long"),
     ] {
-        refused(&world, &world.reset_alice(stdin), 2, part);
+        refused(&test_env, &test_env.reset_alice(stdin), 2, part);
     }
 }
 
 #[test]
 fn password_argument_is_rejected_and_not_quoted() {
-    let world = TestEnv::new();
-    let run = world.run(&["reset", ALICE, "Canary-Passw0rd-1"], "");
-    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["reset", ALICE, "Canary-Passw0rd-1"], "");
+    assert_eq!((run.code, test_env.requests()), (2, 0), "{run:?}");
     assert!(!run.stderr.contains("Canary-Passw0rd-1"), "{run:?}");
 }
 
 #[test]
 fn secret_file_with_unsafe_permissions_is_rejected() {
-    let world = TestEnv::new();
-    let reset = |file: &str| world.run(&["reset", ALICE, "--new-password-file", file], "");
-    refused(&world, &reset("missing.txt"), 2, "missing.txt");
-    fs::create_dir(world.path("folder")).unwrap();
-    refused(&world, &reset("folder"), 2, "folder");
-    let open = world.secret("open.txt", "New-Passw0rd-1");
+    let test_env = TestEnv::new();
+    let reset = |file: &str| test_env.run(&["reset", ALICE, "--new-password-file", file], "");
+    refused(&test_env, &reset("missing.txt"), 2, "missing.txt");
+    fs::create_dir(test_env.path("folder")).unwrap();
+    refused(&test_env, &reset("folder"), 2, "folder");
+    let open = test_env.secret("open.txt", "New-Passw0rd-1");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
-    refused(&world, &reset("open.txt"), 2, "open.txt");
+    refused(&test_env, &reset("open.txt"), 2, "open.txt");
     let fifo = std::process::Command::new("mkfifo")
         .args(["-m", "600"])
-        .arg(world.path("fifo"))
+        .arg(test_env.path("fifo"))
         .status();
     assert!(fifo.unwrap().success());
-    refused(&world, &reset("fifo"), 2, "fifo is a named pipe");
-    fs::set_permissions(world.path("token"), fs::Permissions::from_mode(0o640)).unwrap();
-    refused(&world, &world.reset_alice("New-Passw0rd-1\n"), 2, "token");
+    refused(&test_env, &reset("fifo"), 2, "fifo is a named pipe");
+    fs::set_permissions(test_env.path("token"), fs::Permissions::from_mode(0o640)).unwrap();
+    refused(&test_env, &test_env.reset_alice("New-Passw0rd-1\n"), 2, "token");
 }
 
 #[test]
 fn unset_environment_variable_is_named() {
-    let world = TestEnv::new();
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let test_env = TestEnv::new();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let by_variable = config.replacen("{ file = \"token\" }", "{ env = \"NO_SUCH_TOKEN\" }", 1);
-    fs::write(world.path("repass.toml"), by_variable).unwrap();
-    refused(&world, &world.reset_alice("New-Passw0rd-1\n"), 2, "NO_SUCH_TOKEN");
+    fs::write(test_env.path("repass.toml"), by_variable).unwrap();
+    refused(
+        &test_env,
+        &test_env.reset_alice("New-Passw0rd-1\n"),
+        2,
+        "NO_SUCH_TOKEN",
+    );
 }
 
 #[test]
 fn user_id_with_path_segments_is_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let long = "x".repeat(10_240);
     for user in [
         "a/b",
@@ -90,23 +99,23 @@ fn user_id_with_path_segments_is_rejected() {
         "a\\b",
         &long,
     ] {
-        let run = world.run(&["reset", "--new-password-stdin", "--", user], "New-Passw0rd-1\n");
-        refused(&world, &run, 2, "user id");
+        let run = test_env.run(&["reset", "--new-password-stdin", "--", user], "New-Passw0rd-1\n");
+        refused(&test_env, &run, 2, "user id");
     }
 }
 
 #[test]
 fn insecure_base_url_is_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (url, part) in [
         ("http://api.example.com/v2", "http"),
         ("https://user:Canary-1@api.example.com/v2", "user information"),
         ("ftp://127.0.0.1/v2", "https"),
         ("zoom", "URL"),
     ] {
-        world.configure(url, false);
-        let run = world.reset_alice("New-Passw0rd-1\n");
-        refused(&world, &run, 2, part);
+        test_env.configure(url, false);
+        let run = test_env.reset_alice("New-Passw0rd-1\n");
+        refused(&test_env, &run, 2, part);
         assert!(
             run.stderr.contains("repass.toml") && !run.stderr.contains("Canary"),
             "{run:?}"
@@ -116,23 +125,27 @@ fn insecure_base_url_is_rejected() {
 
 #[test]
 fn untrusted_certificate_is_rejected() {
-    let world = TestEnv::with(Options {
+    let test_env = TestEnv::with(Options {
         tls: true,
         ..Options::default()
     });
-    world.configure(world.sandbox.zoom_base_url(), false);
-    let run = world.reset_alice("New-Passw0rd-1\n");
-    refused(&world, &run, 2, "certificate");
-    world.configure(world.sandbox.zoom_base_url(), true);
-    assert_eq!(world.reset_alice("New-Passw0rd-1\n").code, 0, "with its CA it is");
+    test_env.configure(test_env.sandbox.zoom_base_url(), false);
+    let run = test_env.reset_alice("New-Passw0rd-1\n");
+    refused(&test_env, &run, 2, "certificate");
+    test_env.configure(test_env.sandbox.zoom_base_url(), true);
+    assert_eq!(
+        test_env.reset_alice("New-Passw0rd-1\n").code,
+        0,
+        "with its CA it is"
+    );
 }
 
 #[test]
 fn environment_proxy_is_named_when_the_connection_fails() {
-    let world = TestEnv::new();
-    world.configure("https://127.0.0.1:1/v2", false);
+    let test_env = TestEnv::new();
+    test_env.configure("https://127.0.0.1:1/v2", false);
     let run = |arguments: &[&str], variable: &str| {
-        let mut command = crate::binary::command(world.folder());
+        let mut command = crate::binary::command(test_env.folder());
         command
             .args(arguments)
             .env(variable, "http://user:Canary-9@proxy.example.com:3128");
@@ -162,7 +175,7 @@ fn environment_proxy_is_named_when_the_connection_fails() {
 
 #[test]
 fn invalid_proxy_is_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (base_url, proxy, part) in [
         (
             "https://api.example.com/v2",
@@ -180,11 +193,11 @@ fn invalid_proxy_is_rejected() {
             "https only",
         ),
     ] {
-        world.configure(base_url, false);
-        let text = fs::read_to_string(world.path("repass.toml")).unwrap();
+        test_env.configure(base_url, false);
+        let text = fs::read_to_string(test_env.path("repass.toml")).unwrap();
         let with = text.replacen("auth =", &format!("proxy = \"{proxy}\"\nauth ="), 1);
-        fs::write(world.path("repass.toml"), with).unwrap();
-        let run = world.reset_alice("New-Passw0rd-1\n");
+        fs::write(test_env.path("repass.toml"), with).unwrap();
+        let run = test_env.reset_alice("New-Passw0rd-1\n");
         assert!(
             run.code == 2 && run.stderr.contains("providers.zoom.proxy"),
             "{run:?}"
@@ -198,12 +211,12 @@ fn invalid_proxy_is_rejected() {
 
 #[test]
 fn configuration_problems_are_reported_together() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let text = "default_provider = \"zom\"\n\
                 [providers.zoom]\nkind = \"zoom\"\nbase_ulr = \"x\"\nplan = \"platinum\"\n\
                 auth = { kind = \"bearer\", token = \"Canary-Token-1\" }\n";
-    fs::write(world.path("repass.toml"), text).unwrap();
-    let run = world.run(&["config", "check"], "");
+    fs::write(test_env.path("repass.toml"), text).unwrap();
+    let run = test_env.run(&["config", "check"], "");
     assert_eq!(run.code, 2, "{run:?}");
     for part in [
         "repass.toml:1",
@@ -221,9 +234,9 @@ fn configuration_problems_are_reported_together() {
 }
 
 /// The lines about a configuration, without the file's name.
-fn problems(world: &TestEnv, toml: &str) -> Vec<String> {
-    fs::write(world.path("repass.toml"), toml).unwrap();
-    let run = world.run(&["config", "check"], "");
+fn problems(test_env: &TestEnv, toml: &str) -> Vec<String> {
+    fs::write(test_env.path("repass.toml"), toml).unwrap();
+    let run = test_env.run(&["config", "check"], "");
     assert_eq!(run.code == 0, run.stderr.is_empty(), "{run:?}");
     let lines = run.stderr.lines();
     lines
@@ -233,10 +246,10 @@ fn problems(world: &TestEnv, toml: &str) -> Vec<String> {
 
 #[test]
 fn missing_or_invalid_configuration_section_is_one_problem() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let good =
         "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { file = \"token\" } }\n";
-    assert_eq!(problems(&world, good), [""; 0]);
+    assert_eq!(problems(&test_env, good), [""; 0]);
     for (auth, problem) in [
         ("", "1: providers.zoom.auth: is missing"),
         (
@@ -269,7 +282,7 @@ fn missing_or_invalid_configuration_section_is_one_problem() {
             "3: providers.zoom.auth.client_secret: is missing",
         ),
     ] {
-        let told = problems(&world, &format!("[providers.zoom]\nkind = \"zoom\"\n{auth}\n"));
+        let told = problems(&test_env, &format!("[providers.zoom]\nkind = \"zoom\"\n{auth}\n"));
         assert!(
             told.len() == 1 && told[0].starts_with(problem),
             "{auth}: {told:?}"
@@ -277,7 +290,7 @@ fn missing_or_invalid_configuration_section_is_one_problem() {
     }
     // An invalid name does not hide the problems of the provider.
     let told = problems(
-        &world,
+        &test_env,
         &good.replace("zoom]", "\"z z\"]").replace("\"token\"", "\"none\""),
     );
     assert_eq!(told.len(), 2, "{told:?}");
@@ -285,13 +298,13 @@ fn missing_or_invalid_configuration_section_is_one_problem() {
 
 #[test]
 fn configuration_placeholder_is_a_problem() {
-    let world = TestEnv::new();
-    let run = world.run(&["config", "init", "starter.toml"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["config", "init", "starter.toml"], "");
     assert_eq!(run.code, 0, "{run:?}");
-    let starter = fs::read_to_string(world.path("starter.toml")).unwrap();
-    world.secret("portal.secret", "canary-secret-1");
+    let starter = fs::read_to_string(test_env.path("starter.toml")).unwrap();
+    test_env.secret("portal.secret", "canary-secret-1");
     let starter = starter.replace("{ env = \"ZOOM_CLIENT_SECRET\" }", "{ file = \"token\" }");
-    let told = problems(&world, &starter);
+    let told = problems(&test_env, &starter);
     let keys: Vec<&str> = told.iter().filter_map(|line| line.split(": ").nth(1)).collect();
     assert_eq!(
         keys,
@@ -309,32 +322,32 @@ fn configuration_placeholder_is_a_problem() {
         "{told:?}"
     );
     // Together with what else is wrong.
-    let told = problems(&world, &starter.replace("\"portal.secret\"", "\"none\""));
+    let told = problems(&test_env, &starter.replace("\"portal.secret\"", "\"none\""));
     assert_eq!(told.len(), 6, "{told:?}");
 }
 
 #[test]
 fn missing_configuration_or_terminal_is_reported_with_a_fix() {
-    let world = TestEnv::new();
-    let prompt = world.run(&["reset", ALICE], "New-Passw0rd-1\n");
-    refused(&world, &prompt, 2, "--new-password-stdin");
-    fs::remove_file(world.path("repass.toml")).unwrap();
-    let run = world.reset_alice("New-Passw0rd-1\n");
-    refused(&world, &run, 2, "config");
-    let mut found_by_variable = crate::binary::command(world.folder());
+    let test_env = TestEnv::new();
+    let prompt = test_env.run(&["reset", ALICE], "New-Passw0rd-1\n");
+    refused(&test_env, &prompt, 2, "--new-password-stdin");
+    fs::remove_file(test_env.path("repass.toml")).unwrap();
+    let run = test_env.reset_alice("New-Passw0rd-1\n");
+    refused(&test_env, &run, 2, "config");
+    let mut found_by_variable = crate::binary::command(test_env.folder());
     found_by_variable
         .env("REPASS_CONFIG", "nowhere.toml")
         .args(["providers"]);
-    refused(&world, &finish(found_by_variable, b""), 2, "nowhere.toml");
+    refused(&test_env, &finish(found_by_variable, b""), 2, "nowhere.toml");
 }
 
 // Only root can give a file away.
 #[test]
 fn configuration_of_another_user_is_rejected() {
-    let world = TestEnv::new();
-    if std::os::unix::fs::chown(world.path("repass.toml"), Some(65534), None).is_err() {
+    let test_env = TestEnv::new();
+    if std::os::unix::fs::chown(test_env.path("repass.toml"), Some(65534), None).is_err() {
         return;
     }
-    let run = world.reset_alice("New-Passw0rd-1\n");
-    refused(&world, &run, 2, "repass.toml: belongs to user 65534");
+    let run = test_env.reset_alice("New-Passw0rd-1\n");
+    refused(&test_env, &run, 2, "repass.toml: belongs to user 65534");
 }

@@ -11,9 +11,9 @@ use crate::test_env::{ALICE, TestEnv, json};
 
 const PASSWORDS: &str = "New-Passw0rd-1\n";
 
-/// A run whose standard output is a full disk: its exit code and standard error.
-fn on_a_full_disk(world: &TestEnv, arguments: &[&str], stdin: &str) -> (i32, String) {
-    let mut command = command(world.folder());
+/// Exit code and standard error of a run whose standard output is on a full disk.
+fn on_a_full_disk(test_env: &TestEnv, arguments: &[&str], stdin: &str) -> (i32, String) {
+    let mut command = command(test_env.folder());
     command.args(arguments).stdout(File::create("/dev/full").unwrap());
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -25,7 +25,7 @@ fn on_a_full_disk(world: &TestEnv, arguments: &[&str], stdin: &str) -> (i32, Str
 
 #[test]
 fn result_write_failure_is_an_error_in_every_command() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for arguments in [
         &["config", "show"][..],
         &["config", "init"],
@@ -48,7 +48,7 @@ fn result_write_failure_is_an_error_in_every_command() {
         &["--json", "--help"],
         &["--json", "frobnicate"],
     ] {
-        let (code, stderr) = on_a_full_disk(&world, arguments, PASSWORDS);
+        let (code, stderr) = on_a_full_disk(&test_env, arguments, PASSWORDS);
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
         assert!(stderr.contains("cannot "), "{arguments:?}: {stderr}");
         assert!(
@@ -56,45 +56,49 @@ fn result_write_failure_is_an_error_in_every_command() {
             "{arguments:?}: {stderr}"
         );
     }
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
 }
 
 #[test]
 fn outcome_write_failure_is_an_error_and_keeps_the_outcome() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let reset = ["--json", "reset", ALICE, "--new-password-stdin"];
-    let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
+    let (code, stderr) = on_a_full_disk(&test_env, &reset, PASSWORDS);
     // 2 to 7 would say that nothing was changed.
-    assert_eq!((code, world.changes()), (1, 1), "{stderr}");
+    assert_eq!((code, test_env.changes()), (1, 1), "{stderr}");
     assert!(
         stderr.contains("the change was applied, but its report is lost"),
         "{stderr}"
     );
     // The same again is refused, and the exit code goes on saying so.
-    let (code, stderr) = on_a_full_disk(&world, &reset, PASSWORDS);
-    assert_eq!((code, world.changes()), (3, 1), "{stderr}");
+    let (code, stderr) = on_a_full_disk(&test_env, &reset, PASSWORDS);
+    assert_eq!((code, test_env.changes()), (3, 1), "{stderr}");
     assert!(stderr.contains("No space left on device"), "{stderr}");
 }
 
 #[test]
 fn generated_password_that_cannot_be_printed_is_not_sent() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for json in [&[][..], &["--json"]] {
         let arguments = [json, &["reset", ALICE, "--generate", "--print"]].concat();
-        let (code, stderr) = on_a_full_disk(&world, &arguments, "");
+        let (code, stderr) = on_a_full_disk(&test_env, &arguments, "");
         assert_eq!(
-            (code, world.requests() > 0, world.changes()),
+            (code, test_env.requests() > 0, test_env.changes()),
             (2, true, 0),
             "{stderr}"
         );
-        let mut nowhere = command(world.folder());
+        let mut nowhere = command(test_env.folder());
         nowhere
             .args(&arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let output = nowhere.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), world.changes()), (Some(2), 0), "{stderr}");
+        assert_eq!(
+            (output.status.code(), test_env.changes()),
+            (Some(2), 0),
+            "{stderr}"
+        );
         assert!(
             stderr.contains("would be lost") || output.stdout.is_empty(),
             "{stderr}"
@@ -106,16 +110,19 @@ fn generated_password_that_cannot_be_printed_is_not_sent() {
         "'{}' reset {ALICE} --generate --print >&-",
         env!("CARGO_BIN_EXE_repass")
     );
-    shell.env_clear().current_dir(world.folder()).args(["-c", &line]);
+    shell
+        .env_clear()
+        .current_dir(test_env.folder())
+        .args(["-c", &line]);
     let run = finish(shell, b"");
-    assert_eq!((run.code, world.changes()), (2, 0), "{run:?}");
+    assert_eq!((run.code, test_env.changes()), (2, 0), "{run:?}");
     assert!(run.stderr.contains("standard output is closed"), "{run:?}");
 }
 
 #[test]
 fn closed_output_pipe_is_not_an_error() {
-    let world = TestEnv::new();
-    let mut generate = command(world.folder());
+    let test_env = TestEnv::new();
+    let mut generate = command(test_env.folder());
     generate.args(["generate", "-n", "100000", "--preset", "zoom-default"]);
     let mut child = generate
         .stdout(Stdio::piped())
@@ -132,8 +139,8 @@ fn closed_output_pipe_is_not_an_error() {
 }
 
 /// The object of a usage error.
-fn usage(world: &TestEnv, arguments: &[&str]) -> Value {
-    let run = world.run(arguments, "");
+fn usage(test_env: &TestEnv, arguments: &[&str]) -> Value {
+    let run = test_env.run(arguments, "");
     assert_eq!((run.code, run.stderr.as_str()), (2, ""), "{arguments:?}: {run:?}");
     let object = json(&run);
     assert_eq!(object["outcome"], "not_applied", "{arguments:?}: {object}");
@@ -144,7 +151,7 @@ fn usage(world: &TestEnv, arguments: &[&str]) -> Value {
 
 #[test]
 fn usage_errors_with_json_are_json() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for arguments in [
         &["--json", "foo"][..],
         &["--json", "reset"],
@@ -159,17 +166,17 @@ fn usage_errors_with_json_are_json() {
         &["reset", "a/b", "--json", "--new-password-stdin"],
         &["generate", "--json", "-n", "0"],
     ] {
-        let object = usage(&world, arguments);
+        let object = usage(&test_env, arguments);
         assert!(!object.to_string().contains("Canary"), "{object}");
     }
     // After `--` it is a user of that name.
-    let run = world.run(&["reset", "a", "b", "--", "--json"], "");
+    let run = test_env.run(&["reset", "a", "b", "--", "--json"], "");
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
 }
 
 #[test]
 fn text_output_with_json_is_one_object() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (arguments, key) in [
         (&["--json", "--help"][..], "help"),
         (&["reset", "--json", "--help"], "help"),
@@ -178,20 +185,20 @@ fn text_output_with_json_is_one_object() {
         (&["--json", "completions", "zsh"], "script"),
         (&["--json", "config", "init"], "toml"),
     ] {
-        let run = world.run(arguments, "");
+        let run = test_env.run(arguments, "");
         assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
         assert!(!json(&run)[key].as_str().unwrap().is_empty(), "{arguments:?}");
     }
     assert_eq!(
-        json(&world.run(&["--json", "man", "pages"], ""))["folder"],
+        json(&test_env.run(&["--json", "man", "pages"], ""))["folder"],
         "pages"
     );
 }
 
 #[test]
 fn generated_password_with_json_is_a_member_of_the_report() {
-    let world = TestEnv::new();
-    let run = world.run(&["--json", "reset", ALICE, "--generate", "--print"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["--json", "reset", ALICE, "--generate", "--print"], "");
     assert_eq!(run.code, 0, "{run:?}");
     let object = json(&run);
     assert_eq!(
@@ -200,11 +207,11 @@ fn generated_password_with_json_is_a_member_of_the_report() {
     );
     let password = object["password"].as_str().unwrap();
     assert!(
-        world.accepts(repass_sandbox::Provider::Zoom, ALICE, password),
+        test_env.accepts(repass_sandbox::Provider::Zoom, ALICE, password),
         "{object}"
     );
     // It is printed before the outcome is known.
-    let refused = json(&world.run(
+    let refused = json(&test_env.run(
         &["reset", "nobody@example.com", "--json", "--generate", "--print"],
         "",
     ));
@@ -212,15 +219,19 @@ fn generated_password_with_json_is_a_member_of_the_report() {
         (&refused["kind"], refused["password"].is_string()),
         (&json!("user_not_found"), true)
     );
-    assert_eq!(world.changes(), 1);
+    assert_eq!(test_env.changes(), 1);
 }
 
 #[test]
 fn invalid_configuration_report_has_the_keys_of_a_valid_one() {
-    let world = TestEnv::new();
-    let check = || json(&world.run(&["config", "check", "--json"], ""));
+    let test_env = TestEnv::new();
+    let check = || json(&test_env.run(&["config", "check", "--json"], ""));
     let good = check();
-    fs::write(world.path("repass.toml"), "[providers.zoom]\nkind = \"zoom\"\n").unwrap();
+    fs::write(
+        test_env.path("repass.toml"),
+        "[providers.zoom]\nkind = \"zoom\"\n",
+    )
+    .unwrap();
     let bad = check();
     assert_eq!((&good["ok"], &bad["ok"]), (&json!(true), &json!(false)));
     for key in good.as_object().unwrap().keys() {

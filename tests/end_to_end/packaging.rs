@@ -1,4 +1,4 @@
-//! What a package takes besides the binary: its version, completions and manual pages.
+//! What a package contains besides the binary: version, completions and manual pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

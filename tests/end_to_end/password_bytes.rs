@@ -1,4 +1,4 @@
-//! What can be typed arrives byte for byte; what cannot is never set.
+//! Typeable passwords arrive byte for byte; untypeable ones are never set.
 
 use repass_sandbox::{Options, Provider, ZoomBody, ZoomOptions, ZoomRules};
 
@@ -21,17 +21,17 @@ fn each_arrives(body: ZoomBody) {
         body,
         ..ZoomOptions::default()
     };
-    let world = TestEnv::with(Options {
+    let test_env = TestEnv::with(Options {
         zoom,
         ..Options::default()
     });
     for (index, password) in NASTY.into_iter().enumerate() {
-        let file = world.secret("new", password);
+        let file = test_env.secret("new", password);
         let file = file.to_str().unwrap();
-        let run = world.run(&["reset", ALICE, "--new-password-file", file], "");
+        let run = test_env.run(&["reset", ALICE, "--new-password-file", file], "");
         assert_eq!(run.code, 0, "{password:?}: {run:?}");
-        assert!(world.accepts(Provider::Zoom, ALICE, password), "{password:?}");
-        assert_eq!(world.changes(), index + 1);
+        assert!(test_env.accepts(Provider::Zoom, ALICE, password), "{password:?}");
+        assert_eq!(test_env.changes(), index + 1);
     }
 }
 
@@ -47,11 +47,11 @@ fn password_bytes_as_json_after_a_rejected_encoding_arrive_unchanged() {
 
 #[test]
 fn password_bytes_at_the_portal_arrive_unchanged() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for password in NASTY {
         let password = format!("{password}-a1");
-        let file = world.secret("new", &password);
-        let run = world.run(
+        let file = test_env.secret("new", &password);
+        let run = test_env.run(
             &[
                 "-p",
                 "portal",
@@ -64,7 +64,7 @@ fn password_bytes_at_the_portal_arrive_unchanged() {
         );
         assert_eq!(run.code, 0, "{password:?}: {run:?}");
         assert!(
-            world.accepts(Provider::Identity, ALICE_ID, &password),
+            test_env.accepts(Provider::Identity, ALICE_ID, &password),
             "{password:?}"
         );
     }
@@ -76,7 +76,7 @@ fn password_from_stdin_loses_exactly_one_newline() {
         rules: ZoomRules::LengthOnly,
         ..ZoomOptions::default()
     };
-    let world = TestEnv::with(Options {
+    let test_env = TestEnv::with(Options {
         zoom,
         ..Options::default()
     });
@@ -84,9 +84,9 @@ fn password_from_stdin_loses_exactly_one_newline() {
         ("New-Passw0rd-1\n", "New-Passw0rd-1"),
         ("New-Passw0rd-2", "New-Passw0rd-2"),
     ] {
-        let run = world.reset_alice(stdin);
+        let run = test_env.reset_alice(stdin);
         assert_eq!(run.code, 0, "{run:?}");
-        assert!(world.accepts(Provider::Zoom, ALICE, password));
+        assert!(test_env.accepts(Provider::Zoom, ALICE, password));
     }
 }
 
@@ -150,11 +150,11 @@ const UNTYPEABLE: [(&str, &str, u32); 14] = [
 
 #[test]
 fn new_password_with_untypeable_characters_is_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (password, what, position) in UNTYPEABLE {
-        let file = world.secret("new", password);
+        let file = test_env.secret("new", password);
         let file = file.to_str().unwrap();
-        let old = world.secret("old", ALICE_PASSWORD);
+        let old = test_env.secret("old", ALICE_PASSWORD);
         let change = [
             "-p",
             "portal",
@@ -168,7 +168,7 @@ fn new_password_with_untypeable_characters_is_rejected() {
             &["-p", "portal", "reset", ALICE_ID],
             &change,
         ] {
-            let run = world.run(
+            let run = test_env.run(
                 &[&["--json"], arguments, &["--new-password-file", file]].concat(),
                 "",
             );
@@ -185,18 +185,18 @@ fn new_password_with_untypeable_characters_is_rejected() {
             );
             assert!(told["message"].as_str().unwrap().contains(what), "{told}");
         }
-        let checked = world.run(&["--json", "policy", "check", "--new-password-file", file], "");
+        let checked = test_env.run(&["--json", "policy", "check", "--new-password-file", file], "");
         let told = json(&checked);
         assert_eq!(checked.code, 3, "{checked:?}");
         assert_eq!(told["violations"][0]["code"], "typeable", "{told}");
     }
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
 }
 
 #[test]
 fn untypeable_password_is_reported_with_all_other_violations() {
-    let world = TestEnv::new();
-    let run = world.run(
+    let test_env = TestEnv::new();
+    let run = test_env.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "\u{feff}a\tb\u{200b}",
     );
@@ -216,7 +216,7 @@ fn untypeable_password_is_reported_with_all_other_violations() {
 
 #[test]
 fn byte_order_marks_and_paste_marks_are_not_part_of_a_password() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let mut current = ALICE_PASSWORD.to_owned();
     for (index, (before, after)) in [
         ("\u{feff}", "\r\n"),
@@ -228,14 +228,14 @@ fn byte_order_marks_and_paste_marks_are_not_part_of_a_password() {
     {
         let new = format!("New-Passw0rd-{index}");
         let stdin = format!("{before}{new}{after}");
-        let run = world.reset_alice(&stdin);
+        let run = test_env.reset_alice(&stdin);
         assert_eq!(run.code, 0, "{stdin:?}: {run:?}");
-        assert!(world.accepts(Provider::Zoom, ALICE, &new), "{stdin:?}");
+        assert!(test_env.accepts(Provider::Zoom, ALICE, &new), "{stdin:?}");
         let (old, file) = (
-            world.secret("old", format!("{before}{current}{after}")),
-            world.secret("new", &stdin),
+            test_env.secret("old", format!("{before}{current}{after}")),
+            test_env.secret("new", &stdin),
         );
-        let run = world.run(
+        let run = test_env.run(
             &[
                 "-p",
                 "portal",
@@ -249,14 +249,14 @@ fn byte_order_marks_and_paste_marks_are_not_part_of_a_password() {
             "",
         );
         assert_eq!(run.code, 0, "{stdin:?}: {run:?}");
-        assert!(world.accepts(Provider::Identity, ALICE_ID, &new), "{stdin:?}");
+        assert!(test_env.accepts(Provider::Identity, ALICE_ID, &new), "{stdin:?}");
         current = new;
     }
 }
 
 #[test]
 fn new_password_with_two_lines_is_rejected() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for stdin in [
         "Old-Passw0rd-1\nNew-Passw0rd-1\n",
         "New-Passw0rd-1\n\n",
@@ -267,7 +267,7 @@ fn new_password_with_two_lines_is_rejected() {
             &["-p", "portal", "reset", ALICE_ID],
             &["policy", "check"],
         ] {
-            let run = world.run(&[command, &["--new-password-stdin"]].concat(), stdin);
+            let run = test_env.run(&[command, &["--new-password-stdin"]].concat(), stdin);
             assert_eq!(run.code, 2, "{stdin:?}: {run:?}");
             assert!(
                 run.stderr.contains("holds more than one line") && run.stderr.contains("repass change"),
@@ -275,9 +275,9 @@ fn new_password_with_two_lines_is_rejected() {
             );
         }
     }
-    assert_eq!(world.changes(), 0);
-    let file = world.secret("new", "New-Passw0rd-1\nNew-Passw0rd-2\n");
-    let run = world.run(
+    assert_eq!(test_env.changes(), 0);
+    let file = test_env.secret("new", "New-Passw0rd-1\nNew-Passw0rd-2\n");
+    let run = test_env.run(
         &["reset", ALICE, "--new-password-file", file.to_str().unwrap()],
         "",
     );
@@ -285,5 +285,5 @@ fn new_password_with_two_lines_is_rejected() {
         run.code == 2 && run.stderr.contains("leave only the password in the file"),
         "{run:?}"
     );
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
 }

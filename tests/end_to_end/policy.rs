@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 use crate::binary::Run;
 use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv, json as object};
 
-/// Adds to the world's configuration.
-pub(crate) fn add(world: &TestEnv, toml: &str) {
+/// Appends to the configuration.
+pub(crate) fn add(test_env: &TestEnv, toml: &str) {
     let mut file = OpenOptions::new()
         .append(true)
-        .open(world.path("repass.toml"))
+        .open(test_env.path("repass.toml"))
         .unwrap();
     file.write_all(toml.as_bytes()).unwrap();
 }
 
-fn check(world: &TestEnv, preset: &str, password: &str) -> (i32, Vec<String>) {
-    let run = world.run(
+fn check(test_env: &TestEnv, preset: &str, password: &str) -> (i32, Vec<String>) {
+    let run = test_env.run(
         &[
             "--json",
             "policy",
@@ -47,23 +47,26 @@ fn codes(violations: &Value) -> Vec<String> {
 
 #[test]
 fn policy_check_agrees_with_the_documented_samples() {
-    let world = TestEnv::new();
-    assert_eq!(check(&world, "uipath-default", "patr0nu5"), (0, vec![]));
+    let test_env = TestEnv::new();
+    assert_eq!(check(&test_env, "uipath-default", "patr0nu5"), (0, vec![]));
     let both = vec!["provider:uppercase".to_owned(), "provider:special".to_owned()];
-    assert_eq!(check(&world, "aspnet-default", "patr0nu5"), (3, both));
+    assert_eq!(check(&test_env, "aspnet-default", "patr0nu5"), (3, both));
     let digit = vec!["provider:digit".to_owned()];
-    assert_eq!(check(&world, "zoom-default", "dolor Excepteur minim"), (3, digit));
-    assert_eq!(world.requests(), 0);
+    assert_eq!(
+        check(&test_env, "zoom-default", "dolor Excepteur minim"),
+        (3, digit)
+    );
+    assert_eq!(test_env.requests(), 0);
 }
 
 #[test]
 fn policy_check_reports_violations_with_code_limit_and_layer() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     add(
-        &world,
+        &test_env,
         "[providers.zoom.policy]\nmin_length = 12\nspecial = true\napproximate = [\"special\"]\n",
     );
-    let run = world.run(&["policy", "check", "--new-password-stdin"], "short1\n");
+    let run = test_env.run(&["policy", "check", "--new-password-stdin"], "short1\n");
     assert_eq!(run.code, 3, "{run:?}");
     assert_eq!(
         run.stdout,
@@ -77,8 +80,8 @@ fn policy_check_reports_violations_with_code_limit_and_layer() {
             .starts_with("not checked here: not the current password"),
         "{run:?}"
     );
-    let good = world.run(&["policy", "check", "--new-password-stdin"], "Long-Enough-42\n");
-    assert_eq!((good.code, world.changes()), (0, 0), "{good:?}");
+    let good = test_env.run(&["policy", "check", "--new-password-stdin"], "Long-Enough-42\n");
+    assert_eq!((good.code, test_env.changes()), (0, 0), "{good:?}");
 }
 
 #[test]
@@ -86,9 +89,9 @@ fn policy_show_lists_rules_with_their_certainty() {
     let mut options = Options::default();
     options.zoom.rules = ZoomRules::Enhanced;
     options.identity.previous_use_limit = 5;
-    let world = TestEnv::with(options);
-    add(&world, "[providers.portal.policy]\nmin_length = 14\n");
-    let zoom = world.run(&["policy", "show"], "");
+    let test_env = TestEnv::with(options);
+    add(&test_env, "[providers.portal.policy]\nmin_length = 14\n");
+    let zoom = test_env.run(&["policy", "show"], "");
     assert_eq!(zoom.code, 0, "{zoom:?}");
     for line in [
         "zoom, as reported by the provider:",
@@ -103,7 +106,7 @@ fn policy_show_lists_rules_with_their_certainty() {
             zoom.stdout
         );
     }
-    let portal = object(&world.run(&["--json", "-p", "portal", "policy", "show"], ""));
+    let portal = object(&test_env.run(&["--json", "-p", "portal", "policy", "show"], ""));
     assert_eq!(
         (&portal["provider"], &portal["preset"]),
         (&json!("portal"), &Value::Null)
@@ -121,12 +124,12 @@ fn policy_without_a_reported_policy_uses_the_preset_with_a_note() {
     let mut options = Options::default();
     options.zoom.paid = false;
     options.identity.scopes = vec!["PM.User".to_owned()];
-    let world = TestEnv::with(options);
+    let test_env = TestEnv::with(options);
     for (provider, preset, why) in [
         ("zoom", "zoom-default", "paid accounts only"),
         ("portal", "uipath-default", "lacks the scope"),
     ] {
-        let run = world.run(&["-p", provider, "--json", "policy", "show"], "");
+        let run = test_env.run(&["-p", provider, "--json", "policy", "show"], "");
         assert_eq!(
             (run.code, &object(&run)["preset"]),
             (0, &json!(preset)),
@@ -138,31 +141,35 @@ fn policy_without_a_reported_policy_uses_the_preset_with_a_note() {
             run.stderr
         );
     }
-    let reset = world.run(&["reset", ALICE, "--generate", "--print"], "");
+    let reset = test_env.run(&["reset", ALICE, "--generate", "--print"], "");
     assert_eq!(reset.code, 0, "{reset:?}");
-    assert!(world.accepts(Provider::Zoom, ALICE, reset.stdout.trim_end()));
+    assert!(test_env.accepts(Provider::Zoom, ALICE, reset.stdout.trim_end()));
 }
 
-fn refused(world: &TestEnv, run: &Run, parts: &[&str]) {
+fn refused(test_env: &TestEnv, run: &Run, parts: &[&str]) {
     assert_eq!(run.code, 3, "{run:?}");
     for part in parts {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
-    assert_eq!((world.changes(), world.requests()), (0, 0), "nothing is sent");
+    assert_eq!(
+        (test_env.changes(), test_env.requests()),
+        (0, 0),
+        "nothing is sent"
+    );
 }
 
 #[test]
 fn local_policy_violation_is_rejected_with_both_layers_before_sending() {
-    let world = TestEnv::new();
-    world.secret("words.txt", "Correct-Horse-1\n");
+    let test_env = TestEnv::new();
+    test_env.secret("words.txt", "Correct-Horse-1\n");
     let own = "min_length = 12\nblocklist = { file = \"words.txt\" }\n";
     add(
-        &world,
+        &test_env,
         &format!("[providers.zoom.policy]\n{own}[providers.portal.policy]\n{own}"),
     );
     refused(
-        &world,
-        &world.reset_alice("short1\n"),
+        &test_env,
+        &test_env.reset_alice("short1\n"),
         &[
             "at least 8 characters,",
             "both upper-case and lower-case letters,",
@@ -170,8 +177,8 @@ fn local_policy_violation_is_rejected_with_both_layers_before_sending() {
         ],
     );
     refused(
-        &world,
-        &world.reset_alice("CORRECT-horse-1\n"),
+        &test_env,
+        &test_env.reset_alice("CORRECT-horse-1\n"),
         &["not easy to guess (own policy)"],
     );
     let change = [
@@ -182,38 +189,38 @@ fn local_policy_violation_is_rejected_with_both_layers_before_sending() {
         "--current-password-stdin",
         "--new-password-stdin",
     ];
-    let run = world.run(&change, format!("{ALICE_PASSWORD}\nshort\n"));
+    let run = test_env.run(&change, format!("{ALICE_PASSWORD}\nshort\n"));
     let guessed = [
         "at least 8 characters (approximate)",
         "at least 12 characters (own policy)",
     ];
-    refused(&world, &run, &guessed);
+    refused(&test_env, &run, &guessed);
     let with_json: Vec<_> = ["--json"].into_iter().chain(change).collect();
-    let report = object(&world.run(&with_json, format!("{ALICE_PASSWORD}\nshort\n")));
+    let report = object(&test_env.run(&with_json, format!("{ALICE_PASSWORD}\nshort\n")));
     let told = codes(&report["violations"]);
     assert_eq!(
         told,
         ["provider:min_length", "provider:digit", "caller:min_length"]
     );
     // Within both it is sent.
-    assert_eq!(world.reset_alice("Long-Enough-42\n").code, 0);
+    assert_eq!(test_env.reset_alice("Long-Enough-42\n").code, 0);
     assert_eq!(
-        world
+        test_env
             .run(&change, format!("{ALICE_PASSWORD}\nLong-Enough-42\n"))
             .code,
         0
     );
-    assert_eq!(world.changes(), 2);
+    assert_eq!(test_env.changes(), 2);
 }
 
 #[test]
 fn local_policy_that_contradicts_zoom_is_rejected_on_load() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     add(
-        &world,
+        &test_env,
         "[providers.zoom.policy]\nmin_length = 40\n[providers.portal.policy]\nmax_length = 7\n",
     );
-    let run = world.run(&["config", "check"], "");
+    let run = test_env.run(&["config", "check"], "");
     assert_eq!(run.code, 2, "{run:?}");
     // What a portal asks for is its own to say.
     assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
@@ -221,30 +228,33 @@ fn local_policy_that_contradicts_zoom_is_rejected_on_load() {
                   required, but at most 31 are allowed";
     assert!(run.stderr.contains(reason), "{run:?}");
     // But this one says so when it is asked.
-    let run = world.run(&["-p", "portal", "policy", "show"], "");
+    let run = test_env.run(&["-p", "portal", "policy", "show"], "");
     let reason = "combined with the provider's rules, the password policy cannot be met";
     assert!(run.code == 2 && run.stderr.contains(reason), "{run:?}");
 }
 
 #[test]
 fn generated_password_is_printed_only_on_request_and_is_set() {
-    let world = TestEnv::new();
-    add(&world, "[providers.portal.policy]\ngenerate = { length = 27 }\n");
-    let run = world.run(&["reset", ALICE, "--generate"], "");
-    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+    let test_env = TestEnv::new();
+    add(
+        &test_env,
+        "[providers.portal.policy]\ngenerate = { length = 27 }\n",
+    );
+    let run = test_env.run(&["reset", ALICE, "--generate"], "");
+    assert_eq!((run.code, test_env.requests()), (2, 0), "{run:?}");
     assert!(
         run.stderr.contains("pass --print to print it, or --yes"),
         "{run:?}"
     );
 
-    let run = world.run(&["reset", ALICE, "--generate", "--print"], "");
+    let run = test_env.run(&["reset", ALICE, "--generate", "--print"], "");
     assert_eq!(run.code, 0, "{run:?}");
     let password = run.stdout.strip_suffix('\n').unwrap();
     assert_eq!(password.len(), 20);
     assert!(!run.stderr.contains(password));
-    assert!(world.accepts(Provider::Zoom, ALICE, password));
+    assert!(test_env.accepts(Provider::Zoom, ALICE, password));
 
-    let run = world.run(
+    let run = test_env.run(
         &[
             "-p",
             "portal",
@@ -258,30 +268,34 @@ fn generated_password_is_printed_only_on_request_and_is_set() {
     );
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(run.stdout.trim_end().len(), 27);
-    assert!(world.accepts(Provider::Identity, ALICE_ID, run.stdout.trim_end()));
+    assert!(test_env.accepts(Provider::Identity, ALICE_ID, run.stdout.trim_end()));
 
-    let run = world.run(&["--yes", "reset", ALICE, "--generate"], "");
-    assert_eq!((run.code, &*run.stdout, world.changes()), (0, "", 3), "{run:?}");
+    let run = test_env.run(&["--yes", "reset", ALICE, "--generate"], "");
+    assert_eq!(
+        (run.code, &*run.stdout, test_env.changes()),
+        (0, "", 3),
+        "{run:?}"
+    );
 }
 
 #[test]
 fn generate_prints_distinct_passwords_and_nothing_else() {
-    let world = TestEnv::new();
-    let run = world.run(&["generate", "-n", "50"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["generate", "-n", "50"], "");
     assert_eq!((run.code, &*run.stderr), (0, ""), "{run:?}");
     let mut lines: Vec<&str> = run.stdout.lines().collect();
     for password in &lines {
-        assert!(world.sandbox.permits(Provider::Zoom, password), "{password}");
+        assert!(test_env.sandbox.permits(Provider::Zoom, password), "{password}");
     }
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), 50);
-    let run = world.run(
+    let run = test_env.run(
         &["--json", "generate", "-n", "3", "--preset", "nist-800-63b-4"],
         "",
     );
     assert_eq!(object(&run)["passwords"].as_array().unwrap().len(), 3);
-    assert_eq!(world.run(&["generate", "-n", "0"], "").code, 2);
+    assert_eq!(test_env.run(&["generate", "-n", "0"], "").code, 2);
 }
 
 /// As reported by both providers of a sandbox with these rules.

@@ -13,7 +13,7 @@ const BREACHED: &str = "Breached-Passw0rd-1";
 const PREFIX: &str = "3F1BD";
 const SUFFIX: &str = "45934B5AAF579223D074F653ED0DC4E9CAF";
 
-/// A service of breached passwords that gives every question the same answer.
+/// A breach service with a fixed response.
 struct Service {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -44,10 +44,10 @@ impl Service {
         Self { address, asked }
     }
 
-    fn configure(&self, world: &TestEnv, on_failure: &str) {
+    fn configure(&self, test_env: &TestEnv, on_failure: &str) {
         let url = format!("http://{}/api", self.address);
         add(
-            world,
+            test_env,
             &format!("[providers.zoom.breach]\nurl = \"{url}\"\non_failure = \"{on_failure}\"\n"),
         );
     }
@@ -55,19 +55,19 @@ impl Service {
 
 #[test]
 fn breached_password_is_rejected_and_five_hash_digits_are_sent() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     // Some hundred kilobytes, as the largest ranges have with padding.
     let padding = format!("{}:0\r\n", "0".repeat(35)).repeat(2500);
     let service = Service::answering("200 OK", format!("{padding}{SUFFIX}:7\r\n"));
-    service.configure(&world, "refuse");
-    let run = world.reset_alice(BREACHED);
+    service.configure(&test_env, "refuse");
+    let run = test_env.reset_alice(BREACHED);
     assert_eq!(run.code, 3, "{run:?}");
     assert!(
         run.stderr.contains("not known from a breach (own policy)"),
         "{run:?}"
     );
-    assert_eq!((world.requests(), world.changes()), (0, 0));
-    let checked = world.run(&["policy", "check", "--new-password-stdin"], BREACHED);
+    assert_eq!((test_env.requests(), test_env.changes()), (0, 0));
+    let checked = test_env.run(&["policy", "check", "--new-password-stdin"], BREACHED);
     assert_eq!(checked.code, 3, "{checked:?}");
     assert!(checked.stdout.starts_with("not_breached"), "{checked:?}");
 
@@ -89,10 +89,10 @@ fn breached_password_is_rejected_and_five_hash_digits_are_sent() {
 
 #[test]
 fn breach_service_padding_is_not_a_breach() {
-    let world = TestEnv::new();
-    Service::answering("200 OK", format!("{SUFFIX}:0\r\n")).configure(&world, "refuse");
-    let run = world.reset_alice(BREACHED);
-    assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
+    let test_env = TestEnv::new();
+    Service::answering("200 OK", format!("{SUFFIX}:0\r\n")).configure(&test_env, "refuse");
+    let run = test_env.reset_alice(BREACHED);
+    assert_eq!((run.code, test_env.changes()), (0, 1), "{run:?}");
 }
 
 #[test]
@@ -102,28 +102,28 @@ fn unreachable_breach_service_follows_on_failure() {
         ("200 OK", "<html>", "no list of hashes"),
     ] {
         for (on_failure, code, changes) in [("refuse", 7, 0), ("allow", 0, 1)] {
-            let world = TestEnv::new();
-            Service::answering(status, body.to_owned()).configure(&world, on_failure);
-            let run = world.run(
+            let test_env = TestEnv::new();
+            Service::answering(status, body.to_owned()).configure(&test_env, on_failure);
+            let run = test_env.run(
                 &["-v", "reset", "alice@example.com", "--new-password-stdin"],
                 BREACHED,
             );
-            assert_eq!((run.code, world.changes()), (code, changes), "{run:?}");
+            assert_eq!((run.code, test_env.changes()), (code, changes), "{run:?}");
             assert!(run.stderr.contains(why), "{why}: {run:?}");
             assert!(!run.stderr.contains(BREACHED));
         }
     }
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     add(
-        &world,
+        &test_env,
         "[providers.zoom.breach]\nurl = \"http://127.0.0.1:1\"\ntimeout = \"300ms\"\n",
     );
-    let run = world.reset_alice(BREACHED);
-    assert_eq!((run.code, world.requests()), (7, 0), "{run:?}");
+    let run = test_env.reset_alice(BREACHED);
+    assert_eq!((run.code, test_env.requests()), (7, 0), "{run:?}");
     assert!(run.stderr.contains("cannot connect to 127.0.0.1:1"), "{run:?}");
     // Other violations are reported without its response.
-    add(&world, "[providers.zoom.policy]\nmin_length = 30\n");
-    let run = world.reset_alice(BREACHED);
+    add(&test_env, "[providers.zoom.policy]\nmin_length = 30\n");
+    let run = test_env.reset_alice(BREACHED);
     assert!(
         run.code == 3 && run.stderr.contains("at least 30 characters (own policy)"),
         "{run:?}"

@@ -1,4 +1,4 @@
-//! What a person types at the prompt, on a terminal of the test's own.
+//! Prompts, at a pseudo-terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -23,7 +23,7 @@ struct AtTerminal {
 }
 
 impl AtTerminal {
-    fn start(world: &TestEnv, arguments: &[&str]) -> Self {
+    fn start(test_env: &TestEnv, arguments: &[&str]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -36,7 +36,7 @@ impl AtTerminal {
             .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_repass")])
             .args(arguments)
             .env_clear()
-            .current_dir(world.folder())
+            .current_dir(test_env.folder())
             .stdin(stdio())
             .stdout(stdio())
             .stderr(stdio())
@@ -63,7 +63,7 @@ impl AtTerminal {
         }
     }
 
-    /// Waits for a text behind what was waited for before, then types.
+    /// Waits for a text after the text awaited before, then types.
     fn answer(&mut self, prompt: &str, keys: &str) {
         let mut since = String::new();
         while !since.ends_with(prompt) {
@@ -76,7 +76,7 @@ impl AtTerminal {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// The exit code, and all that was shown.
+    /// The exit code and the terminal's output.
     fn end(mut self) -> (i32, String) {
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         let rest: Vec<u8> = self.screen.iter().collect();
@@ -88,26 +88,26 @@ impl AtTerminal {
 const NEW: &str = "New-Passw0rd-1";
 const AGAIN: &str = " again: ";
 
-fn asked(world: &TestEnv) -> AtTerminal {
-    AtTerminal::start(world, &["reset", ALICE])
+fn asked(test_env: &TestEnv) -> AtTerminal {
+    AtTerminal::start(test_env, &["reset", ALICE])
 }
 
 #[test]
 fn prompt_strips_bracketed_paste_marks() {
-    let world = TestEnv::new();
-    let mut terminal = asked(&world);
+    let test_env = TestEnv::new();
+    let mut terminal = asked(&test_env);
     terminal.answer(": ", &format!("\u{1b}[200~{NEW}\u{1b}[201~\n"));
     terminal.answer(AGAIN, &format!("{NEW}\n"));
     let (code, shown) = terminal.end();
     assert_eq!(code, 0, "{shown}");
     assert!(!shown.contains(NEW), "{shown}");
-    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+    assert!(test_env.accepts(Provider::Zoom, ALICE, NEW));
 }
 
 #[test]
 fn prompt_names_user_and_provider() {
-    let world = TestEnv::new();
-    let mut terminal = asked(&world);
+    let test_env = TestEnv::new();
+    let mut terminal = asked(&test_env);
     terminal.answer(
         "New password for alice@example.com at zoom: ",
         &format!("{NEW}\n"),
@@ -121,11 +121,11 @@ fn prompt_names_user_and_provider() {
 
 #[test]
 fn prompt_rejects_control_characters_at_once() {
-    let world = TestEnv::new();
-    let mut terminal = asked(&world);
+    let test_env = TestEnv::new();
+    let mut terminal = asked(&test_env);
     terminal.answer(": ", &format!("{NEW}\u{1b}[D\n"));
     let (code, shown) = terminal.end();
-    assert_eq!((code, world.changes()), (3, 0), "{shown}");
+    assert_eq!((code, test_env.changes()), (3, 0), "{shown}");
     assert!(
         shown.contains("it holds an escape character (U+001B) after 14 characters") && !shown.contains(AGAIN),
         "{shown}"
@@ -134,23 +134,23 @@ fn prompt_rejects_control_characters_at_once() {
 
 #[test]
 fn prompt_distinguishes_end_of_input_from_an_empty_line() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for (keys, why) in [
         ("\u{4}", "no input for the new password; nothing was sent"),
         ("\n", "the new password is empty; nothing was sent"),
     ] {
-        let mut terminal = asked(&world);
+        let mut terminal = asked(&test_env);
         terminal.answer(": ", keys);
         let (code, shown) = terminal.end();
-        assert_eq!((code, world.requests()), (2, 0), "{shown}");
+        assert_eq!((code, test_env.requests()), (2, 0), "{shown}");
         assert!(shown.contains(why) && !shown.contains(AGAIN), "{shown}");
     }
 }
 
 #[test]
 fn prompt_repeats_for_different_entries_up_to_a_limit() {
-    let world = TestEnv::new();
-    let mut terminal = asked(&world);
+    let test_env = TestEnv::new();
+    let mut terminal = asked(&test_env);
     for _ in 0..2 {
         terminal.answer(": ", &format!("{NEW}\n"));
         terminal.answer(AGAIN, "New-Passw0rd-2\n");
@@ -159,28 +159,25 @@ fn prompt_repeats_for_different_entries_up_to_a_limit() {
     terminal.answer(": ", &format!("{NEW}\n"));
     terminal.answer(AGAIN, &format!("{NEW}\n"));
     let (code, shown) = terminal.end();
-    assert_eq!((code, world.changes()), (0, 1), "{shown}");
-    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+    assert_eq!((code, test_env.changes()), (0, 1), "{shown}");
+    assert!(test_env.accepts(Provider::Zoom, ALICE, NEW));
 
-    let mut terminal = asked(&world);
+    let mut terminal = asked(&test_env);
     for _ in 0..3 {
         terminal.answer(": ", &format!("{NEW}\n"));
         terminal.answer(AGAIN, "New-Passw0rd-2\n");
         terminal.answer("do not match; try again.", "");
     }
     let (code, shown) = terminal.end();
-    assert_eq!((code, world.changes()), (2, 1), "{shown}");
-    assert!(
-        shown.contains("did not match 3 times"),
-        "{shown}"
-    );
+    assert_eq!((code, test_env.changes()), (2, 1), "{shown}");
+    assert!(shown.contains("did not match 3 times"), "{shown}");
 }
 
 // What a shell does on Ctrl-Z and `fg`.
 #[test]
 fn prompt_disables_echo_again_after_a_stop() {
-    let world = TestEnv::new();
-    let mut terminal = asked(&world);
+    let test_env = TestEnv::new();
+    let mut terminal = asked(&test_env);
     terminal.answer(": ", "half-typed");
     let process = Pid::from_child(&terminal.child);
     kill_process(process, Signal::STOP).unwrap();
@@ -198,14 +195,14 @@ fn prompt_disables_echo_again_after_a_stop() {
     let (code, shown) = terminal.end();
     assert_eq!(code, 0, "{shown}");
     assert!(!shown.contains(NEW), "{shown}");
-    assert!(world.accepts(Provider::Zoom, ALICE, NEW));
+    assert!(test_env.accepts(Provider::Zoom, ALICE, NEW));
 }
 
 #[test]
 fn prompt_restores_echo_however_it_ends() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP] {
-        let mut terminal = asked(&world);
+        let mut terminal = asked(&test_env);
         terminal.answer(": ", "");
         let keyboard = terminal.keyboard.try_clone().unwrap();
         kill_process(Pid::from_child(&terminal.child), signal).unwrap();
@@ -215,7 +212,7 @@ fn prompt_restores_echo_however_it_ends() {
             modes.local_modes.contains(LocalModes::ECHO),
             "{signal:?}: {status:?}"
         );
-        assert_eq!((status.code(), world.requests()), (Some(130), 0), "{signal:?}");
+        assert_eq!((status.code(), test_env.requests()), (Some(130), 0), "{signal:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! No password and no token in anything that the binary writes, nor in any crate's logs at TRACE.
+//! No password or token in the binary's output or in any crate's logs at TRACE.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,8 +11,8 @@ use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TOKEN, TestEnv};
 const NEW: &str = "Canary-\"New\"-Passw0rd-4711";
 const WRONG: &str = "Canary-Wrong-Passw0rd-4712";
 
-fn traced(world: &TestEnv, arguments: &[&str], stdin: &str) -> Run {
-    let mut command = crate::binary::command(world.folder());
+fn traced(test_env: &TestEnv, arguments: &[&str], stdin: &str) -> Run {
+    let mut command = crate::binary::command(test_env.folder());
     command.env("RUST_LOG", "trace").arg("-vvv").args(arguments);
     finish(command, stdin.as_bytes())
 }
@@ -33,7 +33,7 @@ fn assert_clean(run: &Run) {
 
 #[test]
 fn passwords_are_not_printed_on_success_or_failure() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let reset = ["reset", ALICE, "--new-password-stdin"];
     let change = [
         "-p",
@@ -55,7 +55,7 @@ fn passwords_are_not_printed_on_success_or_failure() {
                 format!("{NEW}\n"),
             ),
         ] {
-            let run = traced(&world, &arguments, &stdin);
+            let run = traced(&test_env, &arguments, &stdin);
             assert_clean(&run);
             assert!(
                 run.stderr.contains("repass_transport::transport: response"),
@@ -70,25 +70,25 @@ fn passwords_are_not_printed_on_success_or_failure() {
 
 #[test]
 fn passwords_are_not_printed_when_the_provider_is_unreachable() {
-    let world = TestEnv::new();
-    world.configure("http://127.0.0.1:1/v2", false);
-    let run = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
+    let test_env = TestEnv::new();
+    test_env.configure("http://127.0.0.1:1/v2", false);
+    let run = traced(&test_env, &["reset", ALICE, "--new-password-stdin"], NEW);
     assert_clean(&run);
-    world.secret("token", "canary-token-8151-other");
-    world.configure(world.sandbox.zoom_base_url(), false);
-    let refused = traced(&world, &["reset", ALICE, "--new-password-stdin"], NEW);
+    test_env.secret("token", "canary-token-8151-other");
+    test_env.configure(test_env.sandbox.zoom_base_url(), false);
+    let refused = traced(&test_env, &["reset", ALICE, "--new-password-stdin"], NEW);
     assert_clean(&refused);
     assert_eq!((run.code, refused.code), (7, 4));
 }
 
 #[test]
 fn secrets_are_not_printed_by_demo_and_config_show() {
-    let world = TestEnv::new();
-    let shown = world.run(&["config", "show"], "");
+    let test_env = TestEnv::new();
+    let shown = test_env.run(&["config", "show"], "");
     assert_eq!(shown.code, 0, "{shown:?}");
     assert!(shown.stdout.contains("token"), "{shown:?}");
     assert_clean(&shown);
-    let demo = traced(&world, &["demo"], "");
+    let demo = traced(&test_env, &["demo"], "");
     assert_eq!(demo.code, 0, "{demo:?}");
     for trace in ["Passw0rd", "-Start-7"] {
         assert!(
@@ -114,14 +114,14 @@ impl io::Write for Log {
 // The binary logs repass's own events only; an embedder may log every crate's.
 #[test]
 fn secrets_are_not_logged_by_any_crate() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let log = Log::default();
     let shared = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(move || shared.clone())
         .finish();
-    let services = Services::from_file(world.path("repass.toml")).unwrap();
+    let services = Services::from_file(test_env.path("repass.toml")).unwrap();
     let password = |text| Password::new(text).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,11 +1,11 @@
-//! `body = "auto"`: the encoding that Zoom takes is found out once, at the price of one refusal.
+//! `body = "auto"`: the encoding that Zoom accepts is detected once, at the cost of one rejected request.
 
 use repass::{CallContext, Config, Password, PasswordServiceExt as _, Services};
 use repass_sandbox::{Options, Sandbox, ZoomBody};
 
 use crate::test_env::{ALICE, TestEnv};
 
-/// How often each status was answered to password changes.
+/// Counts the statuses of responses to password changes.
 fn answers(sandbox: &Sandbox) -> Vec<(u16, u64)> {
     let routes = sandbox.requests().routes;
     let changes = routes
@@ -62,8 +62,8 @@ async fn form_data_only_provider_gets_no_other_encoding() {
 fn json_only_provider_is_detected_by_the_command_line() {
     let mut options = Options::default();
     options.zoom.body = ZoomBody::Json;
-    let world = TestEnv::with(options);
-    let run = world.reset_alice("New-Passw0rd-1\n");
-    assert_eq!((run.code, world.changes()), (0, 1), "{run:?}");
-    assert_eq!(answers(&world.sandbox), [(204, 1), (415, 1)]);
+    let test_env = TestEnv::with(options);
+    let run = test_env.reset_alice("New-Passw0rd-1\n");
+    assert_eq!((run.code, test_env.changes()), (0, 1), "{run:?}");
+    assert_eq!(answers(&test_env.sandbox), [(204, 1), (415, 1)]);
 }

@@ -1,4 +1,4 @@
-//! Programs that are to give a secret, and do not end.
+//! Secret commands that hang.
 
 use std::fs;
 use std::path::Path;
@@ -11,15 +11,15 @@ use crate::binary::{Run, command, finish};
 use crate::serve::Serving;
 use crate::test_env::{ALICE, TestEnv, json};
 
-/// The token of both providers comes from a program that notes itself and what it starts, and then hangs.
-fn hang(world: &TestEnv) {
+/// Both providers' token comes from a program that records its process and its child, and then hangs.
+fn hang(test_env: &TestEnv) {
     let program = "echo $$ >> pids; sleep 600 & echo $! >> pids; wait";
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let config = config.replace(
         "{ file = \"token\" }",
         &format!("{{ command = [\"sh\", \"-c\", \"{program}\"] }}"),
     );
-    fs::write(world.path("repass.toml"), config).unwrap();
+    fs::write(test_env.path("repass.toml"), config).unwrap();
 }
 
 fn pids(folder: &Path) -> Vec<Pid> {
@@ -51,8 +51,8 @@ fn assert_ended(folder: &Path) {
 
 #[test]
 fn secret_command_that_exceeds_the_budget_exits_7() {
-    let world = TestEnv::new();
-    hang(&world);
+    let test_env = TestEnv::new();
+    hang(&test_env);
     let late = "the command `sh` gave no secret within 0.5 s, so nothing was sent";
     for (arguments, stdin) in [
         (
@@ -63,14 +63,14 @@ fn secret_command_that_exceeds_the_budget_exits_7() {
         (&["--timeout", "500ms", "config", "check"], ""),
         (&["--timeout", "500ms", "serve", "--listen", "127.0.0.1:0"], ""),
     ] {
-        let run = world.run(arguments, stdin);
+        let run = test_env.run(arguments, stdin);
         let told = format!("{}{}", run.stdout, run.stderr);
         assert!(run.code == 7 && told.contains(late), "{run:?}");
         // On a busy machine it may be ended before it has noted anything.
-        assert_ended(world.folder());
-        let _ = fs::remove_file(world.path("pids"));
+        assert_ended(test_env.folder());
+        let _ = fs::remove_file(test_env.path("pids"));
     }
-    let run = world.run(
+    let run = test_env.run(
         &[
             "--json",
             "--timeout",
@@ -87,21 +87,21 @@ fn secret_command_that_exceeds_the_budget_exits_7() {
         (&"not_applied".into(), &"unreachable".into())
     );
     // What else is wrong has to be mended in any case.
-    let run = world.run(
+    let run = test_env.run(
         &["--timeout", "500ms", "reset", "", "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
     assert!(run.code == 2 && run.stderr.contains(late), "{run:?}");
-    assert_eq!(world.requests(), 0);
+    assert_eq!(test_env.requests(), 0);
 }
 
 #[test]
 fn secret_command_is_ended_by_an_interrupt() {
-    let world = TestEnv::new();
-    hang(&world);
-    let mut command = command(world.folder());
+    let test_env = TestEnv::new();
+    hang(&test_env);
+    let mut command = command(test_env.folder());
     command.args(["--timeout", "10m", "doctor"]);
-    let folder = world.folder().to_owned();
+    let folder = test_env.folder().to_owned();
     let child = thread::spawn(move || -> Run { finish(command, b"") });
     wait_for("the program", || pids(&folder).len() == 2);
     // The test runs several of them, but only one is the parent of that program.
@@ -111,17 +111,17 @@ fn secret_command_is_ended_by_an_interrupt() {
     kill_process(Pid::from_raw(parent.parse().unwrap()).unwrap(), Signal::INT).unwrap();
     assert_eq!(child.join().unwrap().code, 130);
     assert_ended(&folder);
-    assert_eq!(world.requests(), 0);
+    assert_eq!(test_env.requests(), 0);
 }
 
 #[test]
 fn secret_command_during_a_reload_delays_no_call() {
-    let world = TestEnv::new();
-    let serving = Serving::local(&world);
-    hang(&world);
+    let test_env = TestEnv::new();
+    let serving = Serving::local(&test_env);
+    hang(&test_env);
     serving.signal(Signal::HUP);
-    wait_for("the program", || pids(world.folder()).len() == 2);
+    wait_for("the program", || pids(test_env.folder()).len() == 2);
     serving.signal(Signal::TERM);
     assert_eq!(serving.end(), Some(0));
-    assert_ended(world.folder());
+    assert_ended(test_env.folder());
 }

@@ -1,5 +1,4 @@
-//! Every secret that there is, through every way that the binary has, and none of them anywhere but at its
-//! provider: not on its outputs, in its audit, in its folder, nor in what it starts.
+//! Every secret by every command: none of them appears in outputs, audit, files or child processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -43,12 +42,12 @@ fn assert_none_in(text: &str, place: &str) {
     }
 }
 
-fn world() -> TestEnv {
+fn test_env() -> TestEnv {
     let client = OAuthClient {
         id: "sandbox-client".into(),
         secret: CLIENT_SECRET.into(),
     };
-    let world = TestEnv::with(Options {
+    let test_env = TestEnv::with(Options {
         zoom: ZoomOptions {
             rules: ZoomRules::LengthOnly,
             client: client.clone(),
@@ -60,10 +59,10 @@ fn world() -> TestEnv {
         },
         ..Options::default()
     });
-    world.secret("secret", CLIENT_SECRET);
-    world.secret("wrong-secret", WRONG_SECRET);
-    world.secret("bearer", TOKEN);
-    let at = &world.sandbox.startup_info();
+    test_env.secret("secret", CLIENT_SECRET);
+    test_env.secret("wrong-secret", WRONG_SECRET);
+    test_env.secret("bearer", TOKEN);
+    let at = &test_env.sandbox.startup_info();
     let section = |name: &str, kind: &str, base_url: &str, auth: &str| {
         format!("[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nauth = {{ {auth} }}\n")
     };
@@ -92,12 +91,12 @@ fn world() -> TestEnv {
         section("portal-wrong", "identity", portal, &client("wrong-secret")),
         section("portal-bearer", "identity", portal, bearer),
     ];
-    fs::write(world.path("repass.toml"), text.concat()).unwrap();
-    world
+    fs::write(test_env.path("repass.toml"), text.concat()).unwrap();
+    test_env
 }
 
-fn run(world: &TestEnv, provider: &str, json: bool, change: bool, stdin: &str) -> Run {
-    let mut command = command(world.folder());
+fn run(test_env: &TestEnv, provider: &str, json: bool, change: bool, stdin: &str) -> Run {
+    let mut command = command(test_env.folder());
     command.env("RUST_LOG", "trace").args(["-vvv", "-p", provider]);
     if json {
         command.arg("--json");
@@ -116,8 +115,8 @@ fn run(world: &TestEnv, provider: &str, json: bool, change: bool, stdin: &str) -
     finish(command, stdin.as_bytes())
 }
 
-fn names(world: &TestEnv) -> Vec<String> {
-    let entries = fs::read_dir(world.folder()).unwrap();
+fn names(test_env: &TestEnv) -> Vec<String> {
+    let entries = fs::read_dir(test_env.folder()).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -127,8 +126,8 @@ fn names(world: &TestEnv) -> Vec<String> {
 
 #[test]
 fn secrets_appear_in_no_output_file_or_log() {
-    let world = world();
-    let before = names(&world);
+    let test_env = test_env();
+    let before = names(&test_env);
     let mut codes = Vec::new();
     for json in [false, true] {
         for provider in [
@@ -139,9 +138,9 @@ fn secrets_appear_in_no_output_file_or_log() {
             "portal-wrong",
             "portal-bearer",
         ] {
-            let mut runs = vec![run(&world, provider, json, false, &format!("{NEW}\n"))];
+            let mut runs = vec![run(&test_env, provider, json, false, &format!("{NEW}\n"))];
             if provider.starts_with("portal") {
-                runs.push(run(&world, provider, json, true, &format!("{WRONG}\n{NEW}\n")));
+                runs.push(run(&test_env, provider, json, true, &format!("{WRONG}\n{NEW}\n")));
             }
             for run in runs {
                 assert_none_in(&run.stdout, "stdout");
@@ -153,22 +152,22 @@ fn secrets_appear_in_no_output_file_or_log() {
     }
     // The second reset at Zoom is to the password that is valid already.
     assert_eq!(codes, [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4, 4, 0, 3, 4, 4, 4, 4]);
-    let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    let audit = fs::read_to_string(test_env.path("audit.jsonl")).unwrap();
     assert!(audit.lines().count() >= codes.len(), "{audit}");
     assert_none_in(&audit, "the audit");
-    let mode = fs::metadata(world.path("audit.jsonl"))
+    let mode = fs::metadata(test_env.path("audit.jsonl"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
-    let mut after = names(&world);
+    let mut after = names(&test_env);
     after.retain(|name| !before.contains(name));
     assert_eq!(after, ["audit.jsonl"], "no other file was left");
 }
 
 #[test]
 fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
-    let world = world();
+    let test_env = test_env();
     let body = "{\"code\":9999,\"message\":\"%PASSWORD%\",\"succeeded\":false,\"errors\":[{\"code\":\"%PASSWORD%\",\"description\":\"<%PASSWORD%>\"}]}";
     for status in [400, 200, 500] {
         let respond = Some(CannedResponse {
@@ -191,11 +190,11 @@ fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
                 matching,
                 action: action.clone(),
             };
-            world.sandbox.inject(fault).unwrap();
+            test_env.sandbox.inject(fault).unwrap();
         }
         for provider in ["zoom", "portal"] {
             for json in [false, true] {
-                let run = run(&world, provider, json, false, &format!("{NEW}\n"));
+                let run = run(&test_env, provider, json, false, &format!("{NEW}\n"));
                 assert!([3, 7, 8, 2].contains(&run.code), "{run:?}");
                 assert_none_in(&run.stdout, "stdout");
                 assert_none_in(&run.stderr, "stderr");
@@ -203,7 +202,7 @@ fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
         }
     }
     assert_none_in(
-        &fs::read_to_string(world.path("audit.jsonl")).unwrap(),
+        &fs::read_to_string(test_env.path("audit.jsonl")).unwrap(),
         "the audit",
     );
 }
@@ -211,22 +210,22 @@ fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
 // A program that gives a secret may look around; the password is not there yet.
 #[test]
 fn secret_command_sees_no_password_and_no_other_secret() {
-    let world = world();
+    let test_env = test_env();
     let script = "tr '\\0' '\\n' < /proc/$$/environ > seen; tr '\\0' ' ' < /proc/$$/cmdline >> seen; \
                   tr '\\0' ' ' < /proc/$PPID/cmdline >> seen; cat >> seen; printf '%s' 'made-up-token'";
-    fs::write(world.path("look.sh"), script).unwrap();
+    fs::write(test_env.path("look.sh"), script).unwrap();
     let text = format!(
         "[providers.zoom]\nkind = \"zoom\"\nbase_url = \"{}\"\nauth = {{ kind = \"bearer\", token = {{ command = \
          [\"sh\", \"look.sh\"] }} }}\n",
-        world.sandbox.zoom_base_url()
+        test_env.sandbox.zoom_base_url()
     );
-    fs::write(world.path("repass.toml"), text).unwrap();
-    let mut command = command(world.folder());
+    fs::write(test_env.path("repass.toml"), text).unwrap();
+    let mut command = command(test_env.folder());
     command.env("PATH", std::env::var_os("PATH").unwrap());
     command.args(["reset", ALICE, "--new-password-stdin"]);
     let run = finish(command, format!("{NEW}\n").as_bytes());
     assert_eq!(run.code, 4, "{run:?}");
-    let seen = fs::read_to_string(world.path("seen")).unwrap();
+    let seen = fs::read_to_string(test_env.path("seen")).unwrap();
     assert!(
         seen.contains("look.sh") && seen.contains("--new-password-stdin"),
         "{seen}"

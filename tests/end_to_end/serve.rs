@@ -1,4 +1,4 @@
-//! `repass serve` as a process: where it listens, who is let in, what it takes up, how it ends.
+//! `repass serve` as a process: its listeners, access control, reloads and shutdown.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -33,8 +33,8 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    pub(crate) fn start(world: &TestEnv, arguments: &[&str]) -> Self {
-        let mut command = command(world.folder());
+    pub(crate) fn start(test_env: &TestEnv, arguments: &[&str]) -> Self {
+        let mut command = command(test_env.folder());
         command.arg("--quiet").arg("serve").args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -46,8 +46,8 @@ impl Serving {
         Self { child, listening }
     }
 
-    pub(crate) fn local(world: &TestEnv) -> Self {
-        Self::start(world, &["--listen", "127.0.0.1:0"])
+    pub(crate) fn local(test_env: &TestEnv) -> Self {
+        Self::start(test_env, &["--listen", "127.0.0.1:0"])
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -108,13 +108,13 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
 
 #[test]
 fn sidecar_stop_waits_for_the_outcome_of_every_change() {
-    let world = TestEnv::with(Options {
+    let test_env = TestEnv::with(Options {
         users: 64,
         ..Options::default()
     });
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     fs::write(
-        world.path("repass.toml"),
+        test_env.path("repass.toml"),
         format!("audit = {{ file = \"audit.jsonl\" }}\n{config}"),
     )
     .unwrap();
@@ -126,8 +126,8 @@ fn sidecar_stop_waits_for_the_outcome_of_every_change() {
         delay_ms: 400,
         ..Action::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
-    let serving = Serving::local(&world);
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
+    let serving = Serving::local(&test_env);
     let mut sockets: Vec<TcpStream> = (1..=64)
         .map(|number| {
             let mut socket = serving.connect();
@@ -142,7 +142,7 @@ fn sidecar_stop_waits_for_the_outcome_of_every_change() {
         })
         .collect();
     wait_for("the changes", || {
-        let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap_or_default();
+        let audit = fs::read_to_string(test_env.path("audit.jsonl")).unwrap_or_default();
         audit.matches("\"intent\"").count() == 64
     });
     // Half of the clients do not wait.
@@ -152,8 +152,8 @@ fn sidecar_stop_waits_for_the_outcome_of_every_change() {
         assert_eq!(answer(socket).0, 200);
     }
     assert_eq!(serving.end(), Some(0));
-    assert_eq!(world.changes(), 64);
-    let audit = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    assert_eq!(test_env.changes(), 64);
+    let audit = fs::read_to_string(test_env.path("audit.jsonl")).unwrap();
     assert_eq!(audit.matches("\"applied\"").count(), 64, "{audit}");
     assert!(
         !audit.contains("abandoned") && !audit.contains("Passw0rd"),
@@ -163,8 +163,8 @@ fn sidecar_stop_waits_for_the_outcome_of_every_change() {
 
 #[test]
 fn sidecar_slow_clients_do_not_block_others() {
-    let world = TestEnv::new();
-    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--max-connections", "50"]);
+    let test_env = TestEnv::new();
+    let serving = Serving::start(&test_env, &["--listen", "127.0.0.1:0", "--max-connections", "50"]);
     let slow: Vec<TcpStream> = (0..300)
         .map(|number| {
             let mut socket = serving.connect();
@@ -179,28 +179,28 @@ fn sidecar_slow_clients_do_not_block_others() {
 
 #[test]
 fn sidecar_unix_socket_is_private_and_removed_at_the_end() {
-    let world = TestEnv::new();
-    let serving = Serving::start(&world, &["--listen", "unix:repass.sock"]);
-    let mode = fs::metadata(world.path("repass.sock"))
+    let test_env = TestEnv::new();
+    let serving = Serving::start(&test_env, &["--listen", "unix:repass.sock"]);
+    let mode = fs::metadata(test_env.path("repass.sock"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!((mode & 0o777, &*serving.listening), (0o600, "unix:repass.sock"));
-    let socket = UnixStream::connect(world.path("repass.sock")).unwrap();
+    let socket = UnixStream::connect(test_env.path("repass.sock")).unwrap();
     assert_eq!(ask(socket, CHANGE, &change(ALICE)).0, 200);
-    let run = world.run(&["serve", "--listen", "unix:repass.sock"], "");
+    let run = test_env.run(&["serve", "--listen", "unix:repass.sock"], "");
     assert!(run.code == 2 && run.stderr.contains("cannot listen"), "{run:?}");
     serving.signal(Signal::INT);
     assert_eq!(serving.end(), Some(0));
-    assert!(!world.path("repass.sock").exists());
+    assert!(!test_env.path("repass.sock").exists());
 }
 
 #[test]
 fn sidecar_on_a_public_address_needs_tls_and_a_token() {
-    let world = TestEnv::new();
-    world.secret("shown", "canary-token-8151-0001");
-    world.secret("short", "short");
-    fs::write(world.path("open"), "canary-token-8151-0001").unwrap();
+    let test_env = TestEnv::new();
+    test_env.secret("shown", "canary-token-8151-0001");
+    test_env.secret("short", "short");
+    fs::write(test_env.path("open"), "canary-token-8151-0001").unwrap();
     for (arguments, told) in [
         (
             &["--listen", "0.0.0.0:0"][..],
@@ -220,12 +220,12 @@ fn sidecar_on_a_public_address_needs_tls_and_a_token() {
         ),
         (&["--listen", "somewhere"], "must be ADDRESS:PORT"),
     ] {
-        let run = world.run(&[&["serve"], arguments].concat(), "");
+        let run = test_env.run(&[&["serve"], arguments].concat(), "");
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains(told), "{told}: {run:?}");
         assert!(!run.stderr.contains("canary"), "{run:?}");
     }
-    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
+    let serving = Serving::start(&test_env, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
     assert_eq!(ask(serving.connect(), CHANGE, &change(ALICE)).0, 401);
     assert_eq!(ask(serving.connect(), "GET /healthz", "").0, 200);
     let mut socket = serving.connect();
@@ -241,8 +241,8 @@ fn sidecar_on_a_public_address_needs_tls_and_a_token() {
 
 #[test]
 fn sidecar_untypeable_password_is_rejected_with_its_position() {
-    let world = TestEnv::new();
-    let serving = Serving::local(&world);
+    let test_env = TestEnv::new();
+    let serving = Serving::local(&test_env);
     let check = "POST /v1/providers/zoom/policy/check";
     for (password, what, position) in [
         ("New-Passw0rd-9\n", "a line break after 14 characters", 15),
@@ -286,15 +286,15 @@ fn sidecar_untypeable_password_is_rejected_with_its_position() {
     let change = "POST /v1/providers/portal/password-changes";
     let (_, told) = ask(serving.connect(), change, &body.to_string());
     assert_eq!(told["code"], "wrong_current_password", "{told}");
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
 }
 
 #[test]
 fn sidecar_token_file_is_reloaded_when_it_changes() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let (old, new) = ("canary-token-8151-0001", "canary-token-8151-0002");
-    world.secret("shown", old);
-    let serving = Serving::start(&world, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
+    test_env.secret("shown", old);
+    let serving = Serving::start(&test_env, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
     let status = |token: &str| {
         let mut socket = serving.connect();
         let header = format!("authorization: Bearer {token}\r\n");
@@ -303,24 +303,24 @@ fn sidecar_token_file_is_reloaded_when_it_changes() {
     };
     assert_eq!((status(old), status(new)), (200, 401));
     // Of the same length, and by another file in its place, as secret managers do it.
-    world.secret("next", new);
-    fs::rename(world.path("next"), world.path("shown")).unwrap();
+    test_env.secret("next", new);
+    fs::rename(test_env.path("next"), test_env.path("shown")).unwrap();
     wait_for("the new token", || status(new) == 200);
     assert_eq!(status(old), 401);
     // One that cannot be taken leaves what there was.
-    world.secret("shown", "short");
+    test_env.secret("shown", "short");
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(status(new), 200);
-    world.secret("shown", old);
+    test_env.secret("shown", old);
     wait_for("the old token", || status(old) == 200);
     assert_eq!(status(new), 401);
 }
 
 #[test]
 fn sidecar_rejects_web_pages_by_dns_rebinding() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let serving = Serving::start(
-        &world,
+        &test_env,
         &["--listen", "127.0.0.1:0", "--allow-host", "Repass.Internal"],
     );
     let ask = |host: &str, header: &str| {
@@ -335,9 +335,9 @@ fn sidecar_rejects_web_pages_by_dns_rebinding() {
     assert_eq!(ask(&rebound, &same_origin), (403, "host_not_allowed".into()));
     let foreign = "origin: https://evil.example\r\nsec-fetch-site: cross-site\r\n";
     assert_eq!(ask("localhost", foreign), (403, "origin_not_allowed".into()));
-    assert_eq!(world.changes(), 0);
+    assert_eq!(test_env.changes(), 0);
     assert_eq!(ask("repass.internal", "").0, 200);
-    let run = world.run(&["serve", "--allow-host", "http://repass.internal"], "");
+    let run = test_env.run(&["serve", "--allow-host", "http://repass.internal"], "");
     assert!(
         run.code == 2 && run.stderr.contains("without scheme and port"),
         "{run:?}"
@@ -346,8 +346,8 @@ fn sidecar_rejects_web_pages_by_dns_rebinding() {
 
 #[test]
 fn sidecar_configuration_is_reloaded_on_sighup() {
-    let world = TestEnv::new();
-    let serving = Serving::local(&world);
+    let test_env = TestEnv::new();
+    let serving = Serving::local(&test_env);
     let names = || {
         let (_, told) = ask(serving.connect(), "GET /v1/providers", "");
         let names = told["providers"].as_array().unwrap().iter();
@@ -356,22 +356,22 @@ fn sidecar_configuration_is_reloaded_on_sighup() {
             .collect::<Vec<_>>()
     };
     assert_eq!(names(), ["portal", "zoom"]);
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let second = config.split_once("[providers.portal]").unwrap().1;
     fs::write(
-        world.path("repass.toml"),
+        test_env.path("repass.toml"),
         format!("{config}[providers.second]{second}"),
     )
     .unwrap();
     serving.signal(Signal::HUP);
     wait_for("the new provider", || names() == ["portal", "second", "zoom"]);
     // One that is not good changes nothing.
-    fs::write(world.path("repass.toml"), "nonsense").unwrap();
+    fs::write(test_env.path("repass.toml"), "nonsense").unwrap();
     serving.signal(Signal::HUP);
     assert_eq!(names(), ["portal", "second", "zoom"]);
 }
 
-/// A key pair of a test's own, whose certificate vouches for itself.
+/// A key pair with a self-signed certificate.
 struct Made {
     pem: String,
     key: String,
@@ -415,14 +415,14 @@ fn encrypted(
 
 #[test]
 fn sidecar_certificate_is_reloaded_and_client_certificates_are_required() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let (first, second, client) = (made(), made(), made());
     let write = |made: &Made| {
-        fs::write(world.path("cert.pem"), &made.pem).unwrap();
-        world.secret("key.pem", &made.key);
+        fs::write(test_env.path("cert.pem"), &made.pem).unwrap();
+        test_env.secret("key.pem", &made.key);
     };
     write(&first);
-    fs::write(world.path("clients.pem"), &client.pem).unwrap();
+    fs::write(test_env.path("clients.pem"), &client.pem).unwrap();
     let tls = [
         "--tls-cert",
         "cert.pem",
@@ -431,7 +431,7 @@ fn sidecar_certificate_is_reloaded_and_client_certificates_are_required() {
         "--tls-client-ca",
         "clients.pem",
     ];
-    let serving = Serving::start(&world, &[&["--listen", "0.0.0.0:0"], &tls[..]].concat());
+    let serving = Serving::start(&test_env, &[&["--listen", "0.0.0.0:0"], &tls[..]].concat());
     assert!(serving.listening.starts_with("https://"));
     let health = |trusted: &Made, own: Option<&Made>| {
         let mut stream = encrypted(&serving, trusted, own);
@@ -451,8 +451,8 @@ fn sidecar_certificate_is_reloaded_and_client_certificates_are_required() {
 
 #[test]
 fn sidecar_metrics_exist_before_the_first_call() {
-    let world = TestEnv::new();
-    let serving = Serving::local(&world);
+    let test_env = TestEnv::new();
+    let serving = Serving::local(&test_env);
     let mut stream = serving.connect();
     send(&mut stream, "GET /metrics", "", "").unwrap();
     let mut told = String::new();
@@ -480,14 +480,14 @@ fn sidecar_metrics_exist_before_the_first_call() {
 
 #[test]
 fn sidecar_audit_file_is_recreated_when_missing() {
-    let world = TestEnv::new();
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let test_env = TestEnv::new();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     let audited = |file: &str| {
         let text = format!("audit = {{ file = \"{file}\" }}\n{config}");
-        fs::write(world.path("repass.toml"), text).unwrap();
+        fs::write(test_env.path("repass.toml"), text).unwrap();
     };
     audited("none/audit.jsonl");
-    let run = world.run(&["config", "check"], "");
+    let run = test_env.run(&["config", "check"], "");
     assert!(
         run.code == 2 && run.stderr.contains("audit.file: cannot write"),
         "{run:?}"
@@ -499,56 +499,56 @@ fn sidecar_audit_file_is_recreated_when_missing() {
         &["policy", "show"],
         &["doctor"],
     ] {
-        let run = world.run(looking, "");
-        assert!(run.code == 0 && !world.path("audit.jsonl").exists(), "{run:?}");
+        let run = test_env.run(looking, "");
+        assert!(run.code == 0 && !test_env.path("audit.jsonl").exists(), "{run:?}");
     }
-    let serving = Serving::local(&world);
-    assert!(!world.path("audit.jsonl").exists());
+    let serving = Serving::local(&test_env);
+    assert!(!test_env.path("audit.jsonl").exists());
     let mut changed = 0;
     let mut change = || {
         changed += 1;
         let body = json!({"user": ALICE, "new_password": format!("New-Passw0rd-{changed}")});
         assert_eq!(ask(serving.connect(), CHANGE, &body.to_string()).0, 200);
-        fs::read_to_string(world.path("audit.jsonl"))
+        fs::read_to_string(test_env.path("audit.jsonl"))
             .unwrap()
             .lines()
             .count()
     };
     assert_eq!((change(), change()), (2, 4));
-    fs::remove_file(world.path("audit.jsonl")).unwrap();
+    fs::remove_file(test_env.path("audit.jsonl")).unwrap();
     assert_eq!(change(), 2);
-    fs::rename(world.path("audit.jsonl"), world.path("audit.jsonl.1")).unwrap();
+    fs::rename(test_env.path("audit.jsonl"), test_env.path("audit.jsonl.1")).unwrap();
     assert_eq!((change(), change()), (2, 4));
     // Where it cannot be kept, nothing is sent.
-    fs::remove_file(world.path("audit.jsonl")).unwrap();
-    fs::create_dir(world.path("audit.jsonl")).unwrap();
+    fs::remove_file(test_env.path("audit.jsonl")).unwrap();
+    fs::create_dir(test_env.path("audit.jsonl")).unwrap();
     let body = json!({"user": ALICE, "new_password": "New-Passw0rd-99"}).to_string();
     let (status, told) = ask(serving.connect(), CHANGE, &body);
     assert_eq!((status, &told["effect"]), (500, &json!("not_applied")), "{told}");
-    assert_eq!(world.changes(), 5);
+    assert_eq!(test_env.changes(), 5);
 }
 
 #[test]
 fn sidecar_openapi_can_be_printed() {
-    let world = TestEnv::new();
-    let run = world.run(&["serve", "--print-openapi"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["serve", "--print-openapi"], "");
     let api: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &api["openapi"]), (0, &json!("3.1.0")));
     let provider =
         |api: &Value| api["paths"]["/v1/providers/{provider}/policy"]["get"]["parameters"][0].clone();
     assert_eq!(provider(&api)["schema"]["enum"], json!(["portal", "zoom"]));
     // It needs neither a configuration nor a secret, but one that is named has to be there.
-    fs::remove_file(world.path("token")).unwrap();
-    assert_eq!(world.run(&["serve", "--print-openapi"], "").stdout, run.stdout);
-    fs::remove_file(world.path("repass.toml")).unwrap();
-    let bare = world.run(&["serve", "--print-openapi"], "");
+    fs::remove_file(test_env.path("token")).unwrap();
+    assert_eq!(test_env.run(&["serve", "--print-openapi"], "").stdout, run.stdout);
+    fs::remove_file(test_env.path("repass.toml")).unwrap();
+    let bare = test_env.run(&["serve", "--print-openapi"], "");
     let bare: Value = serde_json::from_str(&bare.stdout).unwrap();
     assert_eq!(
         (&bare["info"], &provider(&bare)["schema"]["enum"]),
         (&api["info"], &Value::Null)
     );
     assert_eq!(
-        world
+        test_env
             .run(&["-c", "none.toml", "serve", "--print-openapi"], "")
             .code,
         2
@@ -559,8 +559,8 @@ fn body(user: &str, new: &str) -> String {
     json!({"user": user, "new_password": new}).to_string()
 }
 
-/// The answer to the next change of Alice's is lost after Zoom has made it, half a second later.
-fn lose_the_answer(world: &TestEnv) {
+/// Zoom applies Alice's next change after half a second and its response is lost.
+fn lose_the_answer(test_env: &TestEnv) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -574,23 +574,23 @@ fn lose_the_answer(world: &TestEnv) {
         }),
         ..Action::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
 #[test]
 fn queued_change_waits_for_the_resolution_of_the_former_one() {
-    let world = TestEnv::new();
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
+    let test_env = TestEnv::new();
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
     fs::write(
-        world.path("repass.toml"),
+        test_env.path("repass.toml"),
         format!("on_unknown = \"resolve\"\n{config}"),
     )
     .unwrap();
-    lose_the_answer(&world);
-    let serving = Serving::local(&world);
+    lose_the_answer(&test_env);
+    let serving = Serving::local(&test_env);
     let (mut first, mut second) = (serving.connect(), serving.connect());
     send(&mut first, CHANGE, &body(ALICE, "First-Passw0rd-1"), "").unwrap();
-    wait_for("the first change", || world.requests() == 1);
+    wait_for("the first change", || test_env.requests() == 1);
     send(
         &mut second,
         CHANGE,
@@ -599,15 +599,15 @@ fn queued_change_waits_for_the_resolution_of_the_former_one() {
     )
     .unwrap();
     assert_eq!((answer(&mut first).0, answer(&mut second).0), (200, 200));
-    assert!(world.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
-    assert_eq!(world.changes(), 2);
+    assert!(test_env.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
+    assert_eq!(test_env.changes(), 2);
 }
 
 #[test]
 fn resolution_never_overwrites_a_later_change() {
-    let world = TestEnv::new();
-    lose_the_answer(&world);
-    let serving = Serving::local(&world);
+    let test_env = TestEnv::new();
+    lose_the_answer(&test_env);
+    let serving = Serving::local(&test_env);
     let (status, lost) = ask(serving.connect(), CHANGE, &body(ALICE, "First-Passw0rd-1"));
     assert_eq!((status, &lost["effect"]), (409, &json!("unknown")));
     let (status, _) = ask(
@@ -618,7 +618,7 @@ fn resolution_never_overwrites_a_later_change() {
     assert_eq!(status, 200);
     let handle = &lost["resolution"]["attempt"];
     let mut question = json!({"user": ALICE, "new_password": "First-Passw0rd-1", "attempt": handle});
-    let requests = world.requests();
+    let requests = test_env.requests();
     for _ in ["with the handle", "without it"] {
         let line = "POST /v1/providers/zoom/resolutions";
         let (status, told) = ask(serving.connect(), line, &question.to_string());
@@ -629,6 +629,6 @@ fn resolution_never_overwrites_a_later_change() {
         );
         question.as_object_mut().unwrap().remove("attempt");
     }
-    assert_eq!(world.requests(), requests);
-    assert!(world.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
+    assert_eq!(test_env.requests(), requests);
+    assert!(test_env.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
 }

@@ -1,4 +1,4 @@
-//! A sandbox inside the test, and a folder with a config file that leads to it.
+//! A sandbox inside the test, and a directory with a configuration for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// The sandbox's token in every test: a canary that no output may hold.
+/// The sandbox's token in every test: a canary that must not appear in any output.
 pub(crate) const TOKEN: &str = "canary-token-8151";
-/// Alice at Zoom, and her first password there.
+/// Alice's user id at Zoom.
 pub(crate) const ALICE: &str = "alice@example.com";
-/// Alice at the portal.
+/// Alice's user id at the portal.
 pub(crate) const ALICE_ID: &str = "a11ce000-0000-4000-8000-000000000001";
-/// Alice's first password at both.
+/// Alice's initial password at both.
 pub(crate) const ALICE_PASSWORD: &str = "Alice-Start-7";
 
 pub(crate) struct TestEnv {
@@ -27,7 +27,7 @@ pub(crate) struct TestEnv {
 }
 
 impl TestEnv {
-    /// A sandbox with these switches, and a config for it.
+    /// A sandbox with these options, and a configuration for it.
     pub(crate) fn with(options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
         let options = Options {
@@ -36,17 +36,20 @@ impl TestEnv {
         };
         let sandbox = runtime.block_on(Sandbox::start_with(options)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let world = Self {
+        let test_env = Self {
             sandbox,
             folder,
             _runtime: runtime,
         };
-        world.secret("token", TOKEN);
-        if let Some(pem) = world.sandbox.ca_pem() {
-            fs::write(world.path("ca.pem"), pem).unwrap();
+        test_env.secret("token", TOKEN);
+        if let Some(pem) = test_env.sandbox.ca_pem() {
+            fs::write(test_env.path("ca.pem"), pem).unwrap();
         }
-        world.configure(world.sandbox.zoom_base_url(), world.sandbox.ca_pem().is_some());
-        world
+        test_env.configure(
+            test_env.sandbox.zoom_base_url(),
+            test_env.sandbox.ca_pem().is_some(),
+        );
+        test_env
     }
 
     pub(crate) fn new() -> Self {

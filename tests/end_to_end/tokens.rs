@@ -1,4 +1,4 @@
-//! Tokens that expire under sixteen callers: no change fails for it, and tokens are asked for one at a time.
+//! Tokens that expire while sixteen callers use them: no change fails, and one token is requested at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ fn user(sandbox: &Sandbox, task: u32) -> UserId {
         .unwrap()
 }
 
-/// One change after the other, as long as `more` says so; how many there were.
+/// Makes changes in sequence while `more` returns true; returns their number.
 async fn changes(
     service: Arc<dyn PasswordService>,
     user: UserId,

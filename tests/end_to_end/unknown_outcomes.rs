@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::test_env::{ALICE, TestEnv, json};
 
-/// The next change of Alice's is lost, after or before Zoom has made it.
-fn lose_the_answer(world: &TestEnv, when: Timing) {
+/// Loses the response to Alice's next change, after or before Zoom applies it.
+fn lose_the_answer(test_env: &TestEnv, when: Timing) {
     let matching = RequestMatcher {
         user: Some(ALICE.to_owned()),
         ..RequestMatcher::default()
@@ -23,16 +23,16 @@ fn lose_the_answer(world: &TestEnv, when: Timing) {
         cut,
         ..Action::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
-fn configure(world: &TestEnv, line: &str) {
-    let config = fs::read_to_string(world.path("repass.toml")).unwrap();
-    fs::write(world.path("repass.toml"), format!("{line}\n{config}")).unwrap();
+fn configure(test_env: &TestEnv, line: &str) {
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
+    fs::write(test_env.path("repass.toml"), format!("{line}\n{config}")).unwrap();
 }
 
-fn reset(world: &TestEnv) -> (i32, Value) {
-    let run = world.run(
+fn reset(test_env: &TestEnv) -> (i32, Value) {
+    let run = test_env.run(
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "New-Passw0rd-1\n",
     );
@@ -42,13 +42,13 @@ fn reset(world: &TestEnv) -> (i32, Value) {
 #[test]
 fn unknown_outcome_exits_8_and_resolve_finds_out() {
     for when in [Timing::AfterApply, Timing::BeforeApply] {
-        let world = TestEnv::new();
-        lose_the_answer(&world, when);
-        let (exit, object) = reset(&world);
+        let test_env = TestEnv::new();
+        lose_the_answer(&test_env, when);
+        let (exit, object) = reset(&test_env);
         assert_eq!((exit, &object["outcome"]), (8, &json!("unknown")));
         assert!(object["attempt"]["id"].is_string(), "{object}");
         // At Zoom the probe is the same change again, so it is in place afterwards either way.
-        let run = world.run(
+        let run = test_env.run(
             &["--json", "resolve", ALICE, "--new-password-stdin"],
             "New-Passw0rd-1\n",
         );
@@ -69,16 +69,16 @@ fn unknown_outcome_exits_8_and_resolve_finds_out() {
             object["attempt"]["at"].as_str().unwrap().ends_with('Z'),
             "{object}"
         );
-        assert_eq!(world.changes(), 1);
+        assert_eq!(test_env.changes(), 1);
     }
 }
 
 #[test]
 fn resolve_without_a_probe_is_unknown_for_every_error() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let with_stdin = ["resolve", ALICE, "--new-password-stdin"];
     let assert_unknown = |arguments: &[&str], stdin: &str| {
-        let run = world.run(arguments, stdin);
+        let run = test_env.run(arguments, stdin);
         assert_eq!(run.code, 8, "{arguments:?} {run:?}");
         run
     };
@@ -110,7 +110,7 @@ fn resolve_without_a_probe_is_unknown_for_every_error() {
     assert_unknown(&["resolve", ALICE, "--no-such"], "");
     assert_unknown(&["resolve", "-x", "--new-password-stdin"], "New-Passw0rd-1\n");
     // A token that others can read, and one that Zoom does not take.
-    let token = world.path("token");
+    let token = test_env.path("token");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
     let told = [&["--json"], &with_stdin[..]].concat();
     let run = assert_unknown(&told, "New-Passw0rd-1\n");
@@ -118,11 +118,11 @@ fn resolve_without_a_probe_is_unknown_for_every_error() {
         (&json(&run)["outcome"], &json(&run)["kind"]),
         (&json!("unknown"), &json!("config"))
     );
-    assert_eq!(world.requests(), 0);
-    world.secret("token", "canary-token-of-another");
+    assert_eq!(test_env.requests(), 0);
+    test_env.secret("token", "canary-token-of-another");
     let run = assert_unknown(&told, "New-Passw0rd-1\n");
     assert_eq!(json(&run)["kind"], "unauthenticated");
-    configure(&world, "nonsense = 1");
+    configure(&test_env, "nonsense = 1");
     assert_eq!(
         json(&assert_unknown(&told, "New-Passw0rd-1\n"))["outcome"],
         "unknown"
@@ -131,22 +131,22 @@ fn resolve_without_a_probe_is_unknown_for_every_error() {
 
 #[test]
 fn unknown_outcome_with_on_unknown_resolve_is_resolved_at_once() {
-    let world = TestEnv::new();
-    configure(&world, "on_unknown = \"resolve\"");
-    lose_the_answer(&world, Timing::AfterApply);
-    let (exit, object) = reset(&world);
+    let test_env = TestEnv::new();
+    configure(&test_env, "on_unknown = \"resolve\"");
+    lose_the_answer(&test_env, Timing::AfterApply);
+    let (exit, object) = reset(&test_env);
     assert_eq!((exit, &object["outcome"]), (0, &json!("applied")), "{object}");
-    assert_eq!(world.changes(), 1);
+    assert_eq!(test_env.changes(), 1);
 }
 
 #[test]
 fn audit_records_every_change() {
-    let world = TestEnv::new();
-    configure(&world, "audit = { file = \"audit.jsonl\" }");
-    lose_the_answer(&world, Timing::AfterApply);
-    assert_eq!(reset(&world).0, 8);
+    let test_env = TestEnv::new();
+    configure(&test_env, "audit = { file = \"audit.jsonl\" }");
+    lose_the_answer(&test_env, Timing::AfterApply);
+    assert_eq!(reset(&test_env).0, 8);
     assert_eq!(
-        world
+        test_env
             .run(
                 &["reset", "nobody@example.com", "--new-password-stdin"],
                 "New-Passw0rd-1\n"
@@ -154,7 +154,7 @@ fn audit_records_every_change() {
             .code,
         5
     );
-    let text = fs::read_to_string(world.path("audit.jsonl")).unwrap();
+    let text = fs::read_to_string(test_env.path("audit.jsonl")).unwrap();
     assert!(!text.contains("Passw0rd"), "{text}");
     let records: Vec<Value> = text
         .lines()
@@ -177,7 +177,7 @@ fn audit_records_every_change() {
     );
     #[cfg(unix)]
     {
-        let mode = fs::metadata(world.path("audit.jsonl"))
+        let mode = fs::metadata(test_env.path("audit.jsonl"))
             .unwrap()
             .permissions()
             .mode();
@@ -187,8 +187,8 @@ fn audit_records_every_change() {
 
 #[test]
 fn change_without_an_audit_record_is_not_sent() {
-    let world = TestEnv::new();
-    configure(&world, "audit = { file = \"no-such-folder/audit.jsonl\" }");
-    let (exit, _) = reset(&world);
-    assert_eq!((exit, world.requests()), (2, 0));
+    let test_env = TestEnv::new();
+    configure(&test_env, "audit = { file = \"no-such-folder/audit.jsonl\" }");
+    let (exit, _) = reset(&test_env);
+    assert_eq!((exit, test_env.requests()), (2, 0));
 }

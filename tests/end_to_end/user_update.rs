@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::test_env::{ALICE, TOKEN, TestEnv, json};
 
-/// Alice as the sandbox's Zoom knows her.
-fn profile(world: &TestEnv) -> Value {
-    let mut stream = TcpStream::connect(world.sandbox.addr()).unwrap();
+/// Alice's profile at the sandbox's Zoom.
+fn profile(test_env: &TestEnv) -> Value {
+    let mut stream = TcpStream::connect(test_env.sandbox.addr()).unwrap();
     let request = format!(
         "GET /v2/users/{ALICE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
          Connection: close\r\n\r\n"
@@ -26,7 +26,7 @@ fn profile(world: &TestEnv) -> Value {
 
 #[test]
 fn profile_update_with_several_problems_reports_all_and_sends_nothing() {
-    let world = TestEnv::new();
+    let test_env = TestEnv::new();
     let arguments = [
         "user",
         "update",
@@ -44,7 +44,7 @@ fn profile_update_with_several_problems_reports_all_and_sends_nothing() {
         "--clear",
         "use_pmi",
     ];
-    let run = world.run(&arguments, "");
+    let run = test_env.run(&arguments, "");
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(
         lines,
@@ -56,13 +56,13 @@ fn profile_update_with_several_problems_reports_all_and_sends_nothing() {
             "error: zoom: use_pmi cannot be cleared; give it another value",
         ]
     );
-    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+    assert_eq!((run.code, test_env.requests()), (2, 0), "{run:?}");
 }
 
 #[test]
 fn profile_update_problems_with_json_have_field_and_code() {
-    let world = TestEnv::new();
-    let run = world.run(
+    let test_env = TestEnv::new();
+    let run = test_env.run(
         &[
             "--json", "user", "update", ALICE, "--set", "pmi=123", "--type", "7",
         ],
@@ -80,13 +80,13 @@ fn profile_update_problems_with_json_have_field_and_code() {
             },
         ])
     );
-    assert_eq!((run.code, world.requests()), (2, 0), "{run:?}");
+    assert_eq!((run.code, test_env.requests()), (2, 0), "{run:?}");
 }
 
 #[test]
 fn profile_update_arrives_in_either_encoding() {
     for body in [ZoomBody::Any, ZoomBody::Json, ZoomBody::FormData] {
-        let world = TestEnv::with(Options {
+        let test_env = TestEnv::with(Options {
             zoom: ZoomOptions {
                 body,
                 ..ZoomOptions::default()
@@ -94,7 +94,7 @@ fn profile_update_arrives_in_either_encoding() {
             ..Options::default()
         });
         let numbers = r#"phone_numbers=[{"country":"US","label":"Fax","number":"5550100"}]"#;
-        let run = world.run(
+        let run = test_env.run(
             &[
                 "--json",
                 "user",
@@ -121,7 +121,7 @@ fn profile_update_arrives_in_either_encoding() {
             (0, &json!("applied")),
             "{run:?}"
         );
-        let profile = profile(&world);
+        let profile = profile(&test_env);
         for (field, value) in [
             ("first_name", json!("Ann")),
             ("job_title", json!("Lead")),
@@ -139,14 +139,14 @@ fn profile_update_arrives_in_either_encoding() {
 
 #[test]
 fn profile_update_of_an_unknown_user_exits_5_and_without_profiles_2() {
-    let world = TestEnv::new();
-    let run = world.run(&["user", "update", "nobody@example.com", "--dept", "R&D"], "");
+    let test_env = TestEnv::new();
+    let run = test_env.run(&["user", "update", "nobody@example.com", "--dept", "R&D"], "");
     assert_eq!(run.code, 5, "{run:?}");
-    let run = world.run(&["-p", "portal", "user", "update", ALICE, "--dept", "R&D"], "");
+    let run = test_env.run(&["-p", "portal", "user", "update", ALICE, "--dept", "R&D"], "");
     assert_eq!(run.code, 2, "{run:?}");
 }
 
-fn lose_the_first_answer(world: &TestEnv) {
+fn lose_the_first_answer(test_env: &TestEnv) {
     let cut = Some(Cut {
         at: CutPoint::Answer,
         how: CutKind::Fin,
@@ -157,21 +157,21 @@ fn lose_the_first_answer(world: &TestEnv) {
         ..Action::default()
     };
     let matching = RequestMatcher::default();
-    world.sandbox.inject(Fault { matching, action }).unwrap();
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
 }
 
 #[test]
 fn profile_update_with_a_lost_response_is_resent() {
-    let world = TestEnv::new();
-    lose_the_first_answer(&world);
-    let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");
-    assert_eq!((run.code, world.requests()), (0, 2), "{run:?}");
+    let test_env = TestEnv::new();
+    lose_the_first_answer(&test_env);
+    let run = test_env.run(&["user", "update", ALICE, "--dept", "R&D"], "");
+    assert_eq!((run.code, test_env.requests()), (0, 2), "{run:?}");
 }
 
 #[test]
 fn profile_update_rejected_after_a_lost_response_is_unknown() {
-    let world = TestEnv::new();
-    lose_the_first_answer(&world);
+    let test_env = TestEnv::new();
+    lose_the_first_answer(&test_env);
     let respond = Some(CannedResponse {
         status: 404,
         headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
@@ -186,12 +186,12 @@ fn profile_update_rejected_after_a_lost_response_is_unknown() {
         nth: 2,
         ..RequestMatcher::default()
     };
-    world.sandbox.inject(Fault { matching, action }).unwrap();
-    let run = world.run(&["user", "update", ALICE, "--dept", "R&D"], "");
+    test_env.sandbox.inject(Fault { matching, action }).unwrap();
+    let run = test_env.run(&["user", "update", ALICE, "--dept", "R&D"], "");
     assert_eq!(run.code, 8, "{run:?}");
     assert!(
         run.stderr.contains("the same update can be made again"),
         "{run:?}"
     );
-    assert_eq!(profile(&world)["dept"], "R&D");
+    assert_eq!(profile(&test_env)["dept"], "R&D");
 }

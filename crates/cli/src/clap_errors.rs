@@ -133,6 +133,8 @@ fn first_sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use clap::Parser as _;
 
     use super::*;
@@ -235,7 +237,7 @@ mod tests {
             &["repass", "providers", "--timeout", "soon"],
         ] {
             let line = message_of(words);
-            lines.push_str(&format!("{}\n    {line}\n", words.join(" ").escape_debug()));
+            let _ = writeln!(lines, "{}\n    {line}", words.join(" ").escape_debug());
         }
         insta::assert_snapshot!(lines);
     }

@@ -37,7 +37,8 @@ impl Args {
                 // The reader, such as `head`, has closed the pipe.
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
                 printed => {
-                    printed.map_err(|error| CliError::usage(format!("cannot print the password: {error}")))?
+                    printed
+                        .map_err(|error| CliError::usage(format!("cannot print the password: {error}")))?;
                 }
             }
         }

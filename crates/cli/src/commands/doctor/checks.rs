@@ -25,8 +25,10 @@ pub(super) async fn provider(
     let (service, local_policy) = match clients(name, config.clone(), global).await? {
         Ok(clients) => clients,
         Err(error) => {
-            let unread = error.problems().iter();
-            return Ok(unread.map(|problem| provider_checks.unread(problem)).collect());
+            let problems = error.problems().iter();
+            return Ok(problems
+                .map(|problem| provider_checks.unreadable(problem))
+                .collect());
         }
     };
     checks.push(Check::passed("secrets", "all secret references can be read"));
@@ -37,10 +39,10 @@ pub(super) async fn provider(
     let can = service.capabilities();
     if can.policy {
         let policy = service.policy(&global.call_context()).await;
-        let goes_on = provider_checks
+        let proceed = provider_checks
             .policy_checks(name, config, policy, local_policy.as_ref(), &mut checks)
             .await?;
-        if !goes_on {
+        if !proceed {
             return Ok(checks);
         }
     } else {
@@ -52,17 +54,17 @@ pub(super) async fn provider(
         checks.push(Check::passed("reset", skipped));
         return Ok(checks);
     }
-    for (right, error) in permissions::probe(provider.kind(), &*service, global).await? {
+    for (permission, error) in permissions::probe(provider.kind(), &*service, global).await? {
         // Without readable rules, token and address have not been verified yet.
         if let Some(error) = error.as_ref().filter(|_| !can.policy)
-            && let Some(bad) = provider_checks
+            && let Some(failed) = provider_checks
                 .credentials_or_address(name, config, error)
                 .await?
         {
-            checks.push(bad);
+            checks.push(failed);
             return Ok(checks);
         }
-        checks.push(permissions::check(&right, error.as_ref()));
+        checks.push(permissions::check(&permission, error.as_ref()));
     }
     Ok(checks)
 }
@@ -93,7 +95,7 @@ struct ProviderChecks<'a> {
 }
 
 impl ProviderChecks<'_> {
-    fn unread(&self, problem: &repass::config::Problem) -> Check {
+    fn unreadable(&self, problem: &repass::config::Problem) -> Check {
         if problem.is_transient() {
             let fix = "run the program by hand, without input; log in if it asks for that, or give it more time \
                  with --timeout";

@@ -18,7 +18,6 @@ pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &Global
 
 fn urls(connection: &Connection) -> Vec<BaseUrl> {
     let token_url = match &connection.auth {
-        Auth::Bearer { .. } => None,
         Auth::ServerToServer(auth) => Some(&auth.token_url),
         Auth::ClientCredentials(auth) => Some(&auth.token_url),
         _ => None,

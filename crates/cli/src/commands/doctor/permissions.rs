@@ -19,9 +19,9 @@ pub(super) async fn probe(
 ) -> Result<Vec<(PermissionProbe, Option<Error>)>, CliError> {
     let (rules, _) = password_rules::published(kind.preset());
     let mut results = Vec::new();
-    for right in kind.permission_probes() {
+    for permission in kind.permission_probes() {
         let id = Uuid::new_v4();
-        let user = match right.nobody {
+        let user = match permission.nobody {
             NonexistentUser::Guid => id.to_string(),
             // The domain is reserved, so the address cannot exist.
             NonexistentUser::Email => format!("repass-doctor-{id}@doctor.invalid"),
@@ -32,17 +32,17 @@ pub(super) async fn probe(
             .map_err(|error| CliError::internal(error.to_string()))?;
         let change = PasswordChange::reset(user, password);
         let result = service.change_password(&global.call_context(), &change).await;
-        results.push((right, result.err()));
+        results.push((permission, result.err()));
     }
     Ok(results)
 }
 
 /// The check that the result of a probe decides.
-pub(super) fn check(right: &PermissionProbe, error: Option<&Error>) -> Check {
+pub(super) fn check(permission: &PermissionProbe, error: Option<&Error>) -> Check {
     let later = "retry later; if it persists, contact the provider";
     let Some(error) = error else {
         let accepted = "a reset for a user who cannot exist was accepted, so the server is not the provider";
-        return Check::failed(right.name, Exit::Usage, accepted, "check `base_url`");
+        return Check::failed(permission.name, Exit::Usage, accepted, "check `base_url`");
     };
     let wrong_address = "check `base_url`, and that the gateway in front of the provider forwards every path of \
          its API";
@@ -51,13 +51,13 @@ pub(super) fn check(right: &PermissionProbe, error: Option<&Error>) -> Check {
         (
             Outcome::NotApplied,
             ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible,
-        ) => return Check::passed(right.name, right.good),
-        (_, ErrorKind::PermissionDenied) => (Exit::of(error), right.fix),
+        ) => return Check::passed(permission.name, permission.good),
+        (_, ErrorKind::PermissionDenied) => (Exit::of(error), permission.fix),
         // A web page, a redirect or a gateway's error: the request may not have reached the provider.
         (_, ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer) => (Exit::Usage, wrong_address),
         _ => (Exit::of(error), later),
     };
-    Check::failed(right.name, exit, error.to_string(), fix)
+    Check::failed(permission.name, exit, error.to_string(), fix)
 }
 
 #[cfg(test)]
@@ -67,13 +67,13 @@ mod tests {
 
     #[test]
     fn reset_permission_is_shown_only_by_the_provider_s_own_error() {
-        let right = PermissionProbe::reset(NonexistentUser::Email, "ask for it");
+        let permission = PermissionProbe::reset(NonexistentUser::Email, "ask for it");
         for kind in ErrorKind::ALL {
             let good = matches!(
                 kind,
                 ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible
             );
-            let read_as = |error: Error| check(&right, Some(&error));
+            let read_as = |error: Error| check(&permission, Some(&error));
             let check = read_as(Error::not_applied(kind, "so it is"));
             assert_eq!(check.ok, good, "{kind}: {check:?}");
             let unknown = read_as(Error::unknown(kind, "so it is", UnknownOutcome::new("p")));
@@ -88,6 +88,6 @@ mod tests {
                 _ => assert!(fix.starts_with("retry later"), "{kind}: {fix}"),
             }
         }
-        assert!(!check(&right, None).ok);
+        assert!(!check(&permission, None).ok);
     }
 }
