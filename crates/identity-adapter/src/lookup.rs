@@ -54,7 +54,7 @@ pub(crate) fn read(response: &Response, user: &UserId) -> Result<UserId, Classif
             let id = one.text("id").ok_or_else(Classification::unreadable)?;
             UserId::new(id).map_err(|_| Classification::unreadable())
         }
-        (None, _) if more_than_listed(&body, results.len()) => {
+        (None, _) if more_than_listed(body, results.len()) => {
             Err(Classification::rejected(ErrorKind::InvalidRequest)
                 .with_hint("too many users of the organization match this address; name the user by GUID"))
         }
