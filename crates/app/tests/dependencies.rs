@@ -1,7 +1,5 @@
 //! The packages that an embedder compiles.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use std::collections::BTreeSet;
 use std::process::Command;
 

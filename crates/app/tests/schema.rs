@@ -139,10 +139,10 @@ fn problems(path: &str, value: &Value, schema: &Value, root: &Value) -> Vec<Stri
     }
     for (key, entry) in entries {
         let path = format!("{path}.{key}");
-        match (schema["properties"].get(key), &schema["additionalProperties"]) {
-            (Some(schema), _) => found.extend(problems(&path, entry, schema, root)),
-            (None, Value::Bool(false)) => found.push(format!("{path}: unknown key")),
-            (None, schema) => found.extend(problems(&path, entry, schema, root)),
+        let known = schema["properties"].get(key);
+        match known.unwrap_or(&schema["additionalProperties"]) {
+            Value::Bool(false) => found.push(format!("{path}: unknown key")),
+            schema => found.extend(problems(&path, entry, schema, root)),
         }
     }
     found

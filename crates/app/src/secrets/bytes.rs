@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 ///
 /// The buffer has its full size from the start, because one that grows leaves its outgrown copies behind
 /// unwiped; for the same reason `source` should not buffer.
+///
+/// # Errors
+/// Reading failed.
 pub fn read_at_most(source: &mut impl Read, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut buffer = Zeroizing::new(vec![0; limit + 1]);
     let mut length = 0;
