@@ -268,7 +268,7 @@ fn probed(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqli
         // It was replaced since; that the provider set it stays true.
         (_, true) if before == RowPhase::Applied => {}
         (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
-            settle(transaction, row, batch)?
+            settle(transaction, row, batch)?;
         }
         (RowPhase::Applied, false) => {
             transaction.execute(&format!("{KEEP_EARLIER} WHERE line = ?1"), [line])?;

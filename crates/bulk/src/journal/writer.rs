@@ -152,7 +152,7 @@ impl Journal {
                         taken.add(RowStatus::Pending, new);
                     }
                     Item::Invalid(bad) => {
-                        taken.add(RowStatus::NotApplied, insert_invalid(transaction, bad, at)?)
+                        taken.add(RowStatus::NotApplied, insert_invalid(transaction, bad, at)?);
                     }
                 }
             }

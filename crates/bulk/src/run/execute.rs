@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread;
+use std::time::Duration;
 
 use repass_domain::UserKey;
 use tokio::sync::mpsc;
@@ -48,15 +49,7 @@ impl Run {
         // Attempts whose ends an earlier session could not write.
         self.journal.mark_interrupted(now())?;
         let session = self.journal.begin_session(now())?;
-        let (mut numbers, mut max_attempt_ms) = (Vec::new(), Vec::new());
-        for provider in &providers {
-            let number = self.journal.provider_id(provider.name())?;
-            let attempt = provider.attempt_timeout.unwrap_or(options.budget);
-            let attempt = i64::try_from(attempt.min(options.budget).as_millis()).unwrap_or(i64::MAX / 4);
-            self.journal.set_limits(number, provider.allowed, attempt)?;
-            numbers.push(number);
-            max_attempt_ms.push(attempt);
-        }
+        let (numbers, max_attempt_ms) = self.register(&providers, options.budget)?;
         let names = providers.iter().map(|provider| provider.name().to_owned());
         let index = ProviderIndex {
             providers: names.zip(numbers.iter().copied()).collect(),
@@ -152,6 +145,20 @@ impl Run {
 }
 
 impl Run {
+    /// Stores the providers with their limits. Returns their ids and attempt timeouts in milliseconds.
+    fn register(&self, providers: &[Provider], budget: Duration) -> Result<(Vec<u64>, Vec<i64>), BulkError> {
+        let (mut numbers, mut max_attempt_ms) = (Vec::new(), Vec::new());
+        for provider in providers {
+            let number = self.journal.provider_id(provider.name())?;
+            let attempt = provider.attempt_timeout.unwrap_or(budget);
+            let attempt = i64::try_from(attempt.min(budget).as_millis()).unwrap_or(i64::MAX / 4);
+            self.journal.set_limits(number, provider.allowed, attempt)?;
+            numbers.push(number);
+            max_attempt_ms.push(attempt);
+        }
+        Ok((numbers, max_attempt_ms))
+    }
+
     /// The accounts that earlier sessions have changed.
     fn accounts(&self, index: &ProviderIndex) -> Result<Arc<Accounts>, BulkError> {
         let accounts = Accounts::default();
