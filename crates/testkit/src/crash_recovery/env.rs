@@ -145,7 +145,7 @@ impl TestEnv {
             match unknown_rows {
                 UnknownRowAction::Leave | UnknownRowAction::Mixed => {}
                 UnknownRowAction::Resolve => {
-                    arguments.extend(["--resolve", "--passphrase-file", "passphrase"])
+                    arguments.extend(["--resolve", "--passphrase-file", "passphrase"]);
                 }
                 UnknownRowAction::Reissue => arguments.push("--reissue"),
             }

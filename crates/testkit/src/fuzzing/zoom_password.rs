@@ -67,7 +67,10 @@ pub(super) fn is_success(answer: &Response) -> bool {
 
 // In whichever spelling its characters have: as they stand, or decoded.
 fn says(answer: &Response, part: &str) -> bool {
-    let decoded = answer.json().map(|body| body.plain()).unwrap_or_default();
+    let decoded = answer
+        .json()
+        .map(repass_transport::Json::plain)
+        .unwrap_or_default();
     [answer.text().into_owned(), decoded]
         .iter()
         .any(|text| text.to_ascii_lowercase().contains(part))
