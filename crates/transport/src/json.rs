@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use serde::ser::{Serialize, Serializer};
+
 use crate::Response;
 
 impl Response {
@@ -28,6 +30,13 @@ impl Response {
     pub fn json(&self) -> Option<&Json> {
         let json = self.json.get_or_init(|| Json::read(&self.text()));
         json.as_ref()
+    }
+
+    /// The body as any JSON value, also a bare number, text, `true`, `false` or `null`. Cut JSON of these kinds looks
+    /// whole, so the response must be [complete](Self::is_complete) for them.
+    pub fn json_value(&self) -> Option<Json> {
+        let text = self.text();
+        Json::read(&text).or_else(|| Json::read_value(&text).filter(|_| self.is_complete()))
     }
 
     /// The same as a type of the caller's. An object that repeats one of the type's fields is none.
@@ -139,6 +148,18 @@ impl Json {
         parse(text)
     }
 
+    /// Reads a text that is any JSON value.
+    ///
+    /// ```
+    /// use repass_transport::Json;
+    ///
+    /// assert_eq!(Json::read_value("0").and_then(|it| it.as_integer()), Some(0));
+    /// assert!(Json::read_value("<html>").is_none());
+    /// ```
+    pub fn read_value(text: &str) -> Option<Self> {
+        Self::read(text).or_else(|| serde_json::from_str(text.trim()).ok())
+    }
+
     /// The first member of this name, in any letter case: providers write `camelCase` and
     /// `PascalCase` (outcome).
     pub fn get(&self, name: &str) -> Option<&Self> {
@@ -228,6 +249,22 @@ impl fmt::Debug for Json {
             Self::List(_) => "List(..)",
             Self::Object(_) => "Object(..)",
         })
+    }
+}
+
+/// Written as it was read.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
     }
 }
 

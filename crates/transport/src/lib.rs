@@ -28,12 +28,12 @@ pub use body::SecretBody;
 #[cfg(feature = "mock")]
 pub use client::MockHttpClient;
 pub use client::{HttpClient, OneShotClient, PooledClient, Route};
-pub use http::{HeaderMap, HeaderValue, Method, StatusCode};
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub use json::Json;
 pub use meter::{Meter, describe_metrics};
 pub use proxy::{InvalidProxy, Proxy};
 pub use rate_limiter::{RateLimit, RateLimiter};
-pub use request::{BeforeSend, Idempotency, Request};
+pub use request::{Authorization, BeforeSend, Idempotency, ReadOutcome, Request};
 pub use response::Response;
 pub use retry_after::retry_after;
 pub use retry_policy::{AttemptOutcome, RetryAction, SideEffect};

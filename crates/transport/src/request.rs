@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::rate_limiter::Departure;
-use crate::{AttemptOutcome, Response, SecretBody};
+use crate::{AttemptOutcome, Response, SecretBody, Token};
 
 /// Whether the same request may be sent again.
 ///
@@ -25,6 +25,27 @@ pub enum Idempotency {
 /// Awaited before each attempt to send a request; returns whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
+/// With whose credentials a request is sent.
+#[derive(Debug, Clone, Default)]
+pub enum Authorization {
+    /// Those of the transport.
+    #[default]
+    Configured,
+    /// None.
+    None,
+    /// These, such as the user's own. They are never renewed.
+    Token(Token),
+}
+
+/// How a response is read, with what the request itself knows.
+pub type ReadOutcome = Arc<dyn Fn(&Response) -> AttemptOutcome + Send + Sync>;
+
+#[derive(Clone)]
+enum Reading {
+    Function(fn(&Response) -> AttemptOutcome),
+    Closure(ReadOutcome),
+}
+
 /// One request to the provider, and how its response is to be read.
 #[derive(Clone)]
 pub struct Request {
@@ -32,11 +53,12 @@ pub struct Request {
     pub(crate) rate_label: Option<&'static str>,
     pub(crate) method: Method,
     pub(crate) path: String,
-    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Option<SecretBody>,
     pub(crate) idempotency: Idempotency,
     pub(crate) budget: Duration,
-    pub(crate) reading: fn(&Response) -> AttemptOutcome,
+    reading: Reading,
+    pub(crate) authorization: Authorization,
     pub(crate) answer_limit: usize,
     pub(crate) before_send: Option<BeforeSend>,
     pub(crate) departure: Option<Departure>,
@@ -67,7 +89,8 @@ impl Request {
             body: None,
             idempotency,
             budget: Duration::MAX,
-            reading: AttemptOutcome::of_response,
+            reading: Reading::Function(AttemptOutcome::of_response),
+            authorization: Authorization::Configured,
             answer_limit: Response::MAX_BODY,
             before_send: None,
             departure: None,
@@ -98,8 +121,25 @@ impl Request {
     }
 
     /// Adds a header, whose name is in lower case. `Authorization` and `Content-Type` are set by the client.
-    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+    pub fn header(self, name: &'static str, value: &'static str) -> Self {
+        self.header_value(HeaderName::from_static(name), HeaderValue::from_static(value))
+    }
+
+    /// Adds a header that is known at run time.
+    pub fn header_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sets path and query below the base URL. They must be percent-encoded, and no segment may be `.` or `..`.
+    pub fn target(mut self, target: String) -> Self {
+        self.path = target;
+        self
+    }
+
+    /// Sets with whose credentials it is sent.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
         self
     }
 
@@ -124,7 +164,13 @@ impl Request {
 
     /// Sets how a response is read, where the provider says more than its status does.
     pub fn reading(mut self, reading: fn(&Response) -> AttemptOutcome) -> Self {
-        self.reading = reading;
+        self.reading = Reading::Function(reading);
+        self
+    }
+
+    /// The same, where reading takes more than the response.
+    pub fn reading_by(mut self, reading: ReadOutcome) -> Self {
+        self.reading = Reading::Closure(reading);
         self
     }
 
@@ -150,8 +196,8 @@ impl Request {
     }
 
     /// Its own headers.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
-        self.headers.iter().map(|(name, value)| (*name, value))
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter().map(|(name, value)| (name, value))
     }
 
     /// The body, if there is one.
@@ -195,7 +241,10 @@ impl Request {
 
     /// Reads a response to this request.
     pub fn read(&self, response: &Response) -> AttemptOutcome {
-        (self.reading)(response)
+        match &self.reading {
+            Reading::Function(read) => read(response),
+            Reading::Closure(read) => read(response),
+        }
     }
 }
 

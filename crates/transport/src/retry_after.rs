@@ -20,8 +20,9 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 /// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
 pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
-    const NAMES: [&str; 5] = [
+    const NAMES: [&str; 6] = [
         "retry-after",
+        "x-retry-after",
         "x-ratelimit-reset",
         "ratelimit-reset",
         "x-rate-limit-reset",

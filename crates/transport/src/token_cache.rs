@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64ct::{Base64, Encoding as _};
-use http::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use repass_domain::Redactor;
@@ -84,9 +84,10 @@ pub(crate) enum Rejected {
     Final,
 }
 
-/// A value of the `Authorization` header. `Debug` shows nothing of it.
+/// A value of the `Authorization` header, or of another one. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct Token {
+    name: HeaderName,
     header: HeaderValue,
     serial: u64,
     granted_at: Option<Instant>,
@@ -127,11 +128,34 @@ impl Token {
         Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)), redactor)
     }
 
+    /// A token in a header of the provider's own, such as `X-Auth-Token`, or in another scheme of `Authorization`: `value`
+    /// with the token in the place of `{token}`.
+    ///
+    /// # Errors
+    /// The token is empty, or the value holds characters that no header can carry.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the token goes into its header, marked sensitive"
+    )]
+    pub fn in_header(name: HeaderName, value: &str, token: &SecretString) -> Result<Self, InvalidToken> {
+        let text = token.expose_secret();
+        if text.is_empty() {
+            return Err(InvalidToken);
+        }
+        let redactor = Redactor::new().with(token, "[token]");
+        let value = Zeroizing::new(value.replace("{token}", text));
+        Ok(Self {
+            name,
+            ..Self::sensitive(&value, redactor)?
+        })
+    }
+
     fn sensitive(text: &str, redactor: Redactor) -> Result<Self, InvalidToken> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let mut header = HeaderValue::from_str(text).map_err(|_| InvalidToken)?;
         header.set_sensitive(true);
         Ok(Self {
+            name: AUTHORIZATION,
             header,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             granted_at: None,
@@ -141,6 +165,10 @@ impl Token {
 
     pub(crate) fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
+    }
+
+    pub(crate) fn name(&self) -> &HeaderName {
+        &self.name
     }
 
     pub(crate) fn header(&self) -> HeaderValue {

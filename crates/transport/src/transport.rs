@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
@@ -12,8 +13,8 @@ use crate::backoff::Backoff;
 use crate::rate_limiter::Limited;
 use crate::token_cache::Rejected;
 use crate::{
-    AttemptOutcome, Cause, Credentials, HttpClient, Idempotency, InvalidToken, Meter, RateLimiter, Request,
-    Response, RetryAction, SideEffect, Token, TransportError, retry_after,
+    AttemptOutcome, Authorization, Cause, Credentials, HttpClient, Idempotency, InvalidToken, Meter,
+    RateLimiter, Request, Response, RetryAction, SideEffect, Token, TransportError, retry_after,
 };
 
 /// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
@@ -131,10 +132,15 @@ impl HttpTransport {
     ) -> Result<Response, TransportError> {
         let start = Instant::now();
         let limit = left.min(self.attempt_timeout);
-        let result = self
-            .client
-            .attempt(request, token.map(Token::header), limit)
-            .await;
+        // A client sends `Authorization`; a token of another header goes with the request's own.
+        let with_token = token
+            .filter(|token| *token.name() != AUTHORIZATION)
+            .map(|token| request.clone().header_value(token.name().clone(), token.header()));
+        let (sent, authorization) = match &with_token {
+            Some(request) => (request, None),
+            None => (request, token.map(Token::header)),
+        };
+        let result = self.client.attempt(sent, authorization, limit).await;
         // For what is shown of the response.
         let redactor = token.map(Token::redactor).cloned();
         let result = result.map(|response| response.with_redactor(redactor));
@@ -213,7 +219,11 @@ impl HttpTransport {
         let (mut retries, mut renewals) = (0, 0);
         loop {
             let meter = self.meter.as_ref();
-            let token = self.credentials.token(left(), meter).await?;
+            let token = match &request.authorization {
+                Authorization::Configured => self.credentials.token(left(), meter).await?,
+                Authorization::None => None,
+                Authorization::Token(token) => Some(token.clone()),
+            };
             let permit = self.rate_limiter.acquire(request.rate_label, left()).await;
             let permit = permit.inspect_err(|_| self.rate_limited("no_place"))?;
             let unsent = if !permitted(request).await {
@@ -252,7 +262,11 @@ impl HttpTransport {
                 return result;
             }
             let action = outcome.retry_action(request.idempotency);
+            let is_configured = matches!(request.authorization, Authorization::Configured);
             if action == RetryAction::OnceWithFreshToken {
+                if !is_configured {
+                    return result;
+                }
                 match self.credentials.reject(token.as_ref(), renewals) {
                     Rejected::Renew(pause) if pause < left() => {
                         renewals += 1;
@@ -265,7 +279,7 @@ impl HttpTransport {
                     Rejected::Final => return result,
                 }
             }
-            if result.is_ok() {
+            if result.is_ok() && is_configured {
                 self.credentials.accepted(token.as_ref());
             }
             match self.delay(action, retries, &result, limited.zip(wait)) {

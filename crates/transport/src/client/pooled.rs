@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::{InvalidUri, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -141,7 +141,7 @@ impl Ready {
             headers.append(AUTHORIZATION, authorization.clone());
         }
         for (name, value) in request.headers() {
-            headers.append(HeaderName::from_static(name), value.clone());
+            headers.append(name.clone(), value.clone());
         }
         let mut bytes = Bytes::new();
         if let Some(body) = request.secret_body() {
