@@ -25,6 +25,10 @@ impl ProviderKind for IdentitySettings {
         "identity"
     }
 
+    fn title(&self) -> &'static str {
+        "UiPath identity portal: reset and self-service change"
+    }
+
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let portal = Arc::new(IdentityService::new(name, self.clone(), transport));
         ProviderClients::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)
@@ -52,10 +56,13 @@ impl ProviderKind for IdentitySettings {
         SETTINGS
     }
 
-    fn problems(&self) -> Vec<(&'static str, &'static str)> {
+    fn problems(&self) -> Vec<(String, String)> {
         match self.organization.as_deref() {
             Some(organization) if !is_guid(organization) => {
-                vec![("organization", "must be the organization's GUID")]
+                vec![(
+                    "organization".to_owned(),
+                    "must be the organization's GUID".to_owned(),
+                )]
             }
             _ => vec![],
         }

@@ -15,6 +15,14 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
     /// Its name in a configuration.
     fn name(&self) -> &'static str;
 
+    /// What it changes, in a line.
+    fn title(&self) -> &'static str;
+
+    /// The text of the table that describes it, if one does.
+    fn table_text(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The provider's API under these settings. `name` is the configured one, `transport` leads to the base URL with
     /// credentials and keeps the [`limits`](Self::limits). Sends nothing.
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients;
@@ -40,8 +48,8 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         &[]
     }
 
-    /// What is wrong with these settings, by key, however they were made. Never quotes a value.
-    fn problems(&self) -> Vec<(&'static str, &'static str)> {
+    /// What is wrong with these settings, by key, however they were made. Never quotes a value that may be a secret.
+    fn problems(&self) -> Vec<(String, String)> {
         Vec::new()
     }
 
@@ -95,16 +103,22 @@ pub enum Setting<K: 'static> {
     Enum(&'static str, &'static [EnumValue<K>]),
     /// Any text, but never a secret: it is shown with the configuration. What is good is for [`ProviderKind::problems`] to judge.
     Text(&'static str, fn(&mut K, String)),
+    /// Everything under these keys, as one document. What is good is for [`ProviderKind::problems`] to judge.
+    Document(
+        &'static [&'static str],
+        fn(&mut K, serde_json::Map<String, serde_json::Value>),
+    ),
 }
 
 /// A word, and how to set what it stands for.
 pub type EnumValue<K> = (&'static str, fn(&mut K));
 
 impl<K> Setting<K> {
-    /// The key.
-    pub fn key(&self) -> &'static str {
+    /// The keys.
+    pub fn keys(&self) -> &[&'static str] {
         match self {
-            Self::Enum(key, _) | Self::Text(key, _) => key,
+            Self::Enum(key, _) | Self::Text(key, _) => std::slice::from_ref(key),
+            Self::Document(keys, _) => keys,
         }
     }
 }
@@ -177,4 +191,6 @@ pub enum NonexistentUser {
     Guid,
     /// By an e-mail address that nobody can have.
     Email,
+    /// By a name that nobody has.
+    Name,
 }

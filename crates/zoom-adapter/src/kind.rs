@@ -33,6 +33,10 @@ impl ProviderKind for ZoomSettings {
         "zoom"
     }
 
+    fn title(&self) -> &'static str {
+        "Zoom: reset by an administrator, and profile updates"
+    }
+
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let zoom = Arc::new(ZoomService::new(name, *self, transport));
         ProviderClients::new(Arc::<ZoomService>::clone(&zoom))

@@ -211,6 +211,10 @@ mod tests {
             "mute"
         }
 
+        fn title(&self) -> &'static str {
+            "refuses everything"
+        }
+
         fn clients(&self, _name: &str, _transport: Arc<dyn Transport>) -> ProviderClients {
             let kind = self.0;
             let mut service = MockPasswordService::new();

@@ -25,6 +25,7 @@ pub(super) async fn probe(
             NonexistentUser::Guid => id.to_string(),
             // The domain is reserved, so the address cannot exist.
             NonexistentUser::Email => format!("repass-doctor-{id}@doctor.invalid"),
+            NonexistentUser::Name => format!("repass-doctor-{id}"),
         };
         let user = UserId::new(&user).map_err(|invalid| CliError::internal(invalid.to_string()))?;
         let password = rules
