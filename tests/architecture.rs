@@ -98,7 +98,10 @@ fn external_crate_is_used_only_where_it_belongs() {
         &["repass-transport", "repass-sandbox", "repass-sidecar", "xtask"],
     );
     assert_only("axum", &["repass-sidecar"]);
-    assert_only("toml", &["repass", "repass-cli", "repass-testkit"]);
+    assert_only(
+        "toml",
+        &["repass", "repass-cli", "repass-http-provider", "repass-testkit"],
+    );
     assert_only("clap", &["repass-cli", "xtask"]);
 }
 

@@ -1,0 +1,79 @@
+//! What the rest of repass has to know of a provider that a table describes.
+
+use std::sync::Arc;
+
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
+use repass_transport::Transport;
+
+use crate::table::{Table, UserForm};
+use crate::{HttpService, HttpSettings};
+
+const SETTINGS: &[Setting<HttpSettings>] = &[Setting::Document(HttpSettings::KEYS, |settings, document| {
+    let before = std::mem::take(settings);
+    *settings = before.with_document(document);
+})];
+
+impl ProviderKind for HttpSettings {
+    fn name(&self) -> &'static str {
+        self.kind_name()
+    }
+
+    fn title(&self) -> &'static str {
+        self.preset_title()
+            .unwrap_or("any HTTP API that a table describes")
+    }
+
+    fn table_text(&self) -> Option<&'static str> {
+        self.preset_text()
+    }
+
+    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
+        // A configuration with an unusable table is refused; made in code it can do nothing.
+        let table = self.table().map_or_else(|_| Arc::new(Table::empty()), Arc::clone);
+        ProviderClients::new(Arc::new(HttpService::new(name, table, transport)))
+    }
+
+    fn permission_probes(&self) -> Vec<PermissionProbe> {
+        let fix = "grant the configured credentials the right to reset passwords; \
+                   see the rows for `permission_denied` of this provider";
+        let Ok(table) = self.table() else { return vec![] };
+        let user = match table.about.nonexistent_user {
+            UserForm::Email => NonexistentUser::Email,
+            UserForm::Guid => NonexistentUser::Guid,
+            UserForm::Name => NonexistentUser::Name,
+        };
+        table
+            .reset
+            .iter()
+            .map(|_| PermissionProbe::reset(user, fix))
+            .collect()
+    }
+
+    fn base_url(&self) -> Option<&'static str> {
+        self.preset_base_url()
+    }
+
+    fn auth(&self) -> &'static [&'static str] {
+        self.auth_kinds()
+    }
+
+    fn settings() -> &'static [Setting<Self>] {
+        SETTINGS
+    }
+
+    fn problems(&self) -> Vec<(String, String)> {
+        let Err(problems) = self.table() else {
+            return vec![];
+        };
+        let named = problems.iter().map(|problem| {
+            // The table as a whole is where its calls should be.
+            let key = if problem.key.is_empty() {
+                "reset"
+            } else {
+                &problem.key
+            };
+            (key.to_owned(), problem.message.clone())
+        });
+        named.collect()
+    }
+}

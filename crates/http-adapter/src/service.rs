@@ -1,0 +1,333 @@
+//! A provider that a table describes, as a [`PasswordService`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use repass_domain::{
+    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, PasswordChange,
+    PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
+};
+use repass_provider::{Classification, OutcomeMapper};
+use repass_transport::{Idempotency, Instant, Response, Transport};
+
+use crate::lookup::Found;
+use crate::request::{self, Unsendable};
+use crate::table::{Call, Probe, ProbeRequest, Table};
+use crate::template::Values;
+use crate::{errors, lookup};
+
+/// Changes passwords at a provider that a [`Table`] describes.
+///
+/// *Applied* and *not applied* are claimed only where a row says so of a response with this status and body. What no row
+/// describes is *unknown*.
+#[derive(Debug)]
+pub struct HttpService {
+    provider: String,
+    table: Arc<Table>,
+    transport: Arc<dyn Transport>,
+    // The probe can say no at this provider.
+    control_passed: AtomicBool,
+}
+
+impl HttpService {
+    /// The provider under the name it has in the configuration. `transport` must lead to its base URL. Sends nothing.
+    pub fn new(provider: impl Into<String>, table: Arc<Table>, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            provider: provider.into(),
+            table,
+            transport,
+            control_passed: AtomicBool::new(false),
+        }
+    }
+
+    fn mapper<'a>(&'a self, redactor: CallRedactor<'a>) -> OutcomeMapper<'a> {
+        let correlation = self.table.correlation.unwrap_or("x-request-id");
+        OutcomeMapper::new(&self.provider, correlation, redactor)
+    }
+
+    fn unsendable(unsendable: Unsendable) -> Error {
+        Error::not_applied(Unsendable::KIND, unsendable.0)
+    }
+
+    // What the table asks of the provider and the user before anything is changed.
+    async fn find(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        user: &UserId,
+    ) -> Result<Found, Error> {
+        let start = Instant::now();
+        let nothing = BTreeMap::new();
+        let values = Values {
+            user,
+            id: user.expose(),
+            kept: &nothing,
+            new: None,
+            current: None,
+        };
+        if let Some(require) = &self.table.require {
+            let request = request::reading("http.require", &self.table, &require.path, &values)
+                .map_err(Self::unsendable)?;
+            let response = self.transport.deliver(&request.budget(cx.budget())).await;
+            let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+            let holds = require.condition.holds(response.json_value().as_ref(), &values);
+            if response.status().as_u16() != 200 || !holds {
+                let refused = Classification::rejected(ErrorKind::Unsupported);
+                let refused = match require.hint {
+                    Some(hint) => refused.with_hint(hint),
+                    None => refused.with_hint("the provider does not say that it changes passwords"),
+                };
+                return Err(mapper.read_response(&response, refused));
+            }
+        }
+        let Some(lookup) = &self.table.lookup else {
+            return Ok(Found {
+                id: user.expose().to_owned(),
+                kept: nothing,
+            });
+        };
+        let request =
+            request::reading("http.lookup", &self.table, &lookup.path, &values).map_err(Self::unsendable)?;
+        let budget = cx.after(start.elapsed()).budget();
+        let response = self.transport.deliver(&request.budget(budget)).await;
+        let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+        lookup::read(lookup, user, &response, mapper.redactor(), &values)
+            .map_err(|classification| mapper.read_response(&response, classification))
+    }
+
+    fn call(&self, change: &PasswordChange) -> Result<&Call, Error> {
+        let call = match change.mode() {
+            ChangeMode::AdminReset => self.table.reset.as_ref(),
+            ChangeMode::SelfService(_) => self.table.change.as_ref(),
+        };
+        call.ok_or_else(|| Error::not_applied(ErrorKind::Unsupported, "the table describes no such change"))
+    }
+
+    // Finds the user and sends the change; what the rows make of the response.
+    async fn send(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        change: &PasswordChange,
+    ) -> Result<(Response, Classification), Error> {
+        let start = Instant::now();
+        let call = self.call(change)?;
+        let found = self.find(cx, mapper, change.user()).await?;
+        let values = values(change, &found);
+        let operation = match change.mode() {
+            ChangeMode::AdminReset => "http.reset",
+            ChangeMode::SelfService(_) => "http.change",
+        };
+        let request = request::of(
+            operation,
+            &self.table,
+            &call.exchange,
+            Idempotency::NonIdempotent,
+            &values,
+        )
+        .map_err(Self::unsendable)?;
+        let request = request
+            .budget(cx.after(start.elapsed()).budget())
+            .before_send(cx.before_send().cloned())
+            .reading_by(Arc::new(self.reading(change, &found)));
+        let response = self.transport.deliver(&request).await;
+        let response = response.map_err(|failure| mapper.change_failure(&failure))?;
+        let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values);
+        Ok((response, classification))
+    }
+}
+
+impl HttpService {
+    // What the retry loop asks of each response. It outlives this call, so it holds no secret.
+    fn reading(
+        &self,
+        change: &PasswordChange,
+        found: &Found,
+    ) -> impl Fn(&Response) -> repass_transport::AttemptOutcome + Send + Sync + use<> {
+        let (table, user, found) = (Arc::clone(&self.table), change.user().clone(), found.clone());
+        let is_reset = matches!(change.mode(), ChangeMode::AdminReset);
+        move |response| {
+            let call = if is_reset { &table.reset } else { &table.change };
+            let rows = call.as_ref().map(|call| call.rows.as_slice()).unwrap_or_default();
+            errors::outcome(
+                rows,
+                response,
+                &Values {
+                    user: &user,
+                    id: &found.id,
+                    kept: &found.kept,
+                    new: None,
+                    current: None,
+                },
+                !is_reset,
+            )
+        }
+    }
+
+    async fn probe(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        probe: &ProbeRequest,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let start = Instant::now();
+        let found = self.find(cx, mapper, change.user()).await?;
+        let values = values(change, &found);
+        if let Some(control) = &probe.control
+            && !self.control_passed.load(Ordering::Relaxed)
+        {
+            // A probe that says yes to anything is none.
+            let request = request::reading("http.control", &self.table, &control.path, &values)
+                .map_err(Self::unsendable)?;
+            let budget = cx.after(start.elapsed()).budget();
+            let response = self.transport.deliver(&request.budget(budget)).await;
+            let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+            if !errors::meets(&control.refutes, &response, &values) {
+                return Ok(Resolution::StillUnknown);
+            }
+            self.control_passed.store(true, Ordering::Relaxed);
+        }
+        let response = self.ask(cx, start, mapper, probe, &values).await?;
+        Ok(if errors::meets(&probe.in_place, &response, &values) {
+            Resolution::InPlace
+        } else if errors::meets(&probe.not_in_place, &response, &values) {
+            Resolution::NotInPlace
+        } else {
+            Resolution::StillUnknown
+        })
+    }
+
+    async fn ask(
+        &self,
+        cx: &CallContext,
+        start: Instant,
+        mapper: &OutcomeMapper<'_>,
+        probe: &ProbeRequest,
+        values: &Values<'_>,
+    ) -> Result<Response, Error> {
+        // Log-ins count towards lock-outs, so a probe is not idempotent.
+        let request = request::of(
+            "http.probe",
+            &self.table,
+            &probe.exchange,
+            Idempotency::NonIdempotent,
+            values,
+        );
+        let request = request.map_err(Self::unsendable)?;
+        let budget = cx.after(start.elapsed()).budget();
+        let response = self.transport.deliver(&request.budget(budget)).await;
+        response.map_err(|failure| mapper.read_failure(&failure))
+    }
+}
+
+fn values<'a>(change: &'a PasswordChange, found: &'a Found) -> Values<'a> {
+    Values {
+        user: change.user(),
+        id: &found.id,
+        kept: &found.kept,
+        new: Some(change.new_password()),
+        current: match change.mode() {
+            ChangeMode::SelfService(current) => Some(current),
+            ChangeMode::AdminReset => None,
+        },
+    }
+}
+
+#[async_trait]
+impl PasswordService for HttpService {
+    fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut can = Capabilities::NONE.with_before_send().with_policy();
+        if self.table.reset.is_some() {
+            can = can.with_reset();
+        }
+        if self.table.change.is_some() {
+            can = can.with_change();
+        }
+        if self.table.lookup.as_ref().is_some_and(|lookup| lookup.accepts_id) {
+            can = can.with_canonical_ids();
+        }
+        match self.table.probe {
+            None => can,
+            Some(Probe::Request(_)) => can.with_resolve(),
+            Some(Probe::Repeat) => can.with_resolve_by_resending(),
+        }
+    }
+
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
+        self.capabilities().check(change)?;
+        // What the table knows of the provider's rules holds for administrators too, whom most providers hold to none.
+        let violations = self.table.policy.check(change.new_password());
+        if !violations.is_empty() {
+            return Err(Error::refused(violations));
+        }
+        let mapper = self.mapper(CallRedactor::for_change(change));
+        let (response, classification) = self.send(cx, &mapper, change).await?;
+        mapper.change_response(&response, classification)
+    }
+
+    /// Asks as the table's `probe` describes: by one request that presents the new password, or by sending a reset once
+    /// more. A change with the current password is never repeated.
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        _attempt: &UnknownOutcome,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        self.capabilities().check(change)?;
+        let mapper = self.mapper(CallRedactor::for_change(change));
+        match &self.table.probe {
+            None => Err(Error::not_applied(
+                ErrorKind::Unsupported,
+                "this provider has no request that tells whether a password is in place",
+            )),
+            Some(Probe::Request(probe)) => self.probe(cx, &mapper, probe, change).await,
+            Some(Probe::Repeat) if matches!(change.mode(), ChangeMode::SelfService(_)) => {
+                Ok(Resolution::StillUnknown)
+            }
+            Some(Probe::Repeat) => {
+                let (response, classification) = self.send(cx, &mapper, change).await?;
+                let is_old = |rule: &Rule| matches!(rule, Rule::NotCurrent | Rule::NotRecent(_));
+                if classification.rules.iter().any(is_old) {
+                    // The password that is in place, or an older one of the user's.
+                    return Ok(Resolution::StillUnknown);
+                }
+                mapper
+                    .change_response(&response, classification)
+                    .map(|_| Resolution::InPlace)
+            }
+        }
+    }
+
+    /// The rules that the table knows. Nothing is asked.
+    async fn policy(&self, _: &CallContext) -> Result<PasswordPolicy, Error> {
+        Ok(self.table.policy.clone())
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        match &self.table.lookup {
+            Some(lookup) if lookup.ignores_case => UserKey::exact(&user.expose().to_lowercase()),
+            _ => user.key(),
+        }
+    }
+
+    /// Looks the user up where the provider accepts its own id and a name.
+    async fn canonical_id(&self, cx: &CallContext, user: &UserId) -> Result<Option<UserId>, Error> {
+        if !self.capabilities().canonical_ids {
+            return Ok(None);
+        }
+        let mapper = self.mapper(CallRedactor::for_nothing());
+        let found = self.find(cx, &mapper, user).await?;
+        Ok(UserId::new(found.id.as_str()).ok())
+    }
+}

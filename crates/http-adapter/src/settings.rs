@@ -1,0 +1,125 @@
+//! The settings of a provider that a table describes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::presets::Preset;
+use crate::table::{Table, TableProblem};
+
+/// The table of a provider: its own (`kind = "http"`), or one that comes with repass (`kind = "gitea"` and others) with
+/// the values that it needs.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    kind: &'static str,
+    document: Value,
+    table: Result<Arc<Table>, Vec<TableProblem>>,
+}
+
+impl HttpSettings {
+    /// The keys of a configuration that make up a table.
+    pub const KEYS: &'static [&'static str] = &[
+        "change",
+        "correlation",
+        "headers",
+        "lookup",
+        "policy",
+        "probe",
+        "require",
+        "reset",
+        "rows",
+        "set",
+    ];
+
+    /// The kind `http`, without a table yet.
+    pub fn new() -> Self {
+        Self::of("http", Value::Object(serde_json::Map::new()))
+    }
+
+    /// The preset of this name; `None` if there is none.
+    pub fn preset(name: &str) -> Option<Self> {
+        let preset = Preset::named(name)?;
+        Some(Self::of(preset.name, preset.document().clone()))
+    }
+
+    fn of(kind: &'static str, document: Value) -> Self {
+        let table = Table::from_value(document.clone()).map(Arc::new);
+        Self {
+            kind,
+            document,
+            table,
+        }
+    }
+
+    /// The same with these values of `set`.
+    pub fn with_set(self, set: BTreeMap<String, String>) -> Self {
+        let mut document = self.document;
+        let set = set.into_iter().map(|(name, value)| (name, Value::from(value)));
+        document["set"] = Value::Object(set.collect());
+        Self::of(self.kind, document)
+    }
+
+    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). A preset takes `set` only.
+    pub fn with_document(self, given: serde_json::Map<String, Value>) -> Self {
+        let mut document = self.document;
+        for (key, value) in given {
+            document[key] = value;
+        }
+        Self::of(self.kind, document)
+    }
+
+    /// The name of the kind.
+    pub fn kind_name(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Whether the table comes with repass.
+    pub fn is_preset(&self) -> bool {
+        self.kind != "http"
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn table(&self) -> Result<&Arc<Table>, &[TableProblem]> {
+        self.table.as_ref().map_err(Vec::as_slice)
+    }
+
+    /// How credentials can be given, besides `bearer`.
+    pub(crate) fn auth_kinds(&self) -> &'static [&'static str] {
+        Preset::named(self.kind).map_or(&["basic", "client-credentials", "header"], Preset::auth)
+    }
+
+    pub(crate) fn preset_title(&self) -> Option<&'static str> {
+        Preset::named(self.kind)?.about("title")?.as_str()
+    }
+
+    pub(crate) fn preset_base_url(&self) -> Option<&'static str> {
+        Preset::named(self.kind)?.base_url()
+    }
+
+    /// The text of the preset, for people to read.
+    pub fn preset_text(&self) -> Option<&'static str> {
+        Preset::named(self.kind).map(|preset| preset.text)
+    }
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// As the keys that a configuration gave.
+impl Serialize for HttpSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !self.is_preset() {
+            return self.document.serialize(serializer);
+        }
+        let set = self.document.get("set").map(|set| ("set", set));
+        serializer.collect_map(set)
+    }
+}

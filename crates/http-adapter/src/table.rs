@@ -1,0 +1,649 @@
+//! What a provider's API looks like, as data: requests, and what their responses mean.
+
+use std::collections::BTreeMap;
+
+use repass_domain::PasswordPolicy;
+use repass_transport::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::condition::{Condition, Pointer, RawCondition};
+use crate::lint;
+use crate::row::{Grade, RawRow, Row};
+use crate::template::Template;
+
+/// Something wrong with a table: where, and what. Never quotes a secret, since a table holds none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableProblem {
+    /// The path of the key, such as `reset.rows[3]`; empty for the table as a whole.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl TableProblem {
+    pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What a table says of itself, for people and for the command line.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct About {
+    /// The provider, and what is changed there.
+    pub(crate) title: String,
+    /// How its rows were verified: `real server`, `source` or `documentation`.
+    pub(crate) verified: String,
+    /// Where its API is, if that is one place for everybody.
+    pub(crate) base_url: Option<String>,
+    /// How credentials can be given, besides `bearer`.
+    pub(crate) auth: Vec<String>,
+    /// The values of `set` that a configuration must give, each with what it is.
+    pub(crate) needs: BTreeMap<String, String>,
+    pub(crate) nonexistent_user: UserForm,
+}
+
+/// How the users of a provider are named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserForm {
+    #[default]
+    Email,
+    Guid,
+    Name,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawTable {
+    about: About,
+    set: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
+    correlation: Option<String>,
+    policy: Option<PasswordPolicy>,
+    require: Option<RawRequire>,
+    lookup: Option<RawLookup>,
+    reset: Option<RawCall>,
+    change: Option<RawCall>,
+    rows: Vec<RawRow>,
+    probe: Option<RawProbe>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequire {
+    path: String,
+    at: String,
+    is: Value,
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLookup {
+    path: String,
+    list: Option<String>,
+    id: String,
+    same: String,
+    #[serde(default)]
+    same_or_id: bool,
+    #[serde(default)]
+    ignore_case: bool,
+    #[serde(default)]
+    keep: BTreeMap<String, String>,
+    #[serde(default)]
+    refuse: Vec<RawRefuse>,
+    not_found: Option<Vec<RawRow>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRefuse {
+    at: String,
+    is: Option<Value>,
+    has: Option<String>,
+    not: Option<Vec<Value>>,
+    absent: Option<bool>,
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCall {
+    method: String,
+    path: String,
+    body: Option<Value>,
+    #[serde(default)]
+    form: bool,
+    #[serde(default)]
+    auth: Authentication,
+    rows: Option<Vec<RawRow>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "one per table, while it is read")]
+enum RawProbe {
+    /// Sends the change once more: the provider takes the password that is valid already.
+    Repeat {
+        /// For readers of the table.
+        #[serde(default, rename = "from")]
+        _from: Grade,
+    },
+    /// A request whose response tells whether the new password is in place.
+    Request {
+        method: String,
+        path: String,
+        body: Option<Value>,
+        #[serde(default)]
+        form: bool,
+        #[serde(default)]
+        auth: Authentication,
+        in_place: RawRowCondition,
+        not_in_place: RawRowCondition,
+        /// A question with the same meaning about a password that nobody has, whose answer must be no.
+        control: Option<RawControl>,
+        /// For readers of the table.
+        #[serde(default, rename = "from")]
+        _from: Grade,
+    },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawControl {
+    path: String,
+    status: u16,
+    at: String,
+    is: Value,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRowCondition {
+    status: u16,
+    at: Option<String>,
+    is: Option<Value>,
+    has: Option<String>,
+    #[serde(default)]
+    and: Vec<RawCondition>,
+}
+
+/// With whose credentials a request is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Authentication {
+    /// The configured ones.
+    #[default]
+    Configured,
+    /// None.
+    None,
+    /// The user's name and new password, as HTTP Basic.
+    NewPassword,
+    /// The user's name and current password, as HTTP Basic.
+    CurrentPassword,
+}
+
+/// How a provider's API is used: what [`HttpSettings`](crate::HttpSettings) holds. A table that exists has passed every lint.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub(crate) about: About,
+    pub(crate) headers: Vec<(String, Template)>,
+    pub(crate) correlation: Option<&'static str>,
+    pub(crate) policy: PasswordPolicy,
+    pub(crate) require: Option<Require>,
+    pub(crate) lookup: Option<Lookup>,
+    pub(crate) reset: Option<Call>,
+    pub(crate) change: Option<Call>,
+    pub(crate) probe: Option<Probe>,
+}
+
+/// What the provider must say of itself before a change is sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Require {
+    pub(crate) path: Template,
+    pub(crate) condition: Condition,
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// How a user is found. What is found is compared with what was asked for: filters may be ignored or match parts.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookup {
+    pub(crate) path: Template,
+    pub(crate) list: Option<Pointer>,
+    pub(crate) id: Pointer,
+    pub(crate) same: Pointer,
+    /// Whether the user may be named by the id, too.
+    pub(crate) accepts_id: bool,
+    pub(crate) ignores_case: bool,
+    pub(crate) keep: Vec<(String, Pointer)>,
+    pub(crate) refuse: Vec<Refuse>,
+    pub(crate) not_found: Vec<Row>,
+}
+
+/// A user whose password cannot be set here.
+#[derive(Debug, Clone)]
+pub(crate) struct Refuse {
+    pub(crate) condition: Condition,
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// One request that changes a password, and what its responses mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) exchange: Exchange,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchange {
+    pub(crate) method: Method,
+    pub(crate) path: Template,
+    pub(crate) body: Option<Body>,
+    pub(crate) is_form: bool,
+    pub(crate) authentication: Authentication,
+}
+
+/// A body, as a document with `{names}` in its texts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    Constant(Value),
+    Text(Template),
+    List(Vec<Body>),
+    Object(Vec<(String, Body)>),
+}
+
+/// How an unknown outcome is resolved.
+#[derive(Debug, Clone)]
+pub(crate) enum Probe {
+    Repeat,
+    Request(Box<ProbeRequest>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ProbeRequest {
+    pub(crate) exchange: Exchange,
+    pub(crate) in_place: StatusCondition,
+    pub(crate) not_in_place: StatusCondition,
+    pub(crate) control: Option<Control>,
+}
+
+/// What shows that a probe can say no. It is read once, and names no real password.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    pub(crate) path: Template,
+    pub(crate) refutes: StatusCondition,
+}
+
+/// A status, and what must hold of the body.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StatusCondition {
+    pub(crate) status: u16,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+impl Table {
+    /// A table that describes nothing, so that every change is unsupported.
+    pub(crate) fn empty() -> Self {
+        Self {
+            about: About::default(),
+            headers: vec![],
+            correlation: None,
+            policy: PasswordPolicy::default(),
+            require: None,
+            lookup: None,
+            reset: None,
+            change: None,
+            probe: None,
+        }
+    }
+
+    /// Reads a table in TOML.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: what cannot be read, and every lint. Each says what could go wrong.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<TableProblem>> {
+        let value: Value =
+            toml::from_str(text).map_err(|error| vec![TableProblem::new("", error.to_string())])?;
+        Self::from_value(value)
+    }
+
+    /// Reads a table from a document.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn from_value(value: Value) -> Result<Self, Vec<TableProblem>> {
+        let raw: RawTable =
+            serde_json::from_value(value).map_err(|error| vec![TableProblem::new("", error.to_string())])?;
+        let mut compiler = Compiler {
+            set: &raw.set,
+            problems: Vec::new(),
+        };
+        let table = compiler.table(&raw);
+        let mut problems = compiler.problems;
+        if problems.is_empty() {
+            lint::check(&table, &mut problems);
+        }
+        if problems.is_empty() {
+            Ok(table)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The grades of the rows that can say that a password was changed, the weakest last.
+    pub fn grades_of_applied(&self) -> Vec<Grade> {
+        let calls = self.reset.iter().chain(&self.change);
+        let rows = calls.flat_map(|call| &call.rows);
+        let mut grades: Vec<Grade> = rows
+            .filter(|row| row.meaning == crate::row::Meaning::Applied)
+            .map(|row| row.from)
+            .collect();
+        grades.sort_unstable();
+        grades.dedup();
+        grades
+    }
+}
+
+// Compiles the raw table, and collects what is wrong.
+struct Compiler<'a> {
+    set: &'a BTreeMap<String, String>,
+    problems: Vec<TableProblem>,
+}
+
+impl Compiler<'_> {
+    fn table(&mut self, raw: &RawTable) -> Table {
+        let headers = raw.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
+        let headers = headers.iter();
+        for (name, what) in &raw.about.needs {
+            if raw.set.get(name).is_none_or(String::is_empty) {
+                self.note(&format!("set.{name}"), format!("is missing: {what}"));
+            }
+        }
+        let headers: Vec<_> = headers
+            .map(|(name, value)| (name.clone(), self.template("headers", value)))
+            .collect();
+        Table {
+            about: raw.about.clone(),
+            headers,
+            correlation: raw
+                .correlation
+                .as_deref()
+                .map(|name| &*name.to_ascii_lowercase().leak()),
+            policy: raw.policy.clone().unwrap_or_default(),
+            require: raw.require.as_ref().map(|require| self.require(require)),
+            lookup: raw.lookup.as_ref().map(|lookup| self.lookup(lookup)),
+            reset: raw.reset.as_ref().map(|call| self.call("reset", call, &raw.rows)),
+            change: raw
+                .change
+                .as_ref()
+                .map(|call| self.call("change", call, &raw.rows)),
+            probe: raw.probe.as_ref().map(|probe| self.probe(probe)),
+        }
+    }
+
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.problems.push(TableProblem::new(key, message));
+    }
+
+    fn keep<T>(&mut self, key: &str, result: Result<T, String>, default: impl FnOnce() -> T) -> T {
+        result.unwrap_or_else(|problem| {
+            self.note(key, problem);
+            default()
+        })
+    }
+
+    fn template(&mut self, key: &str, text: &str) -> Template {
+        let parsed = Template::parse(text, self.set);
+        self.keep(key, parsed, || {
+            Template::parse("", &BTreeMap::new()).unwrap_or_else(|_| unreachable!())
+        })
+    }
+
+    fn pointer(&mut self, key: &str, text: &str) -> Pointer {
+        let parsed = Pointer::parse(text);
+        self.keep(key, parsed, || {
+            Pointer::parse("").unwrap_or_else(|_| unreachable!())
+        })
+    }
+
+    fn condition(&mut self, key: &str, raw: &RawCondition) -> Option<Condition> {
+        let set = self.set;
+        let compiled = Condition::compile(raw, |text| Template::parse(text, set));
+        compiled.map_err(|problem| self.note(key, problem)).ok()
+    }
+
+    fn require(&mut self, raw: &RawRequire) -> Require {
+        let condition = RawCondition {
+            at: raw.at.clone(),
+            is: Some(raw.is.clone()),
+            has: None,
+            not: None,
+            absent: None,
+        };
+        Require {
+            path: self.path("require.path", &raw.path),
+            condition: self.condition("require", &condition).unwrap_or_else(never),
+            hint: raw.hint.clone().map(|hint| &*hint.leak()),
+        }
+    }
+
+    fn lookup(&mut self, raw: &RawLookup) -> Lookup {
+        let keep = raw.keep.iter();
+        let keep = keep.map(|(name, at)| (name.clone(), self.pointer(&format!("lookup.keep.{name}"), at)));
+        let keep = keep.collect();
+        let refuse = raw.refuse.iter().enumerate();
+        let refuse = refuse.filter_map(|(index, refuse)| {
+            let condition = RawCondition {
+                at: refuse.at.clone(),
+                is: refuse.is.clone(),
+                has: refuse.has.clone(),
+                not: refuse.not.clone(),
+                absent: refuse.absent,
+            };
+            let condition = self.condition(&format!("lookup.refuse[{index}]"), &condition)?;
+            let hint = refuse.hint.clone().map(|hint| &*hint.leak());
+            Some(Refuse { condition, hint })
+        });
+        let refuse = refuse.collect();
+        let not_found = raw.not_found.as_deref().unwrap_or_default();
+        Lookup {
+            path: self.path("lookup.path", &raw.path),
+            list: raw.list.as_deref().map(|list| self.pointer("lookup.list", list)),
+            id: self.pointer("lookup.id", &raw.id),
+            same: self.pointer("lookup.same", &raw.same),
+            accepts_id: raw.same_or_id,
+            ignores_case: raw.ignore_case,
+            keep,
+            refuse,
+            not_found: self.rows("lookup.not_found", not_found),
+        }
+    }
+
+    // A path begins at the base URL and holds what a request line can.
+    fn path(&mut self, key: &str, text: &str) -> Template {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#');
+        if !text.starts_with('/') || !is_plain {
+            self.note(
+                key,
+                "must begin with `/` and be percent-encoded: visible ASCII without blanks and `#`",
+            );
+        }
+        self.template(key, text)
+    }
+
+    fn call(&mut self, key: &str, raw: &RawCall, shared: &[RawRow]) -> Call {
+        let own = raw.rows.as_deref();
+        let rows_key = if own.is_some() {
+            format!("{key}.rows")
+        } else {
+            "rows".to_owned()
+        };
+        let exchange = self.exchange(key, &raw.method, &raw.path, raw.body.as_ref(), raw.form, raw.auth);
+        Call {
+            exchange,
+            rows: self.rows(&rows_key, own.unwrap_or(shared)),
+        }
+    }
+
+    fn rows(&mut self, key: &str, rows: &[RawRow]) -> Vec<Row> {
+        let set = self.set;
+        let mut compiled = Vec::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            match Row::compile(row, |text| Template::parse(text, set)) {
+                Ok(row) => compiled.push(row),
+                Err(problems) => {
+                    let key = format!("{key}[{index}]");
+                    for problem in problems {
+                        self.note(&key, problem);
+                    }
+                }
+            }
+        }
+        compiled
+    }
+
+    fn exchange(
+        &mut self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        is_form: bool,
+        authentication: Authentication,
+    ) -> Exchange {
+        let known = ["GET", "POST", "PUT", "PATCH"];
+        if !known.contains(&method) {
+            self.note(
+                &format!("{key}.method"),
+                format!("must be one of {}", known.join(", ")),
+            );
+        }
+        let body_key = format!("{key}.body");
+        if is_form
+            && !body.is_some_and(|body| {
+                body.as_object()
+                    .is_some_and(|it| it.values().all(Value::is_string))
+            })
+        {
+            self.note(
+                &body_key,
+                "must be a table of texts, because it is sent as a form",
+            );
+        }
+        Exchange {
+            method: method.parse().unwrap_or(Method::POST),
+            path: self.path(&format!("{key}.path"), path),
+            body: body.map(|body| self.body(&body_key, body)),
+            is_form,
+            authentication,
+        }
+    }
+
+    fn body(&mut self, key: &str, value: &Value) -> Body {
+        match value {
+            Value::String(text) => Body::Text(self.template(key, text)),
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                Body::List(
+                    items
+                        .map(|(at, item)| self.body(&format!("{key}[{at}]"), item))
+                        .collect(),
+                )
+            }
+            Value::Object(members) => {
+                let members = members.iter();
+                let member = |(name, value): (&String, &Value)| {
+                    (name.clone(), self.body(&format!("{key}.{name}"), value))
+                };
+                Body::Object(members.map(member).collect())
+            }
+            other => Body::Constant(other.clone()),
+        }
+    }
+
+    fn probe(&mut self, raw: &RawProbe) -> Probe {
+        match raw {
+            RawProbe::Repeat { .. } => Probe::Repeat,
+            RawProbe::Request {
+                method,
+                path,
+                body,
+                form,
+                auth,
+                in_place,
+                not_in_place,
+                control,
+                ..
+            } => Probe::Request(Box::new(ProbeRequest {
+                exchange: self.exchange("probe", method, path, body.as_ref(), *form, *auth),
+                in_place: self.status_condition("probe.in_place", in_place),
+                not_in_place: self.status_condition("probe.not_in_place", not_in_place),
+                control: control.as_ref().map(|control| self.control(control)),
+            })),
+        }
+    }
+
+    fn control(&mut self, raw: &RawControl) -> Control {
+        let refutes = RawRowCondition {
+            status: raw.status,
+            at: Some(raw.at.clone()),
+            is: Some(raw.is.clone()),
+            has: None,
+            and: vec![],
+        };
+        Control {
+            path: self.path("probe.control.path", &raw.path),
+            refutes: self.status_condition("probe.control", &refutes),
+        }
+    }
+
+    fn status_condition(&mut self, key: &str, raw: &RawRowCondition) -> StatusCondition {
+        let first = raw.at.as_ref().map(|at| RawCondition {
+            at: at.clone(),
+            is: raw.is.clone(),
+            has: raw.has.clone(),
+            not: None,
+            absent: None,
+        });
+        if raw.at.is_none() && (raw.is.is_some() || raw.has.is_some()) {
+            self.note(
+                key,
+                "has a condition without `at`; write at = \"\" for the whole body",
+            );
+        }
+        let conditions = first.iter().chain(&raw.and);
+        StatusCondition {
+            status: raw.status,
+            conditions: conditions.filter_map(|raw| self.condition(key, raw)).collect(),
+        }
+    }
+}
+
+// Stands in for a condition that could not be read; the table that holds it is refused.
+fn never() -> Condition {
+    Condition {
+        at: Pointer::parse("").unwrap_or_else(|_| unreachable!()),
+        test: crate::condition::Test::Not(vec![]),
+    }
+}
+
+impl Body {
+    /// Every template in it, with whether it is the value of a member or item.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Constant(_) => vec![],
+            Self::Text(text) => vec![text],
+            Self::List(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Object(members) => members.iter().flat_map(|(_, value)| value.templates()).collect(),
+        }
+    }
+}

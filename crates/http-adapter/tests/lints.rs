@@ -1,0 +1,237 @@
+//! What a table must not say, with what could go wrong.
+
+use repass_http_provider::Table;
+
+/// A sound table, of which each test breaks one line.
+const SOUND: &str = r#"
+lookup = { path = "/users?name={user}", list = "/users", id = "/id", same = "/name", keep = { tags = "/tags" } }
+reset = { method = "PUT", path = "/users/{id}", body = { password = "{new}", tags = "{keep.tags}" } }
+change = { method = "POST", path = "/me/{id}", auth = "none", body = { old = "{current}", new = "{new}" } }
+rows = [
+    { status = 200, at = "/id", is = "{id}", then = "applied" },
+    { status = 400, at = "/code", is = "weak", then = "refused", kind = "password_refused" },
+    { status = 401, at = "/code", is = "token", then = "token" },
+    { status = 429, then = "limited" },
+]
+[probe]
+kind = "request"
+method = "POST"
+path = "/login"
+body = { name = "{user}", password = "{new}" }
+in_place = { status = 200, at = "/id", is = "{id}" }
+not_in_place = { status = 401, at = "/code", is = "wrong" }
+"#;
+
+#[test]
+fn sound_table_is_accepted() {
+    Table::from_toml(SOUND).unwrap();
+}
+
+/// A line of the sound table, what stands in its place, and of which key the problem says what.
+const TRAPS: &[(&str, &str, &str, &str)] = &[
+    (
+        "{ status = 200, at = \"/id\", is = \"{id}\", then",
+        "{ status = 200, then",
+        "rows[0]",
+        "sorry page",
+    ),
+    (
+        "{ status = 200, at = \"/id\", is = \"{id}\", then",
+        "{ status = 201, at = \"/id\", then",
+        "rows[0]",
+        "creates",
+    ),
+    (
+        "{ status = 200, at = \"/id\", is = \"{id}\", then",
+        "{ status = 202, at = \"/id\", then",
+        "rows[0]",
+        "accepted",
+    ),
+    (
+        "{ status = 200, at = \"/id\", is = \"{id}\", then",
+        "{ status = 206, at = \"/id\", then",
+        "rows[0]",
+        "partial",
+    ),
+    (
+        "{ status = 200, at = \"/id\", is = \"{id}\", then",
+        "{ status = 400, at = \"/id\", then",
+        "rows[0]",
+        "no success",
+    ),
+    (
+        "{ status = 400, at = \"/code\", is = \"weak\",",
+        "{ status = 400,",
+        "rows[1]",
+        "firewall",
+    ),
+    (
+        "{ status = 400, at = \"/code\"",
+        "{ status = 503, at = \"/code\"",
+        "rows[1]",
+        "may have made the change",
+    ),
+    (
+        "{ status = 400, at = \"/code\"",
+        "{ status = 408, at = \"/code\"",
+        "rows[1]",
+        "may have made the change",
+    ),
+    (
+        "{ status = 401, at = \"/code\", is = \"token\",",
+        "{ status = 403,",
+        "rows[2]",
+        "log-in page",
+    ),
+    (
+        "{ status = 401, at = \"/code\", is = \"token\",",
+        "{ status = 401,",
+        "rows[2]",
+        "log-in page",
+    ),
+    (
+        "{ status = 401, at = \"/code\"",
+        "{ status = 200, at = \"/code\"",
+        "rows[2]",
+        "must not be sent again",
+    ),
+    (
+        "{ status = 429, then",
+        "{ status = 503, at = \"/x\", then",
+        "rows[3]",
+        "must not be sent again",
+    ),
+    (
+        "{ status = 429, then",
+        "{ status = 403, then",
+        "rows[3]",
+        "only a 429",
+    ),
+    (
+        "path = \"/users/{id}\"",
+        "path = \"/users/{id}?password={new}\"",
+        "reset.path",
+        "logs",
+    ),
+    (
+        "name={user}\"",
+        "name={user}&p={current}\"",
+        "lookup.path",
+        "logs",
+    ),
+    ("name={user}\"", "name=x\"", "lookup.path", "{user}"),
+    (
+        "name={user}\"",
+        "name={user}&id={id}\"",
+        "lookup.path",
+        "only after the look-up",
+    ),
+    ("keep = { tags = \"/tags\" }", "keep = {}", "reset", "{keep.tags}"),
+    (
+        "password = \"{new}\", tags",
+        "password = \"fixed\", tags",
+        "reset",
+        "{new}",
+    ),
+    (
+        "path = \"/users/{id}\", body",
+        "path = \"/users/all\", body",
+        "reset",
+        "whose password",
+    ),
+    ("method = \"PUT\"", "method = \"GET\"", "reset.method", "no body"),
+    (
+        "method = \"PUT\"",
+        "method = \"DELETE\"",
+        "reset.method",
+        "one of",
+    ),
+    ("old = \"{current}\", ", "", "change", "{current}"),
+    (
+        "\"{new}\" }\nin_place",
+        "\"x\" }\nin_place",
+        "probe",
+        "does not present the new password",
+    ),
+    (
+        "not_in_place = { status = 401, at = \"/code\", is = \"wrong\" }",
+        "not_in_place = { status = 401 }",
+        "probe.not_in_place",
+        "gateway",
+    ),
+    (
+        "in_place = { status = 200, at = \"/id\", is = \"{id}\" }\nnot",
+        "in_place = { status = 200 }\nnot",
+        "probe.in_place",
+        "gateway",
+    ),
+    (
+        "not_in_place = { status = 401, at = \"/code\", is = \"wrong\" }",
+        "not_in_place = { status = 200, at = \"/name\" }",
+        "probe",
+        "prove nothing",
+    ),
+    (
+        "path = \"/login\"",
+        "path = \"login\"",
+        "probe.path",
+        "begin with `/`",
+    ),
+    (
+        "path = \"/login\"",
+        "path = \"/log in\"",
+        "probe.path",
+        "percent-encoded",
+    ),
+    ("is = \"weak\"", "is = \"{new}\"", "rows[1]", "password"),
+    ("then = \"limited\"", "then = \"maybe\"", "", "maybe"),
+    ("[probe]", "[prob]", "", "prob"),
+    (
+        "kind = \"password_refused\"",
+        "rule = \"min_length\", number_at = \"text\"",
+        "rows[1]",
+        "JSON pointer",
+    ),
+    (", kind = \"password_refused\"", "", "rows[1]", "`kind`"),
+];
+
+#[test]
+fn each_trap_is_refused_with_what_could_go_wrong() {
+    for (from, to, key, part) in TRAPS {
+        assert!(SOUND.contains(*from), "{from}");
+        let problems = Table::from_toml(&SOUND.replacen(from, to, 1)).expect_err(to);
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.key.ends_with(key) && problem.message.contains(*part)),
+            "{to}: no problem of `{key}` says {part:?}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn put_without_a_lookup_is_refused() {
+    let table = "reset = { method = \"PUT\", path = \"/users/{user}\", body = { password = \"{new}\" } }\n\
+                 rows = [{ status = 204, then = \"applied\" }]";
+    let problems = Table::from_toml(table).unwrap_err();
+    assert!(problems[0].message.contains("create the user"), "{problems:?}");
+}
+
+#[test]
+fn change_alone_cannot_be_probed_by_repeating() {
+    let table = "change = { method = \"POST\", path = \"/me/{user}\", body = { old = \"{current}\", new = \"{new}\" } }\n\
+                 rows = [{ status = 204, then = \"applied\" }]\nprobe = { kind = \"repeat\" }";
+    let problems = Table::from_toml(table).unwrap_err();
+    assert!(problems[0].message.contains("cannot be repeated"), "{problems:?}");
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let broken =
+        SOUND
+            .replacen("name={user}", "name={usr}", 1)
+            .replacen("path = \"/login\"", "path = \"login\"", 1);
+    let problems = Table::from_toml(&broken).unwrap_err();
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["lookup.path", "probe.path"], "{problems:?}");
+}

@@ -1,0 +1,332 @@
+//! Every row of every preset against the response that it is about, and what no row may match.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod cases;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use repass_domain::{
+    CallContext, Error, Password, PasswordChange, PasswordService as _, Resolution, UnknownOutcome,
+};
+use repass_http_provider::{HttpService, PRESET_NAMES, Table};
+use repass_transport::{AttemptOutcome, MockTransport, Request, Response, StatusCode};
+use serde_json::Value;
+
+use cases::{Case, Cases};
+
+const NEW: &str = "New-Passw0rd-77";
+const CURRENT: &str = "Old-Passw0rd-66";
+
+fn response(status: u64, body: &str) -> Response {
+    let status = StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap();
+    Response::new(status).with_body(body.to_owned())
+}
+
+/// A service over these responses, in order, with what was sent.
+fn service(table: Table, responses: Vec<Response>) -> (HttpService, Arc<Mutex<Vec<Sent>>>) {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let (seen, responses) = (Arc::clone(&sent), Mutex::new(VecDeque::from(responses)));
+    let mut transport = MockTransport::new();
+    transport.expect_deliver().returning(move |request| {
+        let response = responses.lock().unwrap().pop_front().expect("no further request");
+        seen.lock().unwrap().push(Sent::of(request, &response));
+        Ok(response)
+    });
+    (
+        HttpService::new("preset", Arc::new(table), Arc::new(transport)),
+        sent,
+    )
+}
+
+struct Sent {
+    path: String,
+    body: String,
+    outcome: AttemptOutcome,
+}
+
+impl Sent {
+    fn of(request: &Request, response: &Response) -> Self {
+        let body = request.secret_body().map(repass_transport::SecretBody::bytes);
+        Self {
+            path: request.path().to_owned(),
+            body: String::from_utf8(body.unwrap_or_default().to_vec()).unwrap(),
+            outcome: request.read(response),
+        }
+    }
+}
+
+fn before(cases: &Cases) -> Vec<Response> {
+    let found = cases.require.iter().chain(&cases.found);
+    found.map(|body| response(200, body)).collect()
+}
+
+fn change(cases: &Cases, is_reset: bool) -> PasswordChange {
+    let user = cases.user.parse().unwrap();
+    let new = Password::new(NEW).unwrap();
+    if is_reset {
+        PasswordChange::reset(user, new)
+    } else {
+        PasswordChange::change(user, Password::new(CURRENT).unwrap(), new)
+    }
+}
+
+// With the sentence for people at the end.
+fn described(result: Result<impl Sized, Error>) -> Vec<String> {
+    let text = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let mut words = outcome(result);
+    words.push(text);
+    words
+}
+
+fn outcome(result: Result<impl Sized, Error>) -> Vec<String> {
+    match result {
+        Ok(_) => vec!["applied".to_owned()],
+        Err(error) => {
+            let mut words = vec![error.outcome().to_string()];
+            if error.unknown_outcome().is_none() {
+                words.push(error.kind().to_string());
+                let rules = error.violations().iter().map(|it| it.rule().code().to_owned());
+                words.extend(rules);
+            }
+            words
+        }
+    }
+}
+
+fn expected(case: &Case) -> Vec<String> {
+    case[2..]
+        .iter()
+        .map(|word| word.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What each case comes to, as `name: outcome`.
+async fn results(table: &Table, cases: &Cases) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let mut results = Vec::new();
+    let cx = CallContext::default();
+    let listed = [
+        ("lookup", &cases.lookup),
+        ("reset", &cases.reset),
+        ("change", &cases.change),
+    ];
+    for (name, listed) in listed {
+        for case in listed {
+            let (status, body) = (case[0].as_u64().unwrap(), case[1].as_str().unwrap());
+            let mut responses = match name {
+                "lookup" => cases.require.iter().map(|body| response(200, body)).collect(),
+                _ => before(cases),
+            };
+            responses.push(response(status, body));
+            let (service, _) = service(table.clone(), responses);
+            let result = service
+                .change_password(&cx, &change(cases, name != "change"))
+                .await;
+            results.push((format!("{name} {status} {body}"), outcome(result), expected(case)));
+        }
+    }
+    for (name, listed) in [("probe", &cases.probe), ("repeat", &cases.repeat)] {
+        for case in listed {
+            let (status, body) = (case[0].as_u64().unwrap(), case[1].as_str().unwrap());
+            let mut responses = before(cases);
+            responses.extend(cases.control.iter().map(|body| response(200, body)));
+            responses.push(response(status, body));
+            let (service, _) = service(table.clone(), responses);
+            let handle = UnknownOutcome::new("preset");
+            let found = service.resolve(&cx, &handle, &change(cases, true)).await;
+            let found = match found {
+                Ok(Resolution::InPlace) => "in_place",
+                Ok(Resolution::NotInPlace) => "not_in_place",
+                Ok(Resolution::StillUnknown) => "still_unknown",
+                Err(_) => "error",
+            };
+            results.push((
+                format!("{name} {status} {body}"),
+                vec![found.to_owned()],
+                expected(case),
+            ));
+        }
+    }
+    results
+}
+
+/// What each case comes to, and what a page of a gateway does under each status.
+async fn everything(table: &Table, cases: &Cases) -> Vec<Vec<String>> {
+    let results = results(table, cases).await;
+    let mut found: Vec<Vec<String>> = results.into_iter().map(|(_, found, _)| found).collect();
+    for (listed, is_reset, is_lookup) in [
+        (&cases.lookup, true, true),
+        (&cases.reset, true, false),
+        (&cases.change, false, false),
+    ] {
+        for case in listed {
+            let mut responses = before(cases);
+            if is_lookup {
+                responses.truncate(usize::from(cases.require.is_some()));
+            }
+            responses.push(response(case[0].as_u64().unwrap(), case[1].as_str().unwrap()));
+            let (service, _) = service(table.clone(), responses);
+            let change = change(cases, is_reset);
+            found.push(described(
+                service.change_password(&CallContext::default(), &change).await,
+            ));
+        }
+    }
+    for status in [200, 400, 401, 403, 404, 409, 412, 429] {
+        for (is_reset, is_lookup) in [(true, false), (false, false), (true, true)] {
+            let mut responses = if is_lookup { vec![] } else { before(cases) };
+            if is_lookup {
+                responses.extend(cases.require.iter().map(|body| response(200, body)));
+            }
+            responses.push(response(status, "<html>blocked</html>"));
+            let (service, _) = service(table.clone(), responses);
+            let result = service
+                .change_password(&CallContext::default(), &change(cases, is_reset))
+                .await;
+            found.push(described(result));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_response_has_its_meaning() {
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let table = Table::from_value(cases.document(preset)).unwrap();
+        let results = results(&table, &cases).await;
+        assert!(results.len() > 10, "{preset} has cases");
+        for (case, found, expected) in results {
+            // A refusal may name no rule that is known.
+            let is_same = found == expected || found[..] == [&expected[..], &["other".to_owned()]].concat();
+            assert!(is_same, "{preset}: {case}: {found:?}, not {expected:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn retry_loop_and_outcome_agree() {
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let table = Table::from_value(cases.document(preset)).unwrap();
+        for case in &cases.reset {
+            let mut responses = before(&cases);
+            responses.push(response(case[0].as_u64().unwrap(), case[1].as_str().unwrap()));
+            let (service, sent) = service(table.clone(), responses);
+            let result = service
+                .change_password(&CallContext::default(), &change(&cases, true))
+                .await;
+            let words = outcome(result);
+            let seen = sent.lock().unwrap().last().unwrap().outcome;
+            let agree = match seen {
+                AttemptOutcome::Done => words[0] == "applied",
+                AttemptOutcome::Refused => words[0] == "not_applied",
+                AttemptOutcome::TokenRejected => words[1] == "unauthenticated",
+                AttemptOutcome::RateLimited => words[1] == "rate_limited",
+                _ => words[0] == "unknown",
+            };
+            assert!(agree, "{preset}: {case:?}: {seen:?} and {words:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn foreign_response_never_proves_anything() {
+    let page = "<!DOCTYPE html><html><title>Service unavailable</title></html>";
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let table = Table::from_value(cases.document(preset)).unwrap();
+        for status in [
+            200, 201, 202, 203, 206, 207, 302, 303, 307, 400, 403, 404, 405, 409, 412, 422, 451, 500, 502,
+        ] {
+            for body in [
+                page,
+                "",
+                "{}",
+                r#"{"message":"no Route matched with those values"}"#,
+            ] {
+                // SCIM and Matrix read the empty object as what it is documented for.
+                if *preset == "matrix" && body == "{}" && status == 200 {
+                    continue;
+                }
+                let mut responses = before(&cases);
+                responses.push(response(status, body));
+                let (service, _) = service(table.clone(), responses);
+                let result = service
+                    .change_password(&CallContext::default(), &change(&cases, true))
+                    .await;
+                // HTTP defines these as not processed.
+                let is_unprocessed = [307, 404, 405].contains(&status);
+                let expected = if is_unprocessed { "not_applied" } else { "unknown" };
+                assert_eq!(outcome(result)[0], expected, "{preset}: {status} {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn request_says_what_the_preset_describes() {
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let Some(body) = &cases.body else { continue };
+        let table = Table::from_value(cases.document(preset)).unwrap();
+        let mut responses = before(&cases);
+        responses.push(response(500, ""));
+        let (service, sent) = service(table, responses);
+        let result = service
+            .change_password(&CallContext::default(), &change(&cases, true))
+            .await;
+        assert!(result.is_err());
+        let sent = sent.lock().unwrap();
+        let last = sent.last().unwrap();
+        let (sent, wanted): (Value, Value) = (
+            serde_json::from_str(&last.body).unwrap(),
+            serde_json::from_str(body).unwrap(),
+        );
+        assert_eq!(sent, wanted, "{preset}");
+        assert!(!last.path.contains("Passw0rd"), "{preset}: {}", last.path);
+    }
+}
+
+/// Each row dropped, and each row with its conditions dropped: a lint or a case must notice.
+#[tokio::test]
+async fn mutation_of_any_row_is_noticed() {
+    let mut count = 0;
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let original = cases.document(preset);
+        let baseline = everything(&Table::from_value(original.clone()).unwrap(), &cases).await;
+        for (section, rows) in [("reset", "rows"), ("change", "rows"), ("lookup", "not_found")] {
+            let listed = original
+                .get(section)
+                .and_then(|it| it.get(rows))
+                .and_then(Value::as_array);
+            for index in 0..listed.map_or(0, Vec::len) {
+                let mut dropped = original.clone();
+                dropped[section][rows].as_array_mut().unwrap().remove(index);
+                let mut widened = original.clone();
+                let row = widened[section][rows][index].as_object_mut().unwrap();
+                let had_condition = row.contains_key("at");
+                for key in ["at", "is", "has", "not", "absent", "and"] {
+                    row.remove(key);
+                }
+                for (what, mutant) in [("dropped", dropped), ("widened", widened)] {
+                    if what == "widened" && !had_condition {
+                        continue;
+                    }
+                    count += 1;
+                    let Ok(table) = Table::from_value(mutant) else {
+                        continue;
+                    };
+                    let noticed = everything(&table, &cases).await != baseline;
+                    assert!(
+                        noticed,
+                        "{preset}: {section}.{rows}[{index}] {what} is not noticed"
+                    );
+                }
+            }
+        }
+    }
+    assert!(count > 200, "{count} mutants");
+}
