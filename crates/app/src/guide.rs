@@ -15,6 +15,8 @@ pages! {
     Start: "docs/guide/start.md",
     CommandLine: "docs/guide/command-line.md",
     Configure: "docs/guide/configure.md",
+    Providers: "docs/guide/providers.md",
+    DescribeAProvider: "docs/guide/describe-a-provider.md",
     Errors: "docs/guide/errors.md",
     Unknown: "docs/guide/unknown.md",
     Bulk: "docs/guide/bulk.md",

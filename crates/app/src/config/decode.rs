@@ -8,7 +8,7 @@ use super::document::Node;
 use super::local_policy;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, Tls};
-use super::provider_kinds::{KINDS, NAMES, ProviderConfig};
+use super::provider_kinds::{NAMES, ProviderConfig, all_kinds};
 use super::section::Section;
 use super::{Config, OnUnknown};
 use crate::secrets::SecretRef;
@@ -58,17 +58,23 @@ pub(super) fn provider(
     folder: &Path,
     problems: &Problems,
 ) -> Option<ProviderConfig> {
-    let provider_kinds: Vec<_> = KINDS.iter().map(|kind| (kind().name(), *kind)).collect();
-    if let Some(feature) = left_out(section.peek("kind"), NAMES, &provider_kinds) {
+    let kinds = all_kinds();
+    let names: Vec<_> = kinds
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| (kind.name(), at))
+        .collect();
+    if let Some(feature) = left_out(section.peek("kind"), NAMES, &names) {
         let message = format!(
             "is not part of this build: it comes with the Cargo feature `{feature}` (`features = [\"{feature}\"]`)"
         );
         problems.add(&section.key("kind"), message);
         return None;
     }
-    let mut settings = section.required_choice("kind", &provider_kinds)?();
+    let at = section.required_choice("kind", &names)?;
+    let mut settings = kinds.into_iter().nth(at)?;
     let auth = auth(&mut section, folder, settings.auth());
-    settings.read(&mut section);
+    settings.read(&mut section, folder, problems);
     let mut provider = ProviderConfig::with(settings.into(), auth);
     if provider.kind().base_url().is_none() {
         provider.connection.base_url = section.required_text("base_url");
@@ -116,9 +122,13 @@ fn connection(connection: &mut Connection, section: &mut Section<'_>, folder: &P
 
 // In the order in which messages list them.
 const AUTHS: &[(&str, ReadAuth)] = &[
+    #[cfg(feature = "http")]
+    ("basic", basic),
     ("bearer", bearer),
-    #[cfg(feature = "identity")]
+    #[cfg(any(feature = "http", feature = "identity"))]
     ("client-credentials", client_credentials),
+    #[cfg(feature = "http")]
+    ("header", header),
     #[cfg(feature = "zoom")]
     ("server-to-server", server_to_server),
 ];
@@ -167,20 +177,38 @@ fn server_to_server(auth: &mut Section<'_>, folder: &Path, base_url: Option<&str
     })
 }
 
-#[cfg(feature = "identity")]
+#[cfg(feature = "http")]
+fn basic(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    Auth::Basic(super::BasicCredentials {
+        username: auth.required_text("username"),
+        password: auth.required_secret("password", folder),
+    })
+}
+
+#[cfg(feature = "http")]
+fn header(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    Auth::Header(super::HeaderToken {
+        name: auth.text("name").unwrap_or_else(|| "Authorization".to_owned()),
+        value: auth.text("value").unwrap_or_else(|| "{token}".to_owned()),
+        token: auth.required_secret("token", folder),
+    })
+}
+
+#[cfg(any(feature = "http", feature = "identity"))]
 fn client_credentials(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
     Auth::ClientCredentials(super::ClientCredentials {
         token_url: auth.required_text("token_url"),
         client_id: auth.required_text("client_id"),
         client_secret: auth.required_secret("client_secret", folder),
         scope: auth.required_text("scope"),
+        audience: auth.text("audience"),
     })
 }
 
 #[test]
 fn every_auth_that_a_kind_takes_can_be_read() {
-    for kind in KINDS {
-        for auth in kind().auth() {
+    for kind in all_kinds() {
+        for auth in kind.auth() {
             assert!(AUTHS.iter().any(|(known, _)| known == auth), "{auth}");
         }
     }

@@ -30,11 +30,13 @@ pub use local_policy::{
 };
 pub use problem::{ConfigError, Problem};
 pub(crate) use problem::{Problems, did_you_mean};
-#[cfg(feature = "identity")]
+#[cfg(any(feature = "http", feature = "identity"))]
 pub use provider::ClientCredentials;
 #[cfg(feature = "zoom")]
 pub use provider::ServerToServer;
 pub use provider::{Auth, Connection, Tls};
+#[cfg(feature = "http")]
+pub use provider::{BasicCredentials, HeaderToken};
 pub use provider_kinds::*;
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 

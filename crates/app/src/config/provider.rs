@@ -64,8 +64,10 @@ impl Connection {
             Auth::Bearer { .. } => None,
             #[cfg(feature = "zoom")]
             Auth::ServerToServer(auth) => Some(&*auth.token_url),
-            #[cfg(feature = "identity")]
+            #[cfg(any(feature = "http", feature = "identity"))]
             Auth::ClientCredentials(auth) => Some(&*auth.token_url),
+            #[cfg(feature = "http")]
+            Auth::Header(_) | Auth::Basic(_) => None,
         };
         [Some(&*self.base_url), token_url].into_iter().flatten()
     }
@@ -109,8 +111,14 @@ pub enum Auth {
     #[cfg(feature = "zoom")]
     ServerToServer(ServerToServer),
     /// OAuth client credentials at a token URL of their own, as identity portals have them.
-    #[cfg(feature = "identity")]
+    #[cfg(any(feature = "http", feature = "identity"))]
     ClientCredentials(ClientCredentials),
+    /// A token in a header of the provider's own, or in another scheme of `Authorization`.
+    #[cfg(feature = "http")]
+    Header(HeaderToken),
+    /// HTTP Basic.
+    #[cfg(feature = "http")]
+    Basic(BasicCredentials),
 }
 
 impl Auth {
@@ -118,9 +126,13 @@ impl Auth {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Bearer { .. } => None,
+            #[cfg(feature = "http")]
+            Self::Header(_) => None,
+            #[cfg(feature = "http")]
+            Self::Basic(auth) => Some(&auth.username),
             #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => Some(&auth.account_id),
-            #[cfg(feature = "identity")]
+            #[cfg(any(feature = "http", feature = "identity"))]
             Self::ClientCredentials(auth) => Some(&auth.client_id),
         }
     }
@@ -128,9 +140,13 @@ impl Auth {
     fn check(&self, path: &str, problems: &Problems) {
         let judged = match self {
             Self::Bearer { .. } => Ok(()),
+            #[cfg(feature = "http")]
+            Self::Header(auth) => auth.validate(),
+            #[cfg(feature = "http")]
+            Self::Basic(auth) => auth.validate(),
             #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => auth.validate(),
-            #[cfg(feature = "identity")]
+            #[cfg(any(feature = "http", feature = "identity"))]
             Self::ClientCredentials(auth) => auth.validate(),
         };
         note(problems, path, judged);
@@ -155,7 +171,7 @@ pub struct ServerToServer {
 }
 
 /// OAuth client credentials.
-#[cfg(feature = "identity")]
+#[cfg(any(feature = "http", feature = "identity"))]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ClientCredentials {
     /// Where tokens are granted.
@@ -169,6 +185,50 @@ pub struct ClientCredentials {
     /// The scopes to ask for, separated by spaces.
     #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
     pub scope: String,
+    /// The API that the token is for, where the endpoint asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+}
+
+/// A token in a header.
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct HeaderToken {
+    /// The header's name.
+    #[validate(custom(function = is_header_name))]
+    pub name: String,
+    /// Its value, with the token in the place of `{token}`.
+    #[validate(custom(function = has_token))]
+    pub value: String,
+    /// The token.
+    pub token: SecretRef,
+}
+
+/// Credentials of HTTP Basic.
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct BasicCredentials {
+    /// The account's name.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub username: String,
+    /// Its password.
+    pub password: SecretRef,
+}
+
+#[cfg(feature = "http")]
+fn is_header_name(name: &str) -> Result<(), ValidationError> {
+    let is_name = repass_transport::HeaderName::try_from(name).is_ok();
+    is_name
+        .then_some(())
+        .ok_or_else(|| bad("must be the name of an HTTP header"))
+}
+
+#[cfg(feature = "http")]
+fn has_token(value: &str) -> Result<(), ValidationError> {
+    let holds = value.contains("{token}") && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    holds
+        .then_some(())
+        .ok_or_else(|| bad("must be visible ASCII that contains {token}, such as \"token {token}\""))
 }
 
 pub(super) fn is_base_url(text: &str) -> Result<(), ValidationError> {

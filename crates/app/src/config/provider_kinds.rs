@@ -1,6 +1,7 @@
 //! The provider_kinds of provider there are, and one provider of any of them.
 
 use std::any::Any;
+use std::path::Path;
 use std::sync::Arc;
 
 use repass_provider::{ProviderKind, Setting};
@@ -20,7 +21,7 @@ macro_rules! provider_kinds {
         )*
 
         /// Each kind with its defaults, ordered by name.
-        pub(super) const KINDS: &[fn() -> Box<dyn Settings>] = &[$(
+        const KINDS: &[fn() -> Box<dyn Settings>] = &[$(
             #[cfg(feature = $feature)]
             || Box::new($settings::default()),
         )*];
@@ -45,8 +46,49 @@ macro_rules! provider_kinds {
 
 // One row for each: the feature, and from the adapter's crate the type of the settings with those that they hold.
 provider_kinds! {
+    "http": repass_http_provider::{HttpSettings};
     "identity": repass_identity::{IdentitySettings, Deployment};
     "zoom": repass_zoom::{ZoomSettings, BodyEncoding, Plan};
+}
+
+/// Every kind with its defaults, ordered by name: those of the adapters, and the tables that come with `http`.
+pub(super) fn all_kinds() -> Vec<Box<dyn Settings>> {
+    let mut kinds: Vec<Box<dyn Settings>> = KINDS.iter().map(|kind| kind()).collect();
+    #[cfg(feature = "http")]
+    for name in repass_http_provider::PRESET_NAMES {
+        if let Some(preset) = HttpSettings::preset(name) {
+            kinds.push(Box::new(preset));
+        }
+    }
+    kinds.sort_by_key(|kind| kind.name());
+    kinds
+}
+
+/// A kind of provider that can be configured.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct KindSummary {
+    /// Its name in a configuration.
+    pub name: &'static str,
+    /// What it changes, in a line.
+    pub title: &'static str,
+    /// Its table, if it is one: requests, what each response means, and how surely that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<&'static str>,
+}
+
+impl super::Config {
+    /// Every kind of provider that this build can configure, ordered by name.
+    pub fn kinds() -> Vec<KindSummary> {
+        all_kinds()
+            .iter()
+            .map(|kind| KindSummary {
+                name: kind.name(),
+                title: kind.title(),
+                table: kind.table_text(),
+            })
+            .collect()
+    }
 }
 
 /// One provider: what kind it is, how to reach it, and the caller's own rules there.
@@ -100,14 +142,14 @@ impl ProviderConfig {
 
 /// The settings of a kind, as they are read and written.
 pub(super) trait Settings: ProviderKind {
-    fn read(&mut self, section: &mut Section<'_>);
+    fn read(&mut self, section: &mut Section<'_>, folder: &Path, problems: &Problems);
 
     /// In the order in which they are documented; what is not set is left out.
     fn entries(&self) -> Vec<(&'static str, Value)>;
 }
 
 impl<K: ProviderKind + Serialize> Settings for K {
-    fn read(&mut self, section: &mut Section<'_>) {
+    fn read(&mut self, section: &mut Section<'_>, folder: &Path, problems: &Problems) {
         for setting in K::settings() {
             match *setting {
                 Setting::Enum(key, words) => {
@@ -120,16 +162,42 @@ impl<K: ProviderKind + Serialize> Settings for K {
                         set(self, text);
                     }
                 }
+                Setting::Document(keys, set) => {
+                    let mut document = table_file(section, folder, problems);
+                    document.extend(section.document(keys));
+                    set(self, document);
+                }
             }
         }
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {
         let mut all = serde_json::to_value(self).unwrap_or_default();
-        let keys = K::settings().iter().map(Setting::key);
-        keys.filter_map(|key| Some((key, all.get_mut(key)?.take())))
+        let keys = K::settings().iter().flat_map(Setting::keys);
+        keys.filter_map(|key| Some((*key, all.get_mut(*key)?.take())))
             .collect()
     }
+}
+
+#[cfg(not(feature = "http"))]
+fn table_file(_: &mut Section<'_>, _: &Path, _: &Problems) -> serde_json::Map<String, Value> {
+    serde_json::Map::new()
+}
+
+// What the file that `table` names holds. The keys of the section itself come on top.
+#[cfg(feature = "http")]
+fn table_file(
+    section: &mut Section<'_>,
+    folder: &Path,
+    problems: &Problems,
+) -> serde_json::Map<String, Value> {
+    let Some(file) = section.file("table", folder) else {
+        return serde_json::Map::new();
+    };
+    let read = std::fs::read_to_string(&file)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))
+        .and_then(|text| toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display())));
+    problems.keep(&section.key("table"), read).unwrap_or_default()
 }
 
 fn shown<S: Serializer>(settings: &Arc<dyn Settings>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -151,12 +219,15 @@ mod tests {
             match setting {
                 Setting::Enum(key, words) => words.iter().for_each(|(word, set)| holds(key, word, set)),
                 Setting::Text(key, set) => holds(key, "any", &|settings| set(settings, "any".to_owned())),
+                // Shown as it is.
+                Setting::Document(..) => {}
             }
         }
     }
 
     #[test]
     fn the_kinds_are_ordered_by_name() {
-        assert!(KINDS.is_sorted_by_key(|kind| kind().name()));
+        let kinds = all_kinds();
+        assert!(kinds.is_sorted_by_key(|kind| kind.name()));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Node, Table, Value as NodeValue};
 use super::problem::Problems;
-use super::provider_kinds::{KINDS, Settings};
+use super::provider_kinds::{Settings, all_kinds};
 use super::section::{REFERENCE_KINDS, Section};
 use super::{Config, decode};
 
@@ -28,7 +28,7 @@ impl Config {
         let section = Section::of(String::new(), &empty, &problems).recording(&root);
         decode::root(section, Path::new(""), &problems);
         let mut schema = root.to_json();
-        let kinds: Vec<Value> = KINDS.iter().map(|kind| provider(&*kind())).collect();
+        let kinds: Vec<Value> = all_kinds().iter().map(|kind| provider(&**kind)).collect();
         schema["properties"]["providers"] = json!({
             "type": "object",
             "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,64}$" },

@@ -317,6 +317,42 @@ impl<'a> Section<'a> {
         words
     }
 
+    /// Everything under these keys, as one document.
+    pub(super) fn document(&mut self, keys: &[&'static str]) -> serde_json::Map<String, serde_json::Value> {
+        let mut document = serde_json::Map::new();
+        for key in keys {
+            self.record(key, || serde_json::json!({}));
+            if let Some(node) = self.node(key)
+                && let Some(value) = self.json(key, node)
+            {
+                document.insert((*key).to_owned(), value);
+            }
+        }
+        document
+    }
+
+    fn json(&self, key: &str, node: &Node) -> Option<serde_json::Value> {
+        Some(match &node.value {
+            Value::Table(table) => {
+                let members = table.iter();
+                let members = members
+                    .filter_map(|(name, node)| Some((name.clone(), self.json(&join(key, name), node)?)));
+                serde_json::Value::Object(members.collect())
+            }
+            Value::Text(text) => text.clone().into(),
+            Value::List(items) => {
+                let items = items.iter().filter_map(|item| self.json(key, item));
+                serde_json::Value::Array(items.collect())
+            }
+            Value::Flag(flag) => (*flag).into(),
+            Value::Number(number) => (*number).into(),
+            Value::Other(_) => {
+                self.is_wrong(key, "a string, number, boolean, array or table", &node.value);
+                return None;
+            }
+        })
+    }
+
     /// Ends the reading: a key that was not read is unknown.
     pub(super) fn finish(self) {
         for key in self

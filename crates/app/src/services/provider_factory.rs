@@ -25,7 +25,14 @@ pub(super) fn clients(
     problems: &Problems,
 ) -> Option<ProviderClients> {
     let path = format!("providers.{name}");
-    let factory = TransportFactory::new(name, &config.connection, &path, secret_timeout, problems);
+    let factory = TransportFactory::new(
+        name,
+        config.kind().name(),
+        &config.connection,
+        &path,
+        secret_timeout,
+        problems,
+    );
     let transport = factory.transport(&config.kind().limits())?;
     Some(config.kind().clients(name, transport))
 }
@@ -33,6 +40,11 @@ pub(super) fn clients(
 /// Builds the transport of one provider.
 struct TransportFactory<'a> {
     name: &'a str,
+    #[cfg_attr(
+        not(feature = "identity"),
+        expect(dead_code, reason = "only a portal's token endpoint differs from the others'")
+    )]
+    kind: &'static str,
     connection: &'a Connection,
     roots: TrustedRoots,
     path: &'a str,
@@ -43,6 +55,7 @@ struct TransportFactory<'a> {
 impl<'a> TransportFactory<'a> {
     fn new(
         name: &'a str,
+        kind: &'static str,
         connection: &'a Connection,
         path: &'a str,
         secret_timeout: Duration,
@@ -52,6 +65,7 @@ impl<'a> TransportFactory<'a> {
         let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
         Self {
             name,
+            kind,
             connection,
             roots: roots.unwrap_or_default(),
             path,
@@ -94,21 +108,57 @@ impl<'a> TransportFactory<'a> {
                 let credentials = repass_zoom::server_to_server(endpoint, &auth.account_id);
                 Some((credentials.redacting(&secret), auth.account_id.clone()))
             }
-            #[cfg(feature = "identity")]
+            #[cfg(any(feature = "http", feature = "identity"))]
             Auth::ClientCredentials(auth) => {
                 let url = self.url("auth.token_url", &auth.token_url);
                 let secret = self.secret("auth.client_secret", &auth.client_secret)?;
                 let endpoint = self.token_endpoint(url?, Credentials::None);
-                let (id, scope) = (&auth.client_id, &auth.scope);
-                let credentials = repass_identity::client_credentials(endpoint, id, &secret, scope);
                 // The organization is the account, and it is part of the address.
-                Some((credentials, String::new()))
+                Some((self.client_credentials(endpoint, auth, &secret), String::new()))
+            }
+            #[cfg(feature = "http")]
+            Auth::Header(auth) => {
+                let secret = self.secret("auth.token", &auth.token)?;
+                let name = repass_transport::HeaderName::try_from(auth.name.as_str()).ok()?;
+                let token = Token::in_header(name, &auth.value, &secret);
+                let token = self.problems.keep(&self.key("auth.token"), token)?;
+                Some((Credentials::Fixed(token), rate_limiters::fingerprint(&secret)))
+            }
+            #[cfg(feature = "http")]
+            Auth::Basic(auth) => {
+                let secret = self.secret("auth.password", &auth.password)?;
+                let token = Token::basic(&auth.username, &secret);
+                let token = self.problems.keep(&self.key("auth.password"), token)?;
+                Some((Credentials::Fixed(token), auth.username.clone()))
             }
         }
     }
 
+    #[cfg(any(feature = "http", feature = "identity"))]
+    fn client_credentials(
+        &self,
+        endpoint: Arc<dyn Transport>,
+        auth: &crate::config::ClientCredentials,
+        secret: &SecretString,
+    ) -> Credentials {
+        #[cfg(feature = "identity")]
+        if self.kind == "identity" {
+            return repass_identity::client_credentials(endpoint, &auth.client_id, secret, &auth.scope);
+        }
+        #[cfg(feature = "http")]
+        return repass_http_provider::client_credentials(
+            endpoint,
+            &auth.client_id,
+            secret,
+            &auth.scope,
+            auth.audience.as_deref(),
+        );
+        #[cfg(not(feature = "http"))]
+        repass_identity::client_credentials(endpoint, &auth.client_id, secret, &auth.scope)
+    }
+
     // A new connection for each token: pooled connections keep what was sent over them.
-    #[cfg(any(feature = "identity", feature = "zoom"))]
+    #[cfg(any(feature = "http", feature = "identity", feature = "zoom"))]
     fn token_endpoint(&self, url: BaseUrl, credentials: Credentials) -> Arc<dyn Transport> {
         let route = route(self.connection, &url);
         let client =
