@@ -12,7 +12,7 @@ fn called(manifest: &str) -> Option<&'static str> {
     Some(match manifest.rsplit('/').nth(1)? {
         "domain" => "domain",
         "transport" => "transport",
-        "provider" => "kit",
+        "provider" => "provider",
         "app" => "repass",
         folder if folder.ends_with("-adapter") => "adapters",
         _ => return None,

@@ -22,7 +22,7 @@ pub(super) struct Args {
 // The features of the library that are compiled in.
 macro_rules! features {
     () => {
-        "cli, identity, sandbox, zoom"
+        "cli, http, identity, sandbox, zoom"
     };
 }
 
@@ -76,8 +76,8 @@ pub(super) enum Command {
     /// Change the passwords of many users; a run can be resumed after any interruption
     #[command(subcommand)]
     Bulk(commands::bulk::Command),
-    /// List the configured providers and what they can do
-    Providers,
+    /// List the configured providers and what they can do, or what is known of each kind
+    Providers(commands::providers::Args),
     /// Diagnose the setup of all providers, or of -p, and suggest fixes. Changes nothing: the reset permission is
     /// probed with a user who cannot exist
     Doctor,
@@ -107,7 +107,7 @@ impl Command {
             Self::Policy(command) => command.run(context).await,
             Self::Generate(args) => args.run(context).await,
             Self::Bulk(command) => command.run(context).await,
-            Self::Providers => commands::providers::run(context).await,
+            Self::Providers(args) => args.run(context).await,
             Self::Doctor => commands::doctor::run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Serve(args) => args.run(context).await,

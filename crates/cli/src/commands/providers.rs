@@ -1,5 +1,6 @@
-//! `repass providers`: lists the configured providers and their capabilities.
+//! `repass providers`: lists the configured providers and their capabilities, and what is known of each kind.
 
+use clap::Subcommand;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -19,7 +20,36 @@ pub(super) struct ProviderSummary {
     can: Capabilities,
 }
 
-pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List every kind of provider that can be configured
+    List,
+    /// Show what is known of a kind: its requests, what each response means, and how surely that is known
+    Show {
+        /// The kind, as in a configuration
+        kind: String,
+    },
+}
+
+impl Args {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        match &self.command {
+            None => return list_configured(context).await,
+            Some(Command::List) => list_kinds(context),
+            Some(Command::Show { kind }) => show_kind(context, kind)?,
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+async fn list_configured(context: &Context) -> Result<Exit, CliError> {
     let setup = Setup::load(&context.global).await?;
     let listed = list(setup.config, &context.global).await?;
     if context.output.json {
@@ -28,6 +58,37 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
         print(&listed);
     }
     Ok(Exit::Ok)
+}
+
+fn list_kinds(context: &Context) {
+    let kinds = Config::kinds();
+    if context.output.json {
+        output::print_json(&serde_json::json!({ "kinds": kinds }));
+        return;
+    }
+    let width = kinds.iter().map(|kind| kind.name.len()).max().unwrap_or_default();
+    for kind in &kinds {
+        output::print_line(&format!("{:width$}  {}", kind.name, kind.title));
+    }
+}
+
+fn show_kind(context: &Context, name: &str) -> Result<(), CliError> {
+    let kinds = Config::kinds();
+    let Some(kind) = kinds.iter().find(|kind| kind.name == name) else {
+        let known: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+        return Err(CliError::usage(format!(
+            "there is no kind of provider called `{name}`; there are {}",
+            known.join(", ")
+        )));
+    };
+    if context.output.json {
+        output::print_json(&kind);
+    } else if let Some(table) = kind.table {
+        output::print_text(table);
+    } else {
+        output::print_line(kind.title);
+    }
+    Ok(())
 }
 
 /// Every provider of a configuration, without reading its secrets.
