@@ -5,6 +5,7 @@ mod crash_recovery;
 mod performance;
 mod public_api;
 mod rate_limit;
+mod real_servers;
 mod simulate;
 
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ enum Command {
     Performance(performance::Args),
     /// Check that resets use the full rate limit of an emulated Zoom and are never rejected with 429.
     RateLimit(rate_limit::Args),
+    /// Install, start and test real servers, and compare every outcome with their own word.
+    RealServers(real_servers::Args),
     /// Compare the public API with the recorded one.
     PublicApi(public_api::Args),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::CrashRecovery(args) => crash_recovery::run(&args),
         Command::Performance(args) => runtime().block_on(performance::run(&args)),
         Command::RateLimit(args) => runtime().block_on(rate_limit::run(&args)),
+        Command::RealServers(args) => runtime().block_on(real_servers::run(&args)),
         Command::PublicApi(args) => public_api::run(&args),
     }
 }
