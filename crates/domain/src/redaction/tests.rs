@@ -485,8 +485,8 @@ fn is_clean_never_passes_a_hidden_secret() {
         ];
         // Packed again, or with what says nothing in between.
         for inner in [
-            joined(bytes.iter().map(|byte| byte.to_string()), ","),
-            joined(bytes.iter().map(|byte| byte.to_string()), " "),
+            joined(bytes.iter().map(ToString::to_string), ","),
+            joined(bytes.iter().map(ToString::to_string), " "),
             joined(bytes.iter().map(|byte| format!("{byte:02x}")), ":"),
             joined(secret.chars().map(String::from), "\r\n"),
             joined(secret.chars().map(String::from), "=\n"),
