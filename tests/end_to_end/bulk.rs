@@ -77,10 +77,15 @@ fn bulk_stalled_reader_delays_no_change() {
         assert!(start.elapsed().as_secs() < 60, "{} changes", test_env.changes());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let mut told = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    let mut reported = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut reported)
+        .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    let rows = told.lines().filter(|line| line.contains("\"event\":\"row\""));
+    let rows = reported.lines().filter(|line| line.contains("\"event\":\"row\""));
     assert_eq!(rows.count(), 1500);
 }
 
@@ -207,12 +212,12 @@ fn bulk_dry_run_validates_every_row_and_sends_nothing() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let told: Vec<_> = events[..3]
+    let reported: Vec<_> = events[..3]
         .iter()
         .map(|event| (event["line"].as_u64(), event["kind"].as_str()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (Some(2), Some("password_refused")),
             (Some(3), Some("duplicate_row")),
@@ -264,14 +269,14 @@ fn bulk_preflight_looks_up_every_user_and_changes_nothing() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let mut told: Vec<_> = events[..3]
+    let mut reported: Vec<_> = events[..3]
         .iter()
         .map(|event| (event["line"].as_u64(), event["kind"].as_str()))
         .collect();
-    told.sort_unstable();
+    reported.sort_unstable();
     let not = Some("not_eligible");
     assert_eq!(
-        told,
+        reported,
         [
             (Some(52), Some("user_not_found")),
             (Some(53), not),
@@ -351,7 +356,7 @@ fn bulk_first_interrupt_and_hangup_drain() {
             .spawn()
             .unwrap();
         while test_env.changes() < 10 {
-            assert!(child.try_wait().unwrap().is_none(), "it is under way");
+            assert!(child.try_wait().unwrap().is_none(), "it is in flight");
             std::thread::yield_now();
         }
         for signal in signals {
@@ -363,12 +368,12 @@ fn bulk_first_interrupt_and_hangup_drain() {
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(9), "{stderr}");
-        let told = status(&test_env);
+        let reported = status(&test_env);
         assert_eq!(
-            (told["unknown"].as_u64(), told["applied"].as_u64()),
+            (reported["unknown"].as_u64(), reported["applied"].as_u64()),
             (Some(0), u64::try_from(test_env.changes()).ok())
         );
-        assert!(told["pending"].as_u64().unwrap() > 0, "{told}");
+        assert!(reported["pending"].as_u64().unwrap() > 0, "{reported}");
         assert!(
             stderr.contains("interrupted; the changes in flight have ended"),
             "{stderr}"
@@ -390,27 +395,27 @@ fn bulk_queued_rows_are_pending_during_the_run_and_after_a_kill() {
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
     // All that the plan allows at once; the rest wait for their turn.
     while test_env.changes() < 20 {
-        assert!(child.try_wait().unwrap().is_none(), "it is under way");
+        assert!(child.try_wait().unwrap().is_none(), "it is in flight");
         std::thread::yield_now();
     }
-    let told = status(&test_env);
+    let reported = status(&test_env);
     assert_eq!(
-        (&told["under_way"], &told["unknown"]),
+        (&reported["under_way"], &reported["unknown"]),
         (&true.into(), &0.into()),
-        "{told}"
+        "{reported}"
     );
     child.kill().unwrap();
     child.wait().unwrap();
-    let (told, made) = (status(&test_env), u64::try_from(test_env.changes()).unwrap());
-    let count = |key: &str| told[key].as_u64().unwrap();
+    let (reported, made) = (status(&test_env), u64::try_from(test_env.changes()).unwrap());
+    let count = |key: &str| reported[key].as_u64().unwrap();
     // Each that was made, and no other, is applied or may have been.
     assert!(
         count("applied") <= made && made <= count("applied") + count("unknown"),
-        "{told}"
+        "{reported}"
     );
-    assert_eq!(count("in_flight"), 0, "{told}");
+    assert_eq!(count("in_flight"), 0, "{reported}");
     let limit = 20;
-    assert!(count("unknown") <= limit, "{told}");
+    assert!(count("unknown") <= limit, "{reported}");
     assert!(
         test_env.run(&["bulk", "resume", "run", "--quiet"], "").code
             == if count("unknown") > 0 { 8 } else { 0 }

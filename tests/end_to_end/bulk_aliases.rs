@@ -51,7 +51,7 @@ fn bulk_aliases_of_one_portal_account_are_changed_once() {
         .stdout
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let told: Vec<(u64, String)> = events
+    let reported: Vec<(u64, String)> = events
         .filter(|event| event["kind"] == "duplicate_row")
         .map(|event| {
             let message = event["message"].as_str().unwrap();
@@ -61,7 +61,7 @@ fn bulk_aliases_of_one_portal_account_are_changed_once() {
             )
         })
         .collect();
-    let mut duplicates: Vec<(u64, &str)> = told.iter().map(|(line, of)| (*line, &**of)).collect();
+    let mut duplicates: Vec<(u64, &str)> = reported.iter().map(|(line, of)| (*line, &**of)).collect();
     duplicates.sort_unstable();
     let alice = [3, 4, 5, 6, 7].map(|line| {
         (

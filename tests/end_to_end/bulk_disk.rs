@@ -54,8 +54,8 @@ fn bulk_row_missing_from_the_journal_is_not_sent() {
         "{run:?}"
     );
     let status: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
-    let told = status["applied"].as_u64().unwrap() + status["unknown"].as_u64().unwrap();
-    assert!(told < 3000, "the disk was full before the end: {status}");
+    let reported = status["applied"].as_u64().unwrap() + status["unknown"].as_u64().unwrap();
+    assert!(reported < 3000, "the disk was full before the end: {status}");
     assert_eq!(lines[2], "0", "with room it goes on to its end: {run:?}");
     let ledger = test_env.sandbox.ledger();
     assert_eq!(ledger.totals.len(), 3000);
@@ -78,7 +78,7 @@ fn bulk_password_missing_from_the_secrets_file_is_not_sent() {
         "{run:?}"
     );
     let status: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
-    assert_eq!(status["unknown"], 0, "what was under way has ended");
+    assert_eq!(status["unknown"], 0, "what was in flight has ended");
     assert_eq!(status["applied"], test_env.changes());
     assert!(test_env.changes() < 3000);
 }

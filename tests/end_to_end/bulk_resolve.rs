@@ -179,9 +179,9 @@ fn resume_at_another_system_is_rejected() {
     for more in [&[][..], &["--reissue"]] {
         let refused = run(&test_env, "0", &RESOLVE[..3], more);
         assert_eq!(refused.code, 2, "{refused:?}");
-        let told = format!("its base URL is {there} and was {here}");
+        let reported = format!("its base URL is {there} and was {here}");
         assert!(
-            refused.stderr.contains(&told) && refused.stderr.contains("--provider-moved"),
+            refused.stderr.contains(&reported) && refused.stderr.contains("--provider-moved"),
             "{refused:?}"
         );
     }

@@ -90,10 +90,10 @@ fn names(run: &Run, code: i32, check: &str, cause: &str, fix: &str) {
     let found = found.unwrap_or_else(|| panic!("no problem: {}", run.stdout));
     assert!(found.starts_with(&problem), "{check}: {found}");
     assert!(found.contains(cause), "{cause}: {found}");
-    let told = lines.next().unwrap();
+    let reported = lines.next().unwrap();
     assert!(
-        told.trim_start().starts_with("hint: ") && told.contains(fix),
-        "{fix}: {told}"
+        reported.trim_start().starts_with("hint: ") && reported.contains(fix),
+        "{fix}: {reported}"
     );
     assert!(!lines.any(|line| line.starts_with("  problem")), "{}", run.stdout);
 }

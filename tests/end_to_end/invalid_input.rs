@@ -282,18 +282,18 @@ fn missing_or_invalid_configuration_section_is_one_problem() {
             "3: providers.zoom.auth.client_secret: is missing",
         ),
     ] {
-        let told = problems(&test_env, &format!("[providers.zoom]\nkind = \"zoom\"\n{auth}\n"));
+        let reported = problems(&test_env, &format!("[providers.zoom]\nkind = \"zoom\"\n{auth}\n"));
         assert!(
-            told.len() == 1 && told[0].starts_with(problem),
-            "{auth}: {told:?}"
+            reported.len() == 1 && reported[0].starts_with(problem),
+            "{auth}: {reported:?}"
         );
     }
     // An invalid name does not hide the problems of the provider.
-    let told = problems(
+    let reported = problems(
         &test_env,
         &good.replace("zoom]", "\"z z\"]").replace("\"token\"", "\"none\""),
     );
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(reported.len(), 2, "{reported:?}");
 }
 
 #[test]
@@ -304,8 +304,11 @@ fn configuration_placeholder_is_a_problem() {
     let starter = fs::read_to_string(test_env.path("starter.toml")).unwrap();
     test_env.secret("portal.secret", "canary-secret-1");
     let starter = starter.replace("{ env = \"ZOOM_CLIENT_SECRET\" }", "{ file = \"token\" }");
-    let told = problems(&test_env, &starter);
-    let keys: Vec<&str> = told.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    let reported = problems(&test_env, &starter);
+    let keys: Vec<&str> = reported
+        .iter()
+        .filter_map(|line| line.split(": ").nth(1))
+        .collect();
     assert_eq!(
         keys,
         [
@@ -315,15 +318,17 @@ fn configuration_placeholder_is_a_problem() {
             "providers.portal.auth.token_url",
             "providers.portal.auth.client_id",
         ],
-        "{told:?}"
+        "{reported:?}"
     );
     assert!(
-        told.iter().all(|line| line.contains("is still a placeholder")),
-        "{told:?}"
+        reported
+            .iter()
+            .all(|line| line.contains("is still a placeholder")),
+        "{reported:?}"
     );
     // Together with what else is wrong.
-    let told = problems(&test_env, &starter.replace("\"portal.secret\"", "\"none\""));
-    assert_eq!(told.len(), 6, "{told:?}");
+    let reported = problems(&test_env, &starter.replace("\"portal.secret\"", "\"none\""));
+    assert_eq!(reported.len(), 6, "{reported:?}");
 }
 
 #[test]

@@ -172,23 +172,23 @@ fn new_password_with_untypeable_characters_is_rejected() {
                 &[&["--json"], arguments, &["--new-password-file", file]].concat(),
                 "",
             );
-            let told = json(&run);
+            let reported = json(&run);
             assert_eq!(
-                (run.code, &told["kind"]),
+                (run.code, &reported["kind"]),
                 (3, &"password_refused".into()),
                 "{password:?}: {run:?}"
             );
-            let broken = &told["violations"][0];
+            let broken = &reported["violations"][0];
             assert_eq!(
                 (&broken["code"], &broken["position"]),
                 (&"typeable".into(), &position.into())
             );
-            assert!(told["message"].as_str().unwrap().contains(what), "{told}");
+            assert!(reported["message"].as_str().unwrap().contains(what), "{reported}");
         }
         let checked = test_env.run(&["--json", "policy", "check", "--new-password-file", file], "");
-        let told = json(&checked);
+        let reported = json(&checked);
         assert_eq!(checked.code, 3, "{checked:?}");
-        assert_eq!(told["violations"][0]["code"], "typeable", "{told}");
+        assert_eq!(reported["violations"][0]["code"], "typeable", "{reported}");
     }
     assert_eq!(test_env.changes(), 0);
 }
@@ -200,8 +200,8 @@ fn untypeable_password_is_reported_with_all_other_violations() {
         &["--json", "reset", ALICE, "--new-password-stdin"],
         "\u{feff}a\tb\u{200b}",
     );
-    let told = json(&run);
-    let codes: Vec<&str> = told["violations"]
+    let reported = json(&run);
+    let codes: Vec<&str> = reported["violations"]
         .as_array()
         .unwrap()
         .iter()
@@ -210,7 +210,7 @@ fn untypeable_password_is_reported_with_all_other_violations() {
     assert_eq!(
         codes,
         ["typeable", "typeable", "min_length", "digit", "mixed_case"],
-        "{told}"
+        "{reported}"
     );
 }
 

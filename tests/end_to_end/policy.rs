@@ -197,9 +197,9 @@ fn local_policy_violation_is_rejected_with_both_layers_before_sending() {
     refused(&test_env, &run, &guessed);
     let with_json: Vec<_> = ["--json"].into_iter().chain(change).collect();
     let report = object(&test_env.run(&with_json, format!("{ALICE_PASSWORD}\nshort\n")));
-    let told = codes(&report["violations"]);
+    let reported = codes(&report["violations"]);
     assert_eq!(
-        told,
+        reported,
         ["provider:min_length", "provider:digit", "caller:min_length"]
     );
     // Within both it is sent.

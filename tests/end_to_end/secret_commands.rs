@@ -64,8 +64,8 @@ fn secret_command_that_exceeds_the_budget_exits_7() {
         (&["--timeout", "500ms", "serve", "--listen", "127.0.0.1:0"], ""),
     ] {
         let run = test_env.run(arguments, stdin);
-        let told = format!("{}{}", run.stdout, run.stderr);
-        assert!(run.code == 7 && told.contains(late), "{run:?}");
+        let reported = format!("{}{}", run.stdout, run.stderr);
+        assert!(run.code == 7 && reported.contains(late), "{run:?}");
         // On a busy machine it may be ended before it has noted anything.
         assert_ended(test_env.folder());
         let _ = fs::remove_file(test_env.path("pids"));
@@ -81,9 +81,9 @@ fn secret_command_that_exceeds_the_budget_exits_7() {
         ],
         "New-Passw0rd-1\n",
     );
-    let told = json(&run);
+    let reported = json(&run);
     assert_eq!(
-        (&told["outcome"], &told["kind"]),
+        (&reported["outcome"], &reported["kind"]),
         (&"not_applied".into(), &"unreachable".into())
     );
     // What else is wrong has to be mended in any case.

@@ -201,7 +201,7 @@ fn sidecar_on_a_public_address_needs_tls_and_a_token() {
     test_env.secret("shown", "canary-token-8151-0001");
     test_env.secret("short", "short");
     fs::write(test_env.path("open"), "canary-token-8151-0001").unwrap();
-    for (arguments, told) in [
+    for (arguments, reported) in [
         (
             &["--listen", "0.0.0.0:0"][..],
             "--tls-cert and --tls-key, and --token-file",
@@ -222,7 +222,7 @@ fn sidecar_on_a_public_address_needs_tls_and_a_token() {
     ] {
         let run = test_env.run(&[&["serve"], arguments].concat(), "");
         assert_eq!(run.code, 2, "{run:?}");
-        assert!(run.stderr.contains(told), "{told}: {run:?}");
+        assert!(run.stderr.contains(reported), "{reported}: {run:?}");
         assert!(!run.stderr.contains("canary"), "{run:?}");
     }
     let serving = Serving::start(&test_env, &["--listen", "127.0.0.1:0", "--token-file", "shown"]);
@@ -263,16 +263,20 @@ fn sidecar_untypeable_password_is_rejected_with_its_position() {
         ),
     ] {
         let body = json!({"user": ALICE, "new_password": password}).to_string();
-        let (status, told) = ask(serving.connect(), CHANGE, &body);
-        assert_eq!((status, &told["effect"]), (422, &"not_applied".into()), "{told}");
-        assert_eq!(told["code"], "password_refused");
+        let (status, reported) = ask(serving.connect(), CHANGE, &body);
+        assert_eq!(
+            (status, &reported["effect"]),
+            (422, &"not_applied".into()),
+            "{reported}"
+        );
+        assert_eq!(reported["code"], "password_refused");
         let (_, checked) = ask(
             serving.connect(),
             check,
             &json!({"new_password": password}).to_string(),
         );
         assert_eq!(checked["ok"], false);
-        for broken in [&told["violations"][0], &checked["violations"][0]] {
+        for broken in [&reported["violations"][0], &checked["violations"][0]] {
             assert_eq!(
                 (&broken["code"], &broken["position"]),
                 (&"typeable".into(), &position.into())
@@ -284,8 +288,8 @@ fn sidecar_untypeable_password_is_rejected_with_its_position() {
     let body =
         json!({"user": ALICE_ID, "current_password": "Old\n\u{feff}", "new_password": "New-Passw0rd-9"});
     let change = "POST /v1/providers/portal/password-changes";
-    let (_, told) = ask(serving.connect(), change, &body.to_string());
-    assert_eq!(told["code"], "wrong_current_password", "{told}");
+    let (_, reported) = ask(serving.connect(), change, &body.to_string());
+    assert_eq!(reported["code"], "wrong_current_password", "{reported}");
     assert_eq!(test_env.changes(), 0);
 }
 
@@ -326,8 +330,8 @@ fn sidecar_rejects_web_pages_by_dns_rebinding() {
     let ask = |host: &str, header: &str| {
         let mut stream = serving.connect();
         send_to(host, &mut stream, CHANGE, &change(ALICE), header).unwrap();
-        let (status, told) = answer(&mut stream);
-        (status, told["code"].as_str().unwrap_or_default().to_owned())
+        let (status, reported) = answer(&mut stream);
+        (status, reported["code"].as_str().unwrap_or_default().to_owned())
     };
     let port = serving.listening.rsplit_once(':').unwrap().1;
     let rebound = format!("evil.example:{port}");
@@ -349,8 +353,8 @@ fn sidecar_configuration_is_reloaded_on_sighup() {
     let test_env = TestEnv::new();
     let serving = Serving::local(&test_env);
     let names = || {
-        let (_, told) = ask(serving.connect(), "GET /v1/providers", "");
-        let names = told["providers"].as_array().unwrap().iter();
+        let (_, reported) = ask(serving.connect(), "GET /v1/providers", "");
+        let names = reported["providers"].as_array().unwrap().iter();
         names
             .map(|it| it["name"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
@@ -455,8 +459,8 @@ fn sidecar_metrics_exist_before_the_first_call() {
     let serving = Serving::local(&test_env);
     let mut stream = serving.connect();
     send(&mut stream, "GET /metrics", "", "").unwrap();
-    let mut told = String::new();
-    stream.read_to_string(&mut told).unwrap();
+    let mut reported = String::new();
+    stream.read_to_string(&mut reported).unwrap();
     for line in [
         "repass_token_refresh_total{provider=\"zoom\",result=\"refused\"} 0",
         "repass_provider_rate_limited_total{provider=\"portal\",kind=\"refused\"} 0",
@@ -472,8 +476,8 @@ fn sidecar_metrics_exist_before_the_first_call() {
         "# HELP repass_unknown_outcomes ",
     ] {
         assert!(
-            told.lines().any(|known| known.starts_with(line)),
-            "{line}: {told}"
+            reported.lines().any(|known| known.starts_with(line)),
+            "{line}: {reported}"
         );
     }
 }
@@ -523,8 +527,12 @@ fn sidecar_audit_file_is_recreated_when_missing() {
     fs::remove_file(test_env.path("audit.jsonl")).unwrap();
     fs::create_dir(test_env.path("audit.jsonl")).unwrap();
     let body = json!({"user": ALICE, "new_password": "New-Passw0rd-99"}).to_string();
-    let (status, told) = ask(serving.connect(), CHANGE, &body);
-    assert_eq!((status, &told["effect"]), (500, &json!("not_applied")), "{told}");
+    let (status, reported) = ask(serving.connect(), CHANGE, &body);
+    assert_eq!(
+        (status, &reported["effect"]),
+        (500, &json!("not_applied")),
+        "{reported}"
+    );
     assert_eq!(test_env.changes(), 5);
 }
 
@@ -621,11 +629,11 @@ fn resolution_never_overwrites_a_later_change() {
     let requests = test_env.requests();
     for _ in ["with the handle", "without it"] {
         let line = "POST /v1/providers/zoom/resolutions";
-        let (status, told) = ask(serving.connect(), line, &question.to_string());
+        let (status, reported) = ask(serving.connect(), line, &question.to_string());
         assert_eq!(
-            (status, &told["code"], &told["effect"]),
+            (status, &reported["code"], &reported["effect"]),
             (409, &json!("conflict"), &json!("unknown")),
-            "{told}"
+            "{reported}"
         );
         question.as_object_mut().unwrap().remove("attempt");
     }

@@ -99,8 +99,8 @@ fn resolve_without_a_probe_is_unknown_for_every_error() {
         ),
         (&["resolve", ALICE, "--new-password-file", "nowhere"], ""),
     ] {
-        let told = [&["--json", "--no-input"], arguments].concat();
-        let run = assert_unknown(&told, stdin);
+        let reported = [&["--json", "--no-input"], arguments].concat();
+        let run = assert_unknown(&reported, stdin);
         assert_eq!(json(&run)["outcome"], "unknown", "{run:?}");
         let run = assert_unknown(arguments, stdin);
         assert!(run.stderr.contains("still unknown"), "{run:?}");
@@ -112,19 +112,19 @@ fn resolve_without_a_probe_is_unknown_for_every_error() {
     // A token that others can read, and one that Zoom does not take.
     let token = test_env.path("token");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
-    let told = [&["--json"], &with_stdin[..]].concat();
-    let run = assert_unknown(&told, "New-Passw0rd-1\n");
+    let reported = [&["--json"], &with_stdin[..]].concat();
+    let run = assert_unknown(&reported, "New-Passw0rd-1\n");
     assert_eq!(
         (&json(&run)["outcome"], &json(&run)["kind"]),
         (&json!("unknown"), &json!("config"))
     );
     assert_eq!(test_env.requests(), 0);
     test_env.secret("token", "canary-token-of-another");
-    let run = assert_unknown(&told, "New-Passw0rd-1\n");
+    let run = assert_unknown(&reported, "New-Passw0rd-1\n");
     assert_eq!(json(&run)["kind"], "unauthenticated");
     configure(&test_env, "nonsense = 1");
     assert_eq!(
-        json(&assert_unknown(&told, "New-Passw0rd-1\n"))["outcome"],
+        json(&assert_unknown(&reported, "New-Passw0rd-1\n"))["outcome"],
         "unknown"
     );
 }
@@ -160,14 +160,14 @@ fn audit_records_every_change() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let told: Vec<_> = records
+    let reported: Vec<_> = records
         .iter()
         .map(|record| (&record["event"], &record["outcome"]))
         .collect();
     let (intent, result) = (json!("intent"), json!("result"));
     let (none, unknown, refused) = (Value::Null, json!("unknown"), json!("not_applied"));
     assert_eq!(
-        told,
+        reported,
         [
             (&intent, &none),
             (&result, &unknown),

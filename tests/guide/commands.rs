@@ -49,9 +49,9 @@ fn every_command_and_option_exists() {
                 .collect();
             let commands = commands(&words);
             assert!(!commands.is_empty(), "{path}: repass {line}: no such command");
-            let told = help(&commands);
+            let reported = help(&commands);
             for option in words.iter().filter(|word| word.starts_with("--")) {
-                assert!(told.contains(*option), "{path}: repass {line}: no {option}");
+                assert!(reported.contains(*option), "{path}: repass {line}: no {option}");
             }
             seen += 1;
         }

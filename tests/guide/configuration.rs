@@ -29,7 +29,7 @@ fn every_configuration_key_is_documented() {
     assert!(keys.len() > 40, "the keys were found: {keys:?}");
     assert!(keys.iter().any(|key| key == "plan"), "the kinds' keys were found");
     for key in keys {
-        let told = page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = "));
-        assert!(told, "configure.md does not document `{key}`");
+        let reported = page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = "));
+        assert!(reported, "configure.md does not document `{key}`");
     }
 }

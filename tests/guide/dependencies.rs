@@ -47,7 +47,7 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
 fn every_dependency_has_a_documented_reason() {
     let page = read("ARCHITECTURE.md");
     let table = section(&page, "dependencies").unwrap();
-    let mut told = BTreeMap::new();
+    let mut reported = BTreeMap::new();
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [_, name, by, reason, _] = cells[..] else {
@@ -55,7 +55,7 @@ fn every_dependency_has_a_documented_reason() {
         };
         assert!(!reason.is_empty(), "{name} has no reason");
         let by: BTreeSet<String> = by.split(", ").map(str::to_owned).collect();
-        told.insert(name.trim_matches('`').to_owned(), by);
+        reported.insert(name.trim_matches('`').to_owned(), by);
     }
-    assert_eq!(told, named(), "left: ARCHITECTURE.md, right: the manifests");
+    assert_eq!(reported, named(), "left: ARCHITECTURE.md, right: the manifests");
 }

@@ -25,10 +25,10 @@ fn cargo(project: &Path, arguments: &[&str]) -> String {
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .output()
         .unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
-    assert!(output.status.success(), "cargo {arguments:?}:\n{told}");
-    told
+    let reported = [output.stdout, output.stderr].concat();
+    let reported = String::from_utf8_lossy(&reported).into_owned();
+    assert!(output.status.success(), "cargo {arguments:?}:\n{reported}");
+    reported
 }
 
 /// The folder that the binary under test was built in.
@@ -63,6 +63,6 @@ fn quick_start_followed_literally_works() {
     // The versions that are here, so that nothing is fetched.
     fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
 
-    let told = cargo(&project, &["test", "--offline"]);
-    assert!(told.contains("test result: ok. 2 passed"), "{told}");
+    let reported = cargo(&project, &["test", "--offline"]);
+    assert!(reported.contains("test result: ok. 2 passed"), "{reported}");
 }

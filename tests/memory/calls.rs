@@ -13,7 +13,7 @@ pub(crate) const EVERY: [Call; 4] = [
     Call::PortalReset,
 ];
 
-/// So many calls from this number on, each with as much time as it needs.
+/// This many calls from this number on, each with as much time as it needs.
 pub(crate) fn row(calls: &[Call], first: u32, count: u32) -> Phase {
     Phase {
         calls: calls.to_vec(),

@@ -20,7 +20,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// One change to a seed: so many bytes go, and others come in their place.
+/// One change to a seed: a number of bytes go, and others come in their place.
 #[derive(Debug, Clone)]
 struct Edit {
     at: Index,
@@ -33,7 +33,7 @@ enum Come {
     Bytes(Vec<u8>),
     // A stretch of another seed.
     Stretch(Index, Index, usize),
-    // The seed's own end, so many times.
+    // The seed's own end, a number of times.
     Again(usize),
 }
 

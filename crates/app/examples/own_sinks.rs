@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = services.default_service()?;
     for user in ["alice", "bob"] {
         let new = Password::new("New-Passw0rd")?;
-        // How it ended is on record; here nobody else asks.
+        // How it ended is on record; here no one else asks.
         let _ = service.reset(&CallContext::default(), user.parse()?, new).await;
     }
 

@@ -1,4 +1,4 @@
-//! The sandbox in your CI: your code over real HTTP, against a provider that misbehaves when told to.
+//! The sandbox in your CI: your code over real HTTP, against a provider that misbehaves when reported to.
 //! `cargo test --example sandbox_in_ci` is what CI runs; `cargo run --example sandbox_in_ci` shows one.
 
 use repass::sandbox::{Action, Cut, CutKind, CutPoint, Fault, RequestMatcher, Sandbox, Timing};
@@ -13,7 +13,7 @@ async fn reset(service: &dyn PasswordService, new: &str) -> Result<&'static str,
         match service.reset(&cx, ALICE.parse()?, Password::new(new)?).await {
             Ok(_) => "changed",
             Err(error) if error.outcome() == Outcome::NotApplied => "not changed",
-            Err(_) => "nobody knows",
+            Err(_) => "unknown",
         },
     )
 }
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(reset(&*zoom, "New-Passw0rd-1").await.unwrap(), "changed");
         assert_eq!(reset(&*zoom, "weak").await.unwrap(), "not changed");
         sandbox.inject(answer_lost()).unwrap();
-        assert_eq!(reset(&*zoom, "New-Passw0rd-2").await.unwrap(), "nobody knows");
+        assert_eq!(reset(&*zoom, "New-Passw0rd-2").await.unwrap(), "unknown");
         assert!(sandbox.accepts(Provider::Zoom, ALICE, "New-Passw0rd-2"));
         assert_eq!(sandbox.ledger().count(Provider::Zoom, ALICE), 2);
     }

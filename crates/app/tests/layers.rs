@@ -15,7 +15,7 @@ use repass::{
 };
 use tokio::time::{Instant, sleep};
 
-/// A provider that takes a second for each change and counts how many are under way.
+/// A provider that takes a second for each change and counts how many are in flight.
 #[derive(Debug)]
 struct Slow {
     inner: InMemoryPasswordService,
@@ -94,7 +94,7 @@ impl AuditSink for Kept {
 }
 
 impl Kept {
-    fn told(&self) -> Vec<(AuditEvent, Option<&'static str>)> {
+    fn reported(&self) -> Vec<(AuditEvent, Option<&'static str>)> {
         let records = self.records.lock().unwrap();
         records
             .iter()
@@ -236,7 +236,7 @@ async fn every_call_has_an_intent_and_an_end_on_record() {
         (AuditEvent::Intent, None),
         (AuditEvent::Abandoned, Some("unknown")),
     ];
-    assert_eq!(kept.told(), expected);
+    assert_eq!(kept.reported(), expected);
     let records = kept.records.lock().unwrap();
     assert!(
         records

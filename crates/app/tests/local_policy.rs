@@ -44,13 +44,13 @@ async fn a_refusal_is_on_record_and_reaches_nobody() {
         .local_policy(rules([Rule::MinLength(12)], false))
         .max_in_flight(NonZeroUsize::MIN)
         .wrap(Arc::<InMemoryPasswordService>::clone(&provider));
-    // Without any time: it waits for nobody.
+    // Without any time: it waits for no one.
     let cx = CallContext::with_budget(std::time::Duration::ZERO);
     let error = reset(&*service, &cx, "Short-1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PasswordRefused);
-    let told: Vec<_> = error.violations().iter().map(ToString::to_string).collect();
+    let reported: Vec<_> = error.violations().iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        reported,
         ["at least 8 characters", "at least 12 characters (own policy)"]
     );
     assert!(provider.accepts("alice", "old"));

@@ -92,7 +92,7 @@ async fn calls_under_way_end_where_they_began_and_the_next_go_to_the_new_place()
 
     folder.zoom_at(&after);
     services.clone().reload().unwrap();
-    assert_eq!(before.changes(), 0, "the call is still under way");
+    assert_eq!(before.changes(), 0, "the call is still in flight");
     // Another user, whose turn it is at once.
     let new = Password::new("New-Passw0rd-2").unwrap();
     let bob = "bob@example.com".parse().unwrap();
@@ -208,7 +208,7 @@ async fn who_is_gone_sends_nothing_until_they_are_back() {
 
     services.reload_with(Config::for_sandbox(&sandbox)).unwrap();
     reset(&*service, "New-Passw0rd-1").await.unwrap();
-    // What is read anew from now on is what was given last.
+    // What is read again from now on is what was given last.
     services.reload().unwrap();
     assert_eq!(services.names(), ["portal", "zoom"]);
 }

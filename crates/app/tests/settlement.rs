@@ -41,7 +41,7 @@ impl Provider {
         Arc::new(Self { resends, state })
     }
 
-    /// The answers to so many of the next changes are lost.
+    /// The answers to a number of of the next changes are lost.
     fn lose(&self, answers: usize) {
         self.state.lock().unwrap().lose = answers;
     }
@@ -211,7 +211,7 @@ async fn an_account_is_one_user_under_its_address_too_which_is_looked_up_once() 
     for call in [first, second, third] {
         assert!(call.await.unwrap().is_ok());
     }
-    // While the address is looked up, nobody waits for it.
+    // While the address is looked up, no one waits for it.
     let log = [
         "change first",
         "look-up",

@@ -104,11 +104,11 @@ impl Format {
     }
 }
 
-/// What goes wrong, once, with the next request that changes the password. Where a delay is told,
+/// What goes wrong, once, with the next request that changes the password. Where a delay is reported,
 /// it is longer than any budget, such as an hour.
 ///
 /// Most faults are there on both sides of the change, because a service cannot tell which it is. A plain
-/// refusal is there before the change only: afterwards it would be a lie, and nobody can see through that.
+/// refusal is there before the change only: afterwards it would be a lie, and no one can see through that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -140,7 +140,7 @@ pub enum Fault {
     /// before the change only: HTTP defines it as not processed.
     Foreign(Timing, Format, u16),
     /// A gateway sends the request twice on its own, and gives the second response. It says so in
-    /// `x-envoy-attempt-count`. Without that nobody could know.
+    /// `x-envoy-attempt-count`. Without that no one could know.
     SentTwice,
     /// The server wants a client certificate, and ends the TLS connection without one.
     CertificateWanted,

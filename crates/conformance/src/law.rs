@@ -39,7 +39,7 @@ pub enum Law {
     /// A service that says that it awaits [`before_send`](repass_domain::CallContext::before_send) does so before it
     /// sends a change, and sends nothing that is withheld.
     Withheld,
-    /// A new password that nobody could type is refused with its reason and sends nothing.
+    /// A new password that no one could type is refused with its reason and sends nothing.
     Typeable,
     /// Of changes called for one user at once, the last one called is the one that stays.
     Order,

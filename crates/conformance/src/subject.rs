@@ -53,7 +53,7 @@ pub trait TestEnv: Send + Sync {
     /// New passwords that the provider takes, numbered from 1, each unlike any other text there is.
     fn password(&self, n: usize) -> String;
 
-    /// What else must never be told: the service's own credentials.
+    /// What else must never be reported: the service's own credentials.
     fn secrets(&self) -> Vec<String> {
         Vec::new()
     }

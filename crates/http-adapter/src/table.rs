@@ -145,7 +145,7 @@ enum RawProbe {
         auth: Authentication,
         in_place: RawRowCondition,
         not_in_place: RawRowCondition,
-        /// A question with the same meaning about a password that nobody has, whose answer must be no.
+        /// A question with the same meaning about a password that no one has, whose answer must be no.
         control: Option<RawControl>,
         /// For readers of the table.
         #[serde(default, rename = "from")]

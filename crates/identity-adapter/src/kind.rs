@@ -40,9 +40,9 @@ impl ProviderKind for IdentitySettings {
         if self.organization.is_some() {
             rights.push(PermissionProbe {
                 name: "look-up",
-                good: "users can be looked up by e-mail address",
-                fix: "grant PM.User.Read (or PM.User) to the external application, or leave `organization` out",
-                nobody: NonexistentUser::Email,
+                success: "users can be looked up by e-mail address",
+                remedy: "grant PM.User.Read (or PM.User) to the external application, or leave `organization` out",
+                user: NonexistentUser::Email,
             });
         }
         rights

@@ -149,7 +149,7 @@ const TABLE: &[Row] = &[
     row("unknown code", 400, code!("SomethingNew", "Something new about New-Passw0rd-1."), InvalidRequest).code("SomethingNew").says("about [redacted]."),
     row("inferred lock-out code", 400, code!("UserLockedOut", "User is locked out."), LockedOut).code("UserLockedOut"),
     row("framework lock-out text", 200, code!("X", "User is locked out."), LockedOut).code("X"),
-    row("schema, no errors told", 400, r#"{"succeeded":false,"errors":null}"#, InvalidRequest).says("refuses"),
+    row("schema, no errors reported", 400, r#"{"succeeded":false,"errors":null}"#, InvalidRequest).says("refuses"),
     // E2: the same nested.
     row("outcome, nested result", 200, r#"{"result":{"succeeded":false,"errors":[{"code":"DuplicateUserName","description":"Username 'a@b' is already taken."}]},"users":[]}"#, InvalidRequest).code("DuplicateUserName"),
     // E3: validation problems.
@@ -272,12 +272,12 @@ async fn password_response_maps_to_kind_outcome_and_detail() {
         let fact = row.fact;
         let error = change(row.response()).await.expect_err(fact);
         assert_eq!((error.kind(), error.outcome()), (row.kind, row.effect), "{fact}");
-        let told: Vec<_> = error
+        let reported: Vec<_> = error
             .violations()
             .iter()
-            .map(|told| (told.rule().code(), told.rule().limit()))
+            .map(|reported| (reported.rule().code(), reported.rule().limit()))
             .collect();
-        assert_eq!(told, row.rules, "{fact}");
+        assert_eq!(reported, row.rules, "{fact}");
         let detail = error.provider_detail().expect(fact);
         assert_eq!(
             (detail.status, detail.code.as_deref()),

@@ -76,7 +76,7 @@ async fn password_policy_codes_are_violations() {
         {"code":"PasswordRequiresUniqueChars","description":"Passwords must use at least 4 different characters."},
         {"code":"PasswordFromTheFuture"}]}"#;
     let error = change(response(200, body)).await.unwrap_err();
-    let told: Vec<_> = error
+    let reported: Vec<_> = error
         .violations()
         .iter()
         .map(|v| (v.rule().code(), v.rule().limit()))
@@ -90,7 +90,7 @@ async fn password_policy_codes_are_violations() {
         ("distinct_characters", Some(4)),
         ("other", None),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(
         (error.kind(), error.outcome()),
         (ErrorKind::PasswordRefused, Outcome::NotApplied)

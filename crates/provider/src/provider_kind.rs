@@ -165,21 +165,21 @@ pub struct PermissionProbe {
     /// In a word.
     pub name: &'static str,
     /// What can be done by it.
-    pub good: &'static str,
+    pub success: &'static str,
     /// What to do without it.
-    pub fix: &'static str,
+    pub remedy: &'static str,
     /// The user with whom it is tried.
-    pub nobody: NonexistentUser,
+    pub user: NonexistentUser,
 }
 
 impl PermissionProbe {
     /// The right to reset passwords.
-    pub fn reset(nobody: NonexistentUser, fix: &'static str) -> Self {
+    pub fn reset(user: NonexistentUser, remedy: &'static str) -> Self {
         Self {
             name: "reset",
-            good: "passwords can be reset: only that the user does not exist was in the way",
-            fix,
-            nobody,
+            success: "passwords can be reset: only that the user does not exist was in the way",
+            remedy,
+            user,
         }
     }
 }
@@ -189,8 +189,8 @@ impl PermissionProbe {
 pub enum NonexistentUser {
     /// By a new GUID.
     Guid,
-    /// By an e-mail address that nobody can have.
+    /// By an e-mail address that no one can have.
     Email,
-    /// By a name that nobody has.
+    /// By a name that no one has.
     Name,
 }

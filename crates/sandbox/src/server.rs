@@ -19,7 +19,7 @@ use crate::faulty_stream::{FaultyStream, Resettable, StreamFaults};
 use crate::shared::Shared;
 use crate::tls::Acceptors;
 
-/// Accepts until told to stop, then lets what is in flight finish.
+/// Accepts until reported to stop, then lets what is in flight finish.
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<Acceptors>,
@@ -126,7 +126,7 @@ where
     }
     tokio::select! {
         _ = connection => {}
-        // A connection that was told to be silent for ever would never finish.
+        // A connection that was reported to be silent for ever would never finish.
         () = stream_faults.stalled() => {}
     }
 }

@@ -142,14 +142,14 @@ async fn attempt_closed_before_the_body_is_not_sent() {
     let (result, requests) = attempt(Peer::ClosesAtOnce).await;
     let failure = result.unwrap_err();
     // Which of the two it is depends on whether the stack noticed before it wrote.
-    let told = (failure.cause(), failure.acted());
+    let reported = (failure.cause(), failure.acted());
     assert!(
         [
             (Cause::ConnectionLost, SideEffect::Possible),
             (Cause::Unreachable, SideEffect::None)
         ]
-        .contains(&told),
-        "{told:?}"
+        .contains(&reported),
+        "{reported:?}"
     );
     assert_eq!(requests, 0);
 }

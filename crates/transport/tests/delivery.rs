@@ -105,8 +105,8 @@ async fn retry_unsent_request_is_bounded_by_the_quota() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_rate_limited_request_waits_as_long_as_the_server_says() {
-    let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
-    let (client, attempts) = client(vec![told, status(429), status(204)]);
+    let reported = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "7"));
+    let (client, attempts) = client(vec![reported, status(429), status(204)]);
     let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
     assert!(
         transport
@@ -207,8 +207,8 @@ async fn before_send_false_sends_nothing_and_releases_the_permit() {
 #[tokio::test(start_paused = true)]
 async fn retry_delay_beyond_the_budget_returns_at_once() {
     let start = Instant::now();
-    let told = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
-    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![told]).await;
+    let reported = Ok(Response::new(StatusCode::TOO_MANY_REQUESTS).with_header("retry-after", "3600"));
+    let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![reported]).await;
     assert_eq!(
         (result.unwrap().status().as_u16(), attempts, start.elapsed()),
         (429, 1, Duration::ZERO)
@@ -415,8 +415,8 @@ async fn retry_daily_limit_is_not_retried_the_same_day() {
         .with_header("x-ratelimit-type", "Daily-limit")
         .with_header("date", "Fri, 27 Nov 2026 12:00:00 GMT");
     let (result, attempts) = deliver(Idempotency::NonIdempotent, vec![Ok(daily)]).await;
-    let told = result.unwrap().wait();
-    assert_eq!((told, attempts), (Some(Duration::from_secs(12 * 3600)), 1));
+    let reported = result.unwrap().wait();
+    assert_eq!((reported, attempts), (Some(Duration::from_secs(12 * 3600)), 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What is measured, and what that costs when nobody listens.
+//! What is measured, and what that costs when no one listens.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

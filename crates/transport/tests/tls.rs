@@ -282,7 +282,7 @@ async fn proxy_failure_is_reported_as_the_proxys() {
             proxying.join().unwrap();
         }
     }
-    // Nobody listens at port 1.
+    // No one listens at port 1.
     let closed: Proxy = "http://127.0.0.1:1".parse().unwrap();
     for client in wires(&Route::by(closed)) {
         let failure = attempt_by(&*client).await.unwrap_err();

@@ -156,7 +156,7 @@ const TABLE: &[Row] = &[
     row("a rule with 422", 422, r#"{"code":1126,"message":"Have at least 1 number"}"#, UnexpectedAnswer).code("1126").unknown(),
     row("a success with 202", 202, r#"{"code":0}"#, UnexpectedAnswer).code("0").says("accepted").unknown(),
     row("a body that contradicts itself", 400, r#"{"code":1126,"code":0}"#, UnexpectedAnswer).says("contradict").unknown(),
-    // Codes that nobody has documented pass through.
+    // Codes that no one has documented pass through.
     row("unknown code", 400, r#"{"code":9999,"message":"Something new about New-Passw0rd."}"#, InvalidRequest).code("9999").says("Something new about [redacted]."),
     row("unknown code with 200", 200, r#"{"code":9999,"message":"Something new."}"#, UnexpectedAnswer).code("9999").unknown(),
     row("403 without a body", 403, "", UnexpectedAnswer).unknown(),
@@ -210,11 +210,11 @@ async fn password_response_maps_to_kind_outcome_and_detail() {
         let fact = row.fact;
         let error = change(row.response()).await.expect_err(fact);
         assert_eq!((error.kind(), error.outcome()), (row.kind, row.effect), "{fact}");
-        let told = error
+        let reported = error
             .violations()
             .first()
-            .map(|told| (told.rule().code(), told.rule().limit()));
-        assert_eq!(told, row.rule, "{fact}");
+            .map(|reported| (reported.rule().code(), reported.rule().limit()));
+        assert_eq!(reported, row.rule, "{fact}");
         let detail = error.provider_detail().expect(fact);
         assert_eq!(detail.status, Some(row.status), "{fact}");
         assert_eq!(detail.code.as_deref(), row.code, "{fact}");

@@ -111,9 +111,9 @@ async fn profile_documented_error_has_its_kind() {
     for (fact, status, code, message, kind, says) in ROWS {
         let body = serde_json::json!({ "code": code, "message": message }).to_string();
         let error = answered(response(status, body)).await.unwrap_err();
-        let told = format!("{fact}: {message}: {error}");
-        assert_eq!((error.kind(), error.outcome()), (kind, NotApplied), "{told}");
-        assert!(error.to_string().contains(says), "{told}");
+        let reported = format!("{fact}: {message}: {error}");
+        assert_eq!((error.kind(), error.outcome()), (kind, NotApplied), "{reported}");
+        assert!(error.to_string().contains(says), "{reported}");
         let detail = error.provider_detail().unwrap();
         let scrubbed = message
             .replace("alice@example.com", "[user]")
@@ -131,7 +131,7 @@ async fn profile_documented_error_has_its_kind() {
                 Some(&*scrubbed),
                 Some("WEB_1")
             ),
-            "{told}"
+            "{reported}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What a profile update may hold: the limits of each field, and how what is wrong is told. Nothing
+//! What a profile update may hold: the limits of each field, and how what is wrong is reported. Nothing
 //! that is wrong is sent.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -33,8 +33,9 @@ async fn refused(update: &ProfileUpdate) -> Error {
 /// The problems of an update as `field code`.
 async fn problems(update: &ProfileUpdate) -> Vec<String> {
     let error = refused(update).await;
-    let told = error.field_problems().iter();
-    told.map(|problem| format!("{} {}", problem.field(), problem.code()))
+    let reported = error.field_problems().iter();
+    reported
+        .map(|problem| format!("{} {}", problem.field(), problem.code()))
         .collect()
 }
 

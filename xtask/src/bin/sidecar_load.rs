@@ -162,8 +162,8 @@ fn in_process(config: &Path, count: u32, round: u32) -> (Duration, Duration) {
         .arg(config)
         .args([count.to_string(), round.to_string()]);
     let output = command.output().unwrap_or_else(|error| panic!("{error}"));
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut figures = told
+    let reported = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut figures = reported
         .split_whitespace()
         .filter_map(|it| it.parse().ok().map(Duration::from_nanos));
     match (figures.next(), figures.next()) {

@@ -27,7 +27,7 @@ struct Form {
     new: Password,
 }
 
-// In yours, the user is whoever is signed in.
+// In yours, the user is the user who is signed in.
 async fn change(
     State(service): State<Passwords>,
     Path(user): Path<UserId>,

@@ -131,7 +131,7 @@ impl Source {
 
     pub(super) fn file(path: &Path) -> Result<Self, Problem> {
         let name: Arc<str> = path.display().to_string().into();
-        // Whoever writes it starts programs as this user, and says where passwords go.
+        // The user who writes it starts programs as this user, and says where passwords go.
         let bytes = match open_trusted(path) {
             Ok(mut file) => {
                 let mut bytes = Vec::new();

@@ -22,7 +22,7 @@ pub struct LocalRules {
     /// Rules that can be judged here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<LocalPolicyConfig>,
-    /// Whom to ask whether a password is known from a breach. NonexistentUser is asked without it.
+    /// Whom to ask whether a password is known from a breach. No service is asked without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breach: Option<Breach>,
 }
@@ -82,7 +82,7 @@ pub enum BlocklistFormat {
     Sha1,
 }
 
-/// A service that knows breached passwords by the range protocol: it is told the first five digits of a
+/// A service that knows breached passwords by the range protocol: it is reported the first five digits of a
 /// password's hash, and answers with all that it knows under them.
 #[derive(Debug, Clone, Validate, Serialize)]
 #[non_exhaustive]
@@ -109,7 +109,7 @@ impl Breach {
     }
 }
 
-/// What becomes of a change when it cannot be told whether its password is known from a breach.
+/// What becomes of a change when it cannot be reported whether its password is known from a breach.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -128,7 +128,7 @@ impl LocalRules {
         }
         let Some(policy) = &self.policy else { return };
         let asks_for = |wanted: &Rule| policy.rules.rules().any(|(rule, _)| rule == wanted);
-        // A rule that nobody judges would only seem to be kept.
+        // A rule that no one judges would only seem to be kept.
         if asks_for(&Rule::NotCommon) && policy.blocklist.is_none() {
             problems.add(
                 &format!("{path}.policy"),

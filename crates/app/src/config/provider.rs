@@ -37,7 +37,7 @@ pub struct Connection {
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub attempt_timeout: Duration,
-    /// How many changes may be under way at once; others wait, within their budgets. No bound when
+    /// How many changes may be in flight at once; others wait, within their budgets. No bound when
     /// nothing is said: the provider's rate limit is kept anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<NonZeroUsize>,

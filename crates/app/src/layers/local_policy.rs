@@ -19,8 +19,8 @@ use super::breach::BreachCheck;
 /// let own = PasswordPolicy::builder().exact([Rule::MinLength(12)]).build()?;
 /// let rules = LocalPolicy::new(PasswordPolicy::from(Preset::ZoomDefault).and_local(own)?);
 /// let broken = rules.check(&CallContext::default(), &Password::new("short")?).await?;
-/// let told: Vec<String> = broken.iter().map(ToString::to_string).collect();
-/// assert_eq!(told, [
+/// let reported: Vec<String> = broken.iter().map(ToString::to_string).collect();
+/// assert_eq!(reported, [
 ///     "at least 8 characters",
 ///     "at least one digit",
 ///     "both upper-case and lower-case letters",
@@ -48,7 +48,7 @@ impl LocalPolicy {
         self
     }
 
-    /// The same rules on top of what the provider has told.
+    /// The same rules on top of what the provider has reported.
     ///
     /// # Errors
     /// No password can meet both; with every reason.
@@ -65,7 +65,7 @@ impl LocalPolicy {
     }
 
     /// Every rule of either layer that this password breaks, the provider's first. Asks the service of
-    /// breached passwords, if one is configured; nobody else.
+    /// breached passwords, if one is configured; no one else.
     ///
     /// # Errors
     /// That service cannot be asked, and nothing else is reason enough to refuse the password.

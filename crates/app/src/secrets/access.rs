@@ -56,7 +56,7 @@ const WRITE: u32 = 2;
 const ROOT: u32 = 0;
 
 impl Facts {
-    /// Whether a secret may be in it: nobody but this process's user and root can read it, or it is where
+    /// Whether a secret may be in it: no one but this process's user and root can read it, or it is where
     /// service managers and containers put secrets.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Facts {
         }
         self.ours(process, "read and replace")?;
         let others = self.others(process);
-        // Where nobody can write, other users are other parts of one container at most.
+        // Where no one can write, other users are other parts of one container at most.
         let is_handed_in = self.is_on_read_only_mount || self.is_credential;
         if others & !READ == 0 && (others == 0 || is_handed_in || self.is_for_group(process)) {
             return Ok(());
@@ -86,7 +86,7 @@ impl Facts {
         ))
     }
 
-    /// Whether what it says may be obeyed: nobody but this process's user and root can change it.
+    /// Whether what it says may be obeyed: no one but this process's user and root can change it.
     ///
     /// # Errors
     /// What is wrong with it, and what to do.
@@ -148,7 +148,7 @@ impl Facts {
         })
     }
 
-    // As `fsGroup` of Kubernetes has it: root's, for a group that this process is in, and for nobody else.
+    // As `fsGroup` of Kubernetes has it: root's, for a group that this process is in, and for no one else.
     fn is_for_group(&self, process: &Process) -> bool {
         let group_only = self.acl.is_none() && self.mode & 0o077 == 0o040;
         // Root needs no group to read its own file.

@@ -134,12 +134,12 @@ impl Running {
         let Some(mut stdout) = self.stdout.take() else {
             return Ok(None);
         };
-        let (tell, told) = sync_channel(1);
+        let (tell, reported) = sync_channel(1);
         // Reading a pipe cannot be bounded in time. The thread ends with the programs that hold the other end.
         thread::Builder::new()
             .name("secret".to_owned())
             .spawn(move || drop(tell.send(read_at_most(&mut stdout, most))))?;
-        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match reported.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(printed) => Ok(Some(printed)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("its reader ended")),

@@ -13,7 +13,7 @@ use super::bytes::{read_at_most, without_byte_order_mark, without_final_newline}
 use super::command;
 use super::file::open_private;
 
-// Far above any token there is, so that a wrong file is told from a long secret.
+// Far above any token there is, so that a wrong file is reported from a long secret.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Where a secret comes from. A configuration file holds this, never the secret.

@@ -28,7 +28,7 @@ impl AuditFile {
         })
     }
 
-    // For appending, and made for nobody else to read: it names users.
+    // For appending, and made for no one else to read: it names users.
     fn open(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
@@ -37,7 +37,7 @@ impl AuditFile {
             use std::os::unix::fs::OpenOptionsExt as _;
 
             options.mode(0o600);
-            // A pipe that nobody reads is refused, instead of holding up the change and all others.
+            // A pipe that no one reads is refused, instead of holding up the change and all others.
             let nonblocking = rustix::fs::OFlags::NONBLOCK.bits();
             options.custom_flags(i32::try_from(nonblocking).unwrap_or_default());
         }

@@ -28,8 +28,8 @@ fn recorded<W: Future<Output = ()>>(work: impl FnOnce(Snapshotter) -> W) {
 
 /// Each metric with its labels, and its number or how many values it has, since the last look.
 fn look(snapshotter: &Snapshotter) -> BTreeMap<String, String> {
-    let told = snapshotter.snapshot().into_vec().into_iter();
-    let told = told.map(|(key, unit, description, value)| {
+    let reported = snapshotter.snapshot().into_vec().into_iter();
+    let reported = reported.map(|(key, unit, description, value)| {
         let (name, labels) = key.key().clone().into_parts();
         assert!(
             unit.is_some() && description.is_some(),
@@ -57,10 +57,10 @@ fn look(snapshotter: &Snapshotter) -> BTreeMap<String, String> {
         };
         (format!("{}{{{}}}", name.as_str(), labels.join(",")), value)
     });
-    told.filter(|(_, value)| value != "0").collect()
+    reported.filter(|(_, value)| value != "0").collect()
 }
 
-fn told(expected: &[(&str, u32)]) -> BTreeMap<String, String> {
+fn reported(expected: &[(&str, u32)]) -> BTreeMap<String, String> {
     expected
         .iter()
         .map(|(metric, value)| ((*metric).to_owned(), value.to_string()))
@@ -169,7 +169,7 @@ fn every_outcome_is_counted_once_and_nobody_is_named() {
 
         assert_eq!(
             look(&snapshotter),
-            told(&[
+            reported(&[
                 (
                     "repass_password_operations_total{provider=portal,operation=change,outcome=not_applied}",
                     1
@@ -229,8 +229,8 @@ fn unknown_outcomes_count_until_they_are_settled() {
         for (attempt, left) in attempts.iter().chain(&attempts).zip(["1", "0", "0", "0"]) {
             let settled = guarded.resolve(&CallContext::default(), attempt, &change).await;
             assert_eq!(settled.unwrap(), Resolution::InPlace);
-            let told = look(&snapshotter);
-            assert_eq!(told.get(UNKNOWN).map_or("0", String::as_str), left);
+            let reported = look(&snapshotter);
+            assert_eq!(reported.get(UNKNOWN).map_or("0", String::as_str), left);
         }
     });
 }
@@ -293,7 +293,7 @@ fn tokens_and_rate_limits_are_counted_and_no_secret_is_told() {
         assert!(heard.remove("repass_unknown_outcomes{provider=zoom}").is_some());
         assert_eq!(
             heard,
-            told(&[
+            reported(&[
                 (
                     "repass_password_operations_total{provider=zoom,operation=reset,outcome=not_applied}",
                     3

@@ -117,10 +117,10 @@ fn row_sent_again_ends_once_per_attempt() {
     commit(&mut journal, &[], &all, 1).unwrap();
     let unknown = [ended(2, RowPhase::Unknown), ended(3, RowPhase::Applied)];
     commit(&mut journal, &unknown, &[], 1).unwrap();
-    // The first sending's neighbours are still under way.
+    // The first sending's neighbours are still in flight.
     commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
     assert_eq!(begun(&journal), (2, 2));
-    let told = |journal: &Journal| {
+    let reported = |journal: &Journal| {
         (
             rows(&path),
             Reader::open(&path).unwrap().tally().unwrap(),
@@ -141,9 +141,9 @@ fn row_sent_again_ends_once_per_attempt() {
         first(RowPhase::Applied),
         first(RowPhase::Sending),
     ];
-    assert_eq!(told(&journal), (expected, tally(1, 0, 3), (2, 2)));
+    assert_eq!(reported(&journal), (expected, tally(1, 0, 3), (2, 2)));
 
-    // Told twice, as after a commit that failed too late; it counts once, and its neighbours stay begun.
+    // Reported twice, as after a commit that failed too late; it counts once, and its neighbours stay begun.
     for _ in 0..2 {
         commit(&mut journal, &[ended(2, RowPhase::NotApplied)], &[], 1).unwrap();
         let again = (8, RowPhase::NotApplied, 2, true);
@@ -153,7 +153,7 @@ fn row_sent_again_ends_once_per_attempt() {
             first(RowPhase::Applied),
             first(RowPhase::Sending),
         ];
-        assert_eq!(told(&journal), (expected, tally(1, 0, 3), (1, 1)));
+        assert_eq!(reported(&journal), (expected, tally(1, 0, 3), (1, 1)));
     }
     // What could not be written is what a crash leaves.
     let nobody = [ended(1, RowPhase::Applied), ended(9, RowPhase::Applied)];
@@ -167,7 +167,7 @@ fn row_sent_again_ends_once_per_attempt() {
         first(RowPhase::Applied),
         first(RowPhase::NotApplied),
     ];
-    assert_eq!(told(&journal), (expected, tally(1, 1, 2), (0, 0)));
+    assert_eq!(reported(&journal), (expected, tally(1, 1, 2), (0, 0)));
     let earlier = Reader::open(&path).unwrap().earlier(2, 7).unwrap();
     assert_eq!(earlier, Some(RowPhase::Unknown));
     // A probe settles it, and is no sending.
@@ -197,7 +197,7 @@ fn crash_with_two_open_attempts_keeps_the_last() {
     let expected = vec![(7, RowPhase::Sending, 1, false), (8, RowPhase::Sending, 2, true)];
     assert_eq!(rows(&path), expected);
     let to_send = Reader::open(&path).unwrap().to_send(0, 9).unwrap();
-    assert_eq!(to_send, [], "neither is sent while it is under way");
+    assert_eq!(to_send, [], "neither is sent while it is in flight");
     Journal::open(&path).unwrap().mark_interrupted(5).unwrap();
     let expected = vec![(7, RowPhase::Unknown, 1, false), (8, RowPhase::Unknown, 2, true)];
     assert_eq!(rows(&path), expected);

@@ -22,7 +22,7 @@ fn source(text: &str) -> RowSource {
     }
 }
 
-fn told(world: &World) -> Vec<(u64, RowStatus, Option<String>)> {
+fn reported(world: &World) -> Vec<(u64, RowStatus, Option<String>)> {
     let rows = world.records().into_iter();
     rows.map(|row| (row.line, row.outcome, row.kind)).collect()
 }
@@ -45,7 +45,7 @@ async fn input_passwords_are_sent_unchanged_while_streaming() {
     let world = World::new(&["ann", "bob", "carol"]);
     let (run, _) = Run::create(&world.run(), manifest(), None).unwrap();
     let (run, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
-    assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
+    assert_eq!((stopped, reported(&world)), (StopReason::Completed, expected()));
     assert!(world.service.accepts("ann", " New one ") && world.service.accepts("bob", "New-2"));
     assert!(run.is_fully_read().unwrap());
     // Once more: nothing is done twice.
@@ -61,7 +61,7 @@ async fn input_passwords_are_read_again_for_ingested_rows() {
         .unwrap();
     assert_eq!(run.tally().unwrap().pending, 3);
     let (_, stopped) = world.feed(run, &manifest(), vec![source(TEXT)], options()).await;
-    assert_eq!((stopped, told(&world)), (StopReason::Completed, expected()));
+    assert_eq!((stopped, reported(&world)), (StopReason::Completed, expected()));
 }
 
 #[tokio::test]

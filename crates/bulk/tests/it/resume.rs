@@ -19,7 +19,7 @@ fn unknown_ones(on_unknown: OnUnknown) -> SessionOptions {
     }
 }
 
-/// Goes on until so many changes were sent, of which some hang, and is then gone as after a crash.
+/// Goes on until a number of changes were sent, of which some hang, and is then gone as after a crash.
 async fn crash_while_hanging(world: &World, run: Run, manifest: &repass_bulk::RunManifest, sent: usize) {
     let (_haste, listen) = watch::channel(Shutdown::None);
     let nobody = |_: &repass_bulk::RowEvent<'_>| {};
@@ -129,13 +129,13 @@ async fn attempts_count_sent_calls_not_their_retries() {
     let (run, manifest) = world.begin(&users);
     let (mut run, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .records()
         .into_iter()
         .map(|row| (row.outcome, row.attempts, row.started.is_some()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (RowStatus::NotApplied, 0, false),
             (RowStatus::Applied, 1, true),
@@ -164,8 +164,8 @@ async fn service_without_before_send_is_recorded_before_its_call() {
     let (run, manifest) = world.begin(&users);
     crash_while_hanging(&world, run, &manifest, 4).await;
     let (_run, _) = open(&world).await;
-    let told: Vec<_> = world.records().into_iter().map(|row| row.attempts).collect();
-    assert_eq!(told, [1, 1, 1, 1]);
+    let reported: Vec<_> = world.records().into_iter().map(|row| row.attempts).collect();
+    assert_eq!(reported, [1, 1, 1, 1]);
     assert_eq!(world.outcomes()[3].1, RowStatus::Unknown);
 }
 
@@ -449,13 +449,13 @@ async fn requeue_takes_only_row_independent_failures() {
     world.service.up();
     assert_eq!(run.requeue().unwrap(), 1);
     let (_, _) = world.go(run, &manifest, options()).await;
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .records()
         .into_iter()
         .map(|row| (row.outcome, row.attempts))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (RowStatus::Applied, 2),
             (RowStatus::NotApplied, 1),

@@ -17,14 +17,14 @@ async fn run_records_every_outcome_and_every_password_can_be_read_back() {
     let (run, manifest) = world.begin(&users);
     let (_, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .records()
         .into_iter()
         .map(|row| (row.line, row.outcome, row.kind, row.attempts))
         .collect();
     let not = |line, kind: &str, attempts| (line, RowStatus::NotApplied, Some(kind.to_owned()), attempts);
     assert_eq!(
-        told,
+        reported,
         [
             (2, RowStatus::Applied, None, 1),
             (3, RowStatus::Applied, None, 1),
@@ -86,7 +86,7 @@ async fn run_is_locked_by_one_process() {
 
 #[test]
 fn run_with_incomplete_creation_cannot_be_opened() {
-    // As a crash leaves it before its file of secrets is made: a journal that nobody has begun.
+    // As a crash leaves it before its file of secrets is made: a journal that no one has begun.
     let world = World::new(&["ann"]);
     let (run, _) = world.begin(&["ann"]);
     drop(run);

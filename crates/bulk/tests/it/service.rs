@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// - `local`: it is refused here, before anything is sent;
 /// - `twice`: it is sent twice by one call, because the first time did nothing;
 /// - `blunt`: it is sent without asking whether it may be;
-/// - `nobody`: there is no such user;
+/// - `no one`: there is no such user;
 /// - `mail-`, of [`Service::aliased`]: it is another name of the user whose name follows.
 ///
 /// It asks before it sends, but for those.

@@ -91,7 +91,7 @@ impl HttpSubject {
         self
     }
 
-    /// The same with one more secret that must never be told, such as the adapter's token.
+    /// The same with one more secret that must never be reported, such as the adapter's token.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secrets.push(secret.into());
         self
@@ -109,7 +109,7 @@ impl Subject for HttpSubject {
     }
 
     /// # Panics
-    /// If this machine lets nobody listen, or the user is not a valid id: both are the tester's.
+    /// If this machine lets no one listen, or the user is not a valid id: both are the tester's.
     async fn env(&self) -> Box<dyn TestEnv> {
         let number = self.envs.fetch_add(1, Ordering::Relaxed);
         let server = Server::start(Arc::clone(&self.provider), password(number, 0)).await;

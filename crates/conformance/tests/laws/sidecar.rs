@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::test_envs::SandboxSubject;
 
 /// The same by way of the sidecar's HTTP interface. What a client drops there goes on, so nothing is abandoned; and
-/// the order of requests is nobody's promise.
+/// the order of requests is no one's promise.
 pub(crate) fn served(subject: SandboxSubject, name: &'static str) -> SandboxSubject {
     let mut subject = subject.faulty(|_, service| Arc::new(Client::new(service)));
     subject.name = name;

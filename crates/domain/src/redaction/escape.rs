@@ -194,7 +194,7 @@ fn ascii(units: &[u32], at: usize) -> Option<u8> {
     byte.is_ascii().then_some(byte)
 }
 
-// A code point or UTF-16 unit in so many digits, and where it ends.
+// A code point or UTF-16 unit in a number of digits, and where it ends.
 fn number(
     units: &[u32],
     from: usize,

@@ -57,7 +57,7 @@ impl Folded {
             char::REPLACEMENT_CHARACTER => '?',
             other => other,
         };
-        // By upper case, because `ß` and `SS` are told apart in lower case only.
+        // By upper case, because `ß` and `SS` are reported apart in lower case only.
         for lower in part.to_uppercase().flat_map(char::to_lowercase) {
             self.push(u32::from(lower), span);
         }

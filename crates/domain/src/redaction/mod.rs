@@ -322,7 +322,7 @@ fn part(folding: usize) -> usize {
     }
 }
 
-/// A hash of each stretch of so many units, one after the other.
+/// A hash of each stretch of a number of units, one after the other.
 struct Hashes<'u> {
     units: &'u [u32],
     length: usize,

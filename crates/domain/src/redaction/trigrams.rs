@@ -83,7 +83,7 @@ impl Trigrams {
             [a, b, c] => self.holds(code(*a) << 10 | code(*b) << 5 | code(*c)),
             _ => false,
         };
-        // So many trigrams are shared in a row, and one of them is looked at.
+        // This many trigrams are shared in a row, and one of them is looked at.
         let wanted = characters - 2;
         let mut at = wanted - 1;
         while let Some(trigram) = text.get(at..at + 3) {

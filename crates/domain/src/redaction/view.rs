@@ -89,7 +89,7 @@ impl View {
         std::mem::take(self)
     }
 
-    /// The same as `clear`, with room for so many.
+    /// The same as `clear`, with room for a number of.
     pub(super) fn clear_for(&mut self, room: usize) {
         self.clear();
         self.units.reserve(room);

@@ -9,7 +9,7 @@ pub(super) enum Kind {
     Text(usize),
     /// The same, with at most five Chinese ones.
     Name(usize),
-    /// From so many to so many digits, as text.
+    /// From this number of digits to that, as text.
     Digits(usize, usize),
     Email,
     Flag,

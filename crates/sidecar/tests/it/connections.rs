@@ -109,7 +109,7 @@ async fn connection_with_split_and_pipelined_requests_reads_each_body() {
     assert!(answer(&mut socket).await.starts_with("HTTP/1.1 413 "));
     socket.write_all(&request).await.unwrap();
     assert!(answer(&mut socket).await.starts_with("HTTP/1.1 200 "));
-    // Nor is one whose length is not told: it is read to its end, and then the connection goes.
+    // Nor is one whose length is not reported: it is read to its end, and then the connection goes.
     let head = format!(
         "POST {SCRIPTED} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     );
@@ -193,7 +193,7 @@ async fn shutdown_completes_changes_in_flight_and_rejects_new_ones() {
     let mut idle = running.connect().await;
     until(|| scripted.begun() == 64).await;
     running.stop();
-    // An idle connection is closed at once, and nobody is let in any more.
+    // An idle connection is closed at once, and no one is let in any more.
     let mut rest = Vec::new();
     assert!(matches!(idle.read_to_end(&mut rest).await, Ok(0) | Err(_)));
     while TcpStream::connect(running.address).await.is_ok() {

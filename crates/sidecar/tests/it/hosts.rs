@@ -78,8 +78,8 @@ async fn foreign_host_or_origin_is_rejected_before_the_body_is_read() {
             ORIGIN,
         ),
     ] {
-        let told = asked(&running, target, version, fields, "").await;
-        assert_eq!(told, (403, code.to_owned()), "{target} {version} {fields}");
+        let reported = asked(&running, target, version, fields, "").await;
+        assert_eq!(reported, (403, code.to_owned()), "{target} {version} {fields}");
     }
     assert_eq!(scripted.begun(), 0);
     let own = format!("host: {0}\r\norigin: http://{0}\r\n", running.address);
@@ -96,8 +96,8 @@ async fn foreign_host_or_origin_is_rejected_before_the_body_is_read() {
         (&local, "1.1", "host: localhost\r\n"),
     ];
     for (target, version, fields) in accepted {
-        let told = asked(&running, target, version, fields, ALICE).await;
-        assert_eq!(told, (200, String::new()), "{target} {version} {fields}");
+        let reported = asked(&running, target, version, fields, ALICE).await;
+        assert_eq!(reported, (200, String::new()), "{target} {version} {fields}");
     }
     assert_eq!(scripted.begun(), accepted.len());
 }

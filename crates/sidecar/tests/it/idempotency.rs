@@ -77,7 +77,7 @@ async fn client_that_disconnected_gets_the_outcome_by_its_idempotency_key() {
     while scripted.ended() == 0 {
         tokio::task::yield_now().await;
     }
-    let told = loop {
+    let reported = loop {
         let read = send(&sidecar, keyed(SCRIPTED, "k", ALICE)).await;
         if read.json["code"] != "idempotency_in_progress" {
             break read;
@@ -85,7 +85,7 @@ async fn client_that_disconnected_gets_the_outcome_by_its_idempotency_key() {
         tokio::task::yield_now().await;
     };
     assert_eq!(
-        (told.status.as_u16(), told.header("idempotency-replayed")),
+        (reported.status.as_u16(), reported.header("idempotency-replayed")),
         (200, "true")
     );
     assert_eq!(scripted.begun(), 1);

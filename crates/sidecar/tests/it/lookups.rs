@@ -41,7 +41,7 @@ async fn rules_lookups_share_a_timeout_and_delay_no_change() {
         );
     }
     assert_eq!(start.elapsed(), Duration::from_secs(2));
-    // All of them waited for one, and the next asks anew.
+    // All of them waited for one, and the next asks again.
     assert_eq!(scripted.asked.load(Ordering::SeqCst), 1);
     assert_eq!(get(&sidecar, POLICY).await.status, 503);
     assert_eq!(scripted.asked.load(Ordering::SeqCst), 2);

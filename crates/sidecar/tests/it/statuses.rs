@@ -151,8 +151,8 @@ async fn resolution_that_fails_leaves_the_outcome_unknown_with_its_handle() {
 
     let assert_unknown = |read: &Read, status: u16, code: &str, is_known: bool| {
         assert_problem(read, status, code, "unknown");
-        let told = read.json["resolution"]["attempt"].as_str();
-        assert_eq!(told, is_known.then_some(handle), "{read:?}");
+        let reported = read.json["resolution"]["attempt"].as_str();
+        assert_eq!(reported, is_known.then_some(handle), "{read:?}");
     };
     // The provider was renamed, or the handle is another one's.
     let none = send(&sidecar, post("/v1/providers/none/resolutions", &*question)).await;
@@ -193,7 +193,7 @@ async fn resolution_that_fails_leaves_the_outcome_unknown_with_its_handle() {
     send(&sidecar, keyed(RESOLUTIONS, "k", ALICE)).await;
     let read = send(&sidecar, keyed(RESOLUTIONS, "k", &*question)).await;
     assert_unknown(&read, 422, "idempotency_mismatch", true);
-    // Nobody is let in, or the path is not quite it.
+    // No one is let in, or the path is not quite it.
     let token = Token::new(&"canary-token-0001".into());
     let closed = Services::default().with(&scripted).sidecar(Options {
         token,

@@ -81,7 +81,7 @@ pub(crate) fn memory() -> Arc<InMemoryPasswordService> {
 
 type Make = Box<dyn Fn() -> Result<ChangeReceipt, Error> + Send + Sync>;
 
-/// A provider that answers when it is let, and then as it is told.
+/// A provider that answers when it is let, and then as it is reported.
 pub(crate) struct Scripted {
     make: Make,
     gate: Semaphore,

@@ -197,7 +197,7 @@ impl fmt::Display for Counts {
             ledger,
             secrets,
         } = self;
-        writeln!(f, "killed under way {killed} times")?;
+        writeln!(f, "killed in flight {killed} times")?;
         writeln!(
             f,
             "{rows} rows: {applied} applied, {not_applied} not applied, {unknown} unknown, of which the sandbox made {unknown_but_made}; \

@@ -172,7 +172,7 @@ impl TestEnv {
             .unwrap_or_else(|error| panic!("{} does not start: {error}", self.binary.display()))
     }
 
-    /// Ends it as nobody can defend against.
+    /// Ends it as no one can defend against.
     pub(super) fn kill(&mut self, mut child: Child) {
         if matches!(child.try_wait(), Ok(None)) {
             self.killed_in_flight += 1;
@@ -182,7 +182,7 @@ impl TestEnv {
         let _ = child.wait();
     }
 
-    /// Waits for so many changes more, or for the end of the run.
+    /// Waits for a number of changes more, or for the end of the run.
     pub(super) fn wait_for_changes(&self, more: u64, child: &mut Child) {
         let enough = self.changes() + more;
         while self.changes() < enough && matches!(child.try_wait(), Ok(None)) {
@@ -198,7 +198,7 @@ impl TestEnv {
     }
 
     pub(super) fn has_journal(&self) -> bool {
-        // It is one when a status can be told.
+        // It is one when a status can be reported.
         let status = self.command(&["bulk", "status", "run"]).output();
         status.is_ok_and(|status| status.status.code() != Some(2))
     }

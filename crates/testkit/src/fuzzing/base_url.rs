@@ -19,7 +19,7 @@ pub fn target(data: &[u8]) {
         (again.as_str(), again.host(), again.is_loopback()),
         (base.as_str(), base.host(), base.is_loopback())
     );
-    // Whoever sends to it reads it with another parser, which must come to the same host.
+    // The client that sends to it reads it with another parser, which must come to the same host.
     let (read, sent): (Url, Uri) = (base.as_str().parse().unwrap(), base.as_str().parse().unwrap());
     assert_eq!(read.host_str(), sent.host(), "{base}");
     assert_eq!(read.port(), sent.port_u16(), "{base}");

@@ -22,7 +22,8 @@ use super::shown;
 /// A law is broken.
 pub fn target(data: &[u8]) {
     for passwords in [PasswordSource::Input, PasswordSource::Generated] {
-        let Ok((tally, skipped, told)) = judged(data.to_vec(), passwords, PasswordPolicy::default().into())
+        let Ok((tally, skipped, reported)) =
+            judged(data.to_vec(), passwords, PasswordPolicy::default().into())
         else {
             continue;
         };
@@ -31,10 +32,12 @@ pub fn target(data: &[u8]) {
         // Any of both ends a line of CSV.
         let count = 1 + data.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
         assert!(tally.rows <= count, "{tally:?} of {count} lines");
-        assert_eq!(tally.not_applied, told.len() as u64);
+        assert_eq!(tally.not_applied, reported.len() as u64);
         assert!(
-            told.iter().all(|told| (1..=count).contains(&told.line)),
-            "{told:?}"
+            reported
+                .iter()
+                .all(|reported| (1..=count).contains(&reported.line)),
+            "{reported:?}"
         );
         if data.trim_ascii_start().starts_with(b"{") {
             let objects = lines.filter(|line| line.trim_ascii_start().starts_with(b"{"));
@@ -79,19 +82,19 @@ fn json_lines(passwords: &[String]) -> String {
 
 // Each row is refused as the very password that was written.
 fn reads_back(text: &str, passwords: &[String]) {
-    let told = judged(text.into(), PasswordSource::Input, refusing(passwords));
-    let (tally, _, told) = told.unwrap();
-    let users = told
+    let reported = judged(text.into(), PasswordSource::Input, refusing(passwords));
+    let (tally, _, reported) = reported.unwrap();
+    let users = reported
         .iter()
-        .filter(|told| told.code.as_deref() == Some("not_common"));
-    let users: Vec<_> = users.filter_map(|told| told.user.clone()).collect();
+        .filter(|reported| reported.code.as_deref() == Some("not_common"));
+    let users: Vec<_> = users.filter_map(|reported| reported.user.clone()).collect();
     let all: Vec<_> = (0..passwords.len()).map(|at| format!("user-{at}")).collect();
     assert_eq!((users, tally.rows), (all, passwords.len() as u64), "{text}");
 }
 
-/// What is told of a row that cannot be sent.
+/// What is reported of a row that cannot be sent.
 #[derive(Debug)]
-struct Told {
+struct Reported {
     line: u64,
     user: Option<String>,
     code: Option<String>,
@@ -118,11 +121,11 @@ fn judged(
     text: Vec<u8>,
     passwords: PasswordSource,
     policies: LayeredPolicy,
-) -> Result<(Tally, u64, Vec<Told>), BulkError> {
+) -> Result<(Tally, u64, Vec<Reported>), BulkError> {
     let fake = FakeTransport::new([Response::new(StatusCode::NO_CONTENT)]);
     let service = IdentityService::new("portal", IdentitySettings::default(), fake.transport());
     let names = ProviderNames::new(["portal"], Some("portal"));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut skipped = None;
     let judged = Input::new(Box::new(Cursor::new(text)), "input", names, passwords).and_then(|input| {
         skipped = Some(input.skipped());
@@ -132,7 +135,7 @@ fn judged(
             &[Provider::new(Arc::new(service), policies)],
             &mut |event| {
                 fit(event.message.unwrap_or_default());
-                told.push(Told {
+                reported.push(Reported {
                     line: event.line,
                     user: event.user.map(str::to_owned),
                     code: event.code.map(str::to_owned),
@@ -143,7 +146,7 @@ fn judged(
     match judged {
         Ok(tally) => {
             let skipped = skipped.map_or(0, |skipped| skipped.load(Ordering::Relaxed));
-            Ok((tally, skipped, told))
+            Ok((tally, skipped, reported))
         }
         Err(problem) => {
             fit(&problem.to_string());

@@ -10,7 +10,7 @@ use super::shown;
 
 /// The longest line about a problem, in bytes.
 const LONGEST: usize = 1_700;
-/// What nobody should have typed into a file, and what is told of it: nothing.
+/// What no one should have typed into a file, and what is reported of it: nothing.
 pub const PASTED: &str = "canary-pasted-4711";
 
 /// The bytes are TOML; behind a line `---` come variables, each `NAME=value` on a line of its own.
@@ -68,14 +68,14 @@ fn reads_back(config: &Config) {
 fn fit(error: &ConfigError, keys_hold_it: bool) {
     assert!(!error.problems().is_empty());
     for problem in error.problems() {
-        let told = problem.to_string();
-        shown::plain(&told);
-        assert!(told.len() <= LONGEST, "{} bytes: {told}", told.len());
-        assert!(keys_hold_it || !told.contains(PASTED), "{told}");
+        let reported = problem.to_string();
+        shown::plain(&reported);
+        assert!(reported.len() <= LONGEST, "{} bytes: {reported}", reported.len());
+        assert!(keys_hold_it || !reported.contains(PASTED), "{reported}");
     }
 }
 
-// A key that is not known is told; what it holds is not.
+// A key that is not known is reported; what it holds is not.
 fn is_in_keys(table: &Table) -> bool {
     fn any(value: &toml::Value) -> bool {
         match value {

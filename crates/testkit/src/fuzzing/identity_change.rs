@@ -36,8 +36,11 @@ pub(super) fn check_of(answer: &Response, change: &PasswordChange) {
     match wait(service.resolve(&CallContext::default(), &UnknownOutcome::new("portal"), change)) {
         Ok(Resolution::InPlace) => assert!(is_success(answer) || is_refusal(answer)),
         Ok(Resolution::NotInPlace) => {
-            let told = String::from_utf8_lossy(answer.body());
-            assert!(is_refusal(answer) && told.contains("PasswordMismatch"), "{told}");
+            let reported = String::from_utf8_lossy(answer.body());
+            assert!(
+                is_refusal(answer) && reported.contains("PasswordMismatch"),
+                "{reported}"
+            );
         }
         Ok(Resolution::StillUnknown) => panic!("an error tells that"),
         Err(error) => shown::fit(&error, secrets),

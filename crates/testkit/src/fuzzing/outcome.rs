@@ -15,7 +15,7 @@ pub(super) fn check(
 ) {
     match outcome {
         Ok(changed) => {
-            assert!(done, "{} reads as applied", told(answer));
+            assert!(done, "{} reads as applied", reported(answer));
             let id = changed.tracking_id().unwrap_or_default();
             shown::plain(id);
             assert!(!secrets.iter().any(|secret| id.contains(secret)), "{id}");
@@ -26,13 +26,13 @@ pub(super) fn check(
             assert!(
                 !refused || !done && can_refuse(answer) && is_proof(answer),
                 "{} reads as a refusal: {error:?}",
-                told(answer)
+                reported(answer)
             );
         }
     }
 }
 
-// Of a fault nobody knows how far it came, and a success that says nothing is no refusal.
+// Of a fault no one knows how far it came, and a success that says nothing is no refusal.
 fn can_refuse(answer: &Response) -> bool {
     let status = answer.status();
     let says_something = answer.is_complete() && !answer.body().is_empty();
@@ -54,7 +54,7 @@ fn is_proof(answer: &Response) -> bool {
         || (status == 403 && answer.body().is_empty())
 }
 
-/// The body, if all of it is there and is JSON. What nobody asks for need not be UTF-8.
+/// The body, if all of it is there and is JSON. What no one asks for need not be UTF-8.
 pub(super) fn json(answer: &Response) -> Option<Value> {
     answer.is_complete().then(|| parsed(answer))?
 }
@@ -65,6 +65,6 @@ fn parsed(answer: &Response) -> Option<Value> {
     serde_json::from_str(text.trim()).ok()
 }
 
-fn told(answer: &Response) -> String {
+fn reported(answer: &Response) -> String {
     format!("{answer:?} {}", String::from_utf8_lossy(answer.body()))
 }

@@ -1,4 +1,4 @@
-//! Passwords: what is taken reaches the provider byte for byte, in every encoding; what nobody can type is not sent.
+//! Passwords: what is taken reaches the provider byte for byte, in every encoding; what no one can type is not sent.
 
 use std::sync::Arc;
 

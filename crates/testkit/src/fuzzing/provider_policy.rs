@@ -36,7 +36,7 @@ pub fn check(answer: &Response) {
         match wait(service.policy(&CallContext::default())) {
             Ok(policy) => {
                 assert!(answer.status().is_success() && outcome::json(answer).is_some());
-                told(&policy);
+                reported(&policy);
                 usable(&policy);
             }
             Err(error) => {
@@ -47,7 +47,7 @@ pub fn check(answer: &Response) {
     }
 }
 
-fn told(policy: &PasswordPolicy) {
+fn reported(policy: &PasswordPolicy) {
     let text = policy.to_string();
     assert!(text.len() < 2_000, "{text}");
     text.lines().for_each(shown::plain);

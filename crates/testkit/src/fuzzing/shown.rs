@@ -18,9 +18,9 @@ pub(super) fn fit(error: &Error, secrets: &[String]) {
     );
     let rules = serde_json::to_string(error.violations()).unwrap();
     let fields = serde_json::to_string(error.field_problems()).unwrap();
-    let told = format!("{shown}\n{error:?}\n{rules}\n{fields}");
+    let reported = format!("{shown}\n{error:?}\n{rules}\n{fields}");
     for secret in secrets {
-        assert!(!told.contains(secret), "{secret} in {told}");
+        assert!(!reported.contains(secret), "{secret} in {reported}");
     }
     if let Some(delay) = error.retry_after() {
         assert!(

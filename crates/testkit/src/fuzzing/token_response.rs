@@ -55,9 +55,12 @@ pub fn check(answer: &Response) {
                 }
             }
             Err(failure) => {
-                let told = failure.to_string();
-                shown::plain(&told);
-                assert!(told.chars().count() < 600 && !told.contains(SECRET), "{told}");
+                let reported = failure.to_string();
+                shown::plain(&reported);
+                assert!(
+                    reported.chars().count() < 600 && !reported.contains(SECRET),
+                    "{reported}"
+                );
                 assert!(shown.is_empty(), "sent without a token");
             }
         }

@@ -34,14 +34,14 @@ pub fn check(text: &str) {
             assert_eq!(segments(request.path()), ["users", text, "password"]);
         }
         Err(refusal) => {
-            let told = refusal.to_string();
-            shown::plain(&told);
-            assert!(told.len() < 100, "{told}");
+            let reported = refusal.to_string();
+            shown::plain(&reported);
+            assert!(reported.len() < 100, "{reported}");
         }
     }
     // A word that no refusal has of its own.
     if let Err(refusal) = format!("canary77{text}").parse::<UserId>() {
-        let told = refusal.to_string();
-        assert!(!told.contains("canary77"), "{told}");
+        let reported = refusal.to_string();
+        assert!(!reported.contains("canary77"), "{reported}");
     }
 }

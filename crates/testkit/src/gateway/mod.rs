@@ -73,7 +73,7 @@ const PAGES: [&str; 6] = [
 
 /// XML that is neither provider's error format.
 const XMLS: [&str; 4] = [
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AccessDenied</Code><Message>Access TokenError</Message></Error>",
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
     "<soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><soap:Fault>\
      <faultstring>Policy Falsified</faultstring></soap:Fault></soap:Body></soap:Envelope>",
     "<IdentityResult><Succeeded>true</Succeeded></IdentityResult>",

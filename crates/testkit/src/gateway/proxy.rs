@@ -41,7 +41,7 @@ pub(crate) struct ResponseForm {
     pub(crate) head: Head,
     pub(crate) body: Body,
     pub(crate) framing: Framing,
-    /// The connection is kept for so many seconds, as its answer says.
+    /// The connection is kept for a number of seconds, as its answer says.
     pub(crate) keep_alive: Option<u64>,
 }
 

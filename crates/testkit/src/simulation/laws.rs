@@ -138,7 +138,7 @@ fn resent(call: &Call, error: &Error, attempts: &[Attempt]) -> bool {
     let Some(last) = attempts.last() else { return true };
     let kind = error.kind();
     let left = call.budget.saturating_sub(call.elapsed);
-    // Others may have been told to wait longer than this call can.
+    // Others may have been reported to wait longer than this call can.
     if kind == ErrorKind::BudgetExhausted || error.retry_after().is_some_and(|delay| delay >= left) {
         return true;
     }

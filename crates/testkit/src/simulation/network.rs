@@ -280,7 +280,7 @@ impl HttpClient for Network {
         let (event, latency) = self.draw();
         let token = number(authorization.as_ref());
         if latency >= limit {
-            // The request arrives when nobody waits any more.
+            // The request arrives when no one waits any more.
             self.note(&parsed, NetworkOutcome::Ambiguous, None);
             self.later(&parsed, latency);
             sleep(limit).await;

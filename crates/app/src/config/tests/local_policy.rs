@@ -129,8 +129,8 @@ fn a_rule_can_come_from_a_variable() {
     .unwrap();
     let (_, zoom) = config.providers().next().unwrap();
     let policy = &zoom.local.policy.as_ref().unwrap().rules;
-    let told: Vec<_> = policy.rules().map(|(rule, _)| rule.code()).collect();
-    assert_eq!(told, ["min_length", "digit", "no_consecutive_run"]);
+    let reported: Vec<_> = policy.rules().map(|(rule, _)| rule.code()).collect();
+    assert_eq!(reported, ["min_length", "digit", "no_consecutive_run"]);
     let bad = load(ZOOM, [("REPASS__PROVIDERS__ZOOM__POLICY__DIGIT", "yes")]).unwrap_err();
     assert_eq!(
         bad.to_string(),

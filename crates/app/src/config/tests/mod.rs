@@ -37,10 +37,10 @@ fn load<const N: usize>(toml: &str, overrides: [(&str, &str); N]) -> Result<Conf
 #[test]
 fn what_is_told_controls_no_terminal_and_ends() {
     let long = "x".repeat(5_000);
-    let told = problems(&format!("\"a\\u001b[31m\\u202e\" = 1\n{long} = 2\n{ZOOM}"));
-    assert_eq!(told.len(), 2);
-    assert_eq!(told[0], "config:1: a\\u{1b}[31m\\u{202e}: unknown key");
-    assert!(told[1].len() < 400, "{}", told[1]);
+    let reported = problems(&format!("\"a\\u001b[31m\\u202e\" = 1\n{long} = 2\n{ZOOM}"));
+    assert_eq!(reported.len(), 2);
+    assert_eq!(reported[0], "config:1: a\\u{1b}[31m\\u{202e}: unknown key");
+    assert!(reported[1].len() < 400, "{}", reported[1]);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_variable_is_read_as_the_type_of_its_key() {
 
 #[test]
 fn a_variable_of_another_type_is_told_by_its_name() {
-    for (key, text, told) in [
+    for (key, text, reported) in [
         ("MAX_IN_FLIGHT", "four", "a number of at least 1, not a string"),
         ("MAX_IN_FLIGHT", "0", "a number of at least 1"),
         ("MAX_IN_FLIGHT", "-4", "not a number below 0"),
@@ -118,7 +118,7 @@ fn a_variable_of_another_type_is_told_by_its_name() {
         let name = format!("REPASS__PROVIDERS__ZOOM__{key}");
         let error = load(ZOOM, [(name.as_str(), text)]).unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("{name}: ")) && error.contains(told),
+            error.starts_with(&format!("{name}: ")) && error.contains(reported),
             "{text}: {error}"
         );
         assert!(!error.contains("canary"), "{error}");

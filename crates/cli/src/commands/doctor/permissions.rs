@@ -21,7 +21,7 @@ pub(super) async fn probe(
     let mut results = Vec::new();
     for permission in kind.permission_probes() {
         let id = Uuid::new_v4();
-        let user = match permission.nobody {
+        let user = match permission.user {
             NonexistentUser::Guid => id.to_string(),
             // The domain is reserved, so the address cannot exist.
             NonexistentUser::Email => format!("repass-doctor-{id}@doctor.invalid"),
@@ -52,8 +52,8 @@ pub(super) fn check(permission: &PermissionProbe, error: Option<&Error>) -> Chec
         (
             Outcome::NotApplied,
             ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible,
-        ) => return Check::passed(permission.name, permission.good),
-        (_, ErrorKind::PermissionDenied) => (Exit::of(error), permission.fix),
+        ) => return Check::passed(permission.name, permission.success),
+        (_, ErrorKind::PermissionDenied) => (Exit::of(error), permission.remedy),
         // A web page, a redirect or a gateway's error: the request may not have reached the provider.
         (_, ErrorKind::Misconfigured | ErrorKind::UnexpectedAnswer) => (Exit::Usage, wrong_address),
         _ => (Exit::of(error), later),
