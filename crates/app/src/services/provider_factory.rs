@@ -41,8 +41,8 @@ pub(super) fn clients(
 struct TransportFactory<'a> {
     name: &'a str,
     #[cfg_attr(
-        not(feature = "identity"),
-        expect(dead_code, reason = "only a portal's token endpoint differs from the others'")
+        not(any(feature = "http", feature = "identity")),
+        expect(dead_code, reason = "only client credentials differ by the kind of provider")
     )]
     kind: &'static str,
     connection: &'a Connection,
@@ -114,7 +114,10 @@ impl<'a> TransportFactory<'a> {
                 let secret = self.secret("auth.client_secret", &auth.client_secret)?;
                 let endpoint = self.token_endpoint(url?, Credentials::None);
                 // The organization is the account, and it is part of the address.
-                Some((self.client_credentials(endpoint, auth, &secret), String::new()))
+                Some((
+                    Self::client_credentials(self.kind, endpoint, auth, &secret),
+                    String::new(),
+                ))
             }
             #[cfg(feature = "http")]
             Auth::Header(auth) => {
@@ -136,15 +139,17 @@ impl<'a> TransportFactory<'a> {
 
     #[cfg(any(feature = "http", feature = "identity"))]
     fn client_credentials(
-        &self,
+        kind: &str,
         endpoint: Arc<dyn Transport>,
         auth: &crate::config::ClientCredentials,
         secret: &SecretString,
     ) -> Credentials {
         #[cfg(feature = "identity")]
-        if self.kind == "identity" {
+        if kind == "identity" {
             return repass_identity::client_credentials(endpoint, &auth.client_id, secret, &auth.scope);
         }
+        #[cfg(not(feature = "identity"))]
+        let _ = kind;
         #[cfg(feature = "http")]
         return repass_http_provider::client_credentials(
             endpoint,
