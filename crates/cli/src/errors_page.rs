@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::exit::Exit;
 use repass::{Error, ErrorKind, Outcome};
 
-const RULES: &str = include_str!("../../domain/src/violation.rs");
+const RULES: &str = include_str!("../../domain/src/rule.rs");
 const EXITS: &str = include_str!("exit.rs");
 
 /// The kinds that a password change with an unknown outcome can have: failures after the request may have been sent.

@@ -1,4 +1,4 @@
-//! Rules with their descriptions.
+//! A rule as a policy explains it, with layer and certainty.
 
 use std::fmt;
 
