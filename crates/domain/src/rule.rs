@@ -212,3 +212,17 @@ impl fmt::Display for UntypeableChar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_codes_lists_every_code() {
+        let source = include_str!("rule.rs");
+        let codes = source.split_once("pub fn code(").unwrap().1;
+        let codes = codes.split_once("\n    }\n").unwrap().0;
+        let codes: Vec<&str> = codes.split('"').skip(1).step_by(2).collect();
+        assert_eq!(codes, Rule::CODES);
+    }
+}
