@@ -39,7 +39,7 @@
 //!
 //! Besides the types of [the domain](repass_domain), the API uses `repass_provider` (provider types), `repass_transport` (the
 //! HTTP client of a provider's addresses), `secrecy` (secrets given in code), `serde` (configurations and audit records are
-//! serialized), `uuid` (the id of a call in the audit), `validator` (how a configuration checks itself) and `zeroize`
+//! serialized), `serde_json` (the JSON schema of a configuration), `uuid` (the id of a call in the audit), `validator` (how a configuration checks itself) and `zeroize`
 //! (buffers that are wiped).
 
 pub mod config;
