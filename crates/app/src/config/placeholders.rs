@@ -34,7 +34,12 @@ impl Config {
 
 fn walk(path: &str, value: &Value, problems: &Problems) {
     match value {
-        Value::String(text) if is_placeholder(text) => {
+        Value::String(text)
+            if is_placeholder(text)
+                && !(is_template(path) && is_in_braces(text))
+                // Variables are named in capitals: `ZOOM_TOKEN`.
+                && !(path.ends_with(".env") && is_name_of_the_value(text)) =>
+        {
             problems.add(path, "is still a placeholder; put your own value there");
         }
         // Of a secret's program only the name is shown, and a mark for its arguments.
@@ -50,6 +55,25 @@ fn walk(path: &str, value: &Value, problems: &Problems) {
             .for_each(|(key, value)| walk(&join(path, key), value, problems)),
         _ => {}
     }
+}
+
+// Texts in which `{name}` stands for a value that each call fills in: those of a table, and of a header's token.
+fn is_template(path: &str) -> bool {
+    let mut keys = path.split('.').skip(2);
+    match keys.next() {
+        Some("auth") => keys.next() == Some("value"),
+        Some(key) => TABLE_KEYS.contains(&key) && key != "set",
+        None => false,
+    }
+}
+
+#[cfg(feature = "http")]
+const TABLE_KEYS: &[&str] = super::HttpSettings::KEYS;
+#[cfg(not(feature = "http"))]
+const TABLE_KEYS: &[&str] = &[];
+
+fn is_in_braces(text: &str) -> bool {
+    text.starts_with('{') && text.ends_with('}')
 }
 
 fn is_placeholder(text: &str) -> bool {
@@ -126,6 +150,38 @@ mod tests {
         };
         assert_eq!(found("[\"vault\", \"read\", \"s.x\"]"), 0);
         assert_eq!(found("[\"…\"]"), 1);
+    }
+
+    #[test]
+    fn variable_of_a_secret_is_no_placeholder() {
+        let found = |name: &str| {
+            let config = Config::from_toml(&format!(
+                "[providers.z]\nkind = \"zoom\"\nauth = {{ kind = \"bearer\", token = {{ env = \"{name}\" }} }}"
+            ));
+            config.unwrap().placeholders().len()
+        };
+        assert_eq!(found("ZOOM_TOKEN"), 0);
+        assert_eq!(found("<token>"), 1);
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn names_in_the_templates_of_a_table_are_no_placeholder() {
+        let found = |set: &str, body: &str| {
+            let config = Config::from_toml(&format!(
+                "[providers.h]\nkind = \"http\"\nbase_url = \"https://h.test\"\nset = {{ realm = \"{set}\" }}\n\
+                 auth = {{ kind = \"header\", name = \"X-Auth\", token = {{ env = \"T\" }} }}\n\
+                 reset = {{ method = \"POST\", path = \"/{{user}}\", body = {{ new = \"{{new}}\", realm = \"{body}\" }} }}\n\
+                 rows = [{{ status = 204, then = \"applied\" }}]"
+            ));
+            let found = config.unwrap().placeholders();
+            found.iter().map(|it| it.key().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("acme", "{realm}"), [""; 0]);
+        assert_eq!(
+            found("{realm}", "…"),
+            ["providers.h.set.realm", "providers.h.reset.body.realm"]
+        );
     }
 
     #[test]
