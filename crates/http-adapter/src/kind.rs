@@ -23,6 +23,10 @@ impl ProviderKind for HttpSettings {
             .unwrap_or("any HTTP API that a table describes")
     }
 
+    fn section(&self) -> &'static str {
+        self.preset_section().unwrap_or(include_str!("section.toml"))
+    }
+
     fn table_text(&self) -> Option<&'static str> {
         self.preset_text()
     }

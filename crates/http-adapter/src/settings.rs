@@ -97,6 +97,10 @@ impl HttpSettings {
         Preset::named(self.kind)?.about("title")?.as_str()
     }
 
+    pub(crate) fn preset_section(&self) -> Option<&'static str> {
+        Preset::named(self.kind)?.about("section")?.as_str()
+    }
+
     pub(crate) fn preset_base_url(&self) -> Option<&'static str> {
         Preset::named(self.kind)?.base_url()
     }

@@ -42,6 +42,9 @@ pub(crate) struct About {
     pub(crate) base_url: Option<String>,
     /// How credentials can be given, besides `bearer`.
     pub(crate) auth: Vec<String>,
+    /// A section of a configuration, with placeholders.
+    #[serde(rename = "section")]
+    pub(crate) _section: String,
     /// The values of `set` that a configuration must give, each with what it is.
     pub(crate) needs: BTreeMap<String, String>,
     pub(crate) nonexistent_user: UserForm,

@@ -29,6 +29,10 @@ impl ProviderKind for IdentitySettings {
         "UiPath identity portal: reset and self-service change"
     }
 
+    fn section(&self) -> &'static str {
+        include_str!("section.toml")
+    }
+
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let portal = Arc::new(IdentityService::new(name, self.clone(), transport));
         ProviderClients::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)

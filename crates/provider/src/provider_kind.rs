@@ -18,6 +18,9 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
     /// What it changes, in a line.
     fn title(&self) -> &'static str;
 
+    /// A section of a configuration for it, with comments: it is valid, and what only its owner knows is a placeholder.
+    fn section(&self) -> &'static str;
+
     /// The text of the table that describes it, if one does.
     fn table_text(&self) -> Option<&'static str> {
         None

@@ -37,6 +37,10 @@ impl ProviderKind for ZoomSettings {
         "Zoom: reset by an administrator, and profile updates"
     }
 
+    fn section(&self) -> &'static str {
+        include_str!("section.toml")
+    }
+
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         let zoom = Arc::new(ZoomService::new(name, *self, transport));
         ProviderClients::new(Arc::<ZoomService>::clone(&zoom))

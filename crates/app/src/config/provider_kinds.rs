@@ -72,6 +72,8 @@ pub struct KindSummary {
     pub name: &'static str,
     /// What it changes, in a line.
     pub title: &'static str,
+    /// A section of a configuration for it, with comments: it is valid, and what only its owner knows is a placeholder.
+    pub section: &'static str,
     /// Its table, if it is one: requests, what each response means, and how surely that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<&'static str>,
@@ -85,6 +87,7 @@ impl super::Config {
             .map(|kind| KindSummary {
                 name: kind.name(),
                 title: kind.title(),
+                section: kind.section(),
                 table: kind.table_text(),
             })
             .collect()

@@ -14,12 +14,17 @@ use crate::output::{self, Output};
 use crate::session_setup::{self, Setup};
 use repass::Config;
 
-const STARTER: &str = include_str!("starter.toml");
+const HEADER: &str = include_str!("starter.toml");
+/// The kinds of the starter without `--kind`.
+const COMMON_KINDS: [&str; 2] = ["zoom", "identity"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print a commented starter configuration, or write it to a new file
     Init {
+        /// The kind of provider to configure, as `repass providers list` names it
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
         /// The file to write; an existing file is not overwritten
         file: Option<PathBuf>,
     },
@@ -35,11 +40,7 @@ impl Command {
     /// Runs the command.
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         match self {
-            Command::Init { file: None } if context.output.json => {
-                output::print_json(&serde_json::json!({ "toml": STARTER }));
-            }
-            Command::Init { file: None } => output::print_text(STARTER),
-            Command::Init { file: Some(file) } => init(file, &context.output)?,
+            Command::Init { kind, file } => init(kind.as_deref(), file.as_deref(), &context.output)?,
             Command::Check => return check(context).await,
             Command::Show => show(&Setup::load(&context.global).await?, &context.output)?,
             Command::Schema if context.output.json => output::print_json(&Config::json_schema()),
@@ -49,8 +50,38 @@ impl Command {
     }
 }
 
-fn init(file: &Path, output: &Output) -> Result<(), CliError> {
-    let written = private_file::write_new(file, STARTER);
+// A configuration of this kind, or of the most common ones.
+fn starter(kind: Option<&str>) -> Result<String, CliError> {
+    if let Some(kind) = kind {
+        let kind = providers::kind(kind)?;
+        return Ok(format!("{}\n{}", secrets_header(), kind.section));
+    }
+    let sections = COMMON_KINDS
+        .iter()
+        .map(|kind| Ok(providers::kind(kind)?.section))
+        .collect::<Result<Vec<_>, CliError>>()?;
+    Ok(format!("{HEADER}{}", sections.join("\n")))
+}
+
+// The part of the header that holds for any kind.
+fn secrets_header() -> &'static str {
+    HEADER
+        .split_inclusive("\n\n")
+        .next()
+        .map_or("", |part| part.trim_end_matches('\n'))
+}
+
+fn init(kind: Option<&str>, file: Option<&Path>, output: &Output) -> Result<(), CliError> {
+    let starter = starter(kind)?;
+    let Some(file) = file else {
+        if output.json {
+            output::print_json(&serde_json::json!({ "toml": starter }));
+        } else {
+            output::print_text(&starter);
+        }
+        return Ok(());
+    };
+    let written = private_file::write_new(file, &starter);
     written.map_err(|error| CliError::usage(format!("cannot write {}: {error}", file.display())))?;
     if output.json {
         output::print_json(&serde_json::json!({ "file": file }));
@@ -119,21 +150,59 @@ mod tests {
 
     #[test]
     fn starter_configuration_is_valid_with_and_without_comments() {
-        let config = Config::from_toml(STARTER).unwrap();
+        let text = starter(None).unwrap();
+        let config = Config::from_toml(&text).unwrap();
         assert_eq!(config.default_provider(), Some("zoom"));
         // Prose looks neither like `key = ` nor like a section.
         let is_key = |rest: &str| {
             let key = rest.split_once(" = ").map(|(key, _)| key);
             rest.starts_with('[') || key.is_some_and(|key| !key.contains([' ', '{']))
         };
-        let uncommented = |line: &'static str| {
-            line.strip_prefix("# ")
+        let uncommented = |line| {
+            str::strip_prefix(line, "# ")
                 .filter(|rest| is_key(rest))
                 .unwrap_or(line)
         };
-        let all: Vec<&str> = STARTER.lines().map(uncommented).collect();
-        assert_ne!(all.join("\n"), STARTER.trim_end());
+        let all: Vec<&str> = text.lines().map(uncommented).collect();
+        assert_ne!(all.join("\n"), text.trim_end());
         Config::from_toml(&all.join("\n")).unwrap();
+    }
+
+    #[test]
+    fn starter_of_each_kind_passes_the_check_once_its_placeholders_are_filled() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("repass.toml");
+        let found = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let found = Config::placeholders_of(Some(&file), []);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let kinds = Config::kinds();
+        assert!(kinds.len() > 15, "{}", kinds.len());
+        for kind in kinds {
+            let text = starter(Some(kind.name)).unwrap();
+            let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+            let kinds: Vec<_> = config.providers().map(|(_, it)| it.kind().name()).collect();
+            assert_eq!(kinds, [kind.name]);
+            // A token alone is filled in where it is kept.
+            assert!(kind.name == "google" || !found(&text).is_empty(), "{}", kind.name);
+            let filled = text
+                .replace("\"…\"", "\"filled\"")
+                .replace("your-", "filled-")
+                .replace("example.com", "filled.test");
+            Config::from_toml(&filled).unwrap();
+            assert_eq!(found(&filled), [""; 0], "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn starter_of_an_unknown_kind_names_the_known_ones() {
+        let report = starter(Some("oktta")).unwrap_err().report();
+        let report = serde_json::to_string(&report).unwrap();
+        assert!(
+            report.contains("`oktta`") && report.contains("okta, rabbitmq"),
+            "{report}"
+        );
     }
 
     #[test]
@@ -146,11 +215,11 @@ mod tests {
             json: false,
             quiet: true,
         };
-        init(&file, &output).unwrap();
+        init(None, Some(&file), &output).unwrap();
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::write(&file, "mine").unwrap();
-        assert!(init(&file, &output).is_err());
+        assert!(init(None, Some(&file), &output).is_err());
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     }
 }

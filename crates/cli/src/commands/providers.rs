@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::global_options::GlobalOptions;
 use crate::output;
 use crate::session_setup::{self, Setup};
+use repass::config::KindSummary;
 use repass::{Capabilities, Config};
 
 #[derive(Debug, Serialize)]
@@ -72,15 +73,22 @@ fn list_kinds(context: &Context) {
     }
 }
 
-fn show_kind(context: &Context, name: &str) -> Result<(), CliError> {
+/// The kind of this name.
+pub(super) fn kind(name: &str) -> Result<KindSummary, CliError> {
     let kinds = Config::kinds();
-    let Some(kind) = kinds.iter().find(|kind| kind.name == name) else {
-        let known: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
-        return Err(CliError::usage(format!(
+    let known: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+    let unknown = || {
+        CliError::usage(format!(
             "there is no kind of provider called `{name}`; there are {}",
             known.join(", ")
-        )));
+        ))
     };
+    let found = kinds.iter().find(|kind| kind.name == name);
+    found.cloned().ok_or_else(unknown)
+}
+
+fn show_kind(context: &Context, name: &str) -> Result<(), CliError> {
+    let kind = kind(name)?;
     if context.output.json {
         output::print_json(&kind);
     } else if let Some(table) = kind.table {

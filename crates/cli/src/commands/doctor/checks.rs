@@ -215,6 +215,10 @@ mod tests {
             "refuses everything"
         }
 
+        fn section(&self) -> &'static str {
+            ""
+        }
+
         fn clients(&self, _name: &str, _transport: Arc<dyn Transport>) -> ProviderClients {
             let kind = self.0;
             let mut service = MockPasswordService::new();
