@@ -1,10 +1,12 @@
 //! Real servers: installs, starts and asks each, compares every outcome with the server's own word, and ends it.
 
+mod directories;
+mod packages;
 mod proxy;
 mod servers;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -15,6 +17,7 @@ use repass::{CallContext, Error, Password, PasswordChange, PasswordService, Reso
 use repass_testkit::root;
 use std::sync::Arc;
 
+use directories::DirectoryServer;
 use proxy::{Fault, Proxy};
 use servers::{Result, Running, Server};
 
@@ -36,35 +39,35 @@ const USERS: usize = 20;
 pub(crate) async fn run(args: &Args) -> ExitCode {
     // The plain client that asks the servers for the truth wants one, though it speaks no TLS here.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let named = |name: &String| {
-        let found = Server::ALL.into_iter().find(|server| server.name() == name);
-        found.ok_or_else(|| {
-            let known: Vec<&str> = Server::ALL.iter().map(|server| server.name()).collect();
-            format!("no server is called `{name}`; there are {}", known.join(", "))
-        })
-    };
-    let servers = if args.names.is_empty() {
-        Ok(Server::ALL.to_vec())
-    } else {
-        args.names.iter().map(named).collect()
-    };
-    let servers: Vec<Server> = match servers {
-        Ok(servers) => servers,
-        Err(message) => {
-            eprintln!("{message}");
-            return ExitCode::from(2);
-        }
-    };
+    let targets = Target::all();
+    let unknown = args
+        .names
+        .iter()
+        .find(|name| !targets.iter().any(|target| target.name() == *name));
+    if let Some(name) = unknown {
+        let known: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+        eprintln!("no server is called `{name}`; there are {}", known.join(", "));
+        return ExitCode::from(2);
+    }
     let mut is_good = true;
-    for server in servers {
-        match test(server, args).await {
+    for target in targets {
+        let name = target.name();
+        if !args.names.is_empty() && !args.names.iter().any(|asked| asked == name) {
+            continue;
+        }
+        let folder = root().join("target/real-servers").join(name);
+        let tested = match target {
+            Target::Http(server) => test(server, &folder, args).await,
+            Target::Directory(server) => directories::test(server, &folder, args).await,
+        };
+        match tested {
             Ok(0) => {}
             Ok(wrong) => {
-                println!("{}: {wrong} WRONG", server.name());
+                println!("{name}: {wrong} WRONG");
                 is_good = false;
             }
             Err(error) => {
-                println!("{}: FAILED: {error}", server.name());
+                println!("{name}: FAILED: {error}");
                 is_good = false;
             }
         }
@@ -72,12 +75,33 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(!is_good))
 }
 
-async fn test(server: Server, args: &Args) -> Result<usize> {
-    let folder: PathBuf = root().join("target/real-servers").join(server.name());
+/// A server of either wire.
+#[derive(Clone, Copy)]
+enum Target {
+    Http(Server),
+    Directory(DirectoryServer),
+}
+
+impl Target {
+    fn all() -> Vec<Self> {
+        let http = Server::ALL.map(Self::Http);
+        let directories = DirectoryServer::ALL.map(Self::Directory);
+        [&http[..], &directories].concat()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http(server) => server.name(),
+            Self::Directory(server) => server.name(),
+        }
+    }
+}
+
+async fn test(server: Server, folder: &Path, args: &Args) -> Result<usize> {
     let start = Instant::now();
-    server.install(&folder)?;
+    server.install(folder)?;
     let installed = start.elapsed();
-    let running = server.start(&folder, USERS + 1).await?;
+    let running = server.start(folder, USERS + 1).await?;
     println!(
         "{}: installed in {:.1} s, ready after {:.1} s",
         server.name(),

@@ -99,10 +99,7 @@ impl Server {
                 if Path::new("/usr/sbin/ejabberdctl").exists() {
                     return Ok(());
                 }
-                run(Command::new("apt-get").args(["update", "-qq"]))?;
-                run(Command::new("apt-get")
-                    .env("DEBIAN_FRONTEND", "noninteractive")
-                    .args(["install", "-y", "-qq", "--no-install-recommends", "ejabberd"]))
+                super::packages::install(&["ejabberd"])
             }
         }
     }
@@ -141,11 +138,11 @@ impl Server {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
@@ -520,7 +517,7 @@ createServer(toNodeHandler(auth)).listen(port, "127.0.0.1");
     }
 }
 
-fn identity(option: &str) -> Result<String> {
+pub(crate) fn identity(option: &str) -> Result<String> {
     let output = Command::new("id").arg(option).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
