@@ -9,6 +9,7 @@ mod base_url;
 mod body;
 mod client;
 mod json;
+pub mod ldap;
 mod meter;
 pub mod oauth;
 mod proxy;

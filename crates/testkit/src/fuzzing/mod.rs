@@ -22,6 +22,7 @@ pub mod identity_change;
 pub mod identity_lookup;
 pub mod identity_reset;
 pub mod json;
+pub mod ldap_message;
 pub mod multipart;
 mod outcome;
 pub mod password;
@@ -53,6 +54,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("identity_lookup", identity_lookup::target),
     ("identity_reset", identity_reset::target),
     ("json", json::target),
+    ("ldap_message", ldap_message::target),
     ("multipart", multipart::target),
     ("password", password::target),
     ("path", path::target),
