@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Cause, Response, TransportError};
+use crate::{Cause, TransportError};
 
 /// A number of requests within any window of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -368,11 +368,11 @@ impl Permit {
         self.bucket.limit.is_some().then(|| self.departure.clone())
     }
 
-    /// The request came to an end, now; `limited` if it was refused for the rate's sake. How long to wait
-    /// then, which may be longer than the server said.
+    /// The request came to an end, now: with a response, and when it was sent if that is known, or with a failure;
+    /// `limited` if it was refused for the rate's sake. How long to wait then, which may be longer than the server said.
     pub(crate) fn ended(
         mut self,
-        result: &Result<Response, TransportError>,
+        result: Result<Option<Instant>, &TransportError>,
         limited: Option<Limited>,
     ) -> Option<Duration> {
         self.ended = true;
@@ -382,8 +382,8 @@ impl Permit {
         if let Some(limit) = bucket.limit {
             state.give_back(self.serial, &self.departure, limit);
             let counted_at = match result {
-                Ok(response) => {
-                    let arrived = response.sent_at().map(|left| left + Bucket::LONGEST_ARRIVAL);
+                Ok(sent_at) => {
+                    let arrived = sent_at.map(|left| left + Bucket::LONGEST_ARRIVAL);
                     Some(arrived.map_or(now, |arrived| arrived.min(now)))
                 }
                 Err(failure) if failure.acted() == crate::SideEffect::None => None,
@@ -433,14 +433,7 @@ impl Drop for Permit {
 mod tests {
     use std::sync::Arc;
 
-    use http::StatusCode;
-
     use super::*;
-
-    #[expect(clippy::unnecessary_wraps, reason = "the argument of `ended`")]
-    fn ok() -> Result<Response, TransportError> {
-        Ok(Response::new(StatusCode::NO_CONTENT))
-    }
 
     async fn run(rate_limiter: &Arc<RateLimiter>, calls: usize, takes: Duration) -> Vec<Instant> {
         let mut running = Vec::new();
@@ -452,7 +445,7 @@ mod tests {
                     .await
                     .unwrap();
                 tokio::time::sleep(takes).await;
-                permit.ended(&ok(), None);
+                permit.ended(Ok(None), None);
                 Instant::now()
             }));
         }
@@ -497,7 +490,7 @@ mod tests {
                 .await
                 .unwrap();
             permit.ended(
-                &Err(TransportError::not_sent(Cause::Unreachable, "refused")),
+                Err(&TransportError::not_sent(Cause::Unreachable, "refused")),
                 None,
             );
         }
@@ -508,11 +501,6 @@ mod tests {
         rate_limiter
             .acquire(Some("medium"), Duration::from_secs(seconds))
             .await
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "the argument of `ended`")]
-    fn refused() -> Result<Response, TransportError> {
-        Ok(Response::new(StatusCode::TOO_MANY_REQUESTS))
     }
 
     #[tokio::test(start_paused = true)]
@@ -531,7 +519,7 @@ mod tests {
                     let left = Instant::now();
                     // Some responses take long.
                     tokio::time::sleep(Duration::from_millis(call % 3 * 2000)).await;
-                    permit.ended(&Ok(ok().unwrap().leaving(Some(left))), None);
+                    permit.ended(Ok(Some(left)), None);
                     left
                 }));
             }
@@ -571,7 +559,7 @@ mod tests {
         ] {
             let permit = acquire(&rate_limiter, 1).await.unwrap();
             let hour = Duration::from_secs(3600);
-            assert_eq!(permit.ended(&refused(), Some(Limited::Until(hour))), Some(hour));
+            assert_eq!(permit.ended(Ok(None), Some(Limited::Until(hour))), Some(hour));
             let start = Instant::now();
             let failure = acquire(&rate_limiter, 60).await.unwrap_err();
             assert_eq!(
@@ -590,7 +578,7 @@ mod tests {
         acquire(&rate_limiter, 1)
             .await
             .unwrap()
-            .ended(&refused(), Some(month));
+            .ended(Ok(None), Some(month));
         let trial = acquire(&rate_limiter, 3600).await.unwrap();
         assert_eq!(start.elapsed(), RateLimiter::LONGEST_CLOSURE);
         let failure = acquire(&rate_limiter, 60).await.unwrap_err();
@@ -598,17 +586,17 @@ mod tests {
         assert!(failure.retry_after() > Some(Duration::from_secs(86_400)));
         // It could not find out: the next one does.
         trial.ended(
-            &Err(TransportError::not_sent(Cause::Unreachable, "refused")),
+            Err(&TransportError::not_sent(Cause::Unreachable, "refused")),
             None,
         );
         let trial = acquire(&rate_limiter, 1).await.unwrap();
-        trial.ended(&refused(), Some(month));
+        trial.ended(Ok(None), Some(month));
         let closed = Instant::now();
         let trial = acquire(&rate_limiter, 3600).await.unwrap();
         assert_eq!(closed.elapsed(), RateLimiter::LONGEST_CLOSURE);
         drop(trial);
         let trial = acquire(&rate_limiter, 1).await.unwrap();
-        trial.ended(&ok(), None);
+        trial.ended(Ok(None), None);
         let opened = Instant::now();
         let all = [acquire(&rate_limiter, 1).await, acquire(&rate_limiter, 1).await];
         assert!(all.iter().all(Result::is_ok) && opened.elapsed() < Duration::from_secs(1));
@@ -631,7 +619,7 @@ mod tests {
                         while let Ok(permit) = acquire(&rate_limiter, 30).await {
                             requests.lock().unwrap().push(start.elapsed());
                             tokio::time::sleep(Duration::from_millis(1)).await;
-                            permit.ended(&refused(), Some(limited));
+                            permit.ended(Ok(None), Some(limited));
                             if start.elapsed() > Duration::from_secs(600) {
                                 break;
                             }
@@ -661,12 +649,12 @@ mod tests {
             acquire(&rate_limiter, 60)
                 .await
                 .unwrap()
-                .ended(&refused(), Some(limited))
+                .ended(Ok(None), Some(limited))
         };
         assert_eq!(wait(now).await, Some(Duration::ZERO));
         assert_eq!(wait(now).await, Some(Duration::from_secs(1)));
         assert_eq!(wait(now).await, Some(Duration::from_secs(2)));
-        acquire(&rate_limiter, 60).await.unwrap().ended(&ok(), None);
+        acquire(&rate_limiter, 60).await.unwrap().ended(Ok(None), None);
         assert_eq!(wait(now).await, Some(Duration::ZERO));
     }
 
@@ -683,7 +671,7 @@ mod tests {
             .acquire(Some("medium"), Duration::from_secs(1))
             .await
             .unwrap();
-        permit.ended(&ok(), None);
+        permit.ended(Ok(None), None);
         let start = Instant::now();
         let failure = rate_limiter
             .acquire(Some("medium"), Duration::from_secs(5))
@@ -699,7 +687,7 @@ mod tests {
     async fn rate_limiter_other_labels_do_not_wait() {
         let rate_limiter = RateLimiter::new([("medium", RateLimit::per_second(1))]);
         let medium = acquire(&rate_limiter, 1).await.unwrap();
-        medium.ended(&refused(), Some(Limited::Until(Duration::from_secs(60))));
+        medium.ended(Ok(None), Some(Limited::Until(Duration::from_secs(60))));
         for _ in 0..3 {
             assert!(rate_limiter.acquire(Some("light"), Duration::ZERO).await.is_ok());
             assert!(rate_limiter.acquire(None, Duration::ZERO).await.is_ok());

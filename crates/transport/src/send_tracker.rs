@@ -16,6 +16,11 @@ use tokio::time::Instant;
 pub(crate) struct SendTracker(Arc<OnceLock<Instant>>);
 
 impl SendTracker {
+    /// The bytes that matter may leave from now on.
+    pub(crate) fn mark(&self) {
+        self.0.get_or_init(Instant::now);
+    }
+
     /// When the body was first polled.
     pub(crate) fn first_polled_at(&self) -> Option<Instant> {
         self.0.get().copied()
@@ -46,7 +51,7 @@ impl Body for TrackedBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.tracker.0.get_or_init(Instant::now);
+        self.tracker.mark();
         Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 

@@ -234,9 +234,9 @@ impl HttpTransport {
                 None
             };
             if let Some((cause, why)) = unsent {
-                let result = Err(TransportError::not_sent(cause, why));
-                permit.ended(&result, None);
-                return result;
+                let failure = TransportError::not_sent(cause, why);
+                permit.ended(Err(&failure), None);
+                return Err(failure);
             }
             let result = match permit.departure() {
                 Some(departure) => {
@@ -246,7 +246,7 @@ impl HttpTransport {
                 None => self.attempt(request, token.as_ref(), left()).await,
             };
             let (outcome, limited) = self.read(request, &result);
-            let wait = permit.ended(&result, limited);
+            let wait = permit.ended(result.as_ref().map(Response::sent_at), limited);
             if let (Some(wait), Some(meter)) = (wait, meter)
                 && let Some(until) = (self.wall_clock)().checked_add(wait)
             {

@@ -11,16 +11,23 @@ use crate::tls::NoAuthorities;
 use crate::{Cause, TransportError};
 
 /// What a stack's error says about itself.
-pub(super) struct Signs {
+pub(crate) struct Signs {
     /// It failed while connecting. Asked before `timed_out`: connecting that takes too long is both.
-    pub(super) connecting: bool,
+    pub(crate) connecting: bool,
     /// Time ran out.
-    pub(super) timed_out: bool,
+    pub(crate) timed_out: bool,
     /// Nothing can have been acted on, whatever the error is.
-    pub(super) unsent: bool,
+    pub(crate) unsent: bool,
 }
 
-pub(super) fn failure(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> TransportError {
+/// Of everything before a request.
+pub(crate) const CONNECTING: Signs = Signs {
+    connecting: true,
+    timed_out: false,
+    unsent: true,
+};
+
+pub(crate) fn failure(host: &str, error: &(dyn StdError + 'static), signs: &Signs) -> TransportError {
     let (cause, message) = describe(host, error, signs);
     if signs.connecting || signs.unsent {
         TransportError::not_sent(cause, message)
@@ -159,7 +166,7 @@ pub(super) fn refuses_the_client(alert: Alert) -> bool {
 }
 
 /// Time ran out, and there is no error to look at.
-pub(super) fn out_of_time(host: &str, unsent: bool) -> TransportError {
+pub(crate) fn out_of_time(host: &str, unsent: bool) -> TransportError {
     let (cause, message) = late(host, unsent);
     if unsent {
         TransportError::not_sent(cause, message)

@@ -2,7 +2,7 @@
 
 mod connection;
 mod encoding;
-mod error_mapping;
+pub(crate) mod error_mapping;
 mod one_shot;
 mod pool;
 mod pooled;

@@ -92,7 +92,7 @@ impl PooledClient {
         }
         let stream = ready.connector.connect(ready.peer.clone());
         let failed = |error: &(dyn StdError + 'static)| {
-            let failure = error_mapping::failure(host, error, &CONNECTING);
+            let failure = error_mapping::failure(host, error, &error_mapping::CONNECTING);
             error_mapping::on_the_way(failure, &self.route, host, Some(error))
         };
         match timeout_at(deadline, stream).await {
@@ -110,12 +110,6 @@ impl PooledClient {
         }
     }
 }
-
-const CONNECTING: error_mapping::Signs = error_mapping::Signs {
-    connecting: true,
-    timed_out: false,
-    unsent: true,
-};
 
 impl Ready {
     fn request(

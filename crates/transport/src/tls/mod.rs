@@ -48,22 +48,32 @@ impl TrustedRoots {
     }
 
     pub(crate) fn client_config(&self, base_url: &BaseUrl) -> Result<ClientConfig, String> {
-        let impossible = |error: rustls::Error| format!("TLS cannot be set up: {error}");
-        let builder = ClientConfig::builder_with_provider(crypto())
-            .with_safe_default_protocol_versions()
-            .map_err(impossible)?;
-        if !base_url.is_https() {
-            // Plain http to this machine: nothing is verified because nothing is encrypted.
-            let none = builder.with_root_certificates(RootCertStore::empty());
-            return Ok(none.with_no_client_auth());
+        if base_url.is_https() {
+            return self.verifying_config();
         }
-        let verifier =
-            Verifier::new(self.extra.clone()).map_err(|why| format!("TLS cannot be set up: {why}"))?;
+        // Plain http to this machine: nothing is verified because nothing is encrypted.
+        let builder = ClientConfig::builder_with_provider(crypto()).with_safe_default_protocol_versions();
+        let none = builder
+            .map_err(impossible)?
+            .with_root_certificates(RootCertStore::empty());
+        Ok(none.with_no_client_auth())
+    }
+
+    /// A configuration that verifies every server.
+    pub(crate) fn verifying_config(&self) -> Result<ClientConfig, String> {
+        let verifier = Verifier::new(self.extra.clone()).map_err(impossible)?;
+        let builder = ClientConfig::builder_with_provider(crypto()).with_safe_default_protocol_versions();
         let config = builder
+            .map_err(impossible)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         Ok(config.with_no_client_auth())
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn impossible(error: rustls::Error) -> String {
+    format!("TLS cannot be set up: {error}")
 }
 
 // Named here because aws-lc-rs spends some 20 ms on entropy at its first use.
