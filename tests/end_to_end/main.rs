@@ -11,6 +11,7 @@ mod bulk_resolve;
 mod deployment;
 mod doctor;
 mod exit_codes;
+mod http_table;
 mod invalid_input;
 mod output;
 mod packaging;

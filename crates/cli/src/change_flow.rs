@@ -10,8 +10,8 @@ use crate::prompts::{self, CurrentPassword, NewPassword, PromptMode};
 use crate::session_setup::{ResolvedProvider, Setup};
 use repass::config::OnUnknown;
 use repass::{
-    Capabilities, Error, ErrorKind, Password, PasswordChange, PasswordService, PasswordServiceExt as _,
-    UserId,
+    Capabilities, Error, ErrorKind, Evidence, Password, PasswordChange, PasswordService,
+    PasswordServiceExt as _, UserId,
 };
 
 /// A validated change with the service to send it to.
@@ -114,6 +114,7 @@ pub(super) async fn send(prepared: PreparedChange, context: &Context) -> Result<
         Err(error) => return Err(CliError::Call { provider, error }),
     };
     let tracking_id = changed.tracking_id().map(str::to_owned);
+    let grade = changed.evidence().and_then(Evidence::grade);
     let message = if changed.is_proved_by_probe() {
         "the response was lost; a probe found the new password in place"
     } else {
@@ -122,6 +123,7 @@ pub(super) async fn send(prepared: PreparedChange, context: &Context) -> Result<
     context.output.report(&Report {
         provider: Some(provider),
         tracking_id,
+        grade,
         ..Report::new("applied", None, message.to_owned())
     });
     Ok(Exit::Ok)

@@ -182,6 +182,9 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) field_problems: Vec<FieldProblem>,
     pub(super) tracking_id: Option<String>,
+    /// How surely the row of a table is known that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) grade: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,6 +211,9 @@ impl Report {
             tracking_id: error
                 .provider_detail()
                 .and_then(|detail| detail.tracking_id.clone()),
+            grade: error
+                .provider_detail()
+                .and_then(|detail| detail.evidence.as_ref()?.grade()),
             // Rounded up: a retry that is too early is rejected again.
             retry_after_seconds: error
                 .retry_after()

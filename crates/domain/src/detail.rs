@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::redaction::{self, Trigrams};
-use crate::{ChangeMode, PasswordChange, ProfileUpdate, Redactor};
+use crate::{ChangeMode, Evidence, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, redacted and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -24,6 +24,10 @@ pub struct ProviderDetail {
     /// The provider's id of this exchange, for its support desk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
+    /// What the reading of the response rests on, where a table describes the provider. The provider did not say it, so
+    /// it is neither shown nor serialized.
+    #[serde(skip)]
+    pub evidence: Option<Evidence>,
 }
 
 impl ProviderDetail {

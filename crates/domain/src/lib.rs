@@ -29,6 +29,7 @@ mod context;
 mod detail;
 mod error;
 mod error_kind;
+mod evidence;
 #[cfg(feature = "mock")]
 mod in_memory;
 mod outcome;
@@ -52,6 +53,7 @@ pub use context::{BeforeSend, CallContext};
 pub use detail::{CallRedactor, ProviderDetail};
 pub use error::Error;
 pub use error_kind::ErrorKind;
+pub use evidence::Evidence;
 #[cfg(feature = "mock")]
 pub use in_memory::InMemoryPasswordService;
 pub use outcome::{ChangeReceipt, Outcome, Resolution, UnknownOutcome};

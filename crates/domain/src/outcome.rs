@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::Evidence;
 use crate::code::impl_code;
 
 /// Whether a change was applied. `Display`, `FromStr` and serde use the [stable code](Self::as_str).
@@ -40,6 +41,7 @@ impl_code!(Outcome, "outcome");
 #[non_exhaustive]
 pub struct ChangeReceipt {
     tracking_id: Option<String>,
+    evidence: Option<Evidence>,
     by_probe: bool,
 }
 
@@ -53,6 +55,17 @@ impl ChangeReceipt {
     pub fn with_tracking_id(mut self, id: Option<String>) -> Self {
         self.tracking_id = id;
         self
+    }
+
+    /// Adds what the reading of the response rests on.
+    pub fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// What the reading of the response rests on, where a table describes the provider.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// Marks the change as proven by a probe, because the response was lost.

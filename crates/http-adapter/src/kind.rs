@@ -31,6 +31,10 @@ impl ProviderKind for HttpSettings {
         self.preset_text()
     }
 
+    fn table_hash(&self) -> Option<String> {
+        Some(self.table().ok()?.hash().to_owned())
+    }
+
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
         // A configuration with an unusable table is refused; made in code it can do nothing.
         let table = self.table().map_or_else(|_| Arc::new(Table::empty()), Arc::clone);

@@ -168,10 +168,14 @@ fn change(key: &str, call: &Call, has_lookup: bool, note: &mut impl FnMut(&str, 
         note(key, "does not say whose password; use {id} or {user}");
     }
     // RabbitMQ and Synapse create the user that a PUT names.
-    if call.exchange.method == repass_transport::Method::PUT && !has_lookup {
+    if call.exchange.method == repass_transport::Method::PUT
+        && call.exchange.path.ends_with_user()
+        && !has_lookup
+    {
         note(
             key,
-            "is a PUT without a [lookup]: servers create the user that it names when there is none; look the user up first",
+            "is a PUT of the user without a [lookup]: servers create the user that it names when there is none; look the user up \
+             first",
         );
     }
 }

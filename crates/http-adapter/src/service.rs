@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use repass_domain::{
-    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, PasswordChange,
-    PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
+    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Evidence,
+    PasswordChange, PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
 };
 use repass_provider::{Classification, OutcomeMapper};
 use repass_transport::{Idempotency, Instant, Response, Transport};
@@ -93,7 +93,8 @@ impl HttpService {
         let budget = cx.after(start.elapsed()).budget();
         let response = self.transport.deliver(&request.budget(budget)).await;
         let response = response.map_err(|failure| mapper.read_failure(&failure))?;
-        lookup::read(lookup, user, &response, mapper.redactor(), &values)
+        let evidence = Evidence::new(Arc::clone(&self.table.hash));
+        lookup::read(lookup, user, &response, mapper.redactor(), &values, evidence)
             .map_err(|classification| mapper.read_response(&response, classification))
     }
 
@@ -134,7 +135,8 @@ impl HttpService {
             .reading_by(Arc::new(self.reading(change, &found)));
         let response = self.transport.deliver(&request).await;
         let response = response.map_err(|failure| mapper.change_failure(&failure))?;
-        let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values);
+        let evidence = Evidence::new(Arc::clone(&self.table.hash));
+        let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values, evidence);
         Ok((response, classification))
     }
 }

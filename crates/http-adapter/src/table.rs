@@ -1,6 +1,7 @@
 //! What a provider's API looks like, as data: requests, and what their responses mean.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use repass_domain::PasswordPolicy;
 use repass_transport::Method;
@@ -194,6 +195,7 @@ pub(crate) enum Authentication {
 /// How a provider's API is used: what [`HttpSettings`](crate::HttpSettings) holds. A table that exists has passed every lint.
 #[derive(Debug, Clone)]
 pub struct Table {
+    pub(crate) hash: Arc<str>,
     pub(crate) about: About,
     pub(crate) headers: Vec<(String, Template)>,
     pub(crate) correlation: Option<&'static str>,
@@ -294,6 +296,7 @@ impl Table {
     /// A table that describes nothing, so that every change is unsupported.
     pub(crate) fn empty() -> Self {
         Self {
+            hash: "".into(),
             about: About::default(),
             headers: vec![],
             correlation: None,
@@ -321,13 +324,14 @@ impl Table {
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
     pub fn from_value(value: Value) -> Result<Self, Vec<TableProblem>> {
+        let hash = hash(&value);
         let raw: RawTable =
             serde_json::from_value(value).map_err(|error| vec![TableProblem::new("", error.to_string())])?;
         let mut compiler = Compiler {
             set: &raw.set,
             problems: Vec::new(),
         };
-        let table = compiler.table(&raw);
+        let table = compiler.table(&raw, hash);
         let mut problems = compiler.problems;
         if problems.is_empty() {
             lint::check(&table, &mut problems);
@@ -337,6 +341,11 @@ impl Table {
         } else {
             Err(problems)
         }
+    }
+
+    /// SHA-256 of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit records name it.
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// The grades of the rows that can say that a password was changed, the weakest last.
@@ -353,6 +362,13 @@ impl Table {
     }
 }
 
+// Of the whole document, whose keys are ordered.
+fn hash(document: &Value) -> Arc<str> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, document.to_string().as_bytes());
+    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", hex.collect::<String>()).into()
+}
+
 // Compiles the raw table, and collects what is wrong.
 struct Compiler<'a> {
     set: &'a BTreeMap<String, String>,
@@ -360,7 +376,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn table(&mut self, raw: &RawTable) -> Table {
+    fn table(&mut self, raw: &RawTable, hash: Arc<str>) -> Table {
         let headers = raw.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
@@ -375,6 +391,7 @@ impl Compiler<'_> {
             .map(|(name, value)| (name.clone(), self.template("headers", value)))
             .collect();
         Table {
+            hash,
             about: raw.about.clone(),
             headers,
             correlation: raw

@@ -162,6 +162,21 @@ impl Template {
         }
     }
 
+    /// Whether the last segment of a path names the user, and not something below the user.
+    pub(crate) fn ends_with_user(&self) -> bool {
+        let mut is_user = false;
+        for part in &self.0 {
+            match part {
+                Part::Value { name, .. } => is_user |= matches!(name, Name::User | Name::Id),
+                Part::Literal(text) => match text.split('?').next() {
+                    Some(path) if path.trim_end_matches('/').contains('/') => is_user = false,
+                    _ => {}
+                },
+            }
+        }
+        is_user
+    }
+
     /// The text, filled in. Wiped when dropped: it may hold a password.
     pub(crate) fn fill(&self, values: &Values<'_>) -> Zeroizing<String> {
         let pieces: Vec<Zeroizing<String>> = self

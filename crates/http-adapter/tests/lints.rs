@@ -210,11 +210,22 @@ fn each_trap_is_refused_with_what_could_go_wrong() {
 }
 
 #[test]
-fn put_without_a_lookup_is_refused() {
-    let table = "reset = { method = \"PUT\", path = \"/users/{user}\", body = { password = \"{new}\" } }\n\
-                 rows = [{ status = 204, then = \"applied\" }]";
-    let problems = Table::from_toml(table).unwrap_err();
-    assert!(problems[0].message.contains("create the user"), "{problems:?}");
+fn put_of_the_user_without_a_lookup_is_refused() {
+    for (path, is_refused) in [
+        ("/users/{user}", true),
+        ("/users/{user}/", true),
+        ("/users/@{user}:example.org?force=true", true),
+        ("/users/{user}/password", false),
+        ("/users/{user}/reset-password?notify=false", false),
+    ] {
+        let table = format!(
+            "reset = {{ method = \"PUT\", path = \"{path}\", body = {{ password = \"{{new}}\" }} }}\n\
+             rows = [{{ status = 204, then = \"applied\" }}]"
+        );
+        let problems = Table::from_toml(&table).err().unwrap_or_default();
+        let found = problems.iter().any(|it| it.message.contains("create the user"));
+        assert_eq!(found, is_refused, "{path}: {problems:?}");
+    }
 }
 
 #[test]

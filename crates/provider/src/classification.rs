@@ -1,6 +1,6 @@
 //! One row of a provider's error table.
 
-use repass_domain::{ErrorKind, FieldProblem, Rule};
+use repass_domain::{ErrorKind, Evidence, FieldProblem, Rule};
 use repass_transport::{AttemptOutcome, Response, StatusCode};
 
 /// What one response means: the outcome of the attempt, and, unless the provider made the change, why it did not.
@@ -21,6 +21,8 @@ pub struct Classification {
     pub code: Option<String>,
     /// The provider's own words.
     pub message: Option<String>,
+    /// What it rests on, where a table describes the provider.
+    pub evidence: Option<Evidence>,
 }
 
 impl Classification {
@@ -60,6 +62,7 @@ impl Classification {
             fields: vec![],
             code: None,
             message: None,
+            evidence: None,
         }
     }
 
@@ -168,6 +171,12 @@ impl Classification {
     /// The same with what a person can do about it: a sentence without a capital or full stop.
     pub fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
+        self
+    }
+
+    /// The same with what it rests on.
+    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(evidence);
         self
     }
 

@@ -57,7 +57,9 @@ impl<'a> OutcomeMapper<'a> {
     ) -> Result<ChangeReceipt, Error> {
         let detail = self.detail(response, &classification);
         match classification.outcome.side_effect() {
-            SideEffect::Certain => Ok(ChangeReceipt::new().with_tracking_id(detail.tracking_id)),
+            SideEffect::Certain => Ok(ChangeReceipt::new()
+                .with_tracking_id(detail.tracking_id)
+                .with_evidence(detail.evidence)),
             SideEffect::Possible => {
                 let message = classification.hint.unwrap_or(classification.kind.title());
                 Err(self.unknown(classification.kind, message).with_detail(detail))
@@ -148,6 +150,7 @@ impl<'a> OutcomeMapper<'a> {
             code: classification.code.as_deref().map(redact),
             message: classification.message.as_deref().map(redact),
             tracking_id: response.header(self.tracking_header).map(redact),
+            evidence: classification.evidence.clone(),
         }
     }
 }

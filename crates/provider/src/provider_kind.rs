@@ -26,6 +26,11 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The hash of the table that describes it under these settings, if one does: the one in audit records.
+    fn table_hash(&self) -> Option<String> {
+        None
+    }
+
     /// The provider's API under these settings. `name` is the configured one, `transport` leads to the base URL with
     /// credentials and keeps the [`limits`](Self::limits). Sends nothing.
     fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients;

@@ -16,6 +16,9 @@ pub mod sockets;
 
 use std::path::Path;
 
+/// The keys of a provider of kind `http` that resets passwords at Zoom, and so at the sandbox.
+pub const ZOOM_TABLE: &str = include_str!("zoom_table.toml");
+
 /// The workspace's root folder.
 pub fn root() -> &'static Path {
     let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));

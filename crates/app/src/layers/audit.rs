@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use repass_domain::{ChangeReceipt, Error, ErrorKind, Outcome, Resolution, UserId};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, Evidence, Outcome, Resolution, UserId};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -50,6 +50,12 @@ pub struct AuditRecord {
     /// The provider's id of the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
+    /// The hash of the table by which the response was read, where a table describes the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// How surely the table's row is known that matched the response; absent if none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grade: Option<&'static str>,
 }
 
 fn instant<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
@@ -118,6 +124,8 @@ impl AuditLog {
             outcome: None,
             kind: None,
             tracking_id: None,
+            table: None,
+            grade: None,
         };
         sink.write(&record).map_err(|error| {
             let kind = error.kind();
@@ -135,30 +143,37 @@ pub(super) struct AuditEntry<'a>(Option<(&'a dyn AuditSink, AuditRecord)>);
 
 impl AuditEntry<'_> {
     /// Writes how a change or reset ended.
-    pub(super) fn end_change(self, result: &Result<ChangeReceipt, Error>) {
+    pub(super) fn end_change(mut self, result: &Result<ChangeReceipt, Error>) {
         match result {
-            Ok(receipt) => self.end("applied", None, receipt.tracking_id()),
-            Err(error) => self.end(error.outcome().as_str(), Some(error), None),
+            Ok(receipt) => self.write(
+                AuditEvent::Result,
+                "applied",
+                None,
+                receipt.tracking_id(),
+                receipt.evidence(),
+            ),
+            Err(error) => self.end(error.outcome().as_str(), Some(error)),
         }
     }
 
     /// Writes what a resolution found.
     pub(super) fn end_resolve(self, result: &Result<Resolution, Error>) {
         match result {
-            Ok(Resolution::InPlace) => self.end("in_place", None, None),
-            Ok(Resolution::NotInPlace) => self.end("not_in_place", None, None),
-            Ok(_) => self.end("still_unknown", None, None),
-            Err(error) => self.end("still_unknown", Some(error), None),
+            Ok(Resolution::InPlace) => self.end("in_place", None),
+            Ok(Resolution::NotInPlace) => self.end("not_in_place", None),
+            Ok(_) => self.end("still_unknown", None),
+            Err(error) => self.end("still_unknown", Some(error)),
         }
     }
 
-    fn end(mut self, outcome: &'static str, error: Option<&Error>, tracking_id: Option<&str>) {
-        let detail = error.and_then(|error| error.provider_detail()?.tracking_id.as_deref());
+    fn end(mut self, outcome: &'static str, error: Option<&Error>) {
+        let detail = error.and_then(Error::provider_detail);
         self.write(
             AuditEvent::Result,
             outcome,
             error.map(Error::kind),
-            tracking_id.or(detail),
+            detail.and_then(|detail| detail.tracking_id.as_deref()),
+            detail.and_then(|detail| detail.evidence.as_ref()),
         );
     }
 
@@ -168,6 +183,7 @@ impl AuditEntry<'_> {
         outcome: &'static str,
         kind: Option<ErrorKind>,
         tracking_id: Option<&str>,
+        evidence: Option<&Evidence>,
     ) {
         let Some((sink, intent)) = self.0.take() else {
             return;
@@ -178,6 +194,8 @@ impl AuditEntry<'_> {
             outcome: Some(outcome),
             kind,
             tracking_id: tracking_id.map(str::to_owned),
+            table: evidence.map(|evidence| evidence.table().to_owned()),
+            grade: evidence.and_then(Evidence::grade),
             ..intent
         };
         if let Err(error) = sink.write(&record) {
@@ -190,6 +208,6 @@ impl AuditEntry<'_> {
 
 impl Drop for AuditEntry<'_> {
     fn drop(&mut self) {
-        self.write(AuditEvent::Abandoned, Outcome::Unknown.as_str(), None, None);
+        self.write(AuditEvent::Abandoned, Outcome::Unknown.as_str(), None, None, None);
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct ProviderSummary {
     name: String,
     kind: &'static str,
     base_url: String,
+    /// The hash of the table that describes it, as audit records name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<String>,
     default: bool,
     can: Capabilities,
 }
@@ -108,6 +111,7 @@ pub(super) async fn list(config: Config, global: &GlobalOptions) -> Result<Vec<P
             name: name.to_owned(),
             kind: provider.kind().name(),
             base_url: provider.connection.base_url.clone(),
+            table: provider.kind().table_hash(),
             default: default.as_deref() == Some(name),
             can: Capabilities::NONE,
         });
@@ -130,6 +134,7 @@ pub(super) fn print(listed: &[ProviderSummary]) {
         base_url,
         default,
         can,
+        ..
     } in listed
     {
         let can = [
