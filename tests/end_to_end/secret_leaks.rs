@@ -8,16 +8,25 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use repass_sandbox::{
     Action, CannedResponse, IdentityOptions, OAuthClient, Options, RequestMatcher, ZoomOptions, ZoomRules,
 };
+use repass_testkit::ZOOM_TABLE;
 
 use crate::binary::{Run, command, finish};
-use crate::test_env::{ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv};
+use crate::test_env::{self, ALICE, ALICE_ID, ALICE_PASSWORD, TestEnv};
 
 const NEW: &str = "Nöw-\"Canary\"\\4711%/";
 const WRONG: &str = "Wr0ng-&Canary+;4712'";
 const CLIENT_SECRET: &str = "client-Canary%\"4713\\";
 const WRONG_SECRET: &str = "client-Canary-4714";
 const TOKEN: &str = "bearer-Canary-4715";
-const SECRETS: [&str; 6] = [NEW, WRONG, CLIENT_SECRET, WRONG_SECRET, TOKEN, ALICE_PASSWORD];
+const SECRETS: [&str; 7] = [
+    NEW,
+    WRONG,
+    CLIENT_SECRET,
+    WRONG_SECRET,
+    TOKEN,
+    ALICE_PASSWORD,
+    test_env::TOKEN,
+];
 
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap();
@@ -82,6 +91,9 @@ fn test_env() -> TestEnv {
     };
     let bearer = "kind = \"bearer\", token = { file = \"bearer\" }";
     let (zoom, portal) = (&*at.zoom.base_url, &*at.identity.base_url);
+    let table = |name: &str, auth: &str| {
+        format!("[providers.{name}]\nbase_url = \"{zoom}\"\nauth = {{ {auth} }}\n{ZOOM_TABLE}")
+    };
     let text = [
         "audit = { file = \"audit.jsonl\" }\n".to_owned(),
         section("zoom", "zoom", zoom, &server("secret")),
@@ -90,6 +102,8 @@ fn test_env() -> TestEnv {
         section("portal", "identity", portal, &client("secret")),
         section("portal-wrong", "identity", portal, &client("wrong-secret")),
         section("portal-bearer", "identity", portal, bearer),
+        table("table", "kind = \"bearer\", token = { file = \"token\" }"),
+        table("table-bearer", bearer),
     ];
     fs::write(test_env.path("repass.toml"), text.concat()).unwrap();
     test_env
@@ -101,10 +115,10 @@ fn run(test_env: &TestEnv, provider: &str, json: bool, change: bool, stdin: &str
     if json {
         command.arg("--json");
     }
-    let user = if provider.starts_with("zoom") {
-        ALICE
-    } else {
+    let user = if provider.starts_with("portal") {
         ALICE_ID
+    } else {
+        ALICE
     };
     if change {
         command.args(["change", user, "--current-password-stdin"]);
@@ -137,6 +151,8 @@ fn secrets_appear_in_no_output_file_or_log() {
             "portal",
             "portal-wrong",
             "portal-bearer",
+            "table",
+            "table-bearer",
         ] {
             let mut runs = vec![run(&test_env, provider, json, false, &format!("{NEW}\n"))];
             if provider.starts_with("portal") {
@@ -151,7 +167,11 @@ fn secrets_appear_in_no_output_file_or_log() {
         }
     }
     // The second reset at Zoom is to the password that is valid already.
-    assert_eq!(codes, [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4, 4, 0, 3, 4, 4, 4, 4]);
+    let expected = [
+        [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4],
+        [3, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4],
+    ];
+    assert_eq!(codes, expected.concat());
     let audit = fs::read_to_string(test_env.path("audit.jsonl")).unwrap();
     assert!(audit.lines().count() >= codes.len(), "{audit}");
     assert_none_in(&audit, "the audit");
@@ -180,10 +200,10 @@ fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
             respond,
             ..Action::default()
         };
-        for path in ["/password", "/api/User/"] {
+        for (path, times) in [("/password", 4), ("/api/User/", 2)] {
             let matching = RequestMatcher {
                 path_contains: Some(path.to_owned()),
-                times: 2,
+                times,
                 ..RequestMatcher::default()
             };
             let fault = repass_sandbox::Fault {
@@ -192,7 +212,7 @@ fn secrets_echoed_by_the_provider_are_not_shown_or_stored() {
             };
             test_env.sandbox.inject(fault).unwrap();
         }
-        for provider in ["zoom", "portal"] {
+        for provider in ["zoom", "portal", "table"] {
             for json in [false, true] {
                 let run = run(&test_env, provider, json, false, &format!("{NEW}\n"));
                 assert!([3, 7, 8, 2].contains(&run.code), "{run:?}");

@@ -6,11 +6,12 @@ use crate::scan::Finding;
 use crate::subject::{Call, Phase};
 
 /// Every way to change a password.
-pub(crate) const EVERY: [Call; 4] = [
+pub(crate) const EVERY: [Call; 5] = [
     Call::ZoomFormData,
     Call::ZoomJson,
     Call::PortalChange,
     Call::PortalReset,
+    Call::Table,
 ];
 
 /// This many calls from this number on, each with as much time as it needs.

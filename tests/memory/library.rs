@@ -27,7 +27,7 @@ fn sockets(subject: &Subject) -> usize {
 }
 
 fn leaves_nothing(tls: bool) {
-    let count = changes() * 4;
+    let count = changes() * 5;
     let env = TestEnv::new(tls, count);
     let mut subject = env.subject();
     let summary = subject.run(&row(&EVERY, 1, count));
@@ -53,7 +53,7 @@ fn library_changes_over_http_leave_no_password_in_memory() {
 }
 
 fn fails_and_leaves_nothing(tls: bool) {
-    let each = FAILING * 4;
+    let each = FAILING * 5;
     let env = TestEnv::new(tls, each * 9);
     let mut subject = env.subject();
     let mut first = 1;

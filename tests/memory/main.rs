@@ -1,7 +1,7 @@
 //! Searches all writable memory of a process that made changes for copies of the passwords, while its connections are
 //! still open.
 //!
-//! 1,000 changes, 250 of each kind; `REPASS_MEMORY_CHANGES=1000` makes 1,000 of each.
+//! 1,250 changes, 250 of each kind; `REPASS_MEMORY_CHANGES=1000` makes 1,000 of each.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(target_os = "linux")]

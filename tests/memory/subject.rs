@@ -39,6 +39,8 @@ pub(crate) enum Call {
     ZoomJson,
     PortalChange,
     PortalReset,
+    /// A reset by a table.
+    Table,
     /// What the scanner must find something of: a usual HTTP client with a usual JSON body.
     PlainClient,
     /// And this too: the new password is kept.
@@ -149,6 +151,7 @@ impl Subject {
         match phase.call(number) {
             Call::ZoomFormData => self.service("form-data").reset(&cx, zoom, new).await,
             Call::ZoomJson => self.service("json").reset(&cx, zoom, new).await,
+            Call::Table => self.service("table").reset(&cx, zoom, new).await,
             Call::PortalReset => self.service("portal").reset(&cx, portal, new).await,
             Call::PortalChange => {
                 let portal_service = self.service("portal");

@@ -10,6 +10,7 @@ use repass_sandbox::{
     Action, CannedResponse, Cut, CutKind, CutPoint, Fault, IdentityOptions, Lockout, Options, Provider,
     RequestMatcher, Sandbox, SeededUser, ZoomOptions, ZoomRules,
 };
+use repass_testkit::ZOOM_TABLE;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -69,7 +70,7 @@ impl TestEnv {
         }
     }
 
-    /// Zoom with either encoding, and the portal.
+    /// Zoom with either encoding and by a table, and the portal.
     pub(crate) fn config(&self) -> String {
         let tls = match self.sandbox.ca_pem() {
             Some(_) => format!("tls = {{ ca_file = '{}/ca.pem' }}", self.folder.path().display()),
@@ -77,15 +78,16 @@ impl TestEnv {
         };
         let auth =
             format!("auth = {{ kind = \"bearer\", token = {{ command = [\"printf\", \"{TOKEN}\"] }} }}");
-        let (zoom, portal) = (self.sandbox.zoom_base_url(), self.sandbox.identity_base_url());
+        let (zoom_base_url, portal) = (self.sandbox.zoom_base_url(), self.sandbox.identity_base_url());
         let zoom = |body: &str| {
             format!(
                 "[providers.{body}]\nkind = \"zoom\"\nplan = \"unlimited\"\nbody = \"{body}\"\n\
-                 base_url = \"{zoom}\"\n{auth}\n{tls}\n"
+                 base_url = \"{zoom_base_url}\"\n{auth}\n{tls}\n"
             )
         };
         format!(
-            "{}{}[providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{auth}\n{tls}\n",
+            "{}{}[providers.portal]\nkind = \"identity\"\nbase_url = \"{portal}\"\n{auth}\n{tls}\n\
+             [providers.table]\nbase_url = \"{zoom_base_url}\"\n{auth}\n{tls}\n{ZOOM_TABLE}",
             zoom("form-data"),
             zoom("json"),
         )
