@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::exit::Exit;
-use repass::{ConfigError, Error, ErrorKind, FieldProblem, UnknownOutcome, UnknownProvider, Violation};
+use repass::{
+    ConfigError, Error, ErrorKind, FieldProblem, Grade, UnknownOutcome, UnknownProvider, Violation,
+};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -184,7 +186,7 @@ pub(super) struct Report {
     pub(super) tracking_id: Option<String>,
     /// How surely the row of a table is known that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) grade: Option<&'static str>,
+    pub(super) grade: Option<Grade>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

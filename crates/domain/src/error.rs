@@ -332,6 +332,7 @@ mod tests {
             code: Some("canary-code".into()),
             message: Some("canary-words".into()),
             tracking_id: Some("canary-id".into()),
+            evidence: Some(crate::Evidence::new("canary-table".into(), None)),
         })
     }
 

@@ -53,7 +53,7 @@ pub use context::{BeforeSend, CallContext};
 pub use detail::{CallRedactor, ProviderDetail};
 pub use error::Error;
 pub use error_kind::ErrorKind;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, Grade};
 #[cfg(feature = "mock")]
 pub use in_memory::InMemoryPasswordService;
 pub use outcome::{ChangeReceipt, Outcome, Resolution, UnknownOutcome};

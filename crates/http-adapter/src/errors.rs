@@ -1,7 +1,7 @@
 //! What a response means, by the rows of the table. What no row describes is unknown, unless HTTP itself defines the
 //! status as not processed.
 
-use repass_domain::{CallRedactor, ErrorKind, Evidence};
+use repass_domain::{CallRedactor, ErrorKind};
 use repass_provider::{Classification, only_number};
 use repass_transport::{AttemptOutcome, Json, Response};
 
@@ -15,14 +15,11 @@ pub(crate) fn classify(
     response: &Response,
     redactor: &CallRedactor<'_>,
     values: &Values<'_>,
-    evidence: Evidence,
 ) -> Classification {
     let body = response.json_value();
     match matching(rows, response, body.as_ref(), values) {
-        Some(row) => {
-            of_row(row, body.as_ref(), redactor).with_evidence(evidence.with_grade(row.from.as_str()))
-        }
-        None => unmatched(response, values.current.is_some()).with_evidence(evidence),
+        Some(row) => of_row(row, body.as_ref(), redactor).with_grade(row.from),
+        None => unmatched(response, values.current.is_some()),
     }
 }
 

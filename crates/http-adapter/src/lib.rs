@@ -20,7 +20,6 @@ mod template;
 mod token;
 
 pub use presets::PRESET_NAMES;
-pub use row::Grade;
 pub use service::HttpService;
 pub use settings::HttpSettings;
 pub use table::{Table, TableProblem};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use repass_domain::{CallRedactor, ErrorKind, Evidence, UserId};
+use repass_domain::{CallRedactor, ErrorKind, UserId};
 use repass_provider::Classification;
 use repass_transport::{Json, Response};
 
@@ -26,16 +26,9 @@ pub(crate) fn read(
     response: &Response,
     redactor: &CallRedactor<'_>,
     values: &Values<'_>,
-    evidence: Evidence,
 ) -> Result<Found, Classification> {
     if response.status().as_u16() != 200 {
-        return Err(errors::classify(
-            &lookup.not_found,
-            response,
-            redactor,
-            values,
-            evidence,
-        ));
+        return Err(errors::classify(&lookup.not_found, response, redactor, values));
     }
     let unreadable = || {
         Classification::unreadable().with_hint(

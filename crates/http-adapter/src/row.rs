@@ -1,39 +1,12 @@
 //! One row of a table: which response means what, and how surely that is known.
 
-use repass_domain::{ErrorKind, Rule};
+use repass_domain::{ErrorKind, Grade, Rule};
 use repass_transport::Json;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::condition::{Condition, Pointer, RawCondition};
 use crate::template::{Template, Values};
-
-/// How surely a row is known. Shown by `repass providers show`, and on record with each change that it decided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grade {
-    /// Seen in the responses of the real service.
-    Observed,
-    /// Read in the source of the service.
-    Framework,
-    /// Written in the provider's documentation.
-    Documented,
-    /// The operator's own word.
-    #[default]
-    Vouched,
-}
-
-impl Grade {
-    /// The word for it in tables and records.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Observed => "observed",
-            Self::Framework => "framework",
-            Self::Documented => "documented",
-            Self::Vouched => "vouched",
-        }
-    }
-}
 
 /// A row as it is written.
 #[derive(Debug, Clone, Deserialize, PartialEq)]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use repass_domain::{
-    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Evidence,
-    PasswordChange, PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
+    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, PasswordChange,
+    PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
 };
 use repass_provider::{Classification, OutcomeMapper};
 use repass_transport::{Idempotency, Instant, Response, Transport};
@@ -44,7 +44,7 @@ impl HttpService {
 
     fn mapper<'a>(&'a self, redactor: CallRedactor<'a>) -> OutcomeMapper<'a> {
         let correlation = self.table.correlation.unwrap_or("x-request-id");
-        OutcomeMapper::new(&self.provider, correlation, redactor)
+        OutcomeMapper::new(&self.provider, correlation, redactor).by_table(Arc::clone(&self.table.hash))
     }
 
     fn unsendable(unsendable: Unsendable) -> Error {
@@ -93,8 +93,7 @@ impl HttpService {
         let budget = cx.after(start.elapsed()).budget();
         let response = self.transport.deliver(&request.budget(budget)).await;
         let response = response.map_err(|failure| mapper.read_failure(&failure))?;
-        let evidence = Evidence::new(Arc::clone(&self.table.hash));
-        lookup::read(lookup, user, &response, mapper.redactor(), &values, evidence)
+        lookup::read(lookup, user, &response, mapper.redactor(), &values)
             .map_err(|classification| mapper.read_response(&response, classification))
     }
 
@@ -135,8 +134,7 @@ impl HttpService {
             .reading_by(Arc::new(self.reading(change, &found)));
         let response = self.transport.deliver(&request).await;
         let response = response.map_err(|failure| mapper.change_failure(&failure))?;
-        let evidence = Evidence::new(Arc::clone(&self.table.hash));
-        let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values, evidence);
+        let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values);
         Ok((response, classification))
     }
 }

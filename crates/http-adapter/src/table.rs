@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use repass_domain::PasswordPolicy;
+use repass_domain::{Grade, PasswordPolicy};
 use repass_transport::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::condition::{Condition, Pointer, RawCondition};
 use crate::lint;
-use crate::row::{Grade, RawRow, Row};
+use crate::row::{RawRow, Row};
 use crate::template::Template;
 
 /// Something wrong with a table: where, and what. Never quotes a secret, since a table holds none.
@@ -346,19 +346,6 @@ impl Table {
     /// SHA-256 of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit records name it.
     pub fn hash(&self) -> &str {
         &self.hash
-    }
-
-    /// The grades of the rows that can say that a password was changed, the weakest last.
-    pub fn grades_of_applied(&self) -> Vec<Grade> {
-        let calls = self.reset.iter().chain(&self.change);
-        let rows = calls.flat_map(|call| &call.rows);
-        let mut grades: Vec<Grade> = rows
-            .filter(|row| row.meaning == crate::row::Meaning::Applied)
-            .map(|row| row.from)
-            .collect();
-        grades.sort_unstable();
-        grades.dedup();
-        grades
     }
 }
 

@@ -1,6 +1,6 @@
 //! One row of a provider's error table.
 
-use repass_domain::{ErrorKind, Evidence, FieldProblem, Rule};
+use repass_domain::{ErrorKind, FieldProblem, Grade, Rule};
 use repass_transport::{AttemptOutcome, Response, StatusCode};
 
 /// What one response means: the outcome of the attempt, and, unless the provider made the change, why it did not.
@@ -21,8 +21,8 @@ pub struct Classification {
     pub code: Option<String>,
     /// The provider's own words.
     pub message: Option<String>,
-    /// What it rests on, where a table describes the provider.
-    pub evidence: Option<Evidence>,
+    /// How surely the row is known, where a table describes the provider.
+    pub grade: Option<Grade>,
 }
 
 impl Classification {
@@ -62,7 +62,7 @@ impl Classification {
             fields: vec![],
             code: None,
             message: None,
-            evidence: None,
+            grade: None,
         }
     }
 
@@ -174,9 +174,9 @@ impl Classification {
         self
     }
 
-    /// The same with what it rests on.
-    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence = Some(evidence);
+    /// The same by a row of this grade.
+    pub fn with_grade(mut self, grade: Grade) -> Self {
+        self.grade = Some(grade);
         self
     }
 

@@ -1,11 +1,12 @@
 //! From classifications and failures to outcomes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use repass_domain::{
-    CallRedactor, ChangeReceipt, Error, ErrorKind, FieldProblem, ProviderDetail, Rule, UnknownOutcome,
-    Violation,
+    CallRedactor, ChangeReceipt, Error, ErrorKind, Evidence, FieldProblem, ProviderDetail, Rule,
+    UnknownOutcome, Violation,
 };
 use repass_transport::{Cause, Response, SideEffect, TransportError, retry_after};
 
@@ -20,6 +21,7 @@ pub struct OutcomeMapper<'a> {
     provider: &'a str,
     tracking_header: &'static str,
     redactor: CallRedactor<'a>,
+    table: Option<Arc<str>>,
     in_doubt: &'static str,
 }
 
@@ -31,8 +33,15 @@ impl<'a> OutcomeMapper<'a> {
             provider,
             tracking_header,
             redactor,
+            table: None,
             in_doubt: "whether the password was changed is not known: `resolve` can tell",
         }
+    }
+
+    /// The same for responses that are read by the table with this hash.
+    pub fn by_table(mut self, hash: Arc<str>) -> Self {
+        self.table = Some(hash);
+        self
     }
 
     /// The same for a profile update.
@@ -150,7 +159,10 @@ impl<'a> OutcomeMapper<'a> {
             code: classification.code.as_deref().map(redact),
             message: classification.message.as_deref().map(redact),
             tracking_id: response.header(self.tracking_header).map(redact),
-            evidence: classification.evidence.clone(),
+            evidence: self
+                .table
+                .clone()
+                .map(|table| Evidence::new(table, classification.grade)),
         }
     }
 }

@@ -38,7 +38,7 @@ fn walk(path: &str, value: &Value, problems: &Problems) {
             if is_placeholder(text)
                 && !(is_template(path) && is_in_braces(text))
                 // Variables are named in capitals: `ZOOM_TOKEN`.
-                && !(path.ends_with(".env") && is_name_of_the_value(text)) =>
+                && !(path.rsplit('.').next() == Some("env") && is_name_of_the_value(text)) =>
         {
             problems.add(path, "is still a placeholder; put your own value there");
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use repass_domain::{ChangeReceipt, Error, ErrorKind, Evidence, Outcome, Resolution, UserId};
+use repass_domain::{ChangeReceipt, Error, ErrorKind, Evidence, Grade, Outcome, Resolution, UserId};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ pub struct AuditRecord {
     pub table: Option<String>,
     /// How surely the table's row is known that matched the response; absent if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grade: Option<&'static str>,
+    pub grade: Option<Grade>,
 }
 
 fn instant<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -144,6 +144,8 @@ mod tests {
             outcome: None,
             kind: None,
             tracking_id: None,
+            table: None,
+            grade: None,
         }
     }
 
