@@ -11,11 +11,44 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
     if table.reset.is_none() && table.change.is_none() {
         note("", "describes no change; add [reset], [change] or both");
     }
+    for (name, value) in &table.headers {
+        outside_body(&format!("headers.{name}"), value, &mut note);
+    }
+    if let Some(require) = &table.require {
+        outside_body("require.path", &require.path, &mut note);
+    }
     for (key, call) in [("reset", &table.reset), ("change", &table.change)] {
         if let Some(call) = call {
             exchange(key, &call.exchange, table.lookup.as_ref(), &mut note);
             change(key, call, table.lookup.is_some(), &mut note);
             rows(&format!("{key}.rows"), &call.rows, &mut note);
+        }
+    }
+    for (key, exchange) in [
+        ("reset", table.reset.as_ref().map(|call| &call.exchange)),
+        ("probe", table.probe_exchange()),
+    ] {
+        let shows_current = |exchange: &Exchange| {
+            exchange.names().contains(&&Name::Current)
+                || exchange.authentication == Authentication::CurrentPassword
+        };
+        if exchange.is_some_and(shows_current) {
+            note(
+                key,
+                "uses the current password, which is known to a [change] only; it would be sent as an empty text",
+            );
+        }
+    }
+    for (key, call) in [("reset", &table.reset), ("change", &table.change)] {
+        if call
+            .as_ref()
+            .is_some_and(|call| call.exchange.authentication == Authentication::NewPassword)
+        {
+            note(
+                key,
+                "presents the new password before it is set: the provider would count a failed log-in; auth = \"new_password\" is \
+                 for [probe]",
+            );
         }
     }
     if let Some(call) = &table.change {
@@ -32,10 +65,8 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
         ),
         Some(Probe::Request(probe)) => {
             exchange("probe", &probe.exchange, table.lookup.as_ref(), &mut note);
-            if let Some(control) = &probe.control
-                && control.path.names().any(Name::is_secret)
-            {
-                note("probe.control.path", SECRET_OUTSIDE_BODY);
+            if let Some(control) = &probe.control {
+                outside_body("probe.control.path", &control.path, &mut note);
             }
             if may_both_hold(&probe.in_place, &probe.not_in_place) {
                 note(
@@ -86,6 +117,12 @@ fn rows(key: &str, rows: &[Row], note: &mut impl FnMut(&str, &str)) {
             note(
                 &key,
                 "compares with a password, which no response may echo; use {id} or {user}",
+            );
+        }
+        if matches!(row.status, 204 | 205) && !is_bare {
+            note(
+                &key,
+                "has a condition on the body of a status that never has a body, so it can never match",
             );
         }
         match &row.meaning {
@@ -190,9 +227,7 @@ fn self_service(call: &Call, note: &mut impl FnMut(&str, &str)) {
 }
 
 fn look_up(lookup: &Lookup, note: &mut impl FnMut(&str, &str)) {
-    if lookup.path.names().any(Name::is_secret) {
-        note("lookup.path", SECRET_OUTSIDE_BODY);
-    }
+    outside_body("lookup.path", &lookup.path, note);
     if !lookup.path.names().any(|name| matches!(name, Name::User)) {
         note("lookup.path", "does not name the {user} that is looked for");
     }
@@ -208,13 +243,18 @@ fn look_up(lookup: &Lookup, note: &mut impl FnMut(&str, &str)) {
     }
 }
 
-const SECRET_OUTSIDE_BODY: &str = "holds a password: paths and queries stand in the logs of every server and proxy on the way; passwords go into the \
-     body only";
+fn outside_body(key: &str, text: &Template, note: &mut impl FnMut(&str, &str)) {
+    if text.names().any(Name::is_secret) {
+        note(
+            key,
+            "holds a password: paths, queries and headers stand in the logs of every server and proxy on the way; passwords go into \
+             the body only",
+        );
+    }
+}
 
 fn exchange(key: &str, exchange: &Exchange, lookup: Option<&Lookup>, note: &mut impl FnMut(&str, &str)) {
-    if exchange.path.names().any(Name::is_secret) {
-        note(&format!("{key}.path"), SECRET_OUTSIDE_BODY);
-    }
+    outside_body(&format!("{key}.path"), &exchange.path, note);
     for name in exchange.names() {
         if let Name::Keep(kept) = name
             && !lookup.is_some_and(|lookup| lookup.keep.iter().any(|(known, _)| known == kept))

@@ -343,6 +343,13 @@ impl Table {
         }
     }
 
+    pub(crate) fn probe_exchange(&self) -> Option<&Exchange> {
+        match &self.probe {
+            Some(Probe::Request(probe)) => Some(&probe.exchange),
+            _ => None,
+        }
+    }
+
     /// SHA-256 of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit records name it.
     pub fn hash(&self) -> &str {
         &self.hash

@@ -265,6 +265,25 @@ async fn foreign_response_never_proves_anything() {
     }
 }
 
+/// The documented body under a status that no row describes: accepted or partial is not applied.
+#[tokio::test]
+async fn documented_success_under_another_status_is_unknown() {
+    for preset in PRESET_NAMES {
+        let cases = Cases::of(preset);
+        let table = Table::from_value(cases.document(preset)).unwrap();
+        let applied = cases.reset.iter().find(|case| case[2] == "applied").unwrap();
+        for status in [201, 202, 206, 207] {
+            let mut responses = before(&cases);
+            responses.push(response(status, applied[1].as_str().unwrap()));
+            let (service, _) = service(table.clone(), responses);
+            let result = service
+                .change_password(&CallContext::default(), &change(&cases, true))
+                .await;
+            assert_eq!(outcome(result), ["unknown"], "{preset}: {status}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn request_says_what_the_preset_describes() {
     for preset in PRESET_NAMES {
