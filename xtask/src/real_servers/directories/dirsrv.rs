@@ -4,7 +4,11 @@
 //! the package.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
+
+use base64ct::{Base64, Encoding as _};
+use sha2::{Digest as _, Sha512};
 
 use super::ldif::{Ldif, Values};
 use super::{Directory, MANAGER, SERVICE, START, user};
@@ -68,22 +72,12 @@ const SPECIAL: [(&str, Values, Values); 9] = [
 
 impl Directory {
     pub(super) async fn start_dirsrv(&mut self, users: usize) -> Result<()> {
-        for name in [
-            "etc/schema",
-            "lock",
-            "tmp",
-            "ldif",
-            "bak",
-            "run",
-            "inst",
-            "log",
-            "db",
-            "home",
-        ] {
+        for name in ["lock", "tmp", "ldif", "bak", "run", "inst", "log", "db", "home"] {
             fs::create_dir_all(self.folder.join(name))?;
         }
         // What the package keeps in /etc/dirsrv, which only its own user can read.
-        let etc = self.folder.join("etc");
+        let etc = self.dirsrv_etc()?;
+        fs::create_dir_all(etc.join("schema"))?;
         fs::write(
             etc.join("schema/99user.ldif"),
             "dn: cn=schema\nobjectclass: top\ncn: schema\n",
@@ -109,7 +103,7 @@ impl Directory {
 
     // Into the database of NSS.
     fn import_certificates(&self) -> Result<()> {
-        let database = format!("sql:{}", self.path("etc"));
+        let database = format!("sql:{}", self.dirsrv_etc()?.display());
         let (package, no_password) = (self.path("server.p12"), self.path("no-password"));
         fs::write(&no_password, "\n")?;
         run(Command::new("certutil").args(["-N", "-d", &database, "--empty-password"]))?;
@@ -154,34 +148,41 @@ impl Directory {
             .arg(&self.certificates.authority))
     }
 
+    // The server names a semaphore of the whole machine after this folder, and ends without a word if that belongs to
+    // another user.
+    fn dirsrv_etc(&self) -> Result<PathBuf> {
+        Ok(self.folder.join(format!("repass-{}", identity("-u")?)))
+    }
+
     fn dse(&self) -> Result<String> {
-        let hash = Command::new("pwdhash")
-            .args(["-s", "SSHA512", MANAGER])
-            .output()?;
-        let hash = String::from_utf8(hash.stdout)?;
+        let etc = self.dirsrv_etc()?.display().to_string();
+        // The file must hold a hash, and `pwdhash` reads what only the package's own user can.
+        let salt = *b"repass-1";
+        let hash = Sha512::new().chain_update(MANAGER).chain_update(salt).finalize();
+        let hash = Base64::encode_string(&[&hash[..], &salt].concat());
         let port = format!(
             "{}\nnsslapd-listenhost: 127.0.0.1\nnsslapd-securelistenhost: 127.0.0.1\nnsslapd-security: on\n\
              nsslapd-secureport: {}\nnsslapd-pwpolicy-local: on",
             self.ldap_port, self.ldaps_port
         );
         let values = [
-            ("schema_dir", self.path("etc/schema")),
+            ("schema_dir", format!("{etc}/schema")),
             ("lock_dir", self.path("lock")),
             ("tmp_dir", self.path("tmp")),
-            ("cert_dir", self.path("etc")),
+            ("cert_dir", etc.clone()),
             ("ldif_dir", self.path("ldif")),
             ("bak_dir", self.path("bak")),
             ("run_dir", self.path("run")),
             ("inst_dir", self.path("inst")),
             ("log_dir", self.path("log")),
-            ("config_dir", self.path("etc")),
+            ("config_dir", etc),
             ("db_dir", self.path("db")),
             ("db_home_dir", self.path("home")),
             ("db_lib", "mdb".to_owned()),
             ("fqdn", "localhost".to_owned()),
             ("ds_user", identity("-un")?),
             ("rootdn", self.server.manager_dn().to_owned()),
-            ("ds_passwd", hash.trim().to_owned()),
+            ("ds_passwd", format!("{{SSHA512}}{hash}")),
             ("ldapi_enabled", "off".to_owned()),
             ("ldapi", self.path("ldapi")),
             ("ldapi_autobind", "off".to_owned()),
