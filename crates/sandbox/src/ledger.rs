@@ -74,7 +74,7 @@ impl Ledger {
 /// How many earlier passwords are remembered: the providers look back at 12 at most.
 const REMEMBERED: usize = 24;
 
-/// A user's password, and the ones before it. Only [`Book::apply`] can set another.
+/// A user's password, and the ones before it. Only [`LedgerWriter::record`] can set another.
 #[derive(Debug)]
 pub(crate) struct Password {
     current: Fingerprint,
@@ -100,6 +100,11 @@ impl Password {
         all.take(n).any(|known| *known == password)
     }
 
+    /// Whether this is the password before the current one.
+    pub(crate) fn was_last(&self, password: Fingerprint) -> bool {
+        self.earlier.front() == Some(&password)
+    }
+
     fn set(&mut self, password: Fingerprint) {
         self.earlier
             .push_front(std::mem::replace(&mut self.current, password));
@@ -117,29 +122,52 @@ pub(crate) struct Entry<'a> {
     pub(crate) tracking_id: Option<&'a str>,
 }
 
-/// The ledger as it grows.
-#[derive(Debug, Default)]
-pub(crate) struct LedgerWriter {
-    changes: Vec<Change>,
+/// A ledger as it grows.
+#[derive(Debug)]
+pub(crate) struct LedgerWriter<C = Change> {
+    changes: Vec<C>,
+}
+
+impl<C> Default for LedgerWriter<C> {
+    fn default() -> Self {
+        Self { changes: Vec::new() }
+    }
+}
+
+impl<C> LedgerWriter<C> {
+    /// Sets a password and appends its entry, which gets its position and the password's fingerprint.
+    pub(crate) fn record(
+        &mut self,
+        password: &mut Password,
+        new: Fingerprint,
+        entry: impl FnOnce(u64, String) -> C,
+    ) {
+        password.set(new);
+        let seq = self.changes.len() as u64 + 1;
+        self.changes.push(entry(seq, new.to_string()));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub(crate) fn changes(&self) -> &[C] {
+        &self.changes
+    }
 }
 
 impl LedgerWriter {
     /// Sets a password and appends its entry.
     pub(crate) fn apply(&mut self, password: &mut Password, new: Fingerprint, entry: &Entry<'_>) {
-        password.set(new);
-        self.changes.push(Change {
-            seq: self.changes.len() as u64 + 1,
+        self.record(password, new, |seq, fingerprint| Change {
+            seq,
             provider: entry.provider,
             user: entry.user.to_owned(),
             at: entry.at,
             operation: entry.operation,
-            fingerprint: new.to_string(),
+            fingerprint,
             tracking_id: entry.tracking_id.map(str::to_owned),
         });
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.changes.len()
     }
 
     pub(crate) fn snapshot(&self) -> Ledger {

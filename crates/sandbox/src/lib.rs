@@ -42,6 +42,7 @@
 
 mod clock;
 mod control;
+mod directory;
 mod exchange;
 mod faults;
 mod faulty_stream;
@@ -65,6 +66,10 @@ mod tokens;
 mod word_enum;
 mod zoom;
 
+pub use directory::{
+    Directory, DirectoryChange, DirectoryCut, DirectoryFault, DirectoryKind, DirectoryOperation,
+    DirectoryOptions, DirectoryResponse, DirectoryTexts,
+};
 pub use faults::{
     Action, CannedResponse, Cut, CutKind, CutPoint, Drip, Fault, FaultError, RequestMatcher, Timing,
 };
