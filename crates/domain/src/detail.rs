@@ -146,7 +146,7 @@ impl<'a> CallRedactor<'a> {
                 if let ChangeMode::SelfService(current) = change.mode() {
                     of_call.add_secret(current);
                 }
-                of_call.add(change.user().expose());
+                of_call.add_whole(change.user().expose());
             }
         }
         match credentials {

@@ -1,6 +1,6 @@
 //! Request bodies that hold secrets.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use bytes::Bytes;
@@ -126,10 +126,8 @@ const BOUNDARY_LENGTH: usize = "repass-".len() + 32;
 
 fn push_boundary(text: &mut String) {
     text.push_str("repass-");
-    let random = rand::rng().random::<u128>();
-    for shift in (0..128).step_by(4) {
-        text.push(char::from(b"0123456789abcdef"[(random >> shift & 0xf) as usize]));
-    }
+    // Writing to a text cannot fail.
+    let _ = write!(text, "{:032x}", rand::rng().random::<u128>());
 }
 
 struct Counter(usize);

@@ -53,7 +53,11 @@ impl Credentials {
         match self {
             Self::None => Ok(None),
             Self::Fixed(token) => Ok(Some(token.clone())),
-            Self::Cached(grant) => grant.token(limit, meter).await.map(Some),
+            // In a box: a token is seldom fetched.
+            Self::Cached(grant) => match grant.fresh() {
+                Some(token) => Ok(Some(token)),
+                None => Box::pin(grant.renewed(limit, meter)).await.map(Some),
+            },
         }
     }
 
@@ -285,13 +289,18 @@ impl TokenCache {
         }
     }
 
-    async fn token(&self, limit: Duration, meter: Option<&Meter>) -> Result<Token, TransportError> {
+    // The token that need not be renewed yet.
+    fn fresh(&self) -> Option<Token> {
+        let cached = self.cached();
+        let fresh = cached.as_ref().filter(|cached| Instant::now() < cached.renew);
+        fresh.map(|cached| cached.token.clone())
+    }
+
+    // A token, renewed if it is time for that.
+    async fn renewed(&self, limit: Duration, meter: Option<&Meter>) -> Result<Token, TransportError> {
         let asked = Instant::now();
         let cached = self.cached().clone();
         let still_good = cached.filter(|cached| asked < cached.expires);
-        if let Some(cached) = still_good.as_ref().filter(|cached| asked < cached.renew) {
-            return Ok(cached.token.clone());
-        }
         let mut last_failure = match &still_good {
             // Early renewal: only the call that renews waits for it.
             Some(cached) => match self.fetching.try_lock() {
@@ -306,12 +315,8 @@ impl TokenCache {
             })?,
         };
         // Another call may have fetched, or failed to, while this one waited.
-        if let Some(cached) = self
-            .cached()
-            .as_ref()
-            .filter(|cached| Instant::now() < cached.renew)
-        {
-            return Ok(cached.token.clone());
+        if let Some(token) = self.fresh() {
+            return Ok(token);
         }
         if let Some((_, failure)) = last_failure.as_ref().filter(|(at, _)| *at >= asked) {
             return Err(failure.clone());

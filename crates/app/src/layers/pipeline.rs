@@ -54,10 +54,8 @@ impl Pipeline {
                 let lock = self.user_locks.lock(&*self.provider, &time, change).await?;
                 let permit = self.concurrency.acquire(&time).await?;
                 let sending = lock.start_sending(None);
-                let result = self
-                    .provider
-                    .change_password(&time.context(), lock.change())
-                    .await;
+                let provider = self.provider.as_ref();
+                let result = provider.change_password(&time.context(), lock.change()).await;
                 drop(permit);
                 sending.end_change(&result);
                 if result

@@ -5,28 +5,25 @@
 //! check looks at every fourth trigram of the text, and of each way to unpack it, and compares the ones around
 //! it only if that one is known.
 
-use std::ops::Range;
-
 use secrecy::ExposeSecret;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Folded, Redactor, part, spellings};
 
 /// The trigrams of some secrets, without letter case: once of all characters, once of letters and digits only.
 #[derive(Default)]
 pub(crate) struct Trigrams {
-    // Bit `c` of row `a, b` stands for the trigram `abc`. Characters count by their low five bits, so some
-    // share a bit.
-    rows: Zeroizing<Vec<u32>>,
+    // A bit for each trigram. Characters count by their low five bits, so some share a bit.
+    rows: Zeroizing<Vec<u64>>,
     // Holds a secret that the check does not cover.
     is_partial: bool,
 }
 
 impl Trigrams {
     // Enough for the secrets of a call.
-    const SMALL: usize = 128;
-    // A row for each pair of characters.
-    const LARGE: usize = 1024;
+    const SMALL: usize = 64;
+    // A bit for each trigram.
+    const LARGE: usize = 512;
 
     /// For the two or three secrets of one call: less exact than the default, and cheaper to make.
     pub(crate) fn for_call() -> Self {
@@ -42,9 +39,18 @@ impl Trigrams {
         self.add(secret.expose_secret());
     }
 
-    /// Adds a text that is personal, or a secret.
+    /// Adds a secret.
     pub(crate) fn add(&mut self, secret: &str) {
-        let bytes = secret.as_bytes();
+        self.add_beginning(secret, usize::MAX);
+    }
+
+    /// Adds a text that counts only where all of it stands, and so its beginning.
+    pub(crate) fn add_whole(&mut self, text: &str) {
+        self.add_beginning(text, part(Folded::LETTERS));
+    }
+
+    // As far as its first `letters` letters and digits.
+    fn add_beginning(&mut self, secret: &str, letters: usize) {
         if !is_covered(secret) {
             self.is_partial = true;
             return;
@@ -52,88 +58,68 @@ impl Trigrams {
         if self.rows.is_empty() {
             self.rows = Zeroizing::new(vec![0; Self::LARGE]);
         }
-        let rows = &mut self.rows[..];
-        let mut insert = |trigram: usize| {
-            let (row, bit) = place(trigram, rows.len());
-            rows[row] |= bit;
-        };
-        let (mut all, mut letters) = (0, 0);
-        for byte in bytes {
-            all = all << 5 | code(*byte);
-            insert(all);
-            // Those of the first two characters are no trigrams, which does no harm.
+        // Those of the first two characters are no trigrams, which does no harm.
+        let (mut all, mut of_letters, mut count) = (0, 0, 0);
+        for (at, byte) in secret.bytes().enumerate() {
+            all = all << 5 | code(byte);
+            self.insert(all);
             if byte.is_ascii_alphanumeric() {
-                letters = letters << 5 | code(*byte);
-                insert(letters);
+                of_letters = of_letters << 5 | code(byte);
+                // Only letters up to here: it is the same trigram.
+                if count < at {
+                    self.insert(of_letters);
+                }
+                count += 1;
+                if count == letters {
+                    break;
+                }
             }
         }
+    }
+
+    fn insert(&mut self, trigram: usize) {
+        let (row, bit) = self.place(trigram);
+        self.rows[row] |= bit;
     }
 
     fn holds(&self, trigram: usize) -> bool {
-        let (row, bit) = place(trigram, self.rows.len());
-        self.rows[row] & bit != 0
+        let (row, bit) = self.place(trigram);
+        self.rows.get(row).is_some_and(|row| row & bit != 0)
     }
 
-    // Whether the text may share this many characters in a row with a secret.
-    fn may_share(&self, text: &[u8], characters: usize) -> bool {
-        if self.rows.is_empty() {
-            return false;
-        }
-        let holds = |trigram: &&[u8]| match trigram {
-            [a, b, c] => self.holds(code(*a) << 10 | code(*b) << 5 | code(*c)),
+    // The row and the bit of a trigram; there are a power of two of rows, or none.
+    fn place(&self, trigram: usize) -> (usize, u64) {
+        (
+            trigram >> 6 & self.rows.len().wrapping_sub(1),
+            1 << (trigram & 63),
+        )
+    }
+
+    // Whether so many trigrams in a row are known, the one that ends here among them.
+    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
+        let holds = |end: &usize| match text.get(end.wrapping_sub(2)..=*end) {
+            Some([a, b, c]) => self.holds(code(*a) << 10 | code(*b) << 5 | code(*c)),
             _ => false,
         };
-        // This many trigrams are shared in a row, and one of them is looked at.
-        let wanted = characters - 2;
-        let mut at = wanted - 1;
-        while let Some(trigram) = text.get(at..at + 3) {
-            if holds(&trigram) {
-                let before = text[..at + 2].windows(3).rev().take_while(holds).count();
-                let after = text[at + 1..].windows(3).take_while(holds).count();
-                if before + 1 + after >= wanted {
-                    return true;
-                }
-            }
-            at += wanted;
-        }
-        false
+        let before = (0..=end).rev().take_while(holds).count();
+        let after = (end + 1..text.len()).take_while(holds).count();
+        before + after >= wanted
     }
-}
-
-// The row and the bit of a trigram; there are a power of two of rows.
-fn place(trigram: usize, rows: usize) -> (usize, u32) {
-    (trigram >> 5 & (rows - 1), 1 << (trigram & 31))
 }
 
 /// Whether none of these secrets, nor a part of one, is in the text, in any form that a [`Redactor`] finds.
 /// `false` means that only a redactor can decide.
 pub(crate) fn is_clean(text: &str, secrets: &[&Trigrams]) -> bool {
     let bytes = text.as_bytes();
-    if secrets.iter().any(|secrets| secrets.is_partial)
-        || bytes.len() > LONGEST
-        || !is_visible(bytes)
-        || may_be_escaped(bytes)
-        || may_be_a_list(bytes)
-    {
-        return false;
-    }
-    let mut unpacked = Unpacked {
-        secrets,
-        run: Zeroizing::new(Vec::new()),
-    };
-    !may_hold(secrets, bytes) && unpacked.check_base64(bytes).is_ok() && unpacked.check_hex(bytes).is_ok()
-}
-
-// Whether these characters may hold a part of a secret as they are.
-fn may_hold(secrets: &[&Trigrams], text: &[u8]) -> bool {
-    if secrets.iter().any(|secrets| secrets.may_share(text, PART)) {
-        return true;
-    }
-    let mut letters = Zeroizing::new(Vec::new());
-    letters.reserve_exact(text.len());
-    letters.extend(text.iter().filter(|byte| byte.is_ascii_alphanumeric()));
-    let shared = part(Folded::LETTERS);
-    letters.len() < text.len() && secrets.iter().any(|secrets| secrets.may_share(&letters, shared))
+    let check = Check { secrets };
+    !secrets.iter().any(|secrets| secrets.is_partial)
+        && bytes.len() <= LONGEST
+        && is_visible(bytes)
+        && !may_be_a_list(bytes)
+        && !may_be_escaped(bytes)
+        && !check.may_hold(bytes)
+        && !check.may_hold_base64(bytes)
+        && !check.may_hold_hex(bytes)
 }
 
 const LONGEST: usize = 100;
@@ -142,38 +128,64 @@ const PART: usize = Redactor::MIN_PART;
 const LEAST_SEXTETS: usize = 8;
 const LEAST_HEX_DIGITS: usize = 2 * PART;
 
-/// The text may hold a part of a secret.
-struct MayHold;
-
-/// What a text holds unpacked, looked at as far as it can be a secret.
-struct Unpacked<'a> {
+/// Whether a text may hold a part of these secrets, in one form each.
+struct Check<'a> {
     secrets: &'a [&'a Trigrams],
-    // Visible characters in a row.
-    run: Zeroizing<Vec<u8>>,
 }
 
-impl Unpacked<'_> {
-    fn check_base64(&mut self, text: &[u8]) -> Result<(), MayHold> {
-        let mut sextets = [0; LONGEST];
-        for (sextet, byte) in sextets.iter_mut().zip(text) {
-            *sextet = SEXTETS[usize::from(*byte)];
-        }
-        for stretch in sextets[..text.len()].split(|sextet| *sextet == NONE) {
-            if stretch.len() >= LEAST_SEXTETS {
-                // In each way to group the bits, because the secret may begin inside.
-                for first in [0, 2, 4, 6] {
-                    self.check_bytes(&Base64 {
-                        sextets: stretch,
-                        first,
-                    })?;
-                }
+impl Check<'_> {
+    // The trigrams that a part of a secret shares are in a row, so one of as many is looked up, and the others
+    // only if it is known.
+    fn may_hold(&self, text: &[u8]) -> bool {
+        const SHARED: usize = PART - 2;
+        let shared_letters = part(Folded::LETTERS) - 2;
+        let (mut all, mut of_letters, mut count) = (0, 0, 0);
+        let mut may_hold_letters = false;
+        for (at, byte) in text.iter().enumerate() {
+            all = all << 5 | code(*byte);
+            if at % SHARED == SHARED - 1 && self.hold(all) && self.hold_around(text, at, SHARED) {
+                return true;
+            }
+            if byte.is_ascii_alphanumeric() {
+                of_letters = of_letters << 5 | code(*byte);
+                count += 1;
+                may_hold_letters |= count % shared_letters == 0 && self.hold(of_letters);
             }
         }
-        Ok(())
+        if !may_hold_letters || count == text.len() {
+            return false;
+        }
+        let mut letters = Zeroizing::new(Vec::with_capacity(count));
+        letters.extend(text.iter().filter(|byte| byte.is_ascii_alphanumeric()));
+        let mut ends = (shared_letters - 1..count).step_by(shared_letters);
+        ends.any(|end| self.hold_around(&letters, end, shared_letters))
+    }
+
+    fn hold(&self, trigram: usize) -> bool {
+        self.secrets.iter().any(|secrets| secrets.holds(trigram))
+    }
+
+    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
+        self.secrets
+            .iter()
+            .any(|secrets| secrets.hold_around(text, end, wanted))
+    }
+
+    // Wherever the bits of a byte begin, because the secret may begin inside.
+    fn may_hold_base64(&self, text: &[u8]) -> bool {
+        let mut values = [NONE; LONGEST];
+        for (value, byte) in values.iter_mut().zip(text) {
+            *value = SEXTETS[usize::from(*byte)];
+        }
+        let mut stretches = values[..text.len()].split(|value| *value == NONE);
+        stretches.any(|sextets| {
+            let bits = (sextets.len() >= LEAST_SEXTETS).then(|| Bits::of_sextets(sextets));
+            bits.is_some_and(|bits| [0, 2, 4, 6].iter().any(|first| self.may_hold_bits(&bits, *first)))
+        })
     }
 
     // Anything may stand between the digits: the redactor takes less for hexadecimal.
-    fn check_hex(&mut self, text: &[u8]) -> Result<(), MayHold> {
+    fn may_hold_hex(&self, text: &[u8]) -> bool {
         let mut digits = [0; LONGEST];
         let mut count = 0;
         for byte in text {
@@ -181,90 +193,95 @@ impl Unpacked<'_> {
             digits[count] = digit;
             count += usize::from(digit != NONE);
         }
-        for first in [0, 1] {
-            let digits = digits[..count].get(first..).unwrap_or_default();
-            self.check_bytes(&Hex { digits })?;
-        }
-        Ok(())
+        let bits = (count >= LEAST_HEX_DIGITS).then(|| Bits::of_nibbles(&digits[..count]));
+        bits.is_some_and(|bits| [0, 4].iter().any(|first| self.may_hold_bits(&bits, *first)))
     }
 
-    // Of as many bytes of ASCII in a row as a part of a secret has, one is looked at first.
-    fn check_bytes(&mut self, bytes: &impl Bytes) -> Result<(), MayHold> {
-        let mut at = PART - 1;
-        while let Some(is_ascii) = bytes.is_ascii(at) {
-            if is_ascii {
-                let is_ascii = |at: &usize| bytes.is_ascii(*at) == Some(true);
-                let before = (0..at).rev().take_while(is_ascii).count();
-                let after = (at + 1..LONGEST).take_while(is_ascii).count();
-                if before + 1 + after >= PART {
-                    self.check_run(bytes, at - before..at + 1 + after)?;
-                    at += after;
-                }
+    // Only bytes of ASCII are a secret's, as many in a row as a part of one has.
+    fn may_hold_bits(&self, bits: &Bits, first: u32) -> bool {
+        let ascii = bits.ascii(first);
+        let two = ascii & ascii >> 1;
+        let mut runs = two & two >> 2 & two >> 4;
+        while runs != 0 {
+            let start = runs.trailing_zeros();
+            let end = start + (ascii >> start).trailing_ones();
+            if self.may_hold_run((start..end).map(|at| bits.byte(first, at))) {
+                return true;
             }
-            at += PART;
+            runs &= u128::MAX.checked_shl(end).unwrap_or(0);
         }
-        Ok(())
+        false
     }
 
-    fn check_run(&mut self, bytes: &impl Bytes, range: Range<usize>) -> Result<(), MayHold> {
-        self.run.zeroize();
-        self.run.reserve_exact(LONGEST);
-        for byte in range.map(|at| bytes.byte(at)) {
+    fn may_hold_run(&self, bytes: impl ExactSizeIterator<Item = u8>) -> bool {
+        let mut run = Zeroizing::new(Vec::with_capacity(bytes.len()));
+        for byte in bytes {
             match byte {
-                b'\r' | b'\n' if self.run.ends_with(b"=") => return Err(MayHold),
+                b'\r' | b'\n' if run.ends_with(b"=") => return true,
                 // Control characters are between letters of UTF-16, and between words.
                 0..=b' ' | 0x7f.. => {}
-                _ => self.run.push(byte),
+                _ => run.push(byte),
             }
         }
-        let run = &self.run[..];
         // An escape is longer than what it stands for.
-        let may_hold = run.len() >= PART
-            && (may_be_packed(run) || run.len() > PART && may_be_escaped(run) || may_hold(self.secrets, run));
-        if may_hold { Err(MayHold) } else { Ok(()) }
+        run.len() >= PART
+            && (may_be_packed(&run) || run.len() > PART && may_be_escaped(&run) || self.may_hold(&run))
     }
 }
 
-/// Bytes that are written as text.
-trait Bytes {
-    /// Whether the byte at this place is ASCII; `None` behind the last.
-    fn is_ascii(&self, at: usize) -> Option<bool>;
-
-    fn byte(&self, at: usize) -> u8;
+/// What a text holds unpacked: bytes that begin with any of its first bits.
+struct Bits {
+    bytes: [u8; Self::ROOM],
+    count: u32,
 }
 
-/// Those that begin with this bit.
-struct Base64<'a> {
-    sextets: &'a [u8],
-    first: usize,
-}
+impl Bits {
+    // In words of eight, and one more byte to take the last bits from.
+    const ROOM: usize = 80;
 
-impl Bytes for Base64<'_> {
-    fn is_ascii(&self, at: usize) -> Option<bool> {
-        let bit = self.first + at * 8;
-        let pair = self.sextets.get(bit / 6..bit / 6 + 2)?;
-        Some(pair[0] & 0x20 >> (bit % 6) == 0)
+    fn of_sextets(sextets: &[u8]) -> Self {
+        let mut bytes = [0; Self::ROOM];
+        for (three, four) in bytes.chunks_exact_mut(3).zip(sextets.chunks(4)) {
+            let bits = |at: usize| u32::from(four.get(at).copied().unwrap_or_default()) << (18 - 6 * at);
+            let [_, first, second, third] = (bits(0) | bits(1) | bits(2) | bits(3)).to_be_bytes();
+            three.copy_from_slice(&[first, second, third]);
+        }
+        Self {
+            bytes,
+            count: 6 * sextets.len() as u32,
+        }
     }
 
-    fn byte(&self, at: usize) -> u8 {
-        let bit = self.first + at * 8;
-        let (high, low) = (self.sextets[bit / 6], self.sextets[bit / 6 + 1]);
-        high << (2 + bit % 6) | low >> (4 - bit % 6)
-    }
-}
-
-struct Hex<'a> {
-    digits: &'a [u8],
-}
-
-impl Bytes for Hex<'_> {
-    fn is_ascii(&self, at: usize) -> Option<bool> {
-        let pair = self.digits.get(2 * at..2 * at + 2)?;
-        Some(pair[0] < 8)
+    fn of_nibbles(nibbles: &[u8]) -> Self {
+        let mut bytes = [0; Self::ROOM];
+        for (byte, two) in bytes.iter_mut().zip(nibbles.chunks(2)) {
+            *byte = two[0] << 4 | two.get(1).copied().unwrap_or_default();
+        }
+        Self {
+            bytes,
+            count: 4 * nibbles.len() as u32,
+        }
     }
 
-    fn byte(&self, at: usize) -> u8 {
-        self.digits[2 * at] << 4 | self.digits[2 * at + 1]
+    // A bit for each byte that is ASCII.
+    fn ascii(&self, first: u32) -> u128 {
+        // Moves the lowest bit of each byte of a word into its highest byte.
+        const GATHER: u64 = 0x0102_0408_1020_4080;
+        let count = (self.count - first) / 8;
+        let words = self.bytes.chunks_exact(8).take(count.div_ceil(8) as usize);
+        let mut high = 0;
+        for (at, word) in words.enumerate() {
+            let word = word.try_into().map_or(0, u64::from_le_bytes);
+            let lowest = word >> (7 - first) & 0x0101_0101_0101_0101;
+            high |= u128::from(lowest.wrapping_mul(GATHER) >> 56) << (8 * at);
+        }
+        !high & !(u128::MAX << count)
+    }
+
+    fn byte(&self, first: u32, at: u32) -> u8 {
+        let at = at as usize;
+        let pair = u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]);
+        (pair << first).to_be_bytes()[0]
     }
 }
 
@@ -288,10 +305,15 @@ fn may_be_packed(bytes: &[u8]) -> bool {
 }
 
 fn may_be_escaped(bytes: &[u8]) -> bool {
-    bytes.windows(2).enumerate().any(|(at, pair)| {
-        // Looked up first, because most pairs begin none.
-        let begins = ESCAPES[usize::from(pair[0])] & FOLLOWERS[usize::from(pair[1])] != 0;
-        begins && is_escape(&bytes[at..])
+    bytes.iter().enumerate().any(|(at, byte)| {
+        // Looked up first, because most characters begin none.
+        let kinds = ESCAPES[usize::from(*byte)];
+        let begins = || {
+            bytes
+                .get(at + 1)
+                .is_some_and(|next| kinds & FOLLOWERS[usize::from(*next)] != 0)
+        };
+        kinds != 0 && begins() && is_escape(&bytes[at..])
     })
 }
 

@@ -165,7 +165,8 @@ impl HttpClient for PooledClient {
             .map_err(|_| TransportError::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
         let (mut connection, unused) = match ready.pool.take().await {
             Some((kept, unused)) => (kept, Some(unused)),
-            None => (self.connect(ready, deadline).await?, None),
+            // In a box: connecting is rare, and its state is several times that of the rest.
+            None => (Box::pin(self.connect(ready, deadline)).await?, None),
         };
         request.mark_sending();
         let unsent = || request.has_body() && tracker.first_polled_at().is_none();
