@@ -6,7 +6,7 @@
 //! it only if that one is known.
 
 use secrecy::ExposeSecret;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Folded, Redactor, part, spellings};
 
@@ -95,12 +95,17 @@ impl Trigrams {
         )
     }
 
-    // Whether so many trigrams in a row are known, the one that ends here among them.
-    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
-        let holds = |end: &usize| match text.get(end.wrapping_sub(2)..=*end) {
+    // Whether the trigram that ends here is known.
+    fn holds_at(&self, text: &[u8], end: usize) -> bool {
+        match text.get(end.wrapping_sub(2)..=end) {
             Some([a, b, c]) => self.holds(code(*a) << 10 | code(*b) << 5 | code(*c)),
             _ => false,
-        };
+        }
+    }
+
+    // Whether so many trigrams in a row are known, the one that ends here among them.
+    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
+        let holds = |end: &usize| self.holds_at(text, *end);
         let before = (0..=end).rev().take_while(holds).count();
         let after = (end + 1..text.len()).take_while(holds).count();
         before + after >= wanted
@@ -111,15 +116,20 @@ impl Trigrams {
 /// `false` means that only a redactor can decide.
 pub(crate) fn is_clean(text: &str, secrets: &[&Trigrams]) -> bool {
     let bytes = text.as_bytes();
+    if bytes.len() > LONGEST || secrets.iter().any(|secrets| secrets.is_partial) {
+        return false;
+    }
     let check = Check { secrets };
-    !secrets.iter().any(|secrets| secrets.is_partial)
-        && bytes.len() <= LONGEST
-        && is_visible(bytes)
-        && !may_be_a_list(bytes)
-        && !may_be_escaped(bytes)
-        && !check.may_hold(bytes)
-        && !check.may_hold_base64(bytes)
-        && !check.may_hold_hex(bytes)
+    let mut reading = Reading::of(bytes);
+    let is_clean = reading.kinds & HIDDEN == 0
+        && reading.separators < PART - 1
+        && reading.escapes == 0
+        && !check.may_hold(bytes, &reading)
+        && !check.may_hold_packed(&reading, bytes.len());
+    if !is_clean {
+        reading.wipe();
+    }
+    is_clean
 }
 
 const LONGEST: usize = 100;
@@ -128,7 +138,76 @@ const PART: usize = Redactor::MIN_PART;
 const LEAST_SEXTETS: usize = 8;
 const LEAST_HEX_DIGITS: usize = 2 * PART;
 
-/// Whether a text may hold a part of these secrets, in one form each.
+/// A text as each of the ways to read it: one pass over it, because every response has one.
+struct Reading {
+    // What its characters are, all together.
+    kinds: u32,
+    separators: usize,
+    escapes: usize,
+    letters: [u8; Self::ROOM],
+    letter_count: usize,
+    // One for each character, if only to end a stretch.
+    sextets: [u8; Self::ROOM],
+    digits: [u8; Self::ROOM],
+    digit_count: usize,
+}
+
+impl Reading {
+    // A power of two, so that a place in it needs no check.
+    const ROOM: usize = 128;
+
+    /// Of at most `ROOM` bytes.
+    fn of(text: &[u8]) -> Self {
+        let mut reading = Self {
+            kinds: 0,
+            separators: 0,
+            escapes: 0,
+            letters: [0; Self::ROOM],
+            letter_count: 0,
+            sextets: [0; Self::ROOM],
+            digits: [0; Self::ROOM],
+            digit_count: 0,
+        };
+        for ((at, byte), sextet) in text.iter().enumerate().zip(&mut reading.sextets) {
+            let character = CHARACTERS[usize::from(*byte)];
+            reading.kinds |= character;
+            reading.separators += usize::from(character & SEPARATOR != 0);
+            reading.letters[reading.letter_count % Self::ROOM] = *byte;
+            reading.letter_count += usize::from(character & LETTER != 0);
+            let [_, digit, value, _] = character.to_le_bytes();
+            *sextet = value;
+            reading.digits[reading.digit_count % Self::ROOM] = digit;
+            reading.digit_count += usize::from(digit != NONE);
+            if character & BEGINS_ESCAPE != 0 {
+                reading.escapes += usize::from(is_escape(&text[at..]));
+            }
+        }
+        reading
+    }
+
+    fn wipe(&mut self) {
+        self.letters.zeroize();
+        self.sextets.zeroize();
+        self.digits.zeroize();
+    }
+
+    fn letters(&self) -> &[u8] {
+        &self.letters[..self.letter_count]
+    }
+
+    fn digits(&self) -> &[u8] {
+        &self.digits[..self.digit_count]
+    }
+
+    // The stretches of at least the base64 that holds a part of a secret, in the first `length` characters.
+    fn base64(&self, length: usize) -> impl Iterator<Item = &[u8]> {
+        self.sextets[..length]
+            .split(|value| *value == NONE)
+            .filter(|stretch| stretch.len() >= LEAST_SEXTETS)
+    }
+}
+
+/// Whether a text may hold a part of these secrets.
 struct Check<'a> {
     secrets: &'a [&'a Trigrams],
 }
@@ -136,76 +215,46 @@ struct Check<'a> {
 impl Check<'_> {
     // The trigrams that a part of a secret shares are in a row, so one of as many is looked up, and the others
     // only if it is known.
-    fn may_hold(&self, text: &[u8]) -> bool {
-        const SHARED: usize = PART - 2;
-        let shared_letters = part(Folded::LETTERS) - 2;
-        let (mut all, mut of_letters, mut count) = (0, 0, 0);
-        let mut may_hold_letters = false;
-        for (at, byte) in text.iter().enumerate() {
-            all = all << 5 | code(*byte);
-            if at % SHARED == SHARED - 1 && self.hold(all) && self.hold_around(text, at, SHARED) {
-                return true;
-            }
-            if byte.is_ascii_alphanumeric() {
-                of_letters = of_letters << 5 | code(*byte);
-                count += 1;
-                may_hold_letters |= count % shared_letters == 0 && self.hold(of_letters);
-            }
-        }
-        if !may_hold_letters || count == text.len() {
-            return false;
-        }
-        let mut letters = Zeroizing::new(Vec::with_capacity(count));
-        letters.extend(text.iter().filter(|byte| byte.is_ascii_alphanumeric()));
-        let mut ends = (shared_letters - 1..count).step_by(shared_letters);
-        ends.any(|end| self.hold_around(&letters, end, shared_letters))
+    fn may_hold(&self, text: &[u8], reading: &Reading) -> bool {
+        self.may_hold_in_a_row(text, PART - 2)
+            || reading.letter_count < text.len()
+                && self.may_hold_in_a_row(reading.letters(), part(Folded::LETTERS) - 2)
     }
 
-    fn hold(&self, trigram: usize) -> bool {
-        self.secrets.iter().any(|secrets| secrets.holds(trigram))
-    }
-
-    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
-        self.secrets
-            .iter()
-            .any(|secrets| secrets.hold_around(text, end, wanted))
-    }
-
-    // Wherever the bits of a byte begin, because the secret may begin inside.
-    fn may_hold_base64(&self, text: &[u8]) -> bool {
-        let mut values = [NONE; LONGEST];
-        for (value, byte) in values.iter_mut().zip(text) {
-            *value = SEXTETS[usize::from(*byte)];
-        }
-        let mut stretches = values[..text.len()].split(|value| *value == NONE);
-        stretches.any(|sextets| {
-            let bits = (sextets.len() >= LEAST_SEXTETS).then(|| Bits::of_sextets(sextets));
-            bits.is_some_and(|bits| [0, 2, 4, 6].iter().any(|first| self.may_hold_bits(&bits, *first)))
+    fn may_hold_in_a_row(&self, text: &[u8], shared: usize) -> bool {
+        let mut ends = (shared - 1..text.len()).step_by(shared);
+        ends.any(|end| {
+            let known = |secrets: &&&Trigrams| secrets.holds_at(text, end);
+            let mut holders = self.secrets.iter().filter(known);
+            holders.any(|secrets| secrets.hold_around(text, end, shared))
         })
     }
 
-    // Anything may stand between the digits: the redactor takes less for hexadecimal.
-    fn may_hold_hex(&self, text: &[u8]) -> bool {
-        let mut digits = [0; LONGEST];
-        let mut count = 0;
-        for byte in text {
-            let digit = HEX[usize::from(*byte)];
-            digits[count] = digit;
-            count += usize::from(digit != NONE);
-        }
-        let bits = (count >= LEAST_HEX_DIGITS).then(|| Bits::of_nibbles(&digits[..count]));
-        bits.is_some_and(|bits| [0, 4].iter().any(|first| self.may_hold_bits(&bits, *first)))
+    fn may_hold_any(&self, text: &[u8]) -> bool {
+        (2..text.len()).any(|end| self.secrets.iter().any(|secrets| secrets.holds_at(text, end)))
+    }
+
+    // As base64, wherever the bits of a byte begin, because the secret may begin inside. As hexadecimal with
+    // anything between the digits: the redactor takes less for it.
+    fn may_hold_packed(&self, reading: &Reading, length: usize) -> bool {
+        let may_hold =
+            |bits: &Bits, firsts: &[usize]| firsts.iter().any(|first| self.may_hold_bits(bits, *first));
+        reading
+            .base64(length)
+            .any(|sextets| may_hold(&Bits::of_sextets(sextets), &[0, 2, 4, 6]))
+            || reading.digit_count >= LEAST_HEX_DIGITS
+                && may_hold(&Bits::of_nibbles(reading.digits()), &[0, 4])
     }
 
     // Only bytes of ASCII are a secret's, as many in a row as a part of one has.
-    fn may_hold_bits(&self, bits: &Bits, first: u32) -> bool {
+    fn may_hold_bits(&self, bits: &Bits, first: usize) -> bool {
         let ascii = bits.ascii(first);
         let two = ascii & ascii >> 1;
         let mut runs = two & two >> 2 & two >> 4;
         while runs != 0 {
             let start = runs.trailing_zeros();
             let end = start + (ascii >> start).trailing_ones();
-            if self.may_hold_run((start..end).map(|at| bits.byte(first, at))) {
+            if self.may_hold_run((start..end).map(|at| bits.byte(first, at as usize))) {
                 return true;
             }
             runs &= u128::MAX.checked_shl(end).unwrap_or(0);
@@ -213,26 +262,50 @@ impl Check<'_> {
         false
     }
 
-    fn may_hold_run(&self, bytes: impl ExactSizeIterator<Item = u8>) -> bool {
-        let mut run = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    fn may_hold_run(&self, bytes: impl Iterator<Item = u8>) -> bool {
+        let mut run = [0; Bits::ROOM];
+        let mut length = 0;
         for byte in bytes {
             match byte {
-                b'\r' | b'\n' if run.ends_with(b"=") => return true,
+                b'\r' | b'\n' if run[..length].ends_with(b"=") => return true,
                 // Control characters are between letters of UTF-16, and between words.
                 0..=b' ' | 0x7f.. => {}
-                _ => run.push(byte),
+                _ => {
+                    run[length] = byte;
+                    length += 1;
+                }
             }
         }
-        // An escape is longer than what it stands for.
-        run.len() >= PART
-            && (may_be_packed(&run) || run.len() > PART && may_be_escaped(&run) || self.may_hold(&run))
+        let run = &mut run[..length];
+        if length < PART {
+            return false;
+        }
+        let mut reading = Reading::of(run);
+        let may_be_packed =
+            reading.digit_count >= LEAST_HEX_DIGITS || reading.base64(length).next().is_some();
+        let may_hold = may_be_packed
+            || match reading.escapes {
+                0 => self.may_hold(run, &reading),
+                // It stands for one character, and is longer. So the part of a secret has three others in a row
+                // on one side.
+                1 => {
+                    length > LEAST_SEXTETS
+                        || length > PART && (self.may_hold_any(run) || self.may_hold_any(reading.letters()))
+                }
+                _ => true,
+            };
+        if may_hold {
+            reading.wipe();
+            run.zeroize();
+        }
+        may_hold
     }
 }
 
 /// What a text holds unpacked: bytes that begin with any of its first bits.
 struct Bits {
     bytes: [u8; Self::ROOM],
-    count: u32,
+    count: usize,
 }
 
 impl Bits {
@@ -242,13 +315,13 @@ impl Bits {
     fn of_sextets(sextets: &[u8]) -> Self {
         let mut bytes = [0; Self::ROOM];
         for (three, four) in bytes.chunks_exact_mut(3).zip(sextets.chunks(4)) {
-            let bits = |at: usize| u32::from(four.get(at).copied().unwrap_or_default()) << (18 - 6 * at);
-            let [_, first, second, third] = (bits(0) | bits(1) | bits(2) | bits(3)).to_be_bytes();
+            let bits = four.iter().fold(0, |bits, sextet| bits << 6 | u32::from(*sextet));
+            let [_, first, second, third] = (bits << (6 * (4 - four.len()))).to_be_bytes();
             three.copy_from_slice(&[first, second, third]);
         }
         Self {
             bytes,
-            count: 6 * sextets.len() as u32,
+            count: 6 * sextets.len(),
         }
     }
 
@@ -259,16 +332,16 @@ impl Bits {
         }
         Self {
             bytes,
-            count: 4 * nibbles.len() as u32,
+            count: 4 * nibbles.len(),
         }
     }
 
     // A bit for each byte that is ASCII.
-    fn ascii(&self, first: u32) -> u128 {
+    fn ascii(&self, first: usize) -> u128 {
         // Moves the lowest bit of each byte of a word into its highest byte.
         const GATHER: u64 = 0x0102_0408_1020_4080;
         let count = (self.count - first) / 8;
-        let words = self.bytes.chunks_exact(8).take(count.div_ceil(8) as usize);
+        let words = self.bytes.chunks_exact(8).take(count.div_ceil(8));
         let mut high = 0;
         for (at, word) in words.enumerate() {
             let word = word.try_into().map_or(0, u64::from_le_bytes);
@@ -278,43 +351,10 @@ impl Bits {
         !high & !(u128::MAX << count)
     }
 
-    fn byte(&self, first: u32, at: u32) -> u8 {
-        let at = at as usize;
+    fn byte(&self, first: usize, at: usize) -> u8 {
         let pair = u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]);
         (pair << first).to_be_bytes()[0]
     }
-}
-
-fn is_visible(bytes: &[u8]) -> bool {
-    // Not `all`: without a way out it takes many bytes at once.
-    !bytes
-        .iter()
-        .fold(false, |hidden, byte| hidden | !byte.is_ascii_graphic())
-}
-
-fn may_be_a_list(bytes: &[u8]) -> bool {
-    let separators = bytes.iter().filter(|byte| matches!(byte, b',' | b';'));
-    separators.count() >= PART - 1
-}
-
-fn may_be_packed(bytes: &[u8]) -> bool {
-    let is_sextet = |byte: &u8| SEXTETS[usize::from(*byte)] != NONE;
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_hexdigit());
-    let mut stretches = bytes.split(|byte| !is_sextet(byte));
-    stretches.any(|stretch| stretch.len() >= LEAST_SEXTETS) || digits.count() >= LEAST_HEX_DIGITS
-}
-
-fn may_be_escaped(bytes: &[u8]) -> bool {
-    bytes.iter().enumerate().any(|(at, byte)| {
-        // Looked up first, because most characters begin none.
-        let kinds = ESCAPES[usize::from(*byte)];
-        let begins = || {
-            bytes
-                .get(at + 1)
-                .is_some_and(|next| kinds & FOLLOWERS[usize::from(*next)] != 0)
-        };
-        kinds != 0 && begins() && is_escape(&bytes[at..])
-    })
 }
 
 fn is_escape(bytes: &[u8]) -> bool {
@@ -330,45 +370,16 @@ fn is_escape(bytes: &[u8]) -> bool {
     }
 }
 
-// A bit for each kind of escape that begins so.
-const ESCAPES: [u8; 256] = {
-    let mut table = [0; 256];
-    table[b'\\' as usize] = 1;
-    table[b'&' as usize] = 2;
-    table[b'%' as usize] = 4;
-    table[b'=' as usize] = 8;
-    (table[b'_' as usize], table[b'0' as usize]) = (16, 16);
-    table
-};
-// A bit for each kind of escape in which this may come second.
-const FOLLOWERS: [u8; 256] = {
-    let mut table = [1; 256];
-    let mut character = 0_u8;
-    while character.is_ascii() {
-        let byte = character as usize;
-        if character.is_ascii_alphanumeric() || character == b'#' {
-            table[byte] |= 2;
-        }
-        if character.is_ascii_hexdigit() {
-            table[byte] |= 4 | 8;
-        }
-        if matches!(character, b'u' | b'U') {
-            table[byte] |= 4;
-        }
-        if matches!(character, b'x' | b'X') {
-            table[byte] |= 16;
-        }
-        character += 1;
-    }
-    table
-};
-
 // Whether this secret has no other spelling, and is long enough to be found by its trigrams.
 fn is_covered(secret: &str) -> bool {
     let bytes = secret.as_bytes();
+    let kinds = bytes
+        .iter()
+        .fold(0, |kinds, byte| kinds | CHARACTERS[usize::from(*byte)]);
+    let may_be_escaped = || (0..bytes.len()).any(|at| is_escape(&bytes[at..]));
     bytes.len() >= PART
-        && is_visible(bytes)
-        && (!may_be_escaped(bytes) || spellings(secret, false).len() == 1)
+        && kinds & HIDDEN == 0
+        && (kinds & BEGINS_ESCAPE == 0 || !may_be_escaped() || spellings(secret, false).len() == 1)
 }
 
 // The same for both cases of a letter.
@@ -377,18 +388,41 @@ fn code(byte: u8) -> usize {
 }
 
 const NONE: u8 = u8::MAX;
-const SEXTETS: [u8; 256] = {
-    let mut table = values(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-    table[b'-' as usize] = 62;
-    table[b'_' as usize] = 63;
-    table
-};
-const HEX: [u8; 256] = {
-    let mut table = values(b"0123456789abcdef");
-    let mut at = 10;
-    while at < 16 {
-        table[(b'A' - 10 + at) as usize] = at;
-        at += 1;
+
+// Not to be seen, or not ASCII.
+const HIDDEN: u32 = 1;
+// A letter or digit.
+const LETTER: u32 = 2;
+// Of a list.
+const SEPARATOR: u32 = 4;
+const BEGINS_ESCAPE: u32 = 8;
+// What a character is, then its value as a hexadecimal digit and in base64, or `NONE`, in a byte each.
+const CHARACTERS: [u32; 256] = {
+    let digits = values(b"0123456789abcdef");
+    let capitals = values(b"0123456789ABCDEF");
+    let mut sextets = values(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    (sextets[b'-' as usize], sextets[b'_' as usize]) = (62, 63);
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let character = byte as u8;
+        let mut kind = 0;
+        if !character.is_ascii_graphic() {
+            kind |= HIDDEN;
+        }
+        if character.is_ascii_alphanumeric() {
+            kind |= LETTER;
+        }
+        if matches!(character, b',' | b';') {
+            kind |= SEPARATOR;
+        }
+        if matches!(character, b'&' | b'\\' | b'%' | b'=' | b'_' | b'0') {
+            kind |= BEGINS_ESCAPE;
+        }
+        // `NONE` in one alphabet leaves the value in the other.
+        let digit = digits[byte] & capitals[byte];
+        table[byte] = u32::from_le_bytes([kind as u8, digit, sextets[byte], 0]);
+        byte += 1;
     }
     table
 };
