@@ -200,8 +200,15 @@ impl Error {
                     return "This password was changed too often within 24 hours. Try again tomorrow."
                         .to_owned();
                 }
+                Rule::MinAge(Some(_)) => {
+                    return format!("This password can be changed again later: {rule}.");
+                }
+                Rule::MinAge(None) => {
+                    return "This password was changed too recently. Try again tomorrow.".to_owned();
+                }
                 Rule::Other(_) => continue,
                 Rule::NotOneCharacter => "different characters".to_owned(),
+                Rule::NotUserData => "to contain no part of your name or account".to_owned(),
                 Rule::NotCommon | Rule::NotBreached => "to be harder to guess".to_owned(),
                 Rule::NotCurrent => "to differ from the current one".to_owned(),
                 Rule::NotRecent(_) => "to differ from the recent ones".to_owned(),

@@ -56,7 +56,7 @@ pub use error_kind::ErrorKind;
 pub use evidence::{Evidence, Grade};
 #[cfg(feature = "mock")]
 pub use in_memory::InMemoryPasswordService;
-pub use outcome::{ChangeReceipt, Outcome, Resolution, UnknownOutcome};
+pub use outcome::{ChangeReceipt, Outcome, PriorState, Resolution, UnknownOutcome};
 pub use password::{InvalidPassword, Password};
 pub use policy::{
     Blocklist, Counting, ImpossiblePolicy, LayeredPolicy, MalformedHashes, PasswordPolicy, PolicyBuilder,

@@ -1,5 +1,6 @@
 //! Outcomes of a change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -85,6 +86,37 @@ impl ChangeReceipt {
     }
 }
 
+/// What was read of a user before a change, to be compared when an unknown outcome is resolved: named values such as a
+/// version number. It contains no secret.
+///
+/// ```
+/// use repass_domain::PriorState;
+///
+/// let before = PriorState::default().with("entryCSN", "20261127082000.000001Z");
+/// assert_eq!(before.get("entryCSN"), Some("20261127082000.000001Z"));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PriorState(BTreeMap<String, String>);
+
+impl PriorState {
+    /// Adds a value under a name. Never a secret.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// The value of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A handle of a change whose outcome is unknown.
 ///
 /// [`resolve`](crate::PasswordService::resolve) needs it. It contains no secret and can be stored with serde; its time
@@ -95,6 +127,9 @@ pub struct UnknownOutcome {
     provider: String,
     #[serde(with = "instant")]
     at: SystemTime,
+    // Handles stored by earlier versions have none.
+    #[serde(default, skip_serializing_if = "PriorState::is_empty")]
+    prior_state: PriorState,
 }
 
 impl UnknownOutcome {
@@ -120,7 +155,19 @@ impl UnknownOutcome {
             id: Uuid::new_v4(),
             provider: provider.into(),
             at,
+            prior_state: PriorState::default(),
         }
+    }
+
+    /// The same with what was read before the change.
+    pub fn with_prior_state(mut self, prior_state: PriorState) -> Self {
+        self.prior_state = prior_state;
+        self
+    }
+
+    /// What was read before the change; empty if nothing was, or if the handle was made without it.
+    pub fn prior_state(&self) -> &PriorState {
+        &self.prior_state
     }
 
     /// A random id, to correlate logs and reports.
@@ -244,6 +291,23 @@ mod tests {
         ] {
             assert!(read(bad.clone()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn unknown_outcome_keeps_its_prior_state_and_is_read_without_any() {
+        let before = PriorState::default().with("entryCSN", "20261127082000.000001Z#000000#000#000000");
+        let unknown = UnknownOutcome::new("ldap").with_prior_state(before.clone());
+        let json = serde_json::to_value(&unknown).unwrap();
+        assert_eq!(json["prior_state"]["entryCSN"], before.get("entryCSN").unwrap());
+        assert_eq!(serde_json::from_value::<UnknownOutcome>(json).unwrap(), unknown);
+        let json = serde_json::to_value(UnknownOutcome::new("zoom")).unwrap();
+        assert!(json.get("prior_state").is_none(), "{json}");
+        assert!(
+            serde_json::from_value::<UnknownOutcome>(json)
+                .unwrap()
+                .prior_state()
+                .is_empty()
+        );
     }
 
     #[test]

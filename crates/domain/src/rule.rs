@@ -1,7 +1,9 @@
 //! The rules that passwords can break. A new one is a variant here, and how it is checked in `policy/evaluation.rs`.
 
 use std::fmt;
+use std::time::SystemTime;
 
+use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -36,6 +38,9 @@ pub enum Rule {
     MixedCase,
     /// At least one character that is neither letter nor digit.
     Special,
+    /// Characters of at least this many of five categories: upper-case letters, lower-case letters, other letters, digits,
+    /// and characters that are neither.
+    CharacterCategories(u32),
     /// At least this many different characters.
     DistinctCharacters(u32),
     /// At least a number of different characters that the provider does not state.
@@ -56,13 +61,18 @@ pub enum Rule {
     NotRecent(Option<u32>),
     /// No more changes of this password within 24 hours.
     ChangesPerDay,
+    /// No change while the current password is younger than the provider's minimum age: before this time, where it is
+    /// known.
+    MinAge(Option<SystemTime>),
+    /// No part of the user's name or of another attribute of the user's entry.
+    NotUserData,
     /// Another rule of the provider, by the provider's code.
     Other(String),
 }
 
 impl Rule {
     /// Every [code](Self::code), in the order of the variants.
-    pub const CODES: [&'static str; 18] = [
+    pub const CODES: [&'static str; 21] = [
         "typeable",
         "min_length",
         "max_length",
@@ -72,6 +82,7 @@ impl Rule {
         "lowercase",
         "mixed_case",
         "special",
+        "character_categories",
         "distinct_characters",
         "not_one_character",
         "no_consecutive_run",
@@ -80,6 +91,8 @@ impl Rule {
         "not_current",
         "not_recent",
         "changes_per_day",
+        "min_age",
+        "not_user_data",
         "other",
     ];
 
@@ -95,6 +108,7 @@ impl Rule {
             Self::Lowercase => "lowercase",
             Self::MixedCase => "mixed_case",
             Self::Special => "special",
+            Self::CharacterCategories(_) => "character_categories",
             Self::DistinctCharacters(_) | Self::DistinctCharactersUnnamed => "distinct_characters",
             Self::NotOneCharacter => "not_one_character",
             Self::NoConsecutiveRun(_) => "no_consecutive_run",
@@ -103,6 +117,8 @@ impl Rule {
             Self::NotCurrent => "not_current",
             Self::NotRecent(_) => "not_recent",
             Self::ChangesPerDay => "changes_per_day",
+            Self::MinAge(_) => "min_age",
+            Self::NotUserData => "not_user_data",
             Self::Other(_) => "other",
         }
     }
@@ -110,7 +126,10 @@ impl Rule {
     /// The rule's number, if it has one that is known.
     pub fn limit(&self) -> Option<u32> {
         match self {
-            Self::MinLength(n) | Self::MaxLength(n) | Self::DistinctCharacters(n) => Some(*n),
+            Self::MinLength(n)
+            | Self::MaxLength(n)
+            | Self::CharacterCategories(n)
+            | Self::DistinctCharacters(n) => Some(*n),
             Self::NoConsecutiveRun(n) | Self::NotRecent(n) => *n,
             _ => None,
         }
@@ -146,6 +165,10 @@ impl fmt::Display for Rule {
             Self::Lowercase => f.write_str("at least one lower-case letter"),
             Self::MixedCase => f.write_str("both upper-case and lower-case letters"),
             Self::Special => f.write_str("at least one special character"),
+            Self::CharacterCategories(n) => write!(
+                f,
+                "at least {n} of these: upper-case letters, lower-case letters, other letters, digits, special characters"
+            ),
             Self::DistinctCharacters(n) => write!(f, "at least {n} different characters"),
             Self::DistinctCharactersUnnamed => {
                 f.write_str("more different characters (the provider does not say how many)")
@@ -166,6 +189,15 @@ impl fmt::Display for Rule {
             Self::NotRecent(Some(n)) => write!(f, "none of the last {n} passwords"),
             Self::NotRecent(None) => f.write_str("none of the recent passwords"),
             Self::ChangesPerDay => f.write_str("no more changes of this password within 24 hours"),
+            Self::MinAge(Some(until)) => match Timestamp::try_from(*until) {
+                Ok(until) => write!(
+                    f,
+                    "no change before {until:.0}: the current password is too young"
+                ),
+                Err(_) => Self::MinAge(None).fmt(f),
+            },
+            Self::MinAge(None) => f.write_str("no change so soon after the last one"),
+            Self::NotUserData => f.write_str("no part of the user's name or entry"),
             Self::Other(code) => write!(f, "the provider's rule {code}"),
         }
     }

@@ -138,6 +138,14 @@ fn rules_accept_and_reject_examples() {
         (CodePoints, Rule::NotCurrent, &["x"], &[]),
         (CodePoints, Rule::NotRecent(Some(5)), &["x"], &[]),
         (CodePoints, Rule::ChangesPerDay, &["x"], &[]),
+        (CodePoints, Rule::MinAge(None), &["x"], &[]),
+        (CodePoints, Rule::NotUserData, &["x"], &[]),
+        (
+            CodePoints,
+            Rule::CharacterCategories(3),
+            &["aB1", "aB-", "a1 ", "aBあ"],
+            &["ab12", "AB--", "ああ1"],
+        ),
         (CodePoints, Rule::Other("X".into()), &["x"], &[]),
     ]);
 }
@@ -242,6 +250,8 @@ fn rules_beyond_the_password_are_provider_only() {
         Rule::NotCurrent,
         Rule::NotRecent(Some(3)),
         Rule::ChangesPerDay,
+        Rule::MinAge(None),
+        Rule::NotUserData,
         Rule::Other("X".into()),
     ];
     let policy = PasswordPolicy::builder().exact(rules).build().unwrap();
@@ -250,7 +260,7 @@ fn rules_beyond_the_password_are_provider_only() {
             .rules()
             .all(|(_, certainty)| certainty == Certainty::ProviderOnly)
     );
-    assert_eq!(policy.rules().count(), 7);
+    assert_eq!(policy.rules().count(), 9);
 }
 
 #[test]

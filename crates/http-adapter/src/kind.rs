@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
-use repass_transport::Transport;
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire};
 
 use crate::table::{Table, UserForm};
 use crate::{HttpService, HttpSettings};
@@ -35,10 +34,12 @@ impl ProviderKind for HttpSettings {
         Some(self.table().ok()?.hash().to_owned())
     }
 
-    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
-        // A configuration with an unusable table is refused; made in code it can do nothing.
-        let table = self.table().map_or_else(|_| Arc::new(Table::empty()), Arc::clone);
-        ProviderClients::new(Arc::new(HttpService::new(name, table, transport)))
+    fn wire(&self) -> Wire<'_> {
+        Wire::http(|name, transport| {
+            // A configuration with an unusable table is refused; made in code it can do nothing.
+            let table = self.table().map_or_else(|_| Arc::new(Table::empty()), Arc::clone);
+            ProviderClients::new(Arc::new(HttpService::new(name, table, transport)))
+        })
     }
 
     fn permission_probes(&self) -> Vec<PermissionProbe> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::Preset;
-use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
-use repass_transport::{RateLimit, Transport};
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire};
+use repass_transport::RateLimit;
 
 use crate::{Deployment, IdentityService, IdentitySettings};
 
@@ -33,9 +33,11 @@ impl ProviderKind for IdentitySettings {
         include_str!("section.toml")
     }
 
-    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
-        let portal = Arc::new(IdentityService::new(name, self.clone(), transport));
-        ProviderClients::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)
+    fn wire(&self) -> Wire<'_> {
+        Wire::http(|name, transport| {
+            let portal = Arc::new(IdentityService::new(name, self.clone(), transport));
+            ProviderClients::new(Arc::<IdentityService>::clone(&portal)).with_preflight(portal)
+        })
     }
 
     fn permission_probes(&self) -> Vec<PermissionProbe> {

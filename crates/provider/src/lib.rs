@@ -17,7 +17,7 @@ mod provider_kind;
 
 pub use classification::Classification;
 pub use number::only_number;
-pub use outcome_mapper::OutcomeMapper;
+pub use outcome_mapper::{OutcomeMapper, ProviderResponse};
 pub use provider_kind::{
-    EnumValue, NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting,
+    ClientsOver, EnumValue, NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire,
 };

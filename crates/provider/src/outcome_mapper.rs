@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use repass_domain::{
-    CallRedactor, ChangeReceipt, Error, ErrorKind, Evidence, FieldProblem, ProviderDetail, Rule,
-    UnknownOutcome, Violation,
+    CallRedactor, ChangeReceipt, Error, ErrorKind, Evidence, FieldProblem, PriorState, ProviderDetail,
+    Redactor, Rule, UnknownOutcome, Violation,
 };
+use repass_transport::ldap::Reply;
 use repass_transport::{Cause, Response, SideEffect, TransportError, retry_after};
 
 use crate::Classification;
@@ -23,6 +24,49 @@ pub struct OutcomeMapper<'a> {
     redactor: CallRedactor<'a>,
     table: Option<Arc<str>>,
     in_doubt: &'static str,
+    prior_state: PriorState,
+}
+
+/// What a provider answered, over the wire that it speaks.
+#[derive(Debug, Clone, Copy)]
+pub enum ProviderResponse<'r> {
+    /// A response of HTTP.
+    Http(&'r Response),
+    /// A reply of LDAP, and what knows the secrets of the service's credentials.
+    Ldap(&'r Reply, &'r Redactor),
+}
+
+impl<'r> From<&'r Response> for ProviderResponse<'r> {
+    fn from(response: &'r Response) -> Self {
+        Self::Http(response)
+    }
+}
+
+impl<'r> ProviderResponse<'r> {
+    fn http(self) -> Option<&'r Response> {
+        match self {
+            Self::Http(response) => Some(response),
+            Self::Ldap(..) => None,
+        }
+    }
+
+    fn is_in_doubt(self) -> bool {
+        self.http().is_some_and(Response::is_in_doubt)
+    }
+
+    fn redactor(self) -> Option<&'r Redactor> {
+        match self {
+            Self::Http(response) => response.redactor(),
+            Self::Ldap(_, redactor) => Some(redactor),
+        }
+    }
+
+    fn delay(self) -> Option<Duration> {
+        let response = self.http()?;
+        response
+            .wait()
+            .or_else(|| retry_after(response, SystemTime::now()))
+    }
 }
 
 impl<'a> OutcomeMapper<'a> {
@@ -35,12 +79,19 @@ impl<'a> OutcomeMapper<'a> {
             redactor,
             table: None,
             in_doubt: "whether the password was changed is not known: `resolve` can tell",
+            prior_state: PriorState::default(),
         }
     }
 
     /// The same for responses that are read by the table with this hash.
     pub fn by_table(mut self, hash: Arc<str>) -> Self {
         self.table = Some(hash);
+        self
+    }
+
+    /// The same for a change before which this was read.
+    pub fn with_prior_state(mut self, prior_state: PriorState) -> Self {
+        self.prior_state = prior_state;
         self
     }
 
@@ -59,11 +110,12 @@ impl<'a> OutcomeMapper<'a> {
     ///
     /// # Errors
     /// The classification, unless it says that the provider did it.
-    pub fn change_response(
+    pub fn change_response<'r>(
         &self,
-        response: &Response,
+        response: impl Into<ProviderResponse<'r>>,
         classification: Classification,
     ) -> Result<ChangeReceipt, Error> {
+        let response = response.into();
         let detail = self.detail(response, &classification);
         match classification.outcome.side_effect() {
             SideEffect::Certain => Ok(ChangeReceipt::new()
@@ -100,22 +152,31 @@ impl<'a> OutcomeMapper<'a> {
     }
 
     /// Why a call that changes nothing got no response that can be used.
-    pub fn read_response(&self, response: &Response, classification: Classification) -> Error {
+    pub fn read_response<'r>(
+        &self,
+        response: impl Into<ProviderResponse<'r>>,
+        classification: Classification,
+    ) -> Error {
+        let response = response.into();
         let detail = self.detail(response, &classification);
         self.refusal(response, classification).with_detail(detail)
     }
 
     fn unknown(&self, kind: ErrorKind, what: &str) -> Error {
         let message = format!("{what}; {}", self.in_doubt);
-        Error::unknown(kind, message, UnknownOutcome::new(self.provider))
+        Error::unknown(
+            kind,
+            message,
+            UnknownOutcome::new(self.provider).with_prior_state(self.prior_state.clone()),
+        )
     }
 
     // Without the call's secrets, and without repass's own.
-    fn redact(&self, response: &Response, text: &str) -> String {
+    fn redact(&self, response: ProviderResponse<'_>, text: &str) -> String {
         self.redactor.redact_with(text, response.redactor())
     }
 
-    fn refusal(&self, response: &Response, classification: Classification) -> Error {
+    fn refusal(&self, response: ProviderResponse<'_>, classification: Classification) -> Error {
         if classification.kind == ErrorKind::PasswordRefused && !classification.rules.is_empty() {
             let fit = |rule| match rule {
                 Rule::Other(code) => Rule::Other(self.redact(response, &code)),
@@ -133,16 +194,14 @@ impl<'a> OutcomeMapper<'a> {
             return Error::invalid_fields(fields.map(redacted).collect());
         }
         let delay = if classification.kind == ErrorKind::RateLimited {
-            let delay = response
-                .wait()
-                .or_else(|| retry_after(response, SystemTime::now()));
+            let delay = response.delay();
             Some(delay.unwrap_or_default().max(Duration::from_secs(1)))
         } else {
             None
         };
         let message = match (classification.hint, classification.kind) {
             (Some(hint), _) => hint.into(),
-            (None, ErrorKind::Unauthenticated) if response.rejects_grant() => {
+            (None, ErrorKind::Unauthenticated) if response.http().is_some_and(Response::rejects_grant) => {
                 "the provider rejects a token that it granted a moment ago; if another process uses the same app, each \
                  grant may void the one before: give each an app of its own"
                     .into()
@@ -152,13 +211,16 @@ impl<'a> OutcomeMapper<'a> {
         Error::not_applied(classification.kind, message).with_retry_after(delay)
     }
 
-    fn detail(&self, response: &Response, classification: &Classification) -> ProviderDetail {
+    fn detail(&self, response: ProviderResponse<'_>, classification: &Classification) -> ProviderDetail {
         let redact = |text: &str| self.redact(response, text);
         ProviderDetail {
-            status: Some(response.status().as_u16()),
+            status: response.http().map(|response| response.status().as_u16()),
             code: classification.code.as_deref().map(redact),
             message: classification.message.as_deref().map(redact),
-            tracking_id: response.header(self.tracking_header).map(redact),
+            tracking_id: response
+                .http()
+                .and_then(|response| response.header(self.tracking_header))
+                .map(redact),
             evidence: self
                 .table
                 .clone()

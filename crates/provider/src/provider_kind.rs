@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use repass_domain::{PasswordService, PreflightService, Preset, UserProfileService};
+use repass_transport::ldap::LdapTransport;
 use repass_transport::{RateLimit, Transport};
 
 /// A kind of provider, by the type of its settings. All that is known of it outside its own crate is said here.
@@ -31,9 +32,8 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// The provider's API under these settings. `name` is the configured one, `transport` leads to the base URL with
-    /// credentials and keeps the [`limits`](Self::limits). Sends nothing.
-    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients;
+    /// The wire that it speaks, and how its clients are built on it under these settings. Building them sends nothing.
+    fn wire(&self) -> Wire<'_>;
 
     /// What the credentials must be allowed, to be tried by a check that changes nothing.
     fn permission_probes(&self) -> Vec<PermissionProbe>;
@@ -104,6 +104,39 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
     }
 }
 
+/// The wire that a kind of provider speaks. Each builds the clients from the provider's configured name and from a
+/// transport that leads to it with credentials and keeps the [`limits`](ProviderKind::limits).
+pub enum Wire<'k> {
+    /// HTTP.
+    Http(Box<ClientsOver<'k, Arc<dyn Transport>>>),
+    /// LDAP.
+    Ldap(Box<ClientsOver<'k, Arc<LdapTransport>>>),
+}
+
+/// Builds the clients of the provider of this name over this transport.
+pub type ClientsOver<'k, T> = dyn Fn(&str, T) -> ProviderClients + 'k;
+
+impl<'k> Wire<'k> {
+    /// HTTP, with how the clients are built.
+    pub fn http(clients: impl Fn(&str, Arc<dyn Transport>) -> ProviderClients + 'k) -> Self {
+        Self::Http(Box::new(clients))
+    }
+
+    /// LDAP, with how the clients are built.
+    pub fn ldap(clients: impl Fn(&str, Arc<LdapTransport>) -> ProviderClients + 'k) -> Self {
+        Self::Ldap(Box::new(clients))
+    }
+}
+
+impl fmt::Debug for Wire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http(_) => "Http",
+            Self::Ldap(_) => "Ldap",
+        })
+    }
+}
+
 /// One key of a kind of provider's own in a configuration.
 #[derive(Debug)]
 pub enum Setting<K: 'static> {
@@ -111,6 +144,8 @@ pub enum Setting<K: 'static> {
     Enum(&'static str, &'static [EnumValue<K>]),
     /// Any text, but never a secret: it is shown with the configuration. What is good is for [`ProviderKind::problems`] to judge.
     Text(&'static str, fn(&mut K, String)),
+    /// True or false.
+    Flag(&'static str, fn(&mut K, bool)),
     /// Everything under these keys, as one document. What is good is for [`ProviderKind::problems`] to judge.
     Document(
         &'static [&'static str],
@@ -125,7 +160,7 @@ impl<K> Setting<K> {
     /// The keys.
     pub fn keys(&self) -> &[&'static str] {
         match self {
-            Self::Enum(key, _) | Self::Text(key, _) => std::slice::from_ref(key),
+            Self::Enum(key, _) | Self::Text(key, _) | Self::Flag(key, _) => std::slice::from_ref(key),
             Self::Document(keys, _) => keys,
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use repass_domain::Preset;
-use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting};
-use repass_transport::{RateLimit, Transport};
+use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire};
+use repass_transport::RateLimit;
 
 use crate::{BodyEncoding, Plan, ZoomService, ZoomSettings};
 
@@ -41,11 +41,13 @@ impl ProviderKind for ZoomSettings {
         include_str!("section.toml")
     }
 
-    fn clients(&self, name: &str, transport: Arc<dyn Transport>) -> ProviderClients {
-        let zoom = Arc::new(ZoomService::new(name, *self, transport));
-        ProviderClients::new(Arc::<ZoomService>::clone(&zoom))
-            .with_profiles(Arc::<ZoomService>::clone(&zoom))
-            .with_preflight(zoom)
+    fn wire(&self) -> Wire<'_> {
+        Wire::http(|name, transport| {
+            let zoom = Arc::new(ZoomService::new(name, *self, transport));
+            ProviderClients::new(Arc::<ZoomService>::clone(&zoom))
+                .with_profiles(Arc::<ZoomService>::clone(&zoom))
+                .with_preflight(zoom)
+        })
     }
 
     fn permission_probes(&self) -> Vec<PermissionProbe> {

@@ -165,6 +165,11 @@ impl<K: ProviderKind + Serialize> Settings for K {
                         set(self, text);
                     }
                 }
+                Setting::Flag(key, set) => {
+                    if let Some(flag) = section.flag(key) {
+                        set(self, flag);
+                    }
+                }
                 Setting::Document(keys, set) => {
                     let mut document = table_file(section, folder, problems);
                     document.extend(section.document(keys));
@@ -222,6 +227,11 @@ mod tests {
             match setting {
                 Setting::Enum(key, words) => words.iter().for_each(|(word, set)| holds(key, word, set)),
                 Setting::Text(key, set) => holds(key, "any", &|settings| set(settings, "any".to_owned())),
+                Setting::Flag(key, set) => {
+                    let mut settings = K::default();
+                    set(&mut settings, true);
+                    assert!(settings.entries().contains(&(key, true.into())), "{key}");
+                }
                 // Shown as it is.
                 Setting::Document(..) => {}
             }

@@ -181,6 +181,19 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// True or false.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.record(key, || Shape::Flag.schema());
+        let node = self.node(key)?;
+        match &*node.typed() {
+            Value::Flag(flag) => Some(*flag),
+            other => {
+                self.is_wrong(key, Shape::Flag.spelled(), other);
+                None
+            }
+        }
+    }
+
     /// A text that must be there; empty when it is not.
     pub(super) fn required_text(&mut self, key: &'static str) -> String {
         if !self.table.contains_key(key) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_provider::ProviderClients;
+use repass_provider::{ProviderClients, Wire};
 use repass_transport::{
     BaseUrl, Credentials, HttpTransport, PooledClient, RateLimit, Route, Timeouts, Token, Transport,
     TrustedRoots,
@@ -33,8 +33,16 @@ pub(super) fn clients(
         secret_timeout,
         problems,
     );
-    let transport = factory.transport(&config.kind().limits())?;
-    Some(config.kind().clients(name, transport))
+    match config.kind().wire() {
+        Wire::Http(clients) => Some(clients(name, factory.transport(&config.kind().limits())?)),
+        Wire::Ldap(_) => {
+            problems.add(
+                &format!("{path}.kind"),
+                "speaks LDAP, which this build cannot configure",
+            );
+            None
+        }
+    }
 }
 
 /// Builds the transport of one provider.

@@ -8,7 +8,7 @@ use repass_conformance::{
     Ending, Fault, HttpSubject, Law, ProviderRequest, ProviderResponse, ResponsePart, SubjectMode, Suite,
     Timing,
 };
-use repass_provider::ProviderKind;
+use repass_provider::{ProviderKind, Wire};
 use repass_transport::{HttpTransport, PooledClient, Timeouts, TrustedRoots};
 
 use crate::faulty_services::FaultyService;
@@ -24,7 +24,10 @@ fn service(kind: &impl ProviderKind, base_url: &str) -> Arc<dyn PasswordService>
         timeouts.connect,
     );
     let transport = HttpTransport::with_bearer(wire, &TOKEN.into(), timeouts).unwrap();
-    kind.clients(kind.name(), Arc::new(transport)).passwords
+    let Wire::Http(clients) = kind.wire() else {
+        panic!("{} does not speak HTTP", kind.name());
+    };
+    clients(kind.name(), Arc::new(transport)).passwords
 }
 
 /// The adapter of a kind by itself, as the administrator, over a provider that is a function of what is asked and of

@@ -137,6 +137,8 @@ impl PolicyBuilder {
             | Rule::NotCurrent
             | Rule::NotRecent(_)
             | Rule::ChangesPerDay
+            | Rule::MinAge(_)
+            | Rule::NotUserData
             | Rule::Other(_) => Certainty::ProviderOnly,
             _ => Certainty::Exact,
         }

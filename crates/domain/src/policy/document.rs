@@ -29,6 +29,8 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     special: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    character_categories: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     distinct_characters: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_one_character: Option<bool>,
@@ -44,6 +46,10 @@ pub(super) struct Document {
     not_recent: Option<Limit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes_per_day: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_age: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_user_data: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     other: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -147,6 +153,7 @@ impl Document {
         let numbers = [
             self.min_length.map(Rule::MinLength),
             self.max_length.map(Rule::MaxLength),
+            self.character_categories.map(Rule::CharacterCategories),
             self.distinct_characters.map(Rule::DistinctCharacters),
         ];
         let flags = [
@@ -161,6 +168,8 @@ impl Document {
             (self.not_breached, Rule::NotBreached),
             (self.not_current, Rule::NotCurrent),
             (self.changes_per_day, Rule::ChangesPerDay),
+            (self.min_age, Rule::MinAge(None)),
+            (self.not_user_data, Rule::NotUserData),
         ];
         let limits = [
             (self.no_consecutive_run, Rule::NoConsecutiveRun as fn(_) -> _),
@@ -203,6 +212,7 @@ impl From<PasswordPolicy> for Document {
                 Rule::Lowercase => document.lowercase = Some(true),
                 Rule::MixedCase => document.mixed_case = Some(true),
                 Rule::Special => document.special = Some(true),
+                Rule::CharacterCategories(n) => document.character_categories = Some(*n),
                 Rule::DistinctCharacters(n) => document.distinct_characters = Some(*n),
                 Rule::NotOneCharacter => document.not_one_character = Some(true),
                 Rule::NoConsecutiveRun(n) => document.no_consecutive_run = Some((*n).into()),
@@ -211,6 +221,9 @@ impl From<PasswordPolicy> for Document {
                 Rule::NotCurrent => document.not_current = Some(true),
                 Rule::NotRecent(n) => document.not_recent = Some((*n).into()),
                 Rule::ChangesPerDay => document.changes_per_day = Some(true),
+                // A policy is of no one user.
+                Rule::MinAge(_) => document.min_age = Some(true),
+                Rule::NotUserData => document.not_user_data = Some(true),
                 Rule::Other(code) => document.other.push(code.clone()),
                 // Never in a policy: the first applies to every policy, the others occur only in responses.
                 Rule::Typeable(_) | Rule::MinLengthUnnamed | Rule::DistinctCharactersUnnamed => {}

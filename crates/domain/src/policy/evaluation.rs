@@ -18,6 +18,7 @@ pub(super) fn violates(counting: Counting, text: &str, rule: &Rule) -> bool {
         Rule::Lowercase => lacks(Counting::is_lowercase),
         Rule::MixedCase => lacks(Counting::is_uppercase) || lacks(Counting::is_lowercase),
         Rule::Special => lacks(Counting::is_special),
+        Rule::CharacterCategories(n) => categories(counting, text) < size(*n),
         Rule::DistinctCharacters(n) => counting.distinct(text) < size(*n),
         Rule::NotOneCharacter => text.chars().min() == text.chars().max(),
         Rule::NoConsecutiveRun(Some(n)) => {
@@ -33,8 +34,24 @@ pub(super) fn violates(counting: Counting, text: &str, rule: &Rule) -> bool {
         | Rule::NotCurrent
         | Rule::NotRecent(_)
         | Rule::ChangesPerDay
+        | Rule::MinAge(_)
+        | Rule::NotUserData
         | Rule::Other(_) => false,
     }
+}
+
+/// How many of the five categories the text has characters of.
+fn categories(counting: Counting, text: &str) -> usize {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_other = |c: char| counting.is_letter(c) && !counting.is_uppercase(c) && !counting.is_lowercase(c);
+    let classes: [&dyn Fn(char) -> bool; 5] = [
+        &|c| counting.is_uppercase(c),
+        &|c| counting.is_lowercase(c),
+        &is_other,
+        &is_digit,
+        &|c| counting.is_special(c),
+    ];
+    classes.iter().filter(|class| text.chars().any(class)).count()
 }
 
 /// Whether the text is on the list.

@@ -58,7 +58,8 @@ use crate::{Certainty, Error, Password, PolicyLayer, Rule, Violation};
 /// max_length = 31
 /// letter = true                   # also: digit, uppercase, lowercase, mixed_case, special,
 ///                                 #   not_one_character, not_common, not_breached, not_current,
-///                                 #   changes_per_day
+///                                 #   changes_per_day, min_age, not_user_data
+/// character_categories = 3        # how many of five
 /// distinct_characters = 5
 /// no_consecutive_run = 3          # the longest run allowed; `true`: unknown
 /// not_recent = true               # how many; `true`: unknown

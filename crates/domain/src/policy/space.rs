@@ -140,7 +140,8 @@ fn common_length(policies: &[&PolicyBuilder], reasons: &mut Vec<String>) -> usiz
         match rule {
             Rule::MinLength(n) => min = min.max(*n),
             Rule::MaxLength(n) => max = max.min(*n),
-            Rule::DistinctCharacters(n) => distinct = distinct.max(*n),
+            // As many characters as categories, each different.
+            Rule::DistinctCharacters(n) | Rule::CharacterCategories(n) => distinct = distinct.max(*n),
             Rule::NotOneCharacter => distinct = distinct.max(2),
             Rule::NoConsecutiveRun(Some(0)) => {
                 reasons.push("each character is a run of 1, and runs of at most 0 are allowed".to_owned());

@@ -193,9 +193,8 @@ impl ProviderChecks<'_> {
 
 #[cfg(test)]
 mod tests {
-    use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind};
+    use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Wire};
     use repass_sandbox::Sandbox;
-    use repass_transport::Transport;
     use serde::Serialize;
 
     use super::*;
@@ -219,15 +218,17 @@ mod tests {
             ""
         }
 
-        fn clients(&self, _name: &str, _transport: Arc<dyn Transport>) -> ProviderClients {
-            let kind = self.0;
-            let mut service = MockPasswordService::new();
-            let can = Capabilities::NONE.with_reset();
-            service.expect_provider().return_const("p".to_owned());
-            service.expect_capabilities().return_const(can);
-            let answer = move || Err(Error::not_applied(kind, "so it is"));
-            service.expect_change_password().returning(move |_, _| answer());
-            ProviderClients::new(Arc::new(service))
+        fn wire(&self) -> Wire<'_> {
+            Wire::http(|_, _| {
+                let kind = self.0;
+                let mut service = MockPasswordService::new();
+                let can = Capabilities::NONE.with_reset();
+                service.expect_provider().return_const("p".to_owned());
+                service.expect_capabilities().return_const(can);
+                let answer = move || Err(Error::not_applied(kind, "so it is"));
+                service.expect_change_password().returning(move |_, _| answer());
+                ProviderClients::new(Arc::new(service))
+            })
         }
 
         fn permission_probes(&self) -> Vec<PermissionProbe> {
