@@ -4,7 +4,7 @@ use repass::ErrorKind::{
     Misconfigured, PermissionDenied, ProviderFault, RateLimited, Unauthenticated, UnexpectedAnswer,
 };
 
-use crate::case::Call::{Portal, PortalProbe, Zoom, ZoomProbe};
+use crate::case::Call::{Portal, PortalProbe, Table, Zoom, ZoomProbe};
 use crate::case::Expected::{Applied, NotApplied, Unknown};
 use crate::case::{case, empty, json, page, raw, replay, xml};
 
@@ -13,7 +13,7 @@ const UNKNOWN: crate::case::Expected = Unknown(UnexpectedAnswer);
 #[tokio::test(flavor = "multi_thread")]
 async fn page_in_place_of_the_provider_is_unknown() {
     let mut cases = Vec::new();
-    for call in [Portal, Zoom] {
+    for call in [Portal, Table, Zoom] {
         for status in [
             200, 201, 202, 203, 400, 401, 402, 403, 409, 410, 418, 422, 423, 451,
         ] {
@@ -79,7 +79,7 @@ async fn page_in_place_of_the_provider_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redirect_is_a_refusal_only_if_it_keeps_the_method() {
     let mut cases = Vec::new();
-    for call in [Portal, Zoom] {
+    for call in [Portal, Table, Zoom] {
         for status in [301, 307, 308] {
             let there = raw(
                 &format!("{status} X"),
@@ -103,7 +103,7 @@ async fn redirect_is_a_refusal_only_if_it_keeps_the_method() {
 #[tokio::test(flavor = "multi_thread")]
 async fn status_that_http_defines_as_not_processed_is_a_refusal() {
     let mut cases = Vec::new();
-    for call in [Portal, Zoom] {
+    for call in [Portal, Table, Zoom] {
         for (status, word) in [
             (404, "base URL"),
             (405, "base URL"),
@@ -162,19 +162,27 @@ async fn success_needs_its_documented_shape() {
     let mut cases = vec![
         case("the documented success", Portal, json(200, done), Applied),
         case("the documented success", Zoom, empty(204), Applied),
+        case(
+            "the success of the row",
+            Table,
+            json(200, r#"{"done":true}"#),
+            Applied,
+        ),
         case("an observed success", Zoom, json(200, r#"{"code":0}"#), Applied),
     ];
-    for status in [201, 202, 203, 206, 207] {
-        cases.push(case(format!("{status}"), Portal, json(status, done), UNKNOWN));
-        cases.push(case(
-            format!("{status}"),
-            Zoom,
-            json(status, r#"{"code":0}"#),
-            UNKNOWN,
-        ));
+    // Accepted, partial, altered or not yet invented: only a row makes a status mean that the change was made.
+    for status in [201, 202, 203, 205, 206, 207, 208, 226, 299] {
+        let name = format!("{status}");
+        cases.push(case(&name, Portal, json(status, done), UNKNOWN));
+        cases.push(case(&name, Table, json(status, r#"{"done":true}"#), UNKNOWN));
+        cases.push(case(&name, Zoom, json(status, r#"{"code":0}"#), UNKNOWN));
+        cases.extend(
+            [Portal, Table, Zoom].map(|call| case(format!("an empty {name}"), call, empty(status), UNKNOWN)),
+        );
     }
+    cases.push(case("204 without a row", Table, empty(204), UNKNOWN));
     cases.push(case("204 at the portal", Portal, empty(204), UNKNOWN));
-    for call in [Portal, Zoom] {
+    for call in [Portal, Table, Zoom] {
         cases.push(case("an empty 200", call, empty(200), UNKNOWN));
         for body in [
             r#"{"id":"1","userName":"a","errorMessage":"Mail could not be sent"}"#,
