@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::redaction::{self, Trigrams};
+use crate::redaction::{self, CallTrigrams};
 use crate::{ChangeMode, Evidence, PasswordChange, ProfileUpdate, Redactor};
 
 /// What the provider said, redacted and cut to length.
@@ -75,7 +75,7 @@ impl fmt::Display for ProviderDetail {
 pub struct CallRedactor<'a> {
     call: Call<'a>,
     // Made when a text first needs it: most calls end without one.
-    redactor: OnceLock<Redactor>,
+    redactor: OnceLock<Box<Redactor>>,
 }
 
 #[derive(Clone, Copy)]
@@ -136,12 +136,11 @@ impl<'a> CallRedactor<'a> {
 
     // Whether no redactor would change this text. `false` says nothing.
     fn is_clean(&self, text: &str, credentials: Option<&Redactor>) -> bool {
-        let mut of_call = Trigrams::default();
+        let mut of_call = CallTrigrams::default();
         match self.call {
             Call::Nothing => {}
             Call::Profile(_) => return false,
             Call::Change(change) => {
-                of_call = Trigrams::for_call();
                 of_call.add_secret(change.new_password());
                 if let ChangeMode::SelfService(current) = change.mode() {
                     of_call.add_secret(current);
@@ -150,22 +149,23 @@ impl<'a> CallRedactor<'a> {
             }
         }
         match credentials {
-            Some(credentials) => redaction::is_clean(text, &[&of_call, credentials.trigrams()]),
-            None => redaction::is_clean(text, &[&of_call]),
+            Some(credentials) => redaction::is_clean(text, &[of_call.table(), credentials.trigrams()]),
+            None => redaction::is_clean(text, &[of_call.table()]),
         }
     }
 
     /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that
     /// stands inside an echo is a part of a password.
     pub fn redactor(&self) -> &Redactor {
-        self.redactor.get_or_init(|| match self.call {
+        let make = || match self.call {
             Call::Nothing => Redactor::new(),
             Call::Change(change) => of_change(change),
             Call::Profile(update) => {
                 let values = update.fields().values().fold(Redactor::new(), with_value);
                 values.with_whole(update.user().expose(), "[user]")
             }
-        })
+        };
+        self.redactor.get_or_init(|| Box::new(make()))
     }
 }
 

@@ -135,8 +135,8 @@ impl HttpTransport {
         // A client sends `Authorization`; a token of another header goes with the request's own.
         let with_token = token
             .filter(|token| *token.name() != AUTHORIZATION)
-            .map(|token| request.clone().header_value(token.name().clone(), token.header()));
-        let (sent, authorization) = match &with_token {
+            .map(|token| Box::new(request.clone().header_value(token.name().clone(), token.header())));
+        let (sent, authorization) = match with_token.as_deref() {
             Some(request) => (request, None),
             None => (request, token.map(Token::header)),
         };
@@ -238,9 +238,9 @@ impl HttpTransport {
                 permit.ended(Err(&failure), None);
                 return Err(failure);
             }
-            let result = match permit.departure() {
+            let mut result = match permit.departure() {
                 Some(departure) => {
-                    let request = request.clone().departing(departure);
+                    let request = Box::new(request.clone().departing(departure));
                     self.attempt(&request, token.as_ref(), left()).await
                 }
                 None => self.attempt(request, token.as_ref(), left()).await,
@@ -252,10 +252,9 @@ impl HttpTransport {
             {
                 meter.rate_limit_closed(until);
             }
-            let result = match (result, wait) {
-                (Ok(response), Some(wait)) => Ok(response.with_wait(wait)),
-                (result, _) => result,
-            };
+            if let Some(wait) = wait {
+                result = result.map(|response| response.with_wait(wait));
+            }
             if request.idempotency == Idempotency::NonIdempotent
                 && result.as_ref().is_ok_and(Response::is_in_doubt)
             {

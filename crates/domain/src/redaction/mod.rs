@@ -22,7 +22,8 @@ use zeroize::Zeroizing;
 use escape::Escape;
 use fold::Folded;
 use packing::{Packing, Unpacked};
-pub(crate) use trigrams::{Trigrams, is_clean};
+use trigrams::ExactTrigrams;
+pub(crate) use trigrams::{CallTrigrams, Table, is_clean};
 use view::{Span, View};
 
 /// Replaces secrets in text that others wrote, such as a provider's error message.
@@ -56,7 +57,7 @@ pub struct Redactor {
     unseen: Vec<Whole>,
     shortest: Option<usize>,
     is_wide: bool,
-    trigrams: Trigrams,
+    trigrams: Box<ExactTrigrams>,
 }
 
 /// What is replaced only where all of it stands.
@@ -198,8 +199,8 @@ impl Redactor {
     }
 
     /// For a quick check.
-    pub(crate) fn trigrams(&self) -> &Trigrams {
-        &self.trigrams
+    pub(crate) fn trigrams(&self) -> Table<'_> {
+        self.trigrams.table()
     }
 
     fn is_empty(&self) -> bool {

@@ -11,28 +11,30 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{Folded, Redactor, part, spellings};
 
 /// The trigrams of some secrets, without letter case: once of all characters, once of letters and digits only.
-#[derive(Default)]
-pub(crate) struct Trigrams {
-    // A bit for each trigram. Characters count by their low five bits, so some share a bit.
-    rows: Zeroizing<Vec<u64>>,
+///
+/// A bit for each, in a power of two of `ROWS`. Characters count by their low five bits, so some share a bit.
+pub(crate) struct Trigrams<const ROWS: usize> {
+    rows: Zeroizing<[u64; ROWS]>,
     // Holds a secret that the check does not cover.
     is_partial: bool,
 }
 
-impl Trigrams {
-    // Enough for the secrets of a call.
-    const SMALL: usize = 64;
-    // A bit for each trigram.
-    const LARGE: usize = 512;
+/// Of the two or three secrets of one call: less exact than a bit for each trigram, and cheaper to make.
+pub(crate) type CallTrigrams = Trigrams<64>;
 
-    /// For the two or three secrets of one call: less exact than the default, and cheaper to make.
-    pub(crate) fn for_call() -> Self {
+/// With a bit for each trigram.
+pub(crate) type ExactTrigrams = Trigrams<512>;
+
+impl<const ROWS: usize> Default for Trigrams<ROWS> {
+    fn default() -> Self {
         Self {
-            rows: Zeroizing::new(vec![0; Self::SMALL]),
+            rows: Zeroizing::new([0; ROWS]),
             is_partial: false,
         }
     }
+}
 
+impl<const ROWS: usize> Trigrams<ROWS> {
     /// Adds a secret.
     pub(crate) fn add_secret(&mut self, secret: &impl ExposeSecret<str>) {
         #[expect(clippy::disallowed_methods, reason = "read in place")]
@@ -55,9 +57,6 @@ impl Trigrams {
             self.is_partial = true;
             return;
         }
-        if self.rows.is_empty() {
-            self.rows = Zeroizing::new(vec![0; Self::LARGE]);
-        }
         // Those of the first two characters are no trigrams, which does no harm.
         let (mut all, mut of_letters, mut count) = (0, 0, 0);
         for (at, byte) in secret.bytes().enumerate() {
@@ -78,43 +77,62 @@ impl Trigrams {
     }
 
     fn insert(&mut self, trigram: usize) {
-        let (row, bit) = self.place(trigram);
-        self.rows[row] |= bit;
+        self.rows[trigram >> 6 & (ROWS - 1)] |= bit(trigram);
     }
 
-    fn holds(&self, trigram: usize) -> bool {
-        let (row, bit) = self.place(trigram);
-        self.rows.get(row).is_some_and(|row| row & bit != 0)
-    }
-
-    // The row and the bit of a trigram; there are a power of two of rows, or none.
-    fn place(&self, trigram: usize) -> (usize, u64) {
-        (
-            trigram >> 6 & self.rows.len().wrapping_sub(1),
-            1 << (trigram & 63),
-        )
-    }
-
-    // Whether the trigram that ends here is known.
-    fn holds_at(&self, text: &[u8], end: usize) -> bool {
-        match text.get(end.wrapping_sub(2)..=end) {
-            Some([a, b, c]) => self.holds(code(*a) << 10 | code(*b) << 5 | code(*c)),
-            _ => false,
+    /// To look them up.
+    pub(crate) fn table(&self) -> Table<'_> {
+        Table {
+            rows: &*self.rows,
+            is_partial: self.is_partial,
         }
     }
+}
 
-    // Whether so many trigrams in a row are known, the one that ends here among them.
-    fn hold_around(&self, text: &[u8], end: usize, wanted: usize) -> bool {
-        let holds = |end: &usize| self.holds_at(text, *end);
+/// Trigrams to look up.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a> {
+    rows: &'a [u64],
+    is_partial: bool,
+}
+
+impl Table<'_> {
+    // Whether the trigram at the end of this text is known.
+    fn holds_last(self, text: &[u8]) -> bool {
+        let &[.., a, b, c] = text else { return false };
+        let trigram = code(a) << 10 | code(b) << 5 | code(c);
+        let row = trigram >> 6 & self.rows.len().wrapping_sub(1);
+        self.rows.get(row).is_some_and(|row| row & bit(trigram) != 0)
+    }
+
+    // Whether so many trigrams in a row are known, one in each stretch of as many among them.
+    fn may_hold_in_a_row(self, text: &[u8], wanted: usize) -> bool {
+        let mut stretches = text.chunks_exact(wanted).zip(1_usize..);
+        stretches.any(|(stretch, count)| {
+            self.holds_last(stretch) && self.holds_around(text, count * wanted, wanted)
+        })
+    }
+
+    // The last character of the known one is before `end`.
+    fn holds_around(self, text: &[u8], end: usize, wanted: usize) -> bool {
+        let holds = |end: &usize| self.holds_last(&text[..*end]);
         let before = (0..=end).rev().take_while(holds).count();
-        let after = (end + 1..text.len()).take_while(holds).count();
+        let after = (end + 1..=text.len()).take_while(holds).count();
         before + after >= wanted
     }
+
+    fn holds_any(self, text: &[u8]) -> bool {
+        (0..=text.len()).any(|end| self.holds_last(&text[..end]))
+    }
+}
+
+fn bit(trigram: usize) -> u64 {
+    1 << (trigram & 63)
 }
 
 /// Whether none of these secrets, nor a part of one, is in the text, in any form that a [`Redactor`] finds.
 /// `false` means that only a redactor can decide.
-pub(crate) fn is_clean(text: &str, secrets: &[&Trigrams]) -> bool {
+pub(crate) fn is_clean(text: &str, secrets: &[Table<'_>]) -> bool {
     let bytes = text.as_bytes();
     if bytes.len() > LONGEST || secrets.iter().any(|secrets| secrets.is_partial) {
         return false;
@@ -122,7 +140,7 @@ pub(crate) fn is_clean(text: &str, secrets: &[&Trigrams]) -> bool {
     let check = Check { secrets };
     let mut reading = Reading::of(bytes);
     let is_clean = reading.kinds & HIDDEN == 0
-        && reading.separators < PART - 1
+        && (reading.kinds & SEPARATOR == 0 || !may_be_a_list(bytes))
         && reading.escapes == 0
         && !check.may_hold(bytes, &reading)
         && !check.may_hold_packed(&reading, bytes.len());
@@ -142,7 +160,6 @@ const LEAST_HEX_DIGITS: usize = 2 * PART;
 struct Reading {
     // What its characters are, all together.
     kinds: u32,
-    separators: usize,
     escapes: usize,
     letters: [u8; Self::ROOM],
     letter_count: usize,
@@ -158,31 +175,32 @@ impl Reading {
 
     /// Of at most `ROOM` bytes.
     fn of(text: &[u8]) -> Self {
-        let mut reading = Self {
-            kinds: 0,
-            separators: 0,
-            escapes: 0,
-            letters: [0; Self::ROOM],
-            letter_count: 0,
-            sextets: [0; Self::ROOM],
-            digits: [0; Self::ROOM],
-            digit_count: 0,
-        };
-        for ((at, byte), sextet) in text.iter().enumerate().zip(&mut reading.sextets) {
+        let (mut kinds, mut escapes, mut letter_count, mut digit_count) = (0, 0, 0, 0);
+        let mut letters = [0; Self::ROOM];
+        let mut sextets = [0; Self::ROOM];
+        let mut digits = [0; Self::ROOM];
+        for ((at, byte), sextet) in text.iter().enumerate().zip(&mut sextets) {
             let character = CHARACTERS[usize::from(*byte)];
-            reading.kinds |= character;
-            reading.separators += usize::from(character & SEPARATOR != 0);
-            reading.letters[reading.letter_count % Self::ROOM] = *byte;
-            reading.letter_count += usize::from(character & LETTER != 0);
+            kinds |= character;
+            letters[letter_count % Self::ROOM] = *byte;
+            letter_count += usize::from(character & LETTER != 0);
             let [_, digit, value, _] = character.to_le_bytes();
             *sextet = value;
-            reading.digits[reading.digit_count % Self::ROOM] = digit;
-            reading.digit_count += usize::from(digit != NONE);
+            digits[digit_count % Self::ROOM] = digit;
+            digit_count += usize::from(character & DIGIT != 0);
             if character & BEGINS_ESCAPE != 0 {
-                reading.escapes += usize::from(is_escape(&text[at..]));
+                escapes += usize::from(is_escape(&text[at..]));
             }
         }
-        reading
+        Self {
+            kinds,
+            escapes,
+            letters,
+            letter_count,
+            sextets,
+            digits,
+            digit_count,
+        }
     }
 
     fn wipe(&mut self) {
@@ -209,29 +227,24 @@ impl Reading {
 
 /// Whether a text may hold a part of these secrets.
 struct Check<'a> {
-    secrets: &'a [&'a Trigrams],
+    secrets: &'a [Table<'a>],
 }
 
 impl Check<'_> {
     // The trigrams that a part of a secret shares are in a row, so one of as many is looked up, and the others
     // only if it is known.
     fn may_hold(&self, text: &[u8], reading: &Reading) -> bool {
-        self.may_hold_in_a_row(text, PART - 2)
-            || reading.letter_count < text.len()
-                && self.may_hold_in_a_row(reading.letters(), part(Folded::LETTERS) - 2)
-    }
-
-    fn may_hold_in_a_row(&self, text: &[u8], shared: usize) -> bool {
-        let mut ends = (shared - 1..text.len()).step_by(shared);
-        ends.any(|end| {
-            let known = |secrets: &&&Trigrams| secrets.holds_at(text, end);
-            let mut holders = self.secrets.iter().filter(known);
-            holders.any(|secrets| secrets.hold_around(text, end, shared))
+        const SHARED: usize = PART - 2;
+        let shared_letters = part(Folded::LETTERS) - 2;
+        let has_marks = reading.letter_count < text.len();
+        self.secrets.iter().any(|secrets| {
+            secrets.may_hold_in_a_row(text, SHARED)
+                || has_marks && secrets.may_hold_in_a_row(reading.letters(), shared_letters)
         })
     }
 
     fn may_hold_any(&self, text: &[u8]) -> bool {
-        (2..text.len()).any(|end| self.secrets.iter().any(|secrets| secrets.holds_at(text, end)))
+        self.secrets.iter().any(|secrets| secrets.holds_any(text))
     }
 
     // As base64, wherever the bits of a byte begin, because the secret may begin inside. As hexadecimal with
@@ -357,6 +370,11 @@ impl Bits {
     }
 }
 
+fn may_be_a_list(bytes: &[u8]) -> bool {
+    let separators = bytes.iter().filter(|byte| matches!(byte, b',' | b';'));
+    separators.count() >= PART - 1
+}
+
 fn is_escape(bytes: &[u8]) -> bool {
     let is = |at: usize, kind: fn(&u8) -> bool| bytes.get(at).is_some_and(kind);
     let hexadecimal = |at: usize| is(at, u8::is_ascii_hexdigit) && is(at + 1, u8::is_ascii_hexdigit);
@@ -376,7 +394,10 @@ fn is_covered(secret: &str) -> bool {
     let kinds = bytes
         .iter()
         .fold(0, |kinds, byte| kinds | CHARACTERS[usize::from(*byte)]);
-    let may_be_escaped = || (0..bytes.len()).any(|at| is_escape(&bytes[at..]));
+    let may_be_escaped = || {
+        let begins = |at: &usize| CHARACTERS[usize::from(bytes[*at])] & BEGINS_ESCAPE != 0;
+        (0..bytes.len()).filter(begins).any(|at| is_escape(&bytes[at..]))
+    };
     bytes.len() >= PART
         && kinds & HIDDEN == 0
         && (kinds & BEGINS_ESCAPE == 0 || !may_be_escaped() || spellings(secret, false).len() == 1)
@@ -396,6 +417,8 @@ const LETTER: u32 = 2;
 // Of a list.
 const SEPARATOR: u32 = 4;
 const BEGINS_ESCAPE: u32 = 8;
+// Of a hexadecimal number.
+const DIGIT: u32 = 16;
 // What a character is, then its value as a hexadecimal digit and in base64, or `NONE`, in a byte each.
 const CHARACTERS: [u32; 256] = {
     let digits = values(b"0123456789abcdef");
@@ -403,28 +426,33 @@ const CHARACTERS: [u32; 256] = {
     let mut sextets = values(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
     (sextets[b'-' as usize], sextets[b'_' as usize]) = (62, 63);
     let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        let character = byte as u8;
-        let mut kind = 0;
+    let mut character = 0_u8;
+    loop {
+        let at = character as usize;
+        // `NONE` in one alphabet leaves the value in the other.
+        let digit = digits[at] & capitals[at];
+        let mut kinds = 0;
         if !character.is_ascii_graphic() {
-            kind |= HIDDEN;
+            kinds |= HIDDEN;
         }
         if character.is_ascii_alphanumeric() {
-            kind |= LETTER;
+            kinds |= LETTER;
         }
         if matches!(character, b',' | b';') {
-            kind |= SEPARATOR;
+            kinds |= SEPARATOR;
         }
         if matches!(character, b'&' | b'\\' | b'%' | b'=' | b'_' | b'0') {
-            kind |= BEGINS_ESCAPE;
+            kinds |= BEGINS_ESCAPE;
         }
-        // `NONE` in one alphabet leaves the value in the other.
-        let digit = digits[byte] & capitals[byte];
-        table[byte] = u32::from_le_bytes([kind as u8, digit, sextets[byte], 0]);
-        byte += 1;
+        if digit != NONE {
+            kinds |= DIGIT;
+        }
+        table[at] = kinds | (digit as u32) << 8 | (sextets[at] as u32) << 16;
+        if character == u8::MAX {
+            break table;
+        }
+        character += 1;
     }
-    table
 };
 
 // The place of each of these characters among them.

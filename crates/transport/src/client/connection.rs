@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -76,9 +76,13 @@ impl Connection {
     }
 
     /// Sends a request; the head of its response.
-    pub(super) async fn send(&mut self, request: Request<TrackedBody>) -> hyper::Result<Response<Incoming>> {
-        let head = self.sender.send_request(request);
-        self.drive(head).await
+    pub(super) fn send(
+        &mut self,
+        request: Request<TrackedBody>,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> {
+        // In a box, because it holds the request, and a future holds what it awaits twice.
+        let head = Box::pin(self.sender.send_request(request));
+        self.drive(head)
     }
 
     /// Whether a kept connection can take another request, as far as can be known on this side: the
@@ -113,16 +117,14 @@ impl Connection {
     }
 
     /// Lets the connection move until this work, which waits for it, is done.
-    pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+    pub(super) fn drive<T>(&mut self, mut work: impl Future<Output = T> + Unpin) -> impl Future<Output = T> {
+        poll_fn(move |cx| {
+            if let Poll::Ready(done) = Pin::new(&mut work).poll(cx) {
                 return Poll::Ready(done);
             }
             self.advance(cx);
-            work.as_mut().poll(cx)
+            Pin::new(&mut work).poll(cx)
         })
-        .await
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {

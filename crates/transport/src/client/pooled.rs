@@ -189,7 +189,13 @@ impl HttpClient for PooledClient {
             Err(_) => return Err(error_mapping::out_of_time(host, unsent())),
         };
         let limit = idle_limit(response.status(), response.headers());
-        let response = read(&mut connection, response, request, deadline).await;
+        let response = if response.body().is_end_stream() {
+            let (head, _) = response.into_parts();
+            Response::new(head.status).with_headers(head.headers)
+        } else {
+            // In a box: most successes have no body.
+            Box::pin(read(&mut connection, response, request, deadline)).await
+        };
         // A provider can refuse, and echo, under a status of success.
         if request.read(&response) == AttemptOutcome::Done && response.is_complete() && !connection.is_over()
         {
@@ -207,9 +213,6 @@ async fn read(
     deadline: Instant,
 ) -> Response {
     let (head, mut body) = response.into_parts();
-    if body.is_end_stream() {
-        return Response::new(head.status).with_headers(head.headers);
-    }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     let mut late = false;
