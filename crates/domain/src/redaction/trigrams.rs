@@ -5,6 +5,8 @@
 //! check looks at every fourth trigram of the text, and of each way to unpack it, and compares the ones around
 //! it only if that one is known.
 
+use std::ops::Range;
+
 use secrecy::ExposeSecret;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -140,10 +142,10 @@ pub(crate) fn is_clean(text: &str, secrets: &[Table<'_>]) -> bool {
     let check = Check { secrets };
     let mut reading = Reading::of(bytes);
     let is_clean = reading.kinds & HIDDEN == 0
-        && (reading.kinds & SEPARATOR == 0 || !may_be_a_list(bytes))
+        && reading.separators < PART - 1
         && reading.escapes == 0
         && !check.may_hold(bytes, &reading)
-        && !check.may_hold_packed(&reading, bytes.len());
+        && !check.may_hold_packed(&reading);
     if !is_clean {
         reading.wipe();
     }
@@ -160,11 +162,13 @@ const LEAST_HEX_DIGITS: usize = 2 * PART;
 struct Reading {
     // What its characters are, all together.
     kinds: u32,
+    separators: usize,
     escapes: usize,
     letters: [u8; Self::ROOM],
     letter_count: usize,
-    // One for each character, if only to end a stretch.
+    // One for each character, and a bit for each that has one.
     sextets: [u8; Self::ROOM],
+    base64: u128,
     digits: [u8; Self::ROOM],
     digit_count: usize,
 }
@@ -175,29 +179,36 @@ impl Reading {
 
     /// Of at most `ROOM` bytes.
     fn of(text: &[u8]) -> Self {
-        let (mut kinds, mut escapes, mut letter_count, mut digit_count) = (0, 0, 0, 0);
-        let mut letters = [0; Self::ROOM];
-        let mut sextets = [0; Self::ROOM];
-        let mut digits = [0; Self::ROOM];
+        let (mut kinds, mut separators, mut escapes) = (0, 0, 0);
+        let (mut letters, mut letter_count) = ([0; Self::ROOM], 0);
+        let (mut sextets, mut base64) = ([0; Self::ROOM], u128::MAX);
+        let (mut digits, mut digit_count) = ([0; Self::ROOM], 0);
         for ((at, byte), sextet) in text.iter().enumerate().zip(&mut sextets) {
             let character = CHARACTERS[usize::from(*byte)];
+            let [_, digit, value, _] = character.to_le_bytes();
             kinds |= character;
             letters[letter_count % Self::ROOM] = *byte;
             letter_count += usize::from(character & LETTER != 0);
-            let [_, digit, value, _] = character.to_le_bytes();
             *sextet = value;
             digits[digit_count % Self::ROOM] = digit;
             digit_count += usize::from(character & DIGIT != 0);
-            if character & BEGINS_ESCAPE != 0 {
-                escapes += usize::from(is_escape(&text[at..]));
+            // Few characters are.
+            if character & (BEGINS_ESCAPE | NO_SEXTET) != 0 {
+                escapes += usize::from(character & BEGINS_ESCAPE != 0 && is_escape(&text[at..]));
+                separators += usize::from(matches!(*byte, b',' | b';'));
+                if character & NO_SEXTET != 0 {
+                    base64 &= !(1 << at);
+                }
             }
         }
         Self {
             kinds,
+            separators,
             escapes,
             letters,
             letter_count,
             sextets,
+            base64: base64 & !(u128::MAX << text.len()),
             digits,
             digit_count,
         }
@@ -213,16 +224,22 @@ impl Reading {
         &self.letters[..self.letter_count]
     }
 
-    fn digits(&self) -> &[u8] {
-        &self.digits[..self.digit_count]
+    // The stretches of at least the base64 that holds a part of a secret.
+    fn base64(&self) -> impl Iterator<Item = Range<usize>> {
+        runs(self.base64, LEAST_SEXTETS)
     }
+}
 
-    // The stretches of at least the base64 that holds a part of a secret, in the first `length` characters.
-    fn base64(&self, length: usize) -> impl Iterator<Item = &[u8]> {
-        self.sextets[..length]
-            .split(|value| *value == NONE)
-            .filter(|stretch| stretch.len() >= LEAST_SEXTETS)
-    }
+// The runs of at least so many set bits.
+fn runs(mut bits: u128, least: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut starts = (1..least).fold(bits, |starts, at| starts & bits >> at);
+    std::iter::from_fn(move || {
+        let start = (starts != 0).then(|| starts.trailing_zeros())?;
+        let length = (bits >> start).trailing_ones();
+        let rest = u128::MAX.checked_shl(start + length).unwrap_or(0);
+        (starts, bits) = (starts & rest, bits & rest);
+        Some(start as usize..(start + length) as usize)
+    })
 }
 
 /// Whether a text may hold a part of these secrets.
@@ -249,30 +266,19 @@ impl Check<'_> {
 
     // As base64, wherever the bits of a byte begin, because the secret may begin inside. As hexadecimal with
     // anything between the digits: the redactor takes less for it.
-    fn may_hold_packed(&self, reading: &Reading, length: usize) -> bool {
+    fn may_hold_packed(&self, reading: &Reading) -> bool {
         let may_hold =
             |bits: &Bits, firsts: &[usize]| firsts.iter().any(|first| self.may_hold_bits(bits, *first));
         reading
-            .base64(length)
-            .any(|sextets| may_hold(&Bits::of_sextets(sextets), &[0, 2, 4, 6]))
+            .base64()
+            .any(|stretch| may_hold(&Bits::of_sextets(&reading.sextets, stretch), &[0, 2, 4, 6]))
             || reading.digit_count >= LEAST_HEX_DIGITS
-                && may_hold(&Bits::of_nibbles(reading.digits()), &[0, 4])
+                && may_hold(&Bits::of_nibbles(&reading.digits, reading.digit_count), &[0, 4])
     }
 
     // Only bytes of ASCII are a secret's, as many in a row as a part of one has.
     fn may_hold_bits(&self, bits: &Bits, first: usize) -> bool {
-        let ascii = bits.ascii(first);
-        let two = ascii & ascii >> 1;
-        let mut runs = two & two >> 2 & two >> 4;
-        while runs != 0 {
-            let start = runs.trailing_zeros();
-            let end = start + (ascii >> start).trailing_ones();
-            if self.may_hold_run((start..end).map(|at| bits.byte(first, at as usize))) {
-                return true;
-            }
-            runs &= u128::MAX.checked_shl(end).unwrap_or(0);
-        }
-        false
+        runs(bits.ascii(first), PART).any(|run| self.may_hold_run(run.map(|at| bits.byte(first, at))))
     }
 
     fn may_hold_run(&self, bytes: impl Iterator<Item = u8>) -> bool {
@@ -294,8 +300,7 @@ impl Check<'_> {
             return false;
         }
         let mut reading = Reading::of(run);
-        let may_be_packed =
-            reading.digit_count >= LEAST_HEX_DIGITS || reading.base64(length).next().is_some();
+        let may_be_packed = reading.digit_count >= LEAST_HEX_DIGITS || reading.base64().next().is_some();
         let may_hold = may_be_packed
             || match reading.escapes {
                 0 => self.may_hold(run, &reading),
@@ -325,27 +330,39 @@ impl Bits {
     // In words of eight, and one more byte to take the last bits from.
     const ROOM: usize = 80;
 
-    fn of_sextets(sextets: &[u8]) -> Self {
+    // What follows the stretch may fill the last byte.
+    fn of_sextets(sextets: &[u8; Reading::ROOM], stretch: Range<usize>) -> Self {
         let mut bytes = [0; Self::ROOM];
-        for (three, four) in bytes.chunks_exact_mut(3).zip(sextets.chunks(4)) {
-            let bits = four.iter().fold(0, |bits, sextet| bits << 6 | u32::from(*sextet));
-            let [_, first, second, third] = (bits << (6 * (4 - four.len()))).to_be_bytes();
+        let count = stretch.len();
+        for (three, four) in bytes
+            .chunks_exact_mut(3)
+            .zip(sextets[stretch.start..].chunks_exact(4))
+            .take(count.div_ceil(4))
+        {
+            let bits = four
+                .iter()
+                .fold(0, |bits, sextet| bits << 6 | u32::from(*sextet & 0x3f));
+            let [_, first, second, third] = bits.to_be_bytes();
             three.copy_from_slice(&[first, second, third]);
         }
         Self {
             bytes,
-            count: 6 * sextets.len(),
+            count: 6 * count,
         }
     }
 
-    fn of_nibbles(nibbles: &[u8]) -> Self {
+    fn of_nibbles(nibbles: &[u8; Reading::ROOM], count: usize) -> Self {
         let mut bytes = [0; Self::ROOM];
-        for (byte, two) in bytes.iter_mut().zip(nibbles.chunks(2)) {
-            *byte = two[0] << 4 | two.get(1).copied().unwrap_or_default();
+        for (byte, two) in bytes
+            .iter_mut()
+            .zip(nibbles.chunks_exact(2))
+            .take(count.div_ceil(2))
+        {
+            *byte = two[0] << 4 | two[1] & 0xf;
         }
         Self {
             bytes,
-            count: 4 * nibbles.len(),
+            count: 4 * count,
         }
     }
 
@@ -368,11 +385,6 @@ impl Bits {
         let pair = u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]);
         (pair << first).to_be_bytes()[0]
     }
-}
-
-fn may_be_a_list(bytes: &[u8]) -> bool {
-    let separators = bytes.iter().filter(|byte| matches!(byte, b',' | b';'));
-    separators.count() >= PART - 1
 }
 
 fn is_escape(bytes: &[u8]) -> bool {
@@ -414,8 +426,8 @@ const NONE: u8 = u8::MAX;
 const HIDDEN: u32 = 1;
 // A letter or digit.
 const LETTER: u32 = 2;
-// Of a list.
-const SEPARATOR: u32 = 4;
+// Not of base64.
+const NO_SEXTET: u32 = 4;
 const BEGINS_ESCAPE: u32 = 8;
 // Of a hexadecimal number.
 const DIGIT: u32 = 16;
@@ -438,8 +450,8 @@ const CHARACTERS: [u32; 256] = {
         if character.is_ascii_alphanumeric() {
             kinds |= LETTER;
         }
-        if matches!(character, b',' | b';') {
-            kinds |= SEPARATOR;
+        if sextets[at] == NONE {
+            kinds |= NO_SEXTET;
         }
         if matches!(character, b'&' | b'\\' | b'%' | b'=' | b'_' | b'0') {
             kinds |= BEGINS_ESCAPE;
