@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use repass_domain::{
@@ -18,13 +18,35 @@ pub(super) use super::recent_changes::{LaterChange, Sending};
 /// A user's key, hashed under a key of this process. Should two users share a hash, they wait for one another.
 pub(super) type UserHash = u64;
 
+/// A map by user, which does not hash the hash once more.
+pub(super) type UserMap<T> = HashMap<UserHash, T, BuildHasherDefault<TakenAsHash>>;
+
+#[derive(Debug, Default)]
+pub(super) struct TakenAsHash(u64);
+
+impl Hasher for TakenAsHash {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The users whose passwords are being changed, and what was sent lately. Services that change the same users' passwords
 /// share it.
 #[derive(Debug, Default)]
 pub(crate) struct UserLocks {
     hasher: RandomState,
     // A user is in it as long as a call has the lock or waits for it.
-    locks: Mutex<HashMap<UserHash, Weak<AsyncMutex<()>>>>,
+    locks: Mutex<UserMap<Weak<AsyncMutex<()>>>>,
     recent_changes: RecentChanges,
 }
 

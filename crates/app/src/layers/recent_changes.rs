@@ -1,13 +1,12 @@
 //! The last change of each user that this process has sent, which a resolution must not overwrite.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use repass_domain::{ChangeReceipt, Error, ErrorKind, Outcome, Resolution, UnknownOutcome};
 use uuid::Uuid;
 
-use super::per_user_lock::UserHash;
+use super::per_user_lock::{UserHash, UserMap};
 
 /// How many users are remembered at least, and half of how many there are at most.
 const HALF: usize = 16_384;
@@ -19,8 +18,8 @@ pub(super) struct RecentChanges(Mutex<Records>);
 
 #[derive(Debug)]
 struct Records {
-    young: HashMap<UserHash, Change>,
-    old: HashMap<UserHash, Change>,
+    young: UserMap<Change>,
+    old: UserMap<Change>,
     forgotten: Option<SystemTime>,
     // The clock may be set back; a later change never has an earlier time.
     latest: SystemTime,
@@ -63,8 +62,8 @@ impl LaterChange {
 impl Default for Records {
     fn default() -> Self {
         Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: UserMap::default(),
+            old: UserMap::default(),
             forgotten: None,
             latest: SystemTime::UNIX_EPOCH,
         }
