@@ -226,9 +226,11 @@ impl HttpTransport {
             };
             let permit = self.rate_limiter.acquire(request.rate_label, left()).await;
             let permit = permit.inspect_err(|_| self.rate_limited("no_place"))?;
-            let unsent = if !permitted(request).await {
+            let is_permitted = permitted(request).await;
+            let limit = left();
+            let unsent = if !is_permitted {
                 Some((Cause::Withheld, "the caller did not let the request be sent"))
-            } else if left().is_zero() {
+            } else if limit.is_zero() {
                 Some((Cause::BudgetExhausted, "no time was left to send the request"))
             } else {
                 None
@@ -241,9 +243,9 @@ impl HttpTransport {
             let mut result = match permit.departure() {
                 Some(departure) => {
                     let request = Box::new(request.clone().departing(departure));
-                    self.attempt(&request, token.as_ref(), left()).await
+                    self.attempt(&request, token.as_ref(), limit).await
                 }
-                None => self.attempt(request, token.as_ref(), left()).await,
+                None => self.attempt(request, token.as_ref(), limit).await,
             };
             let (outcome, limited) = self.read(request, &result);
             let wait = permit.ended(result.as_ref().map(Response::sent_at), limited);
