@@ -16,7 +16,7 @@ test:
 
 # Show a lost response and what repass makes of it
 demo:
-    cargo run --release -- demo
+    cargo run -- demo
 
 # Run everything that must pass for a commit on main
 gate:
