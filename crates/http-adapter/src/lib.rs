@@ -7,6 +7,7 @@
 
 mod condition;
 mod errors;
+mod jwt;
 mod kind;
 mod lint;
 mod lookup;
@@ -19,8 +20,9 @@ mod table;
 mod template;
 mod token;
 
+pub use jwt::{InvalidKey, SigningKey};
 pub use presets::PRESET_NAMES;
 pub use service::HttpService;
 pub use settings::HttpSettings;
 pub use table::{Table, TableProblem};
-pub use token::client_credentials;
+pub use token::{client_credentials, private_key_jwt, service_account};

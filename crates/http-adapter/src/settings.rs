@@ -18,6 +18,15 @@ pub struct HttpSettings {
     table: Result<Arc<Table>, Vec<TableProblem>>,
 }
 
+// Of a table of the operator's own, besides `bearer`.
+const ALL_AUTHS: &[&str] = &[
+    "basic",
+    "client-credentials",
+    "header",
+    "private-key-jwt",
+    "service-account",
+];
+
 impl HttpSettings {
     /// The keys of a configuration that make up a table.
     pub const KEYS: &'static [&'static str] = &[
@@ -90,7 +99,7 @@ impl HttpSettings {
 
     /// How credentials can be given, besides `bearer`.
     pub(crate) fn auth_kinds(&self) -> &'static [&'static str] {
-        Preset::named(self.kind).map_or(&["basic", "client-credentials", "header"], Preset::auth)
+        Preset::named(self.kind).map_or(ALL_AUTHS, Preset::auth)
     }
 
     pub(crate) fn preset_title(&self) -> Option<&'static str> {

@@ -241,12 +241,17 @@ const FRESH: Duration = Duration::from_secs(60);
 const MOST_FRESH: u32 = 4;
 const FRESH_PAUSE: Duration = Duration::from_millis(500);
 
+type MakeRequest = dyn Fn() -> Result<Request, TransportError> + Send + Sync;
+type ReadToken = dyn Fn(&Response) -> Result<TokenResponse, TokenError> + Send + Sync;
+
 /// Fetches tokens from a token endpoint: one request at a time however many callers wait, renewed
 /// before the end of their life, replaced when the gateway no longer takes them.
 pub struct TokenCache {
     endpoint: Arc<dyn Transport>,
-    request: Request,
-    reading: fn(&Response) -> Result<TokenResponse, TokenError>,
+    request: Box<MakeRequest>,
+    reading: Box<ReadToken>,
+    // Where the token goes, and the value with `{token}` in it; `Bearer` where nothing else is said.
+    header: Option<(HeaderName, String)>,
     redactor: Redactor,
     cached: Mutex<Option<CachedToken>>,
     random: Mutex<StdRng>,
@@ -268,17 +273,36 @@ impl TokenCache {
     pub fn new(
         endpoint: Arc<dyn Transport>,
         request: Request,
-        reading: fn(&Response) -> Result<TokenResponse, TokenError>,
+        reading: impl Fn(&Response) -> Result<TokenResponse, TokenError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_requests(endpoint, move || Ok(request.clone()), reading)
+    }
+
+    /// The same where each token takes a request made for it, such as one that is signed and valid for minutes. A
+    /// request that cannot be made is a failure before anything was sent.
+    pub fn with_requests(
+        endpoint: Arc<dyn Transport>,
+        request: impl Fn() -> Result<Request, TransportError> + Send + Sync + 'static,
+        reading: impl Fn(&Response) -> Result<TokenResponse, TokenError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             endpoint,
-            request,
-            reading,
+            request: Box::new(request),
+            reading: Box::new(reading),
+            header: None,
             redactor: Redactor::new(),
             cached: Mutex::default(),
             random: Mutex::new(StdRng::seed_from_u64(rand::random())),
             rejections: AtomicU32::new(0),
             fetching: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The same with tokens that are shown in this header: `value` with the token in the place of `{token}`.
+    pub fn in_header(self, name: HeaderName, value: impl Into<String>) -> Self {
+        Self {
+            header: Some((name, value.into())),
+            ..self
         }
     }
 
@@ -367,7 +391,8 @@ impl TokenCache {
     async fn fetch(&self, limit: Duration) -> Result<Token, TransportError> {
         const HOUR: Duration = Duration::from_secs(3600);
         let asked = Instant::now();
-        let response = self.endpoint.deliver(&self.request.clone().budget(limit)).await;
+        let request = (self.request)()?.budget(limit);
+        let response = self.endpoint.deliver(&request).await;
         // The request that needs the token has not been sent, whether or not the token request was.
         let response = response.map_err(|failure| {
             let cause = match failure.cause() {
@@ -384,7 +409,11 @@ impl TokenCache {
             }
         })?;
         let granted = (self.reading)(&response).map_err(|denied| self.refusal(denied, &response))?;
-        let mut token = Token::bearer(&granted.token).map_err(|_| {
+        let token = match &self.header {
+            Some((name, value)) => Token::in_header(name.clone(), value, &granted.token),
+            None => Token::bearer(&granted.token),
+        };
+        let mut token = token.map_err(|_| {
             TransportError::not_sent(Cause::TokenRefused, "the token endpoint gave an unusable token")
         })?;
         token.granted_at = Some(asked);
@@ -399,7 +428,7 @@ impl TokenCache {
         };
         *self.cached() = Some(cached);
         tracing::debug!(
-            operation = self.request.operation,
+            operation = request.operation,
             lifetime_s = lifetime.as_secs(),
             "token granted"
         );

@@ -129,8 +129,12 @@ const AUTHS: &[(&str, ReadAuth)] = &[
     ("client-credentials", client_credentials),
     #[cfg(feature = "http")]
     ("header", header),
+    #[cfg(feature = "http")]
+    ("private-key-jwt", private_key_jwt),
     #[cfg(feature = "zoom")]
     ("server-to-server", server_to_server),
+    #[cfg(feature = "http")]
+    ("service-account", service_account),
 ];
 
 /// The names of the credentials that a kind accepts, besides a bearer token those that it names.
@@ -202,6 +206,31 @@ fn client_credentials(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) ->
         client_secret: auth.required_secret("client_secret", folder),
         scope: auth.required_text("scope"),
         audience: auth.text("audience"),
+    })
+}
+
+#[cfg(feature = "http")]
+fn private_key_jwt(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    Auth::PrivateKeyJwt(super::PrivateKeyJwt {
+        token_url: auth.required_text("token_url"),
+        client_id: auth.required_text("client_id"),
+        private_key: auth.required_secret("private_key", folder),
+        key_id: auth.text("key_id"),
+        scope: auth.required_text("scope"),
+        audience: auth.text("audience"),
+    })
+}
+
+#[cfg(feature = "http")]
+fn service_account(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    let google = super::ServiceAccount::TOKEN_URL;
+    Auth::ServiceAccount(super::ServiceAccount {
+        token_url: auth.text("token_url").unwrap_or_else(|| google.to_owned()),
+        account: auth.required_text("account"),
+        private_key: auth.required_secret("private_key", folder),
+        key_id: auth.text("key_id"),
+        scope: auth.required_text("scope"),
+        subject: auth.text("subject"),
     })
 }
 

@@ -36,7 +36,7 @@ pub use provider::ClientCredentials;
 pub use provider::ServerToServer;
 pub use provider::{Auth, Connection, Tls};
 #[cfg(feature = "http")]
-pub use provider::{BasicCredentials, HeaderToken};
+pub use provider::{BasicCredentials, HeaderToken, PrivateKeyJwt, ServiceAccount};
 pub use provider_kinds::*;
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 

@@ -67,6 +67,10 @@ impl Connection {
             #[cfg(any(feature = "http", feature = "identity"))]
             Auth::ClientCredentials(auth) => Some(&*auth.token_url),
             #[cfg(feature = "http")]
+            Auth::PrivateKeyJwt(auth) => Some(&*auth.token_url),
+            #[cfg(feature = "http")]
+            Auth::ServiceAccount(auth) => Some(&*auth.token_url),
+            #[cfg(feature = "http")]
             Auth::Header(_) | Auth::Basic(_) => None,
         };
         [Some(&*self.base_url), token_url].into_iter().flatten()
@@ -119,6 +123,12 @@ pub enum Auth {
     /// HTTP Basic.
     #[cfg(feature = "http")]
     Basic(BasicCredentials),
+    /// OAuth client credentials of a client that signs with a private key in place of showing a secret.
+    #[cfg(feature = "http")]
+    PrivateKeyJwt(PrivateKeyJwt),
+    /// A service account that signs with a private key, as Google has it.
+    #[cfg(feature = "http")]
+    ServiceAccount(ServiceAccount),
 }
 
 impl Auth {
@@ -130,6 +140,10 @@ impl Auth {
             Self::Header(_) => None,
             #[cfg(feature = "http")]
             Self::Basic(auth) => Some(&auth.username),
+            #[cfg(feature = "http")]
+            Self::PrivateKeyJwt(auth) => Some(&auth.client_id),
+            #[cfg(feature = "http")]
+            Self::ServiceAccount(auth) => Some(&auth.account),
             #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => Some(&auth.account_id),
             #[cfg(any(feature = "http", feature = "identity"))]
@@ -144,6 +158,10 @@ impl Auth {
             Self::Header(auth) => auth.validate(),
             #[cfg(feature = "http")]
             Self::Basic(auth) => auth.validate(),
+            #[cfg(feature = "http")]
+            Self::PrivateKeyJwt(auth) => auth.validate(),
+            #[cfg(feature = "http")]
+            Self::ServiceAccount(auth) => auth.validate(),
             #[cfg(feature = "zoom")]
             Self::ServerToServer(auth) => auth.validate(),
             #[cfg(any(feature = "http", feature = "identity"))]
@@ -213,6 +231,59 @@ pub struct BasicCredentials {
     pub username: String,
     /// Its password.
     pub password: SecretRef,
+}
+
+/// OAuth client credentials by a signed assertion (RFC 7523, section 2.2).
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct PrivateKeyJwt {
+    /// Where tokens are granted; the audience of the assertion, too.
+    #[validate(custom(function = is_base_url))]
+    pub token_url: String,
+    /// The client's id.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub client_id: String,
+    /// The key, in PEM as PKCS#8: RSA or P-256. A certificate may stand beside it.
+    pub private_key: SecretRef,
+    /// The name that the provider gave to the key, where it needs one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The scopes to ask for, separated by spaces.
+    #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
+    pub scope: String,
+    /// The API that the token is for, where the endpoint asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+}
+
+/// A service account (RFC 7523, section 2.1).
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct ServiceAccount {
+    /// Where tokens are granted; the audience of the assertion, too. Google's is
+    /// [`TOKEN_URL`](Self::TOKEN_URL).
+    #[validate(custom(function = is_base_url))]
+    pub token_url: String,
+    /// The account's e-mail address.
+    #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
+    pub account: String,
+    /// Its key, in PEM as PKCS#8: RSA or P-256.
+    pub private_key: SecretRef,
+    /// The name that the provider gave to the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The scopes to ask for, separated by spaces.
+    #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
+    pub scope: String,
+    /// The user in whose name it acts, where it has that right for the whole domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+#[cfg(feature = "http")]
+impl ServiceAccount {
+    /// Where Google grants tokens (documented).
+    pub const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 }
 
 #[cfg(feature = "http")]

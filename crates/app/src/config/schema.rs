@@ -190,11 +190,21 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "The audit file, as lines of JSON. Relative paths start from the folder of this file.",
     ),
     ("auth", "The credentials at the provider."),
+    ("auth.account", "The e-mail address of the service account."),
     ("auth.account_id", "The id of the Zoom account."),
     ("auth.client_id", "The id of the client."),
     ("auth.client_secret", "Where the client's secret comes from."),
     ("auth.kind", "The type of the credentials."),
+    (
+        "auth.key_id",
+        "The name that the provider gave to the private key.",
+    ),
+    (
+        "auth.private_key",
+        "Where the private key comes from: PKCS#8 in PEM, RSA or P-256.",
+    ),
     ("auth.scope", "The scopes to request, separated by spaces."),
+    ("auth.subject", "The user in whose name the service account acts."),
     ("auth.token", "Where the token comes from."),
     ("auth.token_url", "The token endpoint."),
     (

@@ -60,17 +60,42 @@ impl SecretRef {
     /// # Errors
     /// As [`fetch`](Self::fetch).
     pub fn fetch_within(&self, limit: Duration) -> Result<SecretString, SecretError> {
+        self.fetch_text(limit, Lines::One)
+    }
+
+    /// The same for a private key in PEM, which has more than one line.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    #[cfg(feature = "http")]
+    pub(crate) fn fetch_key_within(&self, limit: Duration) -> Result<SecretString, SecretError> {
+        self.fetch_text(limit, Lines::Many)
+    }
+
+    fn fetch_text(&self, limit: Duration, lines: Lines) -> Result<SecretString, SecretError> {
         match self {
             Self::Env(name) => from_env(name),
             Self::File(path) => {
                 let mut file = open_private(path).map_err(SecretError::new)?;
                 let bytes = read(&mut file, &path.display())?;
-                text(&bytes, &path.display())
+                text(&bytes, &path.display(), lines)
             }
-            Self::Command(argv) => from_command(argv, limit),
+            Self::Command(argv) => {
+                let bytes = command::output(argv, MAX_BYTES, limit)?;
+                let program = argv.first().map_or("", String::as_str);
+                text(&bytes, &format_args!("the command `{program}`"), lines)
+            }
             Self::Value(secret) => Ok(secret.clone()),
         }
     }
+}
+
+/// How many lines a secret may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    One,
+    #[cfg(feature = "http")]
+    Many,
 }
 
 impl fmt::Debug for SecretRef {
@@ -163,12 +188,6 @@ fn from_env(name: &str) -> Result<SecretString, SecretError> {
     }
 }
 
-fn from_command(argv: &[String], limit: Duration) -> Result<SecretString, SecretError> {
-    let bytes = command::output(argv, MAX_BYTES, limit)?;
-    let program = argv.first().map_or("", String::as_str);
-    text(&bytes, &format_args!("the command `{program}`"))
-}
-
 fn read(source: &mut impl Read, shown: &dyn fmt::Display) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     match read_at_most(source, MAX_BYTES) {
         Ok(Some(bytes)) => Ok(bytes),
@@ -177,13 +196,15 @@ fn read(source: &mut impl Read, shown: &dyn fmt::Display) -> Result<Zeroizing<Ve
     }
 }
 
-fn text(bytes: &[u8], shown: &dyn fmt::Display) -> Result<SecretString, SecretError> {
+fn text(bytes: &[u8], shown: &dyn fmt::Display, lines: Lines) -> Result<SecretString, SecretError> {
     let line = without_byte_order_mark(without_final_newline(bytes));
     match std::str::from_utf8(line) {
         Ok("") => Err(SecretError::new(format!("{shown} gives an empty secret"))),
-        Ok(secret) if secret.bytes().any(|byte| byte == b'\n') => Err(SecretError::new(format!(
-            "{shown} gives more than one line; leave only the secret in it, in one line"
-        ))),
+        Ok(secret) if lines == Lines::One && secret.bytes().any(|byte| byte == b'\n') => {
+            Err(SecretError::new(format!(
+                "{shown} gives more than one line; leave only the secret in it, in one line"
+            )))
+        }
         Ok(secret) => Ok(secret.into()),
         Err(_) => Err(SecretError::new(format!(
             "{shown} gives something that is not valid UTF-8"

@@ -336,4 +336,45 @@ mod tests {
             "{text}"
         );
     }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn private_key_is_read_from_a_file_and_its_problem_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key.pem");
+        let build = |auth: &str, pem: &str| {
+            std::fs::write(&path, pem).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let key = format!("private_key = {{ file = \"{}\" }}, scope = \"s\"", path.display());
+            let toml = format!(
+                "[providers.test]\nkind = \"http\"\nbase_url = \"https://api.example.com\"\n\
+                 reset = {{ method = \"PUT\", path = \"/u/{{user}}/p\", body = {{ p = \"{{new}}\" }} }}\n\
+                 rows = [{{ status = 204, then = \"applied\" }}]\nauth = {{ {auth}, {key} }}"
+            );
+            Services::builder()
+                .toml(&toml)
+                .build()
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        for auth in [
+            "kind = \"private-key-jwt\", token_url = \"https://token.example.com\", client_id = \"c\", key_id = \"k\"",
+            "kind = \"service-account\", account = \"a@example.com\", subject = \"admin@example.com\"",
+        ] {
+            assert_eq!(build(auth, &pem), Ok(()));
+            let old_form = pem.replace("PRIVATE KEY", "EC PRIVATE KEY");
+            for (unusable, part) in [
+                ("canary", "holds no PEM block"),
+                (old_form.as_str(), "openssl pkcs8 -topk8"),
+            ] {
+                let problem = build(auth, unusable).unwrap_err();
+                assert!(
+                    problem.starts_with("config:6: providers.test.auth.private_key: "),
+                    "{problem}"
+                );
+                assert!(problem.contains(part) && !problem.contains("canary"), "{problem}");
+            }
+        }
+    }
 }

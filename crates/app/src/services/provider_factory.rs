@@ -142,7 +142,48 @@ impl<'a> TransportFactory<'a> {
                 let token = self.problems.keep(&self.key("auth.password"), token)?;
                 Some((Credentials::Fixed(token), auth.username.clone()))
             }
+            #[cfg(feature = "http")]
+            Auth::PrivateKeyJwt(auth) => {
+                let url = self.url("auth.token_url", &auth.token_url);
+                let key = self.signing_key(&auth.private_key, auth.key_id.as_deref())?;
+                let credentials = repass_http_provider::private_key_jwt(
+                    self.token_endpoint(url?, Credentials::None),
+                    &auth.token_url,
+                    &auth.client_id,
+                    key,
+                    &auth.scope,
+                    auth.audience.as_deref(),
+                );
+                Some((credentials, auth.client_id.clone()))
+            }
+            #[cfg(feature = "http")]
+            Auth::ServiceAccount(auth) => {
+                let url = self.url("auth.token_url", &auth.token_url);
+                let key = self.signing_key(&auth.private_key, auth.key_id.as_deref())?;
+                let credentials = repass_http_provider::service_account(
+                    self.token_endpoint(url?, Credentials::None),
+                    &auth.token_url,
+                    &auth.account,
+                    key,
+                    &auth.scope,
+                    auth.subject.as_deref(),
+                );
+                Some((credentials, auth.account.clone()))
+            }
         }
+    }
+
+    #[cfg(feature = "http")]
+    fn signing_key(
+        &self,
+        reference: &SecretRef,
+        id: Option<&str>,
+    ) -> Option<repass_http_provider::SigningKey> {
+        let key = self.key("auth.private_key");
+        let pem = reference.fetch_key_within(self.secret_timeout);
+        let pem = self.problems.keep_secret(&key, pem)?;
+        let read = repass_http_provider::SigningKey::from_pem(&pem);
+        Some(self.problems.keep(&key, read)?.named(id))
     }
 
     #[cfg(any(feature = "http", feature = "identity"))]
