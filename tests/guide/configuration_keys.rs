@@ -19,6 +19,7 @@ pub(crate) fn all() -> Vec<String> {
             "duration",
             "count",
             "file",
+            "flag",
             "section",
         ] {
             let call = format!(".{reader}(\"");
@@ -36,7 +37,8 @@ pub(crate) fn all() -> Vec<String> {
         if folder.ends_with("-adapter") {
             let code = read(&format!("crates/{folder}/src/kind.rs"));
             let settings = code.split("Setting::").skip(1);
-            let settings = settings.filter(|it| it.starts_with("Enum(") || it.starts_with("Text("));
+            let settings =
+                settings.filter(|it| ["Enum(", "Flag(", "Text("].iter().any(|of| it.starts_with(of)));
             keys.extend(settings.map(|it| it.split('"').nth(1).unwrap().to_owned()));
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use repass_transport::ldap::ber::sequence_size;
 use repass_transport::ldap::{
-    Entry, Extended, Filter, Identity, LdapChange, LdapConnector, LdapCredentials, LdapResult, LdapStream,
+    Entry, Extended, Filter, Identity, LdapChange, LdapConnector, LdapCredentials, LdapLink, LdapResult,
     LdapTransport, Message, Modification, Operation, PasswordModify, Reply, Request, Response, Scope, Search,
     Session, Value, oid,
 };
@@ -70,13 +70,13 @@ impl LdapConnector for Server {
         "dc.test:636"
     }
 
-    async fn connect(&self, _: Instant) -> Result<Box<dyn LdapStream>, TransportError> {
+    async fn connect(&self, _: Instant) -> Result<LdapLink, TransportError> {
         let Some(script) = self.scripts.lock().unwrap().pop_front() else {
             return Err(TransportError::not_sent(Cause::Unreachable, "connection refused"));
         };
         let (client, server) = duplex(1 << 16);
         tokio::spawn(play(server, script, Arc::clone(&self.read)));
-        Ok(Box::new(client))
+        Ok(LdapLink::new(client, "10.0.0.1:636"))
     }
 }
 

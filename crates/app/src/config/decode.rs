@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use repass_provider::{ProviderKind, Wire};
+
 use super::document::Node;
 use super::local_policy;
 use super::problem::Problems;
@@ -73,10 +75,13 @@ pub(super) fn provider(
     }
     let at = section.required_choice("kind", &names)?;
     let mut settings = kinds.into_iter().nth(at)?;
-    let auth = auth(&mut section, folder, settings.auth());
+    let auth = auth(&mut section, folder, &*settings);
     settings.read(&mut section, folder, problems);
     let mut provider = ProviderConfig::with(settings.into(), auth);
-    if provider.kind().base_url().is_none() {
+    if matches!(provider.kind().wire(), Wire::Ldap(_)) {
+        provider.connection.base_url = section.required_text("url");
+        provider.connection.plain_loopback = section.flag("plain_loopback").unwrap_or_default();
+    } else if provider.kind().base_url().is_none() {
         provider.connection.base_url = section.required_text("base_url");
     } else if let Some(base_url) = section.text("base_url") {
         provider.connection.base_url = base_url;
@@ -127,6 +132,8 @@ const AUTHS: &[(&str, ReadAuth)] = &[
     ("bearer", bearer),
     #[cfg(any(feature = "http", feature = "identity"))]
     ("client-credentials", client_credentials),
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    ("external", external),
     #[cfg(feature = "http")]
     ("header", header),
     #[cfg(feature = "http")]
@@ -135,15 +142,18 @@ const AUTHS: &[(&str, ReadAuth)] = &[
     ("server-to-server", server_to_server),
     #[cfg(feature = "http")]
     ("service-account", service_account),
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    ("simple", simple),
 ];
 
-/// The names of the credentials that a kind accepts, besides a bearer token those that it names.
-pub(super) fn auth_kinds(besides_bearer: &[&str]) -> impl Iterator<Item = &'static str> {
+/// The names of the credentials that a kind accepts: those that it names, and over HTTP a bearer token.
+pub(super) fn auth_kinds(kind: &dyn ProviderKind) -> impl Iterator<Item = &'static str> {
+    let (named, is_http) = (kind.auth(), matches!(kind.wire(), Wire::Http(_)));
     let kinds = AUTHS.iter().map(|(kind, _)| *kind);
-    kinds.filter(|kind| *kind == "bearer" || besides_bearer.contains(kind))
+    kinds.filter(move |kind| is_http && *kind == "bearer" || named.contains(kind))
 }
 
-fn auth(section: &mut Section<'_>, folder: &Path, besides_bearer: &[&str]) -> Auth {
+fn auth(section: &mut Section<'_>, folder: &Path, kind: &dyn ProviderKind) -> Auth {
     let placeholder = Auth::Bearer {
         token: SecretRef::Env(String::new()),
     };
@@ -151,10 +161,9 @@ fn auth(section: &mut Section<'_>, folder: &Path, besides_bearer: &[&str]) -> Au
         section.is_missing("auth", "");
         return placeholder;
     };
+    let names: Vec<_> = auth_kinds(kind).collect();
     let taken = AUTHS.iter().copied();
-    let taken: Vec<_> = taken
-        .filter(|(kind, _)| *kind == "bearer" || besides_bearer.contains(kind))
-        .collect();
+    let taken: Vec<_> = taken.filter(|(name, _)| names.contains(name)).collect();
     let Some(read) = auth.required_choice("kind", &taken) else {
         return placeholder;
     };
@@ -187,6 +196,19 @@ fn basic(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
         username: auth.required_text("username"),
         password: auth.required_secret("password", folder),
     })
+}
+
+#[cfg(any(feature = "active-directory", feature = "ldap"))]
+fn simple(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    Auth::Simple(super::SimpleBind {
+        bind_dn: auth.required_text("bind_dn"),
+        password: auth.required_secret("password", folder),
+    })
+}
+
+#[cfg(any(feature = "active-directory", feature = "ldap"))]
+fn external(_: &mut Section<'_>, _: &Path, _: Option<&str>) -> Auth {
+    Auth::External
 }
 
 #[cfg(feature = "http")]

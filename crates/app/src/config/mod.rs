@@ -34,6 +34,8 @@ pub(crate) use problem::{Problems, did_you_mean};
 pub use provider::ClientCredentials;
 #[cfg(feature = "zoom")]
 pub use provider::ServerToServer;
+#[cfg(any(feature = "active-directory", feature = "ldap"))]
+pub use provider::SimpleBind;
 pub use provider::{Auth, Connection, Tls};
 #[cfg(feature = "http")]
 pub use provider::{BasicCredentials, HeaderToken, PrivateKeyJwt, ServiceAccount};

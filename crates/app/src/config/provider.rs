@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use repass_provider::Wire;
+use repass_transport::ldap::{InvalidLdapUrl, LdapUrl};
 use repass_transport::{BaseUrl, Proxy, Timeouts};
 use serde::{Serialize, Serializer};
 use validator::{Validate, ValidationError, ValidationErrors};
@@ -17,8 +19,9 @@ use crate::secrets::SecretRef;
 #[derive(Debug, Clone, Validate, Serialize)]
 #[non_exhaustive]
 pub struct Connection {
-    /// The root of the provider's API: https, or http to this machine.
-    #[validate(custom(function = is_base_url))]
+    /// The root of the provider's API: https, or http to this machine. Of a directory its server, which a configuration
+    /// names by `url`: ldaps, ldap with `StartTLS`, or ldapi.
+    #[serde(flatten, serialize_with = "address")]
     pub base_url: String,
     /// The service's own credentials there.
     pub auth: Auth,
@@ -37,6 +40,9 @@ pub struct Connection {
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub attempt_timeout: Duration,
+    /// Whether the directory at this address of this machine is reached without TLS.
+    #[serde(skip_serializing_if = "is_false")]
+    pub plain_loopback: bool,
     /// How many changes may be in flight at once; others wait, within their budgets. No bound when
     /// nothing is said: the provider's rate limit is kept anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +60,18 @@ impl Connection {
             proxy: None,
             connect_timeout: connect,
             attempt_timeout: attempt,
+            plain_loopback: false,
             max_in_flight: None,
+        }
+    }
+
+    /// The address of a directory.
+    pub(crate) fn ldap_url(&self) -> Result<LdapUrl, InvalidLdapUrl> {
+        let url = self.base_url.parse::<LdapUrl>()?;
+        if self.plain_loopback {
+            url.without_tls()
+        } else {
+            Ok(url)
         }
     }
 
@@ -72,18 +89,54 @@ impl Connection {
             Auth::ServiceAccount(auth) => Some(&*auth.token_url),
             #[cfg(feature = "http")]
             Auth::Header(_) | Auth::Basic(_) => None,
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Auth::Simple(_) | Auth::External => None,
         };
         [Some(&*self.base_url), token_url].into_iter().flatten()
     }
 
-    pub(super) fn check(&self, path: &str, problems: &Problems) {
+    pub(super) fn check(&self, wire: &Wire<'_>, path: &str, problems: &Problems) {
         note(problems, path, self.validate());
+        let address = match wire {
+            Wire::Http(_) => self.base_url.parse::<BaseUrl>().err().map(|why| why.to_string()),
+            Wire::Ldap(_) => self.ldap_url().err().map(|why| why.to_string()),
+        };
+        if let Some(why) = address {
+            problems.add(&format!("{path}.{}", address_key(wire)), why);
+        }
+        if matches!(wire, Wire::Ldap(_)) && self.proxy.is_some() {
+            let why = "a proxy carries https only; leave `proxy` out for a directory";
+            problems.add(&format!("{path}.proxy"), why);
+        }
         if self.proxy.is_some() && self.urls().any(|url| url.starts_with("http:")) {
             let why = "a proxy carries https only: what is plain http it could read; leave `proxy` out for this machine";
             problems.add(&format!("{path}.proxy"), why);
         }
         self.auth.check(&format!("{path}.auth"), problems);
     }
+}
+
+/// The key of a provider's address in a configuration.
+pub(super) fn address_key(wire: &Wire<'_>) -> &'static str {
+    match wire {
+        Wire::Http(_) => "base_url",
+        Wire::Ldap(_) => "url",
+    }
+}
+
+// Under its key; an address has been checked to be one of the wire.
+fn address<S: Serializer>(address: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let key = if address.starts_with("ldap") {
+        "url"
+    } else {
+        "base_url"
+    };
+    serializer.collect_map([(key, address)])
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Certificates. Verification cannot be switched off.
@@ -129,6 +182,12 @@ pub enum Auth {
     /// A service account that signs with a private key, as Google has it.
     #[cfg(feature = "http")]
     ServiceAccount(ServiceAccount),
+    /// A simple bind, at a directory.
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    Simple(SimpleBind),
+    /// SASL EXTERNAL, at a directory: the server takes the identity from the connection.
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    External,
 }
 
 impl Auth {
@@ -136,6 +195,10 @@ impl Auth {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Bearer { .. } => None,
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Self::Simple(auth) => Some(&auth.bind_dn),
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Self::External => None,
             #[cfg(feature = "http")]
             Self::Header(_) => None,
             #[cfg(feature = "http")]
@@ -154,6 +217,10 @@ impl Auth {
     fn check(&self, path: &str, problems: &Problems) {
         let judged = match self {
             Self::Bearer { .. } => Ok(()),
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Self::Simple(auth) => auth.validate(),
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Self::External => Ok(()),
             #[cfg(feature = "http")]
             Self::Header(auth) => auth.validate(),
             #[cfg(feature = "http")]
@@ -284,6 +351,17 @@ pub struct ServiceAccount {
 impl ServiceAccount {
     /// Where Google grants tokens (documented).
     pub const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+}
+
+/// A simple bind of the service account.
+#[cfg(any(feature = "active-directory", feature = "ldap"))]
+#[derive(Debug, Clone, Validate, Serialize)]
+pub struct SimpleBind {
+    /// The account's DN, or another name that the server accepts.
+    #[validate(length(min = 1, max = 1024, message = "must be 1 to 1024 characters long"))]
+    pub bind_dn: String,
+    /// Its password.
+    pub password: SecretRef,
 }
 
 #[cfg(feature = "http")]

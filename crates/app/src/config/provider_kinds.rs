@@ -46,8 +46,10 @@ macro_rules! provider_kinds {
 
 // One row for each: the feature, and from the adapter's crate the type of the settings with those that they hold.
 provider_kinds! {
+    "active-directory": repass_ldap::{ActiveDirectorySettings};
     "http": repass_http_provider::{HttpSettings};
     "identity": repass_identity::{IdentitySettings, Deployment};
+    "ldap": repass_ldap::{LdapSettings};
     "zoom": repass_zoom::{ZoomSettings, BodyEncoding, Plan};
 }
 
@@ -136,7 +138,7 @@ impl ProviderConfig {
 
     pub(super) fn check(&self, path: &str, problems: &Problems) {
         self.local.check(path, problems);
-        self.connection.check(path, problems);
+        self.connection.check(&self.kind().wire(), path, problems);
         for (key, problem) in self.settings.problems() {
             problems.add(&format!("{path}.{key}"), problem);
         }

@@ -45,7 +45,7 @@ impl Config {
 // One provider of this kind, with each of the credentials that it accepts.
 fn provider(kind: &dyn Settings) -> Value {
     let (mut schema, mut auths) = (Value::Null, Vec::new());
-    for auth in decode::auth_kinds(kind.auth()) {
+    for auth in decode::auth_kinds(kind) {
         let (recorded, problems) = (Rc::<ObjectSchema>::default(), Problems::default());
         let auth_table = table([("kind", text(auth))]);
         let provider = table([("kind", text(kind.name())), ("auth", auth_table)]);
@@ -192,6 +192,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("auth", "The credentials at the provider."),
     ("auth.account", "The e-mail address of the service account."),
     ("auth.account_id", "The id of the Zoom account."),
+    (
+        "auth.bind_dn",
+        "The DN of the service account, or another name that the server accepts.",
+    ),
     ("auth.client_id", "The id of the client."),
     ("auth.client_secret", "Where the client's secret comes from."),
     ("auth.kind", "The type of the credentials."),
@@ -235,6 +239,18 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "on_unknown",
         "What the command line does about a change whose outcome is unknown.",
     ),
+    (
+        "login_attribute",
+        "The attribute of a directory's users that holds the name by which they are known here.",
+    ),
+    (
+        "must_change",
+        "Whether a reset makes the user choose another password at the next login.",
+    ),
+    (
+        "plain_loopback",
+        "Whether the directory is reached without TLS, which only an address of this machine may be.",
+    ),
     ("policy", "Rules for new passwords, on top of the provider's."),
     ("policy.blocklist", "Passwords to reject."),
     (
@@ -246,11 +262,24 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "What a line of the list is: a password, or its SHA-1 hash.",
     ),
     ("policy.preset", "Published rules to start from."),
+    (
+        "policy_dn",
+        "The entry of the directory's default password policy, where its users do not name it.",
+    ),
     ("providers", "The providers, by name."),
     ("proxy", "An HTTP proxy through which the provider is reached."),
     ("tls", "Certificates. Verification cannot be switched off."),
     (
         "tls.ca_file",
         "A PEM file of certificate authorities to trust besides the system's.",
+    ),
+    ("unlock", "Whether a reset unlocks the account."),
+    (
+        "url",
+        "The directory server: `ldaps://host`, `ldap://host` with StartTLS, or `ldapi://%2Fpath`.",
+    ),
+    (
+        "user_base",
+        "The DN of the entry below which the directory's users are.",
     ),
 ];

@@ -33,15 +33,13 @@ pub(super) fn clients(
         secret_timeout,
         problems,
     );
+    let limits = config.kind().limits();
     match config.kind().wire() {
-        Wire::Http(clients) => Some(clients(name, factory.transport(&config.kind().limits())?)),
-        Wire::Ldap(_) => {
-            problems.add(
-                &format!("{path}.kind"),
-                "speaks LDAP, which this build cannot configure",
-            );
-            None
-        }
+        Wire::Http(clients) => Some(clients(name, factory.transport(&limits)?)),
+        #[cfg(any(feature = "active-directory", feature = "ldap"))]
+        Wire::Ldap(clients) => Some(clients(name, factory.ldap_transport(&limits)?)),
+        #[cfg(not(any(feature = "active-directory", feature = "ldap")))]
+        Wire::Ldap(_) => None,
     }
 }
 
@@ -96,6 +94,38 @@ impl<'a> TransportFactory<'a> {
         ))
     }
 
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    fn ldap_transport(
+        &self,
+        limits: &[(&'static str, RateLimit)],
+    ) -> Option<Arc<repass_transport::ldap::LdapTransport>> {
+        use repass_transport::ldap::{LdapCredentials, LdapTransport, NetworkConnector};
+
+        let url = self.problems.keep(&self.key("url"), self.connection.ldap_url());
+        let credentials = match &self.connection.auth {
+            Auth::Simple(auth) => LdapCredentials::Simple {
+                name: auth.bind_dn.clone(),
+                password: self.secret("auth.password", &auth.password)?,
+            },
+            Auth::External => LdapCredentials::External,
+            _ => {
+                self.problems.add(
+                    &self.key("auth"),
+                    "must be \"simple\" or \"external\" for a directory",
+                );
+                return None;
+            }
+        };
+        let account = self.connection.auth.account().unwrap_or_default();
+        let rate_limiter =
+            rate_limiters::rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
+        let connector = NetworkConnector::new(url?, self.roots.clone(), self.connection.connect_timeout);
+        let transport = LdapTransport::new(connector, credentials, self.timeouts());
+        Some(Arc::new(
+            transport.with_rate_limiter(rate_limiter).named(self.name),
+        ))
+    }
+
     // The credentials, and what distinguishes this account from others at the same address.
     fn credentials(&self) -> Option<(Credentials, String)> {
         match &self.connection.auth {
@@ -126,6 +156,12 @@ impl<'a> TransportFactory<'a> {
                     Self::client_credentials(self.kind, endpoint, auth, &secret),
                     String::new(),
                 ))
+            }
+            #[cfg(any(feature = "active-directory", feature = "ldap"))]
+            Auth::Simple(_) | Auth::External => {
+                let why = "is for directories; this provider is reached over HTTP";
+                self.problems.add(&self.key("auth"), why);
+                None
             }
             #[cfg(feature = "http")]
             Auth::Header(auth) => {

@@ -34,7 +34,35 @@ pub trait LdapConnector: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// It did not come about by the deadline. Nothing of a request was sent.
-    async fn connect(&self, deadline: Instant) -> Result<Box<dyn LdapStream>, TransportError>;
+    async fn connect(&self, deadline: Instant) -> Result<LdapLink, TransportError>;
+}
+
+/// A connection, and which server is at its other end.
+pub struct LdapLink {
+    /// The two directions.
+    pub stream: Box<dyn LdapStream>,
+    /// The server's address. One name can lead to several servers, and what one of them has recorded says nothing of
+    /// the others.
+    pub server: String,
+}
+
+impl LdapLink {
+    /// A connection to the server at this address.
+    pub fn new(stream: impl LdapStream + 'static, server: impl Into<String>) -> Self {
+        let server = server.into();
+        Self {
+            stream: Box::new(stream),
+            server,
+        }
+    }
+}
+
+impl fmt::Debug for LdapLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LdapLink")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Connects over the network, or to a socket of this machine.
@@ -63,7 +91,7 @@ impl NetworkConnector {
         Ok(stream)
     }
 
-    async fn secure(&self, host: &str, tcp: TcpStream) -> Result<Box<dyn LdapStream>, TransportError> {
+    async fn secure(&self, host: &str, tcp: TcpStream, server: String) -> Result<LdapLink, TransportError> {
         self.roots.read_ahead().await;
         let config = self
             .tls
@@ -76,32 +104,37 @@ impl NetworkConnector {
             .map_err(|_| TransportError::not_sent(Cause::Tls, "the host is no name of a server"))?;
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, tcp).await;
-        let stream = stream.map_err(|error| self.failed(&error))?;
-        Ok(Box::new(stream))
+        Ok(LdapLink::new(
+            stream.map_err(|error| self.failed(&error))?,
+            server,
+        ))
     }
 
     fn failed(&self, error: &io::Error) -> TransportError {
         error_mapping::failure(self.url.host(), error, &error_mapping::CONNECTING)
     }
 
-    async fn open(&self) -> Result<Box<dyn LdapStream>, TransportError> {
+    async fn open(&self) -> Result<LdapLink, TransportError> {
         match self.url.address() {
             Address::Tcp { host, port, security } => {
                 let tcp = self.connect_tcp(host, *port).await;
                 let mut tcp = tcp.map_err(|error| self.failed(&error))?;
+                let server = tcp.peer_addr().map_err(|error| self.failed(&error))?;
+                let server = server.to_string();
                 match security {
-                    Security::Plain => Ok(Box::new(tcp)),
-                    Security::Tls => self.secure(host, tcp).await,
+                    Security::Plain => Ok(LdapLink::new(tcp, server)),
+                    Security::Tls => self.secure(host, tcp, server).await,
                     Security::StartTls => {
                         start_tls(self.url.host(), &mut tcp).await?;
-                        self.secure(host, tcp).await
+                        self.secure(host, tcp, server).await
                     }
                 }
             }
             #[cfg(unix)]
             Address::Socket(path) => {
                 let socket = tokio::net::UnixStream::connect(path).await;
-                Ok(Box::new(socket.map_err(|error| self.failed(&error))?))
+                let socket = socket.map_err(|error| self.failed(&error))?;
+                Ok(LdapLink::new(socket, path.display().to_string()))
             }
             #[cfg(not(unix))]
             Address::Socket(_) => Err(TransportError::not_sent(
@@ -118,7 +151,7 @@ impl LdapConnector for NetworkConnector {
         self.url.host()
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Box<dyn LdapStream>, TransportError> {
+    async fn connect(&self, deadline: Instant) -> Result<LdapLink, TransportError> {
         let deadline = deadline.min(Instant::now() + self.connect_timeout);
         match timeout_at(deadline, self.open()).await {
             Ok(result) => result,

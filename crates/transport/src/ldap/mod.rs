@@ -18,7 +18,7 @@ mod response;
 mod transport;
 mod url;
 
-pub use connector::{LdapConnector, LdapStream, NetworkConnector};
+pub use connector::{LdapConnector, LdapLink, LdapStream, NetworkConnector};
 pub use control::{Control, PasswordPolicyControl, PasswordWarning};
 pub use request::{
     Authentication, Filter, Modification, Operation, PasswordModify, Request, Scope, Search, Value,

@@ -187,8 +187,8 @@ impl LdapTransport {
     async fn open_once(&self, identity: Identity<'_>, left: Duration) -> Result<Session<'_>, TransportError> {
         let start = Instant::now();
         let deadline = start + left.min(self.attempt_timeout);
-        let stream = self.connector.connect(deadline).await?;
-        let mut connection = Connection::new(stream, self.connector.host().to_owned());
+        let link = self.connector.connect(deadline).await?;
+        let mut connection = Connection::new(link.stream, self.connector.host().to_owned());
         let external = Authentication::Sasl {
             mechanism: "EXTERNAL",
             credentials: None,
@@ -228,6 +228,7 @@ impl LdapTransport {
         Ok(Session {
             transport: self,
             connection,
+            server: link.server,
             budget_end: start.checked_add(left),
             bound,
         })
@@ -252,6 +253,7 @@ impl LdapTransport {
 pub struct Session<'t> {
     transport: &'t LdapTransport,
     connection: Connection,
+    server: String,
     // `None` for a budget without end.
     budget_end: Option<Instant>,
     bound: Reply,
@@ -261,6 +263,11 @@ impl Session<'_> {
     /// How the bind ended. Unless with code 0, nothing else can be done here.
     pub fn bound(&self) -> &Reply {
         &self.bound
+    }
+
+    /// The address of the server at the other end: see [`LdapLink::server`](super::LdapLink::server).
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     fn deadline(&self) -> Instant {

@@ -1,0 +1,453 @@
+//! A directory as a [`PasswordService`].
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use repass_domain::{
+    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Password,
+    PasswordChange, PasswordPolicy, PasswordService, PriorState, Redactor, Resolution, Rule, UnknownOutcome,
+    UserId, UserKey,
+};
+use repass_provider::{Classification, OutcomeMapper, ProviderResponse};
+use repass_transport::Instant;
+use repass_transport::ldap::{
+    Control, Entry, Identity, LdapChange, LdapResult, LdapTransport, Reply, Session, oid,
+};
+use secrecy::ExposeSecret;
+
+use crate::dialect::{self, Dialect};
+use crate::lookup::Writes;
+use crate::policy::{self, DomainRules, Rules};
+use crate::request::{self, Besides};
+use crate::{ActiveDirectorySettings, LdapSettings, errors, lookup};
+
+/// Changes passwords in a directory.
+///
+/// The outcome is that of the server that answered: another replica may follow later. A reset is made by the service
+/// account. A change is made by the user at LDAP servers, and by the service account with the current password at Active
+/// Directory, so that users get through whose password has expired or must be changed.
+#[derive(Debug)]
+pub struct DirectoryService {
+    provider: String,
+    kind: Kind,
+    transport: Arc<LdapTransport>,
+    redactor: Redactor,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Ldap(LdapSettings),
+    ActiveDirectory(ActiveDirectorySettings),
+}
+
+/// The user, and the server that knows the user.
+pub(crate) struct Found {
+    pub(crate) dialect: Dialect,
+    pub(crate) root: Entry,
+    pub(crate) entry: Entry,
+    server: String,
+}
+
+impl Found {
+    /// What the server has recorded of the user.
+    fn records(&self) -> PriorState {
+        lookup::prior_state(&self.entry, &self.server, self.dialect)
+    }
+
+    /// The time by the server's clock, where it shows one.
+    pub(crate) fn now(&self) -> SystemTime {
+        let now = self.root.text("currentTime").and_then(lookup::generalized_time);
+        now.unwrap_or_else(SystemTime::now)
+    }
+}
+
+impl DirectoryService {
+    /// An LDAP directory under the name it has in the configuration. Sends nothing.
+    pub fn ldap(provider: impl Into<String>, settings: LdapSettings, transport: Arc<LdapTransport>) -> Self {
+        Self::new(provider.into(), Kind::Ldap(settings), transport)
+    }
+
+    /// An Active Directory under the name it has in the configuration. Sends nothing.
+    pub fn active_directory(
+        provider: impl Into<String>,
+        settings: ActiveDirectorySettings,
+        transport: Arc<LdapTransport>,
+    ) -> Self {
+        Self::new(provider.into(), Kind::ActiveDirectory(settings), transport)
+    }
+
+    fn new(provider: String, kind: Kind, transport: Arc<LdapTransport>) -> Self {
+        let redactor = transport.redactor();
+        Self {
+            provider,
+            kind,
+            transport,
+            redactor,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.provider
+    }
+
+    fn is_active_directory(&self) -> bool {
+        matches!(self.kind, Kind::ActiveDirectory(_))
+    }
+
+    fn user_base(&self) -> (&str, &str) {
+        match &self.kind {
+            Kind::Ldap(settings) => (&settings.user_base, &settings.login_attribute),
+            Kind::ActiveDirectory(settings) => (&settings.user_base, &settings.login_attribute),
+        }
+    }
+
+    pub(crate) fn mapper<'a>(&'a self, redactor: CallRedactor<'a>) -> OutcomeMapper<'a> {
+        // LDAP names no exchange.
+        OutcomeMapper::new(&self.provider, "", redactor)
+    }
+
+    /// A refusal before a change.
+    pub(crate) fn refused(&self, mapper: &OutcomeMapper<'_>, classification: Classification) -> Error {
+        let nothing = Reply {
+            result: LdapResult::default(),
+            controls: vec![],
+            has_value: false,
+        };
+        mapper.read_response(ProviderResponse::Ldap(&nothing, &self.redactor), classification)
+    }
+
+    async fn open(&self, cx: &CallContext, mapper: &OutcomeMapper<'_>) -> Result<Session<'_>, Error> {
+        let session = self.transport.open(Identity::Service, cx.budget()).await;
+        let session = session.map_err(|failure| mapper.read_failure(&failure))?;
+        match errors::service_bind(session.bound()) {
+            Some(classification) => Err(self.refused(mapper, classification)),
+            None => Ok(session),
+        }
+    }
+
+    /// Opens a session of the service, and finds the user.
+    pub(crate) async fn find(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        user: &UserId,
+    ) -> Result<(Session<'_>, Found), Error> {
+        let mut session = self.open(cx, mapper).await?;
+        let (root, dialect) = self.root(&mut session, mapper).await?;
+        let (base, attribute) = self.user_base();
+        let search = lookup::search(base, attribute, user, dialect);
+        let found = session.search("ldap.find", search).await;
+        let (entries, reply) = found.map_err(|failure| mapper.read_failure(&failure))?;
+        let entry = lookup::read(entries, &reply).map_err(|why| self.refused(mapper, why))?;
+        // A domain's name leads to any of its controllers; each has a name of its own.
+        let server = root
+            .text("dnsHostName")
+            .unwrap_or_else(|| session.server())
+            .to_owned();
+        let found = Found {
+            dialect,
+            root,
+            entry,
+            server,
+        };
+        Ok((session, found))
+    }
+
+    async fn root(
+        &self,
+        session: &mut Session<'_>,
+        mapper: &OutcomeMapper<'_>,
+    ) -> Result<(Entry, Dialect), Error> {
+        let root = session.search("ldap.root", dialect::search()).await;
+        let (entries, _) = root.map_err(|failure| mapper.read_failure(&failure))?;
+        let root = entries.into_iter().next().unwrap_or_default();
+        let dialect =
+            Dialect::of(&root, self.is_active_directory()).map_err(|why| self.refused(mapper, why))?;
+        Ok((root, dialect))
+    }
+
+    /// The entry with the rules for this user; `None` if it is not known or not readable.
+    async fn policy_entry(
+        &self,
+        session: &mut Session<'_>,
+        root: &Entry,
+        user: Option<&Entry>,
+    ) -> Option<Entry> {
+        let own = |attribute| user.and_then(|user| user.text(attribute)).map(str::to_owned);
+        let dn = match &self.kind {
+            Kind::Ldap(settings) => own("pwdPolicySubentry").or_else(|| settings.policy_dn.clone())?,
+            Kind::ActiveDirectory(_) => match own("msDS-ResultantPSO") {
+                Some(dn) => dn,
+                None => root.text("defaultNamingContext")?.to_owned(),
+            },
+        };
+        let (entries, _) = session.search("ldap.policy", policy::search(&dn)).await.ok()?;
+        entries.into_iter().next()
+    }
+
+    async fn rules(&self, session: &mut Session<'_>, found: &Found, change: &PasswordChange) -> Rules {
+        let Some(policy) = self.policy_entry(session, &found.root, Some(&found.entry)).await else {
+            return Rules::default();
+        };
+        if found.dialect != Dialect::ActiveDirectory {
+            return Rules::of_ldap(&policy, &found.entry);
+        }
+        let (new, is_self) = (change.new_password(), is_self_service(change));
+        let broken =
+            DomainRules::of(&policy).map(|rules| rules.broken(new, &found.entry, is_self, found.now()));
+        Rules {
+            broken: broken.unwrap_or_default(),
+            ..Rules::default()
+        }
+    }
+
+    pub(crate) fn unlocks(&self) -> bool {
+        self.besides().unlock
+    }
+
+    fn besides(&self) -> Besides {
+        match &self.kind {
+            Kind::Ldap(_) => Besides::default(),
+            Kind::ActiveDirectory(settings) => Besides {
+                must_change: settings.must_change,
+                unlock: settings.unlock,
+            },
+        }
+    }
+
+    /// The user's session, bound with the current password, or why there is none.
+    async fn open_as_user(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        dn: &str,
+        current: &Password,
+    ) -> Result<Session<'_>, Error> {
+        #[expect(clippy::disallowed_methods, reason = "the bind carries it")]
+        let password = current.expose_secret();
+        let identity = Identity::User { name: dn, password };
+        let session = self.transport.open(identity, cx.budget()).await;
+        let session = session.map_err(|failure| mapper.read_failure(&failure))?;
+        match errors::user_bind(session.bound()) {
+            Some(classification) => Err(self.refused(mapper, classification)),
+            None => Ok(session),
+        }
+    }
+
+    /// Sends the change once, on this session.
+    async fn send(
+        &self,
+        cx: &CallContext,
+        session: &mut Session<'_>,
+        found: &Found,
+        change: &PasswordChange,
+    ) -> Result<Reply, repass_transport::TransportError> {
+        let (operation, old) = match change.mode() {
+            ChangeMode::AdminReset => ("ldap.reset", None),
+            ChangeMode::SelfService(current) => ("ldap.change", Some(current)),
+        };
+        #[expect(clippy::disallowed_methods, reason = "the request carries them")]
+        let (new, old) = (
+            change.new_password().expose_secret(),
+            old.map(ExposeSecret::expose_secret),
+        );
+        let request = request::change(found.dialect, &found.entry.dn, old, new, self.besides());
+        let change = LdapChange {
+            operation,
+            rate_label: None,
+            request,
+            controls: vec![Control::asking(oid::PASSWORD_POLICY)],
+            before_send: cx.before_send().cloned(),
+        };
+        session.change(change).await
+    }
+
+    /// Sends a reset once more. A server that takes it has the new password in place, and so has one that refuses it as
+    /// the current one.
+    async fn resend(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        session: &mut Session<'_>,
+        found: &Found,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let reply = self.send(cx, session, found, change).await;
+        let reply = reply.map_err(|failure| mapper.change_failure(&failure))?;
+        let classification = errors::change(found.dialect, false, &Rules::default(), &reply);
+        if classification.rules == [Rule::NotCurrent] {
+            return Ok(Resolution::InPlace);
+        }
+        if classification.kind == ErrorKind::PasswordRefused {
+            // By its age or the history: it may be in place, and be refused for that.
+            return Ok(Resolution::StillUnknown);
+        }
+        mapper
+            .change_response(ProviderResponse::Ldap(&reply, &self.redactor), classification)
+            .map(|_| Resolution::InPlace)
+    }
+
+    /// Presents the new password in a bind, once.
+    async fn bind_with_new(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        found: &Found,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        if let Some(before_send) = cx.before_send()
+            && !before_send().await
+        {
+            let what = "the caller did not let the probe be sent";
+            return Err(Error::not_applied(ErrorKind::Internal, what));
+        }
+        #[expect(clippy::disallowed_methods, reason = "the bind carries it")]
+        let password = change.new_password().expose_secret();
+        let name = &found.entry.dn;
+        let probe = self
+            .transport
+            .open(Identity::User { name, password }, cx.budget())
+            .await;
+        let probe = probe.map_err(|failure| mapper.read_failure(&failure))?;
+        let reply = probe.bound().clone();
+        probe.close().await;
+        Ok(match () {
+            () if errors::proves_password(found.dialect, &reply) => Resolution::InPlace,
+            () if errors::disproves_password(found.dialect, &reply) => Resolution::NotInPlace,
+            () => Resolution::StillUnknown,
+        })
+    }
+}
+
+fn is_self_service(change: &PasswordChange) -> bool {
+    matches!(change.mode(), ChangeMode::SelfService(_))
+}
+
+#[async_trait]
+impl PasswordService for DirectoryService {
+    fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with_reset()
+            .with_change()
+            .with_policy()
+            .with_before_send()
+            .with_resolve_by_resending()
+    }
+
+    async fn change_password(
+        &self,
+        cx: &CallContext,
+        change: &PasswordChange,
+    ) -> Result<ChangeReceipt, Error> {
+        let start = Instant::now();
+        self.capabilities().check(change)?;
+        let mapper = self.mapper(CallRedactor::for_change(change));
+        let (mut service, found) = self.find(cx, &mapper, change.user()).await?;
+        let rules = self.rules(&mut service, &found, change).await;
+        let mut before = found.records();
+        let mut session = match change.mode() {
+            ChangeMode::SelfService(current) if found.dialect != Dialect::ActiveDirectory => {
+                let cx = cx.after(start.elapsed());
+                let user = self.open_as_user(&cx, &mapper, &found.entry.dn, current).await?;
+                // A bind changes the entry where failed ones are counted there.
+                let again = service
+                    .search("ldap.find", lookup::again(&found.entry.dn, found.dialect))
+                    .await;
+                let (entries, _) = again.map_err(|failure| mapper.read_failure(&failure))?;
+                let entry = entries.into_iter().next().unwrap_or_default();
+                // Both connections must lead to one server for this to prove anything.
+                before = if user.server() == service.server() {
+                    lookup::prior_state(&entry, &found.server, found.dialect)
+                } else {
+                    PriorState::default()
+                };
+                service.close().await;
+                user
+            }
+            _ => service,
+        };
+        let mapper = mapper.with_prior_state(before);
+        let result = self
+            .send(&cx.after(start.elapsed()), &mut session, &found, change)
+            .await;
+        let reply = result.map_err(|failure| mapper.change_failure(&failure))?;
+        let classification = errors::change(found.dialect, is_self_service(change), &rules, &reply);
+        let result = mapper.change_response(ProviderResponse::Ldap(&reply, &self.redactor), classification);
+        session.close().await;
+        result
+    }
+
+    /// Compares what the server has recorded of the user with what it had before the change. If that proves nothing, it
+    /// makes one probe: a reset is sent once more, or the new password is presented in a bind.
+    async fn resolve(
+        &self,
+        cx: &CallContext,
+        unknown: &UnknownOutcome,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let start = Instant::now();
+        self.capabilities().check(change)?;
+        let mapper = self.mapper(CallRedactor::for_change(change));
+        let (mut session, found) = self.find(cx, &mapper, change.user()).await?;
+        let writes = lookup::writes_since(unknown.prior_state(), &found.records(), found.dialect);
+        if writes == Writes::None {
+            session.close().await;
+            return Ok(Resolution::NotInPlace);
+        }
+        let rules = self.rules(&mut session, &found, change).await;
+        // A password of no age yet is refused again, whether it is the new one or not.
+        let can_resend = !is_self_service(change) && !rules.has_min_age;
+        let cx = cx.after(start.elapsed());
+        if can_resend {
+            let resolution = self.resend(&cx, &mapper, &mut session, &found, change).await;
+            session.close().await;
+            return resolution;
+        }
+        session.close().await;
+        // Active Directory accepts the previous password for an hour. After one write a new password that binds is
+        // the current one; after several, or with nothing to compare, it may be the previous.
+        if found.dialect == Dialect::ActiveDirectory && writes != Writes::One {
+            return Ok(Resolution::StillUnknown);
+        }
+        self.bind_with_new(&cx, &mapper, &found, change).await
+    }
+
+    /// The rules of the domain, or of the entry `policy_dn`. Users can have others.
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        let mapper = self.mapper(CallRedactor::for_nothing());
+        let mut session = self.open(cx, &mapper).await?;
+        let (root, dialect) = self.root(&mut session, &mapper).await?;
+        let entry = self.policy_entry(&mut session, &root, None).await;
+        session.close().await;
+        let unreadable = |hint| {
+            let classification = Classification::rejected(ErrorKind::PermissionDenied).with_hint(hint);
+            self.refused(&mapper, classification)
+        };
+        let Some(entry) = entry else {
+            return Err(unreadable(
+                "the policy's entry is not known or not readable; set `policy_dn`, and let the service account read it",
+            ));
+        };
+        let policy = match dialect {
+            Dialect::ActiveDirectory => DomainRules::of(&entry)
+                .ok_or_else(|| {
+                    unreadable("the domain's entry does not show its password rules to the service account")
+                })?
+                .policy(),
+            Dialect::PasswordModify | Dialect::Directory389 => policy::of_ldap(&entry),
+        };
+        policy
+            .build()
+            .map_err(|impossible| Error::not_applied(ErrorKind::UnexpectedAnswer, impossible.to_string()))
+    }
+
+    // Directories compare names in any letter case.
+    fn user_key(&self, user: &UserId) -> UserKey {
+        UserKey::exact(&user.expose().to_lowercase())
+    }
+}

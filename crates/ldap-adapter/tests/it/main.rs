@@ -1,0 +1,9 @@
+//! The adapter over the network, against emulated directories.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod active_directory;
+mod connection;
+mod resolve;
+mod setup;
+mod slapd;
