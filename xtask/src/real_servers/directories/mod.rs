@@ -2,11 +2,14 @@
 
 mod certificates;
 mod client;
+mod cut_proxy;
+mod cuts;
 mod dirsrv;
 mod ldif;
 mod samba;
 mod slapd;
 mod states;
+mod suite;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -141,7 +144,7 @@ impl DirectoryServer {
 }
 
 /// Starts it and compares every outcome with its own word; counts the wrong ones.
-pub(super) async fn test(server: DirectoryServer, folder: &Path, _args: &Args) -> Result<usize> {
+pub(super) async fn test(server: DirectoryServer, folder: &Path, args: &Args) -> Result<usize> {
     let start = Instant::now();
     server.install()?;
     let installed = start.elapsed();
@@ -152,7 +155,10 @@ pub(super) async fn test(server: DirectoryServer, folder: &Path, _args: &Args) -
         installed.as_secs_f64(),
         start.elapsed().as_secs_f64() - installed.as_secs_f64()
     );
-    states::check(&directory).await
+    let mut wrong = states::check(&directory).await?;
+    wrong += suite::run(&directory).await?;
+    wrong += cuts::run(&directory, args).await?;
+    Ok(wrong)
 }
 
 /// An ordinary user.
@@ -169,6 +175,64 @@ impl Directory {
     pub(crate) async fn bind(&self, user: &str, password: &str) -> Result<LdapResult> {
         let mut client = Client::connect(self.ldaps_port, &self.connector).await?;
         client.bind(&self.server.user_dn(user), password).await
+    }
+
+    /// Whether the password of this user is this one, by the server's answer to a bind: accepted, or refused for a reason
+    /// that needs the right password.
+    pub(crate) async fn accepts(&self, user: &str, password: &str) -> Result<bool> {
+        const NEEDS_THE_RIGHT_ONE: [&str; 4] = ["data 532", "data 533", "data 701", "data 773"];
+        let answer = self.bind(user, password).await?;
+        Ok(answer.code == 0 || NEEDS_THE_RIGHT_ONE.iter().any(|data| answer.text.contains(data)))
+    }
+
+    /// What changes with every write of this user's password, and with nothing else; empty for a user who does not
+    /// exist.
+    pub(crate) async fn password_record(&self, user: &str) -> Result<Vec<u8>> {
+        let name = match self.server {
+            DirectoryServer::Slapd | DirectoryServer::Dirsrv => "userPassword",
+            DirectoryServer::Samba => "msDS-KeyVersionNumber",
+        };
+        self.value(user, name).await.map(|values| values.concat())
+    }
+
+    /// The wrong passwords that the server has counted for this user.
+    pub(crate) async fn failures(&self, user: &str) -> Result<usize> {
+        if self.server == DirectoryServer::Slapd {
+            return Ok(self.value(user, "pwdFailureTime").await?.len());
+        }
+        let name = if self.server == DirectoryServer::Samba {
+            "badPwdCount"
+        } else {
+            "passwordRetryCount"
+        };
+        let count = self.value(user, name).await?.concat();
+        Ok(String::from_utf8(count)?.parse().unwrap_or(0))
+    }
+
+    async fn value(&self, user: &str, name: &str) -> Result<Vec<Vec<u8>>> {
+        let mut client = Client::connect(self.ldaps_port, &self.connector).await?;
+        client.bind(self.server.manager_dn(), MANAGER).await?;
+        let entry = client.read(&self.server.user_dn(user), &[name]).await?;
+        Ok(entry
+            .and_then(|mut entry| entry.remove(&name.to_lowercase()))
+            .unwrap_or_default())
+    }
+
+    /// A file with this secret that only its owner can read.
+    fn secret_file(&self, secret: &str) -> Result<String> {
+        use std::io::Write as _;
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+        let path = self.path(&format!("secret-{}", secret.to_lowercase()));
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.write_all(secret.as_bytes())?;
+        Ok(path)
     }
 
     /// An entry as the administrator sees it.
