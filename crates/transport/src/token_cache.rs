@@ -1,7 +1,7 @@
 //! The credentials that repass itself shows to a provider.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -90,10 +90,12 @@ pub(crate) enum Rejected {
 
 /// A value of the `Authorization` header, or of another one. `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct Token {
+pub struct Token(Arc<TokenHeader>);
+
+#[derive(Clone)]
+struct TokenHeader {
     name: HeaderName,
-    header: HeaderValue,
-    serial: u64,
+    value: HeaderValue,
     granted_at: Option<Instant>,
     redactor: Arc<Redactor>,
 }
@@ -113,7 +115,7 @@ impl Token {
             return Err(InvalidToken);
         }
         let redactor = Redactor::new().with(token, "[token]");
-        Self::sensitive(&Zeroizing::new(format!("Bearer {text}")), redactor)
+        Self::sensitive(AUTHORIZATION, &Zeroizing::new(format!("Bearer {text}")), redactor)
     }
 
     /// `Basic`, with a client's id and secret.
@@ -129,7 +131,11 @@ impl Token {
         let encoded = Zeroizing::new(Base64::encode_string(pair.as_bytes()));
         // Its encoded form is found by decoding.
         let redactor = Redactor::new().with(secret, "[client secret]");
-        Self::sensitive(&Zeroizing::new(format!("Basic {}", *encoded)), redactor)
+        Self::sensitive(
+            AUTHORIZATION,
+            &Zeroizing::new(format!("Basic {}", *encoded)),
+            redactor,
+        )
     }
 
     /// A token in a header of the provider's own, such as `X-Auth-Token`, or in another scheme of `Authorization`: `value`
@@ -148,35 +154,35 @@ impl Token {
         }
         let redactor = Redactor::new().with(token, "[token]");
         let value = Zeroizing::new(value.replace("{token}", text));
-        Ok(Self {
-            name,
-            ..Self::sensitive(&value, redactor)?
-        })
+        Self::sensitive(name, &value, redactor)
     }
 
-    fn sensitive(text: &str, redactor: Redactor) -> Result<Self, InvalidToken> {
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let mut header = HeaderValue::from_str(text).map_err(|_| InvalidToken)?;
-        header.set_sensitive(true);
-        Ok(Self {
-            name: AUTHORIZATION,
-            header,
-            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+    fn sensitive(name: HeaderName, value: &str, redactor: Redactor) -> Result<Self, InvalidToken> {
+        let mut value = HeaderValue::from_str(value).map_err(|_| InvalidToken)?;
+        value.set_sensitive(true);
+        Ok(Self(Arc::new(TokenHeader {
+            name,
+            value,
             granted_at: None,
             redactor: Arc::new(redactor),
-        })
+        })))
+    }
+
+    // Whether both are of the same grant.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn redactor(&self) -> &Arc<Redactor> {
-        &self.redactor
+        &self.0.redactor
     }
 
     pub(crate) fn name(&self) -> &HeaderName {
-        &self.name
+        &self.0.name
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
-        self.header.clone()
+        self.0.value.clone()
     }
 }
 
@@ -380,10 +386,7 @@ impl TokenCache {
     fn renew_later(&self, token: &Token) {
         let later = Instant::now() + RENEWAL_PAUSE;
         let mut cached = self.cached();
-        if let Some(cached) = cached
-            .as_mut()
-            .filter(|cached| cached.token.serial == token.serial)
-        {
+        if let Some(cached) = cached.as_mut().filter(|cached| cached.token.is(token)) {
             cached.renew = later.min(cached.expires);
         }
     }
@@ -416,7 +419,7 @@ impl TokenCache {
         let mut token = token.map_err(|_| {
             TransportError::not_sent(Cause::TokenRefused, "the token endpoint gave an unusable token")
         })?;
-        token.granted_at = Some(asked);
+        Arc::make_mut(&mut token.0).granted_at = Some(asked);
         let lifetime = granted.lifetime.unwrap_or(HOUR);
         let margin = (lifetime / 10).min(Duration::from_secs(60));
         // Spread out, so that many processes do not renew at the same instant.
@@ -454,13 +457,10 @@ impl TokenCache {
     }
 
     fn reject(&self, token: &Token, earlier: u32) -> Rejected {
-        let is_fresh = token.granted_at.is_some_and(|at| at.elapsed() < FRESH);
+        let is_fresh = token.0.granted_at.is_some_and(|at| at.elapsed() < FRESH);
         let mut cached = self.cached();
         // Another call may have replaced it already.
-        if cached
-            .as_ref()
-            .is_some_and(|cached| cached.token.serial == token.serial)
-        {
+        if cached.as_ref().is_some_and(|cached| cached.token.is(token)) {
             *cached = None;
             if is_fresh {
                 self.rejections.fetch_add(1, Ordering::Relaxed);
