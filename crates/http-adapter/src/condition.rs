@@ -176,14 +176,9 @@ mod tests {
     fn holds(condition: &str, body: &str) -> bool {
         let raw: RawCondition = toml::from_str(condition).unwrap();
         let condition = Condition::compile(&raw, |text| Template::parse(text, &BTreeMap::new())).unwrap();
-        let user = "alice".parse().unwrap();
-        let kept = BTreeMap::new();
         let values = Values {
-            user: &user,
             id: "17",
-            kept: &kept,
-            new: None,
-            current: None,
+            ..Values::of("alice")
         };
         condition.holds(Json::read_value(body).as_ref(), &values)
     }

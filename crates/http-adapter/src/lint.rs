@@ -1,6 +1,7 @@
 //! What a table must not say: each lint comes from a response that real servers gave.
 
 use crate::condition::Test;
+use crate::login::Login;
 use crate::row::{Meaning, Row};
 use crate::table::{Authentication, Call, Exchange, Lookup, Probe, StatusCondition, Table, TableProblem};
 use crate::template::{Name, Template};
@@ -53,6 +54,9 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
     }
     if let Some(call) = &table.change {
         self_service(call, &mut note);
+    }
+    if let Some(login) = &table.login {
+        log_in(login, &mut note);
     }
     if let Some(lookup) = &table.lookup {
         look_up(lookup, &mut note);
@@ -223,6 +227,22 @@ fn self_service(call: &Call, note: &mut impl FnMut(&str, &str)) {
         names.contains(&&Name::Current) || call.exchange.authentication == Authentication::CurrentPassword;
     if !proves {
         note("change", "does not present {current}, the current password");
+    }
+}
+
+fn log_in(login: &Login, note: &mut impl FnMut(&str, &str)) {
+    exchange("login", &login.exchange, None, note);
+    if !login.exchange.names().contains(&&Name::Password) {
+        note("login.body", "does not present {password}, that of the account");
+    }
+    if login.exchange.method == repass_transport::Method::GET {
+        note("login.method", "is GET, which sends no body; use POST");
+    }
+    if !matches!(login.status, 200 | 201) {
+        note(
+            "login.status",
+            "is the status of a login that succeeded: 200 or 201",
+        );
     }
 }
 

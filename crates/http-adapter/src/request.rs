@@ -75,7 +75,7 @@ fn authorization(
     let basic = |name: Name| {
         let password = Template::of(name).fill(values);
         let secret = SecretString::from(password.as_str());
-        let token = Token::basic(values.user.expose(), &secret);
+        let token = Token::basic(values.user, &secret);
         token
             .map(|token| Some(Authorization::Token(token)))
             .map_err(|_| Unsendable("this password cannot be sent as HTTP Basic"))

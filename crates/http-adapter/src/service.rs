@@ -59,14 +59,7 @@ impl HttpService {
         user: &UserId,
     ) -> Result<Found, Error> {
         let start = Instant::now();
-        let nothing = BTreeMap::new();
-        let values = Values {
-            user,
-            id: user.expose(),
-            kept: &nothing,
-            new: None,
-            current: None,
-        };
+        let values = Values::of(user.expose());
         if let Some(require) = &self.table.require {
             let request = request::reading("http.require", &self.table, &require.path, &values)
                 .map_err(Self::unsendable)?;
@@ -85,7 +78,7 @@ impl HttpService {
         let Some(lookup) = &self.table.lookup else {
             return Ok(Found {
                 id: user.expose().to_owned(),
-                kept: nothing,
+                kept: BTreeMap::new(),
             });
         };
         let request =
@@ -155,11 +148,9 @@ impl HttpService {
                 rows,
                 response,
                 &Values {
-                    user: &user,
                     id: &found.id,
                     kept: &found.kept,
-                    new: None,
-                    current: None,
+                    ..Values::of(user.expose())
                 },
                 !is_reset,
             )
@@ -225,7 +216,6 @@ impl HttpService {
 
 fn values<'a>(change: &'a PasswordChange, found: &'a Found) -> Values<'a> {
     Values {
-        user: change.user(),
         id: &found.id,
         kept: &found.kept,
         new: Some(change.new_password()),
@@ -233,6 +223,7 @@ fn values<'a>(change: &'a PasswordChange, found: &'a Found) -> Values<'a> {
             ChangeMode::SelfService(current) => Some(current),
             ChangeMode::AdminReset => None,
         },
+        ..Values::of(change.user().expose())
     }
 }
 

@@ -23,6 +23,7 @@ const ALL_AUTHS: &[&str] = &[
     "basic",
     "client-credentials",
     "header",
+    "login",
     "private-key-jwt",
     "service-account",
 ];
@@ -33,6 +34,7 @@ impl HttpSettings {
         "change",
         "correlation",
         "headers",
+        "login",
         "lookup",
         "policy",
         "probe",
@@ -62,19 +64,22 @@ impl HttpSettings {
         }
     }
 
-    /// The same with these values of `set`.
+    /// The same with these values of `set`, over those that it has already.
     pub fn with_set(self, set: BTreeMap<String, String>) -> Self {
-        let mut document = self.document;
         let set = set.into_iter().map(|(name, value)| (name, Value::from(value)));
-        document["set"] = Value::Object(set.collect());
-        Self::of(self.kind, document)
+        let given = [("set".to_owned(), Value::Object(set.collect()))];
+        self.with_document(given.into_iter().collect())
     }
 
-    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). A preset takes `set` only.
+    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). A preset takes `set` only, whose values
+    /// come over its own.
     pub fn with_document(self, given: serde_json::Map<String, Value>) -> Self {
         let mut document = self.document;
         for (key, value) in given {
-            document[key] = value;
+            match (document.get_mut(&key), value) {
+                (Some(Value::Object(own)), Value::Object(set)) if key == "set" => own.extend(set),
+                (_, value) => document[key] = value,
+            }
         }
         Self::of(self.kind, document)
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use repass_domain::{Grade, PasswordPolicy};
-use repass_transport::Method;
+use repass_transport::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::condition::{Condition, Pointer, RawCondition};
 use crate::lint;
+use crate::login::{Expiry, Login, TokenPlace};
 use crate::row::{RawRow, Row};
-use crate::template::Template;
+use crate::template::{Scope, Template};
 
 /// Something wrong with a table: where, and what. Never quotes a secret, since a table holds none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,7 @@ struct RawTable {
     correlation: Option<String>,
     policy: Option<PasswordPolicy>,
     require: Option<RawRequire>,
+    login: Option<RawLogin>,
     lookup: Option<RawLookup>,
     reset: Option<RawCall>,
     change: Option<RawCall>,
@@ -84,6 +86,23 @@ struct RawRequire {
     at: String,
     is: Value,
     hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLogin {
+    method: String,
+    path: String,
+    body: Value,
+    #[serde(default)]
+    form: bool,
+    status: u16,
+    token_at: Option<String>,
+    token_header: Option<String>,
+    expires_at: Option<String>,
+    expires_in: Option<String>,
+    header: Option<String>,
+    value: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -201,6 +220,7 @@ pub struct Table {
     pub(crate) correlation: Option<&'static str>,
     pub(crate) policy: PasswordPolicy,
     pub(crate) require: Option<Require>,
+    pub(crate) login: Option<Login>,
     pub(crate) lookup: Option<Lookup>,
     pub(crate) reset: Option<Call>,
     pub(crate) change: Option<Call>,
@@ -302,6 +322,7 @@ impl Table {
             correlation: None,
             policy: PasswordPolicy::default(),
             require: None,
+            login: None,
             lookup: None,
             reset: None,
             change: None,
@@ -329,6 +350,7 @@ impl Table {
             serde_json::from_value(value).map_err(|error| vec![TableProblem::new("", error.to_string())])?;
         let mut compiler = Compiler {
             set: &raw.set,
+            scope: Scope::Change,
             problems: Vec::new(),
         };
         let table = compiler.table(&raw, hash);
@@ -350,6 +372,11 @@ impl Table {
         }
     }
 
+    /// Whether it describes how an account logs in.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
     /// SHA-256 of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit records name it.
     pub fn hash(&self) -> &str {
         &self.hash
@@ -366,6 +393,7 @@ fn hash(document: &Value) -> Arc<str> {
 // Compiles the raw table, and collects what is wrong.
 struct Compiler<'a> {
     set: &'a BTreeMap<String, String>,
+    scope: Scope,
     problems: Vec<TableProblem>,
 }
 
@@ -394,6 +422,7 @@ impl Compiler<'_> {
                 .map(|name| &*name.to_ascii_lowercase().leak()),
             policy: raw.policy.clone().unwrap_or_default(),
             require: raw.require.as_ref().map(|require| self.require(require)),
+            login: raw.login.as_ref().map(|login| self.login(login)),
             lookup: raw.lookup.as_ref().map(|lookup| self.lookup(lookup)),
             reset: raw.reset.as_ref().map(|call| self.call("reset", call, &raw.rows)),
             change: raw
@@ -416,7 +445,7 @@ impl Compiler<'_> {
     }
 
     fn template(&mut self, key: &str, text: &str) -> Template {
-        let parsed = Template::parse(text, self.set);
+        let parsed = Template::parse_in(self.scope, text, self.set);
         self.keep(key, parsed, || {
             Template::parse("", &BTreeMap::new()).unwrap_or_else(|_| unreachable!())
         })
@@ -448,6 +477,65 @@ impl Compiler<'_> {
             condition: self.condition("require", &condition).unwrap_or_else(never),
             hint: raw.hint.clone().map(|hint| &*hint.leak()),
         }
+    }
+
+    fn login(&mut self, raw: &RawLogin) -> Login {
+        self.scope = Scope::Login;
+        let body = Some(&raw.body);
+        let exchange = self.exchange(
+            "login",
+            &raw.method,
+            &raw.path,
+            body,
+            raw.form,
+            Authentication::None,
+        );
+        self.scope = Scope::Change;
+        let token = match (&raw.token_at, &raw.token_header) {
+            (Some(at), None) => TokenPlace::Body(self.pointer("login.token_at", at)),
+            (None, Some(name)) => TokenPlace::Header(self.header_name("login.token_header", name)),
+            _ => {
+                self.note(
+                    "login",
+                    "takes one of `token_at` and `token_header`: where the response has the token",
+                );
+                TokenPlace::Body(self.pointer("login", ""))
+            }
+        };
+        let expiry = match (&raw.expires_at, &raw.expires_in) {
+            (Some(at), None) => Some(Expiry::At(self.pointer("login.expires_at", at))),
+            (None, Some(seconds)) => Some(Expiry::In(self.pointer("login.expires_in", seconds))),
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                self.note(
+                    "login",
+                    "takes one of `expires_at` (an instant) and `expires_in` (seconds)",
+                );
+                None
+            }
+        };
+        let value = raw.value.clone().unwrap_or_else(|| match raw.header {
+            Some(_) => "{token}".to_owned(),
+            None => "Bearer {token}".to_owned(),
+        });
+        if !value.contains("{token}") {
+            self.note("login.value", "must contain {token}, such as \"Bearer {token}\"");
+        }
+        Login {
+            exchange,
+            status: raw.status,
+            token,
+            expiry,
+            header: self.header_name("login.header", raw.header.as_deref().unwrap_or("Authorization")),
+            value,
+        }
+    }
+
+    fn header_name(&mut self, key: &str, name: &str) -> HeaderName {
+        HeaderName::try_from(name).unwrap_or_else(|_| {
+            self.note(key, "must be the name of an HTTP header");
+            HeaderName::from_static("authorization")
+        })
     }
 
     fn lookup(&mut self, raw: &RawLookup) -> Lookup {

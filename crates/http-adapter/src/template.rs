@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use repass_domain::{Password, UserId};
+use repass_domain::Password;
 use repass_transport::Json;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 // RFC 3986's unreserved characters.
@@ -17,7 +17,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 
 /// A text with `{names}`: `{user}`, `{id}`, `{new}`, `{current}` and `{keep.NAME}`. `{name:quoted}` writes the value
 /// as a JSON string with its quotes, for languages that have such strings inside a text (SCIM filters). `{{` and
-/// `}}` stand for braces. Names of the table's `set` are filled in when it is loaded.
+/// `}}` stand for braces. Names of the table's `set` are filled in when it is loaded. A login has `{username}` and
+/// `{password}`, those of the configured account, and no others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -35,26 +36,77 @@ pub(crate) enum Name {
     New,
     Current,
     Keep(String),
+    Username,
+    Password,
 }
 
 impl Name {
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self, Self::New | Self::Current)
+        matches!(self, Self::New | Self::Current | Self::Password)
+    }
+}
+
+/// Which names a text may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of a change.
+    Change,
+    /// Those of a login.
+    Login,
+}
+
+impl Scope {
+    fn name(self, text: &str) -> Option<Name> {
+        let kept = text.strip_prefix("keep.").filter(|kept| !kept.is_empty());
+        Some(match (self, text) {
+            (Self::Change, "user") => Name::User,
+            (Self::Change, "id") => Name::Id,
+            (Self::Change, "new") => Name::New,
+            (Self::Change, "current") => Name::Current,
+            (Self::Change, _) => Name::Keep(kept?.to_owned()),
+            (Self::Login, "username") => Name::Username,
+            (Self::Login, "password") => Name::Password,
+            (Self::Login, _) => return None,
+        })
+    }
+
+    fn names(self) -> &'static str {
+        match self {
+            Self::Change => "user, id, new, current, keep.NAME",
+            Self::Login => "username, password",
+        }
     }
 }
 
 /// The values of one call.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a> {
-    pub(crate) user: &'a UserId,
+    /// The user as the caller names it; of a login the account.
+    pub(crate) user: &'a str,
     /// The provider's own id: what the look-up found, else the user.
     pub(crate) id: &'a str,
     pub(crate) kept: &'a BTreeMap<String, Json>,
     pub(crate) new: Option<&'a Password>,
     pub(crate) current: Option<&'a Password>,
+    /// Of a login's account.
+    pub(crate) password: Option<&'a SecretString>,
 }
 
-impl Values<'_> {
+static NOTHING: BTreeMap<String, Json> = BTreeMap::new();
+
+impl<'a> Values<'a> {
+    /// Those of a user, of whom nothing else is known yet.
+    pub(crate) fn of(user: &'a str) -> Self {
+        Self {
+            user,
+            id: user,
+            kept: &NOTHING,
+            new: None,
+            current: None,
+            password: None,
+        }
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "written into the request's body, which wipes itself"
@@ -63,7 +115,8 @@ impl Values<'_> {
         let owned = |text: &str| Zeroizing::new(text.to_owned());
         let secret = |password: Option<&Password>| owned(password.map_or("", |it| it.expose_secret()));
         match name {
-            Name::User => owned(self.user.expose()),
+            Name::User | Name::Username => owned(self.user),
+            Name::Password => owned(self.password.map_or("", |it| it.expose_secret())),
             Name::Id => owned(self.id),
             Name::New => secret(self.new),
             Name::Current => secret(self.current),
@@ -75,6 +128,11 @@ impl Values<'_> {
 impl Template {
     /// Reads a text, with the values of `set` filled in.
     pub(crate) fn parse(text: &str, set: &BTreeMap<String, String>) -> Result<Self, String> {
+        Self::parse_in(Scope::Change, text, set)
+    }
+
+    /// The same with the names of this scope.
+    pub(crate) fn parse_in(scope: Scope, text: &str, set: &BTreeMap<String, String>) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -101,25 +159,14 @@ impl Template {
                 literal.push_str(&if is_quoted { quoted(value) } else { value.clone() });
                 continue;
             }
-            let name = match name {
-                "user" => Name::User,
-                "id" => Name::Id,
-                "new" => Name::New,
-                "current" => Name::Current,
-                other => match other.strip_prefix("keep.") {
-                    Some(kept) if !kept.is_empty() => Name::Keep(kept.to_owned()),
-                    _ => {
-                        let known: Vec<&str> = set.keys().map(String::as_str).collect();
-                        let known = if known.is_empty() {
-                            String::new()
-                        } else {
-                            format!(", or of `set`: {}", known.join(", "))
-                        };
-                        return Err(format!(
-                            "`{{{other}}}` is unknown; use user, id, new, current, keep.NAME{known}"
-                        ));
-                    }
-                },
+            let Some(name) = scope.name(name) else {
+                let known: Vec<&str> = set.keys().map(String::as_str).collect();
+                let known = if known.is_empty() {
+                    String::new()
+                } else {
+                    format!(", or of `set`: {}", known.join(", "))
+                };
+                return Err(format!("`{{{name}}}` is unknown; use {}{known}", scope.names()));
             };
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
@@ -243,15 +290,13 @@ mod tests {
     }
 
     fn filled(text: &str, is_path: bool) -> Option<String> {
-        let user: UserId = "ann+o'neil@example.com".parse().unwrap();
         let kept = BTreeMap::from([("tags".to_owned(), Json::read("[\"a\",\"b\"]").unwrap())]);
         let new = Password::new("p\"w").unwrap();
         let values = Values {
-            user: &user,
             id: "..",
             kept: &kept,
             new: Some(&new),
-            current: None,
+            ..Values::of("ann+o'neil@example.com")
         };
         let template = parse(text).unwrap();
         if is_path {

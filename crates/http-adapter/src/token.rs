@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::jwt::SigningKey;
+use crate::table::Table;
 
 /// Tokens that `endpoint`, which must lead to the token URL, grants to this client for this scope, and for this API where
 /// the endpoint asks for an `audience`. Sends nothing before the first request that needs a token.
@@ -95,6 +96,22 @@ pub fn service_account(
             ("assertion", assertion),
         ])
     })
+}
+
+/// Session tokens for which an account logs in as the table's `[login]` describes; `endpoint` must lead to the base URL.
+/// `None` if the table describes no login, or none with this name and password can be sent.
+pub fn login(
+    endpoint: Arc<dyn Transport>,
+    table: &Table,
+    username: &str,
+    password: &SecretString,
+) -> Option<Credentials> {
+    let login = table.login.clone()?;
+    let request = login.request(table, username, password).ok()?;
+    let (header, value) = (login.header.clone(), login.value.clone());
+    let cache = TokenCache::new(endpoint, request, move |response| login.read(response));
+    let credentials = Credentials::Cached(Box::new(cache.in_header(header, value)));
+    Some(credentials.redacting(password))
 }
 
 fn claims<const N: usize>(claims: [(&str, Option<&str>); N]) -> Map<String, Value> {

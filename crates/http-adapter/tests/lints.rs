@@ -7,6 +7,7 @@ const SOUND: &str = r#"
 lookup = { path = "/users?name={user}", list = "/users", id = "/id", same = "/name", keep = { tags = "/tags" } }
 reset = { method = "PUT", path = "/users/{id}", body = { password = "{new}", tags = "{keep.tags}" } }
 change = { method = "POST", path = "/me/{id}", auth = "none", body = { old = "{current}", new = "{new}" } }
+login = { method = "POST", path = "/sessions", body = { name = "{username}", password = "{password}" }, status = 200, token_at = "/token" }
 rows = [
     { status = 200, at = "/id", is = "{id}", then = "applied" },
     { status = 400, at = "/code", is = "weak", then = "refused", kind = "password_refused" },
@@ -29,6 +30,85 @@ fn sound_table_is_accepted() {
 
 /// A line of the sound table, what stands in its place, and of which key the problem says what.
 const TRAPS: &[(&str, &str, &str, &str)] = &[
+    (
+        "path = \"/sessions\"",
+        "path = \"/sessions?p={password}\"",
+        "login.path",
+        "logs",
+    ),
+    (
+        "password = \"{password}\" }",
+        "password = \"x\" }",
+        "login.body",
+        "does not present {password}",
+    ),
+    (
+        "name = \"{username}\"",
+        "name = \"{user}\"",
+        "login.body.name",
+        "use username, password",
+    ),
+    (
+        "path = \"/me/{id}\"",
+        "path = \"/me/{username}\"",
+        "change.path",
+        "`{username}` is unknown",
+    ),
+    (
+        "tags = \"{keep.tags}\" }",
+        "tags = \"{password}\" }",
+        "reset.body.tags",
+        "`{password}` is unknown",
+    ),
+    (
+        "status = 200, token_at",
+        "status = 401, token_at",
+        "login.status",
+        "succeeded",
+    ),
+    (
+        "token_at = \"/token\"",
+        "token_header = \"x\", token_at = \"/token\"",
+        "login",
+        "one of `token_at`",
+    ),
+    (", token_at = \"/token\"", "", "login", "one of `token_at`"),
+    (
+        "token_at = \"/token\"",
+        "token_at = \"token\"",
+        "login.token_at",
+        "no JSON pointer",
+    ),
+    (
+        "token_at = \"/token\"",
+        "token_header = \"a b\"",
+        "login.token_header",
+        "name of an HTTP header",
+    ),
+    (
+        "token_at = \"/token\"",
+        "token_at = \"/token\", header = \"\"",
+        "login.header",
+        "name of an HTTP header",
+    ),
+    (
+        "token_at = \"/token\"",
+        "token_at = \"/token\", value = \"Bearer\"",
+        "login.value",
+        "{token}",
+    ),
+    (
+        "token_at = \"/token\"",
+        "token_at = \"/token\", expires_at = \"/a\", expires_in = \"/b\"",
+        "login",
+        "one of `expires_at`",
+    ),
+    (
+        "login = { method = \"POST\"",
+        "login = { method = \"GET\"",
+        "login.method",
+        "sends no body",
+    ),
     (
         "{ status = 200, at = \"/id\", is = \"{id}\", then",
         "{ status = 200, then",

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use repass_domain::{CallContext, Error, Outcome, Password, PasswordChange, PasswordService as _};
-use repass_http_provider::{HttpService, SigningKey, Table, private_key_jwt, service_account};
+use repass_http_provider::{HttpService, SigningKey, Table, login, private_key_jwt, service_account};
 use repass_transport::{
     Credentials, HttpTransport, MockHttpClient, Response, StatusCode, Timeouts, Transport,
 };
@@ -341,10 +341,7 @@ fn unusable_key_is_refused_with_what_is_wrong_and_where() {
         (pem("PUBLIC KEY", RSA_2048), "public part only"),
         (pem("CERTIFICATE", RSA_2048), "public part only"),
         (
-            good.replace(
-                line_4,
-                &line_4.replace('A', "?").replace('B', "?").replace('e', "?"),
-            ),
+            good.replace(line_4, &line_4.replace(['A', 'B', 'e'], "?")),
             "in line 4",
         ),
         (
@@ -367,4 +364,155 @@ fn unusable_key_is_refused_with_what_is_wrong_and_where() {
     // Windows' line ends, blanks, and other blocks before it.
     let surrounded = format!("{}  {}", pem("EC PARAMETERS", b"x"), good.replace('\n', " \r\n"));
     key(&surrounded).unwrap();
+}
+
+const LOGIN: &str = r#"
+reset = { method = "PUT", path = "/users/{user}/password", body = { password = "{new}" } }
+rows = [{ status = 204, then = "applied" }]
+[login]
+method = "POST"
+path = "/sessions"
+body = { name = "{username}", password = "{password}" }
+status = 201
+"#;
+
+/// What a login comes to at an endpoint that answers so, and what it and the API were sent.
+async fn log_in(
+    place: &str,
+    response: Response,
+    changes: usize,
+) -> (Vec<Result<(), Error>>, usize, Vec<String>) {
+    let table = Arc::new(Table::from_toml(&format!("{LOGIN}{place}")).unwrap());
+    let (logins, shown) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let count = Arc::clone(&logins);
+    let mut client = MockHttpClient::new();
+    client
+        .expect_attempt()
+        .returning(move |request, authorization, _| {
+            assert_eq!((request.path(), authorization.is_none()), ("/sessions", true));
+            let body = request.secret_body().unwrap().bytes();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, json!({ "name": "root", "password": "Canary-Passw0rd-5" }));
+            *count.lock().unwrap() += 1;
+            Ok(response.clone())
+        });
+    let endpoint = HttpTransport::new(client, Credentials::None, Timeouts::default());
+    let password = "Canary-Passw0rd-5".into();
+    let credentials = login(Arc::new(endpoint), &table, "root", &password).unwrap();
+    let seen = Arc::clone(&shown);
+    let mut api = MockHttpClient::new();
+    api.expect_attempt().returning(move |request, authorization, _| {
+        let mut headers = request.headers();
+        let own = headers.find(|(name, _)| name.as_str().starts_with("x-"));
+        let value = authorization.or_else(|| own.map(|(_, value)| value.clone()));
+        seen.lock()
+            .unwrap()
+            .push(value.unwrap().to_str().unwrap().to_owned());
+        Ok(Response::new(StatusCode::NO_CONTENT))
+    });
+    let transport = HttpTransport::new(api, credentials, Timeouts::default());
+    let service = HttpService::new("test", table, Arc::new(transport));
+    let mut results = Vec::new();
+    for _ in 0..changes {
+        results.push(change(&service).await);
+    }
+    let shown = shown.lock().unwrap().clone();
+    (results, *logins.lock().unwrap(), shown)
+}
+
+fn created(body: &'static str) -> Response {
+    Response::new(StatusCode::CREATED).with_body(body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn login_token_is_taken_from_body_or_header_until_it_expires() {
+    let past = "Wed, 21 Oct 2015 07:28:00 GMT";
+    for (place, response, shown, logins) in [
+        (
+            "token_at = '/token'",
+            created(r#"{"token":"t1"}"#),
+            "Bearer t1",
+            1,
+        ),
+        (
+            "token_at = '/data/0/key'\nheader = 'X-Session'\nvalue = 'key {token}'",
+            created(r#"{"data":[{"key":17}]}"#),
+            "key 17",
+            1,
+        ),
+        (
+            "token_header = 'X-Subject-Token'\nheader = 'X-Auth-Token'\nexpires_at = '/until'",
+            created(r#"{"until":"2015-10-21T08:28:00.000000Z"}"#)
+                .with_header("x-subject-token", "t2")
+                .with_header("date", past),
+            "t2",
+            1,
+        ),
+        (
+            "token_at = '/token'\nexpires_at = '/until'",
+            created(r#"{"token":"t3","until":"2015-10-21T07:28:00Z"}"#).with_header("date", past),
+            "Bearer t3",
+            3,
+        ),
+        (
+            "token_at = '/token'\nexpires_in = '/s'",
+            created(r#"{"token":"t4","s":3600}"#),
+            "Bearer t4",
+            1,
+        ),
+        (
+            "token_at = '/token'\nexpires_in = '/s'",
+            created(r#"{"token":"t5","s":"0"}"#),
+            "Bearer t5",
+            3,
+        ),
+    ] {
+        let (results, count, seen) = log_in(place, response, 3).await;
+        assert!(results.iter().all(Result::is_ok), "{place}: {results:?}");
+        assert_eq!((count, seen), (logins, vec![shown.to_owned(); 3]), "{place}");
+    }
+}
+
+/// A wrong password counts towards a lock-out, and a login page is no token.
+#[tokio::test(start_paused = true)]
+async fn login_that_gives_no_token_is_not_repeated() {
+    use repass_domain::ErrorKind::{Misconfigured, Unauthenticated, Unreachable};
+    let response = |status: u16, body: &'static str| {
+        Response::new(StatusCode::from_u16(status).unwrap()).with_body(body)
+    };
+    for (response, kind, part) in [
+        (
+            response(401, r#"{"error":{"code":401,"message":"no"}}"#),
+            Unauthenticated,
+            "check them",
+        ),
+        (
+            response(
+                403,
+                r#"{"errcode":"M_FORBIDDEN","error":"Invalid username or password"}"#,
+            ),
+            Unauthenticated,
+            "`username`",
+        ),
+        (response(200, r#"{"token":"t"}"#), Misconfigured, "`login`"),
+        (response(201, "<html>log in</html>"), Misconfigured, "`login`"),
+        (response(201, r#"{"token":null}"#), Misconfigured, "`login`"),
+        (response(503, ""), Unreachable, "503"),
+    ] {
+        let (results, count, seen) = log_in("token_at = '/token'", response, 1).await;
+        let error = results[0].as_ref().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.outcome(), count),
+            (kind, Outcome::NotApplied, 1),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains(part) && !error.to_string().contains("Canary"),
+            "{part}: {error}"
+        );
+        assert!(seen.is_empty(), "{seen:?}");
+    }
+    let without = Table::from_toml(LOGIN.split("[login]").next().unwrap()).unwrap();
+    let (endpoint, _) = endpoint(200, "");
+    assert!(login(endpoint, &without, "root", &"p".into()).is_none());
 }

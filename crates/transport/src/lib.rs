@@ -19,6 +19,7 @@ mod response;
 mod retry_after;
 mod retry_policy;
 mod send_tracker;
+mod timestamp;
 mod tls;
 mod token_cache;
 mod transport;
@@ -38,6 +39,7 @@ pub use request::{Authorization, BeforeSend, Idempotency, ReadOutcome, Request};
 pub use response::Response;
 pub use retry_after::retry_after;
 pub use retry_policy::{AttemptOutcome, RetryAction, SideEffect};
+pub use timestamp::parse_timestamp;
 pub use tls::{InvalidCa, TrustedRoots};
 pub use token_cache::{Credentials, InvalidToken, Token, TokenCache, TokenError, TokenResponse};
 /// The clock by which everything here waits: a test can pause it.

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::civil::DateTime;
-use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::Response;
+use crate::timestamp::parse;
 
 /// No server is believed for longer than a month.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
@@ -29,7 +28,7 @@ pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
         "x-ratelimit-reset-after",
     ];
     let header = |name| response.header(name).map(str::trim);
-    let there = header("date").and_then(instant);
+    let there = header("date").and_then(parse);
     let there = there.or_else(|| Timestamp::try_from(now).ok())?;
     let named = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
     named.or_else(|| {
@@ -54,48 +53,8 @@ fn delay(text: &str, now: Timestamp) -> Option<Duration> {
         };
         return Some(Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())));
     }
-    let until = instant(text)?.duration_since(now);
+    let until = parse(text)?.duration_since(now);
     Some(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LONGEST))
-}
-
-fn instant(text: &str) -> Option<Timestamp> {
-    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    // ISO 8601 with a zone, or without one, which is UTC then.
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    if let Ok(time) = text.parse::<DateTime>() {
-        return utc(time);
-    }
-    if let Ok(zoned) = rfc2822::parse(text) {
-        return Some(zoned.timestamp());
-    }
-    // RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime. The weekday says nothing new.
-    let (weekday, rest) = text.split_once([',', ' '])?;
-    if weekday.is_empty() || !weekday.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return None;
-    }
-    let rest = rest.trim();
-    let rest = ["GMT", "UTC", "Z"]
-        .iter()
-        .find_map(|zone| rest.strip_suffix(zone))
-        .unwrap_or(rest)
-        .trim_end();
-    // Two digits first: four could be taken for a year long ago.
-    [
-        "%d %b %y %H:%M:%S",
-        "%d %b %Y %H:%M:%S",
-        "%d-%b-%y %H:%M:%S",
-        "%d-%b-%Y %H:%M:%S",
-        "%b %e %H:%M:%S %Y",
-    ]
-    .into_iter()
-    .find_map(|form| {
-        strtime::parse(form, rest)
-            .and_then(|time| time.to_datetime())
-            .ok()
-    })
-    .and_then(utc)
 }
 
 fn until_midnight(now: Timestamp) -> Option<Duration> {

@@ -137,6 +137,8 @@ const AUTHS: &[(&str, ReadAuth)] = &[
     #[cfg(feature = "http")]
     ("header", header),
     #[cfg(feature = "http")]
+    ("login", login),
+    #[cfg(feature = "http")]
     ("private-key-jwt", private_key_jwt),
     #[cfg(feature = "zoom")]
     ("server-to-server", server_to_server),
@@ -192,10 +194,20 @@ fn server_to_server(auth: &mut Section<'_>, folder: &Path, base_url: Option<&str
 
 #[cfg(feature = "http")]
 fn basic(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
-    Auth::Basic(super::BasicCredentials {
+    Auth::Basic(account(auth, folder))
+}
+
+#[cfg(feature = "http")]
+fn login(auth: &mut Section<'_>, folder: &Path, _: Option<&str>) -> Auth {
+    Auth::Login(account(auth, folder))
+}
+
+#[cfg(feature = "http")]
+fn account(auth: &mut Section<'_>, folder: &Path) -> super::AccountCredentials {
+    super::AccountCredentials {
         username: auth.required_text("username"),
         password: auth.required_secret("password", folder),
-    })
+    }
 }
 
 #[cfg(any(feature = "active-directory", feature = "ldap"))]

@@ -36,9 +36,9 @@ pub use provider::ClientCredentials;
 pub use provider::ServerToServer;
 #[cfg(any(feature = "active-directory", feature = "ldap"))]
 pub use provider::SimpleBind;
-pub use provider::{Auth, Connection, Tls};
 #[cfg(feature = "http")]
-pub use provider::{BasicCredentials, HeaderToken, PrivateKeyJwt, ServiceAccount};
+pub use provider::{AccountCredentials, HeaderToken, PrivateKeyJwt, ServiceAccount};
+pub use provider::{Auth, Connection, Tls};
 pub use provider_kinds::*;
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 

@@ -88,7 +88,7 @@ impl Connection {
             #[cfg(feature = "http")]
             Auth::ServiceAccount(auth) => Some(&*auth.token_url),
             #[cfg(feature = "http")]
-            Auth::Header(_) | Auth::Basic(_) => None,
+            Auth::Header(_) | Auth::Basic(_) | Auth::Login(_) => None,
             #[cfg(any(feature = "active-directory", feature = "ldap"))]
             Auth::Simple(_) | Auth::External => None,
         };
@@ -175,7 +175,10 @@ pub enum Auth {
     Header(HeaderToken),
     /// HTTP Basic.
     #[cfg(feature = "http")]
-    Basic(BasicCredentials),
+    Basic(AccountCredentials),
+    /// An account that logs in for a token, as the table of the provider describes.
+    #[cfg(feature = "http")]
+    Login(AccountCredentials),
     /// OAuth client credentials of a client that signs with a private key in place of showing a secret.
     #[cfg(feature = "http")]
     PrivateKeyJwt(PrivateKeyJwt),
@@ -202,7 +205,7 @@ impl Auth {
             #[cfg(feature = "http")]
             Self::Header(_) => None,
             #[cfg(feature = "http")]
-            Self::Basic(auth) => Some(&auth.username),
+            Self::Basic(auth) | Self::Login(auth) => Some(&auth.username),
             #[cfg(feature = "http")]
             Self::PrivateKeyJwt(auth) => Some(&auth.client_id),
             #[cfg(feature = "http")]
@@ -224,7 +227,7 @@ impl Auth {
             #[cfg(feature = "http")]
             Self::Header(auth) => auth.validate(),
             #[cfg(feature = "http")]
-            Self::Basic(auth) => auth.validate(),
+            Self::Basic(auth) | Self::Login(auth) => auth.validate(),
             #[cfg(feature = "http")]
             Self::PrivateKeyJwt(auth) => auth.validate(),
             #[cfg(feature = "http")]
@@ -289,10 +292,10 @@ pub struct HeaderToken {
     pub token: SecretRef,
 }
 
-/// Credentials of HTTP Basic.
+/// The name and password of an account.
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, Validate, Serialize)]
-pub struct BasicCredentials {
+pub struct AccountCredentials {
     /// The account's name.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub username: String,

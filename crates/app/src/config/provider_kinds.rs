@@ -139,6 +139,13 @@ impl ProviderConfig {
     pub(super) fn check(&self, path: &str, problems: &Problems) {
         self.local.check(path, problems);
         self.connection.check(&self.kind().wire(), path, problems);
+        #[cfg(feature = "http")]
+        if let (Auth::Login(_), Some(settings)) = (&self.connection.auth, self.settings::<HttpSettings>())
+            && settings.table().is_ok_and(|table| !table.has_login())
+        {
+            let why = "is login, which needs to know how: describe the request in [login] of the table";
+            problems.add(&format!("{path}.auth.kind"), why);
+        }
         for (key, problem) in self.settings.problems() {
             problems.add(&format!("{path}.{key}"), problem);
         }

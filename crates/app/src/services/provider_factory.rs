@@ -25,14 +25,7 @@ pub(super) fn clients(
     problems: &Problems,
 ) -> Option<ProviderClients> {
     let path = format!("providers.{name}");
-    let factory = TransportFactory::new(
-        name,
-        config.kind().name(),
-        &config.connection,
-        &path,
-        secret_timeout,
-        problems,
-    );
+    let factory = TransportFactory::new(name, config, &path, secret_timeout, problems);
     let limits = config.kind().limits();
     match config.kind().wire() {
         Wire::Http(clients) => Some(clients(name, factory.transport(&limits)?)),
@@ -48,9 +41,9 @@ struct TransportFactory<'a> {
     name: &'a str,
     #[cfg_attr(
         not(any(feature = "http", feature = "identity")),
-        expect(dead_code, reason = "only client credentials differ by the kind of provider")
+        expect(dead_code, reason = "only some credentials differ by the kind of provider")
     )]
-    kind: &'static str,
+    config: &'a ProviderConfig,
     connection: &'a Connection,
     roots: TrustedRoots,
     path: &'a str,
@@ -61,17 +54,17 @@ struct TransportFactory<'a> {
 impl<'a> TransportFactory<'a> {
     fn new(
         name: &'a str,
-        kind: &'static str,
-        connection: &'a Connection,
+        config: &'a ProviderConfig,
         path: &'a str,
         secret_timeout: Duration,
         problems: &'a Problems,
     ) -> Self {
+        let connection = &config.connection;
         let ca_file = connection.tls.ca_file.as_deref();
         let roots = ca_file.and_then(|file| problems.keep(&format!("{path}.tls.ca_file"), read_roots(file)));
         Self {
             name,
-            kind,
+            config,
             connection,
             roots: roots.unwrap_or_default(),
             path,
@@ -153,7 +146,7 @@ impl<'a> TransportFactory<'a> {
                 let endpoint = self.token_endpoint(url?, Credentials::None);
                 // The organization is the account, and it is part of the address.
                 Some((
-                    Self::client_credentials(self.kind, endpoint, auth, &secret),
+                    Self::client_credentials(self.config.kind().name(), endpoint, auth, &secret),
                     String::new(),
                 ))
             }
@@ -177,6 +170,18 @@ impl<'a> TransportFactory<'a> {
                 let token = Token::basic(&auth.username, &secret);
                 let token = self.problems.keep(&self.key("auth.password"), token)?;
                 Some((Credentials::Fixed(token), auth.username.clone()))
+            }
+            #[cfg(feature = "http")]
+            Auth::Login(auth) => {
+                let url = self.url("base_url", &self.connection.base_url);
+                let password = self.secret("auth.password", &auth.password)?;
+                let settings: &crate::config::HttpSettings = self.config.settings()?;
+                let endpoint = self.token_endpoint(url?, Credentials::None);
+                let table = settings.table().ok()?;
+                let login = repass_http_provider::login(endpoint, table, &auth.username, &password);
+                let login = login.ok_or("has a name or password that the table's `login` cannot send");
+                let credentials = self.problems.keep(&self.key("auth"), login)?;
+                Some((credentials, auth.username.clone()))
             }
             #[cfg(feature = "http")]
             Auth::PrivateKeyJwt(auth) => {

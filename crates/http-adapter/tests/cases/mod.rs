@@ -55,7 +55,8 @@ impl Cases {
     pub(crate) fn document(&self, preset: &str) -> Value {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("presets/{preset}.toml"));
         let mut document: Value = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        document["set"] = Value::Object(self.set.clone());
+        let set = document["set"].as_object().cloned().unwrap_or_default();
+        document["set"] = Value::Object(set.into_iter().chain(self.set.clone()).collect());
         document
     }
 }
