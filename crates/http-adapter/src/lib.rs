@@ -19,6 +19,7 @@ mod service;
 mod settings;
 mod table;
 mod template;
+mod timestamp;
 mod token;
 
 pub use jwt::{InvalidKey, SigningKey};

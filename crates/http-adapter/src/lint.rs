@@ -67,6 +67,10 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
             "repeats the change, but a change with the current password cannot be repeated: once it was made, the current \
              password is another one and the provider says \"wrong password\"; describe a [probe] by request",
         ),
+        Some(Probe::Timestamp(_)) if table.lookup.is_none() => note(
+            "probe",
+            "takes the time from the look-up, before the change and after it; add a [lookup]",
+        ),
         Some(Probe::Request(probe)) => {
             exchange("probe", &probe.exchange, table.lookup.as_ref(), &mut note);
             if let Some(control) = &probe.control {

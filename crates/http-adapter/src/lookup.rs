@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use repass_domain::{CallRedactor, ErrorKind, UserId};
+use repass_domain::{CallRedactor, ErrorKind, PriorState, UserId};
 use repass_provider::Classification;
 use repass_transport::{Json, Response};
 
@@ -11,17 +11,21 @@ use crate::condition::Pointer;
 use crate::errors;
 use crate::table::Lookup;
 use crate::template::Values;
+use crate::timestamp::TimestampProbe;
 
 /// The user at the provider.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) kept: BTreeMap<String, Json>,
+    /// When the password was last set, where the table says where that stands.
+    pub(crate) state: PriorState,
 }
 
 /// Reads the response to a look-up.
 pub(crate) fn read(
     lookup: &Lookup,
+    timestamp: Option<&TimestampProbe>,
     user: &UserId,
     response: &Response,
     redactor: &CallRedactor<'_>,
@@ -69,7 +73,12 @@ pub(crate) fn read(
         };
         kept.insert(name.clone(), value.clone());
     }
-    Ok(Found { id, kept })
+    let state = timestamp.map(|probe| probe.read(entry, response));
+    Ok(Found {
+        id,
+        kept,
+        state: state.unwrap_or_default(),
+    })
 }
 
 fn is_same(lookup: &Lookup, user: &UserId, entry: &Json) -> bool {

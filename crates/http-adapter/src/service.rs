@@ -1,6 +1,5 @@
 //! A provider that a table describes, as a [`PasswordService`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +9,7 @@ use repass_domain::{
     PasswordPolicy, PasswordService, Resolution, Rule, UnknownOutcome, UserId, UserKey,
 };
 use repass_provider::{Classification, OutcomeMapper};
-use repass_transport::{Idempotency, Instant, Response, Transport};
+use repass_transport::{AttemptOutcome, Idempotency, Instant, Response, Transport};
 
 use crate::lookup::Found;
 use crate::request::{self, Unsendable};
@@ -78,7 +77,7 @@ impl HttpService {
         let Some(lookup) = &self.table.lookup else {
             return Ok(Found {
                 id: user.expose().to_owned(),
-                kept: BTreeMap::new(),
+                ..Found::default()
             });
         };
         let request =
@@ -86,7 +85,11 @@ impl HttpService {
         let budget = cx.after(start.elapsed()).budget();
         let response = self.transport.deliver(&request.budget(budget)).await;
         let response = response.map_err(|failure| mapper.read_failure(&failure))?;
-        lookup::read(lookup, user, &response, mapper.redactor(), &values)
+        let timestamp = match &self.table.probe {
+            Some(Probe::Timestamp(probe)) => Some(probe),
+            _ => None,
+        };
+        lookup::read(lookup, timestamp, user, &response, mapper.redactor(), &values)
             .map_err(|classification| mapper.read_response(&response, classification))
     }
 
@@ -98,17 +101,16 @@ impl HttpService {
         call.ok_or_else(|| Error::not_applied(ErrorKind::Unsupported, "the table describes no such change"))
     }
 
-    // Finds the user and sends the change; what the rows make of the response.
+    // Sends the change of a user who was found; what the rows make of the response.
     async fn send(
         &self,
         cx: &CallContext,
         mapper: &OutcomeMapper<'_>,
         change: &PasswordChange,
+        found: &Found,
     ) -> Result<(Response, Classification), Error> {
-        let start = Instant::now();
         let call = self.call(change)?;
-        let found = self.find(cx, mapper, change.user()).await?;
-        let values = values(change, &found);
+        let values = values(change, found);
         let operation = match change.mode() {
             ChangeMode::AdminReset => "http.reset",
             ChangeMode::SelfService(_) => "http.change",
@@ -122,9 +124,9 @@ impl HttpService {
         )
         .map_err(Self::unsendable)?;
         let request = request
-            .budget(cx.after(start.elapsed()).budget())
+            .budget(cx.budget())
             .before_send(cx.before_send().cloned())
-            .reading_by(Arc::new(self.reading(change, &found)));
+            .reading_by(Arc::new(self.reading(change, found)));
         let response = self.transport.deliver(&request).await;
         let response = response.map_err(|failure| mapper.change_failure(&failure))?;
         let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values);
@@ -138,7 +140,7 @@ impl HttpService {
         &self,
         change: &PasswordChange,
         found: &Found,
-    ) -> impl Fn(&Response) -> repass_transport::AttemptOutcome + Send + Sync + use<> {
+    ) -> impl Fn(&Response) -> AttemptOutcome + Send + Sync + use<> {
         let (table, user, found) = (Arc::clone(&self.table), change.user().clone(), found.clone());
         let is_reset = matches!(change.mode(), ChangeMode::AdminReset);
         move |response| {
@@ -189,6 +191,30 @@ impl HttpService {
         } else {
             Resolution::StillUnknown
         })
+    }
+
+    async fn repeat(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        change: &PasswordChange,
+    ) -> Result<Resolution, Error> {
+        let start = Instant::now();
+        let found = self.find(cx, mapper, change.user()).await?;
+        let (response, classification) = self
+            .send(&cx.after(start.elapsed()), mapper, change, &found)
+            .await?;
+        // The provider may refuse it because it is in place, or was once; a refusal without a rule does not say.
+        let may_be_old = |rule: &Rule| matches!(rule, Rule::NotCurrent | Rule::NotRecent(_) | Rule::Other(_));
+        if classification.kind == ErrorKind::PasswordRefused
+            && classification.outcome == AttemptOutcome::Refused
+            && classification.rules.iter().all(may_be_old)
+        {
+            return Ok(Resolution::StillUnknown);
+        }
+        mapper
+            .change_response(&response, classification)
+            .map(|_| Resolution::InPlace)
     }
 
     async fn ask(
@@ -246,7 +272,7 @@ impl PasswordService for HttpService {
         }
         match self.table.probe {
             None => can,
-            Some(Probe::Request(_)) => can.with_resolve(),
+            Some(Probe::Request(_) | Probe::Timestamp(_)) => can.with_resolve(),
             Some(Probe::Repeat) => can.with_resolve_by_resending(),
         }
     }
@@ -262,17 +288,22 @@ impl PasswordService for HttpService {
         if !violations.is_empty() {
             return Err(Error::refused(violations));
         }
+        let start = Instant::now();
         let mapper = self.mapper(CallRedactor::for_change(change));
-        let (response, classification) = self.send(cx, &mapper, change).await?;
+        let found = self.find(cx, &mapper, change.user()).await?;
+        let mapper = mapper.with_prior_state(found.state.clone());
+        let (response, classification) = self
+            .send(&cx.after(start.elapsed()), &mapper, change, &found)
+            .await?;
         mapper.change_response(&response, classification)
     }
 
-    /// Asks as the table's `probe` describes: by one request that presents the new password, or by sending a reset once
-    /// more. A change with the current password is never repeated.
+    /// Asks as the table's `probe` describes: by one request that presents the new password, by the time at which the
+    /// password was last set, or by sending a reset once more. A change with the current password is never repeated.
     async fn resolve(
         &self,
         cx: &CallContext,
-        _attempt: &UnknownOutcome,
+        unknown: &UnknownOutcome,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
         self.capabilities().check(change)?;
@@ -286,17 +317,11 @@ impl PasswordService for HttpService {
             Some(Probe::Repeat) if matches!(change.mode(), ChangeMode::SelfService(_)) => {
                 Ok(Resolution::StillUnknown)
             }
-            Some(Probe::Repeat) => {
-                let (response, classification) = self.send(cx, &mapper, change).await?;
-                let is_old = |rule: &Rule| matches!(rule, Rule::NotCurrent | Rule::NotRecent(_));
-                if classification.rules.iter().any(is_old) {
-                    // The password that is in place, or an older one of the user's.
-                    return Ok(Resolution::StillUnknown);
-                }
-                mapper
-                    .change_response(&response, classification)
-                    .map(|_| Resolution::InPlace)
+            Some(Probe::Timestamp(probe)) => {
+                let found = self.find(cx, &mapper, change.user()).await?;
+                Ok(probe.resolve(unknown, &found.state))
             }
+            Some(Probe::Repeat) => self.repeat(cx, &mapper, change).await,
         }
     }
 

@@ -42,6 +42,7 @@ impl HttpSettings {
         "reset",
         "rows",
         "set",
+        "sole_writer",
     ];
 
     /// The kind `http`, without a table yet.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use repass_domain::{Grade, PasswordPolicy};
 use repass_transport::{HeaderName, Method};
@@ -13,6 +14,7 @@ use crate::lint;
 use crate::login::{Expiry, Login, TokenPlace};
 use crate::row::{RawRow, Row};
 use crate::template::{Scope, Template};
+use crate::timestamp::TimestampProbe;
 
 /// Something wrong with a table: where, and what. Never quotes a secret, since a table holds none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,7 @@ struct RawTable {
     change: Option<RawCall>,
     rows: Vec<RawRow>,
     probe: Option<RawProbe>,
+    sole_writer: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -153,6 +156,14 @@ struct RawCall {
 enum RawProbe {
     /// Sends the change once more: the provider takes the password that is valid already.
     Repeat {
+        /// For readers of the table.
+        #[serde(default, rename = "from")]
+        _from: Grade,
+    },
+    /// The time at which the password was last set, in the response to the look-up.
+    Timestamp {
+        at: String,
+        lag_seconds: Option<u64>,
         /// For readers of the table.
         #[serde(default, rename = "from")]
         _from: Grade,
@@ -287,6 +298,7 @@ pub(crate) enum Body {
 #[derive(Debug, Clone)]
 pub(crate) enum Probe {
     Repeat,
+    Timestamp(TimestampProbe),
     Request(Box<ProbeRequest>),
 }
 
@@ -409,6 +421,10 @@ impl Compiler<'_> {
                 self.note(&format!("set.{name}"), format!("is missing: {what}"));
             }
         }
+        if raw.sole_writer && !matches!(raw.probe, Some(RawProbe::Timestamp { .. })) {
+            let why = "counts for a [probe] of kind \"timestamp\" only, and there is none";
+            self.note("sole_writer", why);
+        }
         let headers: Vec<_> = headers
             .map(|(name, value)| (name.clone(), self.template("headers", value)))
             .collect();
@@ -429,7 +445,7 @@ impl Compiler<'_> {
                 .change
                 .as_ref()
                 .map(|call| self.call("change", call, &raw.rows)),
-            probe: raw.probe.as_ref().map(|probe| self.probe(probe)),
+            probe: raw.probe.as_ref().map(|probe| self.probe(probe, raw.sole_writer)),
         }
     }
 
@@ -672,9 +688,14 @@ impl Compiler<'_> {
         }
     }
 
-    fn probe(&mut self, raw: &RawProbe) -> Probe {
+    fn probe(&mut self, raw: &RawProbe, is_sole_writer: bool) -> Probe {
         match raw {
             RawProbe::Repeat { .. } => Probe::Repeat,
+            RawProbe::Timestamp { at, lag_seconds, .. } => Probe::Timestamp(TimestampProbe {
+                at: self.pointer("probe.at", at),
+                lag: lag_seconds.map(Duration::from_secs),
+                is_sole_writer,
+            }),
             RawProbe::Request {
                 method,
                 path,

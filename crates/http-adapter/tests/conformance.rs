@@ -4,10 +4,12 @@
 
 mod cases;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
+use jiff::Timestamp;
 use repass_conformance::{HttpSubject, ProviderRequest, ProviderResponse, SubjectMode};
 use repass_domain::PasswordService;
 use repass_http_provider::{HttpService, PRESET_NAMES, Table};
@@ -20,15 +22,43 @@ use cases::{Case, Cases};
 struct Emulation {
     document: Value,
     cases: Cases,
+    // For each account the password that the last look-up saw, and since when.
+    seen: Mutex<BTreeMap<String, (String, Timestamp)>>,
 }
 
 impl Emulation {
     fn new(preset: &str) -> Self {
         let cases = Cases::of(preset);
-        Self {
-            document: cases.document(preset),
-            cases,
+        let mut document = cases.document(preset);
+        if document["probe"]["kind"] == "timestamp" {
+            // What the operator and the provider would have to promise.
+            document["sole_writer"] = true.into();
+            document["probe"]["lag_seconds"] = 0.into();
         }
+        Self {
+            document,
+            cases,
+            seen: Mutex::default(),
+        }
+    }
+
+    // What a look-up finds, with the time of the last change where the preset reads that.
+    fn found(&self, current: &str) -> String {
+        let found = self.cases.found.clone().unwrap();
+        let Some(at) = self.document["probe"]["at"].as_str() else {
+            return found;
+        };
+        // Passwords are numbered, and what stands before the number names the account.
+        let account = current.rsplitn(3, '-').last().unwrap();
+        let mut all = self.seen.lock().unwrap();
+        let first = || (current.to_owned(), Timestamp::UNIX_EPOCH);
+        let seen = all.entry(account.to_owned()).or_insert_with(first);
+        if seen.0 != current {
+            *seen = (current.to_owned(), Timestamp::now());
+        }
+        let mut found: Value = serde_json::from_str(&found).unwrap();
+        *found.pointer_mut(at).unwrap() = seen.1.to_string().into();
+        found.to_string()
     }
 
     fn answer(&self, request: &ProviderRequest, current: &str) -> ProviderResponse {
@@ -51,7 +81,7 @@ impl Emulation {
             return ProviderResponse::new(200, self.cases.control.clone().unwrap());
         }
         if self.is(request, "lookup") {
-            return ProviderResponse::new(200, self.cases.found.clone().unwrap());
+            return ProviderResponse::new(200, self.found(current));
         }
         ProviderResponse::new(404, "{\"message\":\"no Route matched with those values\"}")
     }
@@ -133,7 +163,9 @@ fn service(table: &Arc<Table>, base_url: &str) -> Arc<dyn PasswordService> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_preset_obeys_every_law() {
     let mut checks = tokio::task::JoinSet::new();
+    let mut probes = BTreeSet::new();
     for preset in PRESET_NAMES {
+        probes.insert(probe_kind(&Cases::of(preset).document(preset)["probe"]));
         let subject = subject(preset);
         checks.spawn(async move { repass_conformance::check(&subject).await });
     }
@@ -143,6 +175,22 @@ async fn every_preset_obeys_every_law() {
         count += 1;
     }
     assert_eq!(count, PRESET_NAMES.len());
+    // Every law was checked with every kind of probe.
+    assert!(
+        ["login", "read", "repeat", "timestamp"]
+            .iter()
+            .all(|kind| probes.contains(*kind)),
+        "{probes:?}"
+    );
+}
+
+fn probe_kind(probe: &Value) -> String {
+    let kind = match (probe["kind"].as_str(), probe["method"].as_str()) {
+        (Some("request"), Some("GET")) => "read",
+        (Some("request"), _) => "login",
+        (kind, _) => kind.unwrap_or("none"),
+    };
+    kind.to_owned()
 }
 
 fn subject(preset: &str) -> HttpSubject {

@@ -428,6 +428,19 @@ fn change_alone_cannot_be_probed_by_repeating() {
 }
 
 #[test]
+fn time_of_the_last_change_comes_from_a_lookup() {
+    let table = "reset = { method = \"POST\", path = \"/u/{user}/p\", body = { p = \"{new}\" } }\n\
+                 rows = [{ status = 204, then = \"applied\" }]\nsole_writer = true\n";
+    let timestamp = format!("{table}probe = {{ kind = \"timestamp\", at = \"/changed\" }}");
+    let problems = Table::from_toml(&timestamp).unwrap_err();
+    assert!(problems[0].message.contains("add a [lookup]"), "{problems:?}");
+    let problems = Table::from_toml(table).unwrap_err();
+    assert_eq!(problems[0].key, "sole_writer", "{problems:?}");
+    let lookup = "lookup = { path = \"/u?n={user}\", id = \"/id\", same = \"/n\" }\n";
+    Table::from_toml(&format!("{lookup}{timestamp}")).unwrap();
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let broken =
         SOUND

@@ -290,6 +290,44 @@ async fn documented_success_under_another_status_is_unknown() {
     }
 }
 
+/// Entra's table: a time that has moved since the look-up before the change counts only for the sole writer.
+#[tokio::test]
+async fn unknown_outcome_is_resolved_by_the_time_that_was_read_before_it() {
+    let cases = Cases::of("entra");
+    let found = cases.found.clone().unwrap();
+    let moved = found.replace("2026-01-05T08:00:00Z", &jiff::Timestamp::now().to_string());
+    assert_ne!(found, moved);
+    for (sole_writer, lag, after, expected) in [
+        (false, None, &moved, Resolution::StillUnknown),
+        (true, None, &moved, Resolution::InPlace),
+        (true, None, &found, Resolution::StillUnknown),
+        (false, Some(0), &found, Resolution::NotInPlace),
+    ] {
+        let mut document = cases.document("entra");
+        document["sole_writer"] = sole_writer.into();
+        if let Some(lag) = lag {
+            document["probe"]["lag_seconds"] = lag.into();
+        }
+        let responses = vec![response(200, &found), response(503, ""), response(200, after)];
+        let (service, sent) = service(Table::from_value(document).unwrap(), responses);
+        let cx = CallContext::default();
+        let error = service
+            .change_password(&cx, &change(&cases, true))
+            .await
+            .unwrap_err();
+        let unknown = error.unknown_outcome().unwrap();
+        let resolution = service.resolve(&cx, unknown, &change(&cases, true)).await;
+        assert_eq!(resolution.unwrap(), expected, "{sole_writer} {lag:?} {after}");
+        let bodies: Vec<bool> = sent
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|sent| sent.body.is_empty())
+            .collect();
+        assert_eq!(bodies, [true, false, true], "one change, and two reads");
+    }
+}
+
 #[tokio::test]
 async fn request_says_what_the_preset_describes() {
     for preset in PRESET_NAMES {
