@@ -51,6 +51,16 @@ const CLIENTS: [Client; 4] = [
     },
 ];
 
+/// The adapter that is written by hand, and a table that sends the same request.
+const BY_HAND: Client = Client {
+    stack: "json",
+    ..REPASS
+};
+const BY_TABLE: Client = Client {
+    stack: "table",
+    ..REPASS
+};
+
 pub(crate) async fn run(args: &Args) -> ExitCode {
     let target = build();
     let mut table = Table::default();
@@ -63,6 +73,7 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
             wiping(&mut table, &load, args.rounds);
             start::compare(&mut table, &target, &sandbox, args.rounds * 5);
         } else {
+            described(&mut table, &load, args.rounds);
             instructions(&mut table, &load);
         }
         delay_responses(&sandbox, 50);
@@ -177,16 +188,38 @@ fn wiping(table: &mut Table, load: &Load, rounds: usize) {
     );
 }
 
-// The difference of two runs, so without the cost of starting.
+fn described(table: &mut Table, load: &Load, rounds: usize) {
+    let (mut by_table, mut by_hand) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        by_hand.push(load.run(BY_HAND, 16, load.changes).cpu_us);
+        by_table.push(load.run(BY_TABLE, 16, load.changes).cpu_us);
+    }
+    table.pair(
+        "HTTP, 16 in flight, kind `http` and Zoom's adapter: µs of CPU per change",
+        median(by_table),
+        median(by_hand),
+        1.15,
+    );
+}
+
 fn instructions(table: &mut Table, load: &Load) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         eprintln!("instructions are not counted: valgrind is not installed");
         return;
     }
-    let (few, many) = (500.min(load.changes / 2), 2500.min(load.changes));
-    let counts = CLIENTS.map(|client| {
-        let more = load.instructions(client, many) - load.instructions(client, few);
-        more / f64::from(many - few)
-    });
+    let counts = CLIENTS.map(|client| instructions_of(load, client));
     table.row("HTTP, 16 in flight: instructions per change", counts, 1.5);
+    table.pair(
+        "HTTP, 16 in flight, kind `http` and Zoom's adapter: instructions per change",
+        instructions_of(load, BY_TABLE),
+        instructions_of(load, BY_HAND),
+        1.15,
+    );
+}
+
+// The difference of two runs, so without the cost of starting.
+fn instructions_of(load: &Load, client: Client) -> f64 {
+    let (few, many) = (500.min(load.changes / 2), 2500.min(load.changes));
+    let more = load.instructions(client, many) - load.instructions(client, few);
+    more / f64::from(many - few)
 }

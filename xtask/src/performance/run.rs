@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use repass_sandbox::Sandbox;
+use repass_testkit::ZOOM_TABLE;
 use tempfile::TempDir;
 
 /// What one run cost.
@@ -23,6 +24,8 @@ pub(crate) struct Client {
     /// The Cargo profile.
     pub(crate) profile: &'static str,
     pub(crate) program: &'static str,
+    /// `repass`, `json` and `table` are configurations: Zoom's adapter, the same with JSON bodies, and a table that
+    /// sends the same request as that.
     pub(crate) stack: &'static str,
 }
 
@@ -45,12 +48,18 @@ impl Load {
             "tls = { ca_file = \"ca.pem\" }\n".to_owned()
         });
         let base_url = sandbox.zoom_base_url();
-        let config = format!(
-            "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{base_url}\"\n\
+        let head = format!(
+            "[providers.zoom]\nbase_url = \"{base_url}\"\n\
              auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n{tls}"
         );
-        for (name, text) in [("token", &token(sandbox)), ("repass.toml", &config)] {
-            write(&folder.path().join(name), text);
+        let zoom = "kind = \"zoom\"\nplan = \"unlimited\"\n";
+        for (name, text) in [
+            ("token", token(sandbox)),
+            ("repass.toml", format!("{head}{zoom}")),
+            ("json.toml", format!("{head}{zoom}body = \"json\"\n")),
+            ("table.toml", format!("{head}{ZOOM_TABLE}")),
+        ] {
+            write(&folder.path().join(name), &text);
         }
         Self {
             changes,
@@ -103,10 +112,9 @@ impl Load {
         let users = self.folder.path().join("users.csv");
         write(&users, &rows);
         command.args(["--provider", "zoom", "--json"]);
-        if client.stack == "repass" {
-            command
-                .arg("--config")
-                .arg(self.folder.path().join("repass.toml"));
+        let config = self.folder.path().join(format!("{}.toml", client.stack));
+        if config.exists() {
+            command.arg("--config").arg(config);
         } else {
             command.args(["--stack", client.stack, "--base-url", &self.base_url]);
             command.args(["--token", &self.token]);
