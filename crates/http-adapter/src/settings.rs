@@ -1,10 +1,10 @@
 //! The settings of a provider that a table describes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::presets::Preset;
 use crate::table::{Table, TableProblem};
@@ -14,8 +14,9 @@ use crate::table::{Table, TableProblem};
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     kind: &'static str,
-    document: Value,
-    table: Result<Arc<Table>, Vec<TableProblem>>,
+    given: Map<String, Value>,
+    // Made when it is first needed: a configuration looks at every kind, and uses few.
+    table: OnceLock<Result<Arc<Table>, Vec<TableProblem>>>,
 }
 
 // Of a table of the operator's own, besides `bearer`.
@@ -47,21 +48,19 @@ impl HttpSettings {
 
     /// The kind `http`, without a table yet.
     pub fn new() -> Self {
-        Self::of("http", Value::Object(serde_json::Map::new()))
+        Self::of("http", Map::new())
     }
 
     /// The preset of this name; `None` if there is none.
     pub fn preset(name: &str) -> Option<Self> {
-        let preset = Preset::named(name)?;
-        Some(Self::of(preset.name, preset.document().clone()))
+        Some(Self::of(Preset::named(name)?.name, Map::new()))
     }
 
-    fn of(kind: &'static str, document: Value) -> Self {
-        let table = Table::from_value(document.clone()).map(Arc::new);
+    fn of(kind: &'static str, given: Map<String, Value>) -> Self {
         Self {
             kind,
-            document,
-            table,
+            given,
+            table: OnceLock::new(),
         }
     }
 
@@ -74,15 +73,17 @@ impl HttpSettings {
 
     /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). A preset takes `set` only, whose values
     /// come over its own.
-    pub fn with_document(self, given: serde_json::Map<String, Value>) -> Self {
-        let mut document = self.document;
-        for (key, value) in given {
-            match (document.get_mut(&key), value) {
-                (Some(Value::Object(own)), Value::Object(set)) if key == "set" => own.extend(set),
-                (_, value) => document[key] = value,
-            }
-        }
-        Self::of(self.kind, document)
+    pub fn with_document(mut self, given: Map<String, Value>) -> Self {
+        lay_over(&mut self.given, given);
+        Self::of(self.kind, self.given)
+    }
+
+    // The whole table, as a document.
+    fn document(&self) -> Map<String, Value> {
+        let own = Preset::named(self.kind).and_then(|preset| preset.document().as_object());
+        let mut document = own.cloned().unwrap_or_default();
+        lay_over(&mut document, self.given.clone());
+        document
     }
 
     /// The name of the kind.
@@ -100,7 +101,8 @@ impl HttpSettings {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn table(&self) -> Result<&Arc<Table>, &[TableProblem]> {
-        self.table.as_ref().map_err(Vec::as_slice)
+        let make = || Table::from_value(Value::Object(self.document())).map(Arc::new);
+        self.table.get_or_init(make).as_ref().map_err(Vec::as_slice)
     }
 
     /// How credentials can be given, besides `bearer`.
@@ -126,6 +128,17 @@ impl HttpSettings {
     }
 }
 
+fn lay_over(document: &mut Map<String, Value>, given: Map<String, Value>) {
+    for (key, value) in given {
+        match (document.get_mut(&key), value) {
+            (Some(Value::Object(own)), Value::Object(set)) if key == "set" => own.extend(set),
+            (_, value) => {
+                document.insert(key, value);
+            }
+        }
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> Self {
         Self::new()
@@ -136,9 +149,9 @@ impl Default for HttpSettings {
 impl Serialize for HttpSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !self.is_preset() {
-            return self.document.serialize(serializer);
+            return self.given.serialize(serializer);
         }
-        let set = self.document.get("set").map(|set| ("set", set));
-        serializer.collect_map(set)
+        let document = self.document();
+        serializer.collect_map(document.get("set").map(|set| ("set", set)))
     }
 }
