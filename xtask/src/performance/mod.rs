@@ -1,7 +1,7 @@
 //! What a change costs: the full stack, built from a configuration, compared with bare hyper and a plain reqwest
-//! client, in one run on one machine. The bars refer to hyper tuned: built with fat LTO and one codegen unit. Prints a
-//! table in Markdown; exits 1 if a bar is missed. It measures time, so it is a command and not a test. Run it on an
-//! otherwise idle machine.
+//! client, in one run on one machine, all built with the release profile. The bars refer to hyper. Prints a table in
+//! Markdown; exits 1 if a bar is missed. It measures time, so it is a command and not a test. Run it on an otherwise idle
+//! machine.
 
 mod run;
 mod start;
@@ -28,19 +28,13 @@ pub(crate) struct Args {
 }
 
 const REPASS: Client = Client {
-    profile: "release",
     program: "load",
     stack: "repass",
 };
 
 /// The clients that are compared, in the order of the table's figures.
-const CLIENTS: [Client; 4] = [
+const CLIENTS: [Client; 3] = [
     REPASS,
-    Client {
-        profile: "fat",
-        stack: "hyper",
-        ..REPASS
-    },
     Client {
         stack: "hyper",
         ..REPASS
@@ -86,16 +80,12 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
 // Builds all programs; returns the target directory, in which this program is too.
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for arguments in [
-        "build --quiet --release -p repass-cli -p xtask --bin repass --bin load --bin load_wiped",
-        "build --quiet --profile fat -p xtask --bin load",
-    ] {
-        let status = Command::new(&cargo).args(arguments.split(' ')).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "cargo {arguments} failed"
-        );
-    }
+    let arguments = "build --quiet --release -p repass-cli -p xtask --bin repass --bin load --bin load_wiped";
+    let status = Command::new(&cargo).args(arguments.split(' ')).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "cargo {arguments} failed"
+    );
     let own = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
     own.ancestors().nth(2).map_or_else(PathBuf::new, PathBuf::from)
 }

@@ -21,8 +21,6 @@ pub(crate) struct Cost {
 /// A client to measure: a program that was built, and which of its stacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Client {
-    /// The Cargo profile.
-    pub(crate) profile: &'static str,
     pub(crate) program: &'static str,
     /// `repass`, `json` and `table` are configurations: Zoom's adapter, the same with JSON bodies, and a table that
     /// sends the same request as that.
@@ -97,7 +95,7 @@ impl Load {
     }
 
     fn program(&self, client: Client) -> PathBuf {
-        self.target.join(client.profile).join(client.program)
+        self.target.join("release").join(client.program)
     }
 
     fn output(&self, mut command: Command, client: Client, concurrency: usize, changes: u32) -> Output {

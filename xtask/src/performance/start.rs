@@ -63,7 +63,7 @@ pub(crate) fn compare(table: &mut Table, target: &Path, sandbox: &Sandbox, round
         ],
     );
     let hyper = command(
-        &target.join("fat/load"),
+        &target.join("release/load"),
         &[
             "--stack",
             "hyper",

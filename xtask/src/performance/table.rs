@@ -12,8 +12,8 @@ struct Row {
     what: String,
     repass: f64,
     baseline: f64,
-    /// Hyper with the profile of the release, and reqwest: no bar refers to them.
-    others: Option<[f64; 2]>,
+    /// No bar refers to it.
+    reqwest: Option<f64>,
     /// The most that the ratio may be; if it is negative, the least.
     bar: f64,
 }
@@ -33,10 +33,10 @@ impl Row {
 }
 
 impl Table {
-    /// The figures of [`CLIENTS`](super::CLIENTS); the bar refers to tuned hyper. A negative bar is the least that
-    /// repass may have of hyper's figure.
-    pub(crate) fn row(&mut self, what: &str, [repass, tuned, hyper, reqwest]: [f64; 4], bar: f64) {
-        self.push(what, repass, tuned, Some([hyper, reqwest]), bar);
+    /// The figures of [`CLIENTS`](super::CLIENTS); the bar refers to hyper. A negative bar is the least that repass may
+    /// have of hyper's figure.
+    pub(crate) fn row(&mut self, what: &str, [repass, hyper, reqwest]: [f64; 3], bar: f64) {
+        self.push(what, repass, hyper, Some(reqwest), bar);
     }
 
     /// repass and one baseline.
@@ -44,13 +44,13 @@ impl Table {
         self.push(what, repass, baseline, None, bar);
     }
 
-    fn push(&mut self, what: &str, repass: f64, baseline: f64, others: Option<[f64; 2]>, bar: f64) {
+    fn push(&mut self, what: &str, repass: f64, baseline: f64, reqwest: Option<f64>, bar: f64) {
         let what = what.to_owned();
         self.rows.push(Row {
             what,
             repass,
             baseline,
-            others,
+            reqwest,
             bar,
         });
     }
@@ -62,22 +62,17 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "| | repass | baseline (hyper tuned) | ratio | bar | hyper | reqwest |"
-        )?;
-        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        writeln!(f, "| | repass | baseline (hyper) | ratio | bar | reqwest |")?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
         for row in &self.rows {
             let (Row { what, .. }, ratio) = (row, row.ratio());
             let (least, bar) = (if row.bar < 0.0 { "≥" } else { "≤" }, row.bar.abs());
             let missed = if row.is_met() { "" } else { " **missed**" };
-            let [hyper, reqwest] = row
-                .others
-                .map_or_else(Default::default, |others| others.map(figure));
+            let reqwest = row.reqwest.map(figure).unwrap_or_default();
             let (repass, baseline) = (figure(row.repass), figure(row.baseline));
             writeln!(
                 f,
-                "| {what} | {repass} | {baseline} | {ratio:.2} | {least} {bar}{missed} | {hyper} | {reqwest} |"
+                "| {what} | {repass} | {baseline} | {ratio:.2} | {least} {bar}{missed} | {reqwest} |"
             )?;
         }
         Ok(())
