@@ -23,6 +23,11 @@ pub struct Capabilities {
     /// The probe of [`resolve`](crate::PasswordService::resolve) sends the change again, so it may itself set the new
     /// password. It is rejected if it would overwrite a later change by this process.
     pub resolve_sets_password: bool,
+    /// Of a change by the service's own account the provider refuses a second copy, and shows whether it has made the
+    /// first. Such a change whose response was lost is sent once more and ends *applied* or *not applied*; it stays
+    /// *unknown* only if that is lost too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exactly_once: bool,
     /// [`PasswordService::policy`](crate::PasswordService::policy) returns the provider's rules.
     pub policy: bool,
     /// [`CallContext::before_send`](crate::CallContext::before_send) is awaited. This concerns the service, not the
@@ -42,6 +47,7 @@ impl Capabilities {
         change: false,
         resolve: false,
         resolve_sets_password: false,
+        exactly_once: false,
         policy: false,
         before_send: false,
         canonical_ids: false,
@@ -69,6 +75,12 @@ impl Capabilities {
     pub const fn with_resolve_by_resending(mut self) -> Self {
         self.resolve = true;
         self.resolve_sets_password = true;
+        self
+    }
+
+    /// Adds that the provider refuses a change that it has already made.
+    pub const fn with_exactly_once(mut self) -> Self {
+        self.exactly_once = true;
         self
     }
 

@@ -153,6 +153,11 @@ pub(crate) fn change(
         code::BUSY => Classification::rejected(ErrorKind::ProviderFault),
         code::NO_SUCH_OBJECT => Classification::rejected(ErrorKind::UserNotFound),
         code::INVALID_DN_SYNTAX => Classification::rejected(ErrorKind::InvalidRequest),
+        // What a guarded change expects of the entry is no longer there.
+        code::ATTRIBUTE_OR_VALUE_EXISTS | code::ASSERTION_FAILED => {
+            Classification::rejected(ErrorKind::Conflict)
+        }
+        code::NO_SUCH_ATTRIBUTE if !is_self_service => Classification::rejected(ErrorKind::Conflict),
         _ => match dialect {
             Dialect::ActiveDirectory => active_directory(is_self_service, rules, reply),
             Dialect::PasswordModify | Dialect::Directory389 => ldap(is_self_service, rules, reply),
@@ -291,7 +296,7 @@ fn active_directory(is_self_service: bool, rules: &Rules, reply: &Reply) -> Clas
         }
         (code::INSUFFICIENT_ACCESS_RIGHTS, _) => Classification::rejected(ErrorKind::PermissionDenied),
         // The compared value is no longer there: another change came first.
-        (code::NO_SUCH_ATTRIBUTE, Some(0x2085)) => Classification::rejected(ErrorKind::Conflict),
+        (code::NO_SUCH_ATTRIBUTE, _) => Classification::rejected(ErrorKind::Conflict),
         (code::OPERATIONS_ERROR, Some(0x2020 | 0x4dc)) => rejected(
             ErrorKind::Unauthenticated,
             "the server has forgotten the log-in of this connection",

@@ -10,6 +10,10 @@ const LDAP: &[Setting<LdapSettings>] = &[
     Setting::Text("user_base", |ldap, base| ldap.user_base = base),
     Setting::Text("login_attribute", |ldap, name| ldap.login_attribute = name),
     Setting::Text("policy_dn", |ldap, dn| ldap.policy_dn = Some(dn)),
+    Setting::Text("marker_attribute", |ldap, name| {
+        ldap.markers.marker_attribute = Some(name);
+    }),
+    Setting::Flag("exactly_once", |ldap, on| ldap.markers.exactly_once = on),
 ];
 
 const ACTIVE_DIRECTORY: &[Setting<ActiveDirectorySettings>] = &[
@@ -17,6 +21,10 @@ const ACTIVE_DIRECTORY: &[Setting<ActiveDirectorySettings>] = &[
     Setting::Text("login_attribute", |domain, name| domain.login_attribute = name),
     Setting::Flag("must_change", |domain, on| domain.must_change = on),
     Setting::Flag("unlock", |domain, on| domain.unlock = on),
+    Setting::Text("marker_attribute", |domain, name| {
+        domain.markers.marker_attribute = Some(name);
+    }),
+    Setting::Flag("exactly_once", |domain, on| domain.markers.exactly_once = on),
 ];
 
 fn clients(service: DirectoryService) -> ProviderClients {
@@ -61,7 +69,7 @@ impl ProviderKind for LdapSettings {
     }
 
     fn problems(&self) -> Vec<(String, String)> {
-        settings::problems(&self.user_base, &self.login_attribute)
+        settings::problems(&self.user_base, &self.login_attribute, &self.markers)
     }
 
     fn policy_permission_remedy(&self) -> &'static str {
@@ -107,7 +115,7 @@ impl ProviderKind for ActiveDirectorySettings {
     }
 
     fn problems(&self) -> Vec<(String, String)> {
-        settings::problems(&self.user_base, &self.login_attribute)
+        settings::problems(&self.user_base, &self.login_attribute, &self.markers)
     }
 
     fn policy_permission_remedy(&self) -> &'static str {

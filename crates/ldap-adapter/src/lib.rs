@@ -5,6 +5,7 @@
 
 mod dialect;
 mod errors;
+mod guard;
 mod kind;
 mod lookup;
 mod policy;
@@ -14,4 +15,4 @@ mod service;
 mod settings;
 
 pub use service::DirectoryService;
-pub use settings::{ActiveDirectorySettings, LdapSettings};
+pub use settings::{ActiveDirectorySettings, LdapSettings, MarkerSettings};

@@ -23,8 +23,9 @@ pub(crate) fn search<'a>(
     attribute: &'a str,
     user: &'a UserId,
     dialect: Dialect,
+    marker_attribute: Option<&'a str>,
 ) -> Search<'a> {
-    let attributes = match dialect {
+    let mut attributes = match dialect {
         Dialect::ActiveDirectory => vec![
             KEY_VERSION,
             PASSWORD_SET,
@@ -44,6 +45,7 @@ pub(crate) fn search<'a>(
             "passwordAllowChangeTime",
         ],
     };
+    attributes.extend(marker_attribute);
     Search {
         base,
         scope: Scope::Subtree,

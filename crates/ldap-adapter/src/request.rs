@@ -3,6 +3,7 @@
 use repass_transport::ldap::{Modification, Operation, PasswordModify, Request, Value, oid};
 
 use crate::dialect::Dialect;
+use crate::guard::Guard;
 
 /// What a change of Active Directory does besides.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,9 +19,10 @@ pub(crate) fn change<'a>(
     old: Option<&'a str>,
     new: &'a str,
     besides: Besides,
+    guard: Option<&'a Guard>,
 ) -> Request<'a> {
     match dialect {
-        Dialect::PasswordModify => Request::Extended {
+        Dialect::PasswordModify if guard.is_none() => Request::Extended {
             name: oid::PASSWORD_MODIFY,
             value: Some(Value::PasswordModify(PasswordModify {
                 user: dn,
@@ -28,19 +30,23 @@ pub(crate) fn change<'a>(
                 new: Some(new),
             })),
         },
-        Dialect::Directory389 => {
+        Dialect::PasswordModify | Dialect::Directory389 => {
             let value = |text: &'a str| Value::Bytes(text.as_bytes());
-            modify(dn, swap("userPassword", old.map(value), value(new)))
+            let mut changes = swap("userPassword", old.map(value), value(new));
+            changes.extend(guard.into_iter().flat_map(|guard| guard.modifications(false)));
+            modify(dn, changes)
         }
         Dialect::ActiveDirectory => {
             let old_value = old.map(Value::QuotedUtf16);
             let mut changes = swap("unicodePwd", old_value, Value::QuotedUtf16(new));
             // In the same operation, so that both happen or neither.
             let zero = |attribute| Modification::new(Operation::Replace, attribute, Value::Bytes(b"0"));
-            if old.is_none() {
-                changes.extend(besides.must_change.then(|| zero("pwdLastSet")));
-                changes.extend(besides.unlock.then(|| zero("lockoutTime")));
+            let expires = besides.must_change && old.is_none();
+            match guard {
+                Some(guard) => changes.extend(guard.modifications(expires)),
+                None => changes.extend(expires.then(|| zero("pwdLastSet"))),
             }
+            changes.extend((besides.unlock && old.is_none()).then(|| zero("lockoutTime")));
             modify(dn, changes)
         }
     }
@@ -78,7 +84,7 @@ mod tests {
             must_change: true,
             unlock: true,
         };
-        let reset = change(Dialect::ActiveDirectory, "cn=a", None, "new", both);
+        let reset = change(Dialect::ActiveDirectory, "cn=a", None, "new", both, None);
         let replaced = |name: &str| (Operation::Replace, name.to_owned());
         assert_eq!(
             operations(&reset),
@@ -88,7 +94,7 @@ mod tests {
                 replaced("lockoutTime")
             ]
         );
-        let change = change(Dialect::ActiveDirectory, "cn=a", Some("old"), "new", both);
+        let change = change(Dialect::ActiveDirectory, "cn=a", Some("old"), "new", both, None);
         let password = |operation| (operation, "unicodePwd".to_owned());
         assert_eq!(
             operations(&change),

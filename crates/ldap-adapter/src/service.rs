@@ -5,21 +5,24 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use repass_domain::{
-    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Password,
+    CallContext, CallRedactor, Capabilities, ChangeMode, ChangeReceipt, Error, ErrorKind, Outcome, Password,
     PasswordChange, PasswordPolicy, PasswordService, PriorState, Redactor, Resolution, Rule, UnknownOutcome,
     UserId, UserKey,
 };
 use repass_provider::{Classification, OutcomeMapper, ProviderResponse};
-use repass_transport::Instant;
 use repass_transport::ldap::{
     Control, Entry, Identity, LdapChange, LdapResult, LdapTransport, Reply, Session, oid,
 };
+use repass_transport::{Instant, TransportError};
 use secrecy::ExposeSecret;
+use uuid::Uuid;
 
 use crate::dialect::{self, Dialect};
+use crate::guard::{self, Guard};
 use crate::lookup::Writes;
 use crate::policy::{self, DomainRules, Rules};
 use crate::request::{self, Besides};
+use crate::settings::MarkerSettings;
 use crate::{ActiveDirectorySettings, LdapSettings, errors, lookup};
 
 /// Changes passwords in a directory.
@@ -102,6 +105,22 @@ impl DirectoryService {
         }
     }
 
+    fn markers(&self) -> &MarkerSettings {
+        match &self.kind {
+            Kind::Ldap(settings) => &settings.markers,
+            Kind::ActiveDirectory(settings) => &settings.markers,
+        }
+    }
+
+    /// The guard of a change that the service account makes, where changes are marked. Users make theirs without one:
+    /// the marker is the service's.
+    fn guard(&self, found: &Found, change: &PasswordChange) -> Option<Guard> {
+        let attribute = self.markers().marker_attribute.as_deref()?;
+        let by_user = is_self_service(change) && found.dialect != Dialect::ActiveDirectory;
+        let marker = || format!("repass:{}", Uuid::new_v4());
+        (!by_user).then(|| Guard::new(attribute, marker(), &found.entry, found.dialect))
+    }
+
     pub(crate) fn mapper<'a>(&'a self, redactor: CallRedactor<'a>) -> OutcomeMapper<'a> {
         // LDAP names no exchange.
         OutcomeMapper::new(&self.provider, "", redactor)
@@ -136,7 +155,8 @@ impl DirectoryService {
         let mut session = self.open(cx, mapper).await?;
         let (root, dialect) = self.root(&mut session, mapper).await?;
         let (base, attribute) = self.user_base();
-        let search = lookup::search(base, attribute, user, dialect);
+        let marker = self.markers().marker_attribute.as_deref();
+        let search = lookup::search(base, attribute, user, dialect, marker);
         let found = session.search("ldap.find", search).await;
         let (entries, reply) = found.map_err(|failure| mapper.read_failure(&failure))?;
         let entry = lookup::read(entries, &reply).map_err(|why| self.refused(mapper, why))?;
@@ -242,7 +262,8 @@ impl DirectoryService {
         session: &mut Session<'_>,
         found: &Found,
         change: &PasswordChange,
-    ) -> Result<Reply, repass_transport::TransportError> {
+        guard: Option<&Guard>,
+    ) -> Result<Reply, TransportError> {
         let (operation, old) = match change.mode() {
             ChangeMode::AdminReset => ("ldap.reset", None),
             ChangeMode::SelfService(current) => ("ldap.change", Some(current)),
@@ -252,15 +273,79 @@ impl DirectoryService {
             change.new_password().expose_secret(),
             old.map(ExposeSecret::expose_secret),
         );
-        let request = request::change(found.dialect, &found.entry.dn, old, new, self.besides());
+        let request = request::change(found.dialect, &found.entry.dn, old, new, self.besides(), guard);
+        let mut controls = vec![Control::asking(oid::PASSWORD_POLICY)];
+        controls.extend(guard.and_then(Guard::assertion));
         let change = LdapChange {
             operation,
             rate_label: None,
             request,
-            controls: vec![Control::asking(oid::PASSWORD_POLICY)],
+            controls,
             before_send: cx.before_send().cloned(),
         };
         session.change(change).await
+    }
+
+    /// What the response to a change, or none, means.
+    fn outcome(
+        &self,
+        mapper: &OutcomeMapper<'_>,
+        found: &Found,
+        change: &PasswordChange,
+        rules: &Rules,
+        sent: Result<Reply, TransportError>,
+    ) -> Result<ChangeReceipt, Error> {
+        let reply = sent.map_err(|failure| mapper.change_failure(&failure))?;
+        let classification = errors::change(found.dialect, is_self_service(change), rules, &reply);
+        mapper.change_response(ProviderResponse::Ldap(&reply, &self.redactor), classification)
+    }
+
+    /// Decides an unknown outcome of a guarded change: by its marker, or else by sending it once more, which the server
+    /// refuses if the first one was applied in the meantime or can no longer be. `None` if it stays unknown.
+    async fn decide(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        before: &Found,
+        change: &PasswordChange,
+        rules: &Rules,
+        guard: &Guard,
+    ) -> Option<Result<ChangeReceipt, Error>> {
+        let start = Instant::now();
+        let (mut session, now) = self.find_again(cx, mapper, before, change).await?;
+        if guard.marks(&now.entry) {
+            session.close().await;
+            return Some(Ok(ChangeReceipt::new()));
+        }
+        let rest = cx.after(start.elapsed());
+        let sent = self.send(&rest, &mut session, before, change, Some(guard)).await;
+        session.close().await;
+        let is_stale = sent.as_ref().is_ok_and(guard::is_stale);
+        let result = self.outcome(mapper, before, change, rules, sent);
+        if result.is_ok() {
+            return Some(result);
+        }
+        let rest = cx.after(start.elapsed());
+        let (session, now) = self.find_again(&rest, mapper, before, change).await?;
+        session.close().await;
+        match () {
+            () if guard.marks(&now.entry) => Some(Ok(ChangeReceipt::new())),
+            // Another change came first, and every copy of this one will be refused.
+            () if is_stale => Some(result),
+            () => None,
+        }
+    }
+
+    /// Finds the user again, at the same server.
+    async fn find_again(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+        before: &Found,
+        change: &PasswordChange,
+    ) -> Option<(Session<'_>, Found)> {
+        let (session, now) = self.find(cx, mapper, change.user()).await.ok()?;
+        (now.server == before.server && now.entry.dn == before.entry.dn).then_some((session, now))
     }
 
     /// Sends a reset once more. A server that takes it has the new password in place, and so has one that refuses it as
@@ -273,7 +358,8 @@ impl DirectoryService {
         found: &Found,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        let reply = self.send(cx, session, found, change).await;
+        let guard = self.guard(found, change);
+        let reply = self.send(cx, session, found, change, guard.as_ref()).await;
         let reply = reply.map_err(|failure| mapper.change_failure(&failure))?;
         let classification = errors::change(found.dialect, false, &Rules::default(), &reply);
         if classification.rules == [Rule::NotCurrent] {
@@ -331,12 +417,17 @@ impl PasswordService for DirectoryService {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
+        let capabilities = Capabilities::NONE
             .with_reset()
             .with_change()
             .with_policy()
             .with_before_send()
-            .with_resolve_by_resending()
+            .with_resolve_by_resending();
+        if self.markers().exactly_once {
+            capabilities.with_exactly_once()
+        } else {
+            capabilities
+        }
     }
 
     async fn change_password(
@@ -371,15 +462,32 @@ impl PasswordService for DirectoryService {
             }
             _ => service,
         };
+        let guard = self.guard(&found, change);
+        if let Some(guard) = &guard {
+            before = guard.note(before);
+        }
         let mapper = mapper.with_prior_state(before);
-        let result = self
-            .send(&cx.after(start.elapsed()), &mut session, &found, change)
+        let sent = self
+            .send(
+                &cx.after(start.elapsed()),
+                &mut session,
+                &found,
+                change,
+                guard.as_ref(),
+            )
             .await;
-        let reply = result.map_err(|failure| mapper.change_failure(&failure))?;
-        let classification = errors::change(found.dialect, is_self_service(change), &rules, &reply);
-        let result = mapper.change_response(ProviderResponse::Ldap(&reply, &self.redactor), classification);
+        let result = self.outcome(&mapper, &found, change, &rules, sent);
         session.close().await;
-        result
+        match (result, guard) {
+            (Err(error), Some(guard))
+                if error.outcome() == Outcome::Unknown && self.markers().exactly_once =>
+            {
+                let cx = cx.after(start.elapsed());
+                let decided = self.decide(&cx, &mapper, &found, change, &rules, &guard).await;
+                decided.unwrap_or(Err(error))
+            }
+            (result, _) => result,
+        }
     }
 
     /// Compares what the server has recorded of the user with what it had before the change. If that proves nothing, it
@@ -395,9 +503,18 @@ impl PasswordService for DirectoryService {
         let mapper = self.mapper(CallRedactor::for_change(change));
         let (mut session, found) = self.find(cx, &mapper, change.user()).await?;
         let writes = lookup::writes_since(unknown.prior_state(), &found.records(), found.dialect);
-        if writes == Writes::None {
-            session.close().await;
-            return Ok(Resolution::NotInPlace);
+        let attribute = self.markers().marker_attribute.as_deref();
+        let is_marked = Guard::is_marked(&found.entry, attribute, unknown.prior_state());
+        match (writes, is_marked) {
+            (Writes::None, _) | (Writes::One, Some(false)) => {
+                session.close().await;
+                return Ok(Resolution::NotInPlace);
+            }
+            (Writes::One, Some(true)) => {
+                session.close().await;
+                return Ok(Resolution::InPlace);
+            }
+            _ => {}
         }
         let rules = self.rules(&mut session, &found, change).await;
         // A password of no age yet is refused again, whether it is the new one or not.

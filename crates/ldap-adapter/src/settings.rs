@@ -12,6 +12,19 @@ pub struct LdapSettings {
     /// The entry of the default password policy, where the server names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_dn: Option<String>,
+    /// Markers of the changes that the service account makes.
+    #[serde(flatten)]
+    pub markers: MarkerSettings,
+}
+
+/// How a directory marks the changes that the service account makes.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MarkerSettings {
+    /// The attribute of users that holds the id of the last change, written in the same operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marker_attribute: Option<String>,
+    /// Whether a change whose response was lost is sent once more, which the directory refuses if it has made it.
+    pub exactly_once: bool,
 }
 
 impl Default for LdapSettings {
@@ -21,6 +34,7 @@ impl Default for LdapSettings {
             user_base: String::new(),
             login_attribute: "uid".to_owned(),
             policy_dn: None,
+            markers: MarkerSettings::default(),
         }
     }
 }
@@ -36,6 +50,9 @@ pub struct ActiveDirectorySettings {
     pub must_change: bool,
     /// Whether a reset unlocks the account.
     pub unlock: bool,
+    /// Markers of changes.
+    #[serde(flatten)]
+    pub markers: MarkerSettings,
 }
 
 impl Default for ActiveDirectorySettings {
@@ -46,21 +63,38 @@ impl Default for ActiveDirectorySettings {
             login_attribute: "sAMAccountName".to_owned(),
             must_change: false,
             unlock: false,
+            markers: MarkerSettings::default(),
         }
     }
 }
 
-/// What is wrong with a base and an attribute, by key.
-pub(crate) fn problems(user_base: &str, login_attribute: &str) -> Vec<(String, String)> {
+/// What is wrong with a base, an attribute and markers, by key.
+pub(crate) fn problems(
+    user_base: &str,
+    login_attribute: &str,
+    markers: &MarkerSettings,
+) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     if !user_base.contains('=') {
         let what = "must be the DN below which users are, such as ou=people,dc=example,dc=com";
         problems.push(("user_base".to_owned(), what.to_owned()));
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    if login_attribute.is_empty() || !login_attribute.chars().all(is_name) {
+    let is_attribute = |name: &str| !name.is_empty() && name.chars().all(is_name);
+    if !is_attribute(login_attribute) {
         let what = "must be the name of an attribute, such as uid or mail";
         problems.push(("login_attribute".to_owned(), what.to_owned()));
+    }
+    match &markers.marker_attribute {
+        Some(name) if !is_attribute(name) => {
+            let what = "must be the name of an attribute that nothing else writes, such as info";
+            problems.push(("marker_attribute".to_owned(), what.to_owned()));
+        }
+        None if markers.exactly_once => {
+            let what = "needs `marker_attribute`, which shows whose change was made";
+            problems.push(("exactly_once".to_owned(), what.to_owned()));
+        }
+        _ => {}
     }
     problems
 }

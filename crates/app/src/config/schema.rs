@@ -230,6 +230,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "How long connecting may take, TLS included, such as `5s`.",
     ),
     ("default_provider", "The provider to use when none is named."),
+    (
+        "exactly_once",
+        "Whether a change whose response was lost is sent once more, which the directory refuses if it has made it.",
+    ),
     ("kind", "The type of the provider."),
     (
         "max_in_flight",
@@ -242,6 +246,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     (
         "login_attribute",
         "The attribute of a directory's users that holds the name by which they are known here.",
+    ),
+    (
+        "marker_attribute",
+        "The attribute of a directory's users that holds the id of the last change by the service account.",
     ),
     (
         "must_change",

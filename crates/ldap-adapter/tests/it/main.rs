@@ -4,6 +4,7 @@
 
 mod active_directory;
 mod connection;
+mod exactly_once;
 mod resolve;
 mod setup;
 mod slapd;

@@ -97,7 +97,13 @@ impl Setup {
 
     /// Loses the response to the next change: the directory acts, or it does not.
     pub(crate) fn lose_next_change(&self, acts: bool) {
+        self.lose_change(1, acts);
+    }
+
+    /// The same of the nth change from now on.
+    pub(crate) fn lose_change(&self, nth: u32, acts: bool) {
         self.directory.inject(DirectoryFault {
+            nth,
             when: if acts {
                 Timing::AfterApply
             } else {

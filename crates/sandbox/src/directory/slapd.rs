@@ -46,6 +46,9 @@ const OPERATIONAL: &[&str] = &[
     "supportedSASLMechanisms",
 ];
 
+// An attribute that the service may write besides the password, for markers.
+const MARKER: &str = "info";
+
 pub(super) fn respond(call: &Call<'_>, session: &mut Session) -> Vec<Response> {
     match &call.request.operation {
         Operation::Bind { name, password } => {
@@ -266,6 +269,12 @@ fn account_attributes(account: &Account) -> Attributes {
             [generalized(account.changed.as_second())],
         ));
     }
+    attributes.extend(
+        account
+            .written
+            .iter()
+            .map(|(name, value)| attribute(name, [value])),
+    );
     if account.policy.name != policy::DEFAULT.name {
         attributes.push(attribute("pwdPolicySubentry", [policy_dn(&account.policy)]));
     }
@@ -416,15 +425,18 @@ fn modify(
             .first()
             .map(|value| String::from_utf8_lossy(value).into_owned())
     };
-    let (old, new) = match changes {
+    let (passwords, markers): (Vec<_>, Vec<_>) = changes
+        .iter()
+        .partition(|change| change.attribute == "userpassword");
+    let (old, new) = match passwords[..] {
         [only] if only.kind == ModificationKind::Replace => (None, text(&only.values)),
         [first, second] if first.kind == ModificationKind::Delete && second.kind == ModificationKind::Add => {
             (text(&first.values), text(&second.values))
         }
         _ => (None, None),
     };
-    let is_password = changes.iter().all(|change| change.attribute == "userpassword");
-    let Some(new) = new.filter(|_| is_password) else {
+    let is_known = markers.iter().all(|change| change.attribute == MARKER);
+    let Some(new) = new.filter(|_| is_known) else {
         return Err((50, "", None));
     };
     let fingerprinter = &call.shared.fingerprinter;
@@ -445,8 +457,23 @@ fn modify(
         let text = "Must supply correct old password to change to new one";
         return Err((53, text, Some(PolicyError::MustSupplyOld)));
     }
+    let mut marker = account.written.get(MARKER).cloned();
+    for change in markers {
+        marker = match (change.kind, text(&change.values), marker) {
+            (ModificationKind::Delete, value, Some(known)) if value.as_ref() == Some(&known) => None,
+            (ModificationKind::Delete, ..) => return Err((16, "modify/delete: info: no such value", None)),
+            (ModificationKind::Add, _, Some(_)) => {
+                return Err((20, "modify/add: info: value #0 already exists", None));
+            }
+            (_, value, _) => value,
+        };
+    }
     let dn = account.dn.clone();
-    change(call, &mut accounts, session, &dn, &new, old.is_some())
+    change(call, &mut accounts, session, &dn, &new, old.is_some())?;
+    if let (Some(account), Some(marker)) = (accounts.by_dn(&dn, fingerprinter), marker) {
+        account.written.insert(MARKER.to_owned(), marker);
+    }
+    Ok(())
 }
 
 // Judges a new password and sets it.

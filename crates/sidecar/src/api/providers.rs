@@ -45,6 +45,9 @@ pub(crate) struct ProviderCapabilities {
     resolve: bool,
     /// A resolution sends the change again, so it may itself set the new password.
     resolve_sets_password: bool,
+    /// True where a change that was lost is sent once more, and the provider refuses it if it has made it; absent
+    /// elsewhere.
+    exactly_once: Option<bool>,
     /// The provider reports its rules.
     policy: bool,
 }

@@ -18,6 +18,8 @@ pub const CONFIDENTIALITY_REQUIRED: u32 = 13;
 pub const NO_SUCH_ATTRIBUTE: u32 = 16;
 /// The schema or a policy forbids the value.
 pub const CONSTRAINT_VIOLATION: u32 = 19;
+/// The attribute has a value already.
+pub const ATTRIBUTE_OR_VALUE_EXISTS: u32 = 20;
 /// The value has the wrong syntax.
 pub const INVALID_ATTRIBUTE_SYNTAX: u32 = 21;
 /// There is no such entry.

@@ -39,6 +39,7 @@ struct State {
     cut: Option<Cut>,
     to_server: usize,
     to_client: usize,
+    connections: usize,
 }
 
 /// In front of a server. Ends when dropped.
@@ -58,6 +59,7 @@ impl CutProxy {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
+                lock(&state).connections += 1;
                 // A connection that breaks is what is tested here.
                 connections.spawn(async move { drop(serve(client, upstream, &state).await) });
             }
@@ -75,6 +77,11 @@ impl CutProxy {
             cut,
             ..State::default()
         };
+    }
+
+    /// Connections since then.
+    pub(crate) fn connections(&self) -> usize {
+        lock(&self.state).connections
     }
 
     /// Bytes since then, to the server and to the client.

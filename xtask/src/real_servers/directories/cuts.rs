@@ -26,9 +26,11 @@ pub(super) async fn run(directory: &Directory, args: &Args) -> Result<usize> {
     let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, directory.ldaps_port));
     let proxy = CutProxy::start(upstream).await?;
     let url = format!("ldaps://localhost:{}", proxy.address.port());
-    let service = suite::service(directory, &url, server.service_dn(), SERVICE)?;
+    let service = suite::service(directory, &url, server.service_dn(), SERVICE, "")?;
     let mut passwords: Vec<String> = vec![START.to_owned(); USERS];
     let mut random = StdRng::seed_from_u64(args.seed);
+    // The first change of an entry adds attributes to it, which are in the responses to later searches.
+    measure(&proxy, &*service, &mut passwords, false).await?;
     let sizes = [
         measure(&proxy, &*service, &mut passwords, false).await?,
         measure(&proxy, &*service, &mut passwords, true).await?,
@@ -108,7 +110,7 @@ async fn measure(
     passwords: &mut [String],
     is_change: bool,
 ) -> Result<Size> {
-    let new = format!("Measure-Passw0rd-{}", usize::from(is_change));
+    let new = format!("Measure-{}", passwords[FIRST]);
     let current = is_change.then_some(passwords[FIRST].as_str());
     let change = suite::request(&user(FIRST), current, &new)?;
     proxy.arm(None);
@@ -128,7 +130,8 @@ fn random_cut(random: &mut StdRng, Size(to_server, to_client): Size) -> Option<C
     } else {
         (Direction::ToClient, to_client)
     };
-    let from = [0, size * 3 / 4, size.saturating_sub(200)][random.random_range(0..3)];
+    let from = [0, size * 3 / 4, size.saturating_sub(200), size.saturating_sub(80)];
+    let from = from[random.random_range(0..from.len())];
     let ending = match random.random_range(0..20) {
         0 => Ending::Stall,
         1..=9 => Ending::Close,

@@ -205,7 +205,10 @@ impl Directory {
         };
         let top = [
             ("objectClass", "domain"),
-            ("aci", &aci("= \"userPassword\"", "reset", "write", service)),
+            (
+                "aci",
+                &aci("= \"userPassword || description\"", "reset", "write", service),
+            ),
             ("aci", &aci("= \"userPassword\"", "change", "write", "self")),
             (
                 "aci",

@@ -5,6 +5,7 @@ mod client;
 mod cut_proxy;
 mod cuts;
 mod dirsrv;
+mod exactly_once;
 mod ldif;
 mod samba;
 mod slapd;
@@ -158,6 +159,7 @@ pub(super) async fn test(server: DirectoryServer, folder: &Path, args: &Args) ->
     let mut wrong = states::check(&directory).await?;
     wrong += suite::run(&directory).await?;
     wrong += cuts::run(&directory, args).await?;
+    wrong += exactly_once::run(&directory, args).await?;
     Ok(wrong)
 }
 

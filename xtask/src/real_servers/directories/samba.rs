@@ -34,6 +34,7 @@ const USER_CLASS: &str = "bf967aba-0de6-11d0-a285-00aa003049e2";
 const RESET_PASSWORD: &str = "00299570-246d-11d0-a768-00aa006e0529";
 const CHANGE_PASSWORD: &str = "ab721a53-1e2f-11d0-9819-00aa0040529b";
 const PWD_LAST_SET: &str = "bf967a0a-0de6-11d0-a285-00aa003049e2";
+const INFO: &str = "bf96793e-0de6-11d0-a285-00aa003049e2";
 const LOCKOUT_TIME: &str = "28630ebf-41d5-11d1-a9c1-0000f80367c1";
 
 impl Directory {
@@ -184,7 +185,12 @@ impl Directory {
         let service = self.read(self.server.service_dn(), &["objectSid"]).await?;
         let sid = service.get("objectsid").and_then(|values| values.first());
         let sid = sid_text(sid.ok_or("the service has no objectSid")?)?;
-        let rights = [("CR", RESET_PASSWORD), ("WP", PWD_LAST_SET), ("WP", LOCKOUT_TIME)];
+        let rights = [
+            ("CR", RESET_PASSWORD),
+            ("WP", PWD_LAST_SET),
+            ("WP", LOCKOUT_TIME),
+            ("WP", INFO),
+        ];
         let rights = rights.map(|(right, what)| format!("(OA;CI;{right};{what};{USER_CLASS};{sid})"));
         self.grant(self.server.user_base(), &rights.concat())?;
         // For the user, and for everyone.

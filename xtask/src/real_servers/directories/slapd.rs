@@ -84,9 +84,12 @@ impl Directory {
              # `write` keeps every rule; `manage` bypasses them.\n\
              access to attrs=userPassword by dn.exact=cn=service,{BASE} write by dn.exact=cn=bypass,{BASE} manage \
              by self =wx by anonymous auth\n\
+             access to attrs=description by dn.exact=cn=service,{BASE} write by users read\n\
              access to dn.subtree=ou=hidden,{BASE} by * none\n\
              access to * by users read by anonymous auth\n\
-             overlay ppolicy\nppolicy_default cn=default,ou=policies,{BASE}\nppolicy_use_lockout\n",
+             overlay ppolicy\nppolicy_default cn=default,ou=policies,{BASE}\nppolicy_use_lockout\n\
+             # A Modify of the password is hashed, as the Password Modify operation is.\n\
+             ppolicy_hash_cleartext\n",
             authority = self.certificates.authority.display(),
             certificate = self.certificates.certificate.display(),
             key = self.certificates.key.display(),

@@ -237,19 +237,19 @@ pub(super) async fn run(directory: &Directory) -> Result<usize> {
         } else {
             &starts
         };
-        let service = service(directory, url, server.service_dn(), SERVICE)?;
+        let service = service(directory, url, server.service_dn(), SERVICE, "")?;
         wrong += usize::from(!is_as_expected(directory, &*service, *row).await?);
     }
     let account = |name: &str| server.service_dn().replacen("service", name, 1);
     let url = directory.ldaps_url();
-    let powerless = service(directory, &url, &account("powerless"), SERVICE)?;
+    let powerless = service(directory, &url, &account("powerless"), SERVICE, "")?;
     let denied = ("user1", None, UNUSED, "permission_denied", &[] as &[_]);
     wrong += usize::from(!is_as_expected(directory, &*powerless, denied).await?);
-    let stranger = service(directory, &url, server.service_dn(), WRONG)?;
+    let stranger = service(directory, &url, server.service_dn(), WRONG, "")?;
     let rejected = ("user1", None, UNUSED, "unauthenticated", &[] as &[_]);
     wrong += usize::from(!is_as_expected(directory, &*stranger, rejected).await?);
     if server == DirectoryServer::Slapd {
-        let bypass = service(directory, &url, &account("bypass"), SERVICE)?;
+        let bypass = service(directory, &url, &account("bypass"), SERVICE, "")?;
         let weak = ("user2", None, "x", "", &[] as &[_]);
         wrong += usize::from(!is_as_expected(directory, &*bypass, weak).await?);
     }
@@ -267,6 +267,7 @@ pub(super) fn service(
     url: &str,
     account: &str,
     password: &str,
+    settings: &str,
 ) -> Result<Arc<dyn PasswordService>> {
     let server = directory.server;
     let secret = directory.secret_file(password)?;
@@ -276,7 +277,7 @@ pub(super) fn service(
         DirectoryServer::Dirsrv => "kind = \"ldap\"\npolicy_dn = \"cn=config\"",
     };
     let text = format!(
-        "[providers.directory]\n{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\nattempt_timeout = \"3s\"\n\
+        "[providers.directory]\n{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\nattempt_timeout = \"3s\"\n{settings}\
          tls = {{ ca_file = \"{authority}\" }}\n\
          auth = {{ kind = \"simple\", bind_dn = \"{account}\", password = {{ file = \"{secret}\" }} }}\n",
         base = server.user_base(),
