@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use repass_domain::{
     BeforeSend, CallContext, ErrorKind, Outcome, PasswordChange, PasswordService as _, Resolution,
 };
-use repass_sandbox::DirectoryTexts;
+use repass_ldap::DirectoryService;
+use repass_sandbox::{DirectoryKind, DirectoryTexts};
 
 use crate::setup::{GOOD, Setup, change, reset};
 
@@ -28,10 +29,21 @@ async fn setups() -> [Setup; 3] {
 /// Of the changes that the service account makes.
 fn guarded(setup: &Setup) -> Vec<PasswordChange> {
     let mut changes = vec![reset("alice", GOOD)];
-    if setup.directory.kind() == repass_sandbox::DirectoryKind::ActiveDirectory {
+    if setup.directory.kind() == DirectoryKind::ActiveDirectory {
         changes.push(change("alice", GOOD, "Other-Passw0rd-1"));
     }
     changes
+}
+
+/// Another program at the same directory, which knows nothing of markers.
+fn unmarked(setup: &Setup) -> DirectoryService {
+    let transport = setup.transport(setup.url.parse().unwrap());
+    let (mut ldap, mut domain) = (setup.ldap.clone(), setup.domain.clone());
+    (ldap.markers, domain.markers) = Default::default();
+    match setup.directory.kind() {
+        DirectoryKind::ActiveDirectory => DirectoryService::active_directory("other", domain, transport),
+        DirectoryKind::Slapd => DirectoryService::ldap("other", ldap, transport),
+    }
 }
 
 #[tokio::test]
@@ -90,8 +102,8 @@ async fn change_of_another_in_between_is_not_overwritten() {
             Box::pin(async move {
                 // Before the second copy leaves, somebody else resets the password.
                 if sent.fetch_add(1, Ordering::Relaxed) == 1 {
-                    let theirs = reset("alice", "Other-Passw0rd-1");
-                    other.run(&theirs).await.unwrap();
+                    let (cx, theirs) = (CallContext::default(), reset("alice", "Other-Passw0rd-1"));
+                    unmarked(&other).change_password(&cx, &theirs).await.unwrap();
                 }
                 true
             })

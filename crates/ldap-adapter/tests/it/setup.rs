@@ -81,7 +81,7 @@ impl Setup {
             DirectoryKind::ActiveDirectory => {
                 DirectoryService::active_directory("directory", self.domain.clone(), transport)
             }
-            _ => DirectoryService::ldap("directory", self.ldap.clone(), transport),
+            DirectoryKind::Slapd => DirectoryService::ldap("directory", self.ldap.clone(), transport),
         }
     }
 
@@ -135,7 +135,7 @@ pub(crate) fn refused(kind: ErrorKind) -> End {
 }
 
 pub(crate) fn broken<const N: usize>(rules: [Rule; N]) -> End {
-    Err((ErrorKind::PasswordRefused, rules.to_vec()))
+    Err((ErrorKind::PasswordRefused, rules.into()))
 }
 
 /// Makes the change and compares its end, and the directory's own record, with what is expected.
