@@ -131,7 +131,19 @@ fn rules_accept_and_reject_examples() {
             &["aca", "a"],
             &["ab", "21"],
         ),
-        // Not checked with the password alone.
+        (
+            CodePoints,
+            Rule::CharacterCategories(3),
+            &["aB1", "aB-", "a1 ", "aBあ"],
+            &["ab12", "AB--", "ああ1"],
+        ),
+    ]);
+}
+
+#[test]
+fn rules_that_the_password_alone_does_not_decide_accept_everything() {
+    use Counting::CodePoints;
+    assert_rows(&[
         (CodePoints, Rule::NoConsecutiveRun(None), &["abcdefgh"], &[]),
         (CodePoints, Rule::NotCommon, &["password"], &[]),
         (CodePoints, Rule::NotBreached, &["password"], &[]),
@@ -140,12 +152,6 @@ fn rules_accept_and_reject_examples() {
         (CodePoints, Rule::ChangesPerDay, &["x"], &[]),
         (CodePoints, Rule::MinAge(None), &["x"], &[]),
         (CodePoints, Rule::NotUserData, &["x"], &[]),
-        (
-            CodePoints,
-            Rule::CharacterCategories(3),
-            &["aB1", "aB-", "a1 ", "aBあ"],
-            &["ab12", "AB--", "ああ1"],
-        ),
         (CodePoints, Rule::Other("X".into()), &["x"], &[]),
     ]);
 }

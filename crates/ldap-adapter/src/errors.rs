@@ -620,6 +620,10 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn refusal_of_active_directory_names_the_rules_that_were_read_before() {
         let known = Rules {
             broken: vec![Rule::MinLength(8)],
             ..Rules::default()

@@ -208,7 +208,10 @@ mod tests {
         let user = entry(&[("pwdLastSet", "133485408000000000")]);
         let broken = |text, is_self, now| domain().broken(&password(text), &user, is_self, now);
         let young = Rule::MinAge(Some(set_at + day));
-        assert_eq!(broken("Long-Enough-1", true, set_at), [young.clone()]);
+        assert_eq!(
+            broken("Long-Enough-1", true, set_at),
+            std::slice::from_ref(&young)
+        );
         assert_eq!(
             broken("short", true, set_at),
             [young, Rule::MinLength(8), Rule::CharacterCategories(3)]
