@@ -6,6 +6,7 @@
 //! when it is loaded, with the reason.
 
 mod condition;
+mod discovery;
 mod errors;
 mod jwt;
 mod kind;

@@ -55,12 +55,24 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
     if let Some(call) = &table.change {
         self_service(call, &mut note);
     }
+    if let Some(discovery) = &table.discovery
+        && discovery.path.names().next().is_some()
+    {
+        note(
+            "discovery.path",
+            "names a user, but the rules are read for no one in particular; use values of `set` only",
+        );
+    }
     if let Some(login) = &table.login {
         log_in(login, &mut note);
     }
     if let Some(lookup) = &table.lookup {
         look_up(lookup, &mut note);
     }
+    probe(table, &mut note);
+}
+
+fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
     match &table.probe {
         Some(Probe::Repeat) if table.change.is_some() && table.reset.is_none() => note(
             "probe",
@@ -72,9 +84,9 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
             "takes the time from the look-up, before the change and after it; add a [lookup]",
         ),
         Some(Probe::Request(probe)) => {
-            exchange("probe", &probe.exchange, table.lookup.as_ref(), &mut note);
+            exchange("probe", &probe.exchange, table.lookup.as_ref(), note);
             if let Some(control) = &probe.control {
-                outside_body("probe.control.path", &control.path, &mut note);
+                outside_body("probe.control.path", &control.path, note);
             }
             if may_both_hold(&probe.in_place, &probe.not_in_place) {
                 note(

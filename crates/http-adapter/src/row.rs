@@ -99,6 +99,9 @@ impl RowRule {
             ("not_current", _) => Rule::NotCurrent,
             ("not_recent", number) => Rule::NotRecent(number),
             ("changes_per_day", _) => Rule::ChangesPerDay,
+            ("character_categories", Some(number)) => Rule::CharacterCategories(number),
+            ("min_age", _) => Rule::MinAge(None),
+            ("not_user_data", _) => Rule::NotUserData,
             (other, _) => Rule::Other(other.to_owned()),
         }
     }

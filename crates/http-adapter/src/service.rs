@@ -325,9 +325,33 @@ impl PasswordService for HttpService {
         }
     }
 
-    /// The rules that the table knows. Nothing is asked.
-    async fn policy(&self, _: &CallContext) -> Result<PasswordPolicy, Error> {
-        Ok(self.table.policy.clone())
+    /// The rules that the table knows, with those that the provider reports where the table says how to read them.
+    async fn policy(&self, cx: &CallContext) -> Result<PasswordPolicy, Error> {
+        let Some(discovery) = &self.table.discovery else {
+            return Ok(self.table.policy.clone());
+        };
+        let mapper = self.mapper(CallRedactor::for_nothing());
+        let values = Values::of("");
+        let request = request::reading("http.policy", &self.table, &discovery.path, &values)
+            .map_err(Self::unsendable)?;
+        let response = self.transport.deliver(&request.budget(cx.budget())).await;
+        let response = response.map_err(|failure| mapper.read_failure(&failure))?;
+        let policy = if response.status().as_u16() == 200 {
+            discovery.read(&response, &self.table.policy)
+        } else {
+            let rows = self
+                .table
+                .lookup
+                .as_ref()
+                .map(|lookup| lookup.not_found.as_slice());
+            Err(errors::classify(
+                rows.unwrap_or_default(),
+                &response,
+                mapper.redactor(),
+                &values,
+            ))
+        };
+        policy.map_err(|classification| mapper.read_response(&response, classification))
     }
 
     fn user_key(&self, user: &UserId) -> UserKey {

@@ -34,6 +34,7 @@ impl HttpSettings {
     pub const KEYS: &'static [&'static str] = &[
         "change",
         "correlation",
+        "discovery",
         "headers",
         "login",
         "lookup",

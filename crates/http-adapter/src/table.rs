@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{Grade, PasswordPolicy};
+use repass_domain::{Grade, PasswordPolicy, Rule};
 use repass_transport::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::condition::{Condition, Pointer, RawCondition};
+use crate::discovery::{Discovery, LANGUAGES};
 use crate::lint;
 use crate::login::{Expiry, Login, TokenPlace};
 use crate::row::{RawRow, Row};
@@ -72,6 +73,7 @@ struct RawTable {
     headers: BTreeMap<String, String>,
     correlation: Option<String>,
     policy: Option<PasswordPolicy>,
+    discovery: Option<RawDiscovery>,
     require: Option<RawRequire>,
     login: Option<RawLogin>,
     lookup: Option<RawLookup>,
@@ -80,6 +82,27 @@ struct RawTable {
     rows: Vec<RawRow>,
     probe: Option<RawProbe>,
     sole_writer: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDiscovery {
+    path: String,
+    list: Option<String>,
+    #[serde(default)]
+    rules: BTreeMap<String, String>,
+    text: Option<RawText>,
+    /// For readers of the table.
+    #[serde(default, rename = "from")]
+    _from: Grade,
+}
+
+/// Rules in a text of the provider's own language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawText {
+    at: String,
+    language: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -230,6 +253,7 @@ pub struct Table {
     pub(crate) headers: Vec<(String, Template)>,
     pub(crate) correlation: Option<&'static str>,
     pub(crate) policy: PasswordPolicy,
+    pub(crate) discovery: Option<Discovery>,
     pub(crate) require: Option<Require>,
     pub(crate) login: Option<Login>,
     pub(crate) lookup: Option<Lookup>,
@@ -333,6 +357,7 @@ impl Table {
             headers: vec![],
             correlation: None,
             policy: PasswordPolicy::default(),
+            discovery: None,
             require: None,
             login: None,
             lookup: None,
@@ -437,6 +462,7 @@ impl Compiler<'_> {
                 .as_deref()
                 .map(|name| &*name.to_ascii_lowercase().leak()),
             policy: raw.policy.clone().unwrap_or_default(),
+            discovery: raw.discovery.as_ref().map(|discovery| self.discovery(discovery)),
             require: raw.require.as_ref().map(|require| self.require(require)),
             login: raw.login.as_ref().map(|login| self.login(login)),
             lookup: raw.lookup.as_ref().map(|lookup| self.lookup(lookup)),
@@ -492,6 +518,39 @@ impl Compiler<'_> {
             path: self.path("require.path", &raw.path),
             condition: self.condition("require", &condition).unwrap_or_else(never),
             hint: raw.hint.clone().map(|hint| &*hint.leak()),
+        }
+    }
+
+    fn discovery(&mut self, raw: &RawDiscovery) -> Discovery {
+        let rules = raw.rules.iter().map(|(code, at)| {
+            let key = format!("discovery.rules.{code}");
+            if !Rule::CODES.contains(&code.as_str()) {
+                self.note(&key, format!("is no rule; use one of {}", Rule::CODES.join(", ")));
+            }
+            (code.clone(), self.pointer(&key, at))
+        });
+        let rules = rules.collect();
+        let text = raw.text.as_ref().and_then(|text| {
+            let at = self.pointer("discovery.text.at", &text.at);
+            let mut languages = LANGUAGES.iter();
+            let found = languages.find(|(name, _)| *name == text.language);
+            if found.is_none() {
+                let known: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
+                self.note(
+                    "discovery.text.language",
+                    format!("is unknown; use one of {}", known.join(", ")),
+                );
+            }
+            Some((at, found?.1))
+        });
+        Discovery {
+            path: self.path("discovery.path", &raw.path),
+            list: raw
+                .list
+                .as_deref()
+                .map(|list| self.pointer("discovery.list", list)),
+            rules,
+            text,
         }
     }
 

@@ -8,6 +8,7 @@ lookup = { path = "/users?name={user}", list = "/users", id = "/id", same = "/na
 reset = { method = "PUT", path = "/users/{id}", body = { password = "{new}", tags = "{keep.tags}" } }
 change = { method = "POST", path = "/me/{id}", auth = "none", body = { old = "{current}", new = "{new}" } }
 login = { method = "POST", path = "/sessions", body = { name = "{username}", password = "{password}" }, status = 200, token_at = "/token" }
+discovery = { path = "/policy", rules = { min_length = "/min" }, text = { at = "/policy", language = "keycloak" } }
 rows = [
     { status = 200, at = "/id", is = "{id}", then = "applied" },
     { status = 400, at = "/code", is = "weak", then = "refused", kind = "password_refused" },
@@ -30,6 +31,30 @@ fn sound_table_is_accepted() {
 
 /// A line of the sound table, what stands in its place, and of which key the problem says what.
 const TRAPS: &[(&str, &str, &str, &str)] = &[
+    (
+        "path = \"/policy\"",
+        "path = \"/policy/{user}\"",
+        "discovery.path",
+        "for no one in particular",
+    ),
+    (
+        "{ min_length = \"/min\" }",
+        "{ minimum = \"/min\" }",
+        "discovery.rules.minimum",
+        "is no rule",
+    ),
+    (
+        "{ min_length = \"/min\" }",
+        "{ min_length = \"min\" }",
+        "discovery.rules.min_length",
+        "no JSON pointer",
+    ),
+    (
+        "language = \"keycloak\"",
+        "language = \"acme\"",
+        "discovery.text.language",
+        "use one of keycloak",
+    ),
     (
         "path = \"/sessions\"",
         "path = \"/sessions?p={password}\"",

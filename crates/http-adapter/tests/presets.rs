@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use repass_domain::{
-    CallContext, Error, Password, PasswordChange, PasswordService as _, Resolution, UnknownOutcome,
+    CallContext, Certainty, Error, Password, PasswordChange, PasswordService as _, Resolution, Rule,
+    UnknownOutcome,
 };
 use repass_http_provider::{HttpService, PRESET_NAMES, Table};
 use repass_transport::{AttemptOutcome, MockTransport, Request, Response, StatusCode};
@@ -287,6 +288,65 @@ async fn documented_success_under_another_status_is_unknown() {
                 }
             }
         }
+    }
+}
+
+#[rustfmt::skip]
+#[tokio::test]
+async fn rules_are_read_as_the_provider_writes_them() {
+    const OKTA: &str = r#"{"settings":{"password":{"complexity":{"minLength":12,"minLowerCase":1,"minNumber":1,"minSymbol":0,
+        "excludeUsername":true,"dictionary":{"common":{"exclude":true}}}}}}"#;
+    const OTHER: &str = r#"{"settings":{"password":{"complexity":{"minLength":8,"minLowerCase":1,"minNumber":0,"minSymbol":1,
+        "excludeUsername":true,"dictionary":{"common":{"exclude":false}}}}}}"#;
+    let both = format!("[{OKTA},{OTHER}]");
+    let one = format!("[{OKTA}]");
+    for (preset, status, body, expected) in [
+        ("okta", 200, one.as_str(), "min_length 12, max_length 72, ~digit, ~lowercase, ?not_common, ?not_user_data"),
+        ("okta", 200, both.as_str(), "min_length 8, max_length 72, ~lowercase, ?not_user_data"),
+        ("okta", 200, "[]", "min_length 4, max_length 72"),
+        ("okta", 200, OKTA, "unexpected_answer"),
+        ("okta", 200, "<html>", "unexpected_answer"),
+        ("okta", 200, r#"[{"settings":{"password":{"complexity":{"minLength":"8"}}}}]"#, "unexpected_answer"),
+        ("okta", 200, r#"[{"settings":{"password":{"complexity":{"minLength":99}}}}]"#, "unexpected_answer"),
+        ("okta", 403, r#"{"errorCode":"E0000006"}"#, "permission_denied"),
+        ("matrix", 200, r#"{"m.minimum_length":10,"m.require_digit":true,"m.require_symbol":false}"#, "min_length 10, max_length 512, ~digit"),
+        ("matrix", 200, "{}", "min_length 1, max_length 512"),
+        (
+            "keystone",
+            200,
+            r#"{"config":{"security_compliance":{"password_regex":"^.{8,}$","password_regex_description":"8 characters"}}}"#,
+            "?8 characters",
+        ),
+        ("keystone", 200, r#"{"config":{"security_compliance":{"password_regex_description":""}}}"#, ""),
+        ("keystone", 200, r#"{"config":{"security_compliance":{"password_regex":null,"password_regex_description":null}}}"#, ""),
+        (
+            "keycloak",
+            200,
+            r#"{"realm":"acme","passwordPolicy":"length(8) and digits(1) and passwordHistory(3) and strength(2)"}"#,
+            "min_length 8, ~digit, ?not_recent 3, ?strength(2)",
+        ),
+        ("keycloak", 200, r#"{"realm":"acme"}"#, ""),
+        ("keycloak", 200, r#"{"passwordPolicy":["length(8)"]}"#, "unexpected_answer"),
+        ("google", 0, "", "min_length 8, max_length 100"),
+    ] {
+        let table = Table::from_value(Cases::of(preset).document(preset)).unwrap();
+        let responses = if status == 0 { vec![] } else { vec![response(status, body)] };
+        let (service, sent) = service(table, responses);
+        let shown = |(rule, certainty): (&Rule, Certainty)| {
+            let mark = match certainty {
+                Certainty::Exact => "",
+                Certainty::Approximate => "~",
+                Certainty::ProviderOnly => "?",
+            };
+            let limit = rule.limit().map(|limit| format!(" {limit}")).unwrap_or_default();
+            format!("{mark}{}{limit}", rule.provider_code().unwrap_or(rule.code()))
+        };
+        let found = match service.policy(&CallContext::default()).await {
+            Ok(policy) => policy.rules().map(shown).collect::<Vec<String>>().join(", "),
+            Err(error) => error.kind().to_string(),
+        };
+        assert_eq!(found, expected, "{preset}: {status} {body}");
+        assert_eq!(sent.lock().unwrap().len(), usize::from(status != 0));
     }
 }
 
