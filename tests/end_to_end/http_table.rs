@@ -67,6 +67,23 @@ fn audit_names_the_table_and_the_grade_of_the_row() {
     assert_eq!((&record["table"], &record["outcome"]), (&hash, &"unknown".into()));
 }
 
+/// The table knows no rules to read, so nothing was sent before the reset of a user who does not exist.
+#[test]
+fn doctor_says_of_the_token_only_what_a_response_shows() {
+    let test_env = test_env();
+    let run = test_env.run(&["doctor"], "");
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(!run.stdout.contains("accepted by the provider"), "{}", run.stdout);
+    test_env.secret("token", "not-the-token");
+    let run = test_env.run(&["doctor"], "");
+    assert_ne!(run.code, 0, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("token") && !run.stdout.contains("accepted by the provider"),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn record_of_a_provider_without_a_table_names_none() {
     let test_env = TestEnv::new();

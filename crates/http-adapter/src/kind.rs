@@ -42,6 +42,10 @@ impl ProviderKind for HttpSettings {
         })
     }
 
+    fn reads_rules(&self) -> bool {
+        self.table().is_ok_and(|table| table.discovery.is_some())
+    }
+
     fn permission_probes(&self) -> Vec<PermissionProbe> {
         let fix = "grant the configured credentials the right to reset passwords; \
                    see the rows for `permission_denied` of this provider";

@@ -88,6 +88,12 @@ pub trait ProviderKind: Any + fmt::Debug + Send + Sync {
         self.reset_limit()
     }
 
+    /// Whether [`policy`](repass_domain::PasswordService::policy) reads the rules from the provider, which shows that address
+    /// and credentials are right. False where they are only what is known of the provider in advance.
+    fn reads_rules(&self) -> bool {
+        true
+    }
+
     /// What to do where the credentials may not read the provider's rules, to be followed by `; until then …`.
     fn policy_permission_remedy(&self) -> &'static str {
         "grant the configured credentials the right to read the password rules"

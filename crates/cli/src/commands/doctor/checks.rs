@@ -37,7 +37,8 @@ pub(super) async fn provider(
         return Ok(checks);
     }
     let can = service.capabilities();
-    if can.policy {
+    let reads_rules = can.policy && provider.kind().reads_rules();
+    if reads_rules {
         let policy = service.policy(&global.call_context()).await;
         let proceed = provider_checks
             .policy_checks(name, config, policy, local_policy.as_ref(), &mut checks)
@@ -45,6 +46,10 @@ pub(super) async fn provider(
         if !proceed {
             return Ok(checks);
         }
+    } else if can.policy
+        && let Ok(policy) = service.policy(&global.call_context()).await
+    {
+        checks.push(provider_checks.policy(policy, local_policy.as_ref(), "are known of the provider"));
     } else {
         let skipped = "not checked: this provider type does not report its rules";
         checks.push(Check::passed("policy", skipped));
@@ -56,7 +61,7 @@ pub(super) async fn provider(
     }
     for (permission, error) in permissions::probe(provider.kind(), &*service, global).await? {
         // Without readable rules, token and address have not been verified yet.
-        if let Some(error) = error.as_ref().filter(|_| !can.policy)
+        if let Some(error) = error.as_ref().filter(|_| !reads_rules)
             && let Some(failed) = provider_checks
                 .credentials_or_address(name, config, error)
                 .await?
@@ -127,7 +132,7 @@ impl ProviderChecks<'_> {
             Ok(policy) => {
                 checks.push(Check::passed("token", "accepted by the provider"));
                 checks.push(Check::passed("address", "the provider's API answers"));
-                checks.push(self.policy(policy, local_policy));
+                checks.push(self.policy(policy, local_policy, "are reported by the provider"));
                 return Ok(true);
             }
             Err(error) => error,
@@ -177,7 +182,7 @@ impl ProviderChecks<'_> {
         })
     }
 
-    fn policy(&self, policy: PasswordPolicy, local_policy: Option<&LocalPolicy>) -> Check {
+    fn policy(&self, policy: PasswordPolicy, local_policy: Option<&LocalPolicy>, source: &str) -> Check {
         let rules = policy.rules().count();
         match local_policy.map(|own| own.on(policy)) {
             Some(Err(impossible)) => Check::failed(
@@ -186,7 +191,7 @@ impl ProviderChecks<'_> {
                 format!("combined with the provider's rules, {impossible}"),
                 format!("relax the rules in `{}.policy`", self.key),
             ),
-            _ => Check::passed("policy", format!("the provider reports {rules} rules")),
+            _ => Check::passed("policy", format!("{rules} rules {source}")),
         }
     }
 }
