@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire};
 
+use repass_transport::RateLimit;
+
 use crate::table::{Table, UserForm};
 use crate::{HttpService, HttpSettings};
 
@@ -40,6 +42,12 @@ impl ProviderKind for HttpSettings {
             let table = self.table().map_or_else(|_| Arc::new(Table::empty()), Arc::clone);
             ProviderClients::new(Arc::new(HttpService::new(name, table, transport)))
         })
+    }
+
+    fn limits(&self) -> Vec<(&'static str, RateLimit)> {
+        // No request has a label, so the one of the empty label counts all.
+        let limit = self.table().ok().and_then(|table| table.rate_limit);
+        limit.map(|limit| ("", limit)).into_iter().collect()
     }
 
     fn reads_rules(&self) -> bool {
@@ -88,5 +96,28 @@ impl ProviderKind for HttpSettings {
             (key.to_owned(), problem.message.clone())
         });
         named.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rate_limit_of_a_table_counts_every_request() {
+        let limits = |settings: HttpSettings| settings.limits();
+        let limit = |requests, seconds| {
+            let window = Duration::from_secs(seconds);
+            vec![("", RateLimit { requests, window })]
+        };
+        assert_eq!(limits(HttpSettings::preset("google").unwrap()), limit(40, 1));
+        assert_eq!(limits(HttpSettings::preset("gitea").unwrap()), vec![]);
+        let slower = serde_json::json!({ "rate_limit": { "requests": 5, "per_seconds": 60 } });
+        let slower = HttpSettings::preset("google")
+            .unwrap()
+            .with_document(slower.as_object().unwrap().clone());
+        assert_eq!(limits(slower), limit(5, 60));
     }
 }

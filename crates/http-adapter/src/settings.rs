@@ -40,6 +40,7 @@ impl HttpSettings {
         "lookup",
         "policy",
         "probe",
+        "rate_limit",
         "require",
         "reset",
         "rows",

@@ -1,11 +1,12 @@
 //! What a provider's API looks like, as data: requests, and what their responses mean.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::{Grade, PasswordPolicy, Rule};
-use repass_transport::{HeaderName, Method};
+use repass_transport::{HeaderName, Method, RateLimit};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -74,6 +75,7 @@ struct RawTable {
     correlation: Option<String>,
     policy: Option<PasswordPolicy>,
     discovery: Option<RawDiscovery>,
+    rate_limit: Option<RawRateLimit>,
     require: Option<RawRequire>,
     login: Option<RawLogin>,
     lookup: Option<RawLookup>,
@@ -82,6 +84,23 @@ struct RawTable {
     rows: Vec<RawRow>,
     probe: Option<RawProbe>,
     sole_writer: bool,
+}
+
+/// Of all requests together.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRateLimit {
+    requests: NonZeroU32,
+    per_seconds: NonZeroU32,
+}
+
+impl From<RawRateLimit> for RateLimit {
+    fn from(raw: RawRateLimit) -> Self {
+        Self {
+            requests: raw.requests.get(),
+            window: Duration::from_secs(raw.per_seconds.get().into()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -254,6 +273,7 @@ pub struct Table {
     pub(crate) correlation: Option<&'static str>,
     pub(crate) policy: PasswordPolicy,
     pub(crate) discovery: Option<Discovery>,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) require: Option<Require>,
     pub(crate) login: Option<Login>,
     pub(crate) lookup: Option<Lookup>,
@@ -358,6 +378,7 @@ impl Table {
             correlation: None,
             policy: PasswordPolicy::default(),
             discovery: None,
+            rate_limit: None,
             require: None,
             login: None,
             lookup: None,
@@ -463,6 +484,7 @@ impl Compiler<'_> {
                 .map(|name| &*name.to_ascii_lowercase().leak()),
             policy: raw.policy.clone().unwrap_or_default(),
             discovery: raw.discovery.as_ref().map(|discovery| self.discovery(discovery)),
+            rate_limit: raw.rate_limit.map(RateLimit::from),
             require: raw.require.as_ref().map(|require| self.require(require)),
             login: raw.login.as_ref().map(|login| self.login(login)),
             lookup: raw.lookup.as_ref().map(|lookup| self.lookup(lookup)),
