@@ -18,6 +18,10 @@ pub enum Law {
     /// A body in a foreign format never proves a refusal, nor does a status that may follow a change that was made: the
     /// outcome is unknown, whether or not the provider has acted. HTTP's own refusals, such as 404, are another matter.
     Foreign,
+    /// Where the provider refuses a second copy of a change, see
+    /// [`Capabilities::exactly_once`](repass_domain::Capabilities::exactly_once), the loss of one response leaves no
+    /// doubt.
+    Decided,
     /// The call returned within its budget.
     Budget,
     /// No password or other secret is in an error, in what it was caused by, in the service's `Debug` or in
@@ -52,6 +56,7 @@ impl Law {
         Self::Once,
         Self::Doubt,
         Self::Foreign,
+        Self::Decided,
         Self::Budget,
         Self::Secrets,
         Self::Settled,
@@ -70,6 +75,7 @@ impl Law {
         match self {
             Self::Astray => matches!(fault, Fault::Redirected | Fault::SeeOther(_)),
             Self::Foreign => fault.proves_nothing(),
+            Self::Decided => matches!(fault, Fault::ResponseCut(..)) && !fault.is_endless(),
             Self::Works
             | Self::Unsupported
             | Self::NoBudget
@@ -87,6 +93,7 @@ impl Law {
             Self::Once => "once",
             Self::Doubt => "doubt",
             Self::Foreign => "foreign",
+            Self::Decided => "decided",
             Self::Budget => "budget",
             Self::Secrets => "secrets",
             Self::Settled => "settled",

@@ -10,11 +10,12 @@ use crate::report::{CallOutcome, LawResult, Row};
 use crate::{Fault, Law, OracleCounts, Subject, Suite};
 
 /// What is judged by one call.
-const LAWS: [Law; 9] = [
+const LAWS: [Law; 10] = [
     Law::Truth,
     Law::Once,
     Law::Doubt,
     Law::Foreign,
+    Law::Decided,
     Law::Budget,
     Law::Secrets,
     Law::Settled,
@@ -88,6 +89,7 @@ impl Trial {
             Law::Once => self.once().into(),
             Law::Doubt => self.doubt().into(),
             Law::Foreign => self.foreign().into(),
+            Law::Decided => self.decided(),
             Law::Secrets => self.secrets().into(),
             Law::Settled => self.settled(suite).await,
             Law::Astray => self.astray(),
@@ -125,10 +127,29 @@ impl Trial {
             return Ok(());
         }
         match (self.before.requests, self.after.requests) {
-            (Some(before), Some(after)) if after - before > 1 => {
+            (Some(before), Some(after)) if after - before > self.copies() => {
                 Err(format!("it was sent {} times", after - before))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// How many copies of a change that the provider may have acted on may be sent.
+    fn copies(&self) -> u64 {
+        if self.harness.service.capabilities().exactly_once {
+            2
+        } else {
+            1
+        }
+    }
+
+    fn decided(&self) -> LawResult {
+        if !self.harness.service.capabilities().exactly_once {
+            return LawResult::Skipped("the provider makes a second copy of a change".to_owned());
+        }
+        match CallOutcome::of(&self.result) {
+            CallOutcome::Applied | CallOutcome::NotApplied(_) => LawResult::Held,
+            said => LawResult::Broken(format!("it says {said}, which the provider can decide")),
         }
     }
 
@@ -144,6 +165,8 @@ impl Trial {
     fn foreign(&self) -> Result<(), String> {
         match CallOutcome::of(&self.result) {
             CallOutcome::Unknown(_) | CallOutcome::Late => Ok(()),
+            // What another answer has proven since.
+            _ if self.harness.service.capabilities().exactly_once => Ok(()),
             said => Err(format!("it says {said}, which the answer does not prove")),
         }
     }

@@ -40,6 +40,8 @@ pub use provider::SimpleBind;
 pub use provider::{AccountCredentials, HeaderToken, PrivateKeyJwt, ServiceAccount};
 pub use provider::{Auth, Connection, Tls};
 pub use provider_kinds::*;
+#[cfg(any(feature = "active-directory", feature = "ldap"))]
+pub use repass_ldap::MarkerSettings;
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod directories;
 mod every_await;
 mod faulty_services;
 mod http_subject;

@@ -2,9 +2,10 @@
 
 use repass::config::BodyEncoding;
 use repass_conformance::{Report, Subject, SubjectMode, Suite, Summary};
-use repass_sandbox::{Provider, ZoomBody};
+use repass_sandbox::{DirectoryKind, Provider, ZoomBody};
 use tokio::task::JoinSet;
 
+use crate::directories::directory;
 use crate::http_subject;
 use crate::memory::InMemory;
 use crate::services::{full_stack, identity, layered, zoom};
@@ -12,6 +13,7 @@ use crate::sidecar::served;
 
 async fn subjects() -> Vec<Box<dyn Subject>> {
     use BodyEncoding::{Auto, FormData, Json};
+    use DirectoryKind::{ActiveDirectory, Slapd};
     use Provider::{Identity, Zoom};
     use SubjectMode::{AdminReset, SelfService};
     let json_only = zoom("Zoom, auto, which takes JSON only", Auto, ZoomBody::Json, false).await;
@@ -36,6 +38,30 @@ async fn subjects() -> Vec<Box<dyn Subject>> {
         Box::new(full_stack("full stack, portal change, TLS", Identity, SelfService, true).await),
         Box::new(full_stack("full stack, portal reset, plain", Identity, AdminReset, false).await),
         Box::new(full_stack("full stack, portal reset, TLS", Identity, AdminReset, true).await),
+        Box::new(directory("slapd, reset", Slapd, AdminReset).await),
+        Box::new(directory("slapd, change", Slapd, SelfService).await),
+        Box::new(
+            directory("slapd, reset, exactly once", Slapd, AdminReset)
+                .await
+                .exactly_once(),
+        ),
+        Box::new(directory("domain, reset", ActiveDirectory, AdminReset).await),
+        Box::new(directory("domain, change", ActiveDirectory, SelfService).await),
+        Box::new(
+            directory("domain, reset, exactly once", ActiveDirectory, AdminReset)
+                .await
+                .exactly_once(),
+        ),
+        Box::new(
+            directory("domain, change, exactly once", ActiveDirectory, SelfService)
+                .await
+                .exactly_once(),
+        ),
+        Box::new(
+            directory("full stack, domain reset", ActiveDirectory, AdminReset)
+                .await
+                .full_stack(),
+        ),
         Box::new(served(
             full_stack("", Zoom, AdminReset, false).await,
             "sidecar, Zoom",

@@ -100,6 +100,8 @@ pub(super) struct Accounts {
     pub(super) ledger: LedgerWriter<DirectoryChange>,
     /// Binds with a wrong password.
     pub(super) failed_binds: u64,
+    /// Requests to change a password, by the login name that they are about.
+    pub(super) change_requests: BTreeMap<String, u64>,
     last_stamp: i64,
 }
 
@@ -112,6 +114,7 @@ impl Accounts {
             started: now,
             ledger: LedgerWriter::default(),
             failed_binds: 0,
+            change_requests: BTreeMap::new(),
             last_stamp: 0,
         };
         let initial = |password| Some(Password::initial(fingerprinter.of(password)));

@@ -94,6 +94,9 @@ pub(super) async fn serve(socket: TcpStream, tls: TlsAcceptor, shared: Arc<Share
             return Ok(());
         }
         let subject = shared.subject(&session, &request);
+        if let Some((DirectoryOperation::Change, Some(user))) = &subject {
+            *shared.accounts().change_requests.entry(user.clone()).or_default() += 1;
+        }
         let fault = subject
             .as_ref()
             .and_then(|(operation, user)| shared.faults.take(*operation, user.as_deref()));

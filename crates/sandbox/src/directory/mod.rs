@@ -14,6 +14,7 @@ mod slapd;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -188,6 +189,21 @@ impl Directory {
             .count()
     }
 
+    /// The number of requests so far to change a user's password, whatever became of them.
+    pub fn change_requests_of(&self, user: &str) -> u64 {
+        self.shared
+            .accounts()
+            .change_requests
+            .get(user)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// The number of connections accepted so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// Whether this is the user's current password; `false` too for a user who does not exist or has none. Unlike a
     /// bind, this counts nothing, and an earlier password is wrong from the moment it was replaced.
     pub fn accepts(&self, user: &str, password: &str) -> bool {
@@ -257,6 +273,7 @@ async fn accept(
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((socket, _)) => {
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 let is_closed = close_next.send_if_modified(|left| {
                     let closes = *left > 0;
                     *left = left.saturating_sub(1);

@@ -1,5 +1,6 @@
 //! One connection's requests, whichever server is emulated.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) fingerprinter: Fingerprinter,
     pub(super) clock: Clock,
     pub(super) faults: Faults,
+    /// Connections that were accepted.
+    pub(super) connections: AtomicU64,
     accounts: Mutex<Accounts>,
 }
 
@@ -35,6 +38,7 @@ impl Shared {
         Self {
             accounts: Mutex::new(accounts),
             faults: Faults::default(),
+            connections: AtomicU64::new(0),
             options,
             fingerprinter,
             clock,
