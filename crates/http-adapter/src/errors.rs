@@ -1,6 +1,8 @@
 //! What a response means, by the rows of the table. What no row describes is unknown, unless HTTP itself defines the
 //! status as not processed.
 
+use std::time::Duration;
+
 use repass_domain::{CallRedactor, ErrorKind};
 use repass_provider::{Classification, only_number};
 use repass_transport::{AttemptOutcome, Json, Response};
@@ -35,6 +37,20 @@ pub(crate) fn outcome(
         Some(row) => attempt_outcome(&row.meaning),
         None => unmatched(response, is_self_service).outcome,
     }
+}
+
+/// How long a rate limit lasts, where its row says where that stands.
+pub(crate) fn delay(rows: &[Row], response: &Response, values: &Values<'_>) -> Option<Duration> {
+    /// No server is believed for longer: a month.
+    const LONGEST: u32 = 31 * 86_400;
+    let body = response.json_value();
+    let row = matching(rows, response, body.as_ref(), values)?;
+    let (pointer, unit) = row.delay.as_ref()?;
+    let count: u32 = pointer.find(body.as_ref()?).ok()??.plain().parse().ok()?;
+    Some(
+        unit.saturating_mul(count)
+            .min(Duration::from_secs(LONGEST.into())),
+    )
 }
 
 /// Whether a response meets one of a probe's conditions.

@@ -1,5 +1,7 @@
 //! One row of a table: which response means what, and how surely that is known.
 
+use std::time::Duration;
+
 use repass_domain::{ErrorKind, Grade, Rule};
 use repass_transport::Json;
 use serde::Deserialize;
@@ -26,6 +28,10 @@ pub(crate) struct RawRow {
     rule: Option<String>,
     /// Where the rule's number stands.
     number_at: Option<String>,
+    /// Where a rate limit's delay stands, in seconds.
+    delay_s_at: Option<String>,
+    /// The same in milliseconds.
+    delay_ms_at: Option<String>,
     /// Where the provider's words stand.
     text_at: Option<String>,
     /// What to do about it, for the operator.
@@ -51,6 +57,8 @@ pub(crate) struct Row {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) meaning: Meaning,
     pub(crate) text_at: Option<Pointer>,
+    /// Where a rate limit's delay stands, and in which unit.
+    pub(crate) delay: Option<(Pointer, Duration)>,
     pub(crate) hint: Option<&'static str>,
     pub(crate) from: Grade,
 }
@@ -140,6 +148,15 @@ impl Row {
             })
         };
         let (number_at, text_at) = (pointer(&raw.number_at), pointer(&raw.text_at));
+        let seconds = pointer(&raw.delay_s_at).map(|at| (at, Duration::from_secs(1)));
+        let milliseconds = pointer(&raw.delay_ms_at).map(|at| (at, Duration::from_millis(1)));
+        let delay = seconds.or(milliseconds);
+        if delay.is_some() && raw.then != RawMeaning::Limited {
+            problems.push("has a delay, which goes with then = \"limited\" only".to_owned());
+        }
+        if raw.delay_s_at.is_some() && raw.delay_ms_at.is_some() {
+            problems.push("takes one of `delay_s_at` and `delay_ms_at`".to_owned());
+        }
         let meaning = match raw.then {
             RawMeaning::Applied => Meaning::Applied,
             RawMeaning::Token => Meaning::Token,
@@ -173,6 +190,7 @@ impl Row {
             conditions,
             meaning,
             text_at,
+            delay,
             // Read once, and as long-lived as the process that configured it.
             hint: raw.hint.clone().map(|hint| &*hint.leak()),
             from: raw.from,

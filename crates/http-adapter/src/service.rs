@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use repass_domain::{
@@ -13,6 +14,7 @@ use repass_transport::{AttemptOutcome, Idempotency, Instant, Response, Transport
 
 use crate::lookup::Found;
 use crate::request::{self, Unsendable};
+use crate::row::Row;
 use crate::table::{Call, Probe, ProbeRequest, Table};
 use crate::template::Values;
 use crate::{errors, lookup};
@@ -123,10 +125,22 @@ impl HttpService {
             &values,
         )
         .map_err(Self::unsendable)?;
+        let reader = Arc::new(Reader {
+            table: Arc::clone(&self.table),
+            user: change.user().clone(),
+            found: found.clone(),
+            is_reset: matches!(change.mode(), ChangeMode::AdminReset),
+        });
+        let request = if reader.rows().iter().any(|row| row.delay.is_some()) {
+            let reader = Arc::clone(&reader);
+            request.delay_by(Arc::new(move |response| reader.delay(response)))
+        } else {
+            request
+        };
         let request = request
             .budget(cx.budget())
             .before_send(cx.before_send().cloned())
-            .reading_by(Arc::new(self.reading(change, found)));
+            .reading_by(Arc::new(move |response| reader.outcome(response)));
         let response = self.transport.deliver(&request).await;
         let response = response.map_err(|failure| mapper.change_failure(&failure))?;
         let classification = errors::classify(&call.rows, &response, mapper.redactor(), &values);
@@ -134,31 +148,42 @@ impl HttpService {
     }
 }
 
-impl HttpService {
-    // What the retry loop asks of each response. It outlives this call, so it holds no secret.
-    fn reading(
-        &self,
-        change: &PasswordChange,
-        found: &Found,
-    ) -> impl Fn(&Response) -> AttemptOutcome + Send + Sync + use<> {
-        let (table, user, found) = (Arc::clone(&self.table), change.user().clone(), found.clone());
-        let is_reset = matches!(change.mode(), ChangeMode::AdminReset);
-        move |response| {
-            let call = if is_reset { &table.reset } else { &table.change };
-            let rows = call.as_ref().map(|call| call.rows.as_slice()).unwrap_or_default();
-            errors::outcome(
-                rows,
-                response,
-                &Values {
-                    id: &found.id,
-                    kept: &found.kept,
-                    ..Values::of(user.expose())
-                },
-                !is_reset,
-            )
+// What the retry loop asks of each response. It outlives the call, so it holds no secret.
+struct Reader {
+    table: Arc<Table>,
+    user: UserId,
+    found: Found,
+    is_reset: bool,
+}
+
+impl Reader {
+    fn rows(&self) -> &[Row] {
+        let call = if self.is_reset {
+            &self.table.reset
+        } else {
+            &self.table.change
+        };
+        call.as_ref().map(|call| call.rows.as_slice()).unwrap_or_default()
+    }
+
+    fn values(&self) -> Values<'_> {
+        Values {
+            id: &self.found.id,
+            kept: &self.found.kept,
+            ..Values::of(self.user.expose())
         }
     }
 
+    fn outcome(&self, response: &Response) -> AttemptOutcome {
+        errors::outcome(self.rows(), response, &self.values(), !self.is_reset)
+    }
+
+    fn delay(&self, response: &Response) -> Option<Duration> {
+        errors::delay(self.rows(), response, &self.values())
+    }
+}
+
+impl HttpService {
     async fn probe(
         &self,
         cx: &CallContext,

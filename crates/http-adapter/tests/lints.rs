@@ -32,6 +32,24 @@ fn sound_table_is_accepted() {
 /// A line of the sound table, what stands in its place, and of which key the problem says what.
 const TRAPS: &[(&str, &str, &str, &str)] = &[
     (
+        "{ status = 429, then",
+        "{ status = 429, delay_s_at = \"/a\", delay_ms_at = \"/b\", then",
+        "rows[3]",
+        "one of `delay_s_at`",
+    ),
+    (
+        "is = \"weak\",",
+        "is = \"weak\", delay_s_at = \"/a\",",
+        "rows[1]",
+        "limited",
+    ),
+    (
+        "{ status = 429, then",
+        "{ status = 429, delay_ms_at = \"b\", then",
+        "rows[3]",
+        "no JSON pointer",
+    ),
+    (
         "path = \"/policy\"",
         "path = \"/policy/{user}\"",
         "discovery.path",

@@ -73,10 +73,14 @@ fn change(cases: &Cases, is_reset: bool) -> PasswordChange {
     }
 }
 
-// With the sentence for people at the end.
+// With the grade of the row and the sentence for people at the end.
 fn described(result: Result<impl Sized, Error>) -> Vec<String> {
-    let text = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let error = result.as_ref().err();
+    let text = error.map(ToString::to_string).unwrap_or_default();
+    let detail = error.and_then(Error::provider_detail);
+    let grade = detail.and_then(|detail| detail.evidence.as_ref()?.grade());
     let mut words = outcome(result);
+    words.push(format!("{grade:?}"));
     words.push(text);
     words
 }

@@ -35,7 +35,7 @@ pub use json::Json;
 pub use meter::{Meter, describe_metrics};
 pub use proxy::{InvalidProxy, Proxy};
 pub use rate_limiter::{RateLimit, RateLimiter};
-pub use request::{Authorization, BeforeSend, Idempotency, ReadOutcome, Request};
+pub use request::{Authorization, BeforeSend, Idempotency, ReadDelay, ReadOutcome, Request};
 pub use response::Response;
 pub use retry_after::retry_after;
 pub use retry_policy::{AttemptOutcome, RetryAction, SideEffect};

@@ -40,6 +40,9 @@ pub enum Authorization {
 /// How a response is read, with what the request itself knows.
 pub type ReadOutcome = Arc<dyn Fn(&Response) -> AttemptOutcome + Send + Sync>;
 
+/// How the delay of a rate limit is read, where it stands elsewhere than in a header.
+pub type ReadDelay = Arc<dyn Fn(&Response) -> Option<Duration> + Send + Sync>;
+
 #[derive(Clone)]
 enum Reading {
     Function(fn(&Response) -> AttemptOutcome),
@@ -58,6 +61,7 @@ pub struct Request {
     pub(crate) idempotency: Idempotency,
     pub(crate) budget: Duration,
     reading: Reading,
+    delay: Option<ReadDelay>,
     pub(crate) authorization: Authorization,
     pub(crate) answer_limit: usize,
     pub(crate) before_send: Option<BeforeSend>,
@@ -90,6 +94,7 @@ impl Request {
             idempotency,
             budget: Duration::MAX,
             reading: Reading::Function(AttemptOutcome::of_response),
+            delay: None,
             authorization: Authorization::Configured,
             answer_limit: Response::MAX_BODY,
             before_send: None,
@@ -172,6 +177,16 @@ impl Request {
     pub fn reading_by(mut self, reading: ReadOutcome) -> Self {
         self.reading = Reading::Closure(reading);
         self
+    }
+
+    /// Sets how the delay of a rate limit is read. Where it says nothing, the headers do.
+    pub fn delay_by(mut self, delay: ReadDelay) -> Self {
+        self.delay = Some(delay);
+        self
+    }
+
+    pub(crate) fn delay(&self, response: &Response) -> Option<Duration> {
+        self.delay.as_ref().and_then(|delay| delay(response))
     }
 
     /// Sets how much of a response's body is read, in bytes, where [`Response::MAX_BODY`] is too little.

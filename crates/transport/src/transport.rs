@@ -174,7 +174,12 @@ impl HttpTransport {
         };
         self.backoff.refill();
         let outcome = request.read(response);
-        let limited = || match retry_after(response, (self.wall_clock)()) {
+        let delay = || {
+            request
+                .delay(response)
+                .or_else(|| retry_after(response, (self.wall_clock)()))
+        };
+        let limited = || match delay() {
             Some(delay) => Limited::Until(delay),
             None => Limited::ForNow,
         };
