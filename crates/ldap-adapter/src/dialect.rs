@@ -43,6 +43,9 @@ impl Dialect {
             has("supportedCapabilities", oid::ACTIVE_DIRECTORY),
             is_active_directory,
         ) {
+            (true, true) if has("supportedCapabilities", oid::READ_ONLY_DOMAIN_CONTROLLER) => {
+                refused("the domain controller is a read-only one; set `url` to one that takes changes")
+            }
             (true, true) => Ok(Self::ActiveDirectory),
             (true, false) => refused("the server is a domain controller; set `kind = \"active-directory\"`"),
             (false, true) => refused("the server is no domain controller; set `kind = \"ldap\"`"),
@@ -78,5 +81,9 @@ mod tests {
             let refused = Dialect::of(root, is_domain).unwrap_err();
             assert_eq!(refused.kind, ErrorKind::Misconfigured);
         }
+        let mut read_only = domain;
+        let capability = oid::READ_ONLY_DOMAIN_CONTROLLER.as_bytes().to_vec();
+        read_only.attributes[0].1.push(capability);
+        assert!(Dialect::of(&read_only, true).is_err());
     }
 }

@@ -4,7 +4,7 @@
 //! Texts are read only where a code has several meanings, and never of Active Directory: there the first eight
 //! hexadecimal digits say more, and the rest differs between Windows and Samba.
 
-use repass_domain::{ErrorKind, Rule};
+use repass_domain::{CallRedactor, ErrorKind, Rule};
 use repass_provider::{Classification, only_number};
 use repass_transport::AttemptOutcome;
 use repass_transport::ldap::{LdapResult, Reply, code, oid};
@@ -135,12 +135,13 @@ fn bind_data(text: &str) -> Option<&str> {
     rest.split([',', ' ']).next()
 }
 
-/// What the response to a change means.
+/// What the response to a change means. `redactor` knows the passwords, whose digits are no numbers of a rule.
 pub(crate) fn change(
     dialect: Dialect,
     is_self_service: bool,
     rules: &Rules,
     reply: &Reply,
+    redactor: &CallRedactor<'_>,
 ) -> Classification {
     let classification = match reply.result.code {
         // A value is a password that the server invented in place of the one that it was sent.
@@ -160,13 +161,13 @@ pub(crate) fn change(
         code::NO_SUCH_ATTRIBUTE if !is_self_service => Classification::rejected(ErrorKind::Conflict),
         _ => match dialect {
             Dialect::ActiveDirectory => active_directory(is_self_service, rules, reply),
-            Dialect::PasswordModify | Dialect::Directory389 => ldap(is_self_service, rules, reply),
+            Dialect::PasswordModify | Dialect::Directory389 => ldap(is_self_service, rules, reply, redactor),
         },
     };
     with_words(classification, reply)
 }
 
-fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply) -> Classification {
+fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply, redactor: &CallRedactor<'_>) -> Classification {
     let error = reply.password_policy().and_then(|policy| policy.error);
     let text = reply.result.text.as_str();
     match (reply.result.code, error) {
@@ -201,7 +202,7 @@ fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply) -> Classification {
             Classification::rejected(ErrorKind::LockedOut)
         }
         (code::CONSTRAINT_VIOLATION, Some(policy_error::INSUFFICIENT_QUALITY)) => {
-            Classification::violates(quality(text))
+            Classification::violates(quality(&redactor.redact(text)))
         }
         (code::CONSTRAINT_VIOLATION, _) => {
             Classification::violates(Rule::Other("constraint_violation".to_owned()))
@@ -222,9 +223,6 @@ fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply) -> Classification {
             "the policy demands the current password even of the service account (pwdSafeModify)",
         ),
         (code::UNWILLING_TO_PERFORM, _) if is_self_service && text.contains("old password") => {
-            Classification::rejected(ErrorKind::WrongCurrentPassword)
-        }
-        (code::UNWILLING_TO_PERFORM, _) if is_self_service && text == "must supply correct old password" => {
             Classification::rejected(ErrorKind::WrongCurrentPassword)
         }
         (code::UNWILLING_TO_PERFORM, _) => rejected(
@@ -273,12 +271,15 @@ fn quality(text: &str) -> Rule {
 
 fn active_directory(is_self_service: bool, rules: &Rules, reply: &Reply) -> Classification {
     match (reply.result.code, windows_code(&reply.result.text)) {
-        (code::CONSTRAINT_VIOLATION, Some(0x52d)) if rules.broken.is_empty() => rejected(
-            ErrorKind::PasswordRefused,
-            "the password breaks a rule of the domain that the service account cannot read; let it read the \
+        // Windows Server says either.
+        (code::CONSTRAINT_VIOLATION | code::UNWILLING_TO_PERFORM, Some(0x52d)) if rules.broken.is_empty() => {
+            rejected(
+                ErrorKind::PasswordRefused,
+                "the password breaks a rule of the domain that the service account cannot read; let it read the \
              fine-grained policies to have the rule named",
-        ),
-        (code::CONSTRAINT_VIOLATION, Some(0x52d)) => Classification {
+            )
+        }
+        (code::CONSTRAINT_VIOLATION | code::UNWILLING_TO_PERFORM, Some(0x52d)) => Classification {
             rules: rules.broken.clone(),
             ..Classification::rejected(ErrorKind::PasswordRefused)
         },
@@ -355,7 +356,8 @@ mod tests {
     }
 
     fn read(dialect: Dialect, is_self: bool, row: (u32, &str, Option<u32>)) -> Classification {
-        change(dialect, is_self, &rules(), &reply(row.0, row.1, row.2))
+        let reply = reply(row.0, row.1, row.2);
+        change(dialect, is_self, &rules(), &reply, &CallRedactor::for_nothing())
     }
 
     #[test]
@@ -540,6 +542,12 @@ mod tests {
                 WrongCurrentPassword,
             ),
             (
+                false,
+                53,
+                "0000052D: SvcErr: DSID-031A124C, problem 5003 (WILL_NOT_PERFORM), data 0",
+                PasswordRefused,
+            ),
+            (
                 true,
                 19,
                 "00000775: Password change not permitted, account locked out!",
@@ -629,7 +637,13 @@ mod tests {
             ..Rules::default()
         };
         let windows = "0000052D: AtrErr: DSID-03190F80, #1:\n\t0: 0000052D: DSID-03190F80, problem 1005";
-        let read = change(Dialect::ActiveDirectory, false, &known, &reply(19, windows, None));
+        let read = change(
+            Dialect::ActiveDirectory,
+            false,
+            &known,
+            &reply(19, windows, None),
+            &CallRedactor::for_nothing(),
+        );
         assert_eq!(
             (read.outcome, read.rules),
             (AttemptOutcome::Refused, vec![Rule::MinLength(8)])
@@ -655,6 +669,17 @@ mod tests {
     }
 
     #[test]
+    fn digits_of_the_password_are_no_number_of_a_rule() {
+        let new = repass_domain::Password::new("hunter77").unwrap();
+        let asked = repass_domain::PasswordChange::reset("alice".parse().unwrap(), new);
+        let redactor = CallRedactor::for_change(&asked);
+        let text = "hunter77: must be more characters long";
+        let reply = reply(19, text, Some(policy_error::INSUFFICIENT_QUALITY));
+        let read = change(Dialect::PasswordModify, false, &rules(), &reply, &redactor);
+        assert_eq!(read.rules, [Rule::MinLengthUnnamed]);
+    }
+
+    #[test]
     fn change_is_applied_by_code_zero_and_without_an_invented_password_only() {
         for dialect in [
             Dialect::PasswordModify,
@@ -668,7 +693,13 @@ mod tests {
             has_value: true,
             ..reply(0, "", None)
         };
-        let read = change(Dialect::PasswordModify, false, &rules(), &invented);
+        let read = change(
+            Dialect::PasswordModify,
+            false,
+            &rules(),
+            &invented,
+            &CallRedactor::for_nothing(),
+        );
         assert_eq!(read.outcome, AttemptOutcome::Unproven);
     }
 

@@ -10,6 +10,8 @@ const LDAP: &[Setting<LdapSettings>] = &[
     Setting::Text("user_base", |ldap, base| ldap.user_base = base),
     Setting::Text("login_attribute", |ldap, name| ldap.login_attribute = name),
     Setting::Text("policy_dn", |ldap, dn| ldap.policy_dn = Some(dn)),
+    Setting::Flag("one_server", |ldap, on| ldap.one_server = on),
+    Setting::Flag("server_hashes", |ldap, on| ldap.server_hashes = on),
     Setting::Text("marker_attribute", |ldap, name| {
         ldap.markers.marker_attribute = Some(name);
     }),

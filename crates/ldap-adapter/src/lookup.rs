@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use repass_domain::{ErrorKind, PriorState, UserId};
+use repass_domain::{ErrorKind, PriorState, UserId, UserKey};
 use repass_provider::Classification;
 use repass_transport::ldap::{Entry, Filter, Reply, Scope, Search, code};
 
@@ -45,6 +45,7 @@ pub(crate) fn search<'a>(
             "passwordAllowChangeTime",
         ],
     };
+    attributes.push(attribute);
     attributes.extend(marker_attribute);
     Search {
         base,
@@ -75,8 +76,37 @@ pub(crate) fn again(dn: &str, dialect: Dialect) -> Search<'_> {
     }
 }
 
-/// The one entry that was found.
-pub(crate) fn read(entries: Vec<Entry>, reply: &Reply) -> Result<Entry, Classification> {
+/// The key of a user: directories compare names in any letter case.
+pub(crate) fn user_key(user: &UserId) -> UserKey {
+    UserKey::exact(&user.key().expose().to_lowercase())
+}
+
+// A directory finds more than the name: at Windows `bjorn` is `björn` too, who may be somebody else.
+fn named(entry: Entry, attribute: &str, user: &UserId) -> Result<Entry, Classification> {
+    let name = |value: &[u8]| std::str::from_utf8(value).ok()?.parse::<UserId>().ok();
+    let mut names = entry.values(attribute).peekable();
+    if names.peek().is_none() {
+        return Err(Classification::rejected(ErrorKind::PermissionDenied).with_hint(
+            "the service account may not read `login_attribute`, so nothing proves whose entry was found",
+        ));
+    }
+    if names
+        .filter_map(name)
+        .any(|name| user_key(&name) == user_key(user))
+    {
+        return Ok(entry);
+    }
+    Err(Classification::rejected(ErrorKind::InvalidRequest)
+        .with_hint("the directory finds a user of another name; name the user exactly as the directory does"))
+}
+
+/// The one entry that was found, which has this name.
+pub(crate) fn read(
+    entries: Vec<Entry>,
+    reply: &Reply,
+    attribute: &str,
+    user: &UserId,
+) -> Result<Entry, Classification> {
     let several = || {
         Classification::rejected(ErrorKind::InvalidRequest)
             .with_hint("several users have this name in the directory; name the user by something unique")
@@ -106,7 +136,7 @@ pub(crate) fn read(entries: Vec<Entry>, reply: &Reply) -> Result<Entry, Classifi
     }
     let mut entries = entries.into_iter();
     match (entries.next(), entries.next()) {
-        (Some(entry), None) => Ok(entry),
+        (Some(entry), None) => named(entry, attribute, user),
         (None, _) => Err(Classification::rejected(ErrorKind::UserNotFound)),
         (Some(_), Some(_)) => Err(several()),
     }
@@ -135,12 +165,20 @@ pub(crate) enum Writes {
     None,
     /// One, by this change or by another.
     One,
-    /// Unknown: several, or there is nothing to compare.
+    /// Several, so at least one by another.
+    Several,
+    /// There is nothing to compare.
     Unknown,
 }
 
-/// Compares the records of an entry before a change with those of now.
-pub(crate) fn writes_since(before: &PriorState, now: &PriorState, dialect: Dialect) -> Writes {
+/// Compares the records of an entry before a change with those of now. Only at a domain controller, which has a name, or
+/// if the operator says that there is but one server, are they of one server for certain.
+pub(crate) fn writes_since(
+    before: &PriorState,
+    now: &PriorState,
+    dialect: Dialect,
+    is_one_server: bool,
+) -> Writes {
     let both = |name| before.get(name).zip(now.get(name));
     // Another server may have other changes, and not have this one yet.
     if both(SERVER).is_none_or(|(before, now)| before != now) {
@@ -150,17 +188,19 @@ pub(crate) fn writes_since(before: &PriorState, now: &PriorState, dialect: Diale
         Dialect::ActiveDirectory => {
             let number = |text: &str| text.parse::<u64>().ok();
             let versions = both(KEY_VERSION).and_then(|(before, now)| number(before).zip(number(now)));
-            match versions {
-                Some((before, now)) if now == before => Writes::None,
-                Some((before, now)) if now == before + 1 => Writes::One,
-                _ => Writes::Unknown,
+            match versions.and_then(|(before, now)| now.checked_sub(before)) {
+                Some(0) => Writes::None,
+                Some(1) => Writes::One,
+                Some(_) => Writes::Several,
+                // A restored backup, or no number.
+                None => Writes::Unknown,
             }
         }
         // These change with any write of the entry.
         Dialect::PasswordModify | Dialect::Directory389 => {
             let record = records(dialect).iter().find_map(|name| both(name));
             match record {
-                Some((before, now)) if before == now => Writes::None,
+                Some((before, now)) if before == now && is_one_server => Writes::None,
                 _ => Writes::Unknown,
             }
         }
@@ -206,8 +246,10 @@ mod tests {
     fn user_is_found_only_if_one_entry_matches() {
         let entry = || Entry {
             dn: "uid=alice".to_owned(),
-            attributes: vec![],
+            attributes: vec![("UID".to_owned(), vec![b"other".to_vec(), b"Alice".to_vec()])],
         };
+        let alice = "alice".parse().unwrap();
+        let read = |entries, reply: &Reply| read(entries, reply, "uid", &alice);
         assert_eq!(read(vec![entry()], &reply(0)).unwrap().dn, "uid=alice");
         for (entries, code, kind) in [
             (vec![], 0, ErrorKind::UserNotFound),
@@ -221,6 +263,27 @@ mod tests {
             (vec![entry()], 80, ErrorKind::UnexpectedAnswer),
         ] {
             assert_eq!(read(entries, &reply(code)).unwrap_err().kind, kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn user_of_another_name_is_not_the_one_that_was_asked_for() {
+        let entry = |names: &[&str]| Entry {
+            dn: "cn=somebody".to_owned(),
+            attributes: vec![(
+                "sAMAccountName".to_owned(),
+                names.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            )],
+        };
+        for (asked, names, kind) in [
+            ("bjorn", &["bj\u{f6}rn"][..], Some(ErrorKind::InvalidRequest)),
+            ("bj\u{f6}rn", &["BJ\u{d6}RN"], None),
+            ("muller", &["m\u{fc}ller"], Some(ErrorKind::InvalidRequest)),
+            ("alice", &[], Some(ErrorKind::PermissionDenied)),
+        ] {
+            let user = asked.parse().unwrap();
+            let found = read(vec![entry(names)], &reply(0), "sAMAccountName", &user);
+            assert_eq!(found.err().map(|why| why.kind), kind, "{asked}");
         }
     }
 
@@ -241,7 +304,7 @@ mod tests {
         for (before, now, dialect, writes) in [
             (version("7"), version("7"), ad, Writes::None),
             (version("7"), version("8"), ad, Writes::One),
-            (version("7"), version("9"), ad, Writes::Unknown),
+            (version("7"), version("9"), ad, Writes::Several),
             // A restored backup.
             (version("7"), version("6"), ad, Writes::Unknown),
             (version("7"), elsewhere, ad, Writes::Unknown),
@@ -267,7 +330,11 @@ mod tests {
                 Writes::None,
             ),
         ] {
-            assert_eq!(writes_since(&before, &now, dialect), writes, "{before:?} {now:?}");
+            let since = |is_one_server| writes_since(&before, &now, dialect, is_one_server);
+            assert_eq!(since(true), writes, "{before:?} {now:?}");
+            // A domain controller has a name, other servers may be any behind one address.
+            let known = dialect == ad || writes != Writes::None;
+            assert_eq!(since(false), if known { writes } else { Writes::Unknown });
         }
     }
 

@@ -1,6 +1,9 @@
 //! The change as a request. It borrows the passwords, so each is copied once, into the buffer that is sent.
 
+use repass_domain::Password;
 use repass_transport::ldap::{Modification, Operation, PasswordModify, Request, Value, oid};
+
+use secrecy::ExposeSecret as _;
 
 use crate::dialect::Dialect;
 use crate::guard::Guard;
@@ -10,6 +13,13 @@ use crate::guard::Guard;
 pub(crate) struct Besides {
     pub(crate) must_change: bool,
     pub(crate) unlock: bool,
+}
+
+/// Whether a directory that takes hashes in place of passwords would take this for one: `{SSHA}…`.
+pub(crate) fn reads_as_hash(password: &Password) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "looked at in place")]
+    let text = password.expose_secret();
+    text.strip_prefix('{').is_some_and(|rest| rest.contains('}'))
 }
 
 /// The request. `old` is the current password, of a change.

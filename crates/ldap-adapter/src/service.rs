@@ -11,11 +11,10 @@ use repass_domain::{
 };
 use repass_provider::{Classification, OutcomeMapper, ProviderResponse};
 use repass_transport::ldap::{
-    Control, Entry, Identity, LdapChange, LdapResult, LdapTransport, Reply, Session, oid,
+    Control, Entry, Identity, LdapChange, LdapResult, LdapTransport, Reply, Session, code, oid,
 };
 use repass_transport::{Instant, TransportError};
 use secrecy::ExposeSecret;
-use uuid::Uuid;
 
 use crate::dialect::{self, Dialect};
 use crate::guard::{self, Guard};
@@ -94,6 +93,10 @@ impl DirectoryService {
         &self.provider
     }
 
+    fn is_one_server(&self) -> bool {
+        matches!(&self.kind, Kind::Ldap(settings) if settings.one_server)
+    }
+
     fn is_active_directory(&self) -> bool {
         matches!(self.kind, Kind::ActiveDirectory(_))
     }
@@ -114,11 +117,41 @@ impl DirectoryService {
 
     /// The guard of a change that the service account makes, where changes are marked. Users make theirs without one:
     /// the marker is the service's.
-    fn guard(&self, found: &Found, change: &PasswordChange) -> Option<Guard> {
-        let attribute = self.markers().marker_attribute.as_deref()?;
+    fn guard(
+        &self,
+        mapper: &OutcomeMapper<'_>,
+        found: &Found,
+        change: &PasswordChange,
+    ) -> Result<Option<Guard>, Error> {
+        let refused = |kind, hint| Err(self.refused(mapper, Classification::rejected(kind).with_hint(hint)));
         let by_user = is_self_service(change) && found.dialect != Dialect::ActiveDirectory;
-        let marker = || format!("repass:{}", Uuid::new_v4());
-        (!by_user).then(|| Guard::new(attribute, marker(), &found.entry, found.dialect))
+        let attribute = self.markers().marker_attribute.as_deref().filter(|_| !by_user);
+        let modifies = attribute.is_some() || found.dialect == Dialect::Directory389;
+        if modifies
+            && found.dialect != Dialect::ActiveDirectory
+            && request::reads_as_hash(change.new_password())
+        {
+            return refused(
+                ErrorKind::PasswordRefused,
+                "the directory would take a password that begins with `{…}` for a hash; choose another one",
+            );
+        }
+        let Some(attribute) = attribute else {
+            return Ok(None);
+        };
+        let server_hashes = match &self.kind {
+            Kind::Ldap(settings) => settings.server_hashes || found.dialect == Dialect::Directory389,
+            Kind::ActiveDirectory(_) => true,
+        };
+        if !server_hashes {
+            return refused(
+                ErrorKind::Misconfigured,
+                "with `marker_attribute` the password is set by a Modify, which OpenLDAP stores in the clear unless \
+                 its policy overlay has `ppolicy_hash_cleartext`; configure that, and set `server_hashes = true`",
+            );
+        }
+        let guard = Guard::new(attribute, &found.entry, found.dialect);
+        guard.map(Some).map_err(|why| self.refused(mapper, why))
     }
 
     pub(crate) fn mapper<'a>(&'a self, redactor: CallRedactor<'a>) -> OutcomeMapper<'a> {
@@ -159,7 +192,8 @@ impl DirectoryService {
         let search = lookup::search(base, attribute, user, dialect, marker);
         let found = session.search("ldap.find", search).await;
         let (entries, reply) = found.map_err(|failure| mapper.read_failure(&failure))?;
-        let entry = lookup::read(entries, &reply).map_err(|why| self.refused(mapper, why))?;
+        let entry =
+            lookup::read(entries, &reply, attribute, user).map_err(|why| self.refused(mapper, why))?;
         // A domain's name leads to any of its controllers; each has a name of its own.
         let server = root
             .text("dnsHostName")
@@ -180,7 +214,10 @@ impl DirectoryService {
         mapper: &OutcomeMapper<'_>,
     ) -> Result<(Entry, Dialect), Error> {
         let root = session.search("ldap.root", dialect::search()).await;
-        let (entries, _) = root.map_err(|failure| mapper.read_failure(&failure))?;
+        let (entries, reply) = root.map_err(|failure| mapper.read_failure(&failure))?;
+        if let code::BUSY | code::UNAVAILABLE = reply.result.code {
+            return Err(self.refused(mapper, Classification::rejected(ErrorKind::ProviderFault)));
+        }
         let root = entries.into_iter().next().unwrap_or_default();
         let dialect =
             Dialect::of(&root, self.is_active_directory()).map_err(|why| self.refused(mapper, why))?;
@@ -191,35 +228,46 @@ impl DirectoryService {
     async fn policy_entry(
         &self,
         session: &mut Session<'_>,
+        mapper: &OutcomeMapper<'_>,
         root: &Entry,
         user: Option<&Entry>,
-    ) -> Option<Entry> {
-        let own = |attribute| user.and_then(|user| user.text(attribute)).map(str::to_owned);
+    ) -> Result<Option<Entry>, Error> {
+        let own = |attribute| user.and_then(|user| user.text(attribute));
         let dn = match &self.kind {
-            Kind::Ldap(settings) => own("pwdPolicySubentry").or_else(|| settings.policy_dn.clone())?,
-            Kind::ActiveDirectory(_) => match own("msDS-ResultantPSO") {
-                Some(dn) => dn,
-                None => root.text("defaultNamingContext")?.to_owned(),
-            },
+            Kind::Ldap(settings) => own("pwdPolicySubentry").or(settings.policy_dn.as_deref()),
+            Kind::ActiveDirectory(_) => {
+                own("msDS-ResultantPSO").or_else(|| root.text("defaultNamingContext"))
+            }
         };
-        let (entries, _) = session.search("ldap.policy", policy::search(&dn)).await.ok()?;
-        entries.into_iter().next()
+        let Some(dn) = dn else { return Ok(None) };
+        let found = session.search("ldap.policy", policy::search(dn)).await;
+        let (entries, _) = found.map_err(|failure| mapper.read_failure(&failure))?;
+        Ok(entries.into_iter().next())
     }
 
-    async fn rules(&self, session: &mut Session<'_>, found: &Found, change: &PasswordChange) -> Rules {
-        let Some(policy) = self.policy_entry(session, &found.root, Some(&found.entry)).await else {
-            return Rules::default();
+    async fn rules(
+        &self,
+        session: &mut Session<'_>,
+        mapper: &OutcomeMapper<'_>,
+        found: &Found,
+        change: &PasswordChange,
+    ) -> Result<Rules, Error> {
+        let policy = self
+            .policy_entry(session, mapper, &found.root, Some(&found.entry))
+            .await?;
+        let Some(policy) = policy else {
+            return Ok(Rules::default());
         };
         if found.dialect != Dialect::ActiveDirectory {
-            return Rules::of_ldap(&policy, &found.entry);
+            return Ok(Rules::of_ldap(&policy, &found.entry));
         }
         let (new, is_self) = (change.new_password(), is_self_service(change));
         let broken =
             DomainRules::of(&policy).map(|rules| rules.broken(new, &found.entry, is_self, found.now()));
-        Rules {
+        Ok(Rules {
             broken: broken.unwrap_or_default(),
             ..Rules::default()
-        }
+        })
     }
 
     pub(crate) fn unlocks(&self) -> bool {
@@ -296,7 +344,8 @@ impl DirectoryService {
         sent: Result<Reply, TransportError>,
     ) -> Result<ChangeReceipt, Error> {
         let reply = sent.map_err(|failure| mapper.change_failure(&failure))?;
-        let classification = errors::change(found.dialect, is_self_service(change), rules, &reply);
+        let is_self = is_self_service(change);
+        let classification = errors::change(found.dialect, is_self, rules, &reply, mapper.redactor());
         mapper.change_response(ProviderResponse::Ldap(&reply, &self.redactor), classification)
     }
 
@@ -313,7 +362,7 @@ impl DirectoryService {
     ) -> Option<Result<ChangeReceipt, Error>> {
         let start = Instant::now();
         let (mut session, now) = self.find_again(cx, mapper, before, change).await?;
-        if guard.marks(&now.entry) {
+        if guard.marks(&now.entry) == Some(true) {
             session.close().await;
             return Some(Ok(ChangeReceipt::new()));
         }
@@ -328,11 +377,11 @@ impl DirectoryService {
         let rest = cx.after(start.elapsed());
         let (session, now) = self.find_again(&rest, mapper, before, change).await?;
         session.close().await;
-        match () {
-            () if guard.marks(&now.entry) => Some(Ok(ChangeReceipt::new())),
+        match guard.marks(&now.entry) {
+            Some(true) => Some(Ok(ChangeReceipt::new())),
             // Another change came first, and every copy of this one will be refused.
-            () if is_stale => Some(result),
-            () => None,
+            Some(false) if is_stale => Some(result),
+            _ => None,
         }
     }
 
@@ -358,10 +407,11 @@ impl DirectoryService {
         found: &Found,
         change: &PasswordChange,
     ) -> Result<Resolution, Error> {
-        let guard = self.guard(found, change);
+        let guard = self.guard(mapper, found, change)?;
         let reply = self.send(cx, session, found, change, guard.as_ref()).await;
         let reply = reply.map_err(|failure| mapper.change_failure(&failure))?;
-        let classification = errors::change(found.dialect, false, &Rules::default(), &reply);
+        let rules = Rules::default();
+        let classification = errors::change(found.dialect, false, &rules, &reply, mapper.redactor());
         if classification.rules == [Rule::NotCurrent] {
             return Ok(Resolution::InPlace);
         }
@@ -439,7 +489,8 @@ impl PasswordService for DirectoryService {
         self.capabilities().check(change)?;
         let mapper = self.mapper(CallRedactor::for_change(change));
         let (mut service, found) = self.find(cx, &mapper, change.user()).await?;
-        let rules = self.rules(&mut service, &found, change).await;
+        let rules = self.rules(&mut service, &mapper, &found, change).await?;
+        let guard = self.guard(&mapper, &found, change)?;
         let mut before = found.records();
         let mut session = match change.mode() {
             ChangeMode::SelfService(current) if found.dialect != Dialect::ActiveDirectory => {
@@ -462,7 +513,6 @@ impl PasswordService for DirectoryService {
             }
             _ => service,
         };
-        let guard = self.guard(&found, change);
         if let Some(guard) = &guard {
             before = guard.note(before);
         }
@@ -502,9 +552,10 @@ impl PasswordService for DirectoryService {
         self.capabilities().check(change)?;
         let mapper = self.mapper(CallRedactor::for_change(change));
         let (mut session, found) = self.find(cx, &mapper, change.user()).await?;
-        let writes = lookup::writes_since(unknown.prior_state(), &found.records(), found.dialect);
+        let before = unknown.prior_state();
+        let writes = lookup::writes_since(before, &found.records(), found.dialect, self.is_one_server());
         let attribute = self.markers().marker_attribute.as_deref();
-        let is_marked = Guard::is_marked(&found.entry, attribute, unknown.prior_state());
+        let is_marked = Guard::is_marked(&found.entry, attribute, before);
         match (writes, is_marked) {
             (Writes::None, _) | (Writes::One, Some(false)) => {
                 session.close().await;
@@ -514,11 +565,17 @@ impl PasswordService for DirectoryService {
                 session.close().await;
                 return Ok(Resolution::InPlace);
             }
+            // Sent once more, the change would replace one that was made since by somebody else.
+            (Writes::Several, _) => {
+                session.close().await;
+                return Ok(Resolution::StillUnknown);
+            }
             _ => {}
         }
-        let rules = self.rules(&mut session, &found, change).await;
-        // A password of no age yet is refused again, whether it is the new one or not.
-        let can_resend = !is_self_service(change) && !rules.has_min_age;
+        let rules = self.rules(&mut session, &mapper, &found, change).await?;
+        // After one write a bind shows whose it was. A password of no age yet is refused again, whether it is the new one
+        // or not.
+        let can_resend = !is_self_service(change) && !rules.has_min_age && writes != Writes::One;
         let cx = cx.after(start.elapsed());
         if can_resend {
             let resolution = self.resend(&cx, &mapper, &mut session, &found, change).await;
@@ -527,7 +584,7 @@ impl PasswordService for DirectoryService {
         }
         session.close().await;
         // Active Directory accepts the previous password for an hour. After one write a new password that binds is
-        // the current one; after several, or with nothing to compare, it may be the previous.
+        // the current one; with nothing to compare, it may be the previous.
         if found.dialect == Dialect::ActiveDirectory && writes != Writes::One {
             return Ok(Resolution::StillUnknown);
         }
@@ -539,7 +596,7 @@ impl PasswordService for DirectoryService {
         let mapper = self.mapper(CallRedactor::for_nothing());
         let mut session = self.open(cx, &mapper).await?;
         let (root, dialect) = self.root(&mut session, &mapper).await?;
-        let entry = self.policy_entry(&mut session, &root, None).await;
+        let entry = self.policy_entry(&mut session, &mapper, &root, None).await?;
         session.close().await;
         let unreadable = |hint| {
             let classification = Classification::rejected(ErrorKind::PermissionDenied).with_hint(hint);
@@ -563,8 +620,7 @@ impl PasswordService for DirectoryService {
             .map_err(|impossible| Error::not_applied(ErrorKind::UnexpectedAnswer, impossible.to_string()))
     }
 
-    // Directories compare names in any letter case.
     fn user_key(&self, user: &UserId) -> UserKey {
-        UserKey::exact(&user.expose().to_lowercase())
+        lookup::user_key(user)
     }
 }

@@ -12,6 +12,12 @@ pub struct LdapSettings {
     /// The entry of the default password policy, where the server names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_dn: Option<String>,
+    /// Whether `url` leads to one server, which holds the users and takes their changes itself: no load balancer, and no
+    /// replica that passes changes on. Only then does an entry that is as it was prove that a change was not made.
+    pub one_server: bool,
+    /// Whether the server hashes a password that a Modify sets, which a marker needs: OpenLDAP does so with
+    /// `ppolicy_hash_cleartext` only. 389 Directory Server always does.
+    pub server_hashes: bool,
     /// Markers of the changes that the service account makes.
     #[serde(flatten)]
     pub markers: MarkerSettings,
@@ -34,6 +40,8 @@ impl Default for LdapSettings {
             user_base: String::new(),
             login_attribute: "uid".to_owned(),
             policy_dn: None,
+            one_server: false,
+            server_hashes: false,
             markers: MarkerSettings::default(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use repass_domain::{
-    BeforeSend, CallContext, ErrorKind, Outcome, PasswordChange, PasswordService as _, Resolution,
+    BeforeSend, CallContext, Error, ErrorKind, Outcome, PasswordChange, PasswordService as _, Resolution,
 };
 use repass_ldap::DirectoryService;
 use repass_sandbox::{DirectoryKind, DirectoryTexts};
@@ -69,13 +69,14 @@ async fn change_that_is_lost_twice_is_unknown_and_resolved_by_its_marker() {
     for acts in [true, false] {
         for setup in setups().await {
             let asked = reset("alice", GOOD);
+            setup.run(&reset("alice", "Earlier-Passw0rd-1")).await.unwrap();
             setup.lose_change(1, false);
             setup.lose_change(2, acts);
             let result = setup.run(&asked).await;
             // The marker shows that the second copy was applied.
             if acts {
                 result.unwrap();
-                assert_eq!(setup.directory.changes_of("alice"), 1);
+                assert_eq!(setup.directory.changes_of("alice"), 2);
                 continue;
             }
             let error = result.unwrap_err();
@@ -89,32 +90,74 @@ async fn change_that_is_lost_twice_is_unknown_and_resolved_by_its_marker() {
     }
 }
 
+/// Makes a guarded reset whose first copy is lost. Before the second one leaves, somebody else resets the password.
+async fn overtaken(setup: Setup) -> (Arc<Setup>, Error) {
+    let setup = Arc::new(setup);
+    setup.lose_next_change(false);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let other = Arc::clone(&setup);
+    let before_send: BeforeSend = Arc::new(move || {
+        let (sent, other) = (Arc::clone(&sent), Arc::clone(&other));
+        Box::pin(async move {
+            if sent.fetch_add(1, Ordering::Relaxed) == 1 {
+                let (cx, theirs) = (CallContext::default(), reset("alice", "Other-Passw0rd-1"));
+                unmarked(&other).change_password(&cx, &theirs).await.unwrap();
+            }
+            true
+        })
+    });
+    let cx = CallContext::default().with_before_send(before_send);
+    let result = setup.service().change_password(&cx, &reset("alice", GOOD)).await;
+    assert!(setup.directory.accepts("alice", "Other-Passw0rd-1"));
+    (setup, result.unwrap_err())
+}
+
 #[tokio::test]
 async fn change_of_another_in_between_is_not_overwritten() {
     for setup in setups().await {
-        let setup = Arc::new(setup);
-        let asked = reset("alice", GOOD);
-        setup.lose_next_change(false);
-        let sent = Arc::new(AtomicUsize::new(0));
-        let other = Arc::clone(&setup);
-        let before_send: BeforeSend = Arc::new(move || {
-            let (sent, other) = (Arc::clone(&sent), Arc::clone(&other));
-            Box::pin(async move {
-                // Before the second copy leaves, somebody else resets the password.
-                if sent.fetch_add(1, Ordering::Relaxed) == 1 {
-                    let (cx, theirs) = (CallContext::default(), reset("alice", "Other-Passw0rd-1"));
-                    unmarked(&other).change_password(&cx, &theirs).await.unwrap();
-                }
-                true
-            })
-        });
-        let cx = CallContext::default().with_before_send(before_send);
-        let error = setup.service().change_password(&cx, &asked).await.unwrap_err();
+        setup.run(&reset("alice", "Earlier-Passw0rd-1")).await.unwrap();
+        let (setup, error) = overtaken(setup).await;
         assert_eq!(error.outcome(), Outcome::NotApplied, "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Conflict);
-        assert!(setup.directory.accepts("alice", "Other-Passw0rd-1"));
+        assert_eq!(setup.directory.changes_of("alice"), 2);
+    }
+}
+
+#[tokio::test]
+async fn attribute_without_a_marker_proves_nothing() {
+    for setup in setups().await {
+        // Nobody can say whether a marker was there and has been removed.
+        let (setup, error) = overtaken(setup).await;
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error:?}");
         assert_eq!(setup.directory.changes_of("alice"), 1);
     }
+}
+
+#[tokio::test]
+async fn attribute_with_another_content_is_left_alone() {
+    for mut setup in setups().await {
+        for markers in [&mut setup.ldap.markers, &mut setup.domain.markers] {
+            markers.marker_attribute = Some("cn".to_owned());
+        }
+        let error = setup.run(&reset("alice", GOOD)).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
+        assert!(setup.directory.ledger().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn openldap_takes_a_marker_only_where_it_hashes() {
+    let [mut setup, ..] = setups().await;
+    for password in ["{SSHA}c2VjcmV0c2VjcmV0", "{x}Passw0rd-1"] {
+        let error = setup.run(&reset("alice", password)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PasswordRefused, "{error:?}");
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+    }
+    setup.ldap.server_hashes = false;
+    let error = setup.run(&reset("alice", GOOD)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
+    assert!(setup.directory.ledger().is_empty());
 }
 
 #[tokio::test]

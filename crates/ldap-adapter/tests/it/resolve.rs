@@ -78,9 +78,21 @@ async fn previous_password_that_still_binds_at_a_domain_proves_nothing_after_sev
     // The new password is the previous one now, and binds for an hour.
     setup.run(&reset("alice", "Other-Passw0rd-1")).await.unwrap();
     assert_eq!(resolve(&setup, &unknown, &asked).await, Resolution::StillUnknown);
-    // A reset is sent once more: then it is in place.
+    // A reset that is sent once more would replace what was chosen since.
     let again = reset("alice", GOOD);
-    assert_eq!(resolve(&setup, &unknown, &again).await, Resolution::InPlace);
+    assert_eq!(resolve(&setup, &unknown, &again).await, Resolution::StillUnknown);
+    assert_eq!(setup.directory.changes_of("alice"), 2);
+}
+
+#[tokio::test]
+async fn unchanged_entry_proves_nothing_behind_an_address_of_several_servers() {
+    let mut setup = Setup::slapd().await;
+    setup.ldap.one_server = false;
+    // The directory acted, and what answers now has not heard of it yet: as if by a replica.
+    let asked = reset("alice", GOOD);
+    let unknown = lost(&setup, &asked, false).await;
+    // The probe decides: the reset is sent once more.
+    assert_eq!(resolve(&setup, &unknown, &asked).await, Resolution::InPlace);
     assert!(setup.directory.accepts("alice", GOOD));
 }
 

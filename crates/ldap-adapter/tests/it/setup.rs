@@ -49,6 +49,8 @@ impl Setup {
             ldap: LdapSettings {
                 user_base: user_base.clone(),
                 policy_dn: Some("cn=default,ou=policies,dc=example,dc=org".to_owned()),
+                one_server: true,
+                server_hashes: true,
                 ..LdapSettings::default()
             },
             domain: ActiveDirectorySettings {

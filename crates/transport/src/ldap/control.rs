@@ -1,12 +1,14 @@
 //! Controls (RFC 4511, section 4.1.11), and the two that repass reads or writes the value of.
 
+use std::fmt;
+
 use super::ber::{BOOLEAN, Element, Malformed, OCTET_STRING, Reader, SEQUENCE};
 use super::oid;
 
 const CONTROLS: u8 = 0xa0;
 
-/// A control of a request or response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A control of a request or response. `Debug` leaves out the value.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Control {
     /// Its OID.
     pub oid: String,
@@ -14,6 +16,14 @@ pub struct Control {
     pub is_critical: bool,
     /// Its value.
     pub value: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("oid", &self.oid)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Control {

@@ -14,3 +14,5 @@ pub const ASSERTION: &str = "1.3.6.1.1.12";
 pub const PASSWORD_EXPIRED: &str = "2.16.840.1.113730.3.4.4";
 /// Capability: Active Directory.
 pub const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
+/// Capability: the server is a read-only domain controller, with the secrets of some users.
+pub const READ_ONLY_DOMAIN_CONTROLLER: &str = "1.2.840.113556.1.4.1920";

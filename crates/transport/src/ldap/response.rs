@@ -47,8 +47,8 @@ pub enum Response {
     Other(u8),
 }
 
-/// How an operation ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How an operation ended. `Debug` shows the code alone: servers do echo what they were sent.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct LdapResult {
     /// The result code; 0 for success.
     pub code: u32,
@@ -56,6 +56,14 @@ pub struct LdapResult {
     pub text: String,
     /// Where the server sends the client instead, with code 10. Never followed.
     pub referrals: Vec<String>,
+}
+
+impl fmt::Debug for LdapResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LdapResult")
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The response to an extended operation.

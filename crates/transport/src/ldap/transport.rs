@@ -280,7 +280,8 @@ impl Session<'_> {
             .map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Searches. References to other servers are skipped; at most 1,000 entries are read.
+    /// Searches. References to other servers are skipped; at most as many entries are read as the search asks for, and at
+    /// most 1,000.
     ///
     /// # Errors
     /// The search did not come to its end. Nothing was changed.
@@ -292,13 +293,18 @@ impl Session<'_> {
         const MOST_RESPONSES: usize = 1000;
         let (start, deadline) = (Instant::now(), self.deadline());
         let tracker = SendTracker::default();
+        let most = match search.size_limit {
+            0 => MOST_RESPONSES,
+            limit => usize::try_from(limit).unwrap_or(MOST_RESPONSES),
+        };
         let request = Request::Search(search);
         let id = self.connection.send(&request, &[], &tracker, deadline).await?;
         let mut entries = Vec::new();
         for _ in 0..MOST_RESPONSES {
             let message = self.connection.receive(id, &tracker, deadline).await?;
             match message.response {
-                Response::Entry(entry) => entries.push(entry),
+                // A server that sends more does not keep to what it was asked.
+                Response::Entry(entry) if entries.len() < most => entries.push(entry),
                 Response::Reference => {}
                 Response::SearchDone(result) => {
                     self.transport.note(operation, start, Some(result.code));

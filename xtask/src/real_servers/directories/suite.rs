@@ -273,8 +273,10 @@ pub(super) fn service(
     let secret = directory.secret_file(password)?;
     let kind = match server {
         DirectoryServer::Samba => "kind = \"active-directory\"",
-        DirectoryServer::Slapd => "kind = \"ldap\"\npolicy_dn = \"cn=default,ou=policies,dc=example,dc=org\"",
-        DirectoryServer::Dirsrv => "kind = \"ldap\"\npolicy_dn = \"cn=config\"",
+        DirectoryServer::Slapd => {
+            "kind = \"ldap\"\npolicy_dn = \"cn=default,ou=policies,dc=example,dc=org\"\none_server = true\nserver_hashes = true"
+        }
+        DirectoryServer::Dirsrv => "kind = \"ldap\"\npolicy_dn = \"cn=config\"\none_server = true",
     };
     let text = format!(
         "[providers.directory]\n{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\nattempt_timeout = \"3s\"\n{settings}\
