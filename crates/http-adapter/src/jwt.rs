@@ -21,7 +21,7 @@ const SKEW: u64 = 30;
 /// A private key that signs assertions: RSA with 2048 to 4096 bits (RS256), or the curve P-256 (ES256).
 ///
 /// The text that it is read from and its decoded form are wiped. What the cryptography library derives of it stays in
-/// memory as long as the key is used and is not wiped then, which the library has no means for.
+/// memory as long as the key is used; then only an allocator that wipes what is freed, such as the command's, wipes it.
 #[derive(Debug)]
 pub struct SigningKey {
     pair: Pair,
