@@ -71,6 +71,7 @@ fn test_env() -> TestEnv {
     test_env.secret("secret", CLIENT_SECRET);
     test_env.secret("wrong-secret", WRONG_SECRET);
     test_env.secret("bearer", TOKEN);
+    test_env.secret("key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem());
     let at = &test_env.sandbox.startup_info();
     let section = |name: &str, kind: &str, base_url: &str, auth: &str| {
         format!("[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nauth = {{ {auth} }}\n")
@@ -91,6 +92,10 @@ fn test_env() -> TestEnv {
     };
     let bearer = "kind = \"bearer\", token = { file = \"bearer\" }";
     let (zoom, portal) = (&*at.zoom.base_url, &*at.identity.base_url);
+    let signed = format!(
+        "token_url = \"{}\", private_key = {{ file = \"key.pem\" }}, scope = \"s\"",
+        at.identity.token_url
+    );
     let table = |name: &str, auth: &str| {
         format!("[providers.{name}]\nbase_url = \"{zoom}\"\nauth = {{ {auth} }}\n{ZOOM_TABLE}")
     };
@@ -104,6 +109,12 @@ fn test_env() -> TestEnv {
         section("portal-bearer", "identity", portal, bearer),
         table("table", "kind = \"bearer\", token = { file = \"token\" }"),
         table("table-bearer", bearer),
+        table("table-key", &format!("kind = \"private-key-jwt\", client_id = \"c\", {signed}")),
+        table("table-account", &format!("kind = \"service-account\", account = \"a\", {signed}")),
+        table("table-login", "kind = \"login\", username = \"root\", password = { file = \"secret\" }"),
+        "[providers.table-login.login]\nmethod = \"POST\"\npath = \"/sessions\"\nstatus = 200\ntoken_at = \"/token\"\n\
+         body = { name = \"{username}\", password = \"{password}\" }\n"
+            .to_owned(),
     ];
     fs::write(test_env.path("repass.toml"), text.concat()).unwrap();
     test_env
@@ -142,6 +153,7 @@ fn names(test_env: &TestEnv) -> Vec<String> {
 fn secrets_appear_in_no_output_file_or_log() {
     let test_env = test_env();
     let before = names(&test_env);
+    let key = fs::read_to_string(test_env.path("key.pem")).unwrap();
     let mut codes = Vec::new();
     for json in [false, true] {
         for provider in [
@@ -153,6 +165,9 @@ fn secrets_appear_in_no_output_file_or_log() {
             "portal-bearer",
             "table",
             "table-bearer",
+            "table-key",
+            "table-account",
+            "table-login",
         ] {
             let mut runs = vec![run(&test_env, provider, json, false, &format!("{NEW}\n"))];
             if provider.starts_with("portal") {
@@ -161,15 +176,17 @@ fn secrets_appear_in_no_output_file_or_log() {
             for run in runs {
                 assert_none_in(&run.stdout, "stdout");
                 assert_none_in(&run.stderr, "stderr");
+                let is_shown = |line: &&str| run.stdout.contains(*line) || run.stderr.contains(*line);
+                assert_eq!(key.lines().find(is_shown), None, "{run:?}");
                 assert!(run.stderr.contains("repass"), "logs are on: {run:?}");
                 codes.push(run.code);
             }
         }
     }
-    // The second reset at Zoom is to the password that is valid already.
+    // The second reset at Zoom is to the password that is valid already, and the sandbox has no log-in for tables.
     let expected = [
-        [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4],
-        [3, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4],
+        [0, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4, 4, 4, 2],
+        [3, 4, 4, 0, 3, 4, 4, 4, 4, 3, 4, 4, 4, 2],
     ];
     assert_eq!(codes, expected.concat());
     let audit = fs::read_to_string(test_env.path("audit.jsonl")).unwrap();
