@@ -9,6 +9,7 @@ mod bulk_crash_recovery;
 mod bulk_disk;
 mod bulk_resolve;
 mod deployment;
+mod directories;
 mod doctor;
 mod exit_codes;
 mod http_table;

@@ -117,7 +117,7 @@ impl Connection {
 }
 
 /// The key of a provider's address in a configuration.
-pub(super) fn address_key(wire: &Wire<'_>) -> &'static str {
+pub(crate) fn address_key(wire: &Wire<'_>) -> &'static str {
     match wire {
         Wire::Http(_) => "base_url",
         Wire::Ldap(_) => "url",

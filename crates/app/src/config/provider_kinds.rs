@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::local_policy::LocalRules;
 use super::problem::Problems;
-use super::provider::{Auth, Connection};
+use super::provider::{Auth, Connection, address_key};
 use super::section::Section;
 
 macro_rules! provider_kinds {
@@ -128,6 +128,11 @@ impl ProviderConfig {
     /// All that is known of its kind under these settings.
     pub fn kind(&self) -> &dyn ProviderKind {
         &*self.settings
+    }
+
+    /// The key of its address in a configuration: `base_url`, or `url` of a directory.
+    pub fn address_key(&self) -> &'static str {
+        address_key(&self.kind().wire())
     }
 
     /// The settings of its kind, if it is of this one.

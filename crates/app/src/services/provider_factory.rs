@@ -293,6 +293,22 @@ impl Connection {
         let route = route(self, &url);
         Ok(PooledClient::new(url, roots.unwrap_or_default(), self.connect_timeout).over(route))
     }
+
+    /// What connects to the directory at this address, as the provider's services do. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// Why there is no such connector: the address is not one of a directory, or `tls.ca_file` cannot be read.
+    #[cfg(any(feature = "active-directory", feature = "ldap"))]
+    pub fn ldap_connector(&self) -> Result<repass_transport::ldap::NetworkConnector, String> {
+        let roots = self.tls.ca_file.as_deref().map(read_roots).transpose()?;
+        let url = self.ldap_url().map_err(|why| why.to_string())?;
+        let roots = roots.unwrap_or_default();
+        Ok(repass_transport::ldap::NetworkConnector::new(
+            url,
+            roots,
+            self.connect_timeout,
+        ))
+    }
 }
 
 /// The route to one of a provider's URLs. The variables that name a proxy are not applied, because their author would see

@@ -17,7 +17,7 @@ pub(super) async fn fix(
     config: &Config,
     global: &GlobalOptions,
 ) -> Result<String, CliError> {
-    let key = format!("providers.{name}.base_url");
+    let key = format!("providers.{name}.{}", provider.address_key());
     let whose = provider.kind().base_url_owner();
     let candidates = candidates(provider.kind(), &provider.connection.base_url);
     // Candidates are on the same host, so the token is not sent anywhere new.

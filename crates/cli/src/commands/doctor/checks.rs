@@ -69,7 +69,11 @@ pub(super) async fn provider(
             checks.push(failed);
             return Ok(checks);
         }
-        checks.push(permissions::check(&permission, error.as_ref()));
+        checks.push(permissions::check(
+            &permission,
+            provider.address_key(),
+            error.as_ref(),
+        ));
     }
     Ok(checks)
 }
@@ -170,6 +174,9 @@ impl ProviderChecks<'_> {
             ErrorKind::Unauthenticated => {
                 let fix = match self.provider.connection.auth {
                     Auth::Bearer { .. } => format!("replace the token that `{key}.auth.token` refers to"),
+                    Auth::Simple(_) => format!(
+                        "fix `{key}.auth.bind_dn` or the password that `{key}.auth.password` refers to"
+                    ),
                     _ => format!("fix `{key}.auth`; the message names the key"),
                 };
                 Some(Check::failed("token", Exit::of(error), message, fix))

@@ -1,6 +1,8 @@
 //! Checks the connection to the configured addresses and their certificates.
 
-use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Method, Request};
+use repass_provider::Wire;
+use repass_transport::ldap::LdapConnector as _;
+use repass_transport::{BaseUrl, Cause, HttpClient as _, Idempotency, Instant, Method, Request};
 
 use super::Check;
 use crate::exit::Exit;
@@ -9,6 +11,9 @@ use repass::config::{Auth, Connection, ProviderConfig};
 
 /// Sends one request to each host; any response shows that the host is reachable.
 pub(super) async fn checks(key: &str, provider: &ProviderConfig, global: &GlobalOptions) -> Vec<Check> {
+    if matches!(provider.kind().wire(), Wire::Ldap(_)) {
+        return vec![directory(key, &provider.connection, global).await];
+    }
     let mut checks = Vec::new();
     for url in urls(&provider.connection) {
         checks.push(check(key, &provider.connection, &url, global).await);
@@ -31,6 +36,50 @@ fn urls(connection: &Connection) -> Vec<BaseUrl> {
         }
     }
     urls
+}
+
+/// Connects to a directory, with TLS where it has TLS.
+async fn directory(key: &str, connection: &Connection, global: &GlobalOptions) -> Check {
+    let connector = match connection.ldap_connector() {
+        Ok(connector) => connector,
+        Err(message) => {
+            let fix = format!("fix `{key}.url` or `{key}.tls.ca_file`");
+            return Check::failed("connection", Exit::Usage, message, fix);
+        }
+    };
+    let limit = global.call_context().budget().min(connection.attempt_timeout);
+    let failure = match connector.connect(Instant::now() + limit).await {
+        Ok(link) => {
+            return Check::passed(
+                "connection",
+                format!("{} answers at {}", connector.host(), link.server),
+            );
+        }
+        Err(failure) => failure,
+    };
+    let message = failure.to_string();
+    let (exit, fix) = match failure.cause() {
+        Cause::Tls if message.contains("certificate") => (
+            Exit::Usage,
+            format!(
+                "fix the server's certificate, which must name the host in `{key}.url`; or, if you run your own \
+                 authority, set `{key}.tls.ca_file` to its certificate. Verification cannot be disabled"
+            ),
+        ),
+        Cause::Tls | Cause::UnreadableAnswer => (
+            Exit::Usage,
+            format!(
+                "check scheme and port in `{key}.url`: ldaps is usually at 636, ldap with StartTLS at 389"
+            ),
+        ),
+        _ => (
+            Exit::Unavailable,
+            format!(
+                "check host and port in `{key}.url`, that the server is up, and that no firewall blocks the connection"
+            ),
+        ),
+    };
+    Check::failed("connection", exit, message, fix)
 }
 
 async fn check(key: &str, connection: &Connection, url: &BaseUrl, global: &GlobalOptions) -> Check {

@@ -39,14 +39,23 @@ pub(super) async fn probe(
 }
 
 /// The check that the result of a probe decides.
-pub(super) fn check(permission: &PermissionProbe, error: Option<&Error>) -> Check {
+pub(super) fn check(permission: &PermissionProbe, address_key: &str, error: Option<&Error>) -> Check {
     let later = "retry later; if it persists, contact the provider";
     let Some(error) = error else {
         let accepted = "a reset for a user who cannot exist was accepted, so the server is not the provider";
-        return Check::failed(permission.name, Exit::Usage, accepted, "check `base_url`");
+        return Check::failed(
+            permission.name,
+            Exit::Usage,
+            accepted,
+            format!("check `{address_key}`"),
+        );
     };
-    let wrong_address = "check `base_url`, and that the gateway in front of the provider forwards every path of \
-         its API";
+    let wrong_address = match address_key {
+        "base_url" => {
+            "check `base_url`, and that the gateway in front of the provider forwards every path of its API"
+        }
+        _ => "check `url` and `user_base`",
+    };
     let (exit, fix) = match (error.outcome(), error.kind()) {
         // The provider judged the request itself, so the credentials were accepted.
         (
@@ -74,7 +83,7 @@ mod tests {
                 kind,
                 ErrorKind::UserNotFound | ErrorKind::InvalidRequest | ErrorKind::NotEligible
             );
-            let read_as = |error: Error| check(&permission, Some(&error));
+            let read_as = |error: Error| check(&permission, "base_url", Some(&error));
             let check = read_as(Error::not_applied(kind, "so it is"));
             assert_eq!(check.ok, good, "{kind}: {check:?}");
             let unknown = read_as(Error::unknown(kind, "so it is", UnknownOutcome::new("p")));
@@ -89,6 +98,6 @@ mod tests {
                 _ => assert!(fix.starts_with("retry later"), "{kind}: {fix}"),
             }
         }
-        assert!(!check(&permission, None).ok);
+        assert!(!check(&permission, "base_url", None).ok);
     }
 }

@@ -1,0 +1,158 @@
+//! The binary against emulated directories.
+
+use std::fs;
+
+use repass_sandbox::{CutKind, Directory, DirectoryCut, DirectoryFault, DirectoryKind, Timing};
+use tokio::runtime::Runtime;
+
+use crate::binary::Run;
+use crate::test_env::{TestEnv, json};
+
+/// A directory, and a configuration for it.
+struct Setup {
+    directory: Directory,
+    test_env: TestEnv,
+    // Carries the directory; dropped last.
+    _runtime: Runtime,
+}
+
+impl Setup {
+    fn new(kind: DirectoryKind) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let directory = runtime.block_on(Directory::start(kind)).unwrap();
+        let setup = Self {
+            directory,
+            test_env: TestEnv::new(),
+            _runtime: runtime,
+        };
+        setup
+            .test_env
+            .secret("service", setup.directory.service_password());
+        fs::write(setup.test_env.path("directory.pem"), setup.directory.ca_pem()).unwrap();
+        setup.configure(&setup.directory.ldaps_url(), &setup.directory.user_base());
+        setup
+    }
+
+    fn configure(&self, url: &str, base: &str) {
+        let kind = match self.directory.kind() {
+            DirectoryKind::Slapd => {
+                "kind = \"ldap\"\npolicy_dn = \"cn=default,ou=policies,dc=example,dc=org\""
+            }
+            DirectoryKind::ActiveDirectory => "kind = \"active-directory\"",
+        };
+        let text = format!(
+            "[providers.directory]\n{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\n\
+             tls = {{ ca_file = \"directory.pem\" }}\n\
+             auth = {{ kind = \"simple\", bind_dn = \"{}\", password = {{ file = \"service\" }} }}\n",
+            self.directory.service_dn()
+        );
+        fs::write(self.test_env.path("repass.toml"), text).unwrap();
+    }
+
+    fn reset_alice(&self, new: &str) -> Run {
+        self.test_env
+            .run(&["reset", "alice", "--new-password-stdin"], new)
+    }
+}
+
+fn both() -> [Setup; 2] {
+    [DirectoryKind::Slapd, DirectoryKind::ActiveDirectory].map(Setup::new)
+}
+
+#[test]
+fn reset_and_change_at_a_directory_end_as_the_ledger_says() {
+    for setup in both() {
+        let run = setup.reset_alice("Fresh-Passw0rd-1\n");
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(setup.directory.accepts("alice", "Fresh-Passw0rd-1"));
+        let run = setup.reset_alice("short\n");
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(run.stderr.contains("at least 8 characters"), "{run:?}");
+        assert_eq!(setup.directory.changes_of("alice"), 1);
+    }
+}
+
+#[test]
+fn lost_response_of_a_directory_is_resolved_by_the_next_command() {
+    for setup in both() {
+        setup.directory.inject(DirectoryFault {
+            when: Timing::AfterApply,
+            cut: Some(DirectoryCut {
+                after: 0,
+                how: CutKind::Rst,
+            }),
+            ..DirectoryFault::default()
+        });
+        let run = setup.reset_alice("Fresh-Passw0rd-1\n");
+        assert_eq!(run.code, 8, "{run:?}");
+        let resolve = ["resolve", "alice", "--new-password-stdin"];
+        let run = setup.test_env.run(&resolve, "Fresh-Passw0rd-1\n");
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(setup.directory.failed_binds(), 0);
+    }
+}
+
+#[test]
+fn doctor_of_a_directory_reports_each_problem_with_its_fix() {
+    for setup in both() {
+        let doctor = || setup.test_env.run(&["doctor"], "");
+        let run = doctor();
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(!run.stdout.contains("problem"), "{run:?}");
+        assert!(run.stdout.contains("answers at 127.0.0.1:"), "{run:?}");
+        let report = json(&setup.test_env.run(&["--json", "doctor"], ""));
+        assert_eq!(report["ok"], true);
+
+        if setup.directory.kind() == DirectoryKind::Slapd {
+            setup.configure(&setup.directory.ldaps_url(), "ou=elsewhere,dc=example,dc=com");
+            let run = doctor();
+            assert_ne!(run.code, 0, "{run:?}");
+            assert!(run.stdout.contains("check `url` and `user_base`"), "{run:?}");
+        }
+
+        setup.configure("ldaps://localhost:1", &setup.directory.user_base());
+        let run = doctor();
+        assert_ne!(run.code, 0, "{run:?}");
+        assert!(
+            run.stdout
+                .contains("check host and port in `providers.directory.url`"),
+            "{run:?}"
+        );
+
+        setup.configure(&setup.directory.ldaps_url(), &setup.directory.user_base());
+        setup.test_env.secret("service", "Wrong-Passw0rd-1");
+        let run = doctor();
+        assert_ne!(run.code, 0, "{run:?}");
+        assert!(run.stdout.contains("providers.directory.auth.bind_dn"), "{run:?}");
+
+        fs::write(
+            setup.test_env.path("directory.pem"),
+            setup.test_env.path("none").display().to_string(),
+        )
+        .unwrap();
+        assert_ne!(doctor().code, 0);
+        assert!(setup.directory.ledger().is_empty());
+    }
+}
+
+#[test]
+fn configuration_of_a_directory_is_shown_with_its_url() {
+    let [setup, _] = both();
+    let run = setup.test_env.run(&["config", "show"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    let url = format!("url = \"{}\"", setup.directory.ldaps_url());
+    assert!(run.stdout.contains(&url), "{run:?}");
+    assert!(!run.stdout.contains("base_url"), "{run:?}");
+    // Without TLS, to another machine.
+    let text = fs::read_to_string(setup.test_env.path("repass.toml")).unwrap();
+    let plain = text
+        .replace(&setup.directory.ldaps_url(), "ldap://10.0.0.1")
+        .replace("user_base", "plain_loopback = true\nuser_base");
+    fs::write(setup.test_env.path("repass.toml"), plain).unwrap();
+    let run = setup.test_env.run(&["config", "check"], "");
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(
+        run.stderr.contains("over TLS only") || run.stdout.contains("over TLS only"),
+        "{run:?}"
+    );
+}
