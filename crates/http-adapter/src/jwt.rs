@@ -36,7 +36,7 @@ enum Pair {
     Ecdsa(Box<EcdsaKeyPair>),
 }
 
-/// Why a text is no key that can sign: the end of a sentence about it, with what to do. Holds nothing of the key.
+/// Why a text cannot be used as a key: the end of a sentence about it, with what to do. Holds nothing of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidKey(String);
 
@@ -176,7 +176,7 @@ fn rejected(why: KeyRejected) -> InvalidKey {
         "TooSmall" => "is an RSA key of fewer than 2048 bits; make one of 2048 to 4096 bits".to_owned(),
         "TooLarge" => "is an RSA key of more than 4096 bits; make one of 2048 to 4096 bits".to_owned(),
         other => format!(
-            "is no PKCS#8 key that can be used ({other}); write it once more: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.pem"
+            "is not a usable PKCS#8 key ({other}); convert it again: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.pem"
         ),
     })
 }

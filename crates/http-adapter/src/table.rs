@@ -547,7 +547,10 @@ impl Compiler<'_> {
         let rules = raw.rules.iter().map(|(code, at)| {
             let key = format!("discovery.rules.{code}");
             if !Rule::CODES.contains(&code.as_str()) {
-                self.note(&key, format!("is no rule; use one of {}", Rule::CODES.join(", ")));
+                self.note(
+                    &key,
+                    format!("is not the code of a rule; use one of {}", Rule::CODES.join(", ")),
+                );
             }
             (code.clone(), self.pointer(&key, at))
         });

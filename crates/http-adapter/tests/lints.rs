@@ -59,7 +59,7 @@ const TRAPS: &[(&str, &str, &str, &str)] = &[
         "{ min_length = \"/min\" }",
         "{ minimum = \"/min\" }",
         "discovery.rules.minimum",
-        "is no rule",
+        "not the code of a rule",
     ),
     (
         "{ min_length = \"/min\" }",

@@ -473,7 +473,7 @@ async fn login_token_is_taken_from_body_or_header_until_it_expires() {
     }
 }
 
-/// A wrong password counts towards a lock-out, and a login page is no token.
+/// A wrong password counts towards a lock-out, and a login page holds none.
 #[tokio::test(start_paused = true)]
 async fn login_that_gives_no_token_is_not_repeated() {
     use repass_domain::ErrorKind::{Misconfigured, Unauthenticated, Unreachable};

@@ -35,7 +35,7 @@ fn rules(part: &str) -> Vec<Rule> {
     };
     let number = argument.parse::<u32>().ok();
     let other = || Rule::Other(part.to_owned());
-    // Several characters of a class include one; the rest of the rule is told in Keycloak's words.
+    // Several characters of a class include one; the number itself is shown in Keycloak's words.
     let class = |rule: Rule| match number {
         Some(0) => vec![],
         Some(1) | None => vec![rule],
