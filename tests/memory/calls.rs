@@ -14,6 +14,14 @@ pub(crate) const EVERY: [Call; 5] = [
     Call::Table,
 ];
 
+/// Every way to change a password in a directory.
+pub(crate) const IN_DIRECTORIES: [Call; 4] = [
+    Call::LdapReset,
+    Call::LdapChange,
+    Call::DomainReset,
+    Call::DomainChange,
+];
+
 /// This many calls from this number on, each with as much time as it needs.
 pub(crate) fn row(calls: &[Call], first: u32, count: u32) -> Phase {
     Phase {

@@ -4,9 +4,9 @@ use std::env;
 use std::fs;
 use std::time::Duration;
 
-use repass_sandbox::{Cut, CutKind, CutPoint};
+use repass_sandbox::{Cut, CutKind, CutPoint, DirectoryCut, DirectoryFault, Timing};
 
-use crate::calls::{EVERY, assert_clean, row};
+use crate::calls::{EVERY, IN_DIRECTORIES, assert_clean, row};
 use crate::subject::{CONCURRENCY, Call, Phase, Summary};
 use crate::test_env::{Subject, TestEnv, respond};
 
@@ -106,6 +106,53 @@ fn failed_changes_over_https_leave_no_password_in_memory() {
 #[test]
 fn failed_changes_over_http_leave_no_password_in_memory() {
     fails_and_leaves_nothing(false);
+}
+
+fn directories_leave_nothing(start_tls: bool) {
+    let each = FAILING * 4;
+    let count = changes() * 2 / 4 * 4;
+    let env = TestEnv::new(false, 1).with_directories(start_tls, count + 3 * each);
+    let mut subject = env.subject();
+    let summary = subject.run(&row(&IN_DIRECTORIES, 1, count));
+    let all = Summary {
+        applied: count,
+        ..Summary::default()
+    };
+    assert_eq!(summary, all);
+    assert_clean(&subject.search(), "changes that were applied");
+    let cuts = [
+        (Timing::BeforeApply, CutKind::Rst),
+        (Timing::AfterApply, CutKind::Fin),
+        (Timing::BeforeApply, CutKind::Stall),
+    ];
+    for (at, (when, how)) in (0..).zip(cuts) {
+        for directory in &env.directories {
+            directory.clear_faults();
+            directory.inject(DirectoryFault {
+                when,
+                times: u32::MAX,
+                cut: Some(DirectoryCut { after: 0, how }),
+                ..DirectoryFault::default()
+            });
+        }
+        let phase = Phase {
+            budget: Duration::from_secs(if how == CutKind::Stall { 2 } else { 60 }),
+            ..row(&IN_DIRECTORIES, count + 1 + at * each, each)
+        };
+        let summary = subject.run(&phase);
+        assert_eq!(summary.unknown, each, "{when:?} {how:?}: {summary:?}");
+        assert_clean(&subject.search(), &format!("{when:?} {how:?}"));
+    }
+}
+
+#[test]
+fn changes_over_ldaps_leave_no_password_in_memory() {
+    directories_leave_nothing(false);
+}
+
+#[test]
+fn changes_over_start_tls_leave_no_password_in_memory() {
+    directories_leave_nothing(true);
 }
 
 #[test]

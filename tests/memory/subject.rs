@@ -41,6 +41,14 @@ pub(crate) enum Call {
     PortalReset,
     /// A reset by a table.
     Table,
+    /// A reset by an LDAP server's service account.
+    LdapReset,
+    /// A change by a user of an LDAP server.
+    LdapChange,
+    /// A reset in Active Directory.
+    DomainReset,
+    /// A change in Active Directory.
+    DomainChange,
     /// What the scanner must find something of: a usual HTTP client with a usual JSON body.
     PlainClient,
     /// And this too: the new password is kept.
@@ -80,6 +88,10 @@ pub(crate) fn zoom_user(number: u32) -> String {
 
 pub(crate) fn portal_user(number: u32) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
+}
+
+pub(crate) fn directory_user(number: u32) -> String {
+    format!("member{number:06}")
 }
 
 /// Does what standard input says, a phase a line, until it ends.
@@ -147,12 +159,24 @@ impl Subject {
         let cx = CallContext::with_budget(phase.budget);
         let zoom: UserId = zoom_user(number).parse().unwrap();
         let portal: UserId = portal_user(number).parse().unwrap();
+        let member: UserId = directory_user(number).parse().unwrap();
         let new = secret(PasswordRole::New);
         match phase.call(number) {
             Call::ZoomFormData => self.service("form-data").reset(&cx, zoom, new).await,
             Call::ZoomJson => self.service("json").reset(&cx, zoom, new).await,
             Call::Table => self.service("table").reset(&cx, zoom, new).await,
             Call::PortalReset => self.service("portal").reset(&cx, portal, new).await,
+            Call::LdapReset => self.service("ldap").reset(&cx, member, new).await,
+            Call::DomainReset => self.service("domain").reset(&cx, member, new).await,
+            Call::LdapChange | Call::DomainChange => {
+                let name = if phase.call(number) == Call::LdapChange {
+                    "ldap"
+                } else {
+                    "domain"
+                };
+                let service = self.service(name);
+                service.change(&cx, member, secret(PasswordRole::Old), new).await
+            }
             Call::PortalChange => {
                 let portal_service = self.service("portal");
                 portal_service

@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use repass_sandbox::{
-    Action, CannedResponse, Cut, CutKind, CutPoint, Fault, IdentityOptions, Lockout, Options, Provider,
-    RequestMatcher, Sandbox, SeededUser, ZoomOptions, ZoomRules,
+    Action, CannedResponse, Cut, CutKind, CutPoint, Directory, DirectoryKind, DirectoryOptions, Fault,
+    IdentityOptions, Lockout, Options, Provider, RequestMatcher, Sandbox, SeededUser, ZoomOptions, ZoomRules,
 };
 use repass_testkit::ZOOM_TABLE;
 use secrecy::SecretString;
@@ -19,7 +19,7 @@ use crate::needles::Needles;
 use crate::plain_client::PlainClient;
 use crate::scan::{self, Finding};
 use crate::secrets::{PasswordRole, password};
-use crate::subject::{Phase, READY, Summary, Task, VARIABLE, portal_user};
+use crate::subject::{Phase, READY, Summary, Task, VARIABLE, directory_user, portal_user};
 
 pub(crate) const SEED: u64 = 4711;
 pub(crate) const TOKEN: &str = "sandbox-token-of-the-memory-test";
@@ -27,8 +27,10 @@ pub(crate) const TOKEN: &str = "sandbox-token-of-the-memory-test";
 pub(crate) struct TestEnv {
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: TempDir,
+    pub(crate) directories: Vec<Directory>,
+    directory_config: String,
     // Carries the sandbox; dropped last.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl TestEnv {
@@ -66,8 +68,50 @@ impl TestEnv {
         Self {
             sandbox,
             folder,
-            _runtime: runtime,
+            directories: Vec::new(),
+            directory_config: String::new(),
+            runtime,
         }
+    }
+
+    /// The same with an LDAP server and a domain, by `ldaps`, or by `ldap` with StartTLS.
+    pub(crate) fn with_directories(mut self, start_tls: bool, calls: u32) -> Self {
+        for (name, kind, settings) in [
+            ("ldap", DirectoryKind::Slapd, "kind = \"ldap\""),
+            (
+                "domain",
+                DirectoryKind::ActiveDirectory,
+                "kind = \"active-directory\"",
+            ),
+        ] {
+            let old = |number| SecretString::from(password(SEED, number, PasswordRole::Old).as_str());
+            let options = DirectoryOptions {
+                seeded: (1..=calls)
+                    .map(|number| (directory_user(number), old(number)))
+                    .collect(),
+                ..DirectoryOptions::new(kind)
+            };
+            let directory = self.runtime.block_on(Directory::start_with(options)).unwrap();
+            let authority = self.folder.path().join(format!("{name}.pem"));
+            fs::write(&authority, directory.ca_pem()).unwrap();
+            let url = if start_tls {
+                directory.ldap_url()
+            } else {
+                directory.ldaps_url()
+            };
+            let config = format!(
+                "[providers.{name}]\n{settings}\nurl = \"{url}\"\nuser_base = \"{}\"\n\
+                 tls = {{ ca_file = '{}' }}\n\
+                 auth = {{ kind = \"simple\", bind_dn = \"{}\", password = {{ command = [\"printf\", \"{}\"] }} }}\n",
+                directory.user_base(),
+                authority.display(),
+                directory.service_dn(),
+                directory.service_password(),
+            );
+            self.directory_config.push_str(&config);
+            self.directories.push(directory);
+        }
+        self
     }
 
     /// Zoom with either encoding and by a table, and the portal.
@@ -129,7 +173,7 @@ impl TestEnv {
     pub(crate) fn subject(&self) -> Subject {
         let task = Task {
             seed: SEED,
-            config: self.config(),
+            config: self.config() + &self.directory_config,
             plain: PlainClient::new(self.sandbox.zoom_base_url(), TOKEN),
         };
         let mut command = Command::new(env::current_exe().unwrap());
