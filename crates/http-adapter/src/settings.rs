@@ -73,8 +73,8 @@ impl HttpSettings {
         self.with_document(given.into_iter().collect())
     }
 
-    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). A preset takes `set` only, whose values
-    /// come over its own.
+    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). They replace those of a preset, except
+    /// that values of `set` are added to its own.
     pub fn with_document(mut self, given: Map<String, Value>) -> Self {
         lay_over(&mut self.given, given);
         Self::of(self.kind, self.given)
@@ -150,10 +150,29 @@ impl Default for HttpSettings {
 /// As the keys that a configuration gave.
 impl Serialize for HttpSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !self.is_preset() {
-            return self.given.serialize(serializer);
-        }
-        let document = self.document();
-        serializer.collect_map(document.get("set").map(|set| ("set", set)))
+        self.given.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn shown_settings_are_what_the_configuration_gave() {
+        let given = json!({ "set": { "domain": "d1" }, "rate_limit": { "requests": 5, "per_seconds": 60 } });
+        let given = given.as_object().unwrap();
+        let settings = HttpSettings::preset("keystone")
+            .unwrap()
+            .with_document(given.clone());
+        assert_eq!(
+            serde_json::to_value(&settings).unwrap(),
+            Value::Object(given.clone())
+        );
+        let set = &settings.document()["set"];
+        assert_eq!(*set, json!({ "admin_domain": "default", "domain": "d1" }));
+        assert!(settings.table().is_ok());
     }
 }
