@@ -2,11 +2,17 @@
 
 use std::fs;
 
-use repass_sandbox::{CutKind, Directory, DirectoryCut, DirectoryFault, DirectoryKind, Timing};
+use repass_sandbox::{
+    CutKind, Directory, DirectoryCut, DirectoryFault, DirectoryKind, DirectoryOptions, Timing,
+};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::binary::Run;
 use crate::test_env::{TestEnv, json};
+
+/// Numbered users.
+const USERS: u32 = 60;
 
 /// A directory, and a configuration for it.
 struct Setup {
@@ -19,7 +25,11 @@ struct Setup {
 impl Setup {
     fn new(kind: DirectoryKind) -> Self {
         let runtime = Runtime::new().unwrap();
-        let directory = runtime.block_on(Directory::start(kind)).unwrap();
+        let options = DirectoryOptions {
+            users: USERS,
+            ..DirectoryOptions::new(kind)
+        };
+        let directory = runtime.block_on(Directory::start_with(options)).unwrap();
         let setup = Self {
             directory,
             test_env: TestEnv::new(),
@@ -88,6 +98,101 @@ fn lost_response_of_a_directory_is_resolved_by_the_next_command() {
         let resolve = ["resolve", "alice", "--new-password-stdin"];
         let run = setup.test_env.run(&resolve, "Fresh-Passw0rd-1\n");
         assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(setup.directory.failed_binds(), 0);
+    }
+}
+
+/// State and password of each user in the file of new passwords.
+fn secrets(setup: &Setup) -> Vec<(String, String, String)> {
+    let arguments = [
+        "--json",
+        "bulk",
+        "secrets",
+        "s.age",
+        "--passphrase-file",
+        "passphrase",
+        "--run=run",
+    ];
+    let run = setup.test_env.run(&arguments, "");
+    assert_eq!(run.code, 0, "{run:?}");
+    let text = |secret: &Value, key: &str| secret[key].as_str().unwrap().to_owned();
+    let secrets = run.stdout.lines().map(|line| {
+        let secret: Value = serde_json::from_str(line).unwrap();
+        (
+            text(&secret, "user"),
+            text(&secret, "state"),
+            text(&secret, "new_password"),
+        )
+    });
+    secrets.collect()
+}
+
+#[test]
+fn bulk_at_a_directory_agrees_with_its_ledger_though_responses_are_lost() {
+    for setup in both() {
+        let users: Vec<String> = (1..=USERS).map(|number| format!("user{number:06}")).collect();
+        fs::write(
+            setup.test_env.path("users.csv"),
+            format!("user\n{}\n", users.join("\n")),
+        )
+        .unwrap();
+        setup.test_env.secret("passphrase", "correct horse battery\n");
+        for (at, user) in users.iter().enumerate().filter(|(at, _)| at % 3 != 0) {
+            setup.directory.inject(DirectoryFault {
+                user: Some(user.clone()),
+                when: if at % 3 == 1 {
+                    Timing::AfterApply
+                } else {
+                    Timing::BeforeApply
+                },
+                cut: Some(DirectoryCut {
+                    after: 0,
+                    how: CutKind::Rst,
+                }),
+                ..DirectoryFault::default()
+            });
+        }
+        let generate = [
+            "bulk",
+            "run",
+            "users.csv",
+            "--generate",
+            "--secrets-out",
+            "s.age",
+            "--passphrase-file",
+            "passphrase",
+            "--run=run",
+        ];
+        // No streak of failures ends it.
+        let run = setup
+            .test_env
+            .run(&[&generate[..], &["--max-failures=1000"]].concat(), "");
+        assert_eq!(run.code, 8, "{run:?}");
+        let is_in_place = |user: &str, password: &str| setup.directory.accepts(user, password);
+        for (user, state, password) in secrets(&setup) {
+            match state.as_str() {
+                "current" => assert!(is_in_place(&user, &password), "{user}"),
+                "unknown" => {}
+                other => panic!("{user}: {other}"),
+            }
+        }
+        let mut command = crate::binary::command(setup.test_env.folder());
+        command.env("REPASS_TEST_IN_FLIGHT_MS", "0").args([
+            "bulk",
+            "resume",
+            "run",
+            "--resolve",
+            "--passphrase-file",
+            "passphrase",
+        ]);
+        let run = crate::binary::finish(command, b"");
+        assert_eq!(run.code, 0, "{run:?}");
+        let secrets = secrets(&setup);
+        assert_eq!(secrets.len(), users.len());
+        for (user, state, password) in secrets {
+            assert_eq!(state, "current", "{user}");
+            assert!(is_in_place(&user, &password), "{user}");
+        }
         assert_eq!(setup.directory.failed_binds(), 0);
     }
 }
