@@ -126,7 +126,7 @@ impl Report {
         &self.subject
     }
 
-    /// One row for each fault, in the order of the catalogue.
+    /// One row for each fault that was injected, in the order of [`Fault`](crate::Fault)'s variants.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }

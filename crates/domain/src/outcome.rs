@@ -64,7 +64,7 @@ impl ChangeReceipt {
         self
     }
 
-    /// What the reading of the response rests on, where a table describes the provider.
+    /// Which table, and which grade of its row, say that the response means this; `None` for providers without a table.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }

@@ -202,7 +202,7 @@ fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply, redactor: &CallReda
             Classification::rejected(ErrorKind::LockedOut)
         }
         (code::CONSTRAINT_VIOLATION, Some(policy_error::INSUFFICIENT_QUALITY)) => {
-            Classification::violates(quality(&redactor.redact(text)))
+            Classification::violates(quality(text, redactor))
         }
         (code::CONSTRAINT_VIOLATION, _) => {
             Classification::violates(Rule::Other("constraint_violation".to_owned()))
@@ -245,10 +245,11 @@ fn ldap(is_self_service: bool, rules: &Rules, reply: &Reply, redactor: &CallReda
 }
 
 /// The rule that 389 names in words; OpenLDAP and its modules have their own.
-fn quality(text: &str) -> Rule {
+fn quality(text: &str, redactor: &CallRedactor<'_>) -> Rule {
     // In parentheses 389 lists the categories, one of which is `8-bit`.
     let rule = text.split('(').next().unwrap_or(text);
-    let number = || only_number(rule, 1..=512);
+    // Its words count as they are: a password that holds one of them must not hide the rule.
+    let number = || only_number(&redactor.redact(rule), 1..=512);
     let has = |part: &str| text.contains(part);
     match () {
         () if has("characters long") => number().map_or(Rule::MinLengthUnnamed, Rule::MinLength),
@@ -677,6 +678,17 @@ mod tests {
         let reply = reply(19, text, Some(policy_error::INSUFFICIENT_QUALITY));
         let read = change(Dialect::PasswordModify, false, &rules(), &reply, &redactor);
         assert_eq!(read.rules, [Rule::MinLengthUnnamed]);
+    }
+
+    #[test]
+    fn words_of_the_password_hide_no_rule() {
+        let new = repass_domain::Password::new("NoSpecial1Here").unwrap();
+        let asked = repass_domain::PasswordChange::reset("alice".parse().unwrap(), new);
+        let redactor = CallRedactor::for_change(&asked);
+        let text = "invalid password syntax - password must contain at least 1 special characters";
+        let reply = reply(19, text, Some(policy_error::INSUFFICIENT_QUALITY));
+        let read = change(Dialect::Directory389, false, &rules(), &reply, &redactor);
+        assert_eq!(read.rules, [Rule::Special]);
     }
 
     #[test]

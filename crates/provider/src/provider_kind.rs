@@ -222,7 +222,7 @@ pub struct PermissionProbe {
 }
 
 impl PermissionProbe {
-    /// The right to reset passwords.
+    /// A probe for the right to reset passwords: a reset for a user who cannot exist, which must be "no such user".
     pub fn reset(user: NonexistentUser, remedy: &'static str) -> Self {
         Self {
             name: "reset",

@@ -55,8 +55,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a response that grants nothing: an error of the endpoint's (RFC 6749, section 5.2, and its dialects)
-    /// names itself; what passes is no refusal; and what no token endpoint can have written is a wrong address.
+    /// Why a response of the token endpoint grants no token. The endpoint's own error (RFC 6749, section 5.2, and its
+    /// dialects) is named; what passes by itself counts as unreachable; and what no token endpoint can have written is a
+    /// wrong address.
     pub fn denied(&self, response: &Response) -> TokenError {
         let (status, whose) = (response.status(), self.whose);
         let code = status.as_u16();

@@ -69,8 +69,9 @@ impl Layers {
         self
     }
 
-    /// Allows changes of this mode only. Others are rejected as
-    /// [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
+    /// Allows resets or changes only, in place of both.
+    ///
+    /// Others are rejected as [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
     pub fn allow(mut self, allow: Allow) -> Self {
         self.allow = Some(allow);
         self

@@ -32,7 +32,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Every preset.
+    /// Every preset of a password policy.
     pub const ALL: [Self; 4] = [
         Self::ZoomDefault,
         Self::UipathDefault,
