@@ -123,18 +123,18 @@ impl DirectoryService {
         found: &Found,
         change: &PasswordChange,
     ) -> Result<Option<Guard>, Error> {
-        let refused = |kind, hint| Err(self.refused(mapper, Classification::rejected(kind).with_hint(hint)));
         let by_user = is_self_service(change) && found.dialect != Dialect::ActiveDirectory;
         let attribute = self.markers().marker_attribute.as_deref().filter(|_| !by_user);
-        let modifies = attribute.is_some() || found.dialect == Dialect::Directory389;
-        if modifies
-            && found.dialect != Dialect::ActiveDirectory
-            && request::reads_as_hash(change.new_password())
-        {
-            return refused(
-                ErrorKind::PasswordRefused,
-                "the directory would take a password that begins with `{…}` for a hash; choose another one",
-            );
+        let is_user_password = match found.dialect {
+            Dialect::Directory389 => true,
+            Dialect::PasswordModify => attribute.is_some(),
+            Dialect::ActiveDirectory => false,
+        };
+        if is_user_password && request::reads_as_hash(change.new_password()) {
+            let broken = Classification::violates(Rule::Other("storage_scheme".to_owned()));
+            let hint =
+                "the directory would take a password that begins with `{…}` for a hash; choose another one";
+            return Err(self.refused(mapper, broken.with_hint(hint)));
         }
         let Some(attribute) = attribute else {
             return Ok(None);
@@ -144,11 +144,11 @@ impl DirectoryService {
             Kind::ActiveDirectory(_) => true,
         };
         if !server_hashes {
-            return refused(
-                ErrorKind::Misconfigured,
+            let why = Classification::rejected(ErrorKind::Misconfigured).with_hint(
                 "with `marker_attribute` the password is set by a Modify, which OpenLDAP stores in the clear unless \
                  its policy overlay has `ppolicy_hash_cleartext`; configure that, and set `server_hashes = true`",
             );
+            return Err(self.refused(mapper, why));
         }
         let guard = Guard::new(attribute, &found.entry, found.dialect);
         guard.map(Some).map_err(|why| self.refused(mapper, why))
