@@ -71,7 +71,7 @@ fn test_env() -> TestEnv {
     test_env.secret("secret", CLIENT_SECRET);
     test_env.secret("wrong-secret", WRONG_SECRET);
     test_env.secret("bearer", TOKEN);
-    test_env.secret("key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem());
+    test_env.secret("key.pem", rcgen::KeyPair::generate().unwrap().serialize_pem());
     let at = &test_env.sandbox.startup_info();
     let section = |name: &str, kind: &str, base_url: &str, auth: &str| {
         format!("[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nauth = {{ {auth} }}\n")
