@@ -29,6 +29,7 @@ pub(crate) fn search() -> Search<'static> {
             "supportedCapabilities",
             "defaultNamingContext",
             "dnsHostName",
+            "dsServiceName",
             "currentTime",
         ],
     }

@@ -31,7 +31,9 @@ const ACTIVE_DIRECTORY: &[Setting<ActiveDirectorySettings>] = &[
 
 fn clients(service: DirectoryService) -> ProviderClients {
     let service = Arc::new(service);
-    ProviderClients::new(Arc::<DirectoryService>::clone(&service)).with_preflight(service)
+    ProviderClients::new(Arc::<DirectoryService>::clone(&service))
+        .with_preflight(Arc::<DirectoryService>::clone(&service))
+        .with_server_inspector(service)
 }
 
 impl ProviderKind for LdapSettings {

@@ -11,6 +11,7 @@ mod lookup;
 mod policy;
 mod preflight;
 mod request;
+mod server;
 mod service;
 mod settings;
 

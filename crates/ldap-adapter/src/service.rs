@@ -89,6 +89,10 @@ impl DirectoryService {
         }
     }
 
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.provider
     }
@@ -169,7 +173,11 @@ impl DirectoryService {
         mapper.read_response(ProviderResponse::Ldap(&nothing, &self.redactor), classification)
     }
 
-    async fn open(&self, cx: &CallContext, mapper: &OutcomeMapper<'_>) -> Result<Session<'_>, Error> {
+    pub(crate) async fn open(
+        &self,
+        cx: &CallContext,
+        mapper: &OutcomeMapper<'_>,
+    ) -> Result<Session<'_>, Error> {
         let session = self.transport.open(Identity::Service, cx.budget()).await;
         let session = session.map_err(|failure| mapper.read_failure(&failure))?;
         match errors::service_bind(session.bound()) {
@@ -208,7 +216,7 @@ impl DirectoryService {
         Ok((session, found))
     }
 
-    async fn root(
+    pub(crate) async fn root(
         &self,
         session: &mut Session<'_>,
         mapper: &OutcomeMapper<'_>,

@@ -14,6 +14,7 @@ mod classification;
 mod number;
 mod outcome_mapper;
 mod provider_kind;
+mod server_inspector;
 
 pub use classification::Classification;
 pub use number::only_number;
@@ -21,3 +22,4 @@ pub use outcome_mapper::{OutcomeMapper, ProviderResponse};
 pub use provider_kind::{
     ClientsOver, EnumValue, NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Setting, Wire,
 };
+pub use server_inspector::ServerInspector;

@@ -8,6 +8,8 @@ use repass_domain::{PasswordService, PreflightService, Preset, UserProfileServic
 use repass_transport::ldap::LdapTransport;
 use repass_transport::{RateLimit, Transport};
 
+use crate::ServerInspector;
+
 /// A kind of provider, by the type of its settings. All that is known of it outside its own crate is said here.
 ///
 /// The methods without a default are the least there is to say; each default is what holds for a provider of which
@@ -182,6 +184,8 @@ pub struct ProviderClients {
     pub profiles: Option<Arc<dyn UserProfileService>>,
     /// A look at a user before, if it grants one.
     pub preflight: Option<Arc<dyn PreflightService>>,
+    /// A description of the server that answers, if there is something to say.
+    pub server_inspector: Option<Arc<dyn ServerInspector>>,
 }
 
 impl ProviderClients {
@@ -191,6 +195,7 @@ impl ProviderClients {
             passwords,
             profiles: None,
             preflight: None,
+            server_inspector: None,
         }
     }
 
@@ -203,6 +208,12 @@ impl ProviderClients {
     /// The same with a look at a user before.
     pub fn with_preflight(mut self, preflight: Arc<dyn PreflightService>) -> Self {
         self.preflight = Some(preflight);
+        self
+    }
+
+    /// The same with a description of the server that answers.
+    pub fn with_server_inspector(mut self, inspector: Arc<dyn ServerInspector>) -> Self {
+        self.server_inspector = Some(inspector);
         self
     }
 }

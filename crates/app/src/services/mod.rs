@@ -168,6 +168,17 @@ impl Services {
         Ok(self.0.now().provider(name)?.preflight.clone())
     }
 
+    /// The description of the server that answers at this provider, for diagnosis; `None` if the adapter has none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn server_inspector(
+        &self,
+        name: &str,
+    ) -> Result<Option<Arc<dyn repass_provider::ServerInspector>>, UnknownProvider> {
+        Ok(self.0.now().provider(name)?.server_inspector.clone())
+    }
+
     /// The default service: `default_provider`, or the only one. It keeps its name across reloads.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repass_domain::{PasswordService, PreflightService, UserProfileService};
-use repass_provider::ProviderClients;
+use repass_provider::{ProviderClients, ServerInspector};
 
 use super::UnknownProvider;
 use super::audit_file::AuditFile;
@@ -64,6 +64,7 @@ pub(super) struct Provider {
     pub(super) passwords: Arc<Pipeline>,
     pub(super) profiles: Option<Arc<dyn UserProfileService>>,
     pub(super) preflight: Option<Arc<dyn PreflightService>>,
+    pub(super) server_inspector: Option<Arc<dyn ServerInspector>>,
 }
 
 impl Provider {
@@ -72,6 +73,7 @@ impl Provider {
             passwords: Arc::new(layers.pipeline(clients.passwords)),
             profiles: clients.profiles,
             preflight: clients.preflight,
+            server_inspector: clients.server_inspector,
         }
     }
 }

@@ -5,6 +5,7 @@ use ErrorKind::{
     WrongCurrentPassword,
 };
 use repass_domain::{CallContext, ErrorKind, PasswordService as _, PreflightService as _, Rule};
+use repass_provider::ServerInspector as _;
 use repass_sandbox::DirectoryTexts;
 
 use crate::setup::{GOOD, Setup, assert_end, broken, change, refused, reset};
@@ -201,4 +202,26 @@ async fn preflight_rejects_accounts_that_a_reset_does_not_help() {
         assert_eq!(found, kind, "{user}");
     }
     assert!(setup.directory.ledger().is_empty());
+}
+
+#[tokio::test]
+async fn inspection_names_the_domain_controller_and_its_role_and_changes_nothing() {
+    for texts in BOTH {
+        let setup = Setup::domain(texts).await;
+        let described = setup.service().describe(&CallContext::default()).await.unwrap();
+        assert_eq!(described, "dc1.example.org answers, the PDC emulator");
+        assert!(setup.directory.ledger().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn inspection_with_a_wrong_password_is_rejected() {
+    let mut setup = Setup::domain(DirectoryTexts::Windows).await;
+    setup.account_password = "Wrong-Passw0rd-1".to_owned();
+    let error = setup
+        .service()
+        .describe(&CallContext::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Unauthenticated);
 }

@@ -5,6 +5,7 @@ use ErrorKind::{
     WrongCurrentPassword,
 };
 use repass_domain::{CallContext, ErrorKind, PasswordService as _, PreflightService as _, Rule};
+use repass_provider::ServerInspector as _;
 
 use crate::setup::{GOOD, Setup, assert_end, broken, change, refused, reset};
 
@@ -152,4 +153,12 @@ async fn preflight_finds_the_user_and_changes_nothing() {
     assert_eq!(error.kind(), UserNotFound);
     assert!(setup.directory.ledger().is_empty());
     assert_eq!(setup.directory.failed_binds(), 0);
+}
+
+#[tokio::test]
+async fn inspection_names_the_server_and_changes_nothing() {
+    let setup = Setup::slapd().await;
+    let described = setup.service().describe(&CallContext::default()).await.unwrap();
+    assert_eq!(described, "OpenLDAP answers, with the Password Modify operation");
+    assert!(setup.directory.ledger().is_empty());
 }

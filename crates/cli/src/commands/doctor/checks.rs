@@ -9,6 +9,7 @@ use crate::global_options::GlobalOptions;
 use crate::password_rules;
 use repass::config::{Allow, Auth, ProviderConfig};
 use repass::{Config, ConfigError, Error, ErrorKind, LocalPolicy, PasswordPolicy, PasswordService, Services};
+use repass_provider::ServerInspector;
 
 pub(super) async fn provider(
     name: &str,
@@ -22,7 +23,11 @@ pub(super) async fn provider(
         global,
     };
     let mut checks = Vec::new();
-    let (service, local_policy) = match clients(name, config.clone(), global).await? {
+    let Clients {
+        service,
+        local_policy,
+        server_inspector,
+    } = match clients(name, config.clone(), global).await? {
         Ok(clients) => clients,
         Err(error) => {
             let problems = error.problems().iter();
@@ -54,6 +59,9 @@ pub(super) async fn provider(
         let skipped = "not checked: this provider type does not report its rules";
         checks.push(Check::passed("policy", skipped));
     }
+    if let Some(inspector) = server_inspector {
+        checks.push(server(inspector.describe(&global.call_context()).await));
+    }
     if !can.reset || provider.local.allow == Some(Allow::Change) {
         let skipped = "not checked: administrator resets are not allowed here";
         checks.push(Check::passed("reset", skipped));
@@ -78,7 +86,22 @@ pub(super) async fn provider(
     Ok(checks)
 }
 
-type Clients = (Arc<dyn PasswordService>, Option<LocalPolicy>);
+/// What the server reports of itself.
+fn server(description: Result<String, Error>) -> Check {
+    match description {
+        Ok(description) => Check::passed("server", description),
+        Err(error) => {
+            let fix = "retry later; if it persists, check the server's log";
+            Check::failed("server", Exit::of(&error), error.to_string(), fix)
+        }
+    }
+}
+
+struct Clients {
+    service: Arc<dyn PasswordService>,
+    local_policy: Option<LocalPolicy>,
+    server_inspector: Option<Arc<dyn ServerInspector>>,
+}
 
 // The adapter without its layers: a check is not a change, so it is not audited.
 async fn clients(
@@ -92,7 +115,11 @@ async fn clients(
         .secret_timeout(global.secret_timeout());
     let services = tokio::task::spawn_blocking(move || builder.build()).await;
     match services.map_err(|error| CliError::internal(error.to_string()))? {
-        Ok(services) => Ok(Ok((services.adapter(name)?, services.local_policy(name)))),
+        Ok(services) => Ok(Ok(Clients {
+            service: services.adapter(name)?,
+            local_policy: services.local_policy(name),
+            server_inspector: services.server_inspector(name)?,
+        })),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -206,7 +233,7 @@ impl ProviderChecks<'_> {
 #[cfg(test)]
 mod tests {
     use repass_provider::{NonexistentUser, PermissionProbe, ProviderClients, ProviderKind, Wire};
-    use repass_sandbox::Sandbox;
+    use repass_sandbox::{Directory, DirectoryKind, Sandbox};
     use serde::Serialize;
 
     use super::*;
@@ -279,5 +306,36 @@ mod tests {
             let problems = checks.iter().filter(|check| !check.ok).count();
             assert_eq!(problems, bad, "{checks:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn directory_is_checked_with_the_server_that_answers() {
+        let directory = Directory::start(DirectoryKind::Slapd).await.unwrap();
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), directory.service_password()).unwrap();
+        let text = format!(
+            r#"
+            [providers.p]
+            kind = "ldap"
+            url = "{}"
+            plain_loopback = true
+            user_base = "{}"
+            policy_dn = "cn=default,ou=policies,dc=example,dc=org"
+            auth = {{ kind = "simple", bind_dn = "{}", password = {{ file = '{}' }} }}
+            "#,
+            directory.ldap_url(),
+            directory.user_base(),
+            directory.service_dn(),
+            secret.path().display(),
+        );
+        let config = Config::from_toml(&text).unwrap();
+        let (_, directory_config) = config.providers().next().unwrap();
+        let checks = provider("p", directory_config, &config, &GlobalOptions::default())
+            .await
+            .unwrap();
+        assert!(checks.iter().all(|check| check.ok), "{checks:?}");
+        let server = checks.iter().find(|check| check.name == "server").unwrap();
+        assert!(server.message.starts_with("OpenLDAP answers"), "{server:?}");
+        assert!(directory.ledger().is_empty());
     }
 }
