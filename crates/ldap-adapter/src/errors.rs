@@ -296,6 +296,11 @@ fn active_directory(is_self_service: bool, rules: &Rules, reply: &Reply) -> Clas
                 "the directory does not let this user change the password",
             )
         }
+        (code::INSUFFICIENT_ACCESS_RIGHTS, _) if rules.is_protected && !is_self_service => rejected(
+            ErrorKind::PermissionDenied,
+            "the user's account is protected (adminCount is 1), and Windows gives such accounts no delegated rights; \
+             grant the right on AdminSDHolder, or let a domain administrator reset it",
+        ),
         (code::INSUFFICIENT_ACCESS_RIGHTS, _) => Classification::rejected(ErrorKind::PermissionDenied),
         // The compared value is no longer there: another change came first.
         (code::NO_SUCH_ATTRIBUTE, _) => Classification::rejected(ErrorKind::Conflict),

@@ -14,6 +14,8 @@ pub(crate) const ENTRY_CSN: &str = "entryCSN";
 pub(crate) const KEY_VERSION: &str = "msDS-KeyVersionNumber";
 /// When the password was set, in Active Directory.
 pub(crate) const PASSWORD_SET: &str = "pwdLastSet";
+/// Is 1 for a protected account, in Active Directory: an administrator's, now or once.
+pub(crate) const ADMIN_COUNT: &str = "adminCount";
 /// Increases with every write of an entry, at a 389 Directory Server with the USN plug-in.
 pub(crate) const ENTRY_USN: &str = "entryusn";
 
@@ -35,6 +37,7 @@ pub(crate) fn search<'a>(
             "userAccountControl",
             "msDS-User-Account-Control-Computed",
             "accountExpires",
+            ADMIN_COUNT,
             "msDS-ResultantPSO",
         ],
         Dialect::PasswordModify => vec![ENTRY_CSN, "pwdPolicySubentry", "pwdChangedTime"],

@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) change_allowed_at: Option<SystemTime>,
     /// Of Active Directory, which has one code for four reasons: those that the new password breaks, or may break.
     pub(crate) broken: Vec<Rule>,
+    /// Whether the user is an account of Active Directory that delegated rights do not reach.
+    pub(crate) is_protected: bool,
 }
 
 /// Reads the entry of a policy, or of a domain.
@@ -67,7 +69,7 @@ impl Rules {
             history: positive(number(["pwdInHistory", "passwordInHistory"])),
             has_min_age: min_age.is_some(),
             change_allowed_at: time("passwordAllowChangeTime").or_else(|| aged(min_age?)),
-            broken: vec![],
+            ..Self::default()
         }
     }
 }

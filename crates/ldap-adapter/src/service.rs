@@ -263,8 +263,12 @@ impl DirectoryService {
         let policy = self
             .policy_entry(session, mapper, &found.root, Some(&found.entry))
             .await?;
+        let is_protected = found.entry.number::<u32>(lookup::ADMIN_COUNT) == Some(1);
         let Some(policy) = policy else {
-            return Ok(Rules::default());
+            return Ok(Rules {
+                is_protected,
+                ..Rules::default()
+            });
         };
         if found.dialect != Dialect::ActiveDirectory {
             return Ok(Rules::of_ldap(&policy, &found.entry));
@@ -274,6 +278,7 @@ impl DirectoryService {
             DomainRules::of(&policy).map(|rules| rules.broken(new, &found.entry, is_self, found.now()));
         Ok(Rules {
             broken: broken.unwrap_or_default(),
+            is_protected,
             ..Rules::default()
         })
     }

@@ -148,6 +148,19 @@ async fn service_account_without_rights_or_with_a_wrong_password_is_named() {
 }
 
 #[tokio::test]
+async fn reset_of_a_protected_account_without_rights_names_the_protection() {
+    for texts in BOTH {
+        let mut setup = Setup::domain(texts).await;
+        let error = setup.run(&reset("protected", GOOD)).await.unwrap_err();
+        assert_eq!(error.kind(), PermissionDenied);
+        assert!(error.to_string().contains("adminCount"), "{error}");
+        setup.account = "powerless";
+        let error = setup.run(&reset("alice", GOOD)).await.unwrap_err();
+        assert!(!error.to_string().contains("adminCount"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn kind_that_does_not_fit_the_server_is_rejected_before_a_password_is_sent() {
     use repass_ldap::DirectoryService;
 
@@ -192,6 +205,10 @@ async fn preflight_rejects_accounts_that_a_reset_does_not_help() {
         ("alice", None),
         ("expired", None),
         ("mustchange", None),
+        // The owner may not change it; an administrator may reset it.
+        ("nochange", None),
+        // Only some service accounts may not reset it, and the entry does not show which.
+        ("protected", None),
         ("disabled", Some(NotEligible)),
         ("accountexpired", Some(NotEligible)),
         ("locked", Some(LockedOut)),
