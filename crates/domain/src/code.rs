@@ -43,7 +43,10 @@ macro_rules! impl_code {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let code = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                code.parse().map_err(serde::de::Error::custom)
+                code.parse().map_err(|unknown: $crate::UnknownCode| {
+                    let known = Self::ALL.map(|known| known.as_str()).join(", ");
+                    serde::de::Error::custom(format_args!("{unknown}; it is one of {known}"))
+                })
             }
         }
     };

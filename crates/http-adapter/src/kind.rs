@@ -63,11 +63,17 @@ impl ProviderKind for HttpSettings {
             UserForm::Guid => NonexistentUser::Guid,
             UserForm::Name => NonexistentUser::Name,
         };
-        table
-            .reset
-            .iter()
-            .map(|_| PermissionProbe::reset(user, fix))
-            .collect()
+        let probe = |_| match &table.lookup {
+            None => PermissionProbe::reset(user, fix),
+            // It ends there for a user who does not exist.
+            Some(_) => PermissionProbe {
+                name: "look-up",
+                success: "users can be looked up; whether passwords can be reset shows with the first one only",
+                remedy: fix,
+                user,
+            },
+        };
+        table.reset.iter().map(probe).collect()
     }
 
     fn base_url(&self) -> Option<&'static str> {

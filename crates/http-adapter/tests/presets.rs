@@ -11,7 +11,8 @@ use repass_domain::{
     CallContext, Certainty, Error, Password, PasswordChange, PasswordService as _, Resolution, Rule,
     UnknownOutcome,
 };
-use repass_http_provider::{HttpService, PRESET_NAMES, Table};
+use repass_http_provider::{HttpService, HttpSettings, PRESET_NAMES, Table};
+use repass_provider::ProviderKind as _;
 use repass_transport::{AttemptOutcome, MockTransport, Request, Response, StatusCode};
 use serde_json::Value;
 
@@ -456,4 +457,17 @@ async fn mutation_of_any_row_is_noticed() {
         }
     }
     assert!(count > 200, "{count} mutants");
+}
+
+#[test]
+fn doctor_claims_the_right_to_reset_only_where_its_probe_reaches_it() {
+    for (kind, names) in [("rabbitmq", ["look-up"]), ("auth0", ["reset"])] {
+        let settings = HttpSettings::preset(kind).unwrap();
+        let found: Vec<_> = settings
+            .permission_probes()
+            .iter()
+            .map(|probe| probe.name)
+            .collect();
+        assert_eq!(found, names, "{kind}");
+    }
 }
