@@ -222,6 +222,8 @@ impl HttpTransport {
         let start = Instant::now();
         let left = || request.budget.saturating_sub(start.elapsed());
         let (mut retries, mut renewals) = (0, 0);
+        // In a box, because few requests have one.
+        let mut earlier = None;
         loop {
             let meter = self.meter.as_ref();
             let token = match &request.authorization {
@@ -243,7 +245,9 @@ impl HttpTransport {
             if let Some((cause, why)) = unsent {
                 let failure = TransportError::not_sent(cause, why);
                 permit.ended(Err(&failure), None);
-                return Err(failure);
+                // Why the attempt before failed says more than that there is no time for another.
+                let earlier = earlier.filter(|_| cause == Cause::BudgetExhausted);
+                return earlier.map_or(Err(failure), |result: Box<_>| *result);
             }
             let mut result = match permit.departure() {
                 Some(departure) => {
@@ -290,7 +294,10 @@ impl HttpTransport {
             }
             match self.delay(action, retries, &result, limited.zip(wait)) {
                 // A delay beyond the budget is useless: return at once.
-                Some(delay) if delay < left() => sleep(delay).await,
+                Some(delay) if delay < left() => {
+                    earlier = Some(Box::new(result));
+                    sleep(delay).await;
+                }
                 _ => return result,
             }
             retries += 1;

@@ -171,6 +171,24 @@ async fn before_send_is_awaited_before_each_attempt_with_a_permit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn retry_without_time_left_reports_why_the_attempt_before_failed() {
+    let (client, attempts) = client(vec![unreachable()]);
+    let transport = HttpTransport::new(client, Credentials::None, Timeouts::default()).seeded(1);
+    // Most of the budget is gone before the first attempt, and all of it before the second.
+    let (before_send, asked) = asks(true, Duration::from_secs(20));
+    let request = request(Idempotency::NonIdempotent).before_send(Some(before_send));
+    let failure = transport.deliver(&request).await.unwrap_err();
+    assert_eq!(
+        (failure.cause(), failure.acted()),
+        (Cause::Unreachable, SideEffect::None)
+    );
+    assert_eq!(
+        (attempts.lock().unwrap().len(), asked.lock().unwrap().len()),
+        (1, 2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn before_send_false_sends_nothing_and_releases_the_permit() {
     let (client, attempts) = client(vec![status(204)]);
     let limit = RateLimit {
