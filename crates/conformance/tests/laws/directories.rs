@@ -100,7 +100,7 @@ impl DirectorySubject {
         let (kind, policy) = match directory.kind() {
             DirectoryKind::Slapd => (
                 "ldap",
-                "policy_dn = \"cn=default,ou=policies,dc=example,dc=org\"\n",
+                "policy_dn = \"cn=default,ou=policies,dc=example,dc=org\"\none_server = true\nserver_hashes = true\n",
             ),
             DirectoryKind::ActiveDirectory => ("active-directory", ""),
         };
