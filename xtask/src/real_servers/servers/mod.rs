@@ -10,6 +10,7 @@ mod synapse;
 use std::error::Error;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -47,7 +48,9 @@ pub(crate) struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         for child in &mut self.children {
-            // It may have ended by itself.
+            // The group, because a script may have started the server; it may have ended by itself.
+            let group = format!("-{}", child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -171,6 +174,7 @@ impl Running {
     fn spawn(&mut self, command: &mut Command, log: &str) -> Result<()> {
         let log = File::create(self.folder.join(log))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.process_group(0);
         let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
         self.children.push(child);
         Ok(())
