@@ -1,6 +1,6 @@
 //! What a table must not say: each lint comes from a response that real servers gave.
 
-use crate::condition::Test;
+use crate::condition::{Condition, Test};
 use crate::login::Login;
 use crate::row::{Meaning, Row};
 use crate::table::{Authentication, Call, Exchange, Lookup, Probe, StatusCondition, Table, TableProblem};
@@ -88,7 +88,11 @@ fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
             if let Some(control) = &probe.control {
                 outside_body("probe.control.path", &control.path, note);
             }
-            if may_both_hold(&probe.in_place, &probe.not_in_place) {
+            if let Some(not_in_place) = &probe.not_in_place {
+                denial(not_in_place, note);
+            }
+            let may_both_hold = |other| may_both_hold(&probe.in_place, other);
+            if probe.not_in_place.as_ref().is_some_and(may_both_hold) {
                 note(
                     "probe",
                     "has conditions that one response can meet together, so it would prove nothing; give them different statuses, \
@@ -99,12 +103,6 @@ fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
                 note(
                     "probe.in_place",
                     "needs a condition on the body: a log-in page of a gateway has the same status",
-                );
-            }
-            if probe.not_in_place.conditions.is_empty() {
-                note(
-                    "probe.not_in_place",
-                    "needs a condition on the body: a gateway's refusal has the same status",
                 );
             }
             let asks = probe.exchange.names();
@@ -119,6 +117,26 @@ fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
             }
         }
         _ => {}
+    }
+}
+
+// What says that the new password is not in place.
+fn denial(not_in_place: &StatusCondition, note: &mut impl FnMut(&str, &str)) {
+    let key = "probe.not_in_place";
+    if not_in_place.conditions.is_empty() {
+        note(
+            key,
+            "needs a condition on the body: a gateway's refusal has the same status",
+        );
+        return;
+    }
+    let names_words = |condition: &Condition| matches!(condition.test, Test::IsText(_) | Test::Has(_));
+    if matches!(not_in_place.status, 401 | 403) && !not_in_place.conditions.iter().any(names_words) {
+        note(
+            key,
+            "takes any refused log-in for a wrong password: a user who is locked, disabled or expired may get the same with \
+             the right one; compare with the words for a wrong password, or leave `not_in_place` out",
+        );
     }
 }
 

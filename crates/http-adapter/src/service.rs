@@ -68,10 +68,14 @@ impl HttpService {
             let response = response.map_err(|failure| mapper.read_failure(&failure))?;
             let holds = require.condition.holds(response.json_value().as_ref(), &values);
             if response.status().as_u16() != 200 || !holds {
-                let refused = Classification::rejected(ErrorKind::Unsupported);
-                let refused = match require.hint {
-                    Some(hint) => refused.with_hint(hint),
-                    None => refused.with_hint("the provider does not say that it changes passwords"),
+                let refused = match response.status().as_u16() {
+                    // A server that says nothing of itself says no.
+                    200 | 404 => Classification::rejected(ErrorKind::Unsupported).with_hint(
+                        require
+                            .hint
+                            .unwrap_or("the provider does not say that it changes passwords"),
+                    ),
+                    _ => self.unread(mapper, &response, &values),
                 };
                 return Err(mapper.read_response(&response, refused));
             }
@@ -93,6 +97,13 @@ impl HttpService {
         };
         lookup::read(lookup, timestamp, user, &response, mapper.redactor(), &values)
             .map_err(|classification| mapper.read_response(&response, classification))
+    }
+
+    // Why a request that reads something got nothing: as of the look-up.
+    fn unread(&self, mapper: &OutcomeMapper<'_>, response: &Response, values: &Values<'_>) -> Classification {
+        let lookup = self.table.lookup.as_ref();
+        let rows = lookup.map(|lookup| lookup.not_found.as_slice());
+        errors::classify(rows.unwrap_or_default(), response, mapper.redactor(), values)
     }
 
     fn call(&self, change: &PasswordChange) -> Result<&Call, Error> {
@@ -209,9 +220,10 @@ impl HttpService {
             self.control_passed.store(true, Ordering::Relaxed);
         }
         let response = self.ask(cx, start, mapper, probe, &values).await?;
-        Ok(if errors::meets(&probe.in_place, &response, &values) {
+        let meets = |condition| errors::meets(condition, &response, &values);
+        Ok(if meets(&probe.in_place) {
             Resolution::InPlace
-        } else if errors::meets(&probe.not_in_place, &response, &values) {
+        } else if probe.not_in_place.as_ref().is_some_and(meets) {
             Resolution::NotInPlace
         } else {
             Resolution::StillUnknown
@@ -364,17 +376,7 @@ impl PasswordService for HttpService {
         let policy = if response.status().as_u16() == 200 {
             discovery.read(&response, &self.table.policy)
         } else {
-            let rows = self
-                .table
-                .lookup
-                .as_ref()
-                .map(|lookup| lookup.not_found.as_slice());
-            Err(errors::classify(
-                rows.unwrap_or_default(),
-                &response,
-                mapper.redactor(),
-                &values,
-            ))
+            Err(self.unread(&mapper, &response, &values))
         };
         policy.map_err(|classification| mapper.read_response(&response, classification))
     }

@@ -220,7 +220,7 @@ enum RawProbe {
         #[serde(default)]
         auth: Authentication,
         in_place: RawRowCondition,
-        not_in_place: RawRowCondition,
+        not_in_place: Option<RawRowCondition>,
         /// A question with the same meaning about a password that no one has, whose answer must be no.
         control: Option<RawControl>,
         /// For readers of the table.
@@ -350,7 +350,8 @@ pub(crate) enum Probe {
 pub(crate) struct ProbeRequest {
     pub(crate) exchange: Exchange,
     pub(crate) in_place: StatusCondition,
-    pub(crate) not_in_place: StatusCondition,
+    /// What a wrong password gets and nothing else; without it the probe can only confirm.
+    pub(crate) not_in_place: Option<StatusCondition>,
     pub(crate) control: Option<Control>,
 }
 
@@ -793,7 +794,9 @@ impl Compiler<'_> {
             } => Probe::Request(Box::new(ProbeRequest {
                 exchange: self.exchange("probe", method, path, body.as_ref(), *form, *auth),
                 in_place: self.status_condition("probe.in_place", in_place),
-                not_in_place: self.status_condition("probe.not_in_place", not_in_place),
+                not_in_place: not_in_place
+                    .as_ref()
+                    .map(|not_in_place| self.status_condition("probe.not_in_place", not_in_place)),
                 control: control.as_ref().map(|control| self.control(control)),
             })),
         }

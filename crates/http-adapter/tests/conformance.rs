@@ -27,9 +27,34 @@ struct Emulation {
 }
 
 impl Emulation {
-    fn new(preset: &str) -> Self {
+    fn of_preset(preset: &str) -> Self {
         let cases = Cases::of(preset);
-        let mut document = cases.document(preset);
+        let document = cases.document(preset);
+        Self::new(cases, document)
+    }
+
+    /// Of an operator's own table, whose probe reads something with the new password, as no preset does.
+    fn of_own_table() -> Self {
+        let mut cases = Cases::of("rabbitmq");
+        let mut document = cases.document("rabbitmq");
+        document["probe"] = serde_json::json!({
+            "kind": "request", "method": "GET", "path": "/whoami", "auth": "new_password",
+            "in_place": {"status": 200, "at": "/name", "is": "{id}"},
+            "not_in_place": {"status": 401, "at": "/reason", "is": "Login failed"},
+        });
+        let case = |status: u16, body: &str, word: &str| vec![status.into(), body.into(), word.into()];
+        cases.probe = vec![
+            case(200, r#"{"name":"alice"}"#, "in_place"),
+            case(
+                401,
+                r#"{"error":"not_authorized","reason":"Login failed"}"#,
+                "not_in_place",
+            ),
+        ];
+        Self::new(cases, document)
+    }
+
+    fn new(cases: Cases, mut document: Value) -> Self {
         if document["probe"]["kind"] == "timestamp" {
             // What the operator and the provider would have to promise.
             document["sole_writer"] = true.into();
@@ -164,9 +189,12 @@ fn service(table: &Arc<Table>, base_url: &str) -> Arc<dyn PasswordService> {
 async fn every_preset_obeys_every_law() {
     let mut checks = tokio::task::JoinSet::new();
     let mut probes = BTreeSet::new();
-    for preset in PRESET_NAMES {
-        probes.insert(probe_kind(&Cases::of(preset).document(preset)["probe"]));
-        let subject = subject(preset);
+    let presets = PRESET_NAMES
+        .iter()
+        .map(|preset| (*preset, Emulation::of_preset(preset)));
+    for (name, emulation) in presets.chain([("http", Emulation::of_own_table())]) {
+        probes.insert(probe_kind(&emulation.document["probe"]));
+        let subject = subject(name, emulation);
         checks.spawn(async move { repass_conformance::check(&subject).await });
     }
     let mut count = 0;
@@ -174,7 +202,7 @@ async fn every_preset_obeys_every_law() {
         report.unwrap().assert();
         count += 1;
     }
-    assert_eq!(count, PRESET_NAMES.len());
+    assert_eq!(count, PRESET_NAMES.len() + 1);
     // Every law was checked with every kind of probe.
     assert!(
         ["login", "read", "repeat", "timestamp"]
@@ -193,8 +221,7 @@ fn probe_kind(probe: &Value) -> String {
     kind.to_owned()
 }
 
-fn subject(preset: &str) -> HttpSubject {
-    let emulation = Emulation::new(preset);
+fn subject(name: &str, emulation: Emulation) -> HttpSubject {
     let table = Arc::new(Table::from_value(emulation.document.clone()).unwrap());
     let user = emulation.cases.user.clone();
     let refusals = emulation.cases.reset.iter();
@@ -203,7 +230,7 @@ fn subject(preset: &str) -> HttpSubject {
         .map(|case| (case[0].as_u64().unwrap(), case[1].as_str().unwrap().to_owned()))
         .next();
     let subject = HttpSubject::new(
-        preset,
+        name,
         SubjectMode::AdminReset,
         move |base_url| service(&table, base_url),
         move |request, current| emulation.answer(request, current),

@@ -283,6 +283,18 @@ const TRAPS: &[(&str, &str, &str, &str)] = &[
         "gateway",
     ),
     (
+        "not_in_place = { status = 401, at = \"/code\", is = \"wrong\" }",
+        "not_in_place = { status = 401, at = \"/code\" }",
+        "probe.not_in_place",
+        "locked, disabled or expired",
+    ),
+    (
+        "not_in_place = { status = 401, at = \"/code\", is = \"wrong\" }",
+        "not_in_place = { status = 401, at = \"/code\", is = 401 }",
+        "probe.not_in_place",
+        "locked, disabled or expired",
+    ),
+    (
         "in_place = { status = 200, at = \"/id\", is = \"{id}\" }\nnot",
         "in_place = { status = 200 }\nnot",
         "probe.in_place",

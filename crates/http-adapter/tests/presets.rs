@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use repass_domain::{
-    CallContext, Certainty, Error, Password, PasswordChange, PasswordService as _, Resolution, Rule,
-    UnknownOutcome,
+    CallContext, Certainty, Error, ErrorKind, Password, PasswordChange, PasswordService as _, Resolution,
+    Rule, UnknownOutcome,
 };
 use repass_http_provider::{HttpService, HttpSettings, PRESET_NAMES, Table};
 use repass_provider::ProviderKind as _;
@@ -468,5 +468,74 @@ fn doctor_claims_the_right_to_reset_only_where_its_probe_reaches_it() {
         let probes = settings.permission_probes();
         let found: Vec<_> = probes.iter().map(|probe| probe.name).collect();
         assert_eq!(found, names);
+    }
+}
+
+#[tokio::test]
+async fn probe_that_can_only_confirm_leaves_a_refused_log_in_unknown() {
+    let table = r#"
+        reset = { method = "POST", path = "/users/{user}/password", body = { password = "{new}" } }
+        rows = [{ status = 200, at = "/id", is = "{id}", then = "applied" }]
+        [probe]
+        kind = "request"
+        method = "POST"
+        path = "/login"
+        body = { name = "{user}", password = "{new}" }
+        in_place = { status = 200, at = "/id", is = "{id}" }
+    "#;
+    for (status, body, expected) in [
+        (200, r#"{"id":"alice"}"#, Resolution::InPlace),
+        // The right password of a user who is disabled, at Keystone.
+        (
+            401,
+            r#"{"error":{"code":401,"title":"Unauthorized"}}"#,
+            Resolution::StillUnknown,
+        ),
+        (403, r#"{"errcode":"M_FORBIDDEN"}"#, Resolution::StillUnknown),
+    ] {
+        let (service, _) = service(Table::from_toml(table).unwrap(), vec![response(status, body)]);
+        let asked = PasswordChange::reset("alice".parse().unwrap(), Password::new(NEW).unwrap());
+        let handle = UnknownOutcome::new("preset");
+        let resolution = service.resolve(&CallContext::default(), &handle, &asked).await;
+        assert_eq!(resolution.unwrap(), expected, "{status}");
+    }
+}
+
+#[test]
+fn no_preset_takes_a_refused_log_in_for_a_wrong_password_by_its_status() {
+    // Those that say "not in place" at all: each names the provider's own words for a wrong password.
+    for name in PRESET_NAMES {
+        let text = HttpSettings::preset(name).unwrap().preset_text().unwrap();
+        let document: Value = toml::from_str(text).unwrap();
+        let denied = &document["probe"]["not_in_place"];
+        let is_exact = denied["status"] == 200 || denied["is"] == "INVALID_EMAIL_OR_PASSWORD";
+        assert!(denied.is_null() || is_exact, "{name}: {denied}");
+    }
+}
+
+#[tokio::test]
+async fn requirement_that_cannot_be_read_is_not_taken_for_a_no() {
+    let error =
+        |body: &str| format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"]{body}}}"#);
+    for (status, body, kind) in [
+        (
+            200,
+            r#"{"changePassword":{"supported":false}}"#.to_owned(),
+            ErrorKind::Unsupported,
+        ),
+        (404, String::new(), ErrorKind::Unsupported),
+        (401, error(""), ErrorKind::Unauthenticated),
+        (403, error(""), ErrorKind::PermissionDenied),
+    ] {
+        let table = HttpSettings::preset("scim")
+            .unwrap()
+            .table()
+            .unwrap()
+            .as_ref()
+            .clone();
+        let (service, _) = service(table, vec![response(status, &body)]);
+        let asked = PasswordChange::reset("alice".parse().unwrap(), Password::new(NEW).unwrap());
+        let result = service.change_password(&CallContext::default(), &asked).await;
+        assert_eq!(result.unwrap_err().kind(), kind, "{status}");
     }
 }

@@ -214,7 +214,36 @@ async fn cases(running: &Running, proxy: &Proxy, service: &dyn PasswordService) 
             wrong += report(running, what, &row);
         }
     }
-    Ok(wrong)
+    Ok(wrong + restricted(running, proxy, service, &user).await?)
+}
+
+/// A reset is applied and its response lost, of a user whom the server then refuses with the right password too. To call
+/// the new password "not in place" would be wrong.
+async fn restricted(
+    running: &Running,
+    proxy: &Proxy,
+    service: &dyn PasswordService,
+    user: &str,
+) -> Result<usize> {
+    if !running.restrict(user).await? {
+        return Ok(0);
+    }
+    let new = "Restricted-Passw0rd-1";
+    let reset = PasswordChange::reset(user.parse()?, Password::new(new)?);
+    proxy.arm(new, Fault::LostAfter);
+    let result = service.change_password(&CallContext::default(), &reset).await;
+    proxy.disarm();
+    let error = result.err().ok_or("a lost response was taken for a success")?;
+    let handle = error.unknown_outcome().ok_or("a lost response is not unknown")?;
+    let resolution = service.resolve(&CallContext::default(), handle, &reset).await?;
+    let is_wrong = resolution == Resolution::NotInPlace;
+    let mark = if is_wrong { "WRONG" } else { "ok" };
+    println!(
+        "  {:<13} {:<32} unknown, then {resolution} {mark}",
+        running.server.name(),
+        "a user without the right to log in"
+    );
+    Ok(usize::from(is_wrong))
 }
 
 fn report(running: &Running, what: &str, row: &Row) -> usize {

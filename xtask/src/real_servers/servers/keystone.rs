@@ -111,3 +111,17 @@ pub(super) async fn accepts(server: &Running, user: &str, password: &str) -> Res
     let request = server.http.post(server.url("/auth/tokens")).json(&body);
     Ok(server.send(request, &[201, 401]).await?.0 == 201)
 }
+
+pub(super) async fn restrict(server: &Running, user: &str) -> Result<()> {
+    let url = server.url(&format!("/users?name={user}&domain_id=default"));
+    let request = server.http.get(url).header("x-auth-token", token(server)?);
+    let (_, found) = server.send(request, &[200]).await?;
+    let id = found["users"][0]["id"]
+        .as_str()
+        .ok_or("keystone does not find its user")?;
+    let request = server.http.patch(server.url(&format!("/users/{id}")));
+    let request = request.header("x-auth-token", token(server)?);
+    let disabled = json!({"user": {"enabled": false}});
+    server.send(request.json(&disabled), &[200]).await?;
+    Ok(())
+}

@@ -242,6 +242,16 @@ impl Running {
         }
     }
 
+    /// Takes the right to log in from a user, where the server refuses that like a wrong password; `false` if it does not.
+    pub(crate) async fn restrict(&self, user: &str) -> Result<bool> {
+        match self.server {
+            Server::Keystone => keystone::restrict(self, user).await?,
+            Server::RabbitMq => rabbitmq::restrict(self, user).await?,
+            Server::BetterAuth | Server::Ejabberd | Server::Scim2 | Server::Synapse => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Whether this is the user's password, by the server's own word.
     pub(crate) async fn accepts(&self, user: &str, password: &str) -> Result<bool> {
         match self.server {

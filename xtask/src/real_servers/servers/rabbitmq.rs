@@ -63,7 +63,16 @@ pub(super) async fn start(server: &mut Running) -> Result<()> {
 }
 
 pub(super) async fn add(server: &Running, user: &str, password: &str) -> Result<()> {
-    let body = json!({"password": password, "tags": "management"});
+    put(server, user, password, "management").await
+}
+
+/// Without a tag a user may not use the management API, as applications do not.
+pub(super) async fn restrict(server: &Running, user: &str) -> Result<()> {
+    put(server, user, "Start-Passw0rd-7", "").await
+}
+
+async fn put(server: &Running, user: &str, password: &str, tags: &str) -> Result<()> {
+    let body = json!({"password": password, "tags": tags});
     let request = server.http.put(server.url(&format!("/users/{user}")));
     let request = request.basic_auth("admin", Some(PASSWORD)).json(&body);
     server.send(request, &[201, 204]).await?;
