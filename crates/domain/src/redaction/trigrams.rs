@@ -107,7 +107,7 @@ impl Table<'_> {
         self.rows.get(row).is_some_and(|row| row & bit(trigram) != 0)
     }
 
-    // Whether so many trigrams in a row are known, one in each stretch of as many among them.
+    // Whether `wanted` trigrams in a row are known, of which one is the last of a stretch.
     fn may_hold_in_a_row(self, text: &[u8], wanted: usize) -> bool {
         let mut stretches = text.chunks_exact(wanted).zip(1_usize..);
         stretches.any(|(stretch, count)| {
@@ -230,7 +230,7 @@ impl Reading {
     }
 }
 
-// The runs of at least so many set bits.
+// The runs of at least `least` set bits.
 fn runs(mut bits: u128, least: usize) -> impl Iterator<Item = Range<usize>> {
     let mut starts = (1..least).fold(bits, |starts, at| starts & bits >> at);
     std::iter::from_fn(move || {

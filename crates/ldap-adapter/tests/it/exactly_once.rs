@@ -126,7 +126,7 @@ async fn change_of_another_in_between_is_not_overwritten() {
 #[tokio::test]
 async fn attribute_without_a_marker_proves_nothing() {
     for setup in setups().await {
-        // Nobody can say whether a marker was there and has been removed.
+        // A marker may have been there and have been removed.
         let (setup, error) = overtaken(setup).await;
         assert_eq!(error.outcome(), Outcome::Unknown, "{error:?}");
         assert_eq!(setup.directory.changes_of("alice"), 1);

@@ -32,7 +32,7 @@ async fn reset_at_openldap_ends_as_measured() {
         ("minage", GOOD, broken([Rule::MinAge(None)])),
         ("safemodify", GOOD, refused(Misconfigured)),
         ("nobody", GOOD, refused(UserNotFound)),
-        // A filter is no text, so this names nobody.
+        // A filter is not parsed from text, so this matches no user.
         ("a*)(uid=alice", GOOD, refused(UserNotFound)),
     ] {
         if user == "minage" {

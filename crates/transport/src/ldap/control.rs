@@ -60,9 +60,9 @@ pub struct PasswordPolicyControl {
 /// A warning of the password policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordWarning {
-    /// The password expires in so many seconds.
+    /// In how many seconds the password expires.
     SecondsBeforeExpiry(u32),
-    /// The password has expired; it can be used for so many more binds.
+    /// The password has expired; for how many more binds it can be used.
     GraceBinds(u32),
 }
 

@@ -22,11 +22,11 @@ pub(crate) enum Direction {
 pub(crate) enum Ending {
     Close,
     Reset,
-    /// Nothing arrives any more, and nobody says so.
+    /// Nothing arrives any more, without a sign of it.
     Stall,
 }
 
-/// Once: after so many bytes of one direction, counted over all connections.
+/// Once: after a number of bytes in one direction, counted over all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut {
     pub(crate) direction: Direction,
@@ -110,7 +110,7 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, state: &Mutex<State>
         cut = forward(&mut from_server, &mut to_client, Direction::ToClient, state) => cut?,
     };
     match cut.map(|cut| cut.ending) {
-        // A peer closed: what is under way in the other direction does not matter to LDAP, where the server closes
+        // A peer closed: what is in flight in the other direction does not matter to LDAP, where the server closes
         // after an Unbind.
         None | Some(Ending::Close) => {}
         Some(Ending::Reset) => {
