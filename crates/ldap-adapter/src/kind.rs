@@ -29,6 +29,14 @@ const ACTIVE_DIRECTORY: &[Setting<ActiveDirectorySettings>] = &[
     Setting::Flag("exactly_once", |domain, on| domain.markers.exactly_once = on),
 ];
 
+// A directory answers for a user who does not exist before it looks at rights.
+const LOOK_UP: PermissionProbe = PermissionProbe {
+    name: "look-up",
+    success: "users can be searched for",
+    remedy: "let the service account search below `user_base`",
+    user: NonexistentUser::Name,
+};
+
 fn clients(service: DirectoryService) -> ProviderClients {
     let service = Arc::new(service);
     ProviderClients::new(Arc::<DirectoryService>::clone(&service))
@@ -53,15 +61,8 @@ impl ProviderKind for LdapSettings {
         Wire::ldap(|name, transport| clients(DirectoryService::ldap(name, self.clone(), transport)))
     }
 
-    // A directory answers for a user who does not exist before it looks at rights.
     fn permission_probes(&self) -> Vec<PermissionProbe> {
-        let fix = "let the service account search below `user_base`";
-        vec![PermissionProbe {
-            name: "look-up",
-            success: "users can be searched for",
-            remedy: fix,
-            user: NonexistentUser::Name,
-        }]
+        vec![LOOK_UP]
     }
 
     fn auth(&self) -> &'static [&'static str] {
@@ -101,13 +102,7 @@ impl ProviderKind for ActiveDirectorySettings {
     }
 
     fn permission_probes(&self) -> Vec<PermissionProbe> {
-        let fix = "let the service account search below `user_base`";
-        vec![PermissionProbe {
-            name: "look-up",
-            success: "users can be searched for",
-            remedy: fix,
-            user: NonexistentUser::Name,
-        }]
+        vec![LOOK_UP]
     }
 
     fn auth(&self) -> &'static [&'static str] {
