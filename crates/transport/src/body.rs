@@ -1,6 +1,6 @@
 //! Request bodies that hold secrets.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 
 use bytes::Bytes;
@@ -122,12 +122,16 @@ fn joined(pieces: &[&str]) -> Zeroizing<Vec<u8>> {
     buffer
 }
 
-const BOUNDARY_LENGTH: usize = "repass-".len() + 32;
+const BOUNDARY_LENGTH: usize = "repass-".len() + RANDOM_LETTERS;
+// Of four random bits each.
+const RANDOM_LETTERS: usize = 24;
 
 fn push_boundary(text: &mut String) {
     text.push_str("repass-");
-    // Writing to a text cannot fail.
-    let _ = write!(text, "{:032x}", rand::rng().random::<u128>());
+    let mut letters = [0; RANDOM_LETTERS];
+    rand::rng().fill(&mut letters);
+    letters.iter_mut().for_each(|byte| *byte = b'a' + *byte % 16);
+    text.push_str(&String::from_utf8_lossy(&letters));
 }
 
 struct Counter(usize);

@@ -190,6 +190,12 @@ impl Bucket {
     }
 
     async fn acquire(self: &Arc<Self>, left: Duration) -> Result<Permit, TransportError> {
+        // Most requests find no queue and need no timer.
+        if let Ok(_first) = self.queue.try_lock()
+            && let Ok(permit) = self.take()
+        {
+            return Ok(permit);
+        }
         let now = Instant::now();
         let deadline = now.checked_add(left);
         let limited = || {

@@ -72,9 +72,8 @@ impl ZoomService {
         classification: fn(&Response, &CallRedactor<'_>) -> Classification,
     ) -> Result<(Response, Classification), Error> {
         let start = Instant::now();
-        let mut encoding = self.first_encoding();
+        let (mut encoding, mut budget) = (self.first_encoding(), cx.budget());
         loop {
-            let budget = cx.after(start.elapsed()).budget();
             let request = request(encoding)
                 .budget(budget)
                 .before_send(cx.before_send().cloned());
@@ -91,7 +90,7 @@ impl ZoomService {
                 }
                 return Ok((response, classification));
             }
-            encoding = Encoding::Json;
+            (encoding, budget) = (Encoding::Json, cx.after(start.elapsed()).budget());
         }
     }
 
