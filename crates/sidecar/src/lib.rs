@@ -20,6 +20,9 @@ mod server;
 mod state;
 
 pub use directory::{Directory, Rules};
-pub use net::{HostName, InvalidHostName, InvalidTls, Tls, TlsFiles, Token};
-pub use options::Options;
+pub use idempotency::{
+    IdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION, StoreUnavailable, StoredResponse,
+};
+pub use net::{ClientId, HostName, InvalidHostName, InvalidTls, Tls, TlsFiles, Token};
+pub use options::{Options, SharedIdempotency};
 pub use server::{DrainReport, Listener, Sidecar};

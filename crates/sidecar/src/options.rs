@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::CallContext;
+use secrecy::SecretSlice;
 
+use crate::idempotency::{IdempotencyKeys, IdempotencyStore};
 use crate::net::{HostName, Token};
 
 /// The options of a [`Sidecar`](crate::Sidecar).
@@ -28,8 +30,25 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Whether an unknown outcome is resolved at once, with a probe. Default: no.
     pub resolve_unknown: bool,
+    /// The store of idempotency keys that several sidecars share. Default: each keeps its own in memory.
+    pub idempotency: Option<SharedIdempotency>,
     /// Renders the metrics in Prometheus's text format. Default: none.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+}
+
+/// A store of idempotency keys for several sidecars, and the secret of its hashes, which all of them need.
+#[derive(Debug, Clone)]
+pub struct SharedIdempotency {
+    /// The store.
+    pub store: Arc<dyn IdempotencyStore>,
+    /// The secret, of 32 random bytes or more. Keys that were stored with another one are not found.
+    pub secret: SecretSlice<u8>,
+}
+
+impl SharedIdempotency {
+    pub(crate) fn keys(&self) -> IdempotencyKeys {
+        IdempotencyKeys::new(self.secret.clone(), Arc::clone(&self.store))
+    }
 }
 
 impl Default for Options {
@@ -42,6 +61,7 @@ impl Default for Options {
             max_connections: 4096,
             request_timeout: Duration::from_secs(30),
             resolve_unknown: false,
+            idempotency: None,
             metrics: None,
         }
     }
@@ -57,6 +77,7 @@ impl fmt::Debug for Options {
             .field("max_connections", &self.max_connections)
             .field("request_timeout", &self.request_timeout)
             .field("resolve_unknown", &self.resolve_unknown)
+            .field("idempotency", &self.idempotency)
             .finish_non_exhaustive()
     }
 }

@@ -230,7 +230,10 @@ async fn connection(
 ) {
     match accepted {
         Accepted::Unix(socket) => {
-            let client = socket.peer_cred().ok().map(|peer| ClientId::User(peer.uid()));
+            let client = socket
+                .peer_cred()
+                .ok()
+                .map(|peer| ClientId::with_user(peer.uid()));
             serve_connection(socket, permit, routes, stopped, (client, false)).await;
         }
         Accepted::Tcp(socket, None) => {

@@ -9,8 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::DescriptionCache;
 use crate::directory::Directory;
-use crate::idempotency::ResponseCache;
-use crate::options::Options;
+use crate::idempotency::{IdempotencyKeys, Reservation};
+use crate::options::{Options, SharedIdempotency};
 use crate::rules_cache::RulesCache;
 
 /// The maximum number of policy look-ups in flight. They are limited apart from changes, so that a provider that does
@@ -24,7 +24,7 @@ pub(crate) struct AppState(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) options: Options,
-    pub(crate) responses: Arc<ResponseCache>,
+    pub(crate) idempotency: IdempotencyKeys,
     pub(crate) rules: Arc<RulesCache>,
     pub(crate) description: DescriptionCache,
     changes: Arc<Semaphore>,
@@ -44,7 +44,11 @@ impl AppState {
     pub(crate) fn new(directory: Arc<dyn Directory>, options: Options) -> Self {
         let max_in_flight = options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner {
-            responses: Arc::default(),
+            idempotency: options
+                .idempotency
+                .as_ref()
+                .map(SharedIdempotency::keys)
+                .unwrap_or_default(),
             rules: Arc::new(RulesCache::new(Arc::clone(&directory), options.budget)),
             description: DescriptionCache::default(),
             changes: Arc::new(Semaphore::new(max_in_flight)),
@@ -97,7 +101,15 @@ impl Inner {
         self.options.max_in_flight - self.changes.available_permits()
     }
 
-    pub(crate) fn call_context(&self) -> CallContext {
-        CallContext::with_budget(self.options.budget)
+    /// The context of a call. With a reserved key it is not sent once others may take the request for lost.
+    pub(crate) fn call_context(&self, reservation: Option<&Reservation>) -> CallContext {
+        let cx = CallContext::with_budget(self.options.budget);
+        match reservation.filter(|_| self.options.idempotency.is_some()) {
+            None => cx,
+            Some(reservation) => {
+                let store = Arc::clone(reservation.keys());
+                cx.with_before_send(Arc::new(move || Box::pin(std::future::ready(store.may_send()))))
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::body::{JsonBody, invalid};
 use super::{ApiResponse, Problem};
-use crate::idempotency::{CacheLookup, Reservation};
+use crate::idempotency::{KeyState, Reservation};
 use crate::state::AppState;
 
 /// Whether a change that was not confirmed may have been applied.
@@ -59,12 +59,14 @@ impl From<Problem> for EarlyResponse {
     }
 }
 
-/// Reserves the client's idempotency key for this request's response; `None` if it has no key.
-pub(super) fn reserve_key(
+/// Reserves the client's idempotency key for this request's response; `None` if it has no key. `attempt` resolves the
+/// outcome if the sidecar ends before it is stored.
+pub(super) async fn reserve_key(
     state: &AppState,
     headers: &HeaderMap,
     route: &str,
     body: &JsonBody,
+    attempt: UnknownOutcome,
 ) -> Result<Option<Reservation>, EarlyResponse> {
     let Some(key) = headers.get("idempotency-key") else {
         return Ok(None);
@@ -74,24 +76,37 @@ pub(super) fn reserve_key(
         let detail = format!("the `Idempotency-Key` must have 1 to {MAX_KEY_BYTES} bytes");
         return Err(invalid(&detail).into());
     }
-    match state.responses.look_up(body.client, route, key, &body.bytes) {
-        CacheLookup::Reserved(reservation) => Ok(Some(reservation)),
-        CacheLookup::Hit(response) => Err(EarlyResponse::Replay(response.replayed())),
-        CacheLookup::InFlight => Err(Problem::new(
+    let keys = &state.idempotency;
+    let request = keys.request(body.client, route, key, &body.bytes, attempt);
+    let known = keys.store().reserve(&request).await.map_err(|unavailable| {
+        let detail = format!("{unavailable}; nothing was sent, so retry");
+        Problem::new("idempotency_unavailable", detail).retry_after(Duration::from_secs(1))
+    })?;
+    match known {
+        KeyState::Reserved => Ok(Some(keys.reservation(&request))),
+        KeyState::Answered(response) => Err(EarlyResponse::Replay(ApiResponse::replay(response))),
+        KeyState::Lost(attempt) => Err(Problem::new(
+            "idempotency_lost",
+            "the sidecar that worked on the request with this `Idempotency-Key` ended, or was cut off, before it had \
+             stored the outcome, which is unknown; resolve it",
+        )
+        .unknown(&attempt)
+        .into()),
+        KeyState::InFlight => Err(Problem::new(
             "idempotency_in_progress",
             "the request with this `Idempotency-Key` is still in flight; send it again a little later",
         )
         .without_effect()
         .retry_after(Duration::from_secs(1))
         .into()),
-        CacheLookup::Full(delay) => Err(Problem::new(
+        KeyState::Full(delay) => Err(Problem::new(
             "idempotency_full",
             "no more responses can be kept under an `Idempotency-Key`, so nothing was sent; retry when the oldest one \
              has expired",
         )
         .retry_after(delay)
         .into()),
-        CacheLookup::Mismatch => Err(Problem::new(
+        KeyState::Mismatch => Err(Problem::new(
             "idempotency_mismatch",
             "this `Idempotency-Key` was used for another request; use a new key for a new request",
         )
@@ -131,17 +146,20 @@ fn unavailable(state: &AppState) -> Problem {
 /// Makes a call that continues when its client disconnects, keeps its response under the client's key and holds its
 /// permit to the end. If the call panics, the outcome of the attempt that `lost` gives is unknown.
 pub(super) async fn run_to_completion(
-    reservation: Option<Reservation>,
+    mut reservation: Option<Reservation>,
     permit: OwnedSemaphorePermit,
     span: Span,
     lost: impl FnOnce() -> UnknownOutcome + Send + 'static,
     call: impl Future<Output = ApiResponse> + Send + 'static,
 ) -> ApiResponse {
+    if let Some(reservation) = &mut reservation {
+        reservation.start();
+    }
     let completion = async move {
         let result = AssertUnwindSafe(call).catch_unwind().await;
         let response = result.unwrap_or_else(|_| panicked(lost()));
         if let Some(reservation) = reservation {
-            reservation.store(&response);
+            reservation.store(&response).await;
         }
         drop(permit);
         response

@@ -6,7 +6,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
 use repass_domain::{
-    ChangeReceipt, Error, PasswordChange, PasswordService, PasswordServiceExt as _, UnknownOutcome,
+    CallContext, ChangeReceipt, Error, PasswordChange, PasswordService, PasswordServiceExt as _,
+    UnknownOutcome,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,8 @@ pub(crate) async fn change(
     let body = body?;
     let change = parse(&body)?;
     let route = format!("{}/password-changes", service.provider());
-    let reservation = match reserve_key(&state, &headers, &route, &body) {
+    let attempt = UnknownOutcome::new(service.provider());
+    let reservation = match reserve_key(&state, &headers, &route, &body, attempt).await {
         Ok(reservation) => reservation,
         Err(EarlyResponse::Replay(response)) => return Ok(response),
         Err(EarlyResponse::Problem(problem)) => return Err(problem),
@@ -92,8 +94,9 @@ pub(crate) async fn change(
         let service = Arc::clone(&service);
         move || UnknownOutcome::new(service.provider())
     };
+    let cx = state.call_context(reservation.as_ref());
     let call = async move {
-        let result = change_password(&state, &*service, &change).await;
+        let result = change_password(&state, cx, &*service, &change).await;
         drop(change);
         match result {
             Ok(receipt) => ApiResponse::json(
@@ -136,10 +139,10 @@ pub(super) fn to_change(
 
 async fn change_password(
     state: &AppState,
+    cx: CallContext,
     service: &dyn PasswordService,
     change: &PasswordChange,
 ) -> Result<ChangeReceipt, Error> {
-    let cx = state.call_context();
     if state.options.resolve_unknown {
         service.change_and_resolve(&cx, change).await
     } else {

@@ -23,7 +23,8 @@ pub(crate) async fn health() -> &'static str {
     "alive\n"
 }
 
-/// Whether changes are accepted, which ends with a shutdown.
+/// Whether changes are accepted. They are not during a shutdown, and while a shared store of idempotency keys cannot be
+/// reached.
 #[utoipa::path(
     get,
     operation_id = "isReady",
@@ -40,6 +41,8 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str,
     if state.is_draining() {
         return Err(Problem::new("shutting_down", "the sidecar is shutting down"));
     }
+    let checked = state.idempotency.store().check();
+    checked.map_err(|unavailable| Problem::new("idempotency_unavailable", unavailable.to_string()))?;
     Ok("ready\n")
 }
 
@@ -64,7 +67,7 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     metrics::gauge!("repass_sidecar_calls")
         .set(f64::from(u32::try_from(state.in_flight()).unwrap_or(u32::MAX)));
     metrics::gauge!("repass_sidecar_idempotency_keys").set(f64::from(
-        u32::try_from(state.responses.len()).unwrap_or(u32::MAX),
+        u32::try_from(state.idempotency.store().keys_in_memory()).unwrap_or(u32::MAX),
     ));
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, kind)], metrics()).into_response()

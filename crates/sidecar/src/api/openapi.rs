@@ -54,7 +54,7 @@ const PROVIDER: [StatusDoc; 4] = [
     (
         "503",
         "Not applied, and worth a retry: `unreachable`, `overloaded`, `shutting_down`, `idempotency_full`, \
-         `budget_exhausted` and others",
+         `idempotency_unavailable`, `budget_exhausted` and others",
     ),
 ];
 
@@ -73,7 +73,8 @@ impl IntoResponses for CallProblems {
             ),
             (
                 "409",
-                "The outcome is unknown (`effect` is `unknown`): resolve it with `resolution`. Or `conflict`, where a \
+                "The outcome is unknown (`effect` is `unknown`), with `idempotency_lost` because a sidecar ended before \
+                 it had stored it: resolve it with `resolution`. Or `conflict`, where a \
                  change was not applied, or a resolution would overwrite a later change; or \
                  `idempotency_in_progress`, without `effect`",
             ),

@@ -168,7 +168,7 @@ pub(crate) async fn check(
     let service = find_service(provider, &state)?;
     let password = parse(&body?)?;
     let _permit = lookup_permit(&state)?;
-    let (cx, start) = (state.call_context(), Instant::now());
+    let (cx, start) = (state.call_context(None), Instant::now());
     let rules = state.rules.get(service.provider()).await?;
     let violations = rules.check(&cx.after(start.elapsed()), &password).await;
     drop(password);

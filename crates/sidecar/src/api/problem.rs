@@ -220,7 +220,7 @@ const fn or_unknown(status: StatusCode, code: &'static str, title: &'static str)
 }
 
 /// Every code, its status and its meaning. The only place that assigns statuses.
-pub(crate) const CODES: [ProblemCode; 35] = [
+pub(crate) const CODES: [ProblemCode; 37] = [
     always(
         StatusCode::UNPROCESSABLE_ENTITY,
         "password_refused",
@@ -326,6 +326,16 @@ pub(crate) const CODES: [ProblemCode; 35] = [
         StatusCode::SERVICE_UNAVAILABLE,
         "idempotency_full",
         "The sidecar keeps as many responses for Idempotency-Keys as it can; nothing was sent",
+    ),
+    always(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "idempotency_unavailable",
+        "The store of Idempotency-Keys cannot be reached; nothing was sent",
+    ),
+    always(
+        StatusCode::CONFLICT,
+        "idempotency_lost",
+        "The sidecar that worked on this request ended before the outcome was stored",
     ),
     always(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -112,7 +112,7 @@ async fn probe(
     let service = find_service(provider, &state)?;
     let (attempt, change) = parse(&body, service.provider())?;
     let route = format!("{}/resolutions", service.provider());
-    let reservation = reserve_key(&state, headers, &route, &body)?;
+    let reservation = reserve_key(&state, headers, &route, &body, attempt.clone()).await?;
     drop(body);
     let permit = change_permit(&state)?;
     let span = trace::span(headers, "resolve");
@@ -120,8 +120,9 @@ async fn probe(
         let attempt = attempt.clone();
         move || attempt.clone()
     };
+    let cx = state.call_context(reservation.as_ref());
     let call = async move {
-        let result = service.resolve(&state.call_context(), &attempt, &change).await;
+        let result = service.resolve(&cx, &attempt, &change).await;
         drop(change);
         match result {
             Ok(resolution) => ApiResponse::json(

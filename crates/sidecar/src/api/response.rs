@@ -9,6 +9,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::idempotency::StoredResponse;
+
+const RESULT: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
 /// Whether a response is kept under its client's idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retention {
@@ -34,14 +39,14 @@ pub(crate) struct ApiResponse {
 
 impl ApiResponse {
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
-        Self::new(status, "application/json", value)
+        Self::new(status, RESULT, value)
     }
 
     pub(crate) fn problem(status: StatusCode, value: &impl Serialize, retry_after: Option<Duration>) -> Self {
         Self {
             // Rounded up: a request that comes too early is rejected again.
             retry_after: retry_after.map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
-            ..Self::new(status, "application/problem+json", value)
+            ..Self::new(status, PROBLEM, value)
         }
     }
 
@@ -68,15 +73,28 @@ impl ApiResponse {
         self.retention
     }
 
-    /// The length of its body in bytes.
-    pub(crate) fn length(&self) -> usize {
-        self.body.len()
+    /// The same, as a store of idempotency keys keeps it.
+    pub(crate) fn stored(&self) -> StoredResponse {
+        StoredResponse {
+            status: self.status.as_u16(),
+            is_problem: self.content_type == PROBLEM,
+            retry_after: self.retry_after,
+            body: self.body.clone(),
+            is_evictable: self.retention == Retention::Evictable,
+        }
     }
 
-    /// The same, marked as a replay.
-    pub(crate) fn replayed(mut self) -> Self {
-        self.is_replay = true;
-        self
+    /// The stored response to the same request, marked as a replay.
+    pub(crate) fn replay(stored: StoredResponse) -> Self {
+        Self {
+            // A store gives back what it was given.
+            status: StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            body: stored.body,
+            content_type: if stored.is_problem { PROBLEM } else { RESULT },
+            retry_after: stored.retry_after,
+            is_replay: true,
+            retention: Retention::None,
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use sha2::{Digest as _, Sha256};
 /// Identifies a client by its certificate, its address, or its user on this machine. Used only to share capacity
 /// fairly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum ClientId {
+pub struct ClientId(Identity);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Identity {
     Certificate([u8; 32]),
     Address(IpAddr),
     User(u32),
@@ -24,12 +27,17 @@ impl ClientId {
             }
             v4 @ IpAddr::V4(_) => v4,
         };
-        (!address.to_canonical().is_loopback()).then_some(Self::Address(network))
+        (!address.to_canonical().is_loopback()).then_some(Self(Identity::Address(network)))
     }
 
     /// The client with this certificate.
     pub(crate) fn with_certificate(der: &[u8]) -> Self {
-        Self::Certificate(Sha256::digest(der).into())
+        Self(Identity::Certificate(Sha256::digest(der).into()))
+    }
+
+    /// The client that runs as this user of the machine.
+    pub(crate) fn with_user(user: u32) -> Self {
+        Self(Identity::User(user))
     }
 }
 

@@ -8,7 +8,7 @@ mod tls;
 mod token;
 
 pub(crate) use body_capture::{BodyCapture, CapturingIo};
-pub(crate) use client_id::ClientId;
+pub use client_id::ClientId;
 pub(crate) use connection_limit::{ConnectionLimiter, ConnectionPermit};
 pub(crate) use host_check::HostCheck;
 pub use host_check::{HostName, InvalidHostName};

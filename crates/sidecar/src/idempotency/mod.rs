@@ -1,0 +1,274 @@
+//! Responses that are kept under their clients' idempotency keys.
+
+mod in_memory;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use repass_domain::UnknownOutcome;
+use secrecy::{ExposeSecret as _, SecretSlice};
+use sha2::Sha256;
+
+use crate::api::{ApiResponse, Retention};
+use crate::net::ClientId;
+pub(crate) use in_memory::InMemoryStore;
+
+/// How long a response is kept under its key, from the moment in which it was stored.
+pub const RETENTION: Duration = Duration::from_secs(3600);
+
+/// A keyed hash (HMAC-SHA-256) of a route and its idempotency key, or of a request's body. Neither a key nor a password
+/// can be guessed from it without the secret.
+pub type KeyedHash = [u8; 32];
+
+/// A request under an idempotency key.
+#[derive(Debug, Clone)]
+pub struct KeyedRequest {
+    /// The hash of the route and the key.
+    pub key: KeyedHash,
+    /// The hash of the body: another body under the same key is another request.
+    pub body: KeyedHash,
+    /// The client, if it can be identified, for stores that share their capacity among clients.
+    pub client: Option<ClientId>,
+    /// Identifies the change or probe that the request makes. It resolves the outcome should the process end before
+    /// that is stored.
+    pub attempt: UnknownOutcome,
+}
+
+/// The state of an idempotency key when a request with it arrives.
+#[derive(Debug)]
+pub enum KeyState {
+    /// The key was new, and is reserved for this request. The request ends with [`IdempotencyStore::store`] or
+    /// [`IdempotencyStore::release`].
+    Reserved,
+    /// The same request has this response.
+    Answered(StoredResponse),
+    /// The same request has no response yet, and a process is working on it.
+    InFlight,
+    /// The process that worked on the same request ended, or was cut off, before the response was stored. The outcome
+    /// of this attempt is unknown.
+    Lost(UnknownOutcome),
+    /// The key belongs to a request with another body.
+    Mismatch,
+    /// The key is new, and the store has no room for it for at least this long.
+    Full(Duration),
+}
+
+/// A response of the API, as a store keeps it. Responses hold no password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether the body is a problem (RFC 9457) and not a result.
+    pub is_problem: bool,
+    /// The value of `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
+    /// The body, in JSON.
+    pub body: bytes::Bytes,
+    /// Whether the store may drop it before [`RETENTION`] ends: the provider refused the change, so that a repeated
+    /// request changes nothing twice.
+    pub is_evictable: bool,
+}
+
+/// Why a store of idempotency keys cannot be used now. Nothing was reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUnavailable(pub String);
+
+impl fmt::Display for StoreUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreUnavailable {}
+
+/// Keeps the responses of requests under their idempotency keys, in this process or for several.
+///
+/// The guarantee: of any number of requests with one key, at any number of processes that share the store, exactly one
+/// is told [`KeyState::Reserved`], until the key is [released](Self::release) or its response has been kept for
+/// [`RETENTION`]. A key that was reserved and has no response is never handed out again.
+#[async_trait]
+pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
+    /// Looks up a key, and reserves it for this request if it is new.
+    ///
+    /// # Errors
+    /// The store cannot be reached; the key is not reserved, or becomes [`KeyState::Lost`].
+    ///
+    /// # Cancellation
+    /// A key that was reserved for a dropped future stays in flight, or becomes [`KeyState::Lost`].
+    async fn reserve(&self, request: &KeyedRequest) -> Result<KeyState, StoreUnavailable>;
+
+    /// Stores the response of a request that has reserved its key. A store that cannot be reached keeps the response
+    /// in memory and stores it later; this future ends by then.
+    async fn store(&self, key: &KeyedHash, response: StoredResponse);
+
+    /// Frees a reserved key, because its request has reached no provider.
+    fn release(&self, key: &KeyedHash);
+
+    /// Whether this process may send what it has reserved a key for. `false` once others may take its requests for
+    /// lost.
+    fn may_send(&self) -> bool {
+        true
+    }
+
+    /// The number of keys in the memory of this process, for metrics.
+    fn keys_in_memory(&self) -> usize;
+
+    /// Whether requests can be made now.
+    ///
+    /// # Errors
+    /// Why the store cannot be used.
+    fn check(&self) -> Result<(), StoreUnavailable> {
+        Ok(())
+    }
+}
+
+/// The store with the secret for its hashes.
+pub(crate) struct IdempotencyKeys {
+    secret: SecretSlice<u8>,
+    store: Arc<dyn IdempotencyStore>,
+}
+
+impl Default for IdempotencyKeys {
+    /// In memory, with a secret of this process.
+    fn default() -> Self {
+        let mut secret = vec![0; 32];
+        SysRng
+            .try_fill_bytes(&mut secret)
+            .expect("the operating system provides randomness");
+        Self::new(secret.into(), Arc::new(InMemoryStore::default()))
+    }
+}
+
+impl IdempotencyKeys {
+    pub(crate) fn new(secret: SecretSlice<u8>, store: Arc<dyn IdempotencyStore>) -> Self {
+        Self { secret, store }
+    }
+
+    /// A request with this key and body at a route.
+    pub(crate) fn request(
+        &self,
+        client: Option<ClientId>,
+        route: &str,
+        key: &[u8],
+        body: &[u8],
+        attempt: UnknownOutcome,
+    ) -> KeyedRequest {
+        KeyedRequest {
+            key: self.hash(&[route.as_bytes(), key]),
+            body: self.hash(&[body]),
+            client,
+            attempt,
+        }
+    }
+
+    /// The reservation of a request that was told [`KeyState::Reserved`].
+    pub(crate) fn reservation(&self, request: &KeyedRequest) -> Reservation {
+        Reservation {
+            store: Arc::clone(&self.store),
+            key: request.key,
+            is_started: false,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn IdempotencyStore> {
+        &self.store
+    }
+
+    // Each part follows its length, so different parts never give the same input.
+    fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
+        #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
+        let secret = self.secret.expose_secret();
+        let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into_bytes().into()
+    }
+}
+
+/// A key whose request is in flight. Dropped before its call has started, the key is free again.
+pub(crate) struct Reservation {
+    store: Arc<dyn IdempotencyStore>,
+    key: KeyedHash,
+    is_started: bool,
+}
+
+impl Reservation {
+    /// Marks the call as started. From now on only its response frees the key, because it may have been sent.
+    pub(crate) fn start(&mut self) {
+        self.is_started = true;
+    }
+
+    /// Stores the response, or frees the key if the response's retention is [`Retention::None`].
+    pub(crate) async fn store(mut self, response: &ApiResponse) {
+        self.is_started = true;
+        match response.retention() {
+            Retention::None => self.store.release(&self.key),
+            Retention::Keep | Retention::Evictable => {
+                self.store.store(&self.key, response.stored()).await;
+            }
+        }
+    }
+
+    /// The store of its key.
+    pub(crate) fn keys(&self) -> &Arc<dyn IdempotencyStore> {
+        &self.store
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.is_started {
+            self.store.release(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn key_is_freed_before_its_call_has_started_or_by_its_response() {
+        let keys = IdempotencyKeys::default();
+        let attempt = UnknownOutcome::new("zoom");
+        let request = keys.request(None, "/route", b"key", b"body", attempt);
+        let reserve = async || {
+            let state = keys.store().reserve(&request).await.unwrap();
+            matches!(state, KeyState::Reserved).then(|| keys.reservation(&request))
+        };
+        drop(reserve().await.unwrap());
+        let mut abandoned = reserve().await.unwrap();
+        abandoned.start();
+        drop(abandoned);
+        assert!(reserve().await.is_none(), "what may have been sent frees no key");
+        keys.store().release(&request.key);
+        let ended = reserve().await.unwrap();
+        let response = ApiResponse::json(http::StatusCode::OK, &"x").with_retention(Retention::None);
+        ended.store(&response).await;
+        assert!(reserve().await.is_some());
+    }
+
+    #[test]
+    fn hashes_depend_on_each_part_and_on_the_secret_of_the_process() {
+        let keys = IdempotencyKeys::default();
+        let hash = |keys: &IdempotencyKeys, route, key: &[u8], body: &[u8]| {
+            let request = keys.request(None, route, key, body, UnknownOutcome::new("zoom"));
+            (request.key, request.body)
+        };
+        let first = hash(&keys, "/route", b"key", b"body");
+        assert_eq!(first, hash(&keys, "/route", b"key", b"body"));
+        assert_ne!(first.0, hash(&keys, "/rou", b"tekey", b"body").0);
+        assert_ne!(first.1, hash(&keys, "/route", b"key", b"canary-77").1);
+        assert_ne!(
+            first,
+            hash(&IdempotencyKeys::default(), "/route", b"key", b"body")
+        );
+    }
+}
