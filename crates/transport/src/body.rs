@@ -130,7 +130,9 @@ fn push_boundary(text: &mut String) {
     text.push_str("repass-");
     let mut letters = [0; RANDOM_LETTERS];
     rand::rng().fill(&mut letters);
-    letters.iter_mut().for_each(|byte| *byte = b'a' + *byte % 16);
+    for letter in &mut letters {
+        *letter = b'a' + *letter % 16;
+    }
     text.push_str(&String::from_utf8_lossy(&letters));
 }
 
