@@ -123,8 +123,10 @@ fn dependencies_between_workspace_crates_point_one_way() {
                 &["repass-domain", "repass-provider", "repass-transport"]
             }
             "repass-conformance" | "repass-bulk" | "repass-sidecar" => &["repass-domain"],
+            "repass-postgres" => &["repass-domain", "repass-sidecar", "repass-transport"],
             "repass" => &[
                 "repass-domain",
+                "repass-postgres",
                 "repass-provider",
                 "repass-sandbox",
                 "repass-transport",
@@ -133,6 +135,7 @@ fn dependencies_between_workspace_crates_point_one_way() {
                 "repass",
                 "repass-bulk",
                 "repass-domain",
+                "repass-postgres",
                 "repass-provider",
                 "repass-sandbox",
                 "repass-sidecar",

@@ -33,6 +33,7 @@
 //! | --- | --- | --- |
 //! | `zoom`, `identity` | one provider type each | yes |
 //! | `mock` | `MockPasswordService` and `InMemoryPasswordService`, for your tests | no |
+//! | `postgres` | `[shared]`: state that several processes share in PostgreSQL | no |
 //! | `sandbox` | both providers emulated over real HTTP, for your tests: the module `sandbox` | no |
 //!
 //! # Types of other crates
@@ -54,4 +55,6 @@ mod services;
 pub use config::{Config, ConfigError};
 pub use layers::{AuditEvent, AuditRecord, AuditSink, JsonLines, Layers, LocalPolicy, describe_metrics};
 pub use repass_domain::*;
+#[cfg(feature = "postgres")]
+pub use services::SharedState;
 pub use services::{Services, ServicesBuilder, UnknownProvider};

@@ -22,7 +22,7 @@ pub(super) struct Args {
 // The features of the library that are compiled in.
 macro_rules! features {
     () => {
-        "cli, http, identity, sandbox, zoom"
+        "cli, http, identity, postgres, sandbox, zoom"
     };
 }
 
@@ -86,6 +86,9 @@ pub(super) enum Command {
     Config(commands::config::Command),
     /// Serve all configured providers over HTTP, for services in other languages
     Serve(Box<commands::serve::Args>),
+    /// Set up the state that several processes share
+    #[command(subcommand)]
+    Shared(commands::shared::Command),
     /// Run emulated providers until interrupted
     Sandbox(Box<commands::sandbox::Args>),
     /// Show repass at work against emulated providers, without any configuration
@@ -111,6 +114,7 @@ impl Command {
             Self::Doctor => commands::doctor::run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Serve(args) => args.run(context).await,
+            Self::Shared(command) => command.run(context).await,
             Self::Sandbox(args) => args.run(context).await,
             Self::Demo => commands::demo::run(context).await,
             Self::Completions(args) => Ok(args.run(Args::command(), &context.output)),

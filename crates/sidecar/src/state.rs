@@ -106,10 +106,7 @@ impl Inner {
         let cx = CallContext::with_budget(self.options.budget);
         match reservation.filter(|_| self.options.idempotency.is_some()) {
             None => cx,
-            Some(reservation) => {
-                let store = Arc::clone(reservation.keys());
-                cx.with_before_send(Arc::new(move || Box::pin(std::future::ready(store.may_send()))))
-            }
+            Some(reservation) => cx.with_before_send(reservation.before_send()),
         }
     }
 }

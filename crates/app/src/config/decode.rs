@@ -41,11 +41,26 @@ pub(super) fn root(mut root: Section<'_>, folder: &Path, problems: &Problems) ->
     });
     let choices = [("report", OnUnknown::Report), ("resolve", OnUnknown::Resolve)];
     let on_unknown = root.choice("on_unknown", &choices).unwrap_or_default();
+    #[cfg(feature = "postgres")]
+    let shared = root
+        .section("shared")
+        .and_then(|section| super::shared::read(section, folder));
+    #[cfg(not(feature = "postgres"))]
+    if root.entries().any(|(key, _)| key == "shared") {
+        // Known, so that it is no typing error.
+        let _ = root.section("shared");
+        problems.add(
+            "shared",
+            "is not part of this build: it comes with the Cargo feature `postgres` (`features = [\"postgres\"]`)",
+        );
+    }
     root.finish();
     Config {
         default_provider,
         audit,
         on_unknown,
+        #[cfg(feature = "postgres")]
+        shared,
         providers,
         ..Config::default()
     }

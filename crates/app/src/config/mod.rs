@@ -15,6 +15,8 @@ mod provider;
 mod provider_kinds;
 mod schema;
 mod section;
+#[cfg(feature = "postgres")]
+mod shared;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,8 @@ pub use provider::{Auth, Connection, Tls};
 pub use provider_kinds::*;
 #[cfg(any(feature = "active-directory", feature = "ldap"))]
 pub use repass_ldap::MarkerSettings;
+#[cfg(feature = "postgres")]
+pub use shared::{PostgresConfig, SharedConfig};
 pub(crate) use variables::PREFIX as VARIABLE_PREFIX;
 
 /// A whole configuration: named providers, one of which may be the default.
@@ -67,6 +71,9 @@ pub struct Config {
     audit: Option<PathBuf>,
     #[serde(skip_serializing_if = "OnUnknown::is_default")]
     on_unknown: OnUnknown,
+    #[cfg(feature = "postgres")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<SharedConfig>,
     providers: BTreeMap<String, ProviderConfig>,
     #[serde(skip)]
     origins: Origins,
@@ -122,6 +129,12 @@ impl Config {
     /// resolves one by itself.
     pub fn on_unknown(&self) -> OnUnknown {
         self.on_unknown
+    }
+
+    /// The state that several processes share, if there is any.
+    #[cfg(feature = "postgres")]
+    pub fn shared(&self) -> Option<&SharedConfig> {
+        self.shared.as_ref()
     }
 
     /// The same with this default provider.

@@ -149,7 +149,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    fn is_default(&self) -> bool {
+    pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

@@ -276,6 +276,31 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ),
     ("providers", "The providers, by name."),
     ("proxy", "An HTTP proxy through which the provider is reached."),
+    (
+        "shared",
+        "State that several processes share, so that they act as one.",
+    ),
+    (
+        "shared.idempotency_secret",
+        "The secret of the hashes of idempotency keys: 32 bytes or more, the same for every process.",
+    ),
+    ("shared.postgres", "The PostgreSQL database that holds the state."),
+    (
+        "shared.postgres.schema",
+        "The schema that holds the tables: `repass` by default.",
+    ),
+    (
+        "shared.postgres.tls",
+        "Certificates. TLS is required except on Unix sockets and loopback addresses.",
+    ),
+    (
+        "shared.postgres.tls.ca_file",
+        "A PEM file of certificate authorities to trust besides the system's.",
+    ),
+    (
+        "shared.postgres.url",
+        "The URL of the database: `postgresql://USER@HOST/DATABASE`.",
+    ),
     ("tls", "Certificates. Verification cannot be switched off."),
     (
         "tls.ca_file",

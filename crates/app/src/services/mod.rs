@@ -6,6 +6,8 @@ mod policy_factory;
 mod provider_factory;
 mod rate_limiters;
 mod reloadable;
+#[cfg(feature = "postgres")]
+mod shared_state;
 mod snapshot;
 mod unknown_provider;
 
@@ -19,6 +21,8 @@ use crate::config::{Config, ConfigError};
 use crate::layers::{LocalPolicy, describe_metrics};
 
 pub use builder::ServicesBuilder;
+#[cfg(feature = "postgres")]
+pub use shared_state::SharedState;
 pub use unknown_provider::UnknownProvider;
 
 use reloadable::ReloadableService;

@@ -14,4 +14,5 @@ pub(super) mod reset;
 pub(super) mod resolve;
 pub(super) mod sandbox;
 pub(super) mod serve;
+pub(super) mod shared;
 pub(super) mod user;

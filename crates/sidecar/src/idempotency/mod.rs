@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use repass_domain::UnknownOutcome;
+use repass_domain::{BeforeSend, UnknownOutcome};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
@@ -109,9 +109,9 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// Frees a reserved key, because its request has reached no provider.
     fn release(&self, key: &KeyedHash);
 
-    /// Whether this process may send what it has reserved a key for. `false` once others may take its requests for
+    /// Whether the request that has reserved this key may be sent now. `false` once other processes may take it for
     /// lost.
-    fn may_send(&self) -> bool {
+    fn may_send(&self, _key: &KeyedHash) -> bool {
         true
     }
 
@@ -180,7 +180,7 @@ impl IdempotencyKeys {
     }
 
     // Each part follows its length, so different parts never give the same input.
-    fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
+    pub(crate) fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
         #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
         let secret = self.secret.expose_secret();
         let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
@@ -216,9 +216,10 @@ impl Reservation {
         }
     }
 
-    /// The store of its key.
-    pub(crate) fn keys(&self) -> &Arc<dyn IdempotencyStore> {
-        &self.store
+    /// A check, to be made before the request is sent, that it does not count as lost.
+    pub(crate) fn before_send(&self) -> BeforeSend {
+        let (store, key) = (Arc::clone(&self.store), self.key);
+        Arc::new(move || Box::pin(std::future::ready(store.may_send(&key))))
     }
 }
 

@@ -59,8 +59,11 @@ impl TrustedRoots {
         Ok(none.with_no_client_auth())
     }
 
-    /// A configuration that verifies every server.
-    pub(crate) fn verifying_config(&self) -> Result<ClientConfig, String> {
+    /// A TLS client configuration that verifies every server by these authorities, with ring.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, for example because an added authority cannot be used.
+    pub fn verifying_config(&self) -> Result<ClientConfig, String> {
         let verifier = Verifier::new(self.extra.clone()).map_err(impossible)?;
         let builder = ClientConfig::builder_with_provider(crypto()).with_safe_default_protocol_versions();
         let config = builder

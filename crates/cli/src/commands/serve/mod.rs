@@ -4,6 +4,7 @@ mod certificate;
 mod descriptors;
 mod directory;
 mod listen_address;
+mod shared_keys;
 mod token_file;
 mod watched_files;
 
@@ -28,6 +29,7 @@ use certificate::Certificate;
 use directory::{ConfiguredDirectory, StaticDirectory};
 use listen_address::{BoundListener, ListenAddress};
 use repass::config::OnUnknown;
+use shared_keys::SharedKeys;
 use token_file::TokenFile;
 
 /// The listener, its TLS and its clients.
@@ -106,6 +108,7 @@ impl Args {
         let metrics = install_recorder()?;
         let setup = Setup::load(&context.global).await?;
         let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
+        let shared_keys = shared_keys::open(&setup.config, &context.global).await?;
         let directory = Arc::new(ConfiguredDirectory::load(setup, &context.global).await?);
         let options = Options {
             token: token.as_ref().map(TokenFile::token),
@@ -118,6 +121,7 @@ impl Args {
                 directory.names().len(),
             ),
             resolve_unknown,
+            idempotency: shared_keys.as_ref().map(SharedKeys::options),
             metrics: Some(Arc::new(move || metrics.render())),
             ..Options::default()
         };
@@ -154,6 +158,9 @@ impl Args {
             }
         };
         drop(socket);
+        if let Some(keys) = &shared_keys {
+            keys.flush(&context.output).await;
+        }
         match drained.abandoned {
             0 => Ok(Exit::Ok),
             calls => Err(CliError::internal(format!(

@@ -1,0 +1,269 @@
+//! The connection to PostgreSQL.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use repass_transport::TrustedRoots;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::migrations::{self, LATEST, quoted, text};
+use crate::{DatabaseError, InvalidSettings};
+
+/// Where the database is, and whom to trust.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A URL, such as `postgresql://repass@db.example.com/repass`, or `key=value` pairs, as libpq takes them.
+    pub url: SecretString,
+    /// Authorities that may have signed the server's certificate.
+    pub roots: TrustedRoots,
+    /// The schema that holds the tables. Processes with the same schema act as one.
+    pub schema: String,
+}
+
+impl Settings {
+    /// The default of [`schema`](Self::schema).
+    pub const DEFAULT_SCHEMA: &str = "repass";
+}
+
+/// One database, with one connection that is made again when it is lost.
+pub struct Database {
+    config: Config,
+    tls: MakeRustlsConnect,
+    schema: String,
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+/// What a check of the database has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseHealth {
+    /// The server's version, such as 15.4.
+    pub server_version: String,
+    /// The version of the schema; 0 if it does not exist.
+    pub schema_version: usize,
+    /// How long a round trip takes.
+    pub latency: Duration,
+    /// How far the server's clock differs from the one of this machine.
+    pub clock_difference: Duration,
+}
+
+// For one step: a connection, or a statement.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Database {
+    /// A database that is connected to at the first use.
+    ///
+    /// # Errors
+    /// The URL cannot be read, or would send data without TLS over a network.
+    pub fn new(settings: &Settings) -> Result<Self, InvalidSettings> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the client's own type holds it from here on"
+        )]
+        let url = settings.url.expose_secret();
+        // What the parser says may quote the password.
+        let mut config: Config = url.parse().map_err(|_| {
+            InvalidSettings("is not a PostgreSQL URL, such as postgresql://USER@HOST/DATABASE".to_owned())
+        })?;
+        if settings.schema.is_empty() || settings.schema.len() > 63 {
+            return Err(InvalidSettings("a schema's name has 1 to 63 bytes".to_owned()));
+        }
+        if !config.get_hosts().iter().all(is_this_machine) {
+            if config.get_ssl_mode() == SslMode::Disable {
+                return Err(InvalidSettings(
+                    "`sslmode=disable` is for Unix sockets and loopback addresses; use `sslmode=require`"
+                        .to_owned(),
+                ));
+            }
+            config.ssl_mode(SslMode::Require);
+        }
+        config.connect_timeout(PATIENCE);
+        config.application_name("repass");
+        let tls = settings.roots.verifying_config().map_err(InvalidSettings)?;
+        Ok(Self {
+            config,
+            tls: MakeRustlsConnect::new(tls),
+            schema: settings.schema.clone(),
+            client: Mutex::default(),
+        })
+    }
+
+    /// Creates the schema, or brings it to the version of this program, in one transaction. Returns the versions before
+    /// and after. Needs the right to create a schema; the other functions need only the rights on its tables.
+    ///
+    /// # Errors
+    /// The database cannot be reached, lacks a right, or a newer repass has migrated it.
+    pub async fn migrate(&self) -> Result<(usize, usize), DatabaseError> {
+        let client = self.connect().await?;
+        let before = within(migrations::apply(&client, &self.schema)).await?;
+        Ok((before, LATEST))
+    }
+
+    /// Checks whether the server can be trusted with shared state and has the right schema.
+    ///
+    /// # Errors
+    /// It cannot be reached, or why it cannot be used and what to do.
+    pub async fn check(&self) -> Result<DatabaseHealth, DatabaseError> {
+        let client = self.connect().await?;
+        within(check_server(&client)).await?;
+        let before = Instant::now();
+        let clock = within(text(&client, "SELECT extract(epoch FROM clock_timestamp())")).await?;
+        let latency = before.elapsed();
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let there = Duration::try_from_secs_f64(clock.parse().unwrap_or_default()).unwrap_or_default();
+        Ok(DatabaseHealth {
+            server_version: within(text(&client, "SHOW server_version")).await?,
+            schema_version: within(migrations::version(&client, &self.schema)).await?,
+            latency,
+            clock_difference: here.abs_diff(there),
+        })
+    }
+
+    /// The connection, with the schema in its search path. Statements of several callers are pipelined.
+    pub(crate) async fn client(&self) -> Result<Arc<Client>, DatabaseError> {
+        let mut kept = self.client.lock().await;
+        if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        let client = self.connect().await?;
+        within(self.prepare(&client)).await?;
+        let client = Arc::new(client);
+        *kept = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Gives up the connection, after a statement without an answer.
+    pub(crate) async fn disconnect(&self, client: &Arc<Client>) {
+        let mut kept = self.client.lock().await;
+        if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, client)) {
+            *kept = None;
+        }
+    }
+
+    // Each connection may reach another server, so each is checked.
+    async fn prepare(&self, client: &Client) -> Result<(), DatabaseError> {
+        check_server(client).await?;
+        let version = migrations::version(client, &self.schema).await?;
+        migrations::check_not_newer(version)?;
+        if version < LATEST {
+            return Err(DatabaseError(format!(
+                "the shared state has version {version} and this repass needs {LATEST}; run `repass shared migrate`"
+            )));
+        }
+        let schema = quoted(&self.schema);
+        let patience = PATIENCE.as_millis();
+        client
+            .batch_execute(&format!(
+                "SET search_path TO {schema}; SET statement_timeout TO {patience}; SET synchronous_commit TO on"
+            ))
+            .await?;
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Client, DatabaseError> {
+        let (client, connection) = within(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                let error = DatabaseError::from(error);
+                tracing::warn!(%error, "the connection to the shared state is lost");
+            }
+        });
+        Ok(client)
+    }
+}
+
+/// Ends a step in bounded time, even if the server hangs.
+pub(crate) async fn within<T>(
+    step: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    timeout(2 * PATIENCE, step).await.unwrap_or_else(|_| {
+        Err(DatabaseError(format!(
+            "PostgreSQL did not answer within {} seconds",
+            2 * PATIENCE.as_secs()
+        )))
+    })
+}
+
+// A server that may lose what it has confirmed would let a key be used twice.
+async fn check_server(client: &Client) -> Result<(), DatabaseError> {
+    const OLDEST: u32 = 13;
+    let refused = |why: &str| Err(DatabaseError(why.to_owned()));
+    let number: u32 = text(client, "SHOW server_version_num")
+        .await?
+        .parse()
+        .unwrap_or_default();
+    if number / 10_000 < OLDEST {
+        return refused("PostgreSQL 13 or later is needed");
+    }
+    if text(client, "SELECT pg_is_in_recovery()").await? != "f" {
+        return refused("this server is a standby; name the primary in the URL");
+    }
+    if text(client, "SHOW fsync").await? != "on" {
+        return refused("this server has `fsync = off` and may lose what it has confirmed; set it to on");
+    }
+    let standbys = text(client, "SELECT count(*) FROM pg_stat_replication").await?;
+    if standbys != "0" && text(client, "SHOW synchronous_standby_names").await?.is_empty() {
+        return refused(
+            "this server has replicas and none is synchronous, so a failover may lose what it has confirmed; set \
+             `synchronous_standby_names`",
+        );
+    }
+    Ok(())
+}
+
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(url: &str) -> Result<Database, InvalidSettings> {
+        Database::new(&Settings {
+            url: url.into(),
+            roots: TrustedRoots::default(),
+            schema: Settings::DEFAULT_SCHEMA.to_owned(),
+        })
+    }
+
+    #[test]
+    fn plain_text_is_for_this_machine_only() {
+        for here in ["localhost", "127.0.0.1", "[::1]", "%2Frun%2Fpostgresql"] {
+            let database = database(&format!("postgresql://repass@{here}/repass?sslmode=disable"));
+            assert!(database.is_ok(), "{here}");
+        }
+        let refused = database("postgresql://repass@db.example.com/repass?sslmode=disable");
+        assert!(refused.unwrap_err().to_string().contains("sslmode=require"));
+        let mixed = database("postgresql://repass@localhost,db.example.com/repass").unwrap();
+        assert_eq!(mixed.config.get_ssl_mode(), SslMode::Require);
+    }
+
+    #[test]
+    fn invalid_url_is_not_quoted() {
+        let refused = database("postgresql://repass:canary-77@host:port/repass").unwrap_err();
+        assert!(!refused.to_string().contains("canary"), "{refused}");
+        let database = database("postgresql://repass:canary-77@localhost/repass").unwrap();
+        assert!(!format!("{database:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,321 @@
+//! The idempotency keys of several sidecars.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use repass_domain::UnknownOutcome;
+use repass_sidecar::{
+    IdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION, StoreUnavailable, StoredResponse,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::database::within;
+use crate::{DatabaseError, Membership};
+
+/// Idempotency keys in PostgreSQL, for sidecars that act as one.
+///
+/// A key is reserved by inserting its row. A key without a response is never handed out again: while its process has a
+/// lease it is in flight, and afterwards its outcome is unknown, until the process stores it after all.
+///
+/// Responses that could not be written are kept in memory and written when the database is back.
+pub struct PostgresIdempotencyStore {
+    membership: Arc<Membership>,
+    in_flight: Mutex<HashMap<KeyedHash, Reserved>>,
+    writes: mpsc::UnboundedSender<Write>,
+}
+
+#[derive(Clone, Copy)]
+struct Reserved {
+    process: i64,
+    // A key that is reserved once more has another one, so that no late write hits it.
+    reservation: Uuid,
+}
+
+enum Write {
+    Response {
+        reservation: Uuid,
+        response: StoredResponse,
+        done: oneshot::Sender<()>,
+    },
+    Release(Uuid),
+    Flush(oneshot::Sender<()>),
+}
+
+impl PostgresIdempotencyStore {
+    // How long a client waits for its response to be stored.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const CLEANUP: Duration = Duration::from_secs(60);
+
+    /// A store with this lease. Writes in the background until it is dropped.
+    pub fn new(membership: Arc<Membership>) -> Self {
+        let (writes, queue) = mpsc::unbounded_channel();
+        tokio::spawn(write_all(Arc::clone(&membership), queue));
+        Self {
+            membership,
+            in_flight: Mutex::default(),
+            writes,
+        }
+    }
+
+    /// Refuses a secret other than the one that the first process has used: its hashes would find no key of the others.
+    /// `check` is a hash under the secret.
+    ///
+    /// # Errors
+    /// The secret is another one, or the database cannot be reached.
+    pub async fn check_secret(&self, check: &KeyedHash) -> Result<(), DatabaseError> {
+        let client = self.membership.database().client().await?;
+        let row = within(async {
+            let insert =
+                "INSERT INTO settings (name, value) VALUES ('idempotency_secret', $1) ON CONFLICT DO NOTHING";
+            client.execute(insert, &[&check.as_slice()]).await?;
+            let select = "SELECT value = $1 FROM settings WHERE name = 'idempotency_secret'";
+            Ok(client.query_one(select, &[&check.as_slice()]).await?)
+        })
+        .await?;
+        if row.get(0) {
+            return Ok(());
+        }
+        Err(DatabaseError(
+            "the secret of the idempotency keys is not the one of the other sidecars; give all of them the same".to_owned(),
+        ))
+    }
+
+    /// Waits until all responses are written, or this time has passed. Returns whether they are.
+    pub async fn flush(&self, limit: Duration) -> bool {
+        let (done, written) = oneshot::channel();
+        let _ = self.writes.send(Write::Flush(done));
+        matches!(timeout(limit, written).await, Ok(Ok(())))
+    }
+
+    async fn insert(&self, request: &KeyedRequest, reserved: Reserved) -> Result<KeyState, DatabaseError> {
+        let attempt = serde_json::to_string(&request.attempt)
+            .map_err(|error| DatabaseError(format!("the attempt cannot be stored: {error}")))?;
+        let client = self.membership.database().client().await?;
+        let Reserved { process, reservation } = reserved;
+        let result = within(async {
+            loop {
+                let (key, body) = (request.key.as_slice(), request.body.as_slice());
+                let parameters: [&(dyn ToSql + Sync); 6] = [
+                    &key,
+                    &body,
+                    &process,
+                    &reservation,
+                    &attempt,
+                    &RETENTION.as_secs_f64(),
+                ];
+                if client.execute(RESERVE, &parameters).await? == 1 {
+                    return Ok(KeyState::Reserved);
+                }
+                // It may have been freed in between.
+                if let Some(row) = client.query_opt(LOOK_UP, &[&key]).await? {
+                    return state(&row, &request.body);
+                }
+                let alive = "SELECT FROM processes WHERE id = $1 AND until > clock_timestamp()";
+                if client.query_opt(alive, &[&process]).await?.is_none() {
+                    return Err(DatabaseError("the lease on the shared state is over".to_owned()));
+                }
+            }
+        })
+        .await;
+        if result.is_err() {
+            self.membership.database().disconnect(&client).await;
+        }
+        result
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<KeyedHash, Reserved>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// Only a process with a lease reserves a key: one that was stopped in between would be late.
+const RESERVE: &str = "\
+INSERT INTO idempotency_keys AS known (key, body, process, reservation, attempt)
+SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM processes WHERE id = $3 AND until > clock_timestamp())
+ON CONFLICT (key) DO UPDATE
+SET body = excluded.body, process = excluded.process, reservation = excluded.reservation,
+    attempt = excluded.attempt, reserved_at = clock_timestamp(), answered_at = NULL, status = NULL, is_problem = NULL, retry_after = NULL, response = NULL
+WHERE known.answered_at < clock_timestamp() - make_interval(secs => $6)";
+
+const LOOK_UP: &str = "\
+SELECT body, attempt, status, is_problem, retry_after, response,
+       EXISTS (SELECT FROM processes WHERE id = process AND until > clock_timestamp())
+FROM idempotency_keys WHERE key = $1";
+
+const STORE: &str = "\
+UPDATE idempotency_keys
+SET answered_at = clock_timestamp(), status = $2, is_problem = $3, retry_after = $4, response = $5
+WHERE reservation = $1 AND answered_at IS NULL";
+
+const RELEASE: &str = "DELETE FROM idempotency_keys WHERE reservation = $1 AND answered_at IS NULL";
+
+fn state(row: &tokio_postgres::Row, body: &KeyedHash) -> Result<KeyState, DatabaseError> {
+    if row.get::<_, &[u8]>(0) != body {
+        return Ok(KeyState::Mismatch);
+    }
+    if let Some(status) = row.get::<_, Option<i16>>(2) {
+        let retry_after: Option<i64> = row.get(4);
+        return Ok(KeyState::Answered(StoredResponse {
+            status: u16::try_from(status).unwrap_or_default(),
+            is_problem: row.get(3),
+            retry_after: retry_after.and_then(|seconds| u64::try_from(seconds).ok()),
+            body: Bytes::copy_from_slice(row.get(5)),
+            is_evictable: false,
+        }));
+    }
+    if row.get(6) {
+        return Ok(KeyState::InFlight);
+    }
+    let attempt: Result<UnknownOutcome, _> = serde_json::from_str(row.get(1));
+    attempt
+        .map(KeyState::Lost)
+        .map_err(|error| DatabaseError(format!("a stored attempt cannot be read: {error}")))
+}
+
+#[async_trait]
+impl IdempotencyStore for PostgresIdempotencyStore {
+    async fn reserve(&self, request: &KeyedRequest) -> Result<KeyState, StoreUnavailable> {
+        let unavailable = |problem: DatabaseError| StoreUnavailable(problem.to_string());
+        let process = self.membership.id().map_err(unavailable)?;
+        let reservation = Uuid::new_v4();
+        let reserved = Reserved { process, reservation };
+        let state = self.insert(request, reserved).await;
+        match &state {
+            Ok(KeyState::Reserved) => {
+                self.in_flight().insert(request.key, reserved);
+            }
+            // It may have been inserted all the same, and nothing is sent.
+            Err(_) => drop(self.writes.send(Write::Release(reservation))),
+            Ok(_) => {}
+        }
+        state.map_err(unavailable)
+    }
+
+    async fn store(&self, key: &KeyedHash, response: StoredResponse) {
+        let Some(reserved) = self.in_flight().remove(key) else {
+            return;
+        };
+        let (done, written) = oneshot::channel();
+        let _ = self.writes.send(Write::Response {
+            reservation: reserved.reservation,
+            response,
+            done,
+        });
+        let _ = timeout(Self::PATIENCE, written).await;
+    }
+
+    fn release(&self, key: &KeyedHash) {
+        if let Some(reserved) = self.in_flight().remove(key) {
+            let _ = self.writes.send(Write::Release(reserved.reservation));
+        }
+    }
+
+    fn may_send(&self, key: &KeyedHash) -> bool {
+        let reserved = self.in_flight().get(key).copied();
+        reserved.is_some_and(|reserved| self.membership.may_send(reserved.process))
+    }
+
+    fn keys_in_memory(&self) -> usize {
+        self.in_flight().len()
+    }
+
+    fn check(&self) -> Result<(), StoreUnavailable> {
+        let id = self.membership.id();
+        id.map(drop)
+            .map_err(|problem| StoreUnavailable(problem.to_string()))
+    }
+}
+
+// In the order in which they came, each until it has succeeded.
+async fn write_all(membership: Arc<Membership>, mut queue: mpsc::UnboundedReceiver<Write>) {
+    let mut cleaned = Instant::now();
+    while let Some(write) = queue.recv().await {
+        while let Err(problem) = write_one(&membership, &write).await {
+            tracing::warn!(%problem, "a response was not stored; trying again");
+            sleep(Duration::from_millis(200)).await;
+        }
+        match write {
+            Write::Response { done, .. } | Write::Flush(done) => drop(done.send(())),
+            Write::Release(_) => {}
+        }
+        if cleaned.elapsed() > PostgresIdempotencyStore::CLEANUP {
+            cleaned = Instant::now();
+            if let Err(problem) = remove_expired(&membership).await {
+                tracing::warn!(%problem, "expired idempotency keys were not removed");
+            }
+        }
+    }
+}
+
+async fn write_one(membership: &Membership, write: &Write) -> Result<(), DatabaseError> {
+    let database = membership.database();
+    if matches!(write, Write::Flush(_)) {
+        return Ok(());
+    }
+    let client = database.client().await?;
+    let result = within(async {
+        match write {
+            Write::Response {
+                reservation,
+                response,
+                ..
+            } => {
+                let status = i16::try_from(response.status).unwrap_or_default();
+                let retry_after = response
+                    .retry_after
+                    .and_then(|seconds| i64::try_from(seconds).ok());
+                let parameters: [&(dyn ToSql + Sync); 5] = [
+                    reservation,
+                    &status,
+                    &response.is_problem,
+                    &retry_after,
+                    &&*response.body,
+                ];
+                client.execute(STORE, &parameters).await?;
+            }
+            Write::Release(reservation) => {
+                client.execute(RELEASE, &[reservation]).await?;
+            }
+            Write::Flush(_) => {}
+        }
+        Ok(())
+    })
+    .await;
+    if result.is_err() {
+        database.disconnect(&client).await;
+    }
+    result
+}
+
+// A few at a time, so that no statement takes long.
+async fn remove_expired(membership: &Membership) -> Result<(), DatabaseError> {
+    const EXPIRED: &str = "\
+DELETE FROM idempotency_keys WHERE key IN (
+    SELECT key FROM idempotency_keys WHERE answered_at < clock_timestamp() - make_interval(secs => $1) LIMIT 10000)";
+    const GONE: &str = "\
+DELETE FROM processes WHERE until < clock_timestamp() - interval '1 day'
+AND NOT EXISTS (SELECT FROM idempotency_keys WHERE process = id AND answered_at IS NULL)";
+    let client = membership.database().client().await?;
+    within(async {
+        client.execute(EXPIRED, &[&RETENTION.as_secs_f64()]).await?;
+        client.execute(GONE, &[]).await?;
+        Ok(())
+    })
+    .await
+}
+
+impl fmt::Debug for PostgresIdempotencyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresIdempotencyStore")
+            .field("membership", &self.membership)
+            .field("keys_in_memory", &self.keys_in_memory())
+            .finish_non_exhaustive()
+    }
+}
