@@ -333,6 +333,7 @@ async fn rules_are_read_as_the_provider_writes_them() {
         ("keycloak", 200, r#"{"realm":"acme"}"#, ""),
         ("keycloak", 200, r#"{"passwordPolicy":["length(8)"]}"#, "unexpected_answer"),
         ("google", 0, "", "min_length 8, max_length 100"),
+        ("wordpress", 0, "", "max_length 4096, distinct_characters 3"),
     ] {
         let table = Table::from_value(Cases::of(preset).document(preset)).unwrap();
         let responses = if status == 0 { vec![] } else { vec![response(status, body)] };
@@ -414,6 +415,24 @@ async fn request_says_what_the_preset_describes() {
         );
         assert_eq!(sent, wanted, "{preset}");
         assert!(!last.path.contains("Passw0rd"), "{preset}: {}", last.path);
+    }
+}
+
+/// WordPress trims blanks, and `0` is empty to PHP: no log-in succeeds with what is left of these.
+#[tokio::test]
+async fn password_that_is_accepted_and_useless_is_not_sent() {
+    let cases = Cases::of("wordpress");
+    let table = Table::from_value(cases.document("wordpress")).unwrap();
+    for new in [" ", "   ", " 0", "  0 "] {
+        let (service, sent) = service(table.clone(), vec![]);
+        let change = PasswordChange::reset("alice".parse().unwrap(), Password::new(new).unwrap());
+        let result = service.change_password(&CallContext::default(), &change).await;
+        assert_eq!(
+            outcome(result)[..2],
+            ["not_applied", "password_refused"],
+            "{new:?}"
+        );
+        assert!(sent.lock().unwrap().is_empty(), "{new:?}");
     }
 }
 
