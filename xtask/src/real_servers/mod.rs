@@ -35,6 +35,8 @@ pub(crate) struct Args {
 
 /// Users of the campaign; one more is for the cases.
 const USERS: usize = 20;
+/// Nobody's name.
+const NOBODY: &str = "nobody-here@example.com";
 
 pub(crate) async fn run(args: &Args) -> ExitCode {
     // The plain client that asks the servers for the truth wants one, though it speaks no TLS here.
@@ -129,11 +131,14 @@ struct Row {
     outcome: &'static str,
     kind: String,
     is_in_place: bool,
+    is_somebody: bool,
 }
 
 impl Row {
     fn is_wrong(&self) -> bool {
-        self.outcome == "applied" && !self.is_in_place || self.outcome == "not_applied" && self.is_in_place
+        self.outcome == "applied" && !self.is_in_place
+            || self.outcome == "not_applied" && self.is_in_place
+            || self.kind == "user_not_found" && self.is_somebody
     }
 }
 
@@ -153,11 +158,12 @@ async fn change(
         outcome,
         kind,
         is_in_place,
+        is_somebody: change.user().expose() != NOBODY,
     })
 }
 
 async fn cases(running: &Running, proxy: &Proxy, service: &dyn PasswordService) -> Result<usize> {
-    let user = running.server.user(USERS);
+    let (user, part) = (running.server.user(USERS), running.server.user(1));
     let (longest, too_long) = ("Aa1".repeat(341), "Aa1".repeat(1366));
     let cases = [
         ("an ordinary password", user.as_str(), "New-Passw0rd-77"),
@@ -168,7 +174,11 @@ async fn cases(running: &Running, proxy: &Proxy, service: &dyn PasswordService) 
         ("4,098 characters", &user, &too_long),
         ("characters of other scripts", &user, "Pässwörd-Κωδικός-1"),
         ("quotes and braces", &user, "Aa1\"'\\{new}<&>%41"),
-        ("no such user", "nobody-here@example.com", "New-Passw0rd-78"),
+        ("quotes", &user, "Aa1\"'{new}<&>%41"),
+        ("blanks alone", &user, "   "),
+        ("a zero between blanks", &user, " 0 "),
+        ("a name that is part of others", &part, "New-Passw0rd-77"),
+        ("no such user", NOBODY, "New-Passw0rd-78"),
     ];
     let mut wrong = 0;
     for (what, user, new) in cases {

@@ -1,11 +1,13 @@
 //! The servers: how each is installed, started on loopback, and asked for the truth.
 
 mod better_auth;
+mod canaille;
 mod ejabberd;
 mod keystone;
 mod rabbitmq;
 mod scim2;
 mod synapse;
+mod wordpress;
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -23,11 +25,13 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     BetterAuth,
+    Canaille,
     Ejabberd,
     Keystone,
     RabbitMq,
     Scim2,
     Synapse,
+    WordPress,
 }
 
 /// A server that runs. Ended when dropped.
@@ -58,23 +62,27 @@ impl Drop for Running {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::BetterAuth,
+        Self::Canaille,
         Self::Ejabberd,
         Self::Keystone,
         Self::RabbitMq,
         Self::Scim2,
         Self::Synapse,
+        Self::WordPress,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BetterAuth => "better-auth",
+            Self::Canaille => "canaille",
             Self::Ejabberd => "ejabberd",
             Self::Keystone => "keystone",
             Self::RabbitMq => "rabbitmq",
             Self::Scim2 => "scim2-server",
             Self::Synapse => "synapse",
+            Self::WordPress => "wordpress",
         }
     }
 
@@ -96,11 +104,13 @@ impl Server {
         fs::create_dir_all(folder)?;
         match self {
             Self::BetterAuth => better_auth::install(folder),
+            Self::Canaille => canaille::install(folder),
             Self::Ejabberd => ejabberd::install(),
             Self::Keystone => keystone::install(folder),
             Self::RabbitMq => rabbitmq::install(),
             Self::Scim2 => scim2::install(folder),
             Self::Synapse => synapse::install(folder),
+            Self::WordPress => wordpress::install(),
         }
     }
 
@@ -112,6 +122,7 @@ impl Server {
         )]
         let http = reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(60))
             .build()?;
         let address = free_address()?;
@@ -127,11 +138,13 @@ impl Server {
         };
         match self {
             Self::BetterAuth => better_auth::start(&mut running).await?,
+            Self::Canaille => canaille::start(&mut running).await?,
             Self::Ejabberd => ejabberd::start(&mut running).await?,
             Self::Keystone => keystone::start(&mut running).await?,
             Self::RabbitMq => rabbitmq::start(&mut running).await?,
             Self::Scim2 => scim2::start(&mut running).await?,
             Self::Synapse => synapse::start(&mut running).await?,
+            Self::WordPress => wordpress::start(&mut running).await?,
         }
         for number in 0..users {
             running.add(&self.user(number), "Start-Passw0rd-7").await?;
@@ -222,6 +235,13 @@ impl Running {
         Ok((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
+    fn form(&self, url: &str, fields: &[(&str, &str)]) -> Result<reqwest::RequestBuilder> {
+        let encoded = reqwest::Url::parse_with_params(url, fields)?;
+        let body = encoded.query().unwrap_or_default().to_owned();
+        let request = self.http.post(url).body(body);
+        Ok(request.header("content-type", "application/x-www-form-urlencoded"))
+    }
+
     // The names of Erlang's nodes, in a service of this run's own; its port.
     fn start_port_mapper(&mut self) -> Result<String> {
         let port = free_address()?.port().to_string();
@@ -234,19 +254,23 @@ impl Running {
     async fn add(&self, user: &str, password: &str) -> Result<()> {
         match self.server {
             Server::BetterAuth => better_auth::add(self, user, password).await,
+            Server::Canaille => canaille::add(self, user, password).await,
             Server::Ejabberd => ejabberd::add(self, user, password).await,
             Server::Keystone => keystone::add(self, user, password).await,
             Server::RabbitMq => rabbitmq::add(self, user, password).await,
             Server::Scim2 => scim2::add(self, user, password).await,
             Server::Synapse => synapse::add(self, user, password).await,
+            Server::WordPress => wordpress::add(self, user, password).await,
         }
     }
 
     /// Takes the right to log in from a user, where the server refuses that like a wrong password; `false` if it does not.
     pub(crate) async fn restrict(&self, user: &str) -> Result<bool> {
         match self.server {
+            Server::Canaille => canaille::restrict(self, user).await?,
             Server::Keystone => keystone::restrict(self, user).await?,
             Server::RabbitMq => rabbitmq::restrict(self, user).await?,
+            Server::WordPress => wordpress::restrict(self, user).await?,
             Server::BetterAuth | Server::Ejabberd | Server::Scim2 | Server::Synapse => return Ok(false),
         }
         Ok(true)
@@ -256,11 +280,13 @@ impl Running {
     pub(crate) async fn accepts(&self, user: &str, password: &str) -> Result<bool> {
         match self.server {
             Server::BetterAuth => better_auth::accepts(self, user, password).await,
+            Server::Canaille => canaille::accepts(self, user, password).await,
             Server::Ejabberd => ejabberd::accepts(self, user, password).await,
             Server::Keystone => keystone::accepts(self, user, password).await,
             Server::RabbitMq => rabbitmq::accepts(self, user, password).await,
             Server::Scim2 => scim2::accepts(self, user, password).await,
             Server::Synapse => synapse::accepts(self, user, password).await,
+            Server::WordPress => wordpress::accepts(self, user, password).await,
         }
     }
 }
