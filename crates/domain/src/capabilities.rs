@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{ChangeMode, Error, ErrorKind, PasswordChange};
 
-/// What a provider supports. Any other operation fails with [`ErrorKind::Unsupported`] before anything is sent.
+/// The operations and guarantees that a provider supports. Any other operation fails with [`ErrorKind::Unsupported`]
+/// before anything is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 #[expect(
@@ -12,36 +13,37 @@ use crate::{ChangeMode, Error, ErrorKind, PasswordChange};
     reason = "independent facts, not a state machine"
 )]
 pub struct Capabilities {
-    /// Supports [`ChangeMode::AdminReset`]. Serialized as `administrator`.
+    /// Whether administrators can reset passwords ([`ChangeMode::AdminReset`]). Serialized as `administrator`.
     #[serde(rename = "administrator")]
     pub reset: bool,
-    /// Supports [`ChangeMode::SelfService`]. Serialized as `current_password`.
+    /// Whether users can change their own passwords ([`ChangeMode::SelfService`]). Serialized as `current_password`.
     #[serde(rename = "current_password")]
     pub change: bool,
-    /// [`PasswordService::resolve`](crate::PasswordService::resolve) can determine an unknown outcome.
+    /// Whether [`PasswordService::resolve`](crate::PasswordService::resolve) can determine if an unknown change took
+    /// effect.
     pub resolve: bool,
-    /// The probe of [`resolve`](crate::PasswordService::resolve) sends the change again, so it may itself set the new
-    /// password. It is rejected if it would overwrite a later change by this process.
+    /// Whether [resolving](crate::PasswordService::resolve) sends the change again, so that it may itself set the new
+    /// password. Such a probe is rejected if it would overwrite a later change by this process.
     pub resolve_sets_password: bool,
-    /// Of a change by the service's own account the provider refuses a second copy, and shows whether it has made the
-    /// first. Such a change whose response was lost is sent once more and ends *applied* or *not applied*; it stays
-    /// *unknown* only if that is lost too.
+    /// Whether the provider refuses a second copy of a change, and shows whether it made the first. Holds for changes
+    /// by the service's own account: one whose response was lost is sent once more and ends *applied* or *not
+    /// applied*; it stays *unknown* only if that response is lost too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exactly_once: bool,
-    /// [`PasswordService::policy`](crate::PasswordService::policy) returns the provider's rules.
+    /// Whether [`PasswordService::policy`](crate::PasswordService::policy) returns the provider's password rules.
     pub policy: bool,
-    /// [`CallContext::before_send`](crate::CallContext::before_send) is awaited. This concerns the service, not the
-    /// provider, so it is not serialized.
+    /// Whether the service awaits [`CallContext::before_send`](crate::CallContext::before_send) before it sends a
+    /// change. This concerns the service, not the provider, so it is not serialized.
     #[serde(skip)]
     pub before_send: bool,
-    /// Users have several ids, and [`canonical_id`](crate::PasswordService::canonical_id) returns the provider's own. For
-    /// callers that change many users; not serialized.
+    /// Whether users have several ids, of which [`canonical_id`](crate::PasswordService::canonical_id) returns the
+    /// provider's own. For callers that change many users; not serialized.
     #[serde(skip)]
     pub canonical_ids: bool,
 }
 
 impl Capabilities {
-    /// No capabilities, to add to.
+    /// No capabilities: the value to which the `with_` methods add.
     pub const NONE: Self = Self {
         reset: false,
         change: false,
@@ -78,7 +80,7 @@ impl Capabilities {
         self
     }
 
-    /// Adds that the provider refuses a change that it has already made.
+    /// Adds the guarantee that the provider refuses a second copy of a change that it has already made.
     pub const fn with_exactly_once(mut self) -> Self {
         self.exactly_once = true;
         self
@@ -96,13 +98,15 @@ impl Capabilities {
         self
     }
 
-    /// Adds support for [`CallContext::before_send`](crate::CallContext::before_send).
+    /// Adds the guarantee that [`CallContext::before_send`](crate::CallContext::before_send) is awaited before a
+    /// change is sent.
     pub const fn with_before_send(mut self) -> Self {
         self.before_send = true;
         self
     }
 
-    /// Checks that this change may be sent. Adapters call it before anything else.
+    /// Checks that the change's mode is supported and that its new password can be typed. Adapters call it before
+    /// anything else.
     ///
     /// # Errors
     /// As [`check_mode`](Self::check_mode) and [`Password::check_typeable`](crate::Password::check_typeable).
@@ -111,7 +115,7 @@ impl Capabilities {
         change.new_password().check_typeable()
     }
 
-    /// Checks that the mode is supported.
+    /// Checks that the provider supports changes of this mode.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`]; the message names the supported mode.

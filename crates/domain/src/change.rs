@@ -11,7 +11,7 @@ pub enum ChangeMode {
     SelfService(Password),
 }
 
-/// One change of one user's password.
+/// A request to change one user's password: the user, the new password, and who authorizes it.
 ///
 /// Calls borrow it, so that the value passed to [`change_password`](crate::PasswordService::change_password) can also
 /// be passed to [`resolve`](crate::PasswordService::resolve) if the outcome is unknown.
@@ -36,7 +36,7 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
-    /// A *reset*: the administrator sets a new password.
+    /// Creates a *reset*: the administrator sets a new password.
     pub fn reset(user: UserId, new: Password) -> Self {
         Self {
             user,
@@ -46,7 +46,7 @@ impl PasswordChange {
         }
     }
 
-    /// A *change*: the user proves the current password and sets a new one.
+    /// Creates a *change*: the user proves the current password and sets a new one.
     pub fn change(user: UserId, current: Password, new: Password) -> Self {
         Self {
             user,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A text that is not a known code. The error does not quote the text.
+/// The error for a text that is none of the stable codes, such as those of [`ErrorKind`](crate::ErrorKind). The error
+/// does not quote the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownCode {
     pub(crate) subject: &'static str,

@@ -44,7 +44,7 @@ impl CallContext {
     /// The default budget: 30 seconds.
     pub const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
-    /// A context with this budget, counted from the start of the call.
+    /// Creates a context with this time budget, counted from the start of the call.
     pub const fn with_budget(budget: Duration) -> Self {
         Self {
             budget,
@@ -65,9 +65,9 @@ impl CallContext {
         self
     }
 
-    /// A context for several related calls, such as a change and its resolution: pass this context or clones of it to
-    /// each call. The [guards](Self::hold_guard) that layers keep between the calls, such as the lock of the user whose
-    /// change is unknown, are released when the last clone is dropped.
+    /// Creates a context that related calls share, such as a change and its resolution: pass this context or clones
+    /// of it to each call. The [guards](Self::hold_guard) that layers keep between the calls, such as the lock of the
+    /// user whose change is unknown, are released when the last clone is dropped.
     ///
     /// [`change_and_resolve`](crate::PasswordServiceExt::change_and_resolve) does this; few callers need it directly.
     pub fn across_calls(&self) -> Self {
@@ -77,7 +77,7 @@ impl CallContext {
         }
     }
 
-    /// For layers: keeps a guard for the next call with this context.
+    /// Keeps a guard, such as a user's lock, until a later call with this context finds it. For layers.
     ///
     /// # Errors
     /// Returns the guard if the context is not for [several calls](Self::across_calls).
@@ -91,7 +91,8 @@ impl CallContext {
         }
     }
 
-    /// For layers: the first `Some` that `find` returns for a guard of type `T` kept by an earlier call.
+    /// Returns the first `Some` that `find` returns for a guard of type `T` that an earlier call with this context
+    /// kept. For layers.
     pub fn find_guard<T: Any, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         let guards = self.guards.as_ref()?.all();
         guards
@@ -110,7 +111,7 @@ impl CallContext {
         self.before_send.as_ref()
     }
 
-    /// The same context with the budget that remains after `spent`, to pass to an inner call.
+    /// Returns this context with its budget reduced by the time `spent`, to pass to an inner call.
     pub fn after(&self, spent: Duration) -> Self {
         Self {
             budget: self.budget.saturating_sub(spent),

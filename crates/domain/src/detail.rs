@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::redaction::{self, CallTrigrams};
 use crate::{ChangeMode, Evidence, PasswordChange, ProfileUpdate, Redactor};
 
-/// What the provider said, redacted and cut to length.
+/// The provider's response to a failed call: status, error code, message and tracking id, redacted and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProviderDetail {
     /// The HTTP status.
@@ -18,20 +18,20 @@ pub struct ProviderDetail {
     /// The provider's own error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The provider's own words.
+    /// The provider's own error message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The provider's id of this exchange, for its support desk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
-    /// What the reading of the response rests on, where a table describes the provider. The provider did not say it, so
-    /// it is neither shown nor serialized.
+    /// The table by which the response was read and the grade of its row, where a table describes the provider. The
+    /// provider did not say it, so it is neither shown nor serialized.
     #[serde(skip)]
     pub evidence: Option<Evidence>,
 }
 
 impl ProviderDetail {
-    /// Whether there is nothing in it to show.
+    /// Whether every field is empty, so that there is nothing to show.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -61,8 +61,8 @@ impl fmt::Display for ProviderDetail {
     }
 }
 
-/// Takes one call's secrets out of a provider's text: providers do echo what they were sent. What is found,
-/// and in which forms, [`Redactor`] says.
+/// Removes one call's secrets from text that a provider sent, because providers echo what they receive. What is
+/// found, and in which forms, [`Redactor`] says.
 ///
 /// ```
 /// use repass_domain::{Password, PasswordChange, CallRedactor};
@@ -86,25 +86,25 @@ enum Call<'a> {
 }
 
 impl<'a> CallRedactor<'a> {
-    /// The longest text that comes out, in characters.
+    /// The maximum length of redacted text, in characters.
     pub const MAX_CHARS: usize = Redactor::MAX_CHARS;
 
-    /// The shortest value of a profile that is taken out, in characters.
+    /// The minimum length, in characters, of a profile value that is redacted.
     pub const MIN_VALUE_CHARS: usize = 4;
 
-    /// Knows no secrets: for calls that carry none.
+    /// Creates a redactor without secrets, for calls that carry none.
     pub fn for_nothing() -> Self {
         Self::of(Call::Nothing)
     }
 
-    /// Knows both passwords of this change, and parts of them, and its user.
+    /// Creates a redactor that removes both passwords of this change, parts of them, and its user.
     pub fn for_change(change: &'a PasswordChange) -> Self {
         Self::of(Call::Change(change))
     }
 
-    /// Knows the user and the new values of this update, each as a whole. Values of less than
-    /// [`MIN_VALUE_CHARS`](Self::MIN_VALUE_CHARS) stay: they are everyday words and numbers, and
-    /// taking them out would leave no sentence readable.
+    /// Creates a redactor that removes the user and the new values of this profile update, each as a whole. Values of
+    /// less than [`MIN_VALUE_CHARS`](Self::MIN_VALUE_CHARS) stay: they are everyday words and numbers, and taking
+    /// them out would leave no sentence readable.
     pub fn for_profile(update: &'a ProfileUpdate) -> Self {
         Self::of(Call::Profile(update))
     }
@@ -116,14 +116,14 @@ impl<'a> CallRedactor<'a> {
         }
     }
 
-    /// The text without secrets, then without characters that control a terminal, then cut to
-    /// [`MAX_CHARS`](Self::MAX_CHARS): in this order, so that no cut secret stays.
+    /// Removes the secrets, then characters that control a terminal, and then cuts to [`MAX_CHARS`](Self::MAX_CHARS):
+    /// in this order, so that no cut secret stays.
     pub fn redact(&self, text: &str) -> String {
         self.redactor().sanitize(text)
     }
 
-    /// As [`redact`](Self::redact), with the secrets of this redactor too: those of the credentials that went with
-    /// the request.
+    /// Redacts like [`redact`](Self::redact), and also removes the secrets of this other redactor: those of the
+    /// credentials that went with the request.
     pub fn redact_with(&self, text: &str, credentials: Option<&Redactor>) -> String {
         if self.is_clean(text, credentials) {
             return text.to_owned();
@@ -154,8 +154,8 @@ impl<'a> CallRedactor<'a> {
         }
     }
 
-    /// What knows this call's secrets. Redact a text by it *before* you read a number out of it: one that
-    /// stands inside an echo is a part of a password.
+    /// The [`Redactor`] with this call's secrets, for text that is read further. Redact a text by it *before* you
+    /// read a number out of it: one that stands inside an echo is a part of a password.
     pub fn redactor(&self) -> &Redactor {
         let make = || match self.call {
             Call::Nothing => Redactor::new(),

@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{ErrorKind, FieldProblem, Outcome, ProviderDetail, Rule, UnknownOutcome, Violation};
 
-/// What went wrong ([`kind`](Error::kind)), and whether the change may have been applied all the same
-/// ([`outcome`](Error::outcome)).
+/// The error of a call: what went wrong ([`kind`](Error::kind)), and whether the change may have been applied all the
+/// same ([`outcome`](Error::outcome)).
 ///
 /// Branch on these two. There is no `is_retryable`, because that depends on the operation.
 ///
@@ -55,19 +55,20 @@ impl Error {
         }))
     }
 
-    /// An error that proves that nothing was changed. `message` says what happened, then what to do: lower case, no full
-    /// stop, no secrets.
+    /// Creates an error that proves that nothing was changed. `message` says what happened, then what to do: lower
+    /// case, no full stop, no secrets.
     pub fn not_applied(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::build(kind, message.into(), None)
     }
 
-    /// An error after which the change may or may not have been applied. `message` as for
+    /// Creates an error after which the change may or may not have been applied. `message` as for
     /// [`not_applied`](Self::not_applied).
     pub fn unknown(kind: ErrorKind, message: impl Into<String>, handle: UnknownOutcome) -> Self {
         Self::build(kind, message.into(), Some(handle))
     }
 
-    /// [`ErrorKind::PasswordRefused`] with the rules that the new password breaks. Nothing was changed.
+    /// Creates an [`ErrorKind::PasswordRefused`] error with the rules that the new password breaks. Nothing was
+    /// changed.
     pub fn refused(violations: Vec<Violation>) -> Self {
         let rules: Vec<String> = violations.iter().map(ToString::to_string).collect();
         let mut message = "the new password is refused".to_owned();
@@ -80,7 +81,8 @@ impl Error {
         error
     }
 
-    /// [`ErrorKind::InvalidRequest`] with the invalid fields of a profile update. Nothing was changed.
+    /// Creates an [`ErrorKind::InvalidRequest`] error with the invalid fields of a profile update. Nothing was
+    /// changed.
     pub fn invalid_fields(problems: Vec<FieldProblem>) -> Self {
         let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!("the update is refused: {}", messages.join("; "));

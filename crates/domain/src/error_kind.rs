@@ -28,15 +28,15 @@ macro_rules! error_kinds {
         const TABLE: &[Row] = &[$(Row { description: concat!($($doc),+), $($column: $value),+ }),+];
 
         impl ErrorKind {
-            /// Every kind, in the order of this list.
+            /// Every kind of error, in the order of the variants.
             pub const ALL: [Self; TABLE.len()] = [$(Self::$kind),+];
         }
     };
 }
 
 error_kinds! {
-    /// What went wrong. Whether the password may have been changed is a separate question, answered by
-    /// [`Error::outcome`](crate::Error::outcome).
+    /// The kind of an error: what went wrong. Whether the password may have been changed is a separate question,
+    /// answered by [`Error::outcome`](crate::Error::outcome).
     ///
     /// `Display`, `FromStr` and serde use the [stable code](Self::as_str).
     enum ErrorKind {
@@ -216,7 +216,7 @@ impl ErrorKind {
         self.row().title
     }
 
-    /// What the kind means, in full sentences.
+    /// Describes this kind of error, in full sentences.
     pub fn description(self) -> &'static str {
         self.row().description.trim_start()
     }

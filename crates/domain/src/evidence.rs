@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::code::impl_code;
 
-/// How surely a fact about a provider is known.
+/// How surely a fact about a provider is known, from observed to the operator's own word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// Seen in the responses of the real service.
@@ -13,7 +13,7 @@ pub enum Grade {
     Framework,
     /// Written in the provider's documentation.
     Documented,
-    /// The operator's own word.
+    /// Known from the operator's own word only.
     #[default]
     Vouched,
 }
@@ -34,8 +34,7 @@ impl Grade {
 
 impl_code!(Grade, "grade");
 
-/// What a result rests on, at a provider that a table describes: the table by which the response was read, and how surely
-/// the row is known that matched it. Audit records hold both.
+/// The table by which a response was read, and how surely its matching row is known. Audit records hold both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     table: Arc<str>,
@@ -43,17 +42,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// A response that was read by the table with this hash, matched by a row of this grade, or by none.
+    /// Creates evidence from the hash of the table by which a response was read, and the grade of the row that
+    /// matched, if one did.
     pub fn new(table: Arc<str>, grade: Option<Grade>) -> Self {
         Self { table, grade }
     }
 
-    /// The table's hash: two tables that differ anywhere have different ones.
+    /// The hash of the table by which the response was read: two tables that differ anywhere have different ones.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// How surely the row is known that matched. `None` if no row did, so that HTTP alone decided.
+    /// How surely the table row that matched the response is known. `None` if no row did, so that HTTP alone decided.
     pub fn grade(&self) -> Option<Grade> {
         self.grade
     }

@@ -40,7 +40,7 @@ struct State {
 }
 
 impl InMemoryPasswordService {
-    /// A provider with this name, without users, that accepts every password.
+    /// Creates a provider with this name, without users, that accepts every password.
     pub fn new(provider: impl Into<String>) -> Self {
         Self {
             provider: provider.into(),

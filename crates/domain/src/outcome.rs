@@ -47,7 +47,7 @@ pub struct ChangeReceipt {
 }
 
 impl ChangeReceipt {
-    /// A receipt without a tracking id.
+    /// Creates a receipt without a tracking id.
     pub fn new() -> Self {
         Self::default()
     }
@@ -58,13 +58,14 @@ impl ChangeReceipt {
         self
     }
 
-    /// Adds what the reading of the response rests on.
+    /// Adds the evidence by which the provider's response was read.
     pub fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
         self.evidence = evidence;
         self
     }
 
-    /// Which table, and which grade of its row, say that the response means this; `None` for providers without a table.
+    /// The table, and the grade of its row, by which the response proves the change; `None` for providers without a
+    /// table.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }
@@ -86,8 +87,8 @@ impl ChangeReceipt {
     }
 }
 
-/// What was read of a user before a change, to be compared when an unknown outcome is resolved: named values such as a
-/// version number. It contains no secret.
+/// Named values, such as a version number, that were read of a user before a change, to compare when its unknown
+/// outcome is resolved. It contains no secret.
 ///
 /// ```
 /// use repass_domain::PriorState;
@@ -100,24 +101,24 @@ impl ChangeReceipt {
 pub struct PriorState(BTreeMap<String, String>);
 
 impl PriorState {
-    /// Adds a value under a name. Never a secret.
+    /// Adds a named value, which must not be a secret.
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// The value of this name.
+    /// The value with this name, if it was read.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether nothing was read.
+    /// Whether nothing was read before the change.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A handle of a change whose outcome is unknown.
+/// The handle of a change whose outcome is unknown, with which it can be resolved later.
 ///
 /// [`resolve`](crate::PasswordService::resolve) needs it. It contains no secret and can be stored with serde; its time
 /// is serialized as RFC 3339.
@@ -138,14 +139,14 @@ impl UnknownOutcome {
     /// applied.
     pub const IN_FLIGHT_WINDOW: Duration = Duration::from_secs(120);
 
-    /// A change that ended now with an unknown outcome.
+    /// Creates the handle of a change that ended now with an unknown outcome.
     pub fn new(provider: impl Into<String>) -> Self {
         Self::at_time(provider, SystemTime::now())
     }
 
-    /// A change that was sent at an unrecorded time. For an operator who knows from another source, such as a log, that
-    /// the change was sent: some proofs hold only if it was. It counts as older than every recorded change, and as no
-    /// longer in flight.
+    /// Creates the handle of a change that was sent at an unrecorded time. For an operator who knows from another
+    /// source, such as a log, that the change was sent: some proofs hold only if it was. It counts as older than
+    /// every recorded change, and as no longer in flight.
     pub fn undated(provider: impl Into<String>) -> Self {
         Self::at_time(provider, SystemTime::UNIX_EPOCH)
     }
@@ -159,18 +160,19 @@ impl UnknownOutcome {
         }
     }
 
-    /// The same with what was read before the change.
+    /// Adds the state that was read of the user before the change.
     pub fn with_prior_state(mut self, prior_state: PriorState) -> Self {
         self.prior_state = prior_state;
         self
     }
 
-    /// What was read before the change; empty if nothing was, or if the handle was made without it.
+    /// The state that was read of the user before the change; empty if none was, or if the handle was made without
+    /// it.
     pub fn prior_state(&self) -> &PriorState {
         &self.prior_state
     }
 
-    /// A random id, to correlate logs and reports.
+    /// The random id of this handle, to correlate logs and reports.
     pub fn id(&self) -> Uuid {
         self.id
     }
@@ -185,7 +187,7 @@ impl UnknownOutcome {
         self.at
     }
 
-    /// Whether it is [undated](Self::undated).
+    /// Whether the handle was made without the time of the change, by [`undated`](Self::undated).
     pub fn is_undated(&self) -> bool {
         self.at == SystemTime::UNIX_EPOCH
     }
@@ -200,8 +202,8 @@ impl UnknownOutcome {
     }
 }
 
-/// The result of a probe. It was true at the time of the probe: an original request that is still in flight may arrive
-/// after it.
+/// The result of a probe for an unknown outcome: whether the new password is valid. It was true at the time of the
+/// probe: an original request that is still in flight may arrive after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {

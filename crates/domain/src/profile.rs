@@ -37,7 +37,7 @@ pub struct ProfileUpdate {
 }
 
 impl ProfileUpdate {
-    /// An empty update.
+    /// Creates an update of this user without fields.
     pub fn new(user: UserId) -> Self {
         Self {
             user,
@@ -95,7 +95,7 @@ impl FieldProblem {
         }
     }
 
-    /// The field, with the path into a list or object: `phone_numbers[0].label`.
+    /// The name of the invalid field, with the path into a list or object: `phone_numbers[0].label`.
     pub fn field(&self) -> &str {
         &self.field
     }
@@ -105,7 +105,7 @@ impl FieldProblem {
         self.code
     }
 
-    /// What is wrong, for people.
+    /// What is wrong with the field, in words for people.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -150,7 +150,7 @@ pub trait UserProfileService: fmt::Debug + Send + Sync + 'static {
     /// [`Error::field_problems`] lists every problem.
     fn check(&self, update: &ProfileUpdate) -> Result<(), Error>;
 
-    /// Makes one update.
+    /// Updates one user's profile.
     ///
     /// # Errors
     /// [`Error::outcome`] says whether the update may have been applied, [`Error::kind`] what went wrong.

@@ -66,7 +66,7 @@ pub enum Rule {
     MinAge(Option<SystemTime>),
     /// No part of the user's name or of another attribute of the user's entry.
     NotUserData,
-    /// Another rule of the provider, by the provider's code.
+    /// A rule that has no variant here, by the provider's code.
     Other(String),
 }
 
@@ -123,7 +123,7 @@ impl Rule {
         }
     }
 
-    /// The rule's number, if it has one that is known.
+    /// The rule's number, such as a minimum length, if it has one that is known.
     pub fn limit(&self) -> Option<u32> {
         match self {
             Self::MinLength(n)
@@ -143,7 +143,7 @@ impl Rule {
         }
     }
 
-    /// The provider's code, for [`Rule::Other`].
+    /// The provider's code of a rule that has no variant here, for [`Rule::Other`].
     pub fn provider_code(&self) -> Option<&str> {
         match self {
             Self::Other(code) => Some(code),
@@ -224,13 +224,13 @@ impl Serialize for Rule {
     }
 }
 
-/// A character that cannot be typed, and its first position.
+/// A character that cannot be typed into a login form, and its first position in the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct UntypeableChar {
-    /// The character.
+    /// The character that cannot be typed.
     pub character: char,
-    /// Its position, counted in characters from 1.
+    /// The position of the character in the password, counted in characters from 1.
     pub position: u32,
 }
 

@@ -175,7 +175,7 @@ pub enum InvalidUserId {
     Character {
         /// The character.
         character: char,
-        /// Its position, counted in characters from 1.
+        /// The position of the character in the id, counted in characters from 1.
         position: usize,
     },
 }

@@ -31,7 +31,8 @@ use crate::UserId;
 pub struct UserKey(SecretString);
 
 impl UserKey {
-    /// The key of an id by the rules above. Accepts any text, even one that is not a valid [`UserId`].
+    /// Computes the key of a user id by the rules that nearly every provider has. Accepts any text, even one that is
+    /// not a valid [`UserId`].
     pub fn of(id: &str) -> Self {
         if let Some(guid) = guid(id) {
             return Self::exact(&guid);
@@ -45,8 +46,8 @@ impl UserKey {
         }
     }
 
-    /// A key that equals only the key of the same text, for providers with other rules, whose adapters compute one
-    /// canonical text for each user.
+    /// Creates a key that equals only the key of the same text, for providers with other rules, whose adapters
+    /// compute one canonical text for each user.
     pub fn exact(text: &str) -> Self {
         Self(text.into())
     }

@@ -38,8 +38,8 @@ pub struct Blocklist {
 }
 
 impl Blocklist {
-    /// A list of passwords, one per line. They match in any letter case and Unicode normalization form. Empty lines are
-    /// ignored.
+    /// Reads a list of forbidden passwords, one per line. They match in any letter case and Unicode normalization
+    /// form. Empty lines are ignored.
     pub fn from_plain_text(text: &str) -> Self {
         let words = text.lines().filter(|line| !line.is_empty());
         Self {
@@ -48,9 +48,9 @@ impl Blocklist {
         }
     }
 
-    /// A list of hexadecimal SHA-1 hashes, one per line, each with an optional `:COUNT`. They match the exact password
-    /// only. `prefix` is the common prefix of a range file, or empty for whole hashes. Lines with a count of 0 are padding
-    /// and ignored.
+    /// Reads a list of hexadecimal SHA-1 hashes of forbidden passwords, one per line, each with an optional `:COUNT`.
+    /// They match the exact password only. `prefix` is the common prefix of a range file, or empty for whole hashes.
+    /// Lines with a count of 0 are padding and ignored.
     ///
     /// # Errors
     /// A line is not a hash of the expected length.

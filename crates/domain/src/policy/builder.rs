@@ -54,7 +54,7 @@ impl PolicyBuilder {
         self.add(rules, Certainty::Approximate)
     }
 
-    /// Adds rules that are listed but not checked here.
+    /// Adds rules that only the provider can check: they are listed but not checked here.
     pub fn provider_only(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.add(rules, Certainty::ProviderOnly)
     }
@@ -99,7 +99,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// Adds [`Rule::NotCommon`] with this list.
+    /// Adds the rule [`Rule::NotCommon`] with this list of forbidden passwords.
     pub fn blocklist(self, list: Arc<Blocklist>) -> Self {
         let mut with_rule = self.exact([Rule::NotCommon]);
         with_rule.blocklist = Some(list);
@@ -166,7 +166,7 @@ impl PolicyBuilder {
     }
 }
 
-/// Why no password, or almost none, can meet a policy.
+/// The error for a policy that no password, or almost none, can meet.
 ///
 /// ```
 /// use repass_domain::{PasswordPolicy, Rule};
@@ -187,7 +187,7 @@ impl ImpossiblePolicy {
         Self { reasons }
     }
 
-    /// Every reason, each a clause without a capital or full stop.
+    /// Every reason why the policy cannot be met, each a clause without a capital or full stop.
     pub fn reasons(&self) -> &[String] {
         &self.reasons
     }

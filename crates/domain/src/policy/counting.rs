@@ -14,12 +14,12 @@ pub enum Counting {
     /// Unicode code points, with Unicode letters and cases.
     #[default]
     CodePoints,
-    /// The same after normalization to NFC, so that `é` is one character however it was typed.
+    /// Unicode code points after normalization to NFC, so that `é` is one character however it was typed.
     Nfc,
     /// Like the validator of ASP.NET Core: UTF-16 units; only ASCII letters are letters, so `é` is a special character; a
     /// password of only white space is too short regardless of its length.
     AspNet,
-    /// The provider does not document it. Code points are assumed, and violations of a password that is not ASCII are
+    /// Not documented by the provider. Code points are assumed, and violations of a password that is not ASCII are
     /// [`Approximate`](crate::Certainty::Approximate).
     Unpublished,
 }

@@ -54,8 +54,8 @@ impl LayeredPolicy {
         broken
     }
 
-    /// Generates a password like [`PasswordPolicy::generate`], for both layers: from the characters that both allow, with
-    /// the greater of the lengths that the policies set.
+    /// Generates a password that meets both layers: of characters that both allow, with the greater of the lengths
+    /// that the policies set. See [`PasswordPolicy::generate`].
     ///
     /// # Errors
     /// As [`PasswordPolicy::generate`].
@@ -83,7 +83,7 @@ impl LayeredPolicy {
         self.space.length
     }
 
-    /// Every rule with its description, the provider's first.
+    /// Lists every rule with its description, the provider's first.
     pub fn explain(&self) -> Vec<PolicyRule> {
         let mut rules = self.provider.layer_rules(PolicyLayer::Provider);
         rules.extend(self.local.layer_rules(PolicyLayer::Caller));

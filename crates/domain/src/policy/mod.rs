@@ -78,12 +78,12 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// A builder without rules.
+    /// Creates a builder without rules.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::default()
     }
 
-    /// The policy of the [`Preset`] with this name.
+    /// Returns the published policy of the [`Preset`] with this name, such as `zoom-default`.
     ///
     /// # Errors
     /// There is no such preset; the error lists the known names.
@@ -91,7 +91,7 @@ impl PasswordPolicy {
         name.parse::<Preset>().map(Self::from)
     }
 
-    /// A builder with the rules of this policy.
+    /// Returns a builder that starts with the rules of this policy.
     pub fn to_builder(&self) -> PolicyBuilder {
         self.parts.clone()
     }
@@ -112,7 +112,7 @@ impl PasswordPolicy {
         LayeredPolicy::new(self, local)
     }
 
-    /// How this policy counts characters.
+    /// What this policy counts as a character, a letter and a digit.
     pub fn counting(&self) -> Counting {
         self.parts.counting
     }
@@ -163,7 +163,7 @@ impl PasswordPolicy {
         self.space.length
     }
 
-    /// Every rule with its description, as rules of the provider's layer.
+    /// Lists every rule with its description, as rules of the provider's layer.
     pub fn explain(&self) -> Vec<PolicyRule> {
         self.layer_rules(PolicyLayer::Provider)
     }

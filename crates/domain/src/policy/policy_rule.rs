@@ -49,7 +49,7 @@ impl PolicyRule {
         self.layer
     }
 
-    /// How reliably it can be checked here.
+    /// How reliably the rule can be checked without the provider.
     pub fn certainty(&self) -> Certainty {
         self.certainty
     }

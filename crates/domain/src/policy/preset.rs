@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Counting, PasswordPolicy, PolicyBuilder};
 use crate::Rule;
 
-/// A published password policy.
+/// A published password policy that is built in, such as Zoom's or NIST's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Preset {
@@ -40,7 +40,7 @@ impl Preset {
         Self::Nist80063b4,
     ];
 
-    /// The name in documents.
+    /// The preset's name in configurations and other documents, such as `zoom-default`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ZoomDefault => "zoom-default",
@@ -50,7 +50,7 @@ impl Preset {
         }
     }
 
-    /// A builder with its rules.
+    /// A policy builder with the preset's rules.
     pub fn builder(self) -> PolicyBuilder {
         let policy = PasswordPolicy::builder();
         match self {
@@ -96,7 +96,7 @@ impl FromStr for Preset {
     }
 }
 
-/// The name of a preset is unknown.
+/// The error for a name that no [`Preset`] has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownPreset(());
 

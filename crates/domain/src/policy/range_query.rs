@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::blocklist::exact_hash;
 use crate::Password;
 
-/// A query to a breached-password service.
+/// A query that asks a breached-password service about a password by a prefix of its hash.
 ///
 /// The service gets only the first five digits of the password's SHA-1 hash and responds with every hash that it knows
 /// with this prefix; the rest is compared locally.
@@ -30,7 +30,7 @@ pub struct RangeQuery {
 impl RangeQuery {
     const PREFIX: usize = 5;
 
-    /// A query for this exact password.
+    /// Creates a query for this exact password.
     pub fn new(password: &Password) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         #[expect(clippy::disallowed_methods, reason = "hashed in place")]
@@ -44,7 +44,7 @@ impl RangeQuery {
         Self { hex }
     }
 
-    /// The prefix to send: five upper-case hexadecimal digits, which one password in a million shares.
+    /// The hash prefix to send: five upper-case hexadecimal digits, which one password in a million shares.
     pub fn prefix(&self) -> &str {
         &self.hex[..Self::PREFIX]
     }
@@ -73,10 +73,10 @@ impl fmt::Debug for RangeQuery {
     }
 }
 
-/// A malformed line in a list of hashes.
+/// The error for a malformed line in a list of hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedHashes {
-    /// The line, counted from 1.
+    /// The number of the malformed line, counted from 1.
     pub line: usize,
 }
 

@@ -124,21 +124,21 @@ const PACKINGS: u8 = 2;
 const EFFORT: usize = 400_000;
 
 impl Redactor {
-    /// The least number of consecutive characters of a secret that counts as one.
+    /// The minimum number of consecutive characters of a secret that is redacted.
     pub const MIN_PART: usize = 6;
 
-    /// How much of a text is looked at, in characters. The rest is not shown.
+    /// The maximum number of characters of a text that are redacted and returned. The rest is not shown.
     pub const MAX_INPUT: usize = 4096;
 
-    /// The longest text that [`sanitize`](Self::sanitize) returns, in characters.
+    /// The maximum length of a text that [`sanitize`](Self::sanitize) returns, in characters.
     pub const MAX_CHARS: usize = 300;
 
-    /// Knows no secrets.
+    /// Creates a redactor without secrets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with one more secret, for which `mark` is shown. An empty one is passed over.
+    /// Adds a secret, in place of which `mark` is shown. An empty one is passed over.
     pub fn with(mut self, secret: &(impl ExposeSecret<str> + ?Sized), mark: &'static str) -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -155,19 +155,19 @@ impl Redactor {
         self
     }
 
-    /// The text with a mark in place of each secret. At most the first [`MAX_INPUT`](Self::MAX_INPUT)
-    /// characters come out. A text whose decodings have no end comes out as a mark alone.
+    /// Replaces each secret in the text by its mark. At most the first [`MAX_INPUT`](Self::MAX_INPUT) characters come
+    /// out. A text whose decodings have no end comes out as a mark alone.
     pub fn redact(&self, text: &str) -> String {
         Self::redact_all(&[self], text)
     }
 
-    /// The redacted text, fit to be shown in one line: without characters that control a terminal or turn
+    /// Redacts a text and makes it fit to be shown in one line: without characters that control a terminal or turn
     /// the order in which it is read, and cut to [`MAX_CHARS`](Self::MAX_CHARS).
     pub fn sanitize(&self, text: &str) -> String {
         Self::sanitize_all(&[self], text)
     }
 
-    /// As [`redact`](Self::redact), with the secrets of several.
+    /// Redacts like [`redact`](Self::redact), with the secrets of several redactors.
     pub fn redact_all(redactors: &[&Self], text: &str) -> String {
         let (text, is_cut) = match text.char_indices().nth(Self::MAX_INPUT) {
             Some((end, _)) => (&text[..end], true),
@@ -184,7 +184,7 @@ impl Redactor {
         shown
     }
 
-    /// As [`sanitize`](Self::sanitize), with the secrets of several.
+    /// Sanitizes like [`sanitize`](Self::sanitize), with the secrets of several redactors.
     pub fn sanitize_all(redactors: &[&Self], text: &str) -> String {
         let redacted = Self::redact_all(redactors, text.trim_start());
         let one_line: String = redacted
