@@ -36,7 +36,7 @@ use crate::secrets::SecretRef;
 use crate::{Config, ConfigError, Services};
 
 impl Services {
-    /// Both providers of a running sandbox, ready to be called, as [`Config::for_sandbox`] names them.
+    /// Builds services for both providers of a running sandbox, named as in [`Config::for_sandbox`].
     ///
     /// # Errors
     /// Never for a sandbox that speaks plain HTTP; the type is that of [`ServicesBuilder::build`](crate::ServicesBuilder::build).
@@ -46,13 +46,14 @@ impl Services {
 }
 
 impl Config {
-    /// Both providers of a running sandbox, as `zoom` (the default) and `portal`, where users can be
-    /// named by e-mail address too. For one that speaks TLS, `tls.ca_file` is still to be set.
+    /// Returns a configuration of both providers of a running sandbox, as `zoom` (the default) and `portal`, where
+    /// users can be named by e-mail address too. For one that speaks TLS, `tls.ca_file` is still to be set.
     pub fn for_sandbox(sandbox: &Sandbox) -> Self {
         Self::for_sandbox_at(sandbox, sandbox.zoom_base_url(), sandbox.identity_base_url())
     }
 
-    /// The same by way of other addresses.
+    /// Returns a configuration like [`for_sandbox`](Self::for_sandbox), with other base URLs, such as those of a
+    /// proxy in between.
     pub fn for_sandbox_at(sandbox: &Sandbox, zoom_base_url: &str, identity_base_url: &str) -> Self {
         let auth = Auth::Bearer {
             token: SecretRef::Value(sandbox.token().clone()),

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// The texts that [`parse`] reads, as a regular expression.
 pub(super) const PATTERN: &str = "^[0-9]+(ms|s|m|h)$";
 
-/// Reads `500ms`, `30s`, `2m` or `1h`: a whole number and its unit. For clap and other readers of text.
+/// Parses a duration such as `500ms`, `30s`, `2m` or `1h`: a whole number and its unit. For clap and other readers of
+/// text.
 ///
 /// # Errors
 /// What a duration looks like; never quotes the text.

@@ -12,38 +12,38 @@ use super::problem::Problems;
 use super::provider::{as_text, is_base_url, is_some_time, note};
 use super::section::{Section, Shape};
 
-/// The caller's own rules, on top of the provider's.
+/// The caller's own rules for changes at one provider, on top of the provider's.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct LocalRules {
-    /// By whose right passwords may be changed; whatever the provider takes, when nothing is said.
+    /// The only mode of change that is allowed; without it, every mode that the provider supports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
-    /// Rules that can be judged here.
+    /// The caller's rules for new passwords, checked before anything is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<LocalPolicyConfig>,
-    /// Whom to ask whether a password is known from a breach. No service is asked without it.
+    /// The breached-password service to ask about new passwords. Without it no service is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breach: Option<Breach>,
 }
 
-/// By whose right passwords may be changed, where the provider takes more. All else is refused as
+/// The only mode of change that the caller allows, where the provider supports more. All else is refused as
 /// [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Allow {
-    /// `change`: by the user, with the current password. No administrator's reset.
+    /// `change`: only by the user, with the current password. No administrator's reset.
     Change,
-    /// `reset`: by an administrator. No change by the current password.
+    /// `reset`: only by an administrator. No change by the current password.
     Reset,
 }
 
-/// Rules that can be judged here: the keys of [`PasswordPolicy`], and a list.
+/// The caller's rules for new passwords: the keys of [`PasswordPolicy`], and a list of passwords to refuse.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LocalPolicyConfig {
-    /// The rules.
+    /// The rules for new passwords, other than the list of passwords to refuse.
     #[serde(flatten)]
     pub rules: PasswordPolicy,
     /// Passwords to refuse as [`Rule::NotCommon`].
@@ -52,7 +52,7 @@ pub struct LocalPolicyConfig {
 }
 
 impl LocalPolicyConfig {
-    /// These rules, without a list.
+    /// Creates a local policy of these rules, without a list of passwords to refuse.
     pub fn new(rules: PasswordPolicy) -> Self {
         Self {
             rules,
@@ -64,9 +64,9 @@ impl LocalPolicyConfig {
 /// A file of passwords to refuse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BlocklistFile {
-    /// Where it is.
+    /// The path of the file of passwords to refuse.
     pub file: PathBuf,
-    /// What a line of it is.
+    /// What a line of the file is: a password or a hash.
     pub format: BlocklistFormat,
 }
 
@@ -75,31 +75,31 @@ pub struct BlocklistFile {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BlocklistFormat {
-    /// `plain`: a password as it is; case does not matter.
+    /// `plain`: each line is a password as it is; case does not matter.
     #[default]
     Plain,
-    /// `sha1`: the hexadecimal SHA-1 hash of a password, with or without `:COUNT` behind it.
+    /// `sha1`: each line is the hexadecimal SHA-1 hash of a password, with or without `:COUNT` behind it.
     Sha1,
 }
 
-/// A service that knows breached passwords by the range protocol: it is reported the first five digits of a
-/// password's hash, and answers with all that it knows under them.
+/// A breached-password service that is asked by the range protocol: it gets the first five digits of a password's
+/// hash, and answers with all that it knows under them.
 #[derive(Debug, Clone, Validate, Serialize)]
 #[non_exhaustive]
 pub struct Breach {
-    /// The service, without `/range`: https, or http to this machine.
+    /// The URL of the breached-password service, without `/range`: https, or http to this machine.
     #[validate(custom(function = is_base_url))]
     pub url: String,
-    /// How long asking may take.
+    /// The timeout of one request to the breached-password service.
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub timeout: Duration,
-    /// What becomes of a change when the service cannot be asked.
+    /// Whether a change is made when the breached-password service cannot be asked.
     pub on_failure: OnFailure,
 }
 
 impl Breach {
-    /// A service that has two seconds to answer, and without whose answer no change is made.
+    /// Creates a service with a timeout of two seconds, without whose answer no change is made.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -109,14 +109,14 @@ impl Breach {
     }
 }
 
-/// What becomes of a change when it cannot be reported whether its password is known from a breach.
+/// What happens to a change when the breached-password service cannot be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// It is made.
+    /// The change is made without the check.
     Allow,
-    /// It is not.
+    /// The change is refused.
     #[default]
     Refuse,
 }

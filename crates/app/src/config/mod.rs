@@ -83,10 +83,10 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUnknown {
-    /// Reports it, and leaves it to the caller to resolve it.
+    /// Reports the unknown outcome, and leaves it to the caller to resolve it.
     #[default]
     Report,
-    /// Resolves it at once, with one probe.
+    /// Resolves the unknown outcome at once, with one probe.
     Resolve,
 }
 
@@ -103,24 +103,24 @@ fn as_section<S: serde::Serializer>(file: &Option<PathBuf>, serializer: S) -> Re
 }
 
 impl Config {
-    /// A configuration without providers.
+    /// Creates a configuration without providers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with this provider, which replaces one of the same name.
+    /// Adds a provider under this name, in place of an earlier one of the same name.
     pub fn with_provider(mut self, name: impl Into<String>, provider: ProviderConfig) -> Self {
         self.providers.insert(name.into(), provider);
         self
     }
 
-    /// The same with an audit file: a record of every change, as lines of JSON.
+    /// Sets the audit file: a record of every change, as lines of JSON.
     pub fn with_audit(mut self, file: impl Into<PathBuf>) -> Self {
         self.audit = Some(file.into());
         self
     }
 
-    /// The audit file, if there is one.
+    /// The path of the audit file, if there is one.
     pub fn audit(&self) -> Option<&Path> {
         self.audit.as_deref()
     }
@@ -131,19 +131,19 @@ impl Config {
         self.on_unknown
     }
 
-    /// The state that several processes share, if there is any.
+    /// The settings of state that several processes share, if there are any.
     #[cfg(feature = "postgres")]
     pub fn shared(&self) -> Option<&SharedConfig> {
         self.shared.as_ref()
     }
 
-    /// The same with this default provider.
+    /// Sets the name of the provider to use when none is named.
     pub fn with_default_provider(mut self, name: impl Into<String>) -> Self {
         self.default_provider = Some(name.into());
         self
     }
 
-    /// Reads a file. Relative paths in it are relative to its folder.
+    /// Reads a configuration file, in TOML. Relative paths in it are relative to its folder.
     ///
     /// # Errors
     /// Every problem of the file, each with its line. No message quotes a value.
@@ -151,7 +151,7 @@ impl Config {
         Self::load(Some(path.as_ref()), [])
     }
 
-    /// Reads TOML. Relative paths in it are relative to the working directory.
+    /// Reads a configuration from TOML text. Relative paths in it are relative to the working directory.
     ///
     /// # Errors
     /// As [`from_file`](Self::from_file).
@@ -170,9 +170,9 @@ impl Config {
         problems.into_result(config, |config| &config.origins)
     }
 
-    /// Reads a file, if there is one, and lays variables named `REPASS__SECTION__KEY` over it, for example
-    /// `REPASS__PROVIDERS__ZOOM__BASE_URL` over `base_url` in `[providers.zoom]`; other variables are
-    /// ignored. Names are matched without regard to case, with `_` for `-`; values are taken as text.
+    /// Reads a file, if there is one, and applies variables named `REPASS__SECTION__KEY` over it, for example
+    /// `REPASS__PROVIDERS__ZOOM__BASE_URL` over `base_url` in `[providers.zoom]`; other variables are ignored. Names
+    /// are matched without regard to case, with `_` for `-`; values are taken as text.
     ///
     /// ```
     /// # #[cfg(feature = "zoom")] {
@@ -275,7 +275,7 @@ impl Config {
         }
     }
 
-    /// The default provider: `default_provider`, or the only one.
+    /// The name of the default provider: `default_provider`, or the only one.
     pub fn default_provider(&self) -> Option<&str> {
         self.default_among(&[])
     }
@@ -295,14 +295,14 @@ impl Config {
             .map(|(name, provider)| (name.as_str(), provider))
     }
 
-    /// The same with only this provider, as the default.
+    /// Removes every provider but this one, and makes it the default.
     pub fn only(mut self, name: &str) -> Self {
         self.providers.retain(|other, _| other == name);
         self.default_provider = Some(name.to_owned());
         self
     }
 
-    /// The same with its providers at another address.
+    /// Replaces the address of every provider by this one.
     pub fn with_base_url(mut self, base_url: &str) -> Self {
         for provider in self.providers.values_mut() {
             base_url.clone_into(&mut provider.connection.base_url);
@@ -310,13 +310,13 @@ impl Config {
         self
     }
 
-    /// The same without an audit file.
+    /// Removes the audit file.
     pub fn without_audit(mut self) -> Self {
         self.audit = None;
         self
     }
 
-    /// The same without secrets, certificates, local policies and audit file, for what needs no provider, such as
+    /// Removes secrets, certificates, local policies and the audit file, for what needs no provider, such as
     /// capabilities.
     pub fn without_secrets(mut self) -> Self {
         self.audit = None;

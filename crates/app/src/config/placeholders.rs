@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::{Config, Problems};
 
 impl Config {
-    /// Every value of a file and variables that is still a placeholder, with its place, whatever else is wrong.
+    /// Lists every value of a configuration file and variables that is still a placeholder, whatever else is wrong.
     pub fn placeholders_of(
         path: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use super::document::{Origin, Origins};
 use crate::secrets::SecretError;
 
-/// One thing that is wrong, and where. Displays as one line: `repass.toml:7: providers.zoom.plan: …`.
-/// Never quotes a value, which might be a secret.
+/// A problem of a configuration, with its place. Displays as one line: `repass.toml:7: providers.zoom.plan: …`. Never
+/// quotes a value, which might be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     origin: Option<Origin>,
@@ -28,7 +28,8 @@ impl Problem {
         }
     }
 
-    /// The key's full path, for example `providers.zoom.plan`; empty where the whole file is meant.
+    /// The full path of the key with the problem, for example `providers.zoom.plan`; empty where the whole file is
+    /// meant.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -48,17 +49,17 @@ impl Problem {
         self.key == key || is_below(key, section) || is_below(&self.key, key)
     }
 
-    /// What is wrong with it and, where that is known, what to do.
+    /// What is wrong with the value and, where that is known, what to do.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether it may be gone at the next try: the program of a secret gave nothing in time.
+    /// Whether the problem may be gone at the next try: the program of a secret gave nothing in time.
     pub fn is_transient(&self) -> bool {
         self.is_transient
     }
 
-    /// The line of the file, counted from 1; `None` for what came from a variable or from code.
+    /// The line of the file where the problem is, counted from 1; `None` for what came from a variable or from code.
     pub fn line(&self) -> Option<usize> {
         match self.origin {
             Some(Origin::Line { number, .. }) => Some(number),
@@ -95,18 +96,18 @@ fn shown(text: &str, longest: usize) -> String {
     shown
 }
 
-/// A configuration that cannot be used, with every reason. Displays as one line for each, and so does `Debug`: a `main`
-/// that returns it prints them.
+/// The error for a configuration that cannot be used, with every problem. Displays as one line for each, and so does
+/// `Debug`: a `main` that returns it prints them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError(Vec<Problem>);
 
 impl ConfigError {
-    /// Every problem, in the order of the file. There is at least one.
+    /// Every problem of the configuration, in the order of the file. There is at least one.
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }
 
-    /// Whether all of them [may be gone](Problem::is_transient) at the next try.
+    /// Whether every problem [may be gone](Problem::is_transient) at the next try.
     pub fn is_transient(&self) -> bool {
         self.0.iter().all(Problem::is_transient)
     }

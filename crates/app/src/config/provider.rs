@@ -15,36 +15,36 @@ use super::duration;
 use super::problem::Problems;
 use crate::secrets::SecretRef;
 
-/// How to reach a provider.
+/// How to reach a provider: address, credentials, certificates, proxy and timeouts.
 #[derive(Debug, Clone, Validate, Serialize)]
 #[non_exhaustive]
 pub struct Connection {
-    /// The root of the provider's API: https, or http to this machine. Of a directory its server, which a configuration
-    /// names by `url`: ldaps, ldap with `StartTLS`, or ldapi.
+    /// The root URL of the provider's API: https, or http to this machine. Of a directory its server, which a
+    /// configuration names by `url`: ldaps, ldap with `StartTLS`, or ldapi.
     #[serde(flatten, serialize_with = "address")]
     pub base_url: String,
-    /// The service's own credentials there.
+    /// The service's own credentials at the provider.
     pub auth: Auth,
-    /// Certificates.
+    /// The certificate authorities to trust.
     #[serde(skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
-    /// An HTTP proxy by which the provider is reached; TLS goes through it to the provider.
+    /// The URL of an HTTP proxy by which the provider is reached; TLS goes through it to the provider.
     #[validate(custom(function = is_proxy))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// How long connecting may take, TLS included.
+    /// The timeout of connecting, TLS included.
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub connect_timeout: Duration,
-    /// How long one attempt may take, from its start to the last byte of its answer.
+    /// The timeout of one attempt, from its start to the last byte of its response.
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub attempt_timeout: Duration,
-    /// Whether the directory at this address of this machine is reached without TLS.
+    /// Whether a directory on this machine is reached without TLS.
     #[serde(skip_serializing_if = "is_false")]
     pub plain_loopback: bool,
-    /// How many changes may be in flight at once; others wait, within their budgets. No bound when
-    /// nothing is said: the provider's rate limit is kept anyway.
+    /// The maximum number of changes in flight at once; others wait, within their budgets. Without it there is no
+    /// bound: the provider's rate limit is kept anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<NonZeroUsize>,
 }
@@ -139,7 +139,7 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// Certificates. Verification cannot be switched off.
+/// Which certificate authorities to trust. Verification cannot be switched off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tls {
@@ -159,9 +159,9 @@ impl Tls {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Auth {
-    /// A token from elsewhere, sent as it is.
+    /// A fixed bearer token from elsewhere, sent as it is.
     Bearer {
-        /// The token.
+        /// Where the bearer token comes from.
         token: SecretRef,
     },
     /// Zoom's server-to-server OAuth.
@@ -170,22 +170,22 @@ pub enum Auth {
     /// OAuth client credentials at a token URL of their own, as identity portals have them.
     #[cfg(any(feature = "http", feature = "identity"))]
     ClientCredentials(ClientCredentials),
-    /// A token in a header of the provider's own, or in another scheme of `Authorization`.
+    /// A token in a header of the provider's own, or in another scheme of `Authorization` than `Bearer`.
     #[cfg(feature = "http")]
     Header(HeaderToken),
-    /// HTTP Basic.
+    /// A user name and password, sent by HTTP Basic authentication.
     #[cfg(feature = "http")]
     Basic(AccountCredentials),
-    /// An account that logs in for a token, as the table of the provider describes.
+    /// An account that logs in for a session token, as the table of the provider describes.
     #[cfg(feature = "http")]
     Login(AccountCredentials),
-    /// OAuth client credentials of a client that signs with a private key in place of showing a secret.
+    /// OAuth client credentials of a client that signs with a private key in place of sending a secret.
     #[cfg(feature = "http")]
     PrivateKeyJwt(PrivateKeyJwt),
-    /// A service account that signs with a private key, as Google has it.
+    /// A service account that signs with a private key for a token, as Google has it.
     #[cfg(feature = "http")]
     ServiceAccount(ServiceAccount),
-    /// A simple bind, at a directory.
+    /// An LDAP simple bind, by DN and password, at a directory.
     #[cfg(any(feature = "active-directory", feature = "ldap"))]
     Simple(SimpleBind),
     /// SASL EXTERNAL, at a directory: the server takes the identity from the connection.
@@ -194,7 +194,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// The account or client that the credentials name, where they do.
+    /// The name of the account or client in the credentials, if they have one.
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Bearer { .. } => None,
@@ -241,129 +241,129 @@ impl Auth {
     }
 }
 
-/// Zoom's server-to-server OAuth.
+/// The credentials of an app that uses Zoom's server-to-server OAuth.
 #[cfg(feature = "zoom")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ServerToServer {
-    /// The Zoom account.
+    /// The id of the Zoom account.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub account_id: String,
-    /// The app's id.
+    /// The client id of the Zoom app.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub client_id: String,
-    /// The app's secret.
+    /// Where the client secret of the Zoom app comes from.
     pub client_secret: SecretRef,
-    /// Where tokens are granted; Zoom's own is [`repass_zoom::TOKEN_URL`].
+    /// The URL of the token endpoint; Zoom's own is [`repass_zoom::TOKEN_URL`].
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
 }
 
-/// OAuth client credentials.
+/// OAuth client credentials: a client id and a secret.
 #[cfg(any(feature = "http", feature = "identity"))]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ClientCredentials {
-    /// Where tokens are granted.
+    /// The URL of the token endpoint.
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
-    /// The client's id.
+    /// The client id.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub client_id: String,
-    /// The client's secret.
+    /// Where the client secret comes from.
     pub client_secret: SecretRef,
-    /// The scopes to ask for, separated by spaces.
+    /// The scopes to request, separated by spaces.
     #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
     pub scope: String,
-    /// The API that the token is for, where the endpoint asks for it.
+    /// The API that the token is for, where the token endpoint asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
 }
 
-/// A token in a header.
+/// A token that is sent in a header of the provider's own.
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct HeaderToken {
-    /// The header's name.
+    /// The name of the header that carries the token.
     #[validate(custom(function = is_header_name))]
     pub name: String,
-    /// Its value, with the token in the place of `{token}`.
+    /// The value of the header, with `{token}` where the token goes.
     #[validate(custom(function = has_token))]
     pub value: String,
-    /// The token.
+    /// Where the token comes from.
     pub token: SecretRef,
 }
 
-/// The name and password of an account.
+/// The user name and password of an account.
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct AccountCredentials {
-    /// The account's name.
+    /// The user name of the account.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub username: String,
-    /// Its password.
+    /// Where the password of the account comes from.
     pub password: SecretRef,
 }
 
-/// OAuth client credentials by a signed assertion (RFC 7523, section 2.2).
+/// OAuth client credentials by a signed assertion in place of a secret (RFC 7523, section 2.2).
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct PrivateKeyJwt {
-    /// Where tokens are granted; the audience of the assertion, too.
+    /// The URL of the token endpoint, which is also the audience of the assertion.
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
-    /// The client's id.
+    /// The client id.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub client_id: String,
-    /// The key, in PEM as PKCS#8: RSA or P-256. A certificate may stand beside it.
+    /// Where the private key comes from, in PEM as PKCS#8: RSA or P-256. A certificate may stand beside it.
     pub private_key: SecretRef,
-    /// The name that the provider gave to the key, where it needs one.
+    /// The provider's id of the private key (`kid`), where it needs one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// The scopes to ask for, separated by spaces.
+    /// The scopes to request, separated by spaces.
     #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
     pub scope: String,
-    /// The API that the token is for, where the endpoint asks for it.
+    /// The API that the token is for, where the token endpoint asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
 }
 
-/// A service account (RFC 7523, section 2.1).
+/// The credentials of a service account, which gets tokens by a signed assertion (RFC 7523, section 2.1).
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ServiceAccount {
-    /// Where tokens are granted; the audience of the assertion, too. Google's is
+    /// The URL of the token endpoint, which is also the audience of the assertion. Google's is
     /// [`TOKEN_URL`](Self::TOKEN_URL).
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
-    /// The account's e-mail address.
+    /// The e-mail address of the service account.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub account: String,
-    /// Its key, in PEM as PKCS#8: RSA or P-256.
+    /// Where the private key of the account comes from, in PEM as PKCS#8: RSA or P-256.
     pub private_key: SecretRef,
-    /// The name that the provider gave to the key.
+    /// The provider's id of the private key (`kid`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// The scopes to ask for, separated by spaces.
+    /// The scopes to request, separated by spaces.
     #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
     pub scope: String,
-    /// The user in whose name it acts, where it has that right for the whole domain.
+    /// The user in whose name the account acts, where it has that right for the whole domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
 }
 
 #[cfg(feature = "http")]
 impl ServiceAccount {
-    /// Where Google grants tokens (documented).
+    /// The URL of Google's token endpoint (documented).
     pub const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 }
 
-/// A simple bind of the service account.
+/// The credentials of an LDAP simple bind by the service account.
 #[cfg(any(feature = "active-directory", feature = "ldap"))]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct SimpleBind {
-    /// The account's DN, or another name that the server accepts.
+    /// The DN of the service account, or another name that the server accepts.
     #[validate(length(min = 1, max = 1024, message = "must be 1 to 1024 characters long"))]
     pub bind_dn: String,
-    /// Its password.
+    /// Where the password of the service account comes from.
     pub password: SecretRef,
 }
 

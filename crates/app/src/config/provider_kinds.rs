@@ -66,23 +66,25 @@ pub(super) fn all_kinds() -> Vec<Box<dyn Settings>> {
     kinds
 }
 
-/// A kind of provider that can be configured.
+/// A provider kind that can be configured, such as `zoom`, described for people.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct KindSummary {
-    /// Its name in a configuration.
+    /// The name of the kind, as in `kind` of a configuration.
     pub name: &'static str,
-    /// What it changes, in a line.
+    /// What a provider of this kind changes, in a line.
     pub title: &'static str,
-    /// A section of a configuration for it, with comments: it is valid, and what only its owner knows is a placeholder.
+    /// An example section of a configuration for this kind, with comments: it is valid, and what only its owner knows
+    /// is a placeholder.
     pub section: &'static str,
-    /// Its table, if it is one: requests, what each response means, and how surely that is known.
+    /// The text of the table that describes the kind, if one does: requests, what each response means, and how surely
+    /// that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<&'static str>,
 }
 
 impl super::Config {
-    /// Every kind of provider that this build can configure, ordered by name.
+    /// Lists every provider kind that this build can configure, ordered by name.
     pub fn kinds() -> Vec<KindSummary> {
         all_kinds()
             .iter()
@@ -96,22 +98,22 @@ impl super::Config {
     }
 }
 
-/// One provider: what kind it is, how to reach it, and the caller's own rules there.
+/// The configuration of one provider: its kind and settings, how to reach it, and the caller's own rules.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProviderConfig {
     #[serde(flatten, serialize_with = "shown")]
     settings: Arc<dyn Settings>,
-    /// How to reach it.
+    /// How to reach the provider.
     #[serde(flatten)]
     pub connection: Connection,
-    /// The caller's own rules.
+    /// The caller's own rules for changes at this provider.
     #[serde(flatten)]
     pub local: LocalRules,
 }
 
 impl ProviderConfig {
-    /// A provider of the kind whose settings these are, with defaults for everything else. Where not all of the kind
-    /// have the same base URL, it is still to be set in `connection`.
+    /// Creates a provider of the kind to which the settings belong, with defaults for everything else. Where not all
+    /// of the kind have the same base URL, it is still to be set in `connection`.
     pub fn new(settings: impl ProviderKind + Serialize, auth: Auth) -> Self {
         Self::with(Arc::new(settings), auth)
     }
@@ -125,17 +127,17 @@ impl ProviderConfig {
         }
     }
 
-    /// All that is known of its kind under these settings.
+    /// The provider's kind under its settings, with all that is known of it.
     pub fn kind(&self) -> &dyn ProviderKind {
         &*self.settings
     }
 
-    /// The key of its address in a configuration: `base_url`, or `url` of a directory.
+    /// The configuration key of the provider's address: `base_url`, or `url` of a directory.
     pub fn address_key(&self) -> &'static str {
         address_key(&self.kind().wire())
     }
 
-    /// The settings of its kind, if it is of this one.
+    /// The settings of the provider, if they are of this type.
     pub fn settings<K: ProviderKind>(&self) -> Option<&K> {
         let kind: &dyn Any = self.kind();
         kind.downcast_ref()

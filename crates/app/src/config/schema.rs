@@ -15,8 +15,8 @@ use super::section::{REFERENCE_KINDS, Section};
 use super::{Config, decode};
 
 impl Config {
-    /// The JSON schema (draft 7) of a configuration file, for editors and checkers. It covers the provider types of this
-    /// build. [`from_file`](Self::from_file) checks more: values, and what the file refers to.
+    /// Returns the JSON schema (draft 7) of a configuration file, for editors and checkers. It covers the provider
+    /// types of this build. [`from_file`](Self::from_file) checks more: values, and what the file refers to.
     ///
     /// ```
     /// let schema = repass::Config::json_schema();

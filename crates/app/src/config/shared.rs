@@ -8,26 +8,26 @@ use super::provider::Tls;
 use super::section::Section;
 use crate::secrets::SecretRef;
 
-/// State that several processes share, so that they act as one.
+/// The settings of state that several processes share, so that they act as one.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct SharedConfig {
-    /// The database that holds it.
+    /// The database that holds the shared state.
     pub postgres: PostgresConfig,
-    /// The secret of the hashes of idempotency keys: 32 bytes or more, the same for every process.
+    /// Where the secret for hashing idempotency keys comes from: 32 bytes or more, the same for every process.
     pub idempotency_secret: SecretRef,
 }
 
-/// A PostgreSQL database.
+/// How to reach a PostgreSQL database.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct PostgresConfig {
-    /// Its URL, which may hold a password.
+    /// Where the URL of the database comes from; it may hold a password.
     pub url: SecretRef,
-    /// Certificates. TLS is required except on Unix sockets and loopback addresses.
+    /// The certificate authorities to trust. TLS is required except on Unix sockets and loopback addresses.
     #[serde(skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
-    /// The schema that holds the tables.
+    /// The database schema that holds the tables.
     pub schema: String,
 }
 

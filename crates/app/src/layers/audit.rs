@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::metrics::Operation;
 
-/// What a record is about.
+/// The event that an audit record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditEvent {
@@ -24,15 +24,15 @@ pub enum AuditEvent {
     Abandoned,
 }
 
-/// One record. It holds the user's id, which is what an audit is for, and no secret.
+/// An audit record of one event of a call. It holds the user's id, which is what an audit is for, and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
-    /// The id of the call, the same in all of its records.
+    /// The id of the call, the same in all of its audit records.
     pub id: Uuid,
-    /// When it was made, by the local clock.
+    /// The time of the record, by the local clock.
     #[serde(serialize_with = "instant")]
     pub at: SystemTime,
-    /// What it is about.
+    /// The event that the record is about: the call's begin, its end, or its loss.
     pub event: AuditEvent,
     /// `change`, `reset` or `resolve`.
     pub operation: &'static str,
@@ -44,7 +44,7 @@ pub struct AuditRecord {
     /// `still_unknown`. Absent in an intent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
-    /// Why it was not applied, or is not known to be.
+    /// The error kind: why the change was not applied, or is not known to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ErrorKind>,
     /// The provider's id of the exchange.
@@ -65,19 +65,19 @@ fn instant<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok
 
 /// Stores audit records.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Writes a record, as durably as the sink promises, before it returns. It is called within
-    /// an async call, so it should not block for long.
+    /// Writes an audit record, as durably as the sink promises, before it returns. It is called within an async call,
+    /// so it should not block for long.
     ///
     /// # Errors
     /// The record could not be written. A change whose intent cannot be written is not sent.
     fn write(&self, record: &AuditRecord) -> std::io::Result<()>;
 }
 
-/// Writes records as JSON, one per line; each line is written in one piece and flushed.
+/// An audit sink that writes JSON, one record per line; each line is written in one piece and flushed.
 pub struct JsonLines<W>(Mutex<W>);
 
 impl<W: Write + Send + 'static> JsonLines<W> {
-    /// Writes to this writer: a file opened for appending, or a stream.
+    /// Creates a sink that writes to a file opened for appending, or to a stream.
     pub fn new(writer: W) -> Self {
         Self(Mutex::new(writer))
     }

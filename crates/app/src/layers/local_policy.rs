@@ -35,7 +35,7 @@ pub struct LocalPolicy {
 }
 
 impl LocalPolicy {
-    /// These two layers.
+    /// Creates a local policy that checks these two layers of rules: the provider's and the caller's.
     pub fn new(policies: LayeredPolicy) -> Self {
         Self {
             policies,
@@ -48,7 +48,7 @@ impl LocalPolicy {
         self
     }
 
-    /// The same rules on top of what the provider has reported.
+    /// Returns the same local rules on top of the rules that the provider has reported.
     ///
     /// # Errors
     /// No password can meet both; with every reason.
@@ -59,13 +59,13 @@ impl LocalPolicy {
         })
     }
 
-    /// Both layers.
+    /// The rules of both layers: the provider's and the caller's.
     pub fn policies(&self) -> &LayeredPolicy {
         &self.policies
     }
 
-    /// Every rule of either layer that this password breaks, the provider's first. Asks the service of
-    /// breached passwords, if one is configured; no one else.
+    /// Checks a new password, and returns every rule of either layer that it breaks, the provider's first. Asks the
+    /// service of breached passwords, if one is configured; no one else.
     ///
     /// # Errors
     /// That service cannot be asked, and nothing else is reason enough to refuse the password.

@@ -15,9 +15,9 @@ const VIOLATIONS: &str = "repass_policy_violations_total";
 const UNKNOWN: &str = "repass_unknown_outcomes";
 const METADATA: Metadata<'static> = Metadata::new("repass", Level::INFO, None);
 
-/// Describes every metric, with its unit, to the recorder of the `metrics` facade that is installed, if there is one.
-/// [`Services`](crate::Services) do so when they are built; call it if your recorder is installed later, or if you use
-/// [`Layers`](crate::Layers) alone.
+/// Describes every metric of this library, with its unit, to the installed recorder of the `metrics` facade, if there
+/// is one. [`Services`](crate::Services) do so when they are built; call it if your recorder is installed later, or
+/// if you use [`Layers`](crate::Layers) alone.
 pub fn describe_metrics() {
     describe_counter!(
         OPERATIONS,

@@ -36,8 +36,9 @@ use concurrency_limit::ConcurrencyLimit;
 use metrics::ServiceMetrics;
 use permissions::Permissions;
 
-/// The layers to wrap a service in. From outside to inside: metrics and spans, audit, which changes are allowed, the local
-/// policy, one change at a time per user, the limit on changes in flight, the service.
+/// The layers around a service, such as audit, metrics and the local policy. From outside to inside: metrics and
+/// spans, audit, which changes are allowed, the local policy, one change at a time per user, the limit on changes in
+/// flight, the service.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -69,7 +70,7 @@ impl Layers {
         self
     }
 
-    /// Allows resets or changes only, in place of both.
+    /// Rejects every change that is not of this mode, reset or change.
     ///
     /// Others are rejected as [`Unsupported`](repass_domain::ErrorKind::Unsupported) before anything is sent.
     pub fn allow(mut self, allow: Allow) -> Self {
@@ -95,7 +96,8 @@ impl Layers {
         self
     }
 
-    /// Wraps a service. Metrics with spans, and one change at a time per user, are always among the layers.
+    /// Wraps a service in these layers. Metrics with spans, and one change at a time per user, are always among the
+    /// layers.
     pub fn wrap(&self, service: Arc<dyn PasswordService>) -> Arc<dyn PasswordService> {
         Arc::new(self.pipeline(service))
     }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-/// Everything up to the end of `source`, or `None` if that is more than `limit` bytes.
+/// Reads a secret to the end of `source`, or returns `None` if that is more than `limit` bytes.
 ///
 /// The buffer has its full size from the start, because one that grows leaves its outgrown copies behind
 /// unwiped; for the same reason `source` should not buffer.
@@ -28,8 +28,8 @@ pub fn read_at_most(source: &mut impl Read, limit: usize) -> io::Result<Option<Z
     Ok(None)
 }
 
-/// The bytes without one newline at their end, be it LF or CR LF. Everything else stays, a second newline
-/// and a lone CR included.
+/// Strips one newline from the end of the bytes, be it LF or CR LF. Everything else stays, a second newline and a
+/// lone CR included.
 ///
 /// ```text
 /// "a\n" → "a"    "a\r\n" → "a"    "a\n\n" → "a\n"    "a\r" → "a\r"
@@ -41,12 +41,12 @@ pub fn without_final_newline(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// The bytes without a byte order mark at their start, which editors put there unseen.
+/// Strips a byte order mark from the start of the bytes, where editors put it unseen.
 pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Takes out what a terminal puts around pasted text (bracketed paste), wherever it stands.
+/// Removes the marks that a terminal puts around pasted text (bracketed paste), wherever they stand.
 pub fn remove_paste_marks(bytes: &mut Zeroizing<Vec<u8>>) {
     let (mut kept, mut at) = (0, 0);
     while at < bytes.len() {

@@ -61,7 +61,8 @@ pub(super) fn output(
     }
 }
 
-/// Ends all programs that still run, and keeps others from being started: the process is about to end.
+/// Kills every program that is still printing a secret, and prevents further ones, because the process is about to
+/// end.
 pub fn kill_commands() {
     let mut all = all();
     all.is_over = true;

@@ -10,12 +10,12 @@ use rustix::fs::{OFlags, StatVfsMountFlags};
 
 use super::access::{Facts, Kind, Process, acl};
 
-/// Why a file was not opened.
+/// Why a file of secrets or a trusted file was not opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The system's reason.
+    /// The operating system could not open the file.
     Io(io::Error),
-    /// What is wrong with it and what to do, as the end of a sentence about the file.
+    /// The file is unsuitable: what is wrong and what to do, as the end of a sentence about the file.
     Unsuitable(String),
 }
 
@@ -28,7 +28,7 @@ impl OpenError {
     }
 }
 
-/// Opens a file that holds a secret.
+/// Opens a file that holds a secret, unless other users can read it.
 ///
 /// It is judged by the open file, not by its name, so that nothing can be swapped in between.
 ///
@@ -40,8 +40,8 @@ pub fn open_private(path: &Path) -> Result<File, String> {
     open(path, judge).map_err(|error| error.of(path))
 }
 
-/// Opens a file whose word is law: a configuration, which starts programs and says where passwords
-/// go, or certificate authorities. Others may read it, but not change it.
+/// Opens a file that others may read but not change: a configuration, which starts programs and says where passwords
+/// go, or certificate authorities.
 ///
 /// # Errors
 /// As [`open_private`].

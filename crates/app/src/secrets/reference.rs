@@ -16,7 +16,7 @@ use super::file::open_private;
 // Far above any token there is, so that a wrong file is reported from a long secret.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Where a secret comes from. A configuration file holds this, never the secret.
+/// A reference to a secret: where it comes from. A configuration file holds this, never the secret.
 ///
 /// ```
 /// use repass::secrets::SecretRef;
@@ -38,12 +38,12 @@ pub enum SecretRef {
     /// No shell is involved; the program gets no input, cannot ask at the terminal, and what it says on its error
     /// output is dropped. It is ended when it takes too long, with all that it has started.
     Command(Vec<String>),
-    /// The secret itself, for configuration made in code. A file cannot hold it.
+    /// The secret itself, for a configuration that is made in code. A file cannot hold it.
     Value(SecretString),
 }
 
 impl SecretRef {
-    /// How long the program of [`SecretRef::Command`] may take where nothing else is said: 10 seconds.
+    /// The default timeout of the program of [`SecretRef::Command`]: 10 seconds.
     pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Fetches the secret. May wait for the program of [`SecretRef::Command`], for
@@ -55,7 +55,7 @@ impl SecretRef {
         self.fetch_within(Self::COMMAND_TIMEOUT)
     }
 
-    /// The same with another limit for the program of [`SecretRef::Command`].
+    /// Fetches the secret, with another timeout for the program of [`SecretRef::Command`].
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
@@ -132,7 +132,7 @@ impl Serialize for SecretRef {
     }
 }
 
-/// Why a secret could not be fetched. Holds nothing of the secret.
+/// The error for a secret that could not be fetched. Holds nothing of the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretError {
     message: String,
@@ -158,7 +158,7 @@ impl SecretError {
         Self::new(format!("{shown} gives more than {most} bytes; that is no secret"))
     }
 
-    /// Whether a program gave no secret in time, so that the same may work later.
+    /// Whether the secret's program did not end in time, so that the same may work later.
     pub fn is_timeout(&self) -> bool {
         self.is_timeout
     }

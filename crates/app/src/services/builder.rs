@@ -39,7 +39,7 @@ pub struct ServicesBuilder {
 }
 
 impl ServicesBuilder {
-    /// Reads the configuration from this file.
+    /// Sets the file from which the configuration is read.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         self.source = match self.source {
@@ -61,21 +61,21 @@ impl ServicesBuilder {
         self
     }
 
-    /// Reads the configuration from this text.
+    /// Sets the TOML text from which the configuration is read.
     pub fn toml(mut self, text: impl Into<String>) -> Self {
         self.source = Source::Text(text.into());
         self
     }
 
-    /// Uses this configuration.
+    /// Sets a configuration that was made in code.
     pub fn config(mut self, config: Config) -> Self {
         self.source = Source::Config(config);
         self
     }
 
-    /// Adds a service under this name, which `default_provider` may name too. It gets the layers that all configured
-    /// services have: metrics, audit, and one change at a time per user. For others wrap it in
-    /// [`Layers`](crate::Layers).
+    /// Adds a service that was made in code, under this name, which `default_provider` may name too. It gets the
+    /// layers that all configured services have: metrics, audit, and one change at a time per user. For others wrap
+    /// it in [`Layers`](crate::Layers).
     ///
     /// [`PasswordService::provider`] of the service must be the same name, and no configured provider may have it;
     /// [`build`](Self::build) fails otherwise.
@@ -90,7 +90,7 @@ impl ServicesBuilder {
         self
     }
 
-    /// How long each program that [prints a secret](crate::secrets::SecretRef::Command) may take, also during a
+    /// Sets the timeout of each program that [prints a secret](crate::secrets::SecretRef::Command), also during a
     /// [reload](Services::reload). Default: [`COMMAND_TIMEOUT`](crate::secrets::SecretRef::COMMAND_TIMEOUT).
     pub fn secret_timeout(mut self, limit: Duration) -> Self {
         self.parts.secret_timeout = limit;

@@ -28,7 +28,8 @@ pub use unknown_provider::UnknownProvider;
 use reloadable::ReloadableService;
 use snapshot::{Snapshot, Source, StaticParts};
 
-/// One service per provider, by name: those that are configured, and those that were [added in code](ServicesBuilder::with).
+/// The password services of all providers, by name: those that are configured, and those that were [added in
+/// code](ServicesBuilder::with).
 ///
 /// Building reads what the configuration refers to (secrets, certificate files) and opens no connection; an HTTP client is
 /// built for its first request. Cloning is cheap, and a clone shares the services.
@@ -75,7 +76,7 @@ struct Shared {
 }
 
 impl Services {
-    /// Reads a configuration file and builds its services.
+    /// Builds the services of a configuration file.
     ///
     /// # Errors
     /// Every problem of the file and of what it refers to, each with its line. No message quotes a secret.
@@ -83,7 +84,7 @@ impl Services {
         Self::builder().file(path).build()
     }
 
-    /// Builds services from other configurations, with adapters added in code or with an audit sink.
+    /// Returns a builder of services from other configurations, with adapters added in code or with an audit sink.
     pub fn builder() -> ServicesBuilder {
         ServicesBuilder::default()
     }
@@ -131,7 +132,8 @@ impl Services {
         Ok(())
     }
 
-    /// Replaces the configuration. Further [reloads](Self::reload) use it again.
+    /// Replaces the configuration by this one, and the services with it. Further [reloads](Self::reload) use it
+    /// again.
     ///
     /// # Errors
     /// As [`reload`](Self::reload).
@@ -143,7 +145,7 @@ impl Services {
         Ok(())
     }
 
-    /// The service of this name.
+    /// Returns the password service of the provider with this name.
     ///
     /// # Errors
     /// There is none; the error lists the configured names.
@@ -152,7 +154,7 @@ impl Services {
         Ok(self.reloadable(name))
     }
 
-    /// The service that updates users' profiles at this provider; `None` if the adapter has none.
+    /// Returns the service that updates users' profiles at this provider; `None` if the adapter has none.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -161,7 +163,7 @@ impl Services {
         Ok(has_profiles.then(|| self.reloadable(name) as _))
     }
 
-    /// The service that checks users before a change at this provider; `None` if the adapter has none.
+    /// Returns the service that checks users before a change at this provider; `None` if the adapter has none.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -172,7 +174,8 @@ impl Services {
         Ok(self.0.now().provider(name)?.preflight.clone())
     }
 
-    /// The description of the server that answers at this provider, for diagnosis; `None` if the adapter has none.
+    /// Returns the inspector that describes the server at this provider's address, for diagnosis; `None` if the
+    /// adapter has none.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -183,7 +186,8 @@ impl Services {
         Ok(self.0.now().provider(name)?.server_inspector.clone())
     }
 
-    /// The default service: `default_provider`, or the only one. It keeps its name across reloads.
+    /// Returns the service of the default provider: `default_provider`, or the only one. It keeps its name across
+    /// reloads.
     ///
     /// # Errors
     /// There are several, and `default_provider` is not set.
@@ -193,8 +197,8 @@ impl Services {
         self.get(name)
     }
 
-    /// The adapter of this provider without its layers, for diagnosis: calls leave no audit record, wait for no other change
-    /// of the user and are checked against no local policy.
+    /// Returns the adapter of this provider without its layers, for diagnosis: calls leave no audit record, wait for
+    /// no other change of the user and are checked against no local policy.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -202,8 +206,8 @@ impl Services {
         Ok(Arc::clone(self.0.now().provider(name)?.passwords.adapter()))
     }
 
-    /// The local policy for new passwords at a provider, if it has one. Its service applies it already; use this to show the
-    /// rules, or to generate passwords that meet them.
+    /// Returns the local policy for new passwords at a provider, if it has one. Its service applies it already; use
+    /// this to show the rules, or to generate passwords that meet them.
     pub fn local_policy(&self, name: &str) -> Option<LocalPolicy> {
         self.0.now().local_policies.get(name).cloned()
     }

@@ -283,8 +283,8 @@ impl<'a> TransportFactory<'a> {
 }
 
 impl Connection {
-    /// An HTTP client for one of the provider's addresses, with the certificate authorities, the proxy and the connect
-    /// timeout of this connection. It opens no connection before its first request.
+    /// Creates an HTTP client for one of the provider's addresses, with the certificate authorities, proxy and
+    /// connect timeout of this connection. It opens no connection before its first request.
     ///
     /// # Errors
     /// The file of certificate authorities cannot be used: what is wrong with it.
@@ -294,7 +294,8 @@ impl Connection {
         Ok(PooledClient::new(url, roots.unwrap_or_default(), self.connect_timeout).over(route))
     }
 
-    /// What connects to the directory at this address, as the provider's services do. Connects to nothing yet.
+    /// Creates the LDAP connector with which the provider's services connect to the directory at this address.
+    /// Connects to nothing yet.
     ///
     /// # Errors
     /// Why there is no such connector: the address is not one of a directory, or `tls.ca_file` cannot be read.

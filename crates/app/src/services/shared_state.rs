@@ -10,13 +10,14 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use super::provider_factory::read_roots;
 use crate::config::{Config, ConfigError, Problems};
 
-/// The state that several processes share, with its secrets fetched. Connects to nothing yet.
+/// The state that several processes share, such as idempotency keys, with its secrets fetched. Connects to nothing
+/// yet.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SharedState {
-    /// The database.
+    /// The database that holds the shared state.
     pub database: Arc<Database>,
-    /// The secret of the hashes of idempotency keys.
+    /// The secret for hashing idempotency keys.
     pub idempotency_secret: SecretSlice<u8>,
 }
 
@@ -24,8 +25,8 @@ impl SharedState {
     // Fewer could be guessed from a hash.
     const SECRET_BYTES: usize = 32;
 
-    /// Fetches the secrets of a configuration's `[shared]`; `None` if it has none. Blocks for as long as a program that
-    /// gives a secret takes, up to `secret_timeout`.
+    /// Fetches the secrets of a configuration's `[shared]` and prepares the database; `None` if it has none. Blocks
+    /// for as long as a program that gives a secret takes, up to `secret_timeout`.
     ///
     /// # Errors
     /// Every secret that cannot be fetched or used, and every invalid setting.

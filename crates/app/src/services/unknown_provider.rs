@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A provider was asked for that is not configured, or none was chosen. `Debug` is the sentence too, for a `main` that
-/// returns it.
+/// The error for a provider that is not configured, or that was not chosen among several. `Debug` is the sentence
+/// too, for a `main` that returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     asked: Option<String>,
@@ -11,7 +11,7 @@ pub struct UnknownProvider {
 }
 
 impl UnknownProvider {
-    /// `asked` is not among the `configured` names.
+    /// Creates the error: the provider `asked` is not among the `configured` names.
     pub fn new<'a>(asked: Option<&str>, configured: impl Iterator<Item = &'a str>) -> Self {
         Self {
             asked: asked.map(str::to_owned),
@@ -19,7 +19,7 @@ impl UnknownProvider {
         }
     }
 
-    /// The names that there are.
+    /// The names of the configured providers.
     pub fn configured(&self) -> &[String] {
         &self.configured
     }
