@@ -3,40 +3,40 @@
 use repass_domain::{ErrorKind, FieldProblem, Grade, Rule};
 use repass_transport::{AttemptOutcome, Response, StatusCode};
 
-/// What one response means: the outcome of the attempt, and, unless the provider made the change, why it did not.
-/// Texts of the provider are kept raw here; an [`OutcomeMapper`](crate::OutcomeMapper) redacts them.
+/// What one response proves: whether the provider made the change, and if not, why. Texts of the provider are kept
+/// raw here; an [`OutcomeMapper`](crate::OutcomeMapper) redacts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classification {
-    /// The row of the retry table: decides the outcome, and whether it is sent again.
+    /// How the attempt ended: decides the call's outcome, and whether the request is sent again.
     pub outcome: AttemptOutcome,
-    /// The kind of failure; means nothing when `outcome` is [`AttemptOutcome::Done`].
+    /// The kind of error that the response means; means nothing when `outcome` is [`AttemptOutcome::Done`].
     pub kind: ErrorKind,
-    /// What a person can do about it, in place of the kind's general sentence.
+    /// What a person can do about the error, in place of the error kind's general sentence.
     pub hint: Option<&'static str>,
     /// The rules that the new password violates, with [`ErrorKind::PasswordRefused`].
     pub rules: Vec<Rule>,
-    /// What is wrong with the fields of a profile, with [`ErrorKind::InvalidRequest`].
+    /// The invalid fields of a profile update, with [`ErrorKind::InvalidRequest`].
     pub fields: Vec<FieldProblem>,
-    /// The provider's own code.
+    /// The provider's own error code.
     pub code: Option<String>,
-    /// The provider's own words.
+    /// The provider's own error message.
     pub message: Option<String>,
-    /// How surely the row is known, where a table describes the provider.
+    /// How surely the table row that matched the response is known, where a table describes the provider.
     pub grade: Option<Grade>,
 }
 
 impl Classification {
-    /// The provider did it.
+    /// Classifies a response as a success: the provider made the change.
     pub fn done() -> Self {
         Self::new(AttemptOutcome::Done, ErrorKind::Internal)
     }
 
-    /// The provider said no, for this reason.
+    /// Classifies a response as a rejection, for this reason.
     pub fn rejected(kind: ErrorKind) -> Self {
         Self::new(AttemptOutcome::Refused, kind)
     }
 
-    /// The provider said no, because the new password breaks a rule.
+    /// Classifies a response as a rejection, because the new password breaks this rule.
     pub fn violates(rule: Rule) -> Self {
         Self {
             rules: vec![rule],
@@ -44,7 +44,7 @@ impl Classification {
         }
     }
 
-    /// The provider said no, because these fields of a profile are wrong.
+    /// Classifies a response as a rejection, because these fields of a profile update are invalid.
     pub fn invalid(fields: Vec<FieldProblem>) -> Self {
         Self {
             fields,
@@ -52,7 +52,7 @@ impl Classification {
         }
     }
 
-    /// A row without texts.
+    /// Creates a classification without a hint, rules, fields or texts of the provider.
     pub fn new(outcome: AttemptOutcome, kind: ErrorKind) -> Self {
         Self {
             outcome,
@@ -66,7 +66,7 @@ impl Classification {
         }
     }
 
-    /// What a response proves by HTTP alone, for responses that the adapter's table does not know.
+    /// Classifies a response by its HTTP status alone, where the adapter's table does not know it.
     pub fn by_status(response: &Response) -> Self {
         let outcome = AttemptOutcome::of_response(response);
         match outcome {
@@ -131,7 +131,7 @@ impl Classification {
         })
     }
 
-    /// A response that proves nothing, with who has probably written it.
+    /// Classifies a response as proving nothing, with a hint at what has probably written it, such as a proxy.
     pub fn unproven(response: &Response) -> Self {
         Self::new(AttemptOutcome::Unproven, ErrorKind::UnexpectedAnswer).with_hint(match response.status() {
             status if status.is_redirection() => {
@@ -163,24 +163,24 @@ impl Classification {
         })
     }
 
-    /// A response that cannot be read, or that contradicts itself.
+    /// Classifies a response as unreadable or self-contradictory.
     pub fn unreadable() -> Self {
         Self::new(AttemptOutcome::Faulted, ErrorKind::UnexpectedAnswer)
     }
 
-    /// The same with what a person can do about it: a sentence without a capital or full stop.
+    /// Adds a hint at what a person can do about the error: a sentence without a capital or full stop.
     pub fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
     }
 
-    /// The same by a row of this grade.
+    /// Adds the grade of the table row that matched: how surely its meaning is known.
     pub fn with_grade(mut self, grade: Grade) -> Self {
         self.grade = Some(grade);
         self
     }
 
-    /// The same with the provider's code and words.
+    /// Adds the provider's own error code and message.
     pub fn with_provider_error(mut self, code: Option<String>, message: Option<String>) -> Self {
         self.code = code;
         self.message = message;

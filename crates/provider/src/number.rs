@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-/// The number that a sentence about a rule names: its only number, if that is a plausible one. A rule's
-/// parameter is never invented, so a text with none, with several, or with an implausible one has none.
+/// Returns the only number in a sentence about a password rule, such as its minimum length, if that is a plausible
+/// one. A rule's parameter is never invented, so a text with none, with several, or with an implausible one has none.
 ///
 /// The text must be redacted first: a provider that quotes the refused password would otherwise have its
 /// digits taken for the rule's.

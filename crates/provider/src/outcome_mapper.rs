@@ -16,7 +16,7 @@ use crate::Classification;
 /// The most reasons that are reported of one rejection: more than any provider has rules.
 const MOST_REASONS: usize = 24;
 
-/// Maps the responses to one call.
+/// Turns the responses and failures of one call into its result: a receipt or an error.
 #[derive(Debug)]
 pub struct OutcomeMapper<'a> {
     provider: &'a str,
@@ -27,12 +27,12 @@ pub struct OutcomeMapper<'a> {
     prior_state: PriorState,
 }
 
-/// What a provider answered, over the wire that it speaks.
+/// A provider's response, over HTTP or LDAP.
 #[derive(Debug, Clone, Copy)]
 pub enum ProviderResponse<'r> {
-    /// A response of HTTP.
+    /// An HTTP response.
     Http(&'r Response),
-    /// A reply of LDAP, and what knows the secrets of the service's credentials.
+    /// An LDAP reply, and the redactor that knows the secrets of the service's credentials.
     Ldap(&'r Reply, &'r Redactor),
 }
 
@@ -70,8 +70,8 @@ impl<'r> ProviderResponse<'r> {
 }
 
 impl<'a> OutcomeMapper<'a> {
-    /// For responses of the provider configured as `provider`, which names its exchanges in the
-    /// header `tracking_header`. `redactor` knows the secrets of the call.
+    /// Creates a mapper for one call to the provider configured as `provider`, whose responses have their tracking id
+    /// in the header `tracking_header`. `redactor` knows the secrets of the call.
     pub fn new(provider: &'a str, tracking_header: &'static str, redactor: CallRedactor<'a>) -> Self {
         Self {
             provider,
@@ -83,30 +83,30 @@ impl<'a> OutcomeMapper<'a> {
         }
     }
 
-    /// The same for responses that are read by the table with this hash.
+    /// Sets the hash of the table by which the responses are read.
     pub fn by_table(mut self, hash: Arc<str>) -> Self {
         self.table = Some(hash);
         self
     }
 
-    /// The same for a change before which this was read.
+    /// Sets the state that was read of the user before the change.
     pub fn with_prior_state(mut self, prior_state: PriorState) -> Self {
         self.prior_state = prior_state;
         self
     }
 
-    /// The same for a profile update.
+    /// Makes the mapper's messages speak of a profile update in place of a password change.
     pub fn for_profile(mut self) -> Self {
         self.in_doubt = "whether the profile was changed is not known: the same update can be made again";
         self
     }
 
-    /// What knows the secrets of the call, for tables that read numbers out of texts.
+    /// The redactor that knows the secrets of the call, for tables that read numbers out of texts.
     pub fn redactor(&self) -> &CallRedactor<'a> {
         &self.redactor
     }
 
-    /// The outcome of a change that got a response.
+    /// Returns the result of a change that got a response.
     ///
     /// # Errors
     /// The classification, unless it says that the provider did it.
@@ -134,7 +134,7 @@ impl<'a> OutcomeMapper<'a> {
         }
     }
 
-    /// The outcome of a change that got no response.
+    /// Returns the error of a change that got no response.
     pub fn change_failure(&self, failure: &TransportError) -> Error {
         let kind = kind_of(failure.cause());
         match failure.outcome().side_effect() {
@@ -145,13 +145,13 @@ impl<'a> OutcomeMapper<'a> {
         }
     }
 
-    /// Why a call that changes nothing got no response.
+    /// Returns the error of a call that changes nothing and got no response.
     pub fn read_failure(&self, failure: &TransportError) -> Error {
         Error::not_applied(kind_of(failure.cause()), failure.to_string())
             .with_retry_after(failure.retry_after())
     }
 
-    /// Why a call that changes nothing got no response that can be used.
+    /// Returns the error of a call that changes nothing and got no response that can be used.
     pub fn read_response<'r>(
         &self,
         response: impl Into<ProviderResponse<'r>>,

@@ -10,9 +10,8 @@ use repass_domain::{CallContext, Error};
 /// For providers where one address can lead to different servers, and the outcome of a change is that of one server.
 #[async_trait]
 pub trait ServerInspector: fmt::Debug + Send + Sync + 'static {
-    /// What the server reports of itself, in a sentence without a full stop. Its texts are redacted and on
-    /// one line. Reads only, so dropping the future is
-    /// safe.
+    /// Returns what the server reports of itself, in a sentence without a full stop. Its texts are redacted and on
+    /// one line. Reads only, so dropping the future is safe.
     ///
     /// # Errors
     /// The server could not be asked, or does not fit the provider's kind. The outcome is always `NotApplied`.
