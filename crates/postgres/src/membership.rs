@@ -1,6 +1,7 @@
 //! A process's lease on its part of the shared state.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::{Database, DatabaseError, boot_clock};
 pub struct Membership {
     database: Arc<Database>,
     state: Mutex<State>,
+    is_paused: AtomicBool,
 }
 
 struct State {
@@ -46,6 +48,7 @@ impl Membership {
                 lease: None,
                 problem: DatabaseError("the shared state was not reached yet".to_owned()),
             }),
+            is_paused: AtomicBool::new(false),
         });
         membership.renew().await;
         let weak = Arc::downgrade(&membership);
@@ -53,7 +56,9 @@ impl Membership {
             loop {
                 sleep(Self::RENEWAL).await;
                 let Some(membership) = weak.upgrade() else { return };
-                membership.renew().await;
+                if !membership.is_paused.load(Ordering::Relaxed) {
+                    membership.renew().await;
+                }
             }
         });
         membership
@@ -72,6 +77,11 @@ impl Membership {
     /// Whether what was begun under this id may be sent now.
     pub fn may_send(&self, id: i64) -> bool {
         self.id() == Ok(id)
+    }
+
+    /// Stops the renewals, or goes on with them, for tests: as if the process were suspended or cut off.
+    pub fn pause(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Relaxed);
     }
 
     #[cfg(feature = "sidecar")]

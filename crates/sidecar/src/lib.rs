@@ -21,7 +21,8 @@ mod state;
 
 pub use directory::{Directory, Rules};
 pub use idempotency::{
-    IdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION, StoreUnavailable, StoredResponse,
+    IdempotencyStore, InMemoryIdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION,
+    StoreUnavailable, StoredResponse,
 };
 pub use net::{ClientId, HostName, InvalidHostName, InvalidTls, Tls, TlsFiles, Token};
 pub use options::{Options, SharedIdempotency};

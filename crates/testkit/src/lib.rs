@@ -5,12 +5,14 @@
 //!   every outcome with what really happened: `cargo xtask simulate`.
 //! - [`crash_recovery`] kills `repass bulk` and compares its report with the provider's ledger:
 //!   `cargo xtask crash-recovery`.
+//! - [`idempotency_contract`] checks what every store of idempotency keys guarantees.
 //! - [`fuzzing`] holds what must be true for any input: `fuzz/README.md`.
 
 pub mod crash_recovery;
 pub mod fault_server;
 pub mod fuzzing;
 mod gateway;
+pub mod idempotency_contract;
 pub mod simulation;
 pub mod sockets;
 

@@ -4,6 +4,7 @@ mod directories;
 mod packages;
 mod proxy;
 mod servers;
+mod shared_state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,6 +62,7 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
         let tested = match target {
             Target::Http(server) => test(server, &folder, args).await,
             Target::Directory(server) => directories::test(server, &folder, args).await,
+            Target::SharedState => shared_state::test(args).await,
         };
         match tested {
             Ok(0) => {}
@@ -77,24 +79,26 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(!is_good))
 }
 
-/// A server of either wire.
+/// What is tested: a provider of either wire, or the database that processes share.
 #[derive(Clone, Copy)]
 enum Target {
     Http(Server),
     Directory(DirectoryServer),
+    SharedState,
 }
 
 impl Target {
     fn all() -> Vec<Self> {
         let http = Server::ALL.map(Self::Http);
         let directories = DirectoryServer::ALL.map(Self::Directory);
-        [&http[..], &directories].concat()
+        [&http[..], &directories, &[Self::SharedState]].concat()
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Http(server) => server.name(),
             Self::Directory(server) => server.name(),
+            Self::SharedState => shared_state::NAME,
         }
     }
 }

@@ -35,7 +35,7 @@ struct Capacity {
 /// The response of a change that may have been made is never evicted before it expires, because the next request with
 /// its key would make the change again. When the cache is full, new keys are rejected instead. A client that can be
 /// identified may fill at most half of it.
-pub(crate) struct InMemoryStore {
+pub struct InMemoryIdempotencyStore {
     capacity: Capacity,
     entries: Mutex<Entries>,
 }
@@ -61,20 +61,20 @@ struct Entry {
     response: Option<(u64, StoredResponse)>,
 }
 
-impl Default for InMemoryStore {
+impl Default for InMemoryIdempotencyStore {
     fn default() -> Self {
         Self::with(CAPACITY)
     }
 }
 
-impl fmt::Debug for InMemoryStore {
+impl fmt::Debug for InMemoryIdempotencyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InMemoryStore").finish_non_exhaustive()
+        f.debug_struct("InMemoryIdempotencyStore").finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl IdempotencyStore for InMemoryStore {
+impl IdempotencyStore for InMemoryIdempotencyStore {
     async fn reserve(&self, request: &KeyedRequest) -> Result<KeyState, StoreUnavailable> {
         Ok(self.look_up(request))
     }
@@ -92,7 +92,7 @@ impl IdempotencyStore for InMemoryStore {
     }
 }
 
-impl InMemoryStore {
+impl InMemoryIdempotencyStore {
     fn with(capacity: Capacity) -> Self {
         Self {
             capacity,
@@ -268,21 +268,21 @@ mod tests {
         }
     }
 
-    fn look_up(store: &InMemoryStore, client: Option<ClientId>, key: &str) -> KeyState {
+    fn look_up(store: &InMemoryIdempotencyStore, client: Option<ClientId>, key: &str) -> KeyState {
         store.look_up(&request(client, key))
     }
 
-    fn begin(store: &InMemoryStore, key: &str) {
+    fn begin(store: &InMemoryIdempotencyStore, key: &str) {
         let state = look_up(store, None, key);
         assert!(matches!(state, KeyState::Reserved), "{key}: {state:?}");
     }
 
-    async fn answer(store: &InMemoryStore, key: &str, response: StoredResponse) {
+    async fn answer(store: &InMemoryIdempotencyStore, key: &str, response: StoredResponse) {
         begin(store, key);
         store.store(&hash(key), response).await;
     }
 
-    fn is_known(store: &InMemoryStore, key: &str) -> bool {
+    fn is_known(store: &InMemoryIdempotencyStore, key: &str) -> bool {
         let state = look_up(store, None, key);
         let is_new = matches!(state, KeyState::Reserved);
         if is_new {
@@ -291,7 +291,7 @@ mod tests {
         !is_new && !matches!(state, KeyState::Full(_))
     }
 
-    fn is_full(store: &InMemoryStore, client: Option<ClientId>) -> bool {
+    fn is_full(store: &InMemoryIdempotencyStore, client: Option<ClientId>) -> bool {
         let state = look_up(store, client, "another");
         if matches!(state, KeyState::Reserved) {
             store.release(&hash("another"));
@@ -303,7 +303,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn response_is_kept_for_the_same_request_until_it_expires() {
-        let store = InMemoryStore::default();
+        let store = InMemoryIdempotencyStore::default();
         begin(&store, "k");
         assert!(matches!(look_up(&store, None, "k"), KeyState::InFlight));
         // Its hour begins with the response.
@@ -325,7 +325,7 @@ mod tests {
 
     #[tokio::test]
     async fn released_key_is_free_again() {
-        let store = InMemoryStore::default();
+        let store = InMemoryIdempotencyStore::default();
         begin(&store, "k");
         store.release(&hash("k"));
         assert!(!is_known(&store, "k"));
@@ -334,7 +334,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn response_of_a_change_is_never_evicted() {
-        let store = InMemoryStore::with(Capacity { keys: 3, ..CAPACITY });
+        let store = InMemoryIdempotencyStore::with(Capacity { keys: 3, ..CAPACITY });
         answer(&store, "first", response("applied")).await;
         begin(&store, "running");
         // Rejections by the provider are evicted for one another.
@@ -359,7 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn store_is_bounded_in_bytes() {
-        let store = InMemoryStore::with(Capacity {
+        let store = InMemoryIdempotencyStore::with(Capacity {
             bytes: 100_000,
             ..CAPACITY
         });
@@ -377,7 +377,7 @@ mod tests {
 
     #[tokio::test]
     async fn store_limits_one_client_to_half_of_its_capacity() {
-        let store = InMemoryStore::with(Capacity { keys: 10, ..CAPACITY });
+        let store = InMemoryIdempotencyStore::with(Capacity { keys: 10, ..CAPACITY });
         let mut taken = 0;
         while let KeyState::Reserved = look_up(&store, Some(client(1)), &taken.to_string()) {
             store.store(&hash(&taken.to_string()), response("applied")).await;

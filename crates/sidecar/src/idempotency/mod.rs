@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use crate::api::{ApiResponse, Retention};
 use crate::net::ClientId;
-pub(crate) use in_memory::InMemoryStore;
+pub use in_memory::InMemoryIdempotencyStore;
 
 /// How long a response is kept under its key, from the moment in which it was stored.
 pub const RETENTION: Duration = Duration::from_secs(3600);
@@ -140,7 +140,7 @@ impl Default for IdempotencyKeys {
         SysRng
             .try_fill_bytes(&mut secret)
             .expect("the operating system provides randomness");
-        Self::new(secret.into(), Arc::new(InMemoryStore::default()))
+        Self::new(secret.into(), Arc::new(InMemoryIdempotencyStore::default()))
     }
 }
 

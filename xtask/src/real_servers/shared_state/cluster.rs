@@ -1,0 +1,174 @@
+//! A PostgreSQL server for tests, in a folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::packages;
+use super::super::servers::{Result, identity, run};
+
+/// A cluster that runs, reached by a Unix socket. Stopped when dropped.
+pub(super) struct Cluster {
+    folder: PathBuf,
+    programs: PathBuf,
+}
+
+impl Cluster {
+    pub(super) fn install() -> Result<()> {
+        packages::install(&["postgresql"])
+    }
+
+    /// Makes a new cluster and starts it. Everything that it confirms is durable, as in production.
+    pub(super) fn start() -> Result<Self> {
+        // A socket's path is short, so not below the target folder.
+        let folder = std::env::temp_dir().join(format!("repass-postgres-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let cluster = Self {
+            programs: programs()?,
+            folder,
+        };
+        fs::create_dir_all(cluster.socket())?;
+        fs::create_dir_all(cluster.data())?;
+        if is_root()? {
+            run(Command::new("chown").args(["-R", OWNER]).arg(&cluster.folder))?;
+        }
+        run(cluster
+            .command("initdb")?
+            .args([
+                "-U",
+                "repass",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--auth=trust",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(cluster.data()))?;
+        let settings = format!(
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nshared_buffers = 32MB\n",
+            cluster.socket().display()
+        );
+        let file = cluster.data().join("postgresql.auto.conf");
+        fs::write(file, settings)?;
+        cluster.resume()?;
+        Ok(cluster)
+    }
+
+    /// The URL of its database.
+    pub(super) fn url(&self) -> String {
+        format!("postgresql://repass@/postgres?host={}", self.socket().display())
+    }
+
+    /// Ends it as a power failure would.
+    pub(super) fn crash(&self) -> Result<()> {
+        self.control(&["-m", "immediate", "stop"])
+    }
+
+    /// Starts it again.
+    pub(super) fn resume(&self) -> Result<()> {
+        self.control(&["-l", "server.log", "start"])
+    }
+
+    /// Ends it in order and starts it again.
+    pub(super) fn restart(&self) -> Result<()> {
+        self.control(&["-m", "fast", "stop"])?;
+        self.resume()
+    }
+
+    /// Runs this statement as its administrator.
+    pub(super) fn execute(&self, statement: &str) -> Result<()> {
+        let mut command = Command::new(self.programs.join("psql"));
+        run(command.args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement]))
+    }
+
+    /// All that a dump and the files of the cluster hold, the log of transactions included.
+    pub(super) fn everything(&self) -> Result<Vec<u8>> {
+        let dump = Command::new(self.programs.join("pg_dump"))
+            .args(["-d", &self.url()])
+            .output()?;
+        let mut all = dump.stdout;
+        read_all(&self.data(), &mut all)?;
+        Ok(all)
+    }
+
+    fn control(&self, action: &[&str]) -> Result<()> {
+        let mut command = self.command("pg_ctl")?;
+        // Its output would stay open as long as the server runs.
+        let status = command
+            .arg("-D")
+            .arg(self.data())
+            .args(["-w", "-t", "30", "-s"])
+            .args(action)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        let log = fs::read_to_string(self.data().join("server.log")).unwrap_or_default();
+        Err(format!("pg_ctl {action:?} failed: {log}").into())
+    }
+
+    // The server refuses to run as root.
+    fn command(&self, program: &str) -> Result<Command> {
+        let program = self.programs.join(program);
+        let mut command = if is_root()? {
+            let mut command = Command::new("setpriv");
+            command
+                .args([&format!("--reuid={OWNER}"), "--clear-groups"])
+                .arg("--")
+                .arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.data());
+        Ok(command)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.crash();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+const OWNER: &str = "postgres";
+
+fn is_root() -> Result<bool> {
+    Ok(identity("-u")? == "0")
+}
+
+// Debian installs them beside those of other versions, not in the path.
+fn programs() -> Result<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|folder| folder.join("initdb").exists())
+        .collect();
+    found.sort();
+    found
+        .pop()
+        .ok_or_else(|| "no initdb in /usr/lib/postgresql".into())
+}
+
+fn read_all(folder: &Path, all: &mut Vec<u8>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_all(&path, all)?;
+        } else if path.is_file() {
+            all.extend(fs::read(path)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! Sidecars that share their idempotency keys, asked round robin, killed at random: each key is made at most once.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use repass_postgres::Membership;
+use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher, Sandbox};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::super::Args;
+use super::super::servers::{Result, free_address, run};
+use super::cluster::Cluster;
+
+const SIDECARS: usize = 3;
+/// Requests for each change that a provider's campaign makes.
+const REQUESTS_PER_CHANGE: usize = 10;
+const CLIENTS: usize = 24;
+/// How every password begins that is sent.
+const MARK: &str = "Shared-Passw0rd";
+
+/// How a key ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Applied,
+    NotApplied,
+    Unknown,
+}
+
+pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
+    let requests = args.changes * REQUESTS_PER_CHANGE;
+    let options = Options {
+        users: u32::try_from(requests)?,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start_with(options).await?;
+    // Every change takes a while, and is made even if its sidecar is gone by then.
+    sandbox.inject(Fault {
+        matching: RequestMatcher {
+            method: Some("PUT".to_owned()),
+            times: u32::MAX,
+            ..RequestMatcher::default()
+        },
+        action: Action {
+            delay_ms: 100,
+            detach: true,
+            ..Action::default()
+        },
+    })?;
+    let folder = tempfile::tempdir()?;
+    let config = configuration(folder.path(), cluster, &sandbox)?;
+    cluster.execute("DELETE FROM repass.settings")?;
+    let replicas = Arc::new(Replicas::start(&config)?);
+    replicas.all_ready().await?;
+    let start = Instant::now();
+    let next = Arc::new(AtomicUsize::new(0));
+    let ends = Arc::new(Mutex::new(vec![None; requests]));
+    let mut clients = Vec::new();
+    for at in 0..CLIENTS {
+        let (replicas, next, ends) = (Arc::clone(&replicas), Arc::clone(&next), Arc::clone(&ends));
+        clients.push(tokio::spawn(async move {
+            let mut random = StdRng::seed_from_u64(at as u64);
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= requests {
+                    break;
+                }
+                let end = make(&replicas, number, &mut random).await?;
+                lock(&ends)[number] = Some(end);
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        }));
+    }
+    let mut random = StdRng::seed_from_u64(args.seed);
+    let (mut kills, mut pauses, mut crashes) = (0, 0, 0);
+    while next.load(Ordering::Relaxed) < requests {
+        sleep(Duration::from_millis(random.random_range(300..1500))).await;
+        let event = random.random_range(0..10);
+        if event == 0 {
+            replicas.pause_one(&mut random).await?;
+            pauses += 1;
+        } else if event == 1 {
+            cluster.crash()?;
+            sleep(Duration::from_millis(random.random_range(0..1000))).await;
+            cluster.resume()?;
+            crashes += 1;
+        } else {
+            replicas.kill_one(&config, &mut random)?;
+            kills += 1;
+        }
+    }
+    for client in clients {
+        client.await??;
+    }
+    let took = start.elapsed();
+    let wrong = compare(&sandbox, &lock(&ends));
+    println!(
+        "  {requests} keys, {SIDECARS} sidecars killed {kills} times and paused {pauses} times, {crashes} \
+         database crashes, {took:.0?}: {wrong} wrong"
+    );
+    drop(replicas);
+    let leaked = leaks(&cluster.everything()?);
+    println!("  dump and files of the database hold {leaked} passwords");
+    Ok(wrong + leaked)
+}
+
+fn configuration(folder: &Path, cluster: &Cluster, sandbox: &Sandbox) -> Result<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the sandbox's own token")]
+    let token = sandbox.token().expose_secret();
+    for (name, text) in [
+        ("token", token),
+        ("secret", "0123456789abcdef0123456789abcdef"),
+        ("url", &cluster.url()),
+        (
+            "repass.toml",
+            &format!(
+                "[shared]\npostgres = {{ url = {{ file = \"url\" }} }}\nidempotency_secret = {{ file = \"secret\" }}\n\
+                 [providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
+                 auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
+                sandbox.zoom_base_url()
+            ),
+        ),
+    ] {
+        let file = folder.join(name);
+        fs::write(&file, text)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(folder.join("repass.toml"))
+}
+
+struct Replicas {
+    addresses: [SocketAddr; SIDECARS],
+    children: Mutex<Vec<Child>>,
+    http: reqwest::Client,
+}
+
+impl Replicas {
+    fn start(config: &Path) -> Result<Self> {
+        let addresses = [free_address()?, free_address()?, free_address()?];
+        let children = addresses.iter().map(|address| spawn(config, *address));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this client talks to sidecars on this machine"
+        )]
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()?;
+        Ok(Self {
+            children: Mutex::new(children.collect::<Result<_>>()?),
+            addresses,
+            http,
+        })
+    }
+
+    async fn all_ready(&self) -> Result<()> {
+        for address in self.addresses {
+            let start = Instant::now();
+            let url = format!("http://{address}/readyz");
+            loop {
+                let ready = self.http.get(&url).send().await;
+                if ready.is_ok_and(|response| response.status().is_success()) {
+                    break;
+                }
+                if start.elapsed() > Duration::from_secs(30) {
+                    return Err(format!("{address} does not become ready").into());
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills one and starts it again.
+    fn kill_one(&self, config: &Path, random: &mut StdRng) -> Result<()> {
+        let at = random.random_range(0..SIDECARS);
+        let mut children = lock(&self.children);
+        children[at].kill()?;
+        children[at].wait()?;
+        children[at] = spawn(config, self.addresses[at])?;
+        Ok(())
+    }
+
+    /// Pauses one for longer than its lease, so that the others take what it has begun for lost.
+    async fn pause_one(&self, random: &mut StdRng) -> Result<()> {
+        let process = lock(&self.children)[random.random_range(0..SIDECARS)]
+            .id()
+            .to_string();
+        run(Command::new("kill").args(["-STOP", &process]))?;
+        sleep(Membership::LEASE + Duration::from_millis(random.random_range(500..2000))).await;
+        run(Command::new("kill").args(["-CONT", &process]))
+    }
+
+    /// The status and the problem or result; `None` without a response.
+    async fn post(&self, at: usize, key: &str, body: &Value) -> Option<(u16, Value)> {
+        let url = format!(
+            "http://{}/v1/providers/zoom/password-changes",
+            self.addresses[at % SIDECARS]
+        );
+        let request = self.http.post(url).header("idempotency-key", key).json(body);
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.json().await.ok()?))
+    }
+}
+
+impl Drop for Replicas {
+    fn drop(&mut self) {
+        for child in lock(&self.children).iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn spawn(config: &Path, address: SocketAddr) -> Result<Child> {
+    let repass = std::env::current_exe()?.with_file_name("repass");
+    if !repass.exists() {
+        return Err(format!(
+            "{} not found; build it with `cargo build -p repass-cli`",
+            repass.display()
+        )
+        .into());
+    }
+    let child = Command::new(repass)
+        .arg("--config")
+        .arg(config)
+        .args(["serve", "--listen", &address.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Ok(child?)
+}
+
+fn password(number: usize) -> String {
+    format!("{MARK}-{number}-x")
+}
+
+fn user(number: usize) -> String {
+    format!("user{:06}@example.com", number + 1)
+}
+
+/// Asks for one change under its key until its end is known: at two sidecars at once, then at the others in turn.
+async fn make(replicas: &Replicas, number: usize, random: &mut StdRng) -> Result<End> {
+    let key = format!("key-{number}");
+    let body = json!({ "user": user(number), "new_password": password(number) });
+    let first = random.random_range(0..SIDECARS);
+    let (one, two) = tokio::join!(
+        replicas.post(first, &key, &body),
+        replicas.post(first + 1, &key, &body)
+    );
+    let mut known = [one, two]
+        .into_iter()
+        .flatten()
+        .find_map(|response| end(&response));
+    let start = Instant::now();
+    let mut at = first;
+    while known.is_none() {
+        if start.elapsed() > Duration::from_secs(60) {
+            return Err(format!("{key} has no end").into());
+        }
+        at += 1;
+        known = replicas.post(at, &key, &body).await.as_ref().and_then(end);
+        sleep(Duration::from_millis(50)).await;
+    }
+    known.ok_or_else(|| "no end".into())
+}
+
+// `None`: the same request is to be sent again.
+fn end((status, body): &(u16, Value)) -> Option<End> {
+    match (status, body["effect"].as_str(), body["code"].as_str()) {
+        (200, Some("applied"), _) => Some(End::Applied),
+        (409, Some("unknown"), _) => Some(End::Unknown),
+        (503, _, _) | (409, None, Some("idempotency_in_progress")) => None,
+        (_, Some("not_applied"), _) => Some(End::NotApplied),
+        _ => None,
+    }
+}
+
+fn compare(sandbox: &Sandbox, ends: &[Option<End>]) -> usize {
+    let ledger = sandbox.ledger();
+    let mut made = std::collections::BTreeMap::new();
+    for total in &ledger.totals {
+        made.insert(total.user.clone(), total.count);
+    }
+    let (mut wrong, mut counts) = (0, [0; 3]);
+    for (number, end) in ends.iter().enumerate() {
+        let user = user(number);
+        let made = made.get(&user).copied().unwrap_or_default();
+        let is_in_place = sandbox.accepts(Provider::Zoom, &user, &password(number));
+        let is_right = match end {
+            Some(End::Applied) => made == 1 && is_in_place,
+            Some(End::NotApplied) => made == 0,
+            Some(End::Unknown) => made <= 1,
+            None => false,
+        };
+        if !is_right {
+            println!("  key {number}: {end:?}, made {made} times: WRONG");
+            wrong += 1;
+        }
+        if let Some(end) = end {
+            counts[*end as usize] += 1;
+        }
+    }
+    let [applied, not_applied, unknown] = counts;
+    println!("  {applied} applied, {not_applied} not applied, {unknown} unknown");
+    wrong
+}
+
+// Where a password stands that was sent, or a user's first one. All of them begin alike.
+fn leaks(all: &[u8]) -> usize {
+    let beginnings = [MARK, "Start-000"].map(str::as_bytes);
+    beginnings
+        .iter()
+        .map(|beginning| {
+            all.windows(beginning.len())
+                .filter(|part| part == beginning)
+                .count()
+        })
+        .sum()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,131 @@
+//! The stores of several processes, in this one: the contract, a process that is cut off, and a database that is gone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings};
+use repass_sidecar::{IdempotencyStore, KeyState};
+use repass_testkit::idempotency_contract::{self, request, response};
+use repass_transport::TrustedRoots;
+use tokio::time::sleep;
+
+use super::super::servers::Result;
+use super::cluster::Cluster;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) async fn check(cluster: &Cluster) -> Result<()> {
+    let first = database(cluster)?;
+    assert_eq!(
+        first.check().await?.schema_version,
+        0,
+        "before the first migration"
+    );
+    let unmigrated = Membership::join(Arc::clone(&first)).await;
+    expect_refusal(unmigrated.id().map(drop), "repass shared migrate")?;
+    drop(unmigrated);
+    assert_eq!(first.migrate().await?, (0, 1), "the first migration");
+    assert_eq!(first.migrate().await?, (1, 1), "repeated");
+    let health = first.check().await?;
+    println!(
+        "  migrated; server {}, latency {:?}, clock difference {:?}",
+        health.server_version, health.latency, health.clock_difference
+    );
+    cluster.execute("ALTER SYSTEM SET fsync TO off")?;
+    cluster.restart()?;
+    expect_refusal(first.check().await.map(drop), "fsync")?;
+    cluster.execute("ALTER SYSTEM SET fsync TO on")?;
+    cluster.restart()?;
+    let store =
+        |membership: &Arc<Membership>| Arc::new(PostgresIdempotencyStore::new(Arc::clone(membership)));
+    let (ours, theirs) = (join(cluster).await?, join(cluster).await?);
+    let (here, there) = (store(&ours), store(&theirs));
+    idempotency_contract::check(&[Arc::clone(&here) as _, Arc::clone(&there) as _]).await;
+    println!("  the contract of idempotency keys holds for two processes");
+    secrets(&here, &there).await?;
+    lost(&here, there, theirs).await?;
+    outage(cluster, &here).await
+}
+
+fn database(cluster: &Cluster) -> Result<Arc<Database>> {
+    let settings = Settings {
+        url: cluster.url().into(),
+        roots: TrustedRoots::default(),
+        schema: Settings::DEFAULT_SCHEMA.to_owned(),
+    };
+    Ok(Arc::new(Database::new(&settings)?))
+}
+
+async fn join(cluster: &Cluster) -> Result<Arc<Membership>> {
+    Ok(Membership::join(database(cluster)?).await)
+}
+
+fn expect_refusal<T>(result: std::result::Result<T, DatabaseError>, word: &str) -> Result<()> {
+    match result {
+        Err(error) if error.to_string().contains(word) => Ok(()),
+        Err(error) => Err(format!("refused without `{word}`: {error}").into()),
+        Ok(_) => Err(format!("not refused, although `{word}`").into()),
+    }
+}
+
+async fn secrets(here: &PostgresIdempotencyStore, there: &PostgresIdempotencyStore) -> Result<()> {
+    here.check_secret(&[1; 32]).await?;
+    there.check_secret(&[1; 32]).await?;
+    expect_refusal(there.check_secret(&[2; 32]).await, "is not the one")
+}
+
+// A process is gone with a request in flight; later it stores the response after all.
+async fn lost(
+    here: &PostgresIdempotencyStore,
+    there: Arc<PostgresIdempotencyStore>,
+    theirs: Arc<Membership>,
+) -> Result<()> {
+    let asked = request();
+    assert!(matches!(there.reserve(&asked).await?, KeyState::Reserved));
+    theirs.pause(true);
+    let start = Instant::now();
+    let mut sent_last = Duration::ZERO;
+    let attempt = loop {
+        if there.may_send(&asked.key) {
+            sent_last = start.elapsed();
+        }
+        match here.reserve(&asked).await? {
+            KeyState::InFlight => sleep(Duration::from_millis(20)).await,
+            KeyState::Lost(attempt) => break attempt,
+            other => return Err(format!("a key whose process is gone: {other:?}").into()),
+        }
+    };
+    let after = start.elapsed();
+    assert_eq!(attempt.id(), asked.attempt.id(), "the handle of the lost attempt");
+    assert!(sent_last < after, "it sends nothing once others take it for lost");
+    assert!(after < Membership::LEASE + 2 * SECOND, "{after:?}");
+    println!("  a key of a paused process: sent until {sent_last:.1?}, lost after {after:.1?}");
+    theirs.pause(false);
+    there.store(&asked.key, response("late")).await;
+    match here.reserve(&asked).await? {
+        KeyState::Answered(answer) if answer == response("late") => Ok(()),
+        other => Err(format!("a late response: {other:?}").into()),
+    }
+}
+
+// What is in flight may be sent and gets its response; nothing new is reserved.
+async fn outage(cluster: &Cluster, store: &PostgresIdempotencyStore) -> Result<()> {
+    let asked = request();
+    assert!(matches!(store.reserve(&asked).await?, KeyState::Reserved));
+    cluster.crash()?;
+    assert!(store.may_send(&asked.key), "shorter than a lease");
+    assert!(store.reserve(&request()).await.is_err(), "without a database");
+    store.store(&asked.key, response("during the outage")).await;
+    cluster.resume()?;
+    assert!(store.flush(10 * SECOND).await, "written when it is back");
+    let start = Instant::now();
+    loop {
+        match store.reserve(&asked).await {
+            Ok(KeyState::Answered(answer)) if answer == response("during the outage") => break,
+            Err(_) if start.elapsed() < 10 * SECOND => sleep(Duration::from_millis(50)).await,
+            other => return Err(format!("after an outage: {other:?}").into()),
+        }
+    }
+    println!("  a crash of the database: the response in flight was stored when it was back");
+    Ok(())
+}
