@@ -7,8 +7,8 @@ use std::str::FromStr;
 use http::Uri;
 use url::{Host, Url};
 
-/// The root of a provider's API: `https`, or `http` to this machine's loopback; without user
-/// information, query or fragment. Trailing slashes do not matter.
+/// The root URL of a provider's API: `https`, or `http` to this machine's loopback; without user information, query
+/// or fragment. Trailing slashes do not matter.
 ///
 /// ```
 /// use repass_transport::BaseUrl;
@@ -26,17 +26,17 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// Host and port, for messages.
+    /// The URL's host and port, for messages.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether it is on this machine.
+    /// Whether the URL's host is this machine's loopback.
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    /// Whether it is `https`.
+    /// Whether the URL's scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.text.starts_with("https:")
     }
@@ -91,15 +91,15 @@ impl fmt::Display for BaseUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidUrl {
-    /// Not an absolute URL with a host.
+    /// The text is not an absolute URL with a host.
     Unreadable,
-    /// `http` to another machine.
+    /// The URL is `http` to another machine.
     PlainHttp,
-    /// Neither `https` nor `http`.
+    /// The URL's scheme is neither `https` nor `http`.
     Scheme,
-    /// `user:password@` before the host.
+    /// The URL has `user:password@` before the host.
     UserInformation,
-    /// `?…` or `#…` behind the path.
+    /// The URL has `?…` or `#…` behind the path.
     QueryOrFragment,
 }
 

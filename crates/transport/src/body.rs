@@ -10,8 +10,8 @@ use serde::Serialize;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
-/// A request body that is wiped when its last user drops it. It is encoded once into a buffer of
-/// exactly its size, so that no outgrown copy stays behind, and cloning shares the buffer.
+/// A request body that may hold secrets, and is wiped when its last user drops it. It is encoded once into a buffer
+/// of exactly its size, so that no outgrown copy stays behind, and cloning shares the buffer.
 #[derive(Clone)]
 pub struct SecretBody {
     content_type: HeaderValue,
@@ -22,8 +22,8 @@ pub struct SecretBody {
 const BLANKS: &[u8] = &[b' '; 64];
 
 impl SecretBody {
-    /// A value as `application/json`, with blanks behind it: ciphers leave the last block of a TLS
-    /// record on the stack, so no secret may stand in it.
+    /// Encodes a value as `application/json`, with blanks behind it: ciphers leave the last block of a TLS record on
+    /// the stack, so no secret may stand in it.
     ///
     /// # Panics
     /// If the value cannot be JSON (a map with keys that are no text); no request type is like that.
@@ -37,8 +37,8 @@ impl SecretBody {
         Self::exact(HeaderValue::from_static("application/json"), buffer)
     }
 
-    /// Named texts as `multipart/form-data`, byte for byte: unlike form encoders for browsers and
-    /// shells it changes no line end, quote or leading `@`. Names are the provider's field names.
+    /// Encodes named texts as `multipart/form-data`, byte for byte: unlike form encoders for browsers and shells it
+    /// changes no line end, quote or leading `@`. Names are the provider's field names.
     #[expect(clippy::missing_panics_doc, reason = "the boundary is ASCII")]
     pub fn multipart(fields: &[(&str, &str)]) -> Self {
         const TYPE: &str = "multipart/form-data; boundary=";
@@ -70,7 +70,7 @@ impl SecretBody {
         Self::exact(content_type.expect("the boundary is ASCII"), buffer)
     }
 
-    /// Named texts as `application/x-www-form-urlencoded`.
+    /// Encodes named texts as `application/x-www-form-urlencoded`.
     pub fn form(fields: &[(&str, &str)]) -> Self {
         let mut pieces = Vec::with_capacity(fields.len() * 4);
         for (name, value) in fields {
@@ -93,7 +93,7 @@ impl SecretBody {
         }
     }
 
-    /// The `Content-Type` it goes with.
+    /// The value of `Content-Type` for this body.
     pub fn content_type(&self) -> &str {
         self.content_type.to_str().unwrap_or_default()
     }
@@ -102,7 +102,7 @@ impl SecretBody {
         &self.content_type
     }
 
-    /// The encoded bytes, shared: for sending, and for tests of what would be sent.
+    /// The encoded body, shared: for sending, and for tests of what would be sent.
     pub fn bytes(&self) -> Bytes {
         self.bytes.clone()
     }

@@ -12,7 +12,7 @@ use serde::ser::{Serialize, Serializer};
 use crate::Response;
 
 impl Response {
-    /// The body as text, without a byte order mark. Bytes that are not UTF-8 are read as Latin-1, which is
+    /// Returns the body as text, without a byte order mark. Bytes that are not UTF-8 are read as Latin-1, which is
     /// what servers send that name no other encoding; UTF-16 is recognised by its mark or its first bytes.
     pub fn text(&self) -> Cow<'_, str> {
         match self.body() {
@@ -25,21 +25,21 @@ impl Response {
         }
     }
 
-    /// The body as a JSON object or list. JSON shows its own end, so this does not ask whether the transfer
-    /// was [complete](Self::is_complete). `None` for anything else.
+    /// Returns the body as a JSON object or list, or `None` for anything else. JSON shows its own end, so this does
+    /// not ask whether the transfer was [complete](Self::is_complete).
     pub fn json(&self) -> Option<&Json> {
         let json = self.json.get_or_init(|| Json::read(&self.text()));
         json.as_ref()
     }
 
-    /// The body as any JSON value, also a bare number, text, `true`, `false` or `null`. Cut JSON of these kinds looks
-    /// whole, so the response must be [complete](Self::is_complete) for them.
+    /// Returns the body as any JSON value, also a bare number, text, `true`, `false` or `null`. Cut JSON of these
+    /// kinds looks whole, so the response must be [complete](Self::is_complete) for them.
     pub fn json_value(&self) -> Option<Json> {
         let text = self.text();
         Json::read(&text).or_else(|| Json::read_value(&text).filter(|_| self.is_complete()))
     }
 
-    /// The same as a type of the caller's. An object that repeats one of the type's fields is none.
+    /// Returns the body as JSON of the caller's type `T`. An object that repeats one of the type's fields is none.
     pub fn json_as<T: DeserializeOwned>(&self) -> Option<T> {
         parse(&self.text())
     }
@@ -114,18 +114,18 @@ fn surrogate(text: &str) -> Option<u32> {
     (0xd800..0xe000).contains(&unit).then_some(unit)
 }
 
-/// A JSON value of a response. Unlike `serde_json::Value` an object keeps every member, also those
-/// whose names repeat, so that a body that says one thing and its opposite can be seen through.
-/// `Debug` shows no texts: providers echo what they were sent.
+/// A JSON value of a response, in which an object keeps members with repeated names. Unlike `serde_json::Value` an
+/// object keeps every member, also those whose names repeat, so that a body that says one thing and its opposite can
+/// be seen through. `Debug` shows no texts: providers echo what they were sent.
 #[derive(Clone, PartialEq)]
 pub enum Json {
     /// `null`.
     Null,
-    /// `true` or `false`.
+    /// The value `true` or `false`.
     Bool(bool),
     /// A number.
     Number(serde_json::Number),
-    /// A text.
+    /// A string.
     Text(String),
     /// A list.
     List(Vec<Json>),
@@ -134,7 +134,7 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads a text. `None` if it is not exactly one object or list.
+    /// Parses a text as exactly one JSON object or list, or returns `None`.
     ///
     /// ```
     /// use repass_transport::Json;
@@ -148,7 +148,7 @@ impl Json {
         parse(text)
     }
 
-    /// Reads a text that is any JSON value.
+    /// Parses a text as any one JSON value, or returns `None`.
     ///
     /// ```
     /// use repass_transport::Json;
@@ -160,13 +160,13 @@ impl Json {
         Self::read(text).or_else(|| serde_json::from_str(text.trim()).ok())
     }
 
-    /// The first member of this name, in any letter case: providers write `camelCase` and
+    /// Returns an object's first member of this name, in any letter case: providers write `camelCase` and
     /// `PascalCase` (outcome).
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.all(name).next()
     }
 
-    /// Every member of this name, in any letter case.
+    /// Returns every member of this name of an object, in any letter case.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &Self> {
         let named = self
             .members()
@@ -175,7 +175,7 @@ impl Json {
         named.map(|(_, value)| value)
     }
 
-    /// The members of an object; none of anything else.
+    /// The members of an object; none of any other value.
     pub fn members(&self) -> &[(String, Self)] {
         match self {
             Self::Object(members) => members,
@@ -183,7 +183,7 @@ impl Json {
         }
     }
 
-    /// The items of a list; none of anything else.
+    /// The items of a list; none of any other value.
     pub fn items(&self) -> &[Self] {
         match self {
             Self::List(items) => items,
@@ -191,12 +191,12 @@ impl Json {
         }
     }
 
-    /// The text of the first member of this name, unless it is empty or not a text.
+    /// Returns the text of an object's first member of this name, unless it is empty or not a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_text().filter(|text| !text.is_empty())
     }
 
-    /// A text.
+    /// The value as a string, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -204,7 +204,7 @@ impl Json {
         }
     }
 
-    /// `true` or `false`.
+    /// The value as `true` or `false`, if it is one of them.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
@@ -212,7 +212,7 @@ impl Json {
         }
     }
 
-    /// An integer, as a number or as a text of digits.
+    /// The value as an integer, from a number or a text of digits.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Number(number) => number.as_i64(),
@@ -221,7 +221,7 @@ impl Json {
         }
     }
 
-    /// For people: a text as it is, a list of texts one after the other, anything else as JSON.
+    /// Formats the value for people: a text as it is, a list of texts one after the other, anything else as JSON.
     pub fn plain(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),

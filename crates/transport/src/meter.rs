@@ -15,8 +15,8 @@ const RATE_LIMITED: &str = "repass_provider_rate_limited_total";
 const TOKEN_REFRESH: &str = "repass_token_refresh_total";
 const CLOSED_UNTIL: &str = "repass_provider_rate_limit_closed_until_seconds";
 
-/// Describes to the installed recorder, if there is one, the metrics of every
-/// [named](crate::HttpTransport::named) transport mean.
+/// Describes the metrics of every [named](crate::HttpTransport::named) transport to the installed recorder, if there
+/// is one.
 pub fn describe_metrics() {
     describe_histogram!(
         REQUEST_DURATION,
@@ -43,8 +43,8 @@ pub fn describe_metrics() {
 // Up to two, in a fixed order. The values come from the code, never from a call.
 type Labels<'a> = &'a [(&'static str, &'static str)];
 
-/// Metrics with up to two labels each, besides the provider's. Nothing is allocated but at the first use of each:
-/// without a recorder, a count costs a look-up.
+/// Records metrics with the provider's name and up to two further labels each. Nothing is allocated but at the first
+/// use of each: without a recorder, a count costs a look-up.
 #[derive(Default)]
 pub struct Meter {
     provider: Option<SharedString>,
@@ -55,7 +55,7 @@ pub struct Meter {
 type Series = (&'static str, [&'static str; 2]);
 
 impl Meter {
-    /// Metrics that carry this name in their label `provider`.
+    /// Creates a meter that puts this provider name into the label `provider`.
     pub fn new(provider: impl Into<String>) -> Self {
         Self {
             provider: Some(SharedString::from_shared(provider.into().into())),
@@ -63,21 +63,21 @@ impl Meter {
         }
     }
 
-    /// Counts one.
+    /// Increments a counter by one.
     pub fn count(&self, metric: &'static str, labels: Labels<'_>) {
         self.with(metric, labels, |recorder, key| {
             recorder.register_counter(key, &METADATA).increment(1);
         });
     }
 
-    /// Registers a count at zero, so that its first increment shows.
+    /// Registers a counter at zero, so that its first increment shows.
     pub fn declare(&self, metric: &'static str, labels: Labels<'_>) {
         self.with(metric, labels, |recorder, key| {
             recorder.register_counter(key, &METADATA).increment(0);
         });
     }
 
-    /// The same for a level, which stays what it is.
+    /// Registers a gauge without changing its value.
     pub fn declare_level(&self, metric: &'static str, labels: Labels<'_>) {
         self.with(metric, labels, |recorder, key| {
             recorder.register_gauge(key, &METADATA).increment(0.0);
@@ -95,14 +95,14 @@ impl Meter {
         }
     }
 
-    /// Sets a level.
+    /// Sets a gauge to a level.
     pub fn set(&self, metric: &'static str, labels: Labels<'_>, level: f64) {
         self.with(metric, labels, |recorder, key| {
             recorder.register_gauge(key, &METADATA).set(level);
         });
     }
 
-    /// Adds a time to a histogram, in seconds.
+    /// Records a duration in a histogram, in seconds.
     pub fn took(&self, metric: &'static str, labels: Labels<'_>, time: Duration) {
         self.with(metric, labels, |recorder, key| {
             recorder

@@ -14,8 +14,9 @@ use crate::{Cause, Json, Response, TokenError, TokenResponse, json};
 /// No token is believed to live longer, in seconds.
 const MONTH: u64 = 31 * 86_400;
 
-/// Reads a grant (RFC 6749, section 5.1). `None` if the response is none: another status, no JSON, no token.
-/// `expires_in` may be a number or, as some endpoints have it, a text.
+/// Reads the token from a token endpoint's response (RFC 6749, section 5.1). `None` if it grants none: another
+/// status, no JSON, no token. `None` if the response is none: another status, no JSON, no token. `expires_in` may be
+/// a number or, as some endpoints have it, a text.
 pub fn granted(response: &Response) -> Option<TokenResponse> {
     #[derive(Deserialize)]
     struct Body {
@@ -43,21 +44,21 @@ pub fn granted(response: &Response) -> Option<TokenResponse> {
     })
 }
 
-/// A token endpoint, as its errors name it.
+/// Names a token endpoint in error messages, and gives hints at their causes.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
-    /// Whose it is, as in `Zoom's token endpoint`.
+    /// The owner of the token endpoint, as in `Zoom's token endpoint`.
     pub whose: &'static str,
-    /// What to do where something else answers, behind `what answers is not … token endpoint; `.
+    /// What to do if the URL leads to another service, behind `what answers is not … token endpoint; `.
     pub elsewhere: &'static str,
-    /// What to do about an `error` with its explanation, both in lower case, if that is known.
+    /// Returns what to do about an OAuth `error` and its explanation, both in lower case, if that is known.
     pub hint: fn(&str, &str) -> Option<&'static str>,
 }
 
 impl Endpoint {
-    /// Why a response of the token endpoint grants no token. The endpoint's own error (RFC 6749, section 5.2, and its
-    /// dialects) is named; what passes by itself counts as unreachable; and what no token endpoint can have written is a
-    /// wrong address.
+    /// Returns why a response of the token endpoint grants no token. The endpoint's own error (RFC 6749, section 5.2,
+    /// and its dialects) is named; what passes by itself counts as unreachable; and what no token endpoint can have
+    /// written is a wrong address.
     pub fn denied(&self, response: &Response) -> TokenError {
         let (status, whose) = (response.status(), self.whose);
         let code = status.as_u16();

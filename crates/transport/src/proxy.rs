@@ -6,8 +6,8 @@ use std::str::FromStr;
 use http::Uri;
 use url::Url;
 
-/// An HTTP proxy by which a provider is reached. It is asked for a tunnel (`CONNECT`), and TLS goes from here
-/// to the provider inside it: the proxy sees the provider's host and port, and nothing else.
+/// An HTTP proxy through which a provider is reached. It is asked for a tunnel (`CONNECT`), and TLS goes from here to
+/// the provider inside it: the proxy sees the provider's host and port, and nothing else.
 ///
 /// ```
 /// use repass_transport::Proxy;
@@ -24,7 +24,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Host and port, for messages.
+    /// The proxy's host and port, for messages.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -61,11 +61,11 @@ impl FromStr for Proxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidProxy {
-    /// Not `http://host:port`.
+    /// The text is not of the form `http://host:port`.
     Unreadable,
-    /// Another scheme.
+    /// The proxy's scheme is not `http`.
     Scheme,
-    /// `user:password@` before the host.
+    /// The text has `user:password@` before the host.
     Credentials,
 }
 

@@ -10,17 +10,17 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Cause, TransportError};
 
-/// A number of requests within any window of this length.
+/// A rate limit: a number of requests within any window of a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many requests.
+    /// The number of requests that fit into any window.
     pub requests: u32,
-    /// Within how long.
+    /// The length of the window.
     pub window: Duration,
 }
 
 impl RateLimit {
-    /// This many requests in any second.
+    /// Creates a limit of this many requests in any second.
     pub const fn per_second(requests: u32) -> Self {
         Self {
             requests,
@@ -29,8 +29,8 @@ impl RateLimit {
     }
 }
 
-/// One account's rate limits at a provider, by label. Everything in the process that uses the
-/// account must share one rate limiter, because the provider counts it together.
+/// Keeps one account's rate limits at a provider, by label. Everything in the process that uses the account must
+/// share one rate limiter, because the provider counts it together.
 ///
 /// A request is sent once the request `limit` positions earlier has certainly left the provider's window: counted from
 /// its response, or, if that takes long, from shortly after it was sent. This avoids both 429s and idle time, however
@@ -46,11 +46,12 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// How long a refusal keeps others back before one of them tries again, however long the server said.
+    /// The longest time for which a rate limit refusal holds requests back, however long the server said; then one of
+    /// them tries again.
     pub const LONGEST_CLOSURE: Duration = Duration::from_secs(15 * 60);
 
-    /// A rate limiter with a limit for each label. Requests with another label, or none, wait only where the server
-    /// has refused one.
+    /// Creates a rate limiter with a limit for each label. Requests with another label, or none, wait only where the
+    /// server has refused one.
     pub fn new(limits: impl IntoIterator<Item = (&'static str, RateLimit)>) -> Self {
         let buckets = limits.into_iter();
         Self {

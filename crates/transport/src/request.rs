@@ -11,36 +11,37 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::rate_limiter::Departure;
 use crate::{AttemptOutcome, Response, SecretBody, Token};
 
-/// Whether the same request may be sent again.
+/// Whether sending a request twice has the effect of sending it once, so that it may be sent again.
 ///
 /// Declared by the operation that knows, for every request; never derived from the HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idempotency {
-    /// Only when it is certain that the provider did not act on it: password changes.
+    /// Non-idempotent: sent again only when it is certain that the provider did not act on it, as with password
+    /// changes.
     NonIdempotent,
-    /// At any time, because a second time leads to the same state: reads, absolute values, tokens.
+    /// Idempotent: may be sent again at any time, because a second time leads to the same state, as with reads.
     Idempotent,
 }
 
-/// Awaited before each attempt to send a request; returns whether to send it.
+/// A callback that is awaited before each attempt to send a request; returns whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
-/// With whose credentials a request is sent.
+/// The credentials with which a request is sent.
 #[derive(Debug, Clone, Default)]
 pub enum Authorization {
-    /// Those of the transport.
+    /// The transport's own credentials.
     #[default]
     Configured,
-    /// None.
+    /// No credentials.
     None,
-    /// These, such as the user's own. They are never renewed.
+    /// These credentials, such as the user's own. They are never renewed.
     Token(Token),
 }
 
-/// How a response is read, with what the request itself knows.
+/// A function that reads from a response how the attempt ended.
 pub type ReadOutcome = Arc<dyn Fn(&Response) -> AttemptOutcome + Send + Sync>;
 
-/// How the delay of a rate limit is read, where it stands elsewhere than in a header.
+/// A function that reads from a rate limit response how long to wait, where that stands elsewhere than in a header.
 pub type ReadDelay = Arc<dyn Fn(&Response) -> Option<Duration> + Send + Sync>;
 
 #[derive(Clone)]
@@ -49,7 +50,7 @@ enum Reading {
     Closure(ReadOutcome),
 }
 
-/// One request to the provider, and how its response is to be read.
+/// An HTTP request to the provider, and how its response is to be read.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) operation: &'static str,
@@ -82,7 +83,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl Request {
-    /// A request without path and body. `operation` names it in logs and metrics.
+    /// Creates a request without path and body. `operation` names it in logs and metrics.
     pub fn new(operation: &'static str, method: Method, idempotency: Idempotency) -> Self {
         Self {
             operation,
@@ -119,7 +120,7 @@ impl Request {
         self
     }
 
-    /// Sets under which of the provider's rate limits it is counted.
+    /// Sets the label of the provider's rate limit under which the request is counted.
     pub fn counted_as(mut self, label: &'static str) -> Self {
         self.rate_label = Some(label);
         self
@@ -130,7 +131,7 @@ impl Request {
         self.header_value(HeaderName::from_static(name), HeaderValue::from_static(value))
     }
 
-    /// Adds a header that is known at run time.
+    /// Adds a header whose name or value is known at run time only.
     pub fn header_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -142,44 +143,45 @@ impl Request {
         self
     }
 
-    /// Sets with whose credentials it is sent.
+    /// Sets the credentials with which the request is sent.
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
         self
     }
 
-    /// Sets the body.
+    /// Sets the body of the request.
     pub fn body(mut self, body: SecretBody) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// Sets how long delivery may take in all, waiting and resending included.
+    /// Sets the time within which the request must be delivered, waiting and resending included.
     pub fn budget(mut self, budget: Duration) -> Self {
         self.budget = budget;
         self
     }
 
-    /// Sets what is awaited before each sending, with the permit and the token in hand and before the first byte
-    /// leaves. If it returns `false` the request fails with [`Cause::Withheld`](crate::Cause::Withheld).
+    /// Sets the callback that is awaited before each sending, with the permit and the token in hand and before the
+    /// first byte leaves. If it returns `false` the request fails with [`Cause::Withheld`](crate::Cause::Withheld).
     pub fn before_send(mut self, before_send: Option<BeforeSend>) -> Self {
         self.before_send = before_send;
         self
     }
 
-    /// Sets how a response is read, where the provider says more than its status does.
+    /// Sets the function that reads from a response how the attempt ended, where the status alone does not say it.
     pub fn reading(mut self, reading: fn(&Response) -> AttemptOutcome) -> Self {
         self.reading = Reading::Function(reading);
         self
     }
 
-    /// The same, where reading takes more than the response.
+    /// Sets the function that reads a response, as a closure that can use more than the response.
     pub fn reading_by(mut self, reading: ReadOutcome) -> Self {
         self.reading = Reading::Closure(reading);
         self
     }
 
-    /// Sets how the delay of a rate limit is read. Where it says nothing, the headers do.
+    /// Sets the function that reads from a rate limit response how long to wait. Where it says nothing, the headers
+    /// do.
     pub fn delay_by(mut self, delay: ReadDelay) -> Self {
         self.delay = Some(delay);
         self
@@ -189,7 +191,7 @@ impl Request {
         self.delay.as_ref().and_then(|delay| delay(response))
     }
 
-    /// Sets how much of a response's body is read, in bytes, where [`Response::MAX_BODY`] is too little.
+    /// Sets the maximum size of the response's body, in bytes, where [`Response::MAX_BODY`] is too little.
     pub fn answer_up_to(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
         self
@@ -200,22 +202,22 @@ impl Request {
         &self.method
     }
 
-    /// Under which of the provider's rate limits it is counted, if any.
+    /// The label of the provider's rate limit under which the request is counted, if any.
     pub fn rate_label(&self) -> Option<&'static str> {
         self.rate_label
     }
 
-    /// Path and query below the base URL, encoded.
+    /// The path and query below the base URL, percent-encoded.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Its own headers.
+    /// The headers that were added to the request.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.headers.iter().map(|(name, value)| (name, value))
     }
 
-    /// The body, if there is one.
+    /// The body of the request, if there is one.
     pub fn secret_body(&self) -> Option<&SecretBody> {
         self.body.as_ref()
     }
@@ -225,17 +227,17 @@ impl Request {
         self.body.as_ref().is_some_and(|body| !body.bytes().is_empty())
     }
 
-    /// Whether it may be sent again.
+    /// Whether the request may be sent again.
     pub fn idempotency(&self) -> Idempotency {
         self.idempotency
     }
 
-    /// How long delivery may take in all.
+    /// The time within which the request must be delivered.
     pub fn time_budget(&self) -> Duration {
         self.budget
     }
 
-    /// How much of a response's body is read, in bytes; what lies beyond counts as cut.
+    /// The maximum size of the response's body, in bytes; what lies beyond counts as cut.
     pub fn answer_limit(&self) -> usize {
         self.answer_limit
     }
@@ -245,16 +247,16 @@ impl Request {
         self
     }
 
-    /// To be called by a [`HttpClient`](crate::HttpClient) when the request has its connection, before the first byte can
-    /// leave. Until then the provider's rate limit counts it as one that may arrive at any time; over a client that
-    /// does not call this, until its end.
+    /// Marks the request as leaving; an [`HttpClient`](crate::HttpClient) calls it when it has a connection, before
+    /// the first byte can leave. Until then the provider's rate limit counts it as one that may arrive at any time;
+    /// over a client that does not call this, until its end.
     pub fn mark_sending(&self) {
         if let Some(departure) = &self.departure {
             departure.mark();
         }
     }
 
-    /// Reads a response to this request.
+    /// Reads from a response to this request how the attempt ended.
     pub fn read(&self, response: &Response) -> AttemptOutcome {
         match &self.reading {
             Reading::Function(read) => read(response),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::Json;
 
-/// A response of the provider. `Debug` shows no body: providers echo what they were sent.
+/// An HTTP response of the provider. `Debug` shows no body: providers echo what they were sent.
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
@@ -39,11 +39,11 @@ enum End {
 }
 
 impl Response {
-    /// The most that is read of a body, in bytes, unless its [`Request`](crate::Request) says
-    /// otherwise; what lies beyond counts as cut.
+    /// The default maximum size of a response's body, in bytes; what lies beyond counts as cut. A
+    /// [`Request`](crate::Request) can set another.
     pub const MAX_BODY: usize = 64 * 1024;
 
-    /// A complete response without headers or body.
+    /// Creates a complete response without headers or body.
     pub fn new(status: StatusCode) -> Self {
         Self {
             status,
@@ -59,87 +59,86 @@ impl Response {
         }
     }
 
-    /// The same with these headers.
+    /// Replaces the response's headers.
     pub fn with_headers(mut self, headers: HeaderMap) -> Self {
         self.headers = headers;
         self
     }
 
-    /// The same with one more header.
+    /// Adds a header to the response.
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers
             .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         self
     }
 
-    /// The same with a body that arrived whole.
+    /// Sets a body that arrived whole.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.json = OnceLock::new();
         self
     }
 
-    /// The same, but the body was cut: the rest was lost, late, or beyond
-    /// [`MAX_BODY`](Self::MAX_BODY).
+    /// Marks the body as cut: the rest was lost, late, or beyond [`MAX_BODY`](Self::MAX_BODY).
     pub fn cut(mut self) -> Self {
         self.end = End::Cut;
         self
     }
 
-    /// The same, but the rest of the body did not come in time.
+    /// Marks the body as cut because the rest did not come in time.
     pub fn late(mut self) -> Self {
         self.end = End::Late;
         self
     }
 
-    /// The same with the instant its request left, for clients that know it.
+    /// Sets the instant at which the request left, for clients that know it.
     pub fn leaving(mut self, sent_at: Option<Instant>) -> Self {
         self.sent_at = sent_at;
         self
     }
 
-    /// When its request left, if the client knows it.
+    /// The instant at which the request left, if the client knows it.
     pub fn sent_at(&self) -> Option<Instant> {
         self.sent_at
     }
 
-    /// The same, to a request that carried credentials which this knows.
+    /// Sets the redactor that knows the credentials of the request.
     pub fn with_redactor(mut self, redactor: Option<Arc<Redactor>>) -> Self {
         self.redactor = redactor;
         self
     }
 
-    /// What knows repass's own credentials that went with the request: a peer may quote them, in any
-    /// encoding. Show nothing of a response that it has not redacted.
+    /// The redactor that knows repass's own credentials in the request: a peer may quote them, in any encoding. Show
+    /// nothing of a response that it has not redacted.
     pub fn redactor(&self) -> Option<&Redactor> {
         self.redactor.as_deref()
     }
 
-    /// A text of this response without repass's own credentials, fit to be shown in one line. Texts that
-    /// may quote a password go through the call's `CallRedactor` in place of this.
+    /// Redacts a text of this response: without repass's own credentials, fit to be shown in one line. Texts that may
+    /// quote a password go through the call's `CallRedactor` in place of this.
     pub fn sanitize(&self, text: &str) -> String {
         Redactor::sanitize_all(self.redactor().as_slice(), text)
     }
 
-    /// The same, but it is the response to the last of several attempts, and the provider may have acted on an
-    /// earlier one.
+    /// Marks the response as that of the last of several attempts, of which the provider may have acted on an earlier
+    /// one.
     pub fn in_doubt(mut self) -> Self {
         self.in_doubt = true;
         self
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// A header's value, if there is one and it is visible ASCII.
+    /// Returns the value of this header, if there is one and it is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// As much of the body as arrived, as it arrived. It may echo the token and the password: what is shown
-    /// of it goes through the [`redactor`](Self::redactor), after it was decoded.
+    /// The bytes of the body that arrived, as they arrived. It may echo the token and the password: what is shown of
+    /// it goes through the [`redactor`](Self::redactor), after it was decoded.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -159,8 +158,8 @@ impl Response {
         self
     }
 
-    /// How long to wait before the next request, after a refusal for the rate's sake: what the server says, or
-    /// longer where that turned out to be too short.
+    /// How long to wait before the next request, after a rate limit refusal: what the server says, or longer where
+    /// that turned out to be too short.
     pub fn wait(&self) -> Option<Duration> {
         self.wait
     }
@@ -170,8 +169,8 @@ impl Response {
         self
     }
 
-    /// Whether it rejects a token that was granted only just before, and was replaced in vain. Where each grant
-    /// voids the one before, another process uses the same client.
+    /// Whether the response rejects a token that was granted only just before, and was replaced in vain. Where each
+    /// grant voids the one before, another process uses the same client.
     pub fn rejects_grant(&self) -> bool {
         self.rejects_grant
     }
@@ -181,9 +180,9 @@ impl Response {
         self.end == End::Late
     }
 
-    /// Whether an earlier sending of the same request may have been acted on, so that a refusal
-    /// speaks for the last one only: this side sent it again, which never happens to a request that
-    /// must not be resent unless nothing was done, or a gateway says that it did.
+    /// Whether the provider may have acted on an earlier sending of the same request, so that a refusal speaks for
+    /// the last one only: this side sent it again, which never happens to a request that must not be resent unless
+    /// nothing was done, or a gateway says that it did.
     pub fn is_in_doubt(&self) -> bool {
         self.in_doubt || self.gateway_resent()
     }

@@ -8,19 +8,19 @@ use crate::{Idempotency, Response};
 /// How one attempt to send a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttemptOutcome {
-    /// It failed before the first byte could leave: bad input, no budget, no token, no connection.
+    /// The request failed before the first byte could leave: bad input, no budget, no token, no connection.
     NotSent,
-    /// Anything broke once the first byte may have left.
+    /// The connection or response was lost after the first byte may have left.
     Lost,
-    /// The provider said that it did it.
+    /// The provider's response says that it acted on the request.
     Done,
-    /// A status that promises a response in the body, and the body was cut.
+    /// The status of a success whose proof is in the body, and the body was cut.
     SuccessCut,
-    /// The gateway does not take the token.
+    /// The gateway rejected the token.
     TokenRejected,
-    /// The provider does not take the body's encoding.
+    /// The provider does not accept the body's encoding.
     EncodingRefused,
-    /// The gateway's rate limit.
+    /// The gateway refused the request by its rate limit.
     RateLimited,
     /// Proof of a refusal: the provider said no in its own documented format, or HTTP defines the
     /// status as not processed.
@@ -36,31 +36,31 @@ pub enum AttemptOutcome {
 /// Whether the provider acted on the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SideEffect {
-    /// Certainly not.
+    /// The provider certainly did not act.
     None,
-    /// It may have.
+    /// The provider may have acted.
     Possible,
-    /// Certainly.
+    /// The provider certainly acted.
     Certain,
 }
 
 /// Whether and when the same request may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryAction {
-    /// Never.
+    /// Never sent again.
     Never,
-    /// Within budget and quota, after a back-off.
+    /// Sent again after a back-off, within budget and rate limit.
     AfterBackoff,
-    /// When the server says, if that is within the budget.
+    /// Sent again when the server says, if that is within the budget.
     WhenServerSays,
-    /// With a fresh token, at once; where that is rejected too, a few more times with pauses.
+    /// Sent again at once with a fresh token; where that is rejected too, a few more times with pauses.
     OnceWithFreshToken,
-    /// Once, in the provider's other encoding: the adapter's part.
+    /// Sent again once, in the provider's other encoding: the adapter's part.
     OnceInOtherEncoding,
 }
 
 impl AttemptOutcome {
-    /// Every outcome of an attempt.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 10] = [
         Self::NotSent,
         Self::Lost,
@@ -74,7 +74,7 @@ impl AttemptOutcome {
         Self::Faulted,
     ];
 
-    /// Whether the provider acted on the request.
+    /// Whether the provider acted on a request whose attempt ended like this.
     pub const fn side_effect(self) -> SideEffect {
         match self {
             Self::NotSent
@@ -87,8 +87,8 @@ impl AttemptOutcome {
         }
     }
 
-    /// Whether and when a request of this idempotency may be sent again. One that is not idempotent is
-    /// retried only when it certainly had no side effect; one that is, also when its response was lost.
+    /// Whether and when a request of this idempotency may be sent again after this outcome. One that is not
+    /// idempotent is retried only when it certainly had no side effect; one that is, also when its response was lost.
     pub const fn retry_action(self, idempotency: Idempotency) -> RetryAction {
         match (self, idempotency) {
             (Self::NotSent, _) | (Self::Lost | Self::SuccessCut | Self::Faulted, Idempotency::Idempotent) => {
@@ -101,7 +101,7 @@ impl AttemptOutcome {
         }
     }
 
-    /// What a response proves by HTTP alone (RFC 9110, RFC 6585). Adapters start from it and say
+    /// Reads from a response how the attempt ended by HTTP alone (RFC 9110, RFC 6585). Adapters start from it and say
     /// otherwise only where their provider documents it, under the status with which it does.
     ///
     /// Only 200 and 204 are successes: 202 promises nothing, and the others belong to requests that

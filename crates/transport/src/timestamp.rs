@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
 
-/// Reads an instant: ISO 8601, in UTC where it names no zone, or an HTTP date in any of its three forms. `None` for
+/// Parses an instant: ISO 8601, in UTC where it names no zone, or an HTTP date in any of its three forms. `None` for
 /// anything else.
 ///
 /// ```

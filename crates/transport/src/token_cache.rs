@@ -16,19 +16,19 @@ use zeroize::Zeroizing;
 
 use crate::{Cause, Meter, Request, Response, Transport, TransportError, oauth, retry_after};
 
-/// What goes into the `Authorization` header of every request.
+/// The service's own credentials, which go into the `Authorization` header of every request.
 #[derive(Debug)]
 pub enum Credentials {
-    /// Nothing; for token endpoints that take the client's secret in the body.
+    /// No credentials; for token endpoints that take the client's secret in the body.
     None,
-    /// Always the same.
+    /// A fixed token, sent as it is.
     Fixed(Token),
     /// A token that is fetched, cached until shortly before it expires, and fetched again.
     Cached(Box<TokenCache>),
 }
 
 impl Credentials {
-    /// The same with a fixed source of randomness, for tests and simulations.
+    /// Seeds the randomness of the pauses between token requests, for tests and simulations.
     pub fn seeded(self, seed: u64) -> Self {
         match self {
             Self::Cached(grant) => Self::Cached(Box::new(grant.seeded(seed))),
@@ -36,7 +36,7 @@ impl Credentials {
         }
     }
 
-    /// The same with a secret of the client's, which never shows in an error, should the token endpoint echo it.
+    /// Adds a secret of the client's that is redacted from errors, should the token endpoint echo it.
     pub fn redacting(mut self, secret: &SecretString) -> Self {
         if let Self::Cached(grant) = &mut self {
             let redactor = std::mem::take(&mut grant.redactor);
@@ -88,7 +88,7 @@ pub(crate) enum Rejected {
     Final,
 }
 
-/// A value of the `Authorization` header, or of another one. `Debug` shows nothing of it.
+/// A credential as the value of the `Authorization` header, or of another one. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct Token(Arc<TokenHeader>);
 
@@ -101,7 +101,7 @@ struct TokenHeader {
 }
 
 impl Token {
-    /// `Bearer`, with a token from elsewhere.
+    /// Creates an `Authorization: Bearer` value from a token that comes from elsewhere.
     ///
     /// # Errors
     /// The token is empty or holds characters that no header can carry.
@@ -118,7 +118,7 @@ impl Token {
         Self::sensitive(AUTHORIZATION, &Zeroizing::new(format!("Bearer {text}")), redactor)
     }
 
-    /// `Basic`, with a client's id and secret.
+    /// Creates an `Authorization: Basic` value from a client's id and secret.
     ///
     /// # Errors
     /// Never for UTF-8 text of usual length; the type is [`bearer`](Self::bearer)'s.
@@ -138,8 +138,8 @@ impl Token {
         )
     }
 
-    /// A token in a header of the provider's own, such as `X-Auth-Token`, or in another scheme of `Authorization`: `value`
-    /// with the token in the place of `{token}`.
+    /// Creates a token in a header of the provider's own, such as `X-Auth-Token`, or in another scheme of
+    /// `Authorization`: `value` with the token in the place of `{token}`.
     ///
     /// # Errors
     /// The token is empty, or the value holds characters that no header can carry.
@@ -192,7 +192,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A token that no HTTP header can carry, or an empty one.
+/// The error for a token that is empty or that no HTTP header can carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidToken;
 
@@ -204,30 +204,30 @@ impl fmt::Display for InvalidToken {
 
 impl std::error::Error for InvalidToken {}
 
-/// What a token endpoint gave.
+/// A token endpoint's grant: a token and its lifetime.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// The token.
+    /// The granted token, without a scheme.
     pub token: SecretString,
-    /// How long it lives, counted from the request; an hour when nothing is said.
+    /// The lifetime of the token, counted from the request; an hour when nothing is said.
     pub lifetime: Option<Duration>,
 }
 
-/// Why a token endpoint gave nothing.
+/// Why a token endpoint granted no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenError {
-    /// [`Cause::TokenRefused`] when the credentials are wrong, [`Cause::Misconfigured`] when this is no token
-    /// endpoint, [`Cause::RateLimited`] or [`Cause::Unreachable`] when trying later may help.
+    /// The cause of the failure: [`Cause::TokenRefused`] when the credentials are wrong, [`Cause::Misconfigured`] when
+    /// this is no token endpoint, [`Cause::RateLimited`] or [`Cause::Unreachable`] when trying later may help.
     pub cause: Cause,
     /// A sentence for people that says what to do, free of secrets.
     pub message: String,
-    /// The endpoint's own error and its explanation, as they came. They are shown behind the message, without
+    /// The endpoint's own error code and its explanation, unredacted. They are shown behind the message, without
     /// secrets.
     pub said: Option<(String, String)>,
 }
 
 impl TokenError {
-    /// Without words of the endpoint's.
+    /// Creates an error without the endpoint's own error and explanation.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
         Self {
             cause,
@@ -250,7 +250,7 @@ const FRESH_PAUSE: Duration = Duration::from_millis(500);
 type MakeRequest = dyn Fn() -> Result<Request, TransportError> + Send + Sync;
 type ReadToken = dyn Fn(&Response) -> Result<TokenResponse, TokenError> + Send + Sync;
 
-/// Fetches tokens from a token endpoint: one request at a time however many callers wait, renewed
+/// Fetches tokens from a token endpoint and caches them: one request at a time however many callers wait, renewed
 /// before the end of their life, replaced when the gateway no longer takes them.
 pub struct TokenCache {
     endpoint: Arc<dyn Transport>,
@@ -275,7 +275,7 @@ struct CachedToken {
 }
 
 impl TokenCache {
-    /// Tokens that `request` gets at `endpoint`, and how the adapter reads its responses.
+    /// Creates a cache of the tokens that this `request` gets at `endpoint`; `reading` reads its responses.
     pub fn new(
         endpoint: Arc<dyn Transport>,
         request: Request,
@@ -284,7 +284,7 @@ impl TokenCache {
         Self::with_requests(endpoint, move || Ok(request.clone()), reading)
     }
 
-    /// The same where each token takes a request made for it, such as one that is signed and valid for minutes. A
+    /// Creates a cache that builds a new request for each token, such as one that is signed and valid for minutes. A
     /// request that cannot be made is a failure before anything was sent.
     pub fn with_requests(
         endpoint: Arc<dyn Transport>,
@@ -304,7 +304,8 @@ impl TokenCache {
         }
     }
 
-    /// The same with tokens that are shown in this header: `value` with the token in the place of `{token}`.
+    /// Sends the tokens in this header in place of `Authorization: Bearer`: `value` with the token in the place of
+    /// `{token}`.
     pub fn in_header(self, name: HeaderName, value: impl Into<String>) -> Self {
         Self {
             header: Some((name, value.into())),

@@ -17,13 +17,13 @@ use crate::{
     RateLimiter, Request, Response, RetryAction, SideEffect, Token, TransportError, retry_after,
 };
 
-/// Delivers requests to one provider. Adapters hold it as `Arc<dyn Transport>`; with the feature
-/// `mock` there is a `MockTransport`, so that they are tested without a socket.
+/// Delivers HTTP requests to one provider, with retries where they are safe. Adapters hold it as `Arc<dyn
+/// Transport>`; with the feature `mock` there is a `MockTransport`, so that they are tested without a socket.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Delivers a request within its budget and returns the last response, whatever its status. It
-    /// is sent again only as the table behind [`AttemptOutcome`] allows.
+    /// Delivers a request within its budget and returns the last response, whatever its status. It is sent again only
+    /// as the table behind [`AttemptOutcome`] allows.
     ///
     /// # Errors
     /// No response came; [`TransportError::acted`] says whether the provider may have acted.
@@ -33,12 +33,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     async fn deliver(&self, request: &Request) -> Result<Response, TransportError>;
 }
 
-/// How long the steps of a call may take. The call's own budget stands above both.
+/// The timeouts of a connection and of an attempt. The call's own budget stands above both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a TCP connection; TLS comes on top, within the attempt.
+    /// The timeout of a TCP connection; TLS comes on top, within the attempt.
     pub connect: Duration,
-    /// For one attempt, from its start to the last byte of its response.
+    /// The timeout of one attempt, from its start to the last byte of its response.
     pub attempt: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Default for Timeouts {
     }
 }
 
-/// The way to one provider over the network.
+/// Delivers requests to one provider over an HTTP client, with credentials, rate limits and retries.
 #[derive(Debug)]
 pub struct HttpTransport {
     client: Arc<dyn HttpClient>,
@@ -65,7 +65,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport over this client, with these credentials.
+    /// Creates a transport that sends by this client, with these credentials.
     pub fn new(client: impl HttpClient, credentials: Credentials, timeouts: Timeouts) -> Self {
         Self {
             client: Arc::new(client),
@@ -78,7 +78,7 @@ impl HttpTransport {
         }
     }
 
-    /// A transport that authenticates with a fixed bearer token.
+    /// Creates a transport that authenticates with a fixed bearer token.
     ///
     /// # Errors
     /// The token holds characters that no HTTP header can carry.
@@ -94,26 +94,25 @@ impl HttpTransport {
         ))
     }
 
-    /// The same with a fixed source of randomness for its back-off, for tests and simulations.
+    /// Seeds the randomness of the back-off, for tests and simulations.
     pub fn seeded(mut self, seed: u64) -> Self {
         self.backoff = Backoff::new(seed);
         self
     }
 
-    /// The same with another clock for the instants that servers name, for tests and simulations.
+    /// Sets another clock against which the instants that servers name are measured, for tests and simulations.
     pub fn clocked(mut self, wall_clock: fn() -> SystemTime) -> Self {
         self.wall_clock = wall_clock;
         self
     }
 
-    /// The same under an account's rate limits. Share the rate limiter with every other transport
-    /// that uses the account.
+    /// Sets the rate limits of the account. Share the rate limiter with every other transport that uses the account.
     pub fn with_rate_limiter(mut self, rate_limiter: Arc<RateLimiter>) -> Self {
         self.rate_limiter = rate_limiter;
         self
     }
 
-    /// The same with metrics, under this name of the provider. See [`describe_metrics`](crate::describe_metrics).
+    /// Enables metrics, labelled with this provider name. See [`describe_metrics`](crate::describe_metrics).
     pub fn named(mut self, provider: impl Into<String>) -> Self {
         let meter = Meter::new(provider);
         meter.declare_requests();

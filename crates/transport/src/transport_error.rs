@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{AttemptOutcome, SideEffect};
 
-/// Why there is no response, and whether the provider may have acted all the same.
+/// Why a request got no response, and whether the provider may have acted all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportError {
     cause: Cause,
@@ -14,13 +14,13 @@ pub struct TransportError {
     retry_after: Option<Duration>,
 }
 
-/// What stood in the way of a response.
+/// The cause of a request without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
     /// The request could not be built.
     InvalidRequest,
-    /// No time was left to send it.
+    /// The budget left no time to send the request.
     BudgetExhausted,
     /// No connection: name not found, refused, no response to connecting.
     Unreachable,
@@ -28,13 +28,13 @@ pub enum Cause {
     Tls,
     /// The rate limit leaves no permit within the budget.
     RateLimited,
-    /// The caller did not let it be sent.
+    /// The caller's callback did not let the request be sent.
     Withheld,
-    /// The token endpoint refuses repass's own credentials.
+    /// The token endpoint refused repass's own credentials.
     TokenRefused,
-    /// The connection broke.
+    /// The connection broke before the response was complete.
     ConnectionLost,
-    /// No response in time.
+    /// The response did not come in time.
     TimedOut,
     /// The response is not readable HTTP.
     UnreadableAnswer,
@@ -43,7 +43,7 @@ pub enum Cause {
 }
 
 impl TransportError {
-    /// Nothing was sent. `message` is a sentence for people, free of secrets.
+    /// Creates an error that proves that nothing was sent. `message` is a sentence for people, free of secrets.
     pub fn not_sent(cause: Cause, message: impl Into<String>) -> Self {
         Self {
             cause,
@@ -53,7 +53,8 @@ impl TransportError {
         }
     }
 
-    /// Something may have been sent. `message` is a sentence for people, free of secrets.
+    /// Creates an error after which something may have been sent. `message` is a sentence for people, free of
+    /// secrets.
     pub fn lost(cause: Cause, message: impl Into<String>) -> Self {
         Self {
             cause,
@@ -63,13 +64,13 @@ impl TransportError {
         }
     }
 
-    /// The same with how long it makes sense to wait.
+    /// Adds how long to wait before another try makes sense.
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// How long it makes sense to wait, where that is known.
+    /// How long to wait before another try makes sense, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -80,17 +81,17 @@ impl TransportError {
         self
     }
 
-    /// What stood in the way.
+    /// The cause of the missing response.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// Whether the provider may have acted: `No` or `Maybe`.
+    /// Whether the provider may have acted: [`SideEffect::None`] or [`SideEffect::Possible`].
     pub fn acted(&self) -> SideEffect {
         self.acted
     }
 
-    /// Its row in the delivery table.
+    /// The outcome of the attempt, by which the retry table decides.
     pub fn outcome(&self) -> AttemptOutcome {
         if self.acted == SideEffect::None {
             AttemptOutcome::NotSent

@@ -20,11 +20,13 @@ pub use route::Route;
 
 use crate::{Request, Response, TransportError};
 
-/// Sends a request once. The seam at which a test or simulation can put its own network.
+/// Makes one HTTP exchange per call, and never sends a request again. The seam at which a test or simulation can put
+/// its own network.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
-    /// Sends once and reads the response, within `limit`. A body that is cut is still a response.
+    /// Sends the request once and reads the response, within the time `limit`. A body that is cut is still a
+    /// response.
     ///
     /// # Errors
     /// Says whether anything may have been sent.

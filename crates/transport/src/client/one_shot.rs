@@ -13,7 +13,7 @@ use super::route::Route;
 use super::{HttpClient, USER_AGENT, encoding, error_mapping};
 use crate::{BaseUrl, Cause, Request, Response, TransportError, TrustedRoots};
 
-/// HTTP/1.1 over reqwest, with a client of its own for each request: no redirects, no cookies, no
+/// An HTTP client that opens a connection for each request, by HTTP/1.1 over reqwest: no redirects, no cookies, no
 /// implicit proxy, no retries. Not the fast way, and not meant for many requests.
 #[derive(Debug, Clone)]
 pub struct OneShotClient {
@@ -24,7 +24,7 @@ pub struct OneShotClient {
 }
 
 impl OneShotClient {
-    /// For requests to one base URL.
+    /// Creates a client for requests to one base URL.
     pub fn new(base_url: BaseUrl, roots: TrustedRoots, connect_timeout: Duration) -> Self {
         Self {
             base_url,
@@ -34,7 +34,7 @@ impl OneShotClient {
         }
     }
 
-    /// The same over this route.
+    /// Sets the route by which the base URL is reached, such as through a proxy.
     pub fn over(mut self, route: Route) -> Self {
         self.route = route;
         self

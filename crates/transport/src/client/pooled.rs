@@ -21,9 +21,9 @@ use super::{HttpClient, encoding, error_mapping};
 use crate::send_tracker::{SendTracker, TrackedBody};
 use crate::{AttemptOutcome, BaseUrl, Cause, Request, Response, TransportError, TrustedRoots};
 
-/// HTTP/1.1 over hyper and rustls, with kept connections: no redirects, no cookies, no proxy, and
-/// nothing is sent again. A connection is kept after a success only, because a body that echoes
-/// what was sent stays in its buffers as long as it lives.
+/// An HTTP client that keeps connections, by HTTP/1.1 over hyper and rustls: no redirects, no cookies, no implicit
+/// proxy, no retries. A connection is kept after a success only, because a body that echoes what was sent stays in
+/// its buffers as long as it lives.
 ///
 /// HTTP/1.1 only: over HTTP/2 small bodies are copied into the connection's buffers and stay there.
 pub struct PooledClient {
@@ -44,7 +44,7 @@ struct Ready {
 }
 
 impl PooledClient {
-    /// A client for one base URL. It is built at the first request, so this costs nothing.
+    /// Creates a client for one base URL. It is built at the first request, so this costs nothing.
     pub fn new(base_url: BaseUrl, roots: TrustedRoots, connect_timeout: Duration) -> Self {
         Self {
             base_url,
@@ -55,7 +55,7 @@ impl PooledClient {
         }
     }
 
-    /// The same over this route.
+    /// Sets the route by which the base URL is reached, such as through a proxy.
     pub fn over(mut self, route: Route) -> Self {
         self.route = route;
         self

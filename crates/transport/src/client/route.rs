@@ -15,7 +15,7 @@ use tower_service::Service as _;
 use super::connection::Stream;
 use crate::{BaseUrl, Proxy};
 
-/// The way to a provider: directly, or by a proxy.
+/// How connections reach a provider: directly, or through a proxy.
 #[derive(Debug, Clone, Default)]
 pub struct Route {
     pub(super) proxy: Option<Proxy>,
@@ -23,7 +23,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// By this proxy, for `https` only.
+    /// Creates a route through this proxy, for `https` only.
     pub fn by(proxy: Proxy) -> Self {
         Self {
             proxy: Some(proxy),
@@ -31,7 +31,7 @@ impl Route {
         }
     }
 
-    /// The same with a sentence that is added to the error when no connection comes about.
+    /// Adds a sentence to the error that is reported when no connection can be made.
     pub fn hinting(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -4,23 +4,23 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The tag of a BOOLEAN.
+/// The BER tag of a BOOLEAN.
 pub const BOOLEAN: u8 = 0x01;
-/// The tag of an INTEGER.
+/// The BER tag of an INTEGER.
 pub const INTEGER: u8 = 0x02;
-/// The tag of an OCTET STRING.
+/// The BER tag of an OCTET STRING.
 pub const OCTET_STRING: u8 = 0x04;
-/// The tag of an ENUMERATED.
+/// The BER tag of an ENUMERATED.
 pub const ENUMERATED: u8 = 0x0a;
-/// The tag of a SEQUENCE.
+/// The BER tag of a SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
-/// The tag of a SET.
+/// The BER tag of a SET.
 pub const SET: u8 = 0x31;
 
 /// A tag whose number follows in further bytes. LDAP has none.
 const LONG_TAG: u8 = 0x1f;
 
-/// Something to encode. It borrows its contents, so a secret is copied once, into the buffer that is sent.
+/// A BER element to encode. It borrows its contents, so a secret is copied once, into the buffer that is sent.
 #[derive(Clone)]
 pub struct Element<'a> {
     tag: u8,
@@ -38,18 +38,19 @@ enum Content<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// These bytes under this tag.
+    /// Creates an element of these bytes under this tag.
     pub fn bytes(tag: u8, bytes: &'a [u8]) -> Self {
         let content = Content::Bytes(bytes);
         Self { tag, content }
     }
 
-    /// An OCTET STRING.
+    /// Creates an OCTET STRING of this text.
     pub fn text(text: &'a str) -> Self {
         Self::bytes(OCTET_STRING, text.as_bytes())
     }
 
-    /// A number from 0 to 2³¹ − 1 under this tag, as LDAP's integers are; a greater one becomes the greatest.
+    /// Creates an integer from 0 to 2³¹ − 1 under this tag, as LDAP's integers are; a greater one becomes the
+    /// greatest.
     pub fn integer(tag: u8, number: u32) -> Self {
         let bytes = number.min(i32::MAX.unsigned_abs()).to_be_bytes();
         // The fewest bytes whose first bit is no sign.
@@ -58,7 +59,7 @@ impl<'a> Element<'a> {
         Self { tag, content }
     }
 
-    /// TRUE or FALSE.
+    /// Creates a BOOLEAN.
     pub fn boolean(value: bool) -> Self {
         let content = Content::Bytes(if value { &[0xff] } else { &[0x00] });
         Self {
@@ -67,7 +68,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// An OCTET STRING with this text in quotes, as UTF-16LE: a value of `unicodePwd`.
+    /// Creates an OCTET STRING of this text in quotes, as UTF-16LE: a value of Active Directory's `unicodePwd`.
     pub fn quoted_utf16(text: &'a str) -> Self {
         let content = Content::QuotedUtf16(text);
         Self {
@@ -81,14 +82,14 @@ impl<'a> Element<'a> {
         Self { tag, ..self }
     }
 
-    /// These elements under this tag, for example [`SEQUENCE`].
+    /// Creates an element that holds these elements under this tag, for example [`SEQUENCE`].
     pub fn constructed(tag: u8, elements: Vec<Self>) -> Self {
         let content = Content::Elements(elements);
         Self { tag, content }
     }
 
-    /// The encoding, in a buffer of exactly its size that is wiped when it is dropped: no outgrown copy of a secret
-    /// stays behind.
+    /// Encodes the element in a buffer of exactly its size that is wiped when it is dropped: no outgrown copy of a
+    /// secret stays behind.
     ///
     /// ```
     /// use repass_transport::ldap::ber::{Element, SEQUENCE};
@@ -160,29 +161,29 @@ fn write_length(length: usize, buffer: &mut Vec<u8>) {
     buffer.extend_from_slice(&bytes[bytes.len() - count..]);
 }
 
-/// Reads elements one after the other. It copies nothing and never panics; elements nest only as deep as the caller
-/// goes.
+/// Reads BER elements one after the other. It copies nothing and never panics; elements nest only as deep as the
+/// caller goes.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// One element that was read.
+/// A BER element that was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Item<'a> {
-    /// Its tag.
+    /// The BER tag of the element.
     pub tag: u8,
-    /// Its contents.
+    /// The contents of the element, without tag and length.
     pub value: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// Reads these bytes.
+    /// Creates a reader of these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// The next element; `None` at the end.
+    /// Reads the next element; `None` at the end.
     ///
     /// # Errors
     /// What follows is not an element that LDAP has, or is not whole.
@@ -200,7 +201,7 @@ impl<'a> Reader<'a> {
         Ok(Some(item))
     }
 
-    /// The next element, if it has this tag; otherwise it stays.
+    /// Reads the next element, if it has this tag; otherwise it stays.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
         self.read()
     }
 
-    /// The next element, which must have this tag.
+    /// Reads the next element, and fails if it has another tag.
     ///
     /// # Errors
     /// It has another, or as [`read`](Self::read).
@@ -219,7 +220,7 @@ impl<'a> Reader<'a> {
         self.optional(tag)?.ok_or(Malformed)
     }
 
-    /// Whether nothing is left.
+    /// Whether no bytes are left to read.
     pub fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
@@ -232,7 +233,7 @@ impl fmt::Debug for Reader<'_> {
 }
 
 impl<'a> Item<'a> {
-    /// Reads the elements that this one contains.
+    /// Creates a reader of the elements that this one contains.
     pub fn reader(&self) -> Reader<'a> {
         Reader::new(self.value)
     }
@@ -281,8 +282,8 @@ impl fmt::Debug for Item<'_> {
     }
 }
 
-/// The size of the SEQUENCE that begins here, tag and length included, as every message of LDAP is one; `None` if more
-/// bytes are needed to know it.
+/// Returns the size of the SEQUENCE that begins here, tag and length included, as every message of LDAP is one;
+/// `None` if more bytes are needed to know it.
 ///
 /// # Errors
 /// No SEQUENCE begins here, or it is longer than `limit`.
@@ -338,7 +339,7 @@ fn header(bytes: &[u8]) -> Result<Option<(usize, usize)>, Malformed> {
     Ok(Some((head, length)))
 }
 
-/// Bytes that are not what LDAP defines. Quotes nothing of them: they may hold a password.
+/// The error for bytes that are no valid BER or LDAP message. Quotes nothing of them: they may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 

@@ -19,7 +19,7 @@ use super::{LdapUrl, Message, Request, Response, oid};
 use crate::client::error_mapping;
 use crate::{Cause, TransportError, TrustedRoots};
 
-/// The two directions of a connection.
+/// A connection to a directory server, with or without TLS, for reading and writing.
 pub trait LdapStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> LdapStream for S {}
@@ -27,19 +27,19 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> LdapStream for S {}
 /// Opens connections to one directory server. The seam at which a test puts its own server.
 #[async_trait]
 pub trait LdapConnector: fmt::Debug + Send + Sync + 'static {
-    /// Whom it leads to, for messages.
+    /// The host and port, or the socket, of the server, for messages.
     fn host(&self) -> &str;
 
-    /// A connection, with TLS where it has TLS.
+    /// Opens a connection, with TLS where the address has TLS.
     ///
     /// # Errors
     /// It did not come about by the deadline. Nothing of a request was sent.
     async fn connect(&self, deadline: Instant) -> Result<LdapLink, TransportError>;
 }
 
-/// A connection, and which server is at its other end.
+/// An open connection, and which server is at its other end.
 pub struct LdapLink {
-    /// The two directions.
+    /// The connection, for reading and writing.
     pub stream: Box<dyn LdapStream>,
     /// The server's address. One name can lead to several servers, and what one of them has recorded says nothing of
     /// the others.
@@ -47,7 +47,7 @@ pub struct LdapLink {
 }
 
 impl LdapLink {
-    /// A connection to the server at this address.
+    /// Creates a link over a connection to the server at this address.
     pub fn new(stream: impl LdapStream + 'static, server: impl Into<String>) -> Self {
         let server = server.into();
         Self {
@@ -65,7 +65,7 @@ impl fmt::Debug for LdapLink {
     }
 }
 
-/// Connects over the network, or to a socket of this machine.
+/// Opens connections to a directory over the network, or to a socket of this machine.
 pub struct NetworkConnector {
     url: LdapUrl,
     roots: TrustedRoots,
@@ -74,7 +74,7 @@ pub struct NetworkConnector {
 }
 
 impl NetworkConnector {
-    /// Leads to this server. Connects to nothing yet.
+    /// Creates a connector to the server at this URL. Connects to nothing yet.
     pub fn new(url: LdapUrl, roots: TrustedRoots, connect_timeout: Duration) -> Self {
         Self {
             url,

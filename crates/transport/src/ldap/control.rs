@@ -7,14 +7,14 @@ use super::oid;
 
 const CONTROLS: u8 = 0xa0;
 
-/// A control of a request or response. `Debug` leaves out the value.
+/// A control of an LDAP request or response. `Debug` leaves out the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Control {
-    /// Its OID.
+    /// The OID that says which control it is.
     pub oid: String,
     /// Whether a server that does not know it must refuse the request.
     pub is_critical: bool,
-    /// Its value.
+    /// The encoded value of the control, if it has one.
     pub value: Option<Vec<u8>>,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    /// A control without a value that a server may ignore.
+    /// Creates a control without a value that a server may ignore.
     pub fn asking(oid: &str) -> Self {
         Self {
             oid: oid.to_owned(),
@@ -36,7 +36,7 @@ impl Control {
         }
     }
 
-    /// Asserts that an attribute has this value, or nothing is done (RFC 4528).
+    /// Creates a control that makes the server refuse the operation unless an attribute has this value (RFC 4528).
     pub fn asserting(attribute: &str, value: &[u8]) -> Self {
         const EQUALITY: u8 = 0xa3;
         let parts = vec![Element::text(attribute), Element::bytes(OCTET_STRING, value)];
@@ -48,21 +48,21 @@ impl Control {
     }
 }
 
-/// What the password policy says of a bind or change (draft-behera-ldap-password-policy, section 6.2).
+/// The password policy control of a bind's or change's response (draft-behera-ldap-password-policy, section 6.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PasswordPolicyControl {
-    /// What will soon be no longer possible.
+    /// The warning, such as that the password will expire.
     pub warning: Option<PasswordWarning>,
-    /// Why it was refused, or what must be done next.
+    /// The error code: why the operation was refused, or what must be done next.
     pub error: Option<u32>,
 }
 
 /// A warning of the password policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordWarning {
-    /// In how many seconds the password expires.
+    /// The number of seconds until the password expires.
     SecondsBeforeExpiry(u32),
-    /// The password has expired; for how many more binds it can be used.
+    /// The number of further binds that an expired password allows.
     GraceBinds(u32),
 }
 
@@ -72,7 +72,7 @@ impl PasswordPolicyControl {
     const SECONDS_BEFORE_EXPIRY: u8 = 0x80;
     const GRACE_BINDS: u8 = 0x81;
 
-    /// The one among these controls; `None` if there is none, or its value cannot be read.
+    /// Finds the password policy control among these; `None` if there is none, or its value cannot be read.
     pub fn find(controls: &[Control]) -> Option<Self> {
         let control = controls
             .iter()
@@ -102,7 +102,7 @@ impl PasswordPolicyControl {
         Ok(Self { warning, error })
     }
 
-    /// As a control of a response.
+    /// Encodes this as a control of a response, for an emulated server.
     pub fn control(self) -> Control {
         let mut parts = Vec::new();
         if let Some(warning) = self.warning {

@@ -19,14 +19,14 @@ const PRESENT: u8 = 0x87;
 const EXTENDED_NAME: u8 = 0x80;
 const EXTENDED_VALUE: u8 = 0x81;
 
-/// A request. It borrows its contents: a secret is copied once, into the buffer that is sent.
+/// An LDAP request. It borrows its contents: a secret is copied once, into the buffer that is sent.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Request<'a> {
     /// Authenticates the connection.
     Bind {
-        /// A DN, or another name that the server accepts. Empty for SASL.
+        /// The DN of the identity, or another name that the server accepts. Empty for SASL.
         name: &'a str,
-        /// Proof of the identity.
+        /// The proof of the identity.
         authentication: Authentication<'a>,
     },
     /// Ends the connection. It has no response.
@@ -35,86 +35,86 @@ pub enum Request<'a> {
     Search(Search<'a>),
     /// Changes one entry, all or nothing.
     Modify {
-        /// The entry's DN.
+        /// The DN of the entry to change.
         entry: &'a str,
-        /// What to change, in this order.
+        /// The modifications, made in this order.
         changes: Vec<Modification<'a>>,
     },
     /// An extended operation.
     Extended {
-        /// Its OID.
+        /// The OID of the operation.
         name: &'a str,
-        /// Its value.
+        /// The value of the operation, if it has one.
         value: Option<Value<'a>>,
     },
     /// An operation that this codec does not know, by its tag. It cannot be encoded.
     Other(u8),
 }
 
-/// Proof of an identity.
+/// How a bind proves an identity: by a simple password or by SASL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Authentication<'a> {
     /// A password. Never empty: many servers accept an empty one as *anonymous*.
     Simple(&'a [u8]),
     /// A SASL mechanism that needs one message: `EXTERNAL`.
     Sasl {
-        /// Its name.
+        /// The name of the SASL mechanism.
         mechanism: &'a str,
-        /// Its credentials.
+        /// The credentials of the SASL mechanism.
         credentials: Option<&'a [u8]>,
     },
 }
 
-/// A search.
+/// An LDAP search request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search<'a> {
-    /// Where to begin.
+    /// The DN of the entry where the search begins.
     pub base: &'a str,
-    /// How far to go.
+    /// How far below the base the search goes.
     pub scope: Scope,
-    /// The most entries to return; 0 for no limit.
+    /// The maximum number of entries to return; 0 for no limit.
     pub size_limit: u32,
-    /// Which entries.
+    /// Which entries the search returns.
     pub filter: Filter<'a>,
-    /// Which attributes of them; empty for the user attributes.
+    /// The attributes to return; empty for all user attributes.
     pub attributes: Vec<&'a str>,
 }
 
-/// How far a search goes.
+/// How far an LDAP search goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The base alone.
+    /// The base entry alone.
     Base,
     /// The entries directly below the base.
     OneLevel,
-    /// The base and everything below it.
+    /// The base entry and everything below it.
     Subtree,
 }
 
 /// Which entries a search returns. There are no filter strings, so there is nothing to escape.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Filter<'a> {
-    /// Those with this value of an attribute, by the attribute's own rule of equality.
+    /// Entries that have this value of an attribute, by the attribute's own rule of equality.
     Equality(&'a str, &'a [u8]),
-    /// Those with any value of an attribute.
+    /// Entries that have any value of an attribute.
     Present(&'a str),
     /// A filter that this codec does not know, by its tag. It cannot be encoded.
     Other(u8),
 }
 
-/// One change of one attribute.
+/// A change of one attribute, as part of an LDAP Modify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Modification<'a> {
-    /// What to do with the values.
+    /// Whether the values are added, deleted, or replace the present ones.
     pub operation: Operation,
-    /// The attribute's name.
+    /// The name of the attribute.
     pub attribute: &'a str,
-    /// The values.
+    /// The values to add, delete or set.
     pub values: Vec<Value<'a>>,
 }
 
 impl<'a> Modification<'a> {
-    /// Does this with one value.
+    /// Creates a modification with one value.
     pub fn new(operation: Operation, attribute: &'a str, value: Value<'a>) -> Self {
         let values = vec![value];
         Self {
@@ -125,7 +125,7 @@ impl<'a> Modification<'a> {
     }
 }
 
-/// What a modification does.
+/// What a [`Modification`] does with its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Adds the values.
@@ -136,12 +136,12 @@ pub enum Operation {
     Replace,
 }
 
-/// A value to send. One that was read is always [`Bytes`](Self::Bytes).
+/// An attribute or operation value to send. One that was read is always [`Bytes`](Self::Bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// These bytes.
+    /// These bytes as they are.
     Bytes(&'a [u8]),
-    /// This text in quotes, as UTF-16LE, for `unicodePwd`.
+    /// This text in quotes, as UTF-16LE, for Active Directory's `unicodePwd`.
     QuotedUtf16(&'a str),
     /// The value of a Password Modify operation.
     PasswordModify(PasswordModify<'a>),
@@ -150,9 +150,9 @@ pub enum Value<'a> {
 /// The value of a Password Modify operation (RFC 3062).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PasswordModify<'a> {
-    /// The user's DN.
+    /// The DN of the user whose password is changed.
     pub user: &'a str,
-    /// The current password, of a change.
+    /// The current password, if the user proves it.
     pub old: Option<&'a str>,
     /// The new password. Without one, servers invent one.
     pub new: Option<&'a str>,
@@ -172,7 +172,7 @@ impl<'a> PasswordModify<'a> {
         Element::constructed(SEQUENCE, parts)
     }
 
-    /// Reads the value of an extended request.
+    /// Decodes the value of an extended request.
     ///
     /// # Errors
     /// It is not one of this operation, or its texts are not UTF-8.
@@ -201,8 +201,8 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The whole message, in a buffer of exactly its size that is wiped when it is dropped. Begin `id` at 1: servers
-    /// use 0 for messages that nothing asked for.
+    /// Encodes the request as a whole LDAP message, in a buffer of exactly its size that is wiped when it is dropped.
+    /// Begin `id` at 1: servers use 0 for messages that nothing asked for.
     ///
     /// # Errors
     /// It has a part that only reading knows.
@@ -246,7 +246,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Reads a whole message: its id, its request and its controls.
+    /// Decodes a whole LDAP message: its id, its request and its controls.
     ///
     /// # Errors
     /// It is no request of LDAP.

@@ -17,44 +17,44 @@ const REFERRALS: u8 = 0xa3;
 const EXTENDED_NAME: u8 = 0x8a;
 const EXTENDED_VALUE: u8 = 0x8b;
 
-/// A message from a server.
+/// A message from an LDAP server: a response, with its id and controls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The id of the request that it belongs to; 0 for a notice that nothing asked for.
     pub id: u32,
-    /// What it says.
+    /// The response in the message.
     pub response: Response,
-    /// What it says besides.
+    /// The controls that come with the response.
     pub controls: Vec<Control>,
 }
 
-/// A response.
+/// An LDAP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
-    /// To a bind.
+    /// The response to a bind.
     Bind(LdapResult),
     /// An entry that a search found.
     Entry(Entry),
-    /// Another server that a search would have to ask. Never followed.
+    /// A referral to another server that a search would have to ask. Never followed.
     Reference,
     /// The end of a search.
     SearchDone(LdapResult),
-    /// To a Modify.
+    /// The response to a Modify.
     Modify(LdapResult),
-    /// To an extended operation.
+    /// The response to an extended operation.
     Extended(Extended),
-    /// An operation that this codec does not know, by its tag. It cannot be encoded.
+    /// A response that this codec does not know, by its tag. It cannot be encoded.
     Other(u8),
 }
 
-/// How an operation ended. `Debug` shows the code alone: servers do echo what they were sent.
+/// The result of an LDAP operation. `Debug` shows the code alone: servers do echo what they were sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct LdapResult {
-    /// The result code; 0 for success.
+    /// The LDAP result code; 0 for success.
     pub code: u32,
-    /// The server's words, without the line feed or NUL that some put behind them.
+    /// The server's diagnostic message, without the line feed or NUL that some put behind it.
     pub text: String,
-    /// Where the server sends the client instead, with code 10. Never followed.
+    /// The URLs of the servers to ask instead, with code 10. Never followed.
     pub referrals: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Debug for LdapResult {
 /// The response to an extended operation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Extended {
-    /// How it ended.
+    /// The result of the operation.
     pub result: LdapResult,
     /// The OID of the response; servers leave it out, except of notices.
     pub name: Option<String>,
@@ -80,21 +80,21 @@ pub struct Extended {
 /// An entry that a search found.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Its DN.
+    /// The DN of the entry.
     pub dn: String,
-    /// Its attributes that were asked for, with their values.
+    /// The requested attributes that the entry has, with their values.
     pub attributes: Vec<(String, Vec<Vec<u8>>)>,
 }
 
 impl Entry {
-    /// The values of an attribute, by its name in any letter case; empty if it has none.
+    /// Returns the values of an attribute, by its name in any letter case; empty if it has none.
     pub fn values(&self, attribute: &str) -> impl Iterator<Item = &[u8]> {
         let has_name = |(name, _): &&(String, Vec<Vec<u8>>)| name.eq_ignore_ascii_case(attribute);
         let values = self.attributes.iter().filter(has_name);
         values.flat_map(|(_, values)| values.iter().map(Vec::as_slice))
     }
 
-    /// The only value of an attribute, as text; `None` if it has none, several, or one that is not UTF-8.
+    /// Returns the only value of an attribute, as text; `None` if it has none, several, or one that is not UTF-8.
     pub fn text(&self, attribute: &str) -> Option<&str> {
         let mut values = self.values(attribute);
         let value = values.next()?;
@@ -102,14 +102,14 @@ impl Entry {
         values.next().is_none().then_some(text)
     }
 
-    /// The only value of an attribute, as a number.
+    /// Returns the only value of an attribute, as a number.
     pub fn number<N: std::str::FromStr>(&self, attribute: &str) -> Option<N> {
         self.text(attribute)?.trim().parse().ok()
     }
 }
 
 impl LdapResult {
-    /// This code with these words.
+    /// Creates a result of this code and diagnostic message.
     pub fn new(code: u32, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -151,7 +151,8 @@ impl LdapResult {
 }
 
 impl Message {
-    /// Reads one whole message. Elements behind those that LDAP defines are skipped, as RFC 4511 demands.
+    /// Decodes one whole message from a server. Elements behind those that LDAP defines are skipped, as RFC 4511
+    /// demands.
     ///
     /// # Errors
     /// It is no message of LDAP.
@@ -182,7 +183,7 @@ impl Message {
         })
     }
 
-    /// The whole message.
+    /// Encodes the whole message, for an emulated server.
     ///
     /// # Errors
     /// It has a part that only reading knows.

@@ -20,8 +20,9 @@ use crate::{
     AttemptOutcome, BeforeSend, Cause, Idempotency, Meter, RateLimiter, RetryAction, Timeouts, TransportError,
 };
 
-/// The way to one directory server. It opens a connection for each call, which carries one change at most: nothing is
-/// sent behind a request that has no response yet, no referral is followed, and no request is abandoned.
+/// Delivers requests to one directory server, with the service's credentials, rate limits and retries. It opens a
+/// connection for each call, which carries one change at most: nothing is sent behind a request that has no response
+/// yet, no referral is followed, and no request is abandoned.
 pub struct LdapTransport {
     connector: Arc<dyn LdapConnector>,
     credentials: LdapCredentials,
@@ -34,59 +35,59 @@ pub struct LdapTransport {
 /// The service's own credentials at a directory.
 #[derive(Clone)]
 pub enum LdapCredentials {
-    /// A simple bind.
+    /// An LDAP simple bind with a name and password.
     Simple {
-        /// The DN, or another name that the server accepts.
+        /// The DN of the service account, or another name that the server accepts.
         name: String,
-        /// Its password.
+        /// The password of the service account.
         password: SecretString,
     },
     /// SASL EXTERNAL: the server takes the identity from the connection, such as a socket's.
     External,
 }
 
-/// Whom a connection is bound as.
+/// The identity that a connection is bound as: the service or a user.
 #[derive(Clone, Copy)]
 pub enum Identity<'a> {
-    /// The transport's own credentials.
+    /// The service, by the transport's own credentials.
     Service,
     /// A user, whose wrong passwords the server may count: this bind is never sent twice.
     User {
-        /// The DN, or another name that the server accepts.
+        /// The DN of the user, or another name that the server accepts.
         name: &'a str,
         /// The user's password.
         password: &'a str,
     },
 }
 
-/// A change to send.
+/// A change to send to a directory, once.
 #[derive(Clone)]
 pub struct LdapChange<'a> {
-    /// Its name in logs and metrics.
+    /// The name of the operation in logs and metrics.
     pub operation: &'static str,
-    /// Under which of the rate limits it is counted.
+    /// The label of the rate limit under which the change is counted.
     pub rate_label: Option<&'static str>,
-    /// The request.
+    /// The LDAP request that makes the change.
     pub request: Request<'a>,
-    /// Its controls.
+    /// The controls of the request.
     pub controls: Vec<Control>,
-    /// Awaited before the first byte leaves; returns whether to send it.
+    /// The callback to await before the first byte leaves; it returns whether to send the change.
     pub before_send: Option<BeforeSend>,
 }
 
-/// What a server said.
+/// A directory server's reply to a change or bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// How the operation ended.
+    /// The result of the operation.
     pub result: LdapResult,
-    /// What it said besides.
+    /// The controls of the reply.
     pub controls: Vec<Control>,
-    /// Whether a value came with it: after a Password Modify, a password that the server invented.
+    /// Whether the reply has a value: after a Password Modify, a password that the server invented.
     pub has_value: bool,
 }
 
 impl Reply {
-    /// What the password policy says, if it does.
+    /// The password policy control of the reply, if it has one.
     pub fn password_policy(&self) -> Option<PasswordPolicyControl> {
         PasswordPolicyControl::find(&self.controls)
     }
@@ -95,7 +96,7 @@ impl Reply {
 impl LdapTransport {
     const MAX_BUSY_RETRIES: u32 = 16;
 
-    /// A transport over these connections, with these credentials.
+    /// Creates a transport that opens connections by this connector and binds with these credentials.
     pub fn new(connector: impl LdapConnector, credentials: LdapCredentials, timeouts: Timeouts) -> Self {
         Self {
             connector: Arc::new(connector),
@@ -107,19 +108,19 @@ impl LdapTransport {
         }
     }
 
-    /// The same with a fixed source of randomness for its back-off, for tests and simulations.
+    /// Seeds the randomness of the back-off, for tests and simulations.
     pub fn seeded(mut self, seed: u64) -> Self {
         self.backoff = Backoff::new(seed);
         self
     }
 
-    /// The same under an account's rate limits.
+    /// Sets the rate limits of the account.
     pub fn with_rate_limiter(mut self, rate_limiter: Arc<RateLimiter>) -> Self {
         self.rate_limiter = rate_limiter;
         self
     }
 
-    /// The same with metrics, under this name of the provider. See [`describe_metrics`](crate::describe_metrics).
+    /// Enables metrics, labelled with this provider name. See [`describe_metrics`](crate::describe_metrics).
     pub fn named(mut self, provider: impl Into<String>) -> Self {
         let meter = Meter::new(provider);
         meter.declare_requests();
@@ -127,12 +128,12 @@ impl LdapTransport {
         self
     }
 
-    /// Whom it leads to, for messages.
+    /// The host and port, or the socket, of the server, for messages.
     pub fn host(&self) -> &str {
         self.connector.host()
     }
 
-    /// What knows the secret of the service's credentials, to redact what the server said.
+    /// The redactor that knows the secret of the service's credentials, for text from the server.
     pub fn redactor(&self) -> Redactor {
         match &self.credentials {
             LdapCredentials::Simple { password, .. } => Redactor::new().with(password, "[redacted]"),
@@ -140,8 +141,9 @@ impl LdapTransport {
         }
     }
 
-    /// A connection that is bound, or that the server refused to bind: see [`Session::bound`]. What fails before the
-    /// server has judged the credentials is tried again within the budget, as the table behind [`AttemptOutcome`] allows.
+    /// Opens a connection and binds it; the server may refuse the bind: see [`Session::bound`]. What fails before the
+    /// server has judged the credentials is tried again within the budget, as the table behind [`AttemptOutcome`]
+    /// allows.
     ///
     /// # Errors
     /// There is no connection, or no response to the bind. No change was sent.
@@ -249,7 +251,7 @@ impl LdapTransport {
     }
 }
 
-/// One bound connection. Dropping it closes it.
+/// A connection to a directory after its bind. Dropping it closes it.
 pub struct Session<'t> {
     transport: &'t LdapTransport,
     connection: Connection,
@@ -260,7 +262,7 @@ pub struct Session<'t> {
 }
 
 impl Session<'_> {
-    /// How the bind ended. Unless with code 0, nothing else can be done here.
+    /// The result of the bind. Unless with code 0, nothing else can be done here.
     pub fn bound(&self) -> &Reply {
         &self.bound
     }
@@ -280,8 +282,8 @@ impl Session<'_> {
             .map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Searches. References to other servers are skipped; at most as many entries are read as the search asks for, and at
-    /// most 1,000.
+    /// Searches for entries. References to other servers are skipped; at most as many entries are read as the search
+    /// asks for, and at most 1,000.
     ///
     /// # Errors
     /// The search did not come to its end. Nothing was changed.
@@ -322,7 +324,7 @@ impl Session<'_> {
         Err(self.transport.unexpected())
     }
 
-    /// Sends a change, once.
+    /// Sends a change to the directory, once.
     ///
     /// # Errors
     /// There is no response; [`TransportError::acted`] says whether the server may have acted: not if the last byte of the
@@ -379,7 +381,7 @@ impl Session<'_> {
         reply.ok_or_else(|| self.transport.unexpected())
     }
 
-    /// Says goodbye: servers log a connection that ends otherwise.
+    /// Unbinds and closes the connection: servers log one that ends otherwise.
     pub async fn close(self) {
         const PATIENCE: Duration = Duration::from_millis(100);
         let deadline = Instant::now() + PATIENCE.min(self.left());

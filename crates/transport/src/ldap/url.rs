@@ -50,7 +50,7 @@ pub(super) enum Security {
 }
 
 impl LdapUrl {
-    /// Host and port, or the socket, for messages.
+    /// The URL's host and port, or its socket, for messages.
     pub fn host(&self) -> &str {
         &self.shown
     }
@@ -60,7 +60,7 @@ impl LdapUrl {
         &self.text
     }
 
-    /// The same without TLS, which only this machine's loopback allows.
+    /// Turns off TLS, which is allowed only for this machine's loopback.
     ///
     /// # Errors
     /// It leads to another machine.
@@ -136,17 +136,17 @@ impl fmt::Display for LdapUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidLdapUrl {
-    /// Not a URL with a host.
+    /// The text is not a URL with a host.
     Unreadable,
-    /// Another scheme.
+    /// The URL's scheme is none of `ldaps`, `ldap` and `ldapi`.
     Scheme,
-    /// `user:password@` before the host.
+    /// The URL has `user:password@` before the host.
     UserInformation,
-    /// A base DN or filter behind the host.
+    /// The URL has a base DN or filter behind the host.
     Search,
-    /// `ldapi` without an absolute path.
+    /// The URL is `ldapi` without an absolute path.
     Socket,
-    /// Without TLS to another machine.
+    /// The URL is without TLS and leads to another machine.
     PlainElsewhere,
 }
 

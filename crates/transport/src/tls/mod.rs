@@ -16,14 +16,14 @@ use crate::BaseUrl;
 pub(crate) use verifier::NoAuthorities;
 use verifier::Verifier;
 
-/// The authorities whose certificates are trusted: the operating system's, and any added ones.
+/// The certificate authorities that are trusted: the operating system's, and any added ones.
 #[derive(Clone, Default)]
 pub struct TrustedRoots {
     extra: Vec<CertificateDer<'static>>,
 }
 
 impl TrustedRoots {
-    /// Trusts the authorities in this PEM file's text as well.
+    /// Adds the certificate authorities in this PEM text.
     ///
     /// # Errors
     /// The text holds no readable certificate.
@@ -59,7 +59,7 @@ impl TrustedRoots {
         Ok(none.with_no_client_auth())
     }
 
-    /// A TLS client configuration that verifies every server by these authorities, with ring.
+    /// Creates a TLS client configuration that verifies every server by these authorities, with ring.
     ///
     /// # Errors
     /// TLS cannot be set up, for example because an added authority cannot be used.
@@ -92,7 +92,7 @@ impl fmt::Debug for TrustedRoots {
     }
 }
 
-/// A text that holds no readable CA certificate, or an unreadable one.
+/// The error for a text that holds no readable CA certificate, or an unreadable one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidCa;
 
