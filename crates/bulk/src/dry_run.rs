@@ -12,9 +12,9 @@ use crate::input::{Input, InvalidRow, Item, Row};
 use crate::run::RowEvent;
 use crate::{BulkError, PasswordSource, Provider, RowStatus, Tally};
 
-/// Checks every row without its provider: its format, duplicates, whether its provider supports such a change, and the
-/// rules for its password. Invalid rows are reported one by one; rows that could be sent count as pending. Memory grows
-/// only by 13 to 27 bytes per row, to find duplicates.
+/// Checks every input row without asking its provider: format, duplicates, the kind of change, and the rules for its
+/// password. Invalid rows are reported one by one; rows that could be sent count as pending. Memory grows only by 13
+/// to 27 bytes per row, to find duplicates.
 ///
 /// # Errors
 /// The input cannot be read to its end, or names a provider that is not in `providers`.
@@ -32,8 +32,8 @@ pub fn dry_run(
     Ok(tally)
 }
 
-/// The same, and asks the provider about each row that could be sent: whether its user exists and whether the password
-/// can be set. At most `concurrency` requests are in flight, each within `budget`. Changes nothing.
+/// Makes a [`dry_run`] that also asks the providers whether each row's user exists and whether the password can be
+/// set. At most `concurrency` requests are in flight, each within `budget`. Changes nothing.
 ///
 /// # Errors
 /// As [`dry_run`]; or a provider does not support such checks, or fails for reasons independent of the user.

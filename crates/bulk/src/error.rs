@@ -6,7 +6,7 @@ use std::fmt;
 /// secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BulkError {
-    /// The input, an option or a named file is invalid.
+    /// The input, an option or a named file is invalid, so that the caller must correct it.
     Usage(String),
     /// The machine failed, for example with a full disk or a journal that cannot be written.
     Internal(String),

@@ -21,15 +21,15 @@ pub(crate) use self::seen_users::SeenUsers;
 use self::wiped_reader::WipedReader;
 use crate::{BulkError, ProviderNames};
 
-/// The maximum length of a row in bytes. A longer row is rejected without being buffered.
+/// The maximum length of an input row in bytes. A longer row is rejected without being buffered.
 pub const MAX_ROW_BYTES: usize = 64 * 1024;
 
-/// The source of the new passwords.
+/// Where the new passwords of a run come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// The input has one for each row.
+    /// The input has a new password for each row.
     Input,
-    /// One is generated for each row; the input has none.
+    /// A new password is generated for each row; the input has none.
     Generated,
 }
 
@@ -62,7 +62,8 @@ pub(crate) enum Item {
     Invalid(InvalidRow),
 }
 
-/// Reads rows one by one. Passwords are only in memory that is wiped, and only while their row is processed.
+/// Reads a run's input, CSV or JSON lines, row by row. Passwords are only in memory that is wiped, and only while
+/// their row is processed.
 ///
 /// CSV has a header with the columns in any order: `user`, and optionally `new_password`, `current_password` and
 /// `provider`. The separator is a comma, semicolon or tab, or given by a first line `sep=…`. JSON lines have an object with
@@ -90,7 +91,7 @@ enum Format {
 }
 
 impl Input {
-    /// Reads the start of `source`, which should not buffer. `shown` is its name in messages.
+    /// Reads the header or first bytes of `source`, which should not buffer. `shown` is its name in messages.
     ///
     /// # Errors
     /// It cannot be read, or its header lacks `user` or has unknown columns.
@@ -137,7 +138,7 @@ impl Input {
         })
     }
 
-    /// Why the input has no rows, or `None` if it has. Reads the first row ahead.
+    /// Returns why the input has no rows, or `None` if it has rows. Reads the first row ahead.
     ///
     /// # Errors
     /// It cannot be read.
@@ -151,17 +152,17 @@ impl Input {
         Ok(self.first.is_none().then_some("has no rows"))
     }
 
-    /// Its name in messages.
+    /// The input's name in messages.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// A counter of the lines with only separators and blanks, which were skipped so far.
+    /// The counter of the lines, so far, that were skipped because they hold only separators and blanks.
     pub fn skipped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.skipped)
     }
 
-    /// Whether rows may name a provider. In JSON lines they always may.
+    /// Whether the input's rows may name a provider. In JSON lines they always may.
     pub fn may_name_providers(&self) -> bool {
         match &self.format {
             Format::Csv(csv) => csv.names_providers(),

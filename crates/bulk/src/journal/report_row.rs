@@ -5,30 +5,30 @@ use rusqlite::Row;
 use super::{Reader, RowPhase, RowStatus, unreadable};
 use crate::BulkError;
 
-/// A row as reports show it.
+/// A row of a run as reports show it: user, status and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportRow {
-    /// The line in the input where it starts, counted from 1.
+    /// The line in the input where the row starts, counted from 1.
     pub line: u64,
     /// The user; absent if the row has no valid user id.
     pub user: Option<String>,
     /// The provider; absent if the row names no configured one.
     pub provider: Option<String>,
-    /// Its status.
+    /// The status of the row.
     pub outcome: RowStatus,
-    /// Why it is not applied: an error's kind, `invalid_row` or `duplicate_row`.
+    /// Why the row is not applied: an error's kind, `invalid_row` or `duplicate_row`.
     pub kind: Option<String>,
     /// The provider's own code, or the codes of the violated rules.
     pub code: Option<String>,
     /// The reason in a sentence for people.
     pub message: Option<String>,
-    /// How many times it was sent.
+    /// How many times the row was sent.
     pub attempts: u64,
-    /// When it was last sent, in milliseconds since 1970.
+    /// When the row was last sent, in milliseconds since 1970.
     pub started: Option<i64>,
-    /// When its outcome was known, in milliseconds since 1970.
+    /// When the row's outcome was known, in milliseconds since 1970.
     pub finished: Option<i64>,
-    /// The provider's id of the exchange.
+    /// The provider's id of the last exchange for the row.
     pub tracking_id: Option<String>,
 }
 

@@ -39,14 +39,14 @@ pub enum RowStatus {
     Applied,
     /// The old password certainly still works.
     NotApplied,
-    /// It was sent, and may have been applied.
+    /// The change was sent, and may have been applied.
     Unknown,
-    /// It has not been sent yet.
+    /// The change has not been sent yet.
     Pending,
 }
 
 impl RowStatus {
-    /// As in every output: `applied`, `not_applied`, `unknown`, `pending`.
+    /// The stable code of the status: `applied`, `not_applied`, `unknown`, `pending`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -70,15 +70,15 @@ impl RowStatus {
 /// The number of rows per status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// All rows that were read.
+    /// The number of all rows that were read.
     pub rows: u64,
-    /// Applied.
+    /// The number of applied rows.
     pub applied: u64,
-    /// Not applied, including invalid rows.
+    /// The number of rows not applied, including invalid rows.
     pub not_applied: u64,
-    /// Unknown.
+    /// The number of rows whose outcome is unknown.
     pub unknown: u64,
-    /// Not sent yet.
+    /// The number of rows that are not sent yet.
     pub pending: u64,
 }
 
@@ -105,48 +105,48 @@ impl AddAssign for Tally {
     }
 }
 
-/// The rows of one status that have the same reason.
+/// A reason why rows are not applied or unknown, with the number of rows that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReasonCount {
-    /// Their status.
+    /// The status of these rows.
     pub outcome: RowStatus,
-    /// Their kind.
+    /// The error kind of these rows.
     pub kind: Option<String>,
-    /// Their code.
+    /// The provider's own code, or the codes of the violated rules, of these rows.
     pub code: Option<String>,
-    /// The message of one of them.
+    /// The message of one of these rows.
     pub message: Option<String>,
-    /// The number of rows.
+    /// The number of rows with this reason.
     pub count: u64,
 }
 
-/// One session of the run.
+/// A session of a run: its start, its end, and how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionSummary {
-    /// When it started, in milliseconds since 1970.
+    /// When the session started, in milliseconds since 1970.
     pub started: i64,
-    /// When it, or its last row, ended.
+    /// When the session, or its last row, ended, in milliseconds since 1970.
     pub ended: i64,
-    /// Whether it ended in an orderly way, and was not killed.
+    /// Whether the session ended in an orderly way, and was not killed.
     pub clean: bool,
 }
 
-/// The run as a whole.
+/// The state of a whole run: its tally, options and sessions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunSummary {
-    /// Whether the whole input was read.
+    /// Whether the whole input was read into the journal.
     pub read_whole: bool,
-    /// The tally. Rows that are being sent count as unknown, as they would after a crash.
+    /// The number of rows per status. Rows that are being sent count as unknown, as they would after a crash.
     pub tally: Tally,
-    /// How many of the unknown rows are being sent, if a process is working on the run.
+    /// The number of unknown rows that are being sent, if a process is working on the run.
     pub in_flight: u64,
-    /// How many of the applied rows were sent another password before, whose outcome is unknown.
+    /// The number of applied rows that were sent another password before, whose outcome is unknown.
     pub candidates: u64,
     /// Whether the passwords are generated, not read from the input.
     pub generated: bool,
     /// The allowed rates by provider, in changes per second, if known.
     pub allowed: Vec<(String, Option<f64>)>,
-    /// All sessions.
+    /// Every session of the run.
     pub sessions: Vec<SessionSummary>,
 }
 

@@ -21,8 +21,8 @@ use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
 
 impl Run {
-    /// Executes the run until its sources are exhausted or something stops it. A row's password and then its intent are
-    /// durable before it is sent; its outcome is recorded right after.
+    /// Executes the run until its row sources are exhausted or something stops it. A row's password and then its
+    /// intent are durable before it is sent; its outcome is recorded right after.
     ///
     /// Returns the run and the reason why the session stopped. Every outcome that could be written is in the journal.
     ///

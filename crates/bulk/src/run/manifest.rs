@@ -8,7 +8,7 @@ use crate::journal::{Journal, Reader};
 use crate::secrets::{Recipients, SecretsWriter};
 use crate::{BulkError, PasswordSource};
 
-/// What a run is started with.
+/// What a run is started with: input, source of the passwords, default provider, recipients.
 #[derive(Debug, Clone)]
 pub struct RunManifest {
     /// The source of the new passwords.
@@ -17,16 +17,16 @@ pub struct RunManifest {
     pub input: Option<PathBuf>,
     /// The provider of rows that name none, if one was given.
     pub provider: Option<String>,
-    /// The file of secrets, and its recipients.
+    /// The path of the file of generated passwords, and its recipients.
     pub secrets: Option<(PathBuf, Recipients)>,
 }
 
-/// How a new file of secrets is protected.
+/// How a new file of generated passwords is encrypted.
 #[derive(Debug)]
 pub enum SecretsProtection {
-    /// Readable with a secret key of one of these recipients.
+    /// Encrypted to these recipients: any of their secret keys opens the file.
     Recipients(Recipients),
-    /// Readable with this passphrase.
+    /// Encrypted with this passphrase.
     Passphrase(SecretString),
 }
 

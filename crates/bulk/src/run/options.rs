@@ -12,16 +12,16 @@ use tokio::sync::watch;
 use super::progress::{Progress, RowEvent};
 use crate::{BulkError, Tally};
 
-/// What to do about an unknown outcome.
+/// What a session does about an unknown outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnUnknown {
-    /// Report it.
+    /// Reports the unknown outcome and leaves the row unknown.
     #[default]
     Leave,
-    /// Resolve it with one probe, which may itself set the new password.
+    /// Resolves the unknown outcome with one probe, which may itself set the new password.
     Resolve,
-    /// Send the row again with a fresh password, when the first attempt can no longer be in flight. Only for generated
-    /// passwords.
+    /// Sends the row again with a fresh password, when the first attempt can no longer be in flight. Only for
+    /// generated passwords.
     Reissue,
 }
 
@@ -30,39 +30,39 @@ pub enum OnUnknown {
 /// nothing, and a fresh password could be overwritten by the first one.
 pub const IN_FLIGHT_WINDOW: Duration = UnknownOutcome::IN_FLIGHT_WINDOW;
 
-/// The options of a session.
+/// The options of one session of a run.
 pub struct SessionOptions {
     /// The maximum number of changes in flight. Fewer are started if they would only wait for a provider's rate limit.
     pub concurrency: usize,
-    /// The deadline of each call, including the wait for the provider's rate limit.
+    /// The time budget of each call, including the wait for the provider's rate limit.
     pub budget: Duration,
-    /// Stop after this many rows that were not applied in this session.
+    /// The number of rows not applied in this session after which it stops.
     pub max_failures: Option<u64>,
-    /// Stop after this many unknown outcomes.
+    /// The number of unknown outcomes after which the session stops.
     pub max_unknown: Option<u64>,
-    /// What to do about unknown outcomes.
+    /// What the session does about unknown outcomes.
     pub on_unknown: OnUnknown,
     /// How long a change may still take effect after its attempt has ended: [`IN_FLIGHT_WINDOW`], except in tests.
     pub in_flight_window: Duration,
-    /// A confirmation after the first rows.
+    /// The first rows, after which the session asks whether to continue.
     pub canary: Option<Canary>,
 }
 
-/// The first rows of a run, and a confirmation before the rest.
+/// A trial with the first rows of a run, and a confirmation before the rest.
 pub struct Canary {
-    /// The number of rows.
+    /// The number of first rows to process before the confirmation.
     pub rows: u64,
-    /// Called when they have ended; returns whether to continue.
+    /// The callback that is called when the first rows have ended; it returns whether to continue.
     pub confirm: Confirm,
 }
 
-/// Decides by the tally so far whether to continue.
+/// A callback that decides by the tally so far whether a session continues.
 pub type Confirm = Box<dyn FnOnce(Tally) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
 
-/// A request to end a session.
+/// A caller's request to end a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shutdown {
-    /// Continue.
+    /// No request: the session continues.
     #[default]
     None,
     /// Start no more changes, and wait for those in flight.
@@ -74,11 +74,11 @@ pub enum Shutdown {
 /// Why a session stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// All rows were processed.
+    /// The session has processed all rows.
     Completed,
-    /// By [`Shutdown::Drain`].
+    /// The session was stopped by [`Shutdown::Drain`].
     Drained,
-    /// By [`Shutdown::Abandon`].
+    /// The session was stopped by [`Shutdown::Abandon`].
     Abandoned,
     /// The canary was not confirmed.
     CanaryDeclined,
@@ -92,13 +92,13 @@ pub enum StopReason {
     Error(BulkError),
 }
 
-/// How a caller observes and stops a session.
+/// The caller's hooks to observe and stop a session.
 pub struct Hooks {
-    /// Updated by the session; made from [`Run::tally`](crate::Run::tally) before it.
+    /// The counters that the session updates; made from [`Run::tally`](crate::Run::tally) before it.
     pub progress: Arc<Progress>,
     /// The caller's request to end the session.
     pub shutdown: watch::Receiver<Shutdown>,
-    /// Called with each row's outcome as soon as it is known.
+    /// The callback for each row's outcome, called as soon as it is known.
     pub on_row: Box<dyn FnMut(&RowEvent<'_>) + Send>,
 }
 

@@ -19,7 +19,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The tally so far. `rows` counts the rows that were read until now.
+    /// The number of rows per status so far. `rows` counts the rows that were read until now.
     pub fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (rows, applied) = (get(&self.rows), get(&self.applied));
@@ -100,23 +100,23 @@ impl From<Tally> for Progress {
     }
 }
 
-/// The outcome of one row.
+/// The outcome of one row, as passed to [`Hooks::on_row`](crate::Hooks::on_row).
 #[derive(Debug, Serialize)]
 pub struct RowEvent<'a> {
-    /// The line in the input where the row starts.
+    /// The line in the input where the row starts, counted from 1.
     pub line: u64,
     /// The user; absent if the row has no valid user id.
     pub user: Option<&'a str>,
     /// The provider; absent if the row names no configured one.
     pub provider: Option<&'a str>,
-    /// Its status.
+    /// The status of the row.
     pub outcome: RowStatus,
-    /// Why it is not applied.
+    /// Why the row is not applied: an error's kind, `invalid_row` or `duplicate_row`.
     pub kind: Option<&'a str>,
     /// The provider's own code, or the codes of the violated rules.
     pub code: Option<&'a str>,
     /// The reason in a sentence for people.
     pub message: Option<&'a str>,
-    /// How many times it was sent.
+    /// How many times the row was sent.
     pub attempts: u64,
 }

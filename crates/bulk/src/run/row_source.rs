@@ -14,7 +14,7 @@ use crate::{BulkError, RowStatus};
 
 const FEED_BATCH: usize = 64;
 
-/// A source of the rows of a session.
+/// Where a session's rows come from.
 #[derive(Debug)]
 pub enum RowSource {
     /// The journal: pending rows, for which passwords are generated.
@@ -25,16 +25,16 @@ pub enum RowSource {
     /// An input with passwords: pending rows, and rows that the journal does not have yet. With `resolve`, unknown rows
     /// are probed with the password from the input.
     Input {
-        /// The same input as before.
+        /// The same input with which the run was started.
         input: Box<Input>,
-        /// Whether unknown rows are probed.
+        /// Whether unknown rows are probed with the password from the input.
         resolve: bool,
     },
     /// The file of secrets: unknown rows are probed with the passwords that were sent.
     Secrets {
-        /// The file.
+        /// The path of the file of secrets.
         path: PathBuf,
-        /// The key that opens it.
+        /// The key that opens the file of secrets.
         key: Key,
     },
 }

@@ -30,8 +30,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Creates the directory, which must not exist, and the file of secrets, if there is one. A crash before this returns
-    /// leaves an incomplete run, which cannot be opened; nothing was sent for it.
+    /// Creates a run: its directory, which must not exist, and its file of secrets, if there is one. A crash before
+    /// this returns leaves an incomplete run, which cannot be opened; nothing was sent for it.
     ///
     /// # Errors
     /// Either exists already or cannot be created; then the directory is removed.
@@ -52,7 +52,7 @@ impl Run {
         Self::begin(folder, manifest, secrets)
     }
 
-    /// The same for a generated name: if the directory exists, which may be another run, a number is appended.
+    /// Creates a run under a generated name: if the directory exists, which may be another run, a number is appended.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -136,7 +136,7 @@ impl Run {
         Ok((run, manifest))
     }
 
-    /// The summary of a run, which may be active.
+    /// Reads the summary of the run in this directory, which may be active.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
@@ -144,13 +144,13 @@ impl Run {
         reader(folder)?.summary()
     }
 
-    /// Whether a process has locked the run.
+    /// Whether a process is working on the run and has locked it.
     pub fn is_active(folder: &Path) -> bool {
         File::open(folder.join(LOCK))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
 
-    /// Why rows of a run are not applied or unknown, the most frequent reason first.
+    /// Lists why rows of a run are not applied or unknown, the most frequent reason first.
     ///
     /// # Errors
     /// As [`summary`](Self::summary).
@@ -158,7 +158,7 @@ impl Run {
         reader(folder)?.reasons()
     }
 
-    /// Passes the rows of a run to `f` in the order of the input: all, or those of one status.
+    /// Passes each row of a run, or each of one status, to `f`, in the order of the input.
     ///
     /// # Errors
     /// As [`summary`](Self::summary), or an error of `f`.
@@ -170,12 +170,12 @@ impl Run {
         reader(folder)?.for_each_row(only, f)
     }
 
-    /// The directory.
+    /// The directory of the run.
     pub fn dir(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether the whole input was ingested.
+    /// Whether the whole input was read into the journal.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -183,7 +183,7 @@ impl Run {
         Ok(self.reader()?.fact(READ_WHOLE)?.is_some())
     }
 
-    /// The tally so far, counted from the journal.
+    /// The number of rows per status so far, counted from the journal.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -191,7 +191,7 @@ impl Run {
         self.reader()?.tally()
     }
 
-    /// The names of the providers that its rows are for.
+    /// The names of the providers that the run's rows are for.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -204,8 +204,8 @@ impl Run {
             .collect())
     }
 
-    /// Ingests the whole input, which is then needed again only for passwords in it. Rows that are in the journal already
-    /// stay as they are; the new ones are counted.
+    /// Reads the whole input into the journal; the input is then needed again only for passwords in it. Rows that are
+    /// in the journal already stay as they are; the new ones are counted.
     ///
     /// # Errors
     /// The input cannot be read to its end, or the journal cannot be written. What was read until then is kept.
@@ -259,8 +259,8 @@ impl Run {
         self.journal.requeue()
     }
 
-    /// For how many rows it is unknown which password works: those with an unknown outcome, and those with a password
-    /// that was applied after an unknown one.
+    /// The number of rows of which it is unknown which password works: those with an unknown outcome, and those with
+    /// a password that was applied after an unknown one.
     ///
     /// # Errors
     /// The journal cannot be read.

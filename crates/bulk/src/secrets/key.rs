@@ -10,12 +10,12 @@ use crate::BulkError;
 
 const SECRET_PREFIX: &str = "AGE-SECRET-KEY-";
 
-/// The public keys of those who can read the passwords: age recipients, `age1…`.
+/// The public keys of those who can read the generated passwords: age recipients, `age1…`.
 #[derive(Clone)]
 pub struct Recipients(pub(super) Vec<x25519::Recipient>);
 
 impl Recipients {
-    /// Parses recipients.
+    /// Parses age recipients, each given as text.
     ///
     /// # Errors
     /// A text is not a recipient, or there are none.
@@ -40,7 +40,7 @@ impl Recipients {
         Err(BulkError::usage(problems.join("; ")))
     }
 
-    /// Parses a recipients file: one per line; blank lines and lines with `#` are ignored.
+    /// Parses a file of age recipients, one per line; blank lines and lines with `#` are ignored.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -49,7 +49,7 @@ impl Recipients {
         Self::new(lines.filter(|line| !line.is_empty() && !line.starts_with('#')))
     }
 
-    /// Adds recipients.
+    /// Adds these recipients to the others.
     pub fn and(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         self
@@ -114,19 +114,19 @@ fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// What opens a file of secrets.
+/// The key that opens a file of secrets: age identities or a passphrase.
 pub enum Key {
-    /// Secret keys of age.
+    /// The secret keys of age recipients.
     Identities(Identities),
-    /// The passphrase that it was made with.
+    /// The passphrase with which the file was made.
     Passphrase(SecretString),
 }
 
-/// Secret keys of age.
+/// The secret keys of age recipients, as read from an identity file.
 pub struct Identities(pub(super) Vec<x25519::Identity>);
 
 impl Key {
-    /// Parses an identity file, as written by `age-keygen`.
+    /// Parses the bytes of an identity file, as written by `age-keygen`.
     ///
     /// # Errors
     /// It has no key, or a line is not a key. The message says what it is instead, and never quotes it.
@@ -146,7 +146,7 @@ impl Key {
         Self::in_file(text)
     }
 
-    /// As [`in_bytes`](Self::in_bytes), of its text.
+    /// Parses the text of an identity file, as written by `age-keygen`.
     ///
     /// # Errors
     /// As there.

@@ -17,43 +17,43 @@ use crate::BulkError;
 use crate::journal::{Reader, RowPhase};
 use crate::run::reader;
 
-/// The password of one attempt.
+/// A generated password of one attempt, with its row.
 #[derive(Deserialize)]
 pub struct SecretRecord {
-    /// The row's line in the input.
+    /// The line in the input where the row starts, counted from 1.
     pub line: u64,
-    /// The user.
+    /// The user whose password was to be set.
     pub user: String,
-    /// The provider.
+    /// The configured name of the provider.
     pub provider: String,
-    /// The attempt it was generated for, counted from 1.
+    /// The attempt for which the password was generated, counted from 1.
     pub attempt: u64,
     pub(crate) batch: u64,
-    /// The password.
+    /// The generated password.
     pub new_password: SecretString,
 }
 
-/// The status of a password in the file, by the journal.
+/// Whether a password in the file of secrets is the user's current one, by the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretStatus {
-    /// The provider confirmed it.
+    /// The provider confirmed the password.
     Current,
-    /// It was sent, and may have been set.
+    /// The password was sent, and may have been set.
     Unknown,
-    /// It is one of several candidates: the last one was confirmed, and an earlier one is unknown. A probe of the last one
-    /// shows which works.
+    /// The password is one of several candidates: the last one was confirmed, and an earlier one is unknown. A probe
+    /// of the last one shows which works.
     Candidate,
-    /// It was sent, and certainly not set.
+    /// The password was sent, and certainly not set.
     Refused,
-    /// It may have been set, and another one was set after it.
+    /// The password may have been set, and another one was set after it.
     Superseded,
-    /// It was never sent.
+    /// The password was never sent.
     NotSent,
 }
 
 impl SecretStatus {
-    /// As in all output.
+    /// The stable code of the status, as in all output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -66,8 +66,9 @@ impl SecretStatus {
     }
 }
 
-/// Hands over every password of a file, in the order in which they were sealed. How many batches were cut off by
-/// a crash; nothing of those was sent.
+/// Passes every password of a file of secrets to `take`, in the order in which they were sealed. Returns how many
+/// batches were cut off by a crash; nothing of those was sent. How many batches were cut off by a crash; nothing of
+/// those was sent.
 ///
 /// # Errors
 /// The file cannot be read, the key does not open it, or it was changed; or `take` fails.
@@ -92,12 +93,12 @@ pub fn read_secrets(
     Ok(segments.cut)
 }
 
-/// The statuses of the passwords of a run.
+/// Looks up the status of each password of a run in its journal.
 #[derive(Debug)]
 pub struct SecretStatuses(Reader);
 
 impl SecretStatuses {
-    /// Those of the run in this directory, which may be active.
+    /// Opens the journal of the run in this directory, which may be active.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
@@ -105,7 +106,7 @@ impl SecretStatuses {
         reader(run).map(Self)
     }
 
-    /// The current status of a password.
+    /// Returns the current status of this password.
     ///
     /// # Errors
     /// The journal cannot be read.
