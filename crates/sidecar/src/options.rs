@@ -18,7 +18,7 @@ pub struct Options {
     /// Further hosts that a request may name in `Host` and `Origin`. Both headers are checked on a TCP listener on a
     /// loopback address without a token. Default: `localhost` and loopback addresses only.
     pub allowed_hosts: Vec<HostName>,
-    /// The deadline of a call to a provider. Default: [`CallContext::DEFAULT_BUDGET`].
+    /// The time budget of a call to a provider. Default: [`CallContext::DEFAULT_BUDGET`].
     pub budget: Duration,
     /// The maximum number of changes and resolutions in flight; more are rejected at once with 503. Policy look-ups have
     /// a limit of their own. Default: 256.

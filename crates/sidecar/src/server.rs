@@ -59,19 +59,19 @@ fn describe_metrics() {
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Where a sidecar listens.
+/// A listener of a sidecar: a TCP or Unix socket, with or without TLS.
 #[derive(Debug)]
 pub enum Listener {
-    /// Plain HTTP, for this machine.
+    /// Plain HTTP over TCP, for clients on this machine.
     Tcp(TcpListener),
     /// Plain HTTP over a Unix socket, for the users who may open it.
     Unix(UnixListener),
-    /// HTTPS.
+    /// HTTPS over TCP.
     Tls(TcpListener, Tls),
 }
 
 impl Listener {
-    /// The address; `None` for a Unix socket.
+    /// The address on which the listener listens; `None` for a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) | Self::Tls(listener, _) => listener.local_addr().ok(),
@@ -93,22 +93,23 @@ enum Accepted {
     Unix(UnixStream),
 }
 
-/// The result of a shutdown.
+/// The result of a sidecar's shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainReport {
-    /// Changes and resolutions that were still in flight at the deadline. Their outcomes are unknown. Look-ups are not
-    /// counted.
+    /// The number of changes and resolutions that were still in flight at the deadline. Their outcomes are unknown.
+    /// Look-ups are not counted.
     pub abandoned: usize,
 }
 
-/// The services of a [`Directory`], over HTTP.
+/// An HTTP server for the services of a [`Directory`].
 pub struct Sidecar {
     state: AppState,
     router: Router,
 }
 
 impl Sidecar {
-    /// A sidecar for these providers. [`run`](Self::run) needs a tokio runtime with I/O and time enabled.
+    /// Creates a sidecar for the providers of this directory. [`run`](Self::run) needs a tokio runtime with I/O and
+    /// time enabled.
     pub fn new(directory: Arc<dyn Directory>, options: Options) -> Self {
         describe_metrics();
         let state = AppState::new(directory, options);
@@ -116,7 +117,7 @@ impl Sidecar {
         Self { state, router }
     }
 
-    /// The description of its API: OpenAPI 3.1 in JSON.
+    /// The description of the sidecar's API: OpenAPI 3.1 in JSON.
     pub fn openapi(&self) -> String {
         description(&self.state)
     }

@@ -18,23 +18,23 @@ use crate::api::{ApiResponse, Retention};
 use crate::net::ClientId;
 pub use in_memory::InMemoryIdempotencyStore;
 
-/// How long a response is kept under its key, from the moment in which it was stored.
+/// How long a response is kept under its idempotency key, from the moment in which it was stored.
 pub const RETENTION: Duration = Duration::from_secs(3600);
 
 /// A keyed hash (HMAC-SHA-256) of a route and its idempotency key, or of a request's body. Neither a key nor a password
 /// can be guessed from it without the secret.
 pub type KeyedHash = [u8; 32];
 
-/// A request under an idempotency key.
+/// A request with an idempotency key, as a store sees it: as hashes.
 #[derive(Debug, Clone)]
 pub struct KeyedRequest {
-    /// The hash of the route and the key.
+    /// The hash of the request's route and idempotency key.
     pub key: KeyedHash,
-    /// The hash of the body: another body under the same key is another request.
+    /// The hash of the request's body: another body under the same key is another request.
     pub body: KeyedHash,
-    /// The client, if it can be identified, for stores that share their capacity among clients.
+    /// The client that sent the request, if it can be identified, for stores that share their capacity among clients.
     pub client: Option<ClientId>,
-    /// Identifies the change or probe that the request makes. It resolves the outcome should the process end before
+    /// The id of the change or probe that the request makes. It resolves the outcome should the process end before
     /// that is stored.
     pub attempt: UnknownOutcome,
 }
@@ -45,7 +45,7 @@ pub enum KeyState {
     /// The key was new, and is reserved for this request. The request ends with [`IdempotencyStore::store`] or
     /// [`IdempotencyStore::release`].
     Reserved,
-    /// The same request has this response.
+    /// The same request was made before, and this is its response.
     Answered(StoredResponse),
     /// The same request has no response yet, and a process is working on it.
     InFlight,
@@ -58,23 +58,23 @@ pub enum KeyState {
     Full(Duration),
 }
 
-/// A response of the API, as a store keeps it. Responses hold no password.
+/// A response of the sidecar's API, as a store keeps it. Responses hold no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
     /// Whether the body is a problem (RFC 9457) and not a result.
     pub is_problem: bool,
-    /// The value of `Retry-After`, in seconds.
+    /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
-    /// The body, in JSON.
+    /// The JSON body of the response.
     pub body: bytes::Bytes,
     /// Whether the store may drop it before [`RETENTION`] ends: the provider refused the change, so that a repeated
     /// request changes nothing twice.
     pub is_evictable: bool,
 }
 
-/// Why a store of idempotency keys cannot be used now. Nothing was reserved.
+/// The error of a store of idempotency keys that cannot be used now. Nothing was reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreUnavailable(pub String);
 
@@ -86,14 +86,14 @@ impl fmt::Display for StoreUnavailable {
 
 impl std::error::Error for StoreUnavailable {}
 
-/// Keeps the responses of requests under their idempotency keys, in this process or for several.
+/// Stores the responses of requests under their idempotency keys, in this process or for several.
 ///
 /// The guarantee: of any number of requests with one key, at any number of processes that share the store, exactly one
 /// is told [`KeyState::Reserved`], until the key is [released](Self::release) or its response has been kept for
 /// [`RETENTION`]. A key that was reserved and has no response is never handed out again.
 #[async_trait]
 pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
-    /// Looks up a key, and reserves it for this request if it is new.
+    /// Looks up the request's idempotency key, and reserves the key for this request if it is new.
     ///
     /// # Errors
     /// The store cannot be reached; the key is not reserved, or becomes [`KeyState::Lost`].
@@ -102,23 +102,23 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// A key that was reserved for a dropped future stays in flight, or becomes [`KeyState::Lost`].
     async fn reserve(&self, request: &KeyedRequest) -> Result<KeyState, StoreUnavailable>;
 
-    /// Stores the response of a request that has reserved its key. A store that cannot be reached keeps the response
-    /// in memory and stores it later; this future ends by then.
+    /// Stores the response of a request that has reserved its idempotency key. A store that cannot be reached keeps
+    /// the response in memory and stores it later; this future ends by then.
     async fn store(&self, key: &KeyedHash, response: StoredResponse);
 
-    /// Frees a reserved key, because its request has reached no provider.
+    /// Releases a reserved idempotency key, because its request has reached no provider.
     fn release(&self, key: &KeyedHash);
 
-    /// Whether the request that has reserved this key may be sent now. `false` once other processes may take it for
-    /// lost.
+    /// Whether the request that has reserved this idempotency key may be sent now. `false` once other processes may
+    /// take it for lost.
     fn may_send(&self, _key: &KeyedHash) -> bool {
         true
     }
 
-    /// The number of keys in the memory of this process, for metrics.
+    /// The number of idempotency keys in the memory of this process, for metrics.
     fn keys_in_memory(&self) -> usize;
 
-    /// Whether requests can be made now.
+    /// Checks whether the store can be used now.
     ///
     /// # Errors
     /// Why the store cannot be used.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest as _, Sha256};
 
-/// Identifies a client by its certificate, its address, or its user on this machine. Used only to share capacity
+/// The identity of a client: its certificate, its address, or its user on this machine. Used only to share capacity
 /// fairly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientId(Identity);

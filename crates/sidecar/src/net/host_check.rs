@@ -44,7 +44,7 @@ impl FromStr for HostName {
     }
 }
 
-/// A text that is not a host name.
+/// The error for a text that is not a host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHostName(());
 

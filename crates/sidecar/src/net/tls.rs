@@ -9,13 +9,13 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// Certificates and key, in PEM.
+/// The certificates and key of a TLS server, in PEM.
 pub struct TlsFiles<'a> {
-    /// The sidecar's certificate, and the intermediate certificates.
+    /// The sidecar's certificate, followed by the intermediate certificates.
     pub certificates: &'a [u8],
-    /// The key of that certificate. Wiping this slice is the caller's responsibility.
+    /// The private key of the sidecar's certificate. Wiping this slice is the caller's responsibility.
     pub key: &'a [u8],
-    /// The authority of the clients' certificates, if clients must have one.
+    /// The certificate authority that must have signed clients' certificates, if clients need one.
     pub client_ca: Option<&'a [u8]>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for TlsFiles<'_> {
 pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
 
 impl Tls {
-    /// TLS with these files.
+    /// Creates the TLS configuration from these files.
     ///
     /// # Errors
     /// Which file is invalid, and why.
@@ -39,7 +39,7 @@ impl Tls {
         Ok(Self(Arc::new(RwLock::new(config(files)?))))
     }
 
-    /// Replaces the files, from the next connection on.
+    /// Replaces the certificates and key, from the next connection on.
     ///
     /// # Errors
     /// As [`new`](Self::new); the current files stay in use.
@@ -96,7 +96,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Invalid files for TLS.
+/// The error for certificates or a key that TLS cannot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTls(&'static str);
 

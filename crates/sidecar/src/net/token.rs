@@ -12,16 +12,16 @@ use subtle::ConstantTimeEq as _;
 
 use crate::api::Problem;
 
-/// The token that every client must send, as `Authorization: Bearer …`. It is kept as a hash and compared in constant
-/// time. Clones share it.
+/// The bearer token that every client must send, as `Authorization: Bearer …`. It is kept as a hash and compared in
+/// constant time. Clones share it.
 #[derive(Clone)]
 pub struct Token(Arc<RwLock<[u8; 32]>>);
 
 impl Token {
-    /// The minimum length in bytes. Shorter tokens can be guessed.
+    /// The minimum length of the token in bytes. Shorter tokens can be guessed.
     pub const MIN_BYTES: usize = 16;
 
-    /// A token from its text; `None` if it is too short or has characters other than visible ASCII.
+    /// Creates a token from its text; `None` if it is too short or has characters other than visible ASCII.
     pub fn new(text: &SecretString) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "hashed in place")]
         let bytes = text.expose_secret().as_bytes();
