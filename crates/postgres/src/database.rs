@@ -16,23 +16,24 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::migrations::{self, LATEST, quoted, text};
 use crate::{DatabaseError, InvalidSettings};
 
-/// Where the database is, and whom to trust.
+/// The settings of a PostgreSQL connection: address, certificate authorities and schema.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A URL, such as `postgresql://repass@db.example.com/repass`, or `key=value` pairs, as libpq takes them.
+    /// The address of the database: a URL, such as `postgresql://repass@db.example.com/repass`, or `key=value` pairs,
+    /// as libpq takes them.
     pub url: SecretString,
-    /// Authorities that may have signed the server's certificate.
+    /// The certificate authorities that may have signed the server's certificate.
     pub roots: TrustedRoots,
-    /// The schema that holds the tables. Processes with the same schema act as one.
+    /// The database schema that holds the tables. Processes with the same schema act as one.
     pub schema: String,
 }
 
 impl Settings {
-    /// The default of [`schema`](Self::schema).
+    /// The default schema of the tables.
     pub const DEFAULT_SCHEMA: &str = "repass";
 }
 
-/// One database, with one connection that is made again when it is lost.
+/// A PostgreSQL database, over one connection that is made again when it is lost.
 pub struct Database {
     config: Config,
     tls: MakeRustlsConnect,
@@ -40,16 +41,16 @@ pub struct Database {
     client: Mutex<Option<Arc<Client>>>,
 }
 
-/// What a check of the database has found.
+/// The result of a check of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseHealth {
-    /// The server's version, such as 15.4.
+    /// The version of the PostgreSQL server, such as 15.4.
     pub server_version: String,
-    /// The version of the schema; 0 if it does not exist.
+    /// The version of repass's tables in the schema; 0 if the schema does not exist.
     pub schema_version: usize,
-    /// How long a round trip takes.
+    /// The duration of a round trip to the database.
     pub latency: Duration,
-    /// How far the server's clock differs from the one of this machine.
+    /// The difference between the server's clock and the one of this machine.
     pub clock_difference: Duration,
 }
 
@@ -57,7 +58,7 @@ pub struct DatabaseHealth {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// A database that is connected to at the first use.
+    /// Creates a database that is connected to at the first use.
     ///
     /// # Errors
     /// The URL cannot be read, or would send data without TLS over a network.
@@ -94,8 +95,9 @@ impl Database {
         })
     }
 
-    /// Creates the schema, or brings it to the version of this program, in one transaction. Returns the versions before
-    /// and after. Needs the right to create a schema; the other functions need only the rights on its tables.
+    /// Creates repass's schema in the database, or brings it to the version of this program, in one transaction.
+    /// Returns the versions before and after. Needs the right to create a schema; the other functions need only the
+    /// rights on its tables.
     ///
     /// # Errors
     /// The database cannot be reached, lacks a right, or a newer repass has migrated it.

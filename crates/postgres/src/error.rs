@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// The database cannot be used now, or refused a statement. Holds no parameter of a statement and no password.
+/// The error of a database that cannot be used now, or that refused a statement. Holds no parameter of a statement
+/// and no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseError(pub(crate) String);
 
@@ -31,7 +32,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
     }
 }
 
-/// The settings of a database that cannot be used, and why.
+/// The error for settings of a database that cannot be used, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSettings(pub(crate) String);
 

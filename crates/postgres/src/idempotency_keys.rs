@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::database::within;
 use crate::{DatabaseError, Membership};
 
-/// Idempotency keys in PostgreSQL, for sidecars that act as one.
+/// A store of idempotency keys in PostgreSQL, for sidecars that act as one.
 ///
 /// A key is reserved by inserting its row. A key without a response is never handed out again: while its process has a
 /// lease it is in flight, and afterwards its outcome is unknown, until the process stores it after all.
@@ -53,7 +53,8 @@ impl PostgresIdempotencyStore {
     const PATIENCE: Duration = Duration::from_secs(2);
     const CLEANUP: Duration = Duration::from_secs(60);
 
-    /// A store with this lease. Writes in the background until it is dropped.
+    /// Creates a store whose reserved keys last as long as this process's lease. Writes in the background until it is
+    /// dropped.
     pub fn new(membership: Arc<Membership>) -> Self {
         let (writes, queue) = mpsc::unbounded_channel();
         tokio::spawn(write_all(Arc::clone(&membership), queue));
@@ -64,8 +65,8 @@ impl PostgresIdempotencyStore {
         }
     }
 
-    /// Refuses a secret other than the one that the first process has used: its hashes would find no key of the others.
-    /// `check` is a hash under the secret.
+    /// Checks that every process uses the same secret for hashes: a hash under another secret would find no key of
+    /// the others. `check` is a hash under the secret.
     ///
     /// # Errors
     /// The secret is another one, or the database cannot be reached.

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::database::within;
 use crate::{Database, DatabaseError, boot_clock};
 
-/// A lease that is renewed in the background.
+/// This process's membership among those that share a database: a lease that is renewed in the background.
 ///
 /// Others take what this process has begun for lost once the lease is over by the clock of the database. The process
 /// itself counts from before it sent the renewal, so it stops earlier. After a lease is over it joins again, under
@@ -33,14 +33,15 @@ struct Lease {
 }
 
 impl Membership {
-    /// How long a lease lasts. A crashed process's requests count as lost after this time; a database that is gone for
-    /// less than this changes nothing.
+    /// How long a lease lasts without renewal. A crashed process's requests count as lost after this time; a database
+    /// that is gone for less than this changes nothing.
     pub const LEASE: Duration = Duration::from_secs(8);
     const RENEWAL: Duration = Duration::from_secs(1);
     // What was permitted just before the end still has to reach the network.
     const MARGIN: Duration = Duration::from_millis(500);
 
-    /// Joins, and renews the lease until the last reference is dropped. The database need not be reachable yet.
+    /// Joins the processes that share this database, and renews the lease until the last reference is dropped. The
+    /// database need not be reachable yet.
     pub async fn join(database: Arc<Database>) -> Arc<Self> {
         let membership = Arc::new(Self {
             database,
@@ -64,7 +65,7 @@ impl Membership {
         membership
     }
 
-    /// The id under which this process may begin something now.
+    /// The id of the current lease, under which this process may begin something now.
     ///
     /// # Errors
     /// Why it has no lease.
@@ -74,7 +75,7 @@ impl Membership {
         lease.map(|lease| lease.id).ok_or_else(|| state.problem.clone())
     }
 
-    /// Whether what was begun under this id may be sent now.
+    /// Whether what was begun under this lease id may be sent now.
     pub fn may_send(&self, id: i64) -> bool {
         self.id() == Ok(id)
     }
