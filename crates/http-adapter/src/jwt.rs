@@ -36,7 +36,8 @@ enum Pair {
     Ecdsa(Box<EcdsaKeyPair>),
 }
 
-/// Why a text cannot be used as a key: the end of a sentence about it, with what to do. Holds nothing of the key.
+/// Why a text cannot be used as a private key: the end of a sentence about it, with what to do. Holds nothing of the
+/// key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidKey(String);
 
@@ -53,8 +54,8 @@ fn invalid<T>(why: impl Into<String>) -> Result<T, InvalidKey> {
 }
 
 impl SigningKey {
-    /// Reads a key in PEM: the first block `PRIVATE KEY` (PKCS#8). A block `CERTIFICATE` beside it is named by its
-    /// SHA-256 in each assertion, as Microsoft Entra ID asks for; it must belong to the key.
+    /// Reads a private key in PEM: the first block `PRIVATE KEY` (PKCS#8). A block `CERTIFICATE` beside it is named
+    /// by its SHA-256 in each assertion, as Microsoft Entra ID asks for; it must belong to the key.
     ///
     /// # Errors
     /// What is wrong with the text, in which line, and how to convert the key.
@@ -88,7 +89,7 @@ impl SigningKey {
         })
     }
 
-    /// The same with the name that the provider gave to it (`kid`).
+    /// Sets the key id (`kid`), the name that the provider gave to the key.
     pub fn named(self, id: Option<&str>) -> Self {
         Self {
             id: id.map(str::to_owned),

@@ -44,7 +44,7 @@ impl Preset {
 
 macro_rules! presets {
     ($($name:literal,)*) => {
-        /// The name of each preset, ordered.
+        /// The name of each built-in table of a provider, such as `gitea`, in order.
         pub const PRESET_NAMES: &[&str] = &[$($name),*];
 
         pub(crate) static PRESETS: [Preset; PRESET_NAMES.len()] = [$(Preset {

@@ -19,7 +19,7 @@ use crate::table::{Call, Probe, ProbeRequest, Table};
 use crate::template::Values;
 use crate::{errors, lookup};
 
-/// Changes passwords at a provider that a [`Table`] describes.
+/// A password service for a provider whose HTTP API a [`Table`] describes.
 ///
 /// *Applied* and *not applied* are claimed only where a row says so of a response with this status and body. What no row
 /// describes is *unknown*.
@@ -33,7 +33,8 @@ pub struct HttpService {
 }
 
 impl HttpService {
-    /// The provider under the name it has in the configuration. `transport` must lead to its base URL. Sends nothing.
+    /// Creates the service of a provider under its configured name. `transport` must lead to its base URL. Sends
+    /// nothing.
     pub fn new(provider: impl Into<String>, table: Arc<Table>, transport: Arc<dyn Transport>) -> Self {
         Self {
             provider: provider.into(),

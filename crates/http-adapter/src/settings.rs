@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::presets::Preset;
 use crate::table::{Table, TableProblem};
 
-/// The table of a provider: its own (`kind = "http"`), or one that comes with repass (`kind = "gitea"` and others) with
-/// the values that it needs.
+/// The settings of a provider that a table describes: the table itself (`kind = "http"`), or the values for one that
+/// is built in (`kind = "gitea"` and others).
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     kind: &'static str,
@@ -30,7 +30,7 @@ const ALL_AUTHS: &[&str] = &[
 ];
 
 impl HttpSettings {
-    /// The keys of a configuration that make up a table.
+    /// The configuration keys that make up a table.
     pub const KEYS: &'static [&'static str] = &[
         "change",
         "correlation",
@@ -48,12 +48,12 @@ impl HttpSettings {
         "sole_writer",
     ];
 
-    /// The kind `http`, without a table yet.
+    /// Creates settings of the kind `http`, without a table yet.
     pub fn new() -> Self {
         Self::of("http", Map::new())
     }
 
-    /// The preset of this name; `None` if there is none.
+    /// Creates settings with the built-in table of this name; `None` if there is none.
     pub fn preset(name: &str) -> Option<Self> {
         Some(Self::of(Preset::named(name)?.name, Map::new()))
     }
@@ -66,15 +66,15 @@ impl HttpSettings {
         }
     }
 
-    /// The same with these values of `set`, over those that it has already.
+    /// Adds values for the placeholders of the table (`set`), over those that it has already.
     pub fn with_set(self, set: BTreeMap<String, String>) -> Self {
         let set = set.into_iter().map(|(name, value)| (name, Value::from(value)));
         let given = [("set".to_owned(), Value::Object(set.collect()))];
         self.with_document(given.into_iter().collect())
     }
 
-    /// The same with what a configuration says: the keys of [`KEYS`](Self::KEYS). They replace those of a preset, except
-    /// that values of `set` are added to its own.
+    /// Adds keys of a table from a configuration: those in [`KEYS`](Self::KEYS). They replace those of a preset,
+    /// except that values of `set` are added to its own.
     pub fn with_document(mut self, given: Map<String, Value>) -> Self {
         lay_over(&mut self.given, given);
         Self::of(self.kind, self.given)
@@ -88,17 +88,17 @@ impl HttpSettings {
         document
     }
 
-    /// The name of the kind.
+    /// The name of the provider kind: `http` or that of a built-in table.
     pub fn kind_name(&self) -> &'static str {
         self.kind
     }
 
-    /// Whether the table comes with repass.
+    /// Whether the table is a built-in one.
     pub fn is_preset(&self) -> bool {
         self.kind != "http"
     }
 
-    /// The table.
+    /// The table that the settings make up.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -124,7 +124,7 @@ impl HttpSettings {
         Preset::named(self.kind)?.base_url()
     }
 
-    /// The text of the preset, for people to read.
+    /// The text of the built-in table, for people to read; `None` for the kind `http`.
     pub fn preset_text(&self) -> Option<&'static str> {
         Preset::named(self.kind).map(|preset| preset.text)
     }

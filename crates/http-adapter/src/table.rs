@@ -18,12 +18,12 @@ use crate::row::{RawRow, Row};
 use crate::template::{Scope, Template};
 use crate::timestamp::TimestampProbe;
 
-/// Something wrong with a table: where, and what. Never quotes a secret, since a table holds none.
+/// A problem of a table: where, and what. Never quotes a secret, since a table holds none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableProblem {
-    /// The path of the key, such as `reset.rows[3]`; empty for the table as a whole.
+    /// The path of the key with the problem, such as `reset.rows[3]`; empty for the table as a whole.
     pub key: String,
-    /// What is wrong and what to do.
+    /// What is wrong with the key and what to do.
     pub message: String,
 }
 
@@ -264,7 +264,8 @@ pub(crate) enum Authentication {
     CurrentPassword,
 }
 
-/// How a provider's API is used: what [`HttpSettings`](crate::HttpSettings) holds. A table that exists has passed every lint.
+/// A description of how to change passwords by a provider's HTTP API: requests, and what each response means.
+/// [`HttpSettings`](crate::HttpSettings) holds it. A table that exists has passed every lint.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(crate) hash: Arc<str>,
@@ -389,7 +390,7 @@ impl Table {
         }
     }
 
-    /// Reads a table in TOML.
+    /// Reads a table from TOML text.
     ///
     /// # Errors
     /// Everything that is wrong with it: what cannot be read, and every lint. Each says what could go wrong.
@@ -399,7 +400,7 @@ impl Table {
         Self::from_value(value)
     }
 
-    /// Reads a table from a document.
+    /// Reads a table from a JSON document.
     ///
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
@@ -431,12 +432,13 @@ impl Table {
         }
     }
 
-    /// Whether it describes how an account logs in.
+    /// Whether the table describes how an account logs in.
     pub fn has_login(&self) -> bool {
         self.login.is_some()
     }
 
-    /// SHA-256 of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit records name it.
+    /// The SHA-256 hash of the whole table with its values of `set`, as `sha256:` and hexadecimal digits. Audit
+    /// records name it.
     pub fn hash(&self) -> &str {
         &self.hash
     }

@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use crate::jwt::SigningKey;
 use crate::table::Table;
 
-/// Tokens that `endpoint`, which must lead to the token URL, grants to this client for this scope, and for this API where
-/// the endpoint asks for an `audience`. Sends nothing before the first request that needs a token.
+/// Creates credentials that get tokens by OAuth client credentials at `endpoint`, which must lead to the token URL:
+/// for this client and scope, and for this API where the endpoint asks for an `audience`. Sends nothing before the
+/// first request that needs a token.
 pub fn client_credentials(
     endpoint: Arc<dyn Transport>,
     client_id: &str,
@@ -41,8 +42,8 @@ pub fn client_credentials(
         .redacting(client_secret)
 }
 
-/// The same for a client that proves itself by a signed assertion in place of a secret (RFC 7523, section 2.2), whose
-/// audience is `token_url`.
+/// Creates credentials that get tokens by OAuth client credentials with a signed assertion in place of a secret (RFC
+/// 7523, section 2.2), whose audience is `token_url`.
 pub fn private_key_jwt(
     endpoint: Arc<dyn Transport>,
     token_url: &str,
@@ -74,8 +75,9 @@ pub fn private_key_jwt(
     })
 }
 
-/// Tokens that `endpoint`, which must lead to `token_url`, grants to a service account for a signed assertion (RFC 7523,
-/// section 2.1), as Google has it: for this scope, and in the name of the user `subject` where one is given.
+/// Creates credentials that get tokens for a service account by a signed assertion (RFC 7523, section 2.1), as Google
+/// has it. `endpoint` must lead to `token_url`; the tokens are for this scope, and in the name of the user `subject`
+/// where one is given.
 pub fn service_account(
     endpoint: Arc<dyn Transport>,
     token_url: &str,
@@ -98,8 +100,9 @@ pub fn service_account(
     })
 }
 
-/// Session tokens for which an account logs in as the table's `[login]` describes; `endpoint` must lead to the base URL.
-/// `None` if the table describes no login, or none with this name and password can be sent.
+/// Creates credentials that get session tokens by logging an account in, as the table's `[login]` describes;
+/// `endpoint` must lead to the base URL. `None` if the table describes no login, or none with this name and password
+/// can be sent.
 pub fn login(
     endpoint: Arc<dyn Transport>,
     table: &Table,

@@ -15,8 +15,8 @@ use crate::{IdentitySettings, errors, lookup, policy, request};
 // The portal names its exchanges in the W3C way, if at all.
 const TRACKING_HEADER: &str = "traceparent";
 
-/// Changes and resets passwords at the identity portal. Users are named by their GUID there, or by
-/// e-mail address where [`IdentitySettings::organization`] is set: that costs one more request.
+/// A password service for UiPath's identity portal. Users are named by their GUID there, or by e-mail address where
+/// [`IdentitySettings::organization`] is set: that costs one more request.
 ///
 /// A wrong current password counts towards lock-out. A changed password does not end sessions or
 /// tokens that are already issued.
@@ -28,8 +28,8 @@ pub struct IdentityService {
 }
 
 impl IdentityService {
-    /// The portal under the name it has in the configuration. `transport` must lead to the
-    /// identity base URL. Sends nothing.
+    /// Creates the service of the portal under its configured name. `transport` must lead to the identity base URL.
+    /// Sends nothing.
     pub fn new(
         provider: impl Into<String>,
         settings: IdentitySettings,

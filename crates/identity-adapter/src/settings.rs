@@ -2,29 +2,28 @@
 
 use serde::Serialize;
 
-/// What can be set about the identity portal, besides address and credentials, which are the
-/// transport's.
+/// The settings of UiPath's identity portal, besides address and credentials, which are the transport's.
 ///
 /// The address is the whole identity base URL, because no rule makes one of its forms from
 /// another: `https://host/identity` (standalone), `https://host/identity_`,
 /// `https://host/{organization}/identity_` (documented).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IdentitySettings {
-    /// The organization's GUID (its *partition*). With it users can be named by e-mail address,
-    /// and the organization's own password policy is read instead of the host's.
+    /// The GUID of the organization (its *partition*). With it users can be named by e-mail address, and the
+    /// organization's own password policy is read instead of the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
-    /// Who runs the portal: it decides the rate limits.
+    /// Who runs the portal: this decides the rate limits.
     pub deployment: Deployment,
 }
 
-/// Who runs the portal.
+/// Who runs an identity portal, one's own organization or UiPath.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deployment {
-    /// One's own: Automation Suite or standalone, which document no rate limits.
+    /// Run by one's own organization: Automation Suite or standalone, which document no rate limits.
     #[default]
     Own,
-    /// UiPath's Automation Cloud, which limits each organization by HTTP method.
+    /// Run by UiPath: the Automation Cloud, which limits each organization by HTTP method.
     Cloud,
 }

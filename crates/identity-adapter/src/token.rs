@@ -9,10 +9,10 @@ use repass_transport::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Credentials of a confidential external application with an application scope. `endpoint` must
-/// lead to the token URL (`…/identity_/connect/token`), which is a setting of its own: the API may
-/// be organization-level while tokens are host-level (observed). Sends nothing before the first
-/// request that needs a token.
+/// Creates credentials that get tokens of a confidential external application with an application scope. `endpoint`
+/// must lead to the token URL (`…/identity_/connect/token`), which is a setting of its own: the API may be
+/// organization-level while tokens are host-level (observed). Sends nothing before the first request that needs a
+/// token.
 ///
 /// Ask for exactly the scope names that were granted: `PM.User` is refused where only
 /// `PM.User.Write` is (observed).

@@ -24,7 +24,7 @@ use crate::request::{self, Besides};
 use crate::settings::MarkerSettings;
 use crate::{ActiveDirectorySettings, LdapSettings, errors, lookup};
 
-/// Changes passwords in a directory.
+/// A password service for a directory: LDAP or Active Directory.
 ///
 /// The outcome is that of the server that answered: another replica may follow later. A reset is made by the service
 /// account. A change is made by the user at LDAP servers, and by the service account with the current password at Active
@@ -65,12 +65,12 @@ impl Found {
 }
 
 impl DirectoryService {
-    /// An LDAP directory under the name it has in the configuration. Sends nothing.
+    /// Creates the service of an LDAP directory under its configured name. Sends nothing.
     pub fn ldap(provider: impl Into<String>, settings: LdapSettings, transport: Arc<LdapTransport>) -> Self {
         Self::new(provider.into(), Kind::Ldap(settings), transport)
     }
 
-    /// An Active Directory under the name it has in the configuration. Sends nothing.
+    /// Creates the service of an Active Directory under its configured name. Sends nothing.
     pub fn active_directory(
         provider: impl Into<String>,
         settings: ActiveDirectorySettings,

@@ -2,28 +2,29 @@
 
 use serde::Serialize;
 
-/// Settings of an LDAP directory.
+/// The settings of an LDAP directory: where its users are, and how it marks changes.
 #[derive(Debug, Clone, Serialize)]
 pub struct LdapSettings {
-    /// Below which entry users are.
+    /// The DN of the entry below which the users are.
     pub user_base: String,
-    /// The attribute that holds what users are named by.
+    /// The attribute that holds the name by which users are known here.
     pub login_attribute: String,
-    /// The entry of the default password policy, where the server names none.
+    /// The DN of the default password policy's entry, where the server names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_dn: Option<String>,
-    /// Whether `url` leads to one server, which holds the users and takes their changes itself: no load balancer, and no
-    /// replica that passes changes on. Only then does an entry that is as it was prove that a change was not made.
+    /// Whether `url` leads to a single server, which holds the users and takes their changes itself: no load
+    /// balancer, and no replica that passes changes on. Only then does an entry that is as it was prove that a change
+    /// was not made.
     pub one_server: bool,
     /// Whether the server hashes a password that a Modify sets, which a marker needs: OpenLDAP does so with
     /// `ppolicy_hash_cleartext` only. 389 Directory Server always does.
     pub server_hashes: bool,
-    /// Markers of the changes that the service account makes.
+    /// How the directory marks the changes that the service account makes.
     #[serde(flatten)]
     pub markers: MarkerSettings,
 }
 
-/// How a directory marks the changes that the service account makes.
+/// How a directory marks the changes that the service account makes, so that a lost change can be recognized.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MarkerSettings {
     /// The attribute of users that holds the id of the last change, written in the same operation.
@@ -47,18 +48,18 @@ impl Default for LdapSettings {
     }
 }
 
-/// Settings of Active Directory.
+/// The settings of Active Directory: where its users are, and what a reset does.
 #[derive(Debug, Clone, Serialize)]
 pub struct ActiveDirectorySettings {
-    /// Below which entry users are.
+    /// The DN of the entry below which the users are.
     pub user_base: String,
-    /// The attribute that holds what users are named by.
+    /// The attribute that holds the name by which users are known here.
     pub login_attribute: String,
     /// Whether a reset makes the user choose a new password at the next log-in.
     pub must_change: bool,
     /// Whether a reset unlocks the account.
     pub unlock: bool,
-    /// Markers of changes.
+    /// How the directory marks the changes that the service account makes.
     #[serde(flatten)]
     pub markers: MarkerSettings,
 }

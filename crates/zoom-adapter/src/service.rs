@@ -16,8 +16,8 @@ use crate::{BodyEncoding, ZoomSettings, errors, policy};
 
 pub(crate) const TRACKING_HEADER: &str = "x-zm-trackingid";
 
-/// Sets passwords at Zoom, by administrator authority. The user gets an e-mail from Zoom each
-/// time; nothing can suppress it.
+/// A password service for Zoom, which sets passwords by administrator authority. The user gets an e-mail from Zoom
+/// each time; nothing can suppress it.
 ///
 /// Only users with a Zoom work e-mail login can be set, and no administrators. Zoom refuses the
 /// password that is valid already, and may cap the changes within 24 hours.
@@ -34,8 +34,8 @@ pub struct ZoomService {
 }
 
 impl ZoomService {
-    /// Zoom under the name it has in the configuration. `transport` must lead to the account's
-    /// base URL. Sends nothing.
+    /// Creates the service of Zoom under its configured name. `transport` must lead to the account's base URL. Sends
+    /// nothing.
     pub fn new(provider: impl Into<String>, settings: ZoomSettings, transport: Arc<dyn Transport>) -> Self {
         Self {
             provider: provider.into(),

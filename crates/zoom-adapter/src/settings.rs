@@ -2,32 +2,32 @@
 
 use serde::Serialize;
 
-/// What can be set about Zoom, besides address and credentials, which are the transport's.
+/// The settings of a Zoom account, besides address and credentials, which are the transport's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ZoomSettings {
-    /// The account's plan: it decides the rate limits, and no call reports it.
+    /// The Zoom account's plan, which decides the rate limits; no call reports it.
     pub plan: Plan,
-    /// How the body is written.
+    /// The encoding of the body of a change.
     pub body: BodyEncoding,
 }
 
-/// A Zoom account's plan.
+/// The plan of a Zoom account, which decides its rate limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Plan {
-    /// Basic accounts.
+    /// A Basic account.
     Free,
-    /// Pro accounts, and the default.
+    /// A Pro account, and the default.
     #[default]
     Pro,
-    /// Business, Education, Enterprise and Partner accounts.
+    /// A Business, Education, Enterprise or Partner account.
     Business,
     /// No limit on this side, for accounts with limits of their own; a refusal by Zoom's is
     /// honored all the same.
     Unlimited,
 }
 
-/// How the body of a request is written.
+/// The encoding of the body of a change at Zoom.
 ///
 /// Zoom's published collection shows `multipart/form-data`; its specification names JSON alone,
 /// and other encodings have been seen refused. Hence [`Auto`](Self::Auto).

@@ -8,11 +8,11 @@ use repass_transport::{
     oauth::{self, Endpoint},
 };
 
-/// Where Zoom grants tokens.
+/// The URL of Zoom's token endpoint.
 pub const TOKEN_URL: &str = "https://zoom.us/oauth/token";
 
-/// Where tokens for the API at this base URL are granted: Zoom for Government has its own endpoint, and
-/// its apps are unknown at [`TOKEN_URL`].
+/// Returns the token endpoint for the API at this base URL: Zoom for Government has its own, and its apps are unknown
+/// at [`TOKEN_URL`].
 pub fn token_url(base_url: &str) -> &'static str {
     let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
     let host = host
@@ -27,9 +27,9 @@ pub fn token_url(base_url: &str) -> &'static str {
     }
 }
 
-/// Credentials of a server-to-server app in this account. `endpoint` must lead to
-/// [`TOKEN_URL`] and authenticate with the app's client id and secret as `Basic`. Sends nothing
-/// before the first request that needs a token.
+/// Creates credentials that get tokens by Zoom's server-to-server OAuth, for an app in this account. `endpoint` must
+/// lead to [`TOKEN_URL`] and authenticate with the app's client id and secret as `Basic`. Sends nothing before the
+/// first request that needs a token.
 pub fn server_to_server(endpoint: Arc<dyn Transport>, account_id: &str) -> Credentials {
     let body = SecretBody::form(&[("grant_type", "account_credentials"), ("account_id", account_id)]);
     let request = Request::new("zoom.token", Method::POST, Idempotency::Idempotent).body(body);
