@@ -3,7 +3,9 @@
 use crate::condition::{Condition, Test};
 use crate::login::Login;
 use crate::row::{Meaning, Row};
-use crate::table::{Authentication, Call, Exchange, Lookup, Probe, StatusCondition, Table, TableProblem};
+use crate::table::{
+    Authentication, Call, Exchange, Lookup, Probe, Require, StatusCondition, Table, TableProblem,
+};
 use crate::template::{Name, Template};
 
 /// Adds a problem for everything in the table that could report a wrong outcome or let a secret out.
@@ -16,7 +18,7 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
         outside_body(&format!("headers.{name}"), value, &mut note);
     }
     if let Some(require) = &table.require {
-        outside_body("require.path", &require.path, &mut note);
+        required(require, &mut note);
     }
     for (key, call) in [("reset", &table.reset), ("change", &table.change)] {
         if let Some(call) = call {
@@ -276,6 +278,16 @@ fn log_in(login: &Login, note: &mut impl FnMut(&str, &str)) {
         note(
             "login.status",
             "is the status of a login that succeeded: 200 or 201",
+        );
+    }
+}
+
+fn required(require: &Require, note: &mut impl FnMut(&str, &str)) {
+    outside_body("require.path", &require.exchange.path, note);
+    if require.exchange.names().iter().any(|name| **name != Name::User) {
+        note(
+            "require",
+            "is asked before the look-up and without passwords; use {user} and values of `set` only",
         );
     }
 }

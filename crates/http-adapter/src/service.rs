@@ -63,12 +63,18 @@ impl HttpService {
         let start = Instant::now();
         let values = Values::of(user.expose());
         if let Some(require) = &self.table.require {
-            let request = request::reading("http.require", &self.table, &require.path, &values)
-                .map_err(Self::unsendable)?;
+            let request = request::of(
+                "http.require",
+                &self.table,
+                &require.exchange,
+                Idempotency::Idempotent,
+                &values,
+            );
+            let request = request.map_err(Self::unsendable)?;
             let response = self.transport.deliver(&request.budget(cx.budget())).await;
             let response = response.map_err(|failure| mapper.read_failure(&failure))?;
             let holds = require.condition.holds(response.json_value().as_ref(), &values);
-            if response.status().as_u16() != 200 || !holds {
+            if response.status().as_u16() != require.status || !holds {
                 let refused = match response.status().as_u16() {
                     // A server that says nothing of itself says no.
                     200 | 404 => Classification::rejected(ErrorKind::Unsupported).with_hint(

@@ -127,7 +127,10 @@ struct RawText {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawRequire {
+    method: Option<String>,
     path: String,
+    body: Option<Value>,
+    status: Option<u16>,
     at: String,
     is: Value,
     hint: Option<String>,
@@ -283,10 +286,11 @@ pub struct Table {
     pub(crate) probe: Option<Probe>,
 }
 
-/// What the provider must say of itself before a change is sent.
+/// What the provider must say before a change is sent, of itself or by its response to a request without effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Require {
-    pub(crate) path: Template,
+    pub(crate) exchange: Exchange,
+    pub(crate) status: u16,
     pub(crate) condition: Condition,
     pub(crate) hint: Option<&'static str>,
 }
@@ -539,8 +543,19 @@ impl Compiler<'_> {
             not: None,
             absent: None,
         };
+        let method = raw.method.as_deref().unwrap_or("GET");
+        let body = raw.body.as_ref();
+        let exchange = self.exchange(
+            "require",
+            method,
+            &raw.path,
+            body,
+            false,
+            Authentication::Configured,
+        );
         Require {
-            path: self.path("require.path", &raw.path),
+            exchange,
+            status: raw.status.unwrap_or(200),
             condition: self.condition("require", &condition).unwrap_or_else(never),
             hint: raw.hint.clone().map(|hint| &*hint.leak()),
         }

@@ -60,6 +60,11 @@ impl Emulation {
             document["sole_writer"] = true.into();
             document["probe"]["lag_seconds"] = 0.into();
         }
+        if let Some(require) = document.get_mut("require").and_then(Value::as_object_mut) {
+            // The laws tell a change from what is asked before it by the method.
+            require.remove("method");
+            require.remove("body");
+        }
         Self {
             document,
             cases,
@@ -88,7 +93,8 @@ impl Emulation {
 
     fn answer(&self, request: &ProviderRequest, current: &str) -> ProviderResponse {
         if self.is(request, "require") {
-            return ProviderResponse::new(200, self.cases.require.clone().unwrap());
+            let (status, body) = self.cases.require.clone().unwrap();
+            return ProviderResponse::new(status, body);
         }
         if self.is(request, "reset") {
             let new = presented(&self.document["reset"]["body"], &request.text());

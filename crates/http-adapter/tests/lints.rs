@@ -347,6 +347,24 @@ const TRAPS: &[(&str, &str, &str, &str)] = &[
         "logs",
     ),
     (
+        "lookup = {",
+        "require = { method = \"POST\", path = \"/c\", body = { id = \"{id}\" }, at = \"/ok\", is = true }\nlookup = {",
+        "require",
+        "before the look-up",
+    ),
+    (
+        "lookup = {",
+        "require = { method = \"POST\", path = \"/c\", body = { p = \"{new}\" }, at = \"/ok\", is = true }\nlookup = {",
+        "require",
+        "without passwords",
+    ),
+    (
+        "lookup = {",
+        "require = { method = \"DELETE\", path = \"/c\", at = \"/ok\", is = true }\nlookup = {",
+        "require.method",
+        "must be one of",
+    ),
+    (
         "path = \"/me/{id}\"",
         "path = \"/me/{id}/{current}\"",
         "change.path",

@@ -60,8 +60,13 @@ impl Sent {
 }
 
 fn before(cases: &Cases) -> Vec<Response> {
-    let found = cases.require.iter().chain(&cases.found);
-    found.map(|body| response(200, body)).collect()
+    let found = cases.found.iter().map(|body| response(200, body));
+    required(cases).into_iter().chain(found).collect()
+}
+
+fn required(cases: &Cases) -> Option<Response> {
+    let (status, body) = cases.require.as_ref()?;
+    Some(response((*status).into(), body))
 }
 
 fn change(cases: &Cases, is_reset: bool) -> PasswordChange {
@@ -121,7 +126,7 @@ async fn results(table: &Table, cases: &Cases) -> Vec<(String, Vec<String>, Vec<
         for case in listed {
             let (status, body) = (case[0].as_u64().unwrap(), case[1].as_str().unwrap());
             let mut responses = match name {
-                "lookup" => cases.require.iter().map(|body| response(200, body)).collect(),
+                "lookup" => required(cases).into_iter().collect(),
                 _ => before(cases),
             };
             responses.push(response(status, body));
@@ -183,7 +188,7 @@ async fn everything(table: &Table, cases: &Cases) -> Vec<Vec<String>> {
         for (is_reset, is_lookup) in [(true, false), (false, false), (true, true)] {
             let mut responses = if is_lookup { vec![] } else { before(cases) };
             if is_lookup {
-                responses.extend(cases.require.iter().map(|body| response(200, body)));
+                responses.extend(required(cases));
             }
             responses.push(response(status, "<html>blocked</html>"));
             let (service, _) = service(table.clone(), responses);
@@ -433,6 +438,34 @@ async fn password_that_is_accepted_and_useless_is_not_sent() {
             "{new:?}"
         );
         assert!(sent.lock().unwrap().is_empty(), "{new:?}");
+    }
+}
+
+/// better-auth before 1.6.17 says `status: true` of a user who does not exist, and of one who then has no password either.
+#[tokio::test]
+async fn server_that_sets_the_password_of_nobody_is_not_believed() {
+    let cases = Cases::of("better-auth");
+    let table = Table::from_value(cases.document("better-auth")).unwrap();
+    for (status, body, expected) in [
+        (200, r#"{"status":true}"#, "unsupported"),
+        (404, r#"{"message":"Not Found"}"#, "unsupported"),
+        (401, "", "unauthenticated"),
+        (403, r#"{"code":"MISSING_OR_NULL_ORIGIN"}"#, "misconfigured"),
+        (500, "", "provider_fault"),
+    ] {
+        let found = cases.found.iter().map(|body| response(200, body));
+        let mut responses = vec![response(status, body)];
+        responses.extend(found.chain([response(200, r#"{"status":true}"#)]));
+        let (service, sent) = service(table.clone(), responses);
+        let result = service
+            .change_password(&CallContext::default(), &change(&cases, true))
+            .await;
+        assert_eq!(outcome(result)[..2], ["not_applied", expected], "{status} {body}");
+        let sent = sent.lock().unwrap();
+        assert!(
+            sent.iter().all(|sent| !sent.body.contains(NEW)),
+            "{status} {body}"
+        );
     }
 }
 

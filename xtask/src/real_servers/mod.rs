@@ -198,6 +198,11 @@ async fn cases(running: &Running, proxy: &Proxy, service: &dyn PasswordService) 
         let row = change(running, service, &reset, new).await?;
         wrong += report(running, what, &row);
     }
+    if let Some(user) = running.server.user_without_password() {
+        let reset = PasswordChange::reset(user.parse()?, Password::new("First-Passw0rd-1")?);
+        let row = change(running, service, &reset, "First-Passw0rd-1").await?;
+        wrong += report(running, "a user who never had a password", &row);
+    }
     // Credentials that are not the right ones.
     let bad = std::fs::canonicalize(&running.folder)?.join("bad");
     std::fs::write(&bad, "not-the-right-one-1234")?;

@@ -13,7 +13,8 @@ pub(crate) type Case = Vec<Value>;
 pub(crate) struct Cases {
     pub(crate) user: String,
     pub(crate) set: serde_json::Map<String, Value>,
-    pub(crate) require: Option<String>,
+    /// Status and body.
+    pub(crate) require: Option<(u16, String)>,
     /// What the look-up finds.
     pub(crate) found: Option<String>,
     /// What a reset sends.

@@ -8,7 +8,10 @@ use serde_json::json;
 
 use super::{Result, Running, run};
 
-pub(super) fn install(folder: &Path) -> Result<()> {
+/// A user who has logged in by another service alone.
+pub(super) const SOCIAL: &str = "social@example.com";
+
+pub(super) fn install(folder: &Path, version: &str) -> Result<()> {
     if folder.join("node_modules/better-auth").exists() {
         return Ok(());
     }
@@ -20,7 +23,7 @@ pub(super) fn install(folder: &Path) -> Result<()> {
         "--ignore-scripts",
         "--omit=optional",
         "--omit=peer",
-        "better-auth@1.7.25",
+        &format!("better-auth@{version}"),
     ]))
 }
 
@@ -39,6 +42,9 @@ const auth = betterAuth({
   emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
 });
 await auth.api.createUser({ body: { email: "admin@example.com", name: "admin", role: "admin", password: "Admin-Passw0rd-7" } });
+const { internalAdapter } = await auth.$context;
+const social = await internalAdapter.createUser({ email: "social@example.com", name: "social", emailVerified: true });
+await internalAdapter.createAccount({ userId: social.id, providerId: "github", accountId: "1" });
 createServer(toNodeHandler(auth)).listen(port, "127.0.0.1");
 "#;
     fs::write(server.folder.join("server.mjs"), program)?;

@@ -25,6 +25,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     BetterAuth,
+    /// Before it gave a password to users without one.
+    BetterAuthOld,
     Canaille,
     Ejabberd,
     Keystone,
@@ -62,8 +64,9 @@ impl Drop for Running {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::BetterAuth,
+        Self::BetterAuthOld,
         Self::Canaille,
         Self::Ejabberd,
         Self::Keystone,
@@ -76,6 +79,7 @@ impl Server {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BetterAuth => "better-auth",
+            Self::BetterAuthOld => "better-auth-1.6",
             Self::Canaille => "canaille",
             Self::Ejabberd => "ejabberd",
             Self::Keystone => "keystone",
@@ -89,7 +93,7 @@ impl Server {
     /// A user of it, as repass names them, with the number `n`.
     pub(crate) fn user(self, n: usize) -> String {
         match self {
-            Self::BetterAuth => format!("user{n}@example.com"),
+            Self::BetterAuth | Self::BetterAuthOld => format!("user{n}@example.com"),
             _ => format!("user{n}"),
         }
     }
@@ -99,11 +103,17 @@ impl Server {
         self == Self::Keystone
     }
 
+    /// A user who never had a password there.
+    pub(crate) fn user_without_password(self) -> Option<&'static str> {
+        matches!(self, Self::BetterAuth | Self::BetterAuthOld).then_some(better_auth::SOCIAL)
+    }
+
     /// Installs what is missing into the folder, each at a fixed version.
     pub(crate) fn install(self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         match self {
-            Self::BetterAuth => better_auth::install(folder),
+            Self::BetterAuth => better_auth::install(folder, "1.7.25"),
+            Self::BetterAuthOld => better_auth::install(folder, "1.6.16"),
             Self::Canaille => canaille::install(folder),
             Self::Ejabberd => ejabberd::install(),
             Self::Keystone => keystone::install(folder),
@@ -137,7 +147,7 @@ impl Server {
             children: vec![],
         };
         match self {
-            Self::BetterAuth => better_auth::start(&mut running).await?,
+            Self::BetterAuth | Self::BetterAuthOld => better_auth::start(&mut running).await?,
             Self::Canaille => canaille::start(&mut running).await?,
             Self::Ejabberd => ejabberd::start(&mut running).await?,
             Self::Keystone => keystone::start(&mut running).await?,
@@ -253,7 +263,7 @@ impl Running {
 
     async fn add(&self, user: &str, password: &str) -> Result<()> {
         match self.server {
-            Server::BetterAuth => better_auth::add(self, user, password).await,
+            Server::BetterAuth | Server::BetterAuthOld => better_auth::add(self, user, password).await,
             Server::Canaille => canaille::add(self, user, password).await,
             Server::Ejabberd => ejabberd::add(self, user, password).await,
             Server::Keystone => keystone::add(self, user, password).await,
@@ -271,7 +281,11 @@ impl Running {
             Server::Keystone => keystone::restrict(self, user).await?,
             Server::RabbitMq => rabbitmq::restrict(self, user).await?,
             Server::WordPress => wordpress::restrict(self, user).await?,
-            Server::BetterAuth | Server::Ejabberd | Server::Scim2 | Server::Synapse => return Ok(false),
+            Server::BetterAuth
+            | Server::BetterAuthOld
+            | Server::Ejabberd
+            | Server::Scim2
+            | Server::Synapse => return Ok(false),
         }
         Ok(true)
     }
@@ -279,7 +293,7 @@ impl Running {
     /// Whether this is the user's password, by the server's own word.
     pub(crate) async fn accepts(&self, user: &str, password: &str) -> Result<bool> {
         match self.server {
-            Server::BetterAuth => better_auth::accepts(self, user, password).await,
+            Server::BetterAuth | Server::BetterAuthOld => better_auth::accepts(self, user, password).await,
             Server::Canaille => canaille::accepts(self, user, password).await,
             Server::Ejabberd => ejabberd::accepts(self, user, password).await,
             Server::Keystone => keystone::accepts(self, user, password).await,
