@@ -24,7 +24,7 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
         if let Some(call) = call {
             exchange(key, &call.exchange, table.lookup.as_ref(), &mut note);
             change(key, call, table.lookup.is_some(), &mut note);
-            rows(&format!("{key}.rows"), &call.rows, &mut note);
+            rows(&call.rows_key, &call.rows, &mut note);
         }
     }
     for (key, exchange) in [

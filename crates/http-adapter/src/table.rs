@@ -1,6 +1,6 @@
 //! What a provider's API looks like, as data: requests, and what their responses mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -322,6 +322,8 @@ pub(crate) struct Refuse {
 pub(crate) struct Call {
     pub(crate) exchange: Exchange,
     pub(crate) rows: Vec<Row>,
+    /// Where they stand: they may be those of every call.
+    pub(crate) rows_key: String,
 }
 
 /// One request.
@@ -422,6 +424,9 @@ impl Table {
         if problems.is_empty() {
             lint::check(&table, &mut problems);
         }
+        // Rows of every call are checked for each.
+        let mut known = BTreeSet::new();
+        problems.retain(|problem| known.insert((problem.key.clone(), problem.message.clone())));
         if problems.is_empty() {
             Ok(table)
         } else {
@@ -711,6 +716,7 @@ impl Compiler<'_> {
         Call {
             exchange,
             rows: self.rows(&rows_key, own.unwrap_or(shared)),
+            rows_key,
         }
     }
 

@@ -474,6 +474,24 @@ fn each_trap_is_refused_with_what_could_go_wrong() {
 }
 
 #[test]
+fn problem_of_rows_is_reported_once_and_where_they_stand() {
+    let rows = "[{ status = 200, at = \"/id\", is = \"{id}\", then = \"applied\" }, { status = 500, at = \"/m\", then = \"refused\" }]";
+    let own = SOUND.replacen(
+        "\"{keep.tags}\" } }",
+        &format!("\"{{keep.tags}}\" }}, rows = {rows} }}"),
+        1,
+    );
+    for (table, expected) in [
+        (SOUND.replacen("status = 400", "status = 500", 1), "rows[1]"),
+        (own, "reset.rows[1]"),
+    ] {
+        let problems = Table::from_toml(&table).unwrap_err();
+        let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        assert_eq!(keys, [expected], "{problems:?}");
+    }
+}
+
+#[test]
 fn put_of_the_user_without_a_lookup_is_refused() {
     for (path, is_refused) in [
         ("/users/{user}", true),
