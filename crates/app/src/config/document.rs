@@ -116,7 +116,7 @@ impl Value {
 /// The text of a document, with its name for messages and the folder that its relative paths start from.
 pub(super) struct Source {
     name: Arc<str>,
-    text: String,
+    pub(super) text: String,
     pub(super) folder: PathBuf,
 }
 
@@ -156,7 +156,7 @@ impl Source {
 }
 
 /// The document's tree; an empty one without a document, `None` when it is not TOML.
-pub(super) fn parse(source: Option<Source>, problems: &Problems) -> Option<Node> {
+pub(super) fn parse(source: Option<&Source>, problems: &Problems) -> Option<Node> {
     let Some(Source { name, text, .. }) = source else {
         return Some(Node {
             origin: None,
@@ -166,15 +166,15 @@ pub(super) fn parse(source: Option<Source>, problems: &Problems) -> Option<Node>
     let line = |offset: usize| {
         let number = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         Origin::Line {
-            file: Arc::clone(&name),
+            file: Arc::clone(name),
             number,
         }
     };
-    let (document, errors) = DeTable::parse_recoverable(&text);
+    let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         let value = table(document.into_inner(), &line);
         return Some(Node {
-            origin: Some(Origin::File(Arc::clone(&name))),
+            origin: Some(Origin::File(Arc::clone(name))),
             value,
         });
     }
@@ -182,7 +182,7 @@ pub(super) fn parse(source: Option<Source>, problems: &Problems) -> Option<Node>
     for error in errors {
         let origin = error
             .span()
-            .map_or(Origin::File(Arc::clone(&name)), |span| line(span.start));
+            .map_or(Origin::File(Arc::clone(name)), |span| line(span.start));
         // What follows on the same line is mostly an echo of the first.
         if last.as_ref() != Some(&origin) {
             problems.push(Problem::at(
@@ -244,14 +244,50 @@ impl Origins {
         origins
     }
 
+    /// Of what the tree of another file holds for the section at this path. `is_here` says of a key of the section whether
+    /// it comes from there; `expected` keys that are not in the file are missing in it.
+    #[cfg(feature = "http")]
+    pub(super) fn of_section(
+        path: &str,
+        tree: &Node,
+        expected: &[&'static str],
+        is_here: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut origins = Self::default();
+        for key in expected.iter().filter(|key| is_here(key)) {
+            origins
+                .0
+                .extend(tree.origin.clone().map(|file| (join(path, key), file)));
+        }
+        if let Value::Table(table) = &tree.value {
+            for (key, child) in table.iter().filter(|(key, _)| is_here(key)) {
+                origins.walk(&join(path, key), child);
+            }
+        }
+        origins
+    }
+
+    /// Adds others, of other keys.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     fn walk(&mut self, path: &str, node: &Node) {
         if let Some(origin) = &node.origin {
             self.0.insert(path.to_owned(), origin.clone());
         }
-        if let Value::Table(table) = &node.value {
-            for (key, child) in table {
-                self.walk(&join(path, key), child);
+        match &node.value {
+            Value::Table(table) => {
+                for (key, child) in table {
+                    self.walk(&join(path, key), child);
+                }
             }
+            Value::List(items) => {
+                for (index, child) in items.iter().enumerate() {
+                    self.walk(&format!("{path}[{index}]"), child);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -265,7 +301,7 @@ impl Origins {
             if key.is_empty() {
                 return None;
             }
-            key = key.rsplit_once('.').map_or("", |(parent, _)| parent);
+            key = key.rfind(['.', '[']).map_or("", |end| &key[..end]);
         }
     }
 }

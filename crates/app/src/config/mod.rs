@@ -202,7 +202,7 @@ impl Config {
 
     /// As [`from_toml`](Self::from_toml), for the caller of [`load_noting`](Self::load_noting).
     pub(crate) fn text_noting(text: &str, others: &[&str], problems: &Problems) -> Self {
-        Self::read(Some(document::Source::text(text)), [], others, problems)
+        Self::read(Some(&document::Source::text(text)), [], others, problems)
     }
 
     /// As [`load`](Self::load), but for a caller with more to check: every invalid value is in `problems` and has a
@@ -214,7 +214,7 @@ impl Config {
         problems: &Problems,
     ) -> Self {
         match path.map(document::Source::file).transpose() {
-            Ok(source) => Self::read(source, variables, others, problems),
+            Ok(source) => Self::read(source.as_ref(), variables, others, problems),
             Err(problem) => {
                 problems.push(problem);
                 Self::default()
@@ -223,21 +223,19 @@ impl Config {
     }
 
     fn read(
-        source: Option<document::Source>,
+        source: Option<&document::Source>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         others: &[&str],
         problems: &Problems,
     ) -> Self {
-        let folder = source
-            .as_ref()
-            .map(|source| source.folder.clone())
-            .unwrap_or_default();
+        let folder = source.map(|source| source.folder.clone()).unwrap_or_default();
         let Some(mut tree) = document::parse(source, problems) else {
             return Self::default();
         };
         variables::lay_over(&mut tree, variables, problems);
         let mut config = decode::config(&tree, &folder, problems);
         config.origins = Origins::collect(&tree);
+        config.origins.extend(problems.take_origins());
         config.check(others, problems);
         config
     }

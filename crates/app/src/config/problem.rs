@@ -133,13 +133,17 @@ impl std::error::Error for ConfigError {}
 
 /// The list to which every step adds.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems {
+    list: RefCell<Vec<Problem>>,
+    // Of keys in files that the configuration names.
+    origins: RefCell<Origins>,
+}
 
 impl Problems {
     /// Adds a problem of a key. Only the first of each key is kept, and none below or above a key that has one: what
     /// follows is about the placeholder that took its place.
     pub(crate) fn add(&self, key: &str, message: impl Into<String>) {
-        if !self.0.borrow().iter().any(|known| known.covers(key)) {
+        if !self.list.borrow().iter().any(|known| known.covers(key)) {
             self.add_beside(key, message);
         }
     }
@@ -150,7 +154,7 @@ impl Problems {
     }
 
     fn note(&self, key: &str, message: String, is_transient: bool) {
-        let mut problems = self.0.borrow_mut();
+        let mut problems = self.list.borrow_mut();
         if !problems.iter().any(|known| known.key == key) {
             problems.push(Problem {
                 origin: None,
@@ -168,7 +172,7 @@ impl Problems {
         secret: Result<SecretString, SecretError>,
     ) -> Option<SecretString> {
         let note = |error: SecretError| {
-            if !self.0.borrow().iter().any(|known| known.covers(key)) {
+            if !self.list.borrow().iter().any(|known| known.covers(key)) {
                 self.note(key, error.to_string(), error.is_timeout());
             }
         };
@@ -182,7 +186,18 @@ impl Problems {
 
     /// Adds a problem that has its place already.
     pub(super) fn push(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.list.borrow_mut().push(problem);
+    }
+
+    /// Says where keys come from that do not stand in the configuration itself.
+    #[cfg(feature = "http")]
+    pub(super) fn locate(&self, origins: Origins) {
+        self.origins.borrow_mut().extend(origins);
+    }
+
+    /// Where they come from.
+    pub(super) fn take_origins(&self) -> Origins {
+        self.origins.take()
     }
 
     /// Whether there is one of this key or of a key below it.
@@ -191,12 +206,12 @@ impl Problems {
             key.strip_prefix(path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        self.0.borrow().iter().any(|problem| below(&problem.key))
+        self.list.borrow().iter().any(|problem| below(&problem.key))
     }
 
     /// The value, if nothing is wrong; else everything that is, with its place.
     pub(crate) fn into_result<T>(self, value: T, origins: impl Fn(&T) -> &Origins) -> Result<T, ConfigError> {
-        let mut problems = self.0.into_inner();
+        let mut problems = self.list.into_inner();
         if problems.is_empty() {
             return Ok(value);
         }

@@ -8,6 +8,8 @@ use repass_provider::{ProviderKind, Setting};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+#[cfg(feature = "http")]
+use super::document::{self, Origins, Source};
 use super::local_policy::LocalRules;
 use super::problem::Problems;
 use super::provider::{Auth, Connection, address_key};
@@ -187,7 +189,7 @@ impl<K: ProviderKind + Serialize> Settings for K {
                     }
                 }
                 Setting::Document(keys, set) => {
-                    let mut document = table_file(section, folder, problems);
+                    let mut document = table_file(section, keys, folder, problems);
                     document.extend(section.document(keys));
                     set(self, document);
                 }
@@ -204,7 +206,7 @@ impl<K: ProviderKind + Serialize> Settings for K {
 }
 
 #[cfg(not(feature = "http"))]
-fn table_file(_: &mut Section<'_>, _: &Path, _: &Problems) -> serde_json::Map<String, Value> {
+fn table_file(_: &mut Section<'_>, _: &[&str], _: &Path, _: &Problems) -> serde_json::Map<String, Value> {
     serde_json::Map::new()
 }
 
@@ -212,16 +214,19 @@ fn table_file(_: &mut Section<'_>, _: &Path, _: &Problems) -> serde_json::Map<St
 #[cfg(feature = "http")]
 fn table_file(
     section: &mut Section<'_>,
+    keys: &[&'static str],
     folder: &Path,
     problems: &Problems,
 ) -> serde_json::Map<String, Value> {
-    let Some(file) = section.file("table", folder) else {
-        return serde_json::Map::new();
+    let mut read = || {
+        let file = section.file("table", folder)?;
+        let source = problems.keep(&section.key("table"), Source::file(&file))?;
+        let tree = document::parse(Some(&source), problems)?;
+        let is_there = |key: &str| !section.has(key);
+        problems.locate(Origins::of_section(section.path(), &tree, keys, is_there));
+        problems.keep(&section.key("table"), toml::from_str(&source.text))
     };
-    let read = std::fs::read_to_string(&file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))
-        .and_then(|text| toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display())));
-    problems.keep(&section.key("table"), read).unwrap_or_default()
+    read().unwrap_or_default()
 }
 
 fn shown<S: Serializer>(settings: &Arc<dyn Settings>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -115,6 +115,12 @@ impl<'a> Section<'a> {
         join(&self.path, key)
     }
 
+    /// Whether the key stands here.
+    #[cfg(feature = "http")]
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub(super) fn path(&self) -> &str {
         &self.path
     }

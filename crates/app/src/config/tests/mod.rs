@@ -1,5 +1,7 @@
 mod local_policy;
 mod references;
+#[cfg(feature = "http")]
+mod table_files;
 mod variables;
 
 use std::fs;
