@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::report::Row;
 use crate::{Fault, Law, Report, Subject, cancellation, no_send, order, trial};
 
-/// Judges a subject by every law, under every fault.
+/// Checks a service against every law, under every fault, with the default settings.
 ///
 /// It takes a Tokio runtime with its time driver on, and some seconds: most of them pass in silence, under
 /// faults that last as long as a call may.
@@ -13,7 +13,7 @@ pub async fn check(subject: &dyn Subject) -> Report {
     Suite::default().check(subject).await
 }
 
-/// How subjects are judged.
+/// The settings of a conformance check: faults and budgets.
 #[derive(Debug, Clone)]
 pub struct Suite {
     faults: Vec<Fault>,
@@ -34,22 +34,21 @@ impl Default for Suite {
 }
 
 impl Suite {
-    /// The same under these faults only.
+    /// Sets the faults to check under; by default every fault.
     pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults = faults.into_iter().collect();
         self
     }
 
-    /// The same with another budget for the calls, 15 seconds by default. It should be far more than a call
-    /// takes; and `endless`, 400 milliseconds by default, somewhat more: it is what calls have that would
-    /// [never end](Fault::is_endless).
+    /// Sets the budgets of the calls: `usual`, 15 seconds by default, and `endless`, 400 milliseconds by default, for
+    /// those that would [never end](Fault::is_endless). `usual` should be far more than a call takes, and `endless`
+    /// somewhat more.
     pub fn budgets(mut self, usual: Duration, endless: Duration) -> Self {
         (self.budget, self.endless_budget) = (usual, endless);
         self
     }
 
-    /// The same with another time, 5 seconds by default, by which a call may pass its budget on a busy
-    /// machine.
+    /// Sets how far a call may pass its budget on a busy machine; 5 seconds by default.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -63,7 +62,7 @@ impl Suite {
         }
     }
 
-    /// Judges a subject.
+    /// Checks a service against the laws, under each of the faults, and reports the results.
     pub async fn check(&self, subject: &dyn Subject) -> Report {
         let mut rows = Vec::new();
         for fault in &self.faults {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// Polls a future whenever it asks for it, until it has been pending a number of times, or for so long.
+/// Polls a future until it ends, or has been pending `times` times, or the `limit` of time has passed.
 ///
 /// # Errors
 /// It has not come to its end: how often it was pending.

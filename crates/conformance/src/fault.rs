@@ -2,52 +2,52 @@
 
 use std::fmt;
 
-/// Which side of the change a fault is on.
+/// Whether a fault strikes before or after the provider makes the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Timing {
-    /// The provider never sees the request.
+    /// The fault strikes before the change: the provider never sees the request.
     BeforeApply,
-    /// The provider has done what it was asked.
+    /// The fault strikes after the change: the provider has done what was requested.
     AfterApply,
 }
 
-/// How a connection ends.
+/// How a fault ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// It is closed in order.
+    /// The connection is closed in order (TCP FIN).
     Fin,
-    /// It is reset.
+    /// The connection is reset (TCP RST).
     Rst,
-    /// It stays open, and nothing more comes.
+    /// The connection stays open, and nothing more comes.
     Silence,
 }
 
 /// How much of a request is read before its connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestPart {
-    /// The head.
+    /// The request's head is read.
     Head,
-    /// The head and a piece of the body.
+    /// The request's head and a piece of its body are read.
     PartOfBody,
 }
 
 /// How much of a response is sent before its connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResponsePart {
-    /// Nothing.
+    /// Nothing of the response is sent.
     Nothing,
-    /// Half of the status line.
+    /// Half of the response's status line is sent.
     PartOfStatusLine,
-    /// The head.
+    /// The response's head is sent.
     Head,
-    /// The head and half of the body.
+    /// The response's head and half of its body are sent.
     PartOfBody,
 }
 
-/// How a response says when to come back.
+/// How a rate limit response says when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delay {
-    /// Not at all.
+    /// The response does not say it.
     Unsaid,
     /// `Retry-After` in seconds.
     Seconds,
@@ -59,7 +59,7 @@ pub enum Delay {
     Reset,
 }
 
-/// A format that gateways write and no provider does.
+/// The format of a gateway's own response, which no provider writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// A web page.
@@ -75,7 +75,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Its media type.
+    /// The media type of this format.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Page => "text/html",
@@ -86,7 +86,7 @@ impl Format {
         }
     }
 
-    /// A body in it, in which `%PASSWORD%` stands for the new password.
+    /// An example body in this format, in which `%PASSWORD%` stands for the new password.
     pub const fn body(self) -> &'static str {
         match self {
             Self::Page => {
@@ -104,25 +104,25 @@ impl Format {
     }
 }
 
-/// What goes wrong, once, with the next request that changes the password. Where a delay is reported,
-/// it is longer than any budget, such as an hour.
+/// A fault that strikes once, at the next request that changes the password. Where a delay is reported, it is longer
+/// than any budget, such as an hour.
 ///
 /// Most faults are there on both sides of the change, because a service cannot tell which it is. A plain
 /// refusal is there before the change only: afterwards it would be a lie, and no one can see through that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing.
+    /// Nothing goes wrong.
     None,
     /// Connections are refused.
     Refused,
     /// The next connection is closed as soon as it is accepted.
     ClosedOnAccept,
-    /// The connection ends while the request is read.
+    /// The connection ends while the server reads the request.
     RequestCut(RequestPart, Ending),
-    /// The connection ends before its response does.
+    /// The connection ends before the whole response is sent.
     ResponseCut(Timing, ResponsePart, Ending),
-    /// The response is this status, and says no more.
+    /// The response is this error status, and says no more.
     Fails(Timing, u16),
     /// The response is 503.
     Unavailable(Timing, Delay),
@@ -165,7 +165,7 @@ use Fault::{
 use Timing::{AfterApply, BeforeApply};
 
 impl Fault {
-    /// Every fault.
+    /// Every fault, in each of its forms.
     pub const ALL: &'static [Self] = &[
         Self::None,
         Self::Refused,
@@ -247,7 +247,7 @@ impl Fault {
         Self::Echoed,
     ];
 
-    /// Whether a careful service may be left in doubt by it. Otherwise it must know the outcome.
+    /// Whether even a careful service may not know the outcome under this fault. Otherwise it must know the outcome.
     pub const fn can_leave_doubt(self) -> bool {
         match self {
             Self::None
@@ -276,7 +276,7 @@ impl Fault {
         }
     }
 
-    /// Whether its response proves nothing, so that the outcome is unknown on either side of the change.
+    /// Whether the fault's response proves nothing, so that the outcome is unknown on either side of the change.
     pub const fn proves_nothing(self) -> bool {
         self.can_leave_doubt() && matches!(self, SeeOther(_) | Accepted(_) | Foreign(..))
     }
@@ -289,7 +289,8 @@ impl Fault {
         }
     }
 
-    /// Whether the provider had the whole request and did not refuse it, so that it must not be sent again.
+    /// Whether under this fault the provider had the whole request and did not refuse it, so that it must not be sent
+    /// again.
     pub const fn follows_a_whole_request(self) -> bool {
         matches!(
             self,
@@ -306,7 +307,7 @@ impl Fault {
         )
     }
 
-    /// Whether it lasts as long as the call's budget.
+    /// Whether the fault lasts as long as the call's budget.
     pub const fn is_endless(self) -> bool {
         matches!(
             self,

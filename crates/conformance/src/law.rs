@@ -8,8 +8,8 @@ use crate::Fault;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Law {
-    /// What the call says is what the provider did. Applied: the password was set once, to the new one;
-    /// not applied: it was not set; unknown: it was set at most once.
+    /// The outcome that the call reports is what the provider did. Applied: the password was set once, to the new
+    /// one; not applied: it was not set; unknown: it was set at most once.
     Truth,
     /// The password was set at most once, and what the provider may have acted on was not sent again.
     Once,
@@ -22,7 +22,7 @@ pub enum Law {
     /// [`Capabilities::exactly_once`](repass_domain::Capabilities::exactly_once), the loss of one response leaves no
     /// doubt.
     Decided,
-    /// The call returned within its budget.
+    /// The call returns within its budget.
     Budget,
     /// No password or other secret is in an error, in what it was caused by, in the service's `Debug` or in
     /// captured output.
@@ -32,20 +32,20 @@ pub enum Law {
     /// A call that is dropped in the middle sets the password at most once, and leaves a record that it was
     /// abandoned where there are records.
     Dropped,
-    /// No other origin heard anything.
+    /// No other origin than the provider's receives anything, such as a redirected request.
     Astray,
     /// Without a fault the change is made.
     Works,
-    /// An authority that the service does not take sends nothing.
+    /// A change whose mode the service does not support is refused without sending anything.
     Unsupported,
-    /// A budget of zero sends nothing.
+    /// A call with a budget of zero sends nothing.
     NoBudget,
-    /// A service that says that it awaits [`before_send`](repass_domain::CallContext::before_send) does so before it
+    /// A service with the capability [`before_send`](repass_domain::CallContext::before_send) awaits it before it
     /// sends a change, and sends nothing that is withheld.
     Withheld,
-    /// A new password that no one could type is refused with its reason and sends nothing.
+    /// A new password that cannot be typed is refused with its reason and sends nothing.
     Typeable,
-    /// Of changes called for one user at once, the last one called is the one that stays.
+    /// Of several changes called for one user at once, the last one called is the one that stays.
     Order,
 }
 
@@ -70,7 +70,7 @@ impl Law {
         Self::Order,
     ];
 
-    /// Whether the law is asked about under this fault: most are under each, some are no question of faults.
+    /// Whether this law is checked under this fault; some laws are checked without a fault only.
     pub fn concerns(self, fault: Fault) -> bool {
         match self {
             Self::Astray => matches!(fault, Fault::Redirected | Fault::SeeOther(_)),
@@ -86,7 +86,7 @@ impl Law {
         }
     }
 
-    /// Its name, in one word.
+    /// The name of the law, in one word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Truth => "truth",

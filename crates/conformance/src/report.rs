@@ -6,14 +6,14 @@ use repass_domain::{ChangeReceipt, Error, ErrorKind, Outcome};
 
 use crate::{Fault, Law};
 
-/// Whether a law was obeyed under a fault.
+/// Whether a law held under a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LawResult {
-    /// It was.
+    /// The law held.
     Held,
-    /// It was not, and how.
+    /// The law was broken, in the way that the text says.
     Broken(String),
-    /// It could not be judged, and why.
+    /// The law could not be checked, for the reason that the text says.
     Skipped(String),
 }
 
@@ -23,16 +23,16 @@ impl From<Result<(), String>> for LawResult {
     }
 }
 
-/// How a call ended.
+/// How a call under a fault ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// In success.
+    /// The call ended in success.
     Applied,
-    /// In an error that says that nothing was changed.
+    /// The call ended in an error that says that nothing was changed.
     NotApplied(ErrorKind),
-    /// In an error that says that it is not known.
+    /// The call ended in an error that says that the outcome is unknown.
     Unknown(ErrorKind),
-    /// Not at all, in the time it had.
+    /// The call did not end in time.
     Late,
 }
 
@@ -57,10 +57,10 @@ impl fmt::Display for CallOutcome {
     }
 }
 
-/// All that was found under one fault.
+/// The results of every law under one fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The fault.
+    /// The fault that was injected.
     pub fault: Fault,
     /// How the call ended; absent if the fault cannot happen in the subject's test environments.
     pub outcome: Option<CallOutcome>,
@@ -69,21 +69,21 @@ pub struct Row {
 }
 
 impl Row {
-    /// The result on a law; absent if the law does not concern the fault.
+    /// Returns the result of this law; `None` if it does not concern the fault.
     pub fn result(&self, law: Law) -> Option<&LawResult> {
         let found = self.results.iter().find(|(judged, _)| *judged == law);
         found.map(|(_, result)| result)
     }
 }
 
-/// How many results of each kind there are.
+/// The number of results of each kind: held, broken, skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Laws that were obeyed.
+    /// The number of laws that held.
     pub held: usize,
-    /// Laws that were broken.
+    /// The number of laws that were broken.
     pub broken: usize,
-    /// Laws that could not be judged.
+    /// The number of laws that could not be checked.
     pub skipped: usize,
 }
 
@@ -112,8 +112,8 @@ impl fmt::Display for Counts {
     }
 }
 
-/// All that was found about one subject: law by fault. `Display` is a table, with the reason for whatever was
-/// skipped.
+/// The report of a conformance check of one service: law by fault. `Display` is a table, with the reason for whatever
+/// was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub(crate) subject: String,
@@ -121,7 +121,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What the subject is called.
+    /// The name of the service that was checked.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -131,12 +131,12 @@ impl Report {
         &self.rows
     }
 
-    /// The results, counted.
+    /// The number of results of each kind in the report.
     pub fn counts(&self) -> Counts {
         Counts::count(self.cells().map(|(_, _, result)| result))
     }
 
-    /// Every law that was broken, under which fault, and how.
+    /// Lists every law that was broken, under which fault, and how.
     pub fn broken(&self) -> Vec<(Law, Fault, &str)> {
         self.cells()
             .filter_map(|(fault, law, result)| match result {
@@ -146,7 +146,7 @@ impl Report {
             .collect()
     }
 
-    /// Fails the test that calls it if any law was broken.
+    /// Panics if any law was broken, to fail the test that calls it.
     ///
     /// # Panics
     /// Any law was broken. The message names each one.

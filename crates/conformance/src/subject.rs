@@ -8,57 +8,57 @@ use repass_domain::{PasswordService, UserId};
 
 use crate::Fault;
 
-/// By whose right the passwords of a subject are changed.
+/// Who authorizes the changes of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubjectMode {
-    /// The administrator resets them.
+    /// An administrator resets the passwords.
     AdminReset,
-    /// Their owners replace them.
+    /// Users change their own passwords, with the current ones.
     SelfService,
 }
 
-/// A service that is to be judged, in as many test environments as it takes.
+/// A service to check, which makes a fresh test environment for each check.
 #[async_trait]
 pub trait Subject: Send + Sync {
-    /// What the report calls it.
+    /// The name of the service in the report.
     fn name(&self) -> &str;
 
-    /// By whose right passwords are changed in its test environments. A service that takes both is two subjects.
+    /// Who authorizes the password changes in the test environments. A service that takes both is two subjects.
     fn mode(&self) -> SubjectMode;
 
-    /// Whether it promises that one user's changes are made in the order of their calls.
+    /// Whether the service promises that one user's changes are made in the order of their calls.
     fn keeps_order(&self) -> bool {
         false
     }
 
-    /// A new test environment, untouched by what happened in earlier ones. It is called for only when the test environment before
-    /// is gone.
+    /// Creates a new test environment, untouched by what happened in earlier ones. It is called for only when the
+    /// test environment before is gone.
     async fn env(&self) -> Box<dyn TestEnv>;
 }
 
-/// One service, one user, and the oracle: the provider's own view, never the service's opinion.
+/// A test environment: one service, one user, and the provider's own view of what was changed.
 ///
 /// Passwords in here are made up, so they are plain text.
 #[async_trait]
 pub trait TestEnv: Send + Sync {
-    /// The service. It has made no call yet.
+    /// The service to check. It has made no call yet.
     fn service(&self) -> Arc<dyn PasswordService>;
 
-    /// A user whom the provider knows.
+    /// A user of the provider, whose password is changed.
     fn user(&self) -> UserId;
 
-    /// The user's password at the start, unlike any other text there is.
+    /// The user's password at the start, unlike any other text in the test.
     fn current(&self) -> String;
 
-    /// New passwords that the provider takes, numbered from 1, each unlike any other text there is.
+    /// Returns a new password that the provider takes, by number from 1, each unlike any other text in the test.
     fn password(&self, n: usize) -> String;
 
-    /// What else must never be reported: the service's own credentials.
+    /// The secrets besides passwords that must never be reported: the service's own credentials.
     fn secrets(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Makes this happen, once, to the next request that changes the password. Never asked for
+    /// Injects a fault that strikes once, at the next request that changes the password. Never asked for
     /// [`Fault::None`]; where nothing is said, no other fault can happen either.
     ///
     /// # Errors
@@ -67,34 +67,35 @@ pub trait TestEnv: Send + Sync {
         Err(Skip::because("this test environment has no faults"))
     }
 
-    /// No fault strikes from now on.
+    /// Removes the injected fault, so that none strikes from now on.
     async fn heal(&self) {}
 
-    /// What has happened until now.
+    /// The number of requests and changes that the provider has seen until now.
     async fn counts(&self) -> OracleCounts;
 
-    /// Whether this is the user's password now.
+    /// Whether this is the user's current password at the provider.
     async fn accepts(&self, password: &str) -> bool;
 
-    /// What the service has logged and recorded until now, or as much of it as can be of interest.
+    /// The text that the service has logged and recorded until now, or as much of it as can be of interest.
     fn output(&self) -> String {
         String::new()
     }
 }
 
-/// What the oracle has seen since the start of its test environment. Whatever it does not count is `None`.
+/// What the provider has seen since the start of its test environment, in numbers. Whatever it does not count is
+/// `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OracleCounts {
     /// How often the user's password was set.
     pub set: u64,
-    /// Requests to set or try a password, those aside that a gateway refused unread (such as by 401, 415 or
-    /// 429).
+    /// The number of requests to set or try a password, without those that a gateway refused unread (such as by 401,
+    /// 415 or 429).
     pub requests: Option<u64>,
-    /// Whatever has come at all: connections and requests of any kind.
+    /// The number of connections and requests of any kind.
     pub contacts: Option<u64>,
-    /// Whatever has come to the origin that [`Fault::Redirected`] and [`Fault::SeeOther`] name.
+    /// The number of requests to the origin to which [`Fault::Redirected`] and [`Fault::SeeOther`] redirect.
     pub elsewhere: Option<u64>,
-    /// Records of abandoned calls.
+    /// The number of audit records of abandoned calls.
     pub abandoned: Option<u64>,
 }
 
@@ -103,7 +104,7 @@ pub struct OracleCounts {
 pub struct Skip(String);
 
 impl Skip {
-    /// For this reason: a few words.
+    /// Creates the reason, a few words, why a fault cannot happen in a test environment.
     pub fn because(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }

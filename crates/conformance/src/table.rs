@@ -84,13 +84,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// Several reports in one table, subject by law: how many faults each law held under, and in brackets under
-/// how many it could not be judged.
+/// A table of several reports, subject by law: under how many faults each law held, and in brackets under how many it
+/// could not be checked.
 #[derive(Debug)]
 pub struct Summary<'a>(pub &'a [Report]);
 
 impl Summary<'_> {
-    /// All results, counted.
+    /// The number of results of each kind in all reports.
     pub fn counts(&self) -> Counts {
         Counts::count(self.0.iter().flat_map(Report::cells).map(|(_, _, result)| result))
     }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 const MOST: usize = 1 << 20;
 
-/// One request.
+/// A request that the emulated provider received.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderRequest {
     method: String,
@@ -17,17 +17,17 @@ pub struct ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// The method: `PATCH`.
+    /// The HTTP method of the request: `PATCH`.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The path with its query, as it was sent: `/users/alice@example.com`.
+    /// The request's path with its query, as it was sent: `/users/alice@example.com`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// A header's value; names are taken in any case.
+    /// Returns the value of this header of the request; names are taken in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
@@ -36,17 +36,17 @@ impl ProviderRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body.
+    /// The bytes of the request's body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text, without blanks around it.
+    /// The request's body as text, without blanks around it.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).trim().to_owned()
     }
 
-    /// The text of a field of a flat JSON body, if there is one.
+    /// Returns the text of this field of the request's flat JSON body, if there is one.
     pub fn json_text(&self, field: &str) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         body.get(field)?.as_str().map(str::to_owned)
@@ -107,7 +107,8 @@ pub struct ProviderResponse {
 }
 
 impl ProviderResponse {
-    /// This status and body, and nothing is done. The body goes as JSON, unless it is a web page.
+    /// Creates a response of this status and body that changes nothing. The body goes as JSON, unless it is a web
+    /// page.
     pub fn new(status: u16, body: impl Into<String>) -> Self {
         let body = body.into();
         let kind = if body.starts_with('<') {
@@ -123,7 +124,7 @@ impl ProviderResponse {
         }
     }
 
-    /// The same, and this is the user's password from now on.
+    /// Creates a response with which the provider sets the user's password to this one.
     pub fn set_password(password: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
         Self {
             sets: Some(password.into()),
@@ -131,7 +132,7 @@ impl ProviderResponse {
         }
     }
 
-    /// The same with a header.
+    /// Adds a header to the response.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -22,7 +22,7 @@ type Provider = dyn Fn(&ProviderRequest, &str) -> ProviderResponse + Send + Sync
 /// Makes the adapter for a base URL.
 type Build = dyn Fn(&str) -> Arc<dyn PasswordService> + Send + Sync;
 
-/// An adapter that speaks HTTP, over a provider that is emulated on this machine.
+/// A subject for adapters that speak HTTP, over a provider that is emulated on this machine.
 ///
 /// The provider is a function: from a request, and the user's password at that moment, to a response, which may
 /// [set](ProviderResponse::set_password) another password. It is all that has to be written; the server around it makes the faults,
@@ -58,7 +58,8 @@ pub struct HttpSubject {
 }
 
 impl HttpSubject {
-    /// The adapter that `build` makes for a base URL, over this provider. Its user is `alice@example.com`.
+    /// Creates a subject from the adapter that `build` makes for a base URL, and a function that emulates the
+    /// provider. Its user is `alice@example.com`.
     pub fn new(
         name: impl Into<String>,
         mode: SubjectMode,
@@ -77,21 +78,21 @@ impl HttpSubject {
         }
     }
 
-    /// The same with another user, for providers that take other ids.
+    /// Sets the id of the user, for providers that take other ids than e-mail addresses.
     pub fn user(mut self, id: impl Into<String>) -> Self {
         self.user = id.into();
         self
     }
 
-    /// The same with a refusal as this provider documents it: the status, and the body, in which `%PASSWORD%`
-    /// stands for the new password. [`Fault::Echoed`] uses it, and [`Fault::RefusedWithin`] where the status is
-    /// 200. A refusal proves nothing in another format or under another status.
+    /// Sets a refusal as the provider documents it: the status, and the body, in which `%PASSWORD%` stands for the
+    /// new password. [`Fault::Echoed`] uses it, and [`Fault::RefusedWithin`] where the status is 200. A refusal
+    /// proves nothing in another format or under another status.
     pub fn refusal(mut self, status: u16, body: impl Into<String>) -> Self {
         self.refusal = Some((status, body.into()));
         self
     }
 
-    /// The same with one more secret that must never be reported, such as the adapter's token.
+    /// Adds a secret that must never be reported, such as the adapter's token.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secrets.push(secret.into());
         self
