@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::options::Provider;
 use crate::word_enum::word_enum;
 
-/// One fault, armed until it has applied `times` times.
+/// A fault of an emulated HTTP provider, armed until it has applied `times` times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The requests that it applies to. Control routes are exempt.
+    /// The requests to which the fault applies. Control routes are exempt.
     #[serde(rename = "match", default)]
     pub matching: RequestMatcher,
-    /// What it does to them.
+    /// What the fault does to the matching requests.
     pub action: Action,
 }
 
@@ -27,13 +27,13 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestMatcher {
-    /// The provider.
+    /// The provider that the request is for.
     pub provider: Option<Provider>,
-    /// The method, in capitals.
+    /// The HTTP method of the request, in capitals.
     pub method: Option<String>,
-    /// A part of the path and query, as sent.
+    /// A part of the request's path and query, as sent.
     pub path_contains: Option<String>,
-    /// The user whom the path names, decoded, in any case.
+    /// The user whom the request's path names, decoded, in any case.
     pub user: Option<String>,
     /// The first matching request that the fault applies to, counted from 1 since it was armed.
     pub nth: u32,
@@ -64,31 +64,31 @@ word_enum! {
     }
 }
 
-/// What a fault does. The parts combine: a canned response can be late, slow and cut.
+/// What a fault does to a request. The parts combine: a canned response can be late, slow and cut.
 ///
 /// Before the change, a fault that responds or cuts keeps the request from the provider; one that only delays or drips
 /// does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Action {
-    /// Before or after the provider sees the request.
+    /// Whether the fault strikes before or after the provider sees the request.
     pub when: Timing,
-    /// A response in place of the provider's.
+    /// The response to send in place of the provider's own.
     pub respond: Option<CannedResponse>,
-    /// The delay before the response in real milliseconds; with `before-apply`, before the change.
+    /// The delay in real milliseconds before the response; with `before-apply`, before the change.
     pub delay_ms: u64,
-    /// With a delay before the change, the provider applies the change after the delay even if the client has
-    /// disconnected. Otherwise a disconnect cancels the request.
+    /// Whether the provider makes a delayed change even if the client has disconnected. Otherwise a disconnect
+    /// cancels the request.
     pub detach: bool,
-    /// A gateway sends the request twice, returns the second response, and announces that in
+    /// Whether a gateway sends the request twice, returns the second response, and announces that in
     /// `x-envoy-attempt-count`.
     pub twice: bool,
     /// Where the connection is cut, and how. Over HTTP/2 this comes before the response and ends every request of the
     /// connection.
     pub cut: Option<Cut>,
-    /// The response is sent slowly.
+    /// How slowly the response is sent.
     pub drip: Option<Drip>,
-    /// The request's HTTP/2 stream is reset with `REFUSED_STREAM`; an HTTP/1 connection is closed. Only
+    /// Whether the request's HTTP/2 stream is reset with `REFUSED_STREAM`; an HTTP/1 connection is closed. Only
     /// before the change, since it states that the request was not processed.
     pub refuse_stream: bool,
 }
@@ -108,30 +108,30 @@ impl Default for Action {
     }
 }
 
-/// A response in place of the provider's.
+/// A response that a fault sends in place of the provider's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CannedResponse {
-    /// The status, from 200 to 999.
+    /// The HTTP status, from 200 to 999.
     pub status: u16,
-    /// The headers; only `content-length` is added.
+    /// The headers of the response; only `content-length` is added.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The body, in which `%PASSWORD%` is replaced by the new password of the request.
+    /// The body of the response, in which `%PASSWORD%` is replaced by the new password of the request.
     #[serde(default)]
     pub body: String,
-    /// Pads the body with spaces to this many bytes.
+    /// The length to which the body is padded with spaces, in bytes.
     #[serde(default)]
     pub pad_to: usize,
 }
 
-/// Where a connection is cut, and how.
+/// Where a fault cuts a connection, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
-    /// Where.
+    /// Where in the exchange the connection is cut.
     pub at: CutPoint,
-    /// How.
+    /// How the connection is cut.
     pub how: CutKind,
 }
 
@@ -165,13 +165,13 @@ word_enum! {
     }
 }
 
-/// A slow response.
+/// The pace of a response that is sent slowly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drip {
-    /// Bytes per write, at least 1.
+    /// The number of bytes per write, at least 1.
     pub bytes: usize,
-    /// Real milliseconds between writes.
+    /// The number of real milliseconds between writes.
     pub every_ms: u64,
 }
 
@@ -179,17 +179,17 @@ pub struct Drip {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultError {
-    /// It does nothing.
+    /// The fault does nothing.
     Nothing,
-    /// It would detach a change that is not delayed, or that the provider never sees.
+    /// The fault would detach a change that is not delayed, or that the provider never sees.
     NothingToDetach,
-    /// It would duplicate a request that the provider never sees, or that is detached.
+    /// The fault would duplicate a request that the provider never sees, or that is detached.
     NothingToRepeat,
-    /// It would cut or refuse before the provider sees the request, but has `after-apply`.
+    /// The fault would cut or refuse before the provider sees the request, but has `after-apply`.
     NotAfterApply,
-    /// `nth`, `times` or a drip's `bytes` is 0.
+    /// The fault's `nth`, `times` or drip's `bytes` is 0.
     Zero,
-    /// Its response's status or one of its headers is invalid.
+    /// The status or a header of the fault's response is invalid.
     BadResponse,
 }
 

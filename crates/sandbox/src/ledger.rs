@@ -10,59 +10,58 @@ use crate::options::Provider;
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// How a password was set.
+    /// Who set a password: its owner or an administrator.
     Operation {
-        /// By its owner, who gave the current one.
+        /// Set by its owner, who gave the current password.
         Change = "change",
-        /// By an administrator, without it.
+        /// Set by an administrator, without the current password.
         Reset = "reset",
     }
 }
 
-/// One password that was set.
+/// A ledger entry: one password that was set at an emulated provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Position in the ledger, counted from 1 across both providers.
+    /// The position in the ledger, counted from 1 across both providers.
     pub seq: u64,
-    /// Where it was set.
+    /// The provider at which the password was set.
     pub provider: Provider,
-    /// Whose it is: the e-mail address at Zoom, the GUID (or free id) at the identity portal, in the
-    /// spelling of the sandbox's own directory.
+    /// The user whose password was set: the e-mail address at Zoom, the GUID (or free id) at the identity portal, in
+    /// the spelling of the sandbox's own directory.
     pub user: String,
-    /// Timing, by the sandbox's clock.
+    /// When the password was set, by the sandbox's clock.
     pub at: Timestamp,
-    /// By whom.
+    /// Who set the password: its owner or an administrator.
     pub operation: Operation,
-    /// Keyed fingerprint of the new password, as
-    /// [`Sandbox::fingerprint`](crate::Sandbox::fingerprint) gives it.
+    /// A keyed fingerprint of the new password, as [`Sandbox::fingerprint`](crate::Sandbox::fingerprint) gives it.
     pub fingerprint: String,
     /// The tracking id of the response, where the provider sends one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
 }
 
-/// How many passwords of one user were really set.
+/// The number of times that one user's password was really set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
-    /// Where.
+    /// The provider at which the passwords were set.
     pub provider: Provider,
-    /// Whose.
+    /// The user whose password was set.
     pub user: String,
-    /// How often.
+    /// The number of times that the password was set.
     pub count: u64,
 }
 
-/// A copy of the ledger at one instant.
+/// A copy of the sandbox's ledger: the changes that it has really applied so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Every change, oldest first.
     pub changes: Vec<Change>,
-    /// The same, counted per user; users without a change are absent.
+    /// The number of changes per user; users without a change are absent.
     pub totals: Vec<Total>,
 }
 
 impl Ledger {
-    /// How often this user's password was really set.
+    /// Returns how often this user's password was really set.
     pub fn count(&self, provider: Provider, user: &str) -> u64 {
         self.totals
             .iter()

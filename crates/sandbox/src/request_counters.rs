@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::Provider;
 
-/// The requests that have arrived at both providers. Requests to the sandbox's own control routes are not
-/// counted, their connections are.
+/// The numbers of requests and connections that have arrived at both providers. Requests to the sandbox's own control
+/// routes are not counted, their connections are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
-    /// TCP connections accepted, those without a request included.
+    /// The number of TCP connections accepted, those without a request included.
     pub connections: u64,
-    /// Requests of which at least the head arrived.
+    /// The number of requests of which at least the head arrived.
     pub total: u64,
-    /// The same by provider, method and route.
+    /// The number of requests by provider, method and route.
     pub routes: Vec<RouteCount>,
 }
 
-/// The requests to one route.
+/// The number of requests to one route, and of their responses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteCount {
-    /// Whose route; paths that belong to neither provider are the portal's, as its page answers them.
+    /// The provider of the route; paths that belong to neither provider are the portal's, as its page answers them.
     pub provider: Provider,
-    /// The method.
+    /// The HTTP method of the requests.
     pub method: String,
     /// The route with `{…}` for its parameters; `other` for paths that are no route.
     pub route: String,
-    /// Requests of which at least the head arrived.
+    /// The number of requests of which at least the head arrived.
     pub received: u64,
-    /// How often each status was answered. Their sum is below `received` while a request is in flight, and
-    /// after one without a response.
+    /// The number of responses of each status. Their sum is below `received` while a request is in flight, and after
+    /// one without a response.
     pub statuses: BTreeMap<u16, u64>,
 }
 

@@ -26,13 +26,13 @@ use crate::zoom;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address cannot be listened on.
+    /// The sandbox cannot listen on the address.
     Listen(SocketAddr, io::Error),
-    /// No certificate could be made.
+    /// The sandbox could not make its TLS certificate.
     Tls(Box<dyn std::error::Error + Send + Sync>),
-    /// More numbered users than their six digits can name.
+    /// There are more numbered users than their six digits can name.
     TooManyUsers(u32),
-    /// A seeded portal user whose id is not a GUID, although only GUIDs are taken.
+    /// A seeded portal user has an id that is not a GUID, although only GUIDs are accepted.
     NotAGuid(String),
 }
 
@@ -59,7 +59,8 @@ impl std::error::Error for StartError {
     }
 }
 
-/// Both providers, listening. Dropping it stops it at once; [`shutdown`](Self::shutdown) lets requests finish.
+/// Both emulated providers, Zoom and the identity portal, listening. Dropping it stops it at once;
+/// [`shutdown`](Self::shutdown) lets requests finish.
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
@@ -78,7 +79,7 @@ impl Sandbox {
         Self::start_with(Options::default()).await
     }
 
-    /// The same with other options.
+    /// Starts a sandbox with these options.
     ///
     /// # Errors
     /// When the address is taken or not this machine's, when certificates cannot be made, and when the options
@@ -111,12 +112,12 @@ impl Sandbox {
         })
     }
 
-    /// Everything that a client needs, as one JSON object when serialized.
+    /// Everything that a client of the sandbox needs, as one JSON object when serialized.
     pub fn startup_info(&self) -> &StartupInfo {
         &self.startup_info
     }
 
-    /// The address it listens on, with its real port.
+    /// The address on which the sandbox listens, with its real port.
     pub fn addr(&self) -> SocketAddr {
         self.startup_info.listen
     }
@@ -126,12 +127,12 @@ impl Sandbox {
         &self.startup_info.zoom.base_url
     }
 
-    /// Where Zoom issues tokens.
+    /// The URL of Zoom's token endpoint.
     pub fn zoom_token_url(&self) -> &str {
         &self.startup_info.zoom.token_url
     }
 
-    /// Where the portal issues tokens.
+    /// The URL of the portal's token endpoint.
     pub fn identity_token_url(&self) -> &str {
         &self.startup_info.identity.token_url
     }
@@ -141,17 +142,17 @@ impl Sandbox {
         &self.startup_info.identity.base_url
     }
 
-    /// The bearer token that both providers take at any time.
+    /// The static bearer token that both providers always accept.
     pub fn token(&self) -> &SecretString {
         &self.shared.token
     }
 
-    /// The certificate authority to trust, with [`Options::tls`].
+    /// The PEM certificate of the authority to trust, with [`Options::tls`].
     pub fn ca_pem(&self) -> Option<&str> {
         self.startup_info.ca_pem.as_deref()
     }
 
-    /// The changes applied so far.
+    /// Returns a copy of the ledger: the changes applied so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.state().ledger.snapshot()
     }
@@ -161,7 +162,7 @@ impl Sandbox {
         self.shared.state().ledger.len()
     }
 
-    /// The requests received so far.
+    /// The numbers of requests received so far.
     pub fn requests(&self) -> Requests {
         self.shared.counters.snapshot()
     }
@@ -179,12 +180,12 @@ impl Sandbox {
         }
     }
 
-    /// The fingerprint which the ledger of this run has for a password.
+    /// Returns the fingerprint that the ledger of this run has for a password.
     pub fn fingerprint(&self, password: &str) -> String {
         self.shared.fingerprinter.of(password).to_string()
     }
 
-    /// Arms a fault.
+    /// Arms a fault, to strike the next matching requests.
     ///
     /// # Errors
     /// When it does nothing, contradicts itself, or has a response that cannot be sent.
@@ -197,7 +198,7 @@ impl Sandbox {
         self.shared.faults.disarm_all();
     }
 
-    /// The next `count` connections are closed as soon as they are accepted, before anything is read.
+    /// Closes the next `count` connections as soon as they are accepted, before anything is read.
     pub fn close_next_connections(&self, count: u32) {
         self.shared.listener_faults.close_next(count);
     }
@@ -214,8 +215,8 @@ impl Sandbox {
         self.shared.listener_faults.refuse(refuse).await;
     }
 
-    /// Restores the initial state: users, tokens, ledger, counters, no faults. The clock, the static token and the key
-    /// stay.
+    /// Restores the sandbox's initial state: users, tokens, ledger, counters, no faults. The clock, the static token
+    /// and the key stay.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -230,7 +231,8 @@ impl Sandbox {
         self.shared.clock.advance(seconds);
     }
 
-    /// Stops accepting, lets the requests in flight finish, and returns when all connections are closed.
+    /// Shuts the sandbox down: it stops accepting, lets the requests in flight finish, and returns when all
+    /// connections are closed.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(server) = self.server.take() {

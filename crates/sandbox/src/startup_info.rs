@@ -10,76 +10,76 @@ use crate::fixtures::{
 use crate::options::{Options, Provider};
 use crate::shared::{Shared, reveal};
 
-/// Everything that a client needs, serialized as one JSON object. The secrets in it are made up.
+/// Everything that a client of the sandbox needs, serialized as one JSON object. The secrets in it are made up.
 #[derive(Debug, Clone, Serialize)]
 pub struct StartupInfo {
-    /// The address it listens on.
+    /// The address on which the sandbox listens.
     pub listen: SocketAddr,
-    /// The bearer token that both providers always accept.
+    /// The static bearer token that both providers always accept.
     pub token: String,
     /// Zoom's endpoints and credentials.
     pub zoom: ZoomInfo,
     /// The identity portal's endpoints and credentials.
     pub identity: IdentityInfo,
-    /// The users with their initial passwords.
+    /// The named users with their initial passwords.
     pub users: Vec<UserInfo>,
-    /// The numbered users.
+    /// The rule by which the ids and passwords of numbered users are made.
     pub numbered_users: NumberedUsers,
-    /// `GET` returns the ledger of applied changes.
+    /// The URL of the ledger of applied changes, for `GET`.
     pub ledger_url: String,
-    /// `POST {"provider","user","password"}` returns whether that is the current password.
+    /// The URL that says whether a password is a user's current one, for `POST {"provider","user","password"}`.
     pub verify_url: String,
-    /// `GET` returns the request counters.
+    /// The URL of the request counters, for `GET`.
     pub requests_url: String,
-    /// `POST` arms a fault, `GET` lists the armed ones and `DELETE` disarms them.
+    /// The URL of the faults: `POST` arms one, `GET` lists the armed ones and `DELETE` disarms them.
     pub faults_url: String,
-    /// The certificate authority to trust, when it speaks TLS.
+    /// The PEM certificate of the authority to trust, when the sandbox speaks TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
 }
 
-/// Zoom's endpoints and credentials.
+/// The endpoints and credentials of the emulated Zoom.
 #[derive(Debug, Clone, Serialize)]
 pub struct ZoomInfo {
-    /// The base URL of its API.
+    /// The base URL of the emulated Zoom API.
     pub base_url: String,
-    /// Where tokens are asked for.
+    /// The URL of Zoom's token endpoint.
     pub token_url: String,
-    /// The account which they are asked for with.
+    /// The Zoom account id for token requests.
     pub account_id: String,
-    /// The app which gets them.
+    /// The client id for token requests.
     pub client_id: String,
-    /// Its secret.
+    /// The client secret for token requests.
     pub client_secret: String,
 }
 
-/// The identity portal's endpoints and credentials.
+/// The endpoints and credentials of the emulated identity portal.
 #[derive(Debug, Clone, Serialize)]
 pub struct IdentityInfo {
-    /// The base URL, in its shortest form.
+    /// The portal's base URL, in its shortest form.
     pub base_url: String,
-    /// Every form of the base URL that is served; all of them are alike.
+    /// Every form of the portal's base URL that is served; all of them are alike.
     pub base_urls: Vec<String>,
-    /// Where tokens are asked for.
+    /// The URL of the portal's token endpoint.
     pub token_url: String,
-    /// The app which gets them.
+    /// The client id for token requests.
     pub client_id: String,
-    /// Its secret.
+    /// The client secret for token requests.
     pub client_secret: String,
-    /// The GUID of its one organisation.
+    /// The GUID of the portal's one organization (its partition).
     pub partition: String,
 }
 
-/// One user.
+/// A named user of an emulated provider.
 #[derive(Debug, Clone, Serialize)]
 pub struct UserInfo {
-    /// Where.
+    /// The provider at which the user exists.
     pub provider: Provider,
-    /// The id in paths.
+    /// The id of the user in paths.
     pub id: String,
-    /// The e-mail address.
+    /// The e-mail address of the user.
     pub email: String,
-    /// The first password; absent for one who has none.
+    /// The initial password of the user; absent if the user has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// What is special about the user.
@@ -87,29 +87,29 @@ pub struct UserInfo {
     pub note: Option<&'static str>,
 }
 
-/// The rule behind the numbered users. `n` counts from 1 to `count`.
+/// The rule by which the ids and passwords of numbered users are made. `n` counts from 1 to `count`.
 #[derive(Debug, Clone, Serialize)]
 pub struct NumberedUsers {
-    /// How many there are at each provider.
+    /// The number of numbered users at each provider.
     pub count: u32,
-    /// The id at Zoom.
+    /// The rule for the user's id at Zoom.
     pub zoom_id: &'static str,
-    /// The id at the portal.
+    /// The rule for the user's id at the portal.
     pub identity_id: &'static str,
-    /// The first password at both, in terms of [`numbered_password`](crate::numbered_password).
+    /// The rule for the user's initial password at both, in terms of [`numbered_password`](crate::numbered_password).
     pub password: &'static str,
-    /// User 1, worked out.
+    /// The first numbered user, as an example.
     pub first: NumberedExample,
 }
 
-/// One numbered user, worked out.
+/// A numbered user, as an example of the rule.
 #[derive(Debug, Clone, Serialize)]
 pub struct NumberedExample {
-    /// The id at Zoom.
+    /// The user's id at Zoom.
     pub zoom_id: String,
-    /// The id at the portal.
+    /// The user's id at the portal.
     pub identity_id: String,
-    /// The first password at both.
+    /// The user's initial password at both providers.
     pub password: String,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A word that names no variant of an enum.
+/// The error for a word that names no variant of an enum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
     pub(crate) given: String,
@@ -35,7 +35,7 @@ macro_rules! word_enum {
             /// Every word that [`FromStr`](std::str::FromStr) accepts, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($word),+];
 
-            /// The word for this variant.
+            /// The word that stands for this variant in flags, files and JSON.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $word ),+ }
             }

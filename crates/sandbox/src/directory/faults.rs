@@ -21,26 +21,26 @@ word_enum! {
     }
 }
 
-/// One fault, armed until it has applied `times` times.
+/// A fault of an emulated directory, armed until it has applied `times` times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DirectoryFault {
-    /// The operation that it applies to.
+    /// The LDAP operation to which the fault applies.
     pub operation: DirectoryOperation,
-    /// The login name of the user whose entry the request names; any if absent.
+    /// The login name of the user whose entry the request names; any user if absent.
     pub user: Option<String>,
-    /// The first matching request that it applies to, counted from 1.
+    /// The first matching request to which the fault applies, counted from 1.
     pub nth: u32,
-    /// How many matching requests it applies to from there on.
+    /// The number of matching requests to which the fault applies from there on.
     pub times: u32,
-    /// Before or after the directory acts.
+    /// Whether the fault strikes before or after the directory acts.
     pub when: Timing,
     /// The delay in real milliseconds. Before the change, the directory acts after it even if the client has left, as
     /// real servers do with every request that has arrived.
     pub delay_ms: u64,
-    /// In place of the directory's response.
+    /// The response to send in place of the directory's own.
     pub respond: Option<DirectoryResponse>,
-    /// Ends the connection after this many bytes of the response.
+    /// Where in the response the connection ends, and how.
     pub cut: Option<DirectoryCut>,
 }
 
@@ -60,24 +60,25 @@ impl Default for DirectoryFault {
     }
 }
 
-/// What is sent in place of the directory's response.
+/// The response that a fault sends in place of the directory's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DirectoryResponse {
-    /// A result.
+    /// An LDAP result.
     Result {
-        /// Its code.
+        /// The LDAP result code.
         code: i32,
-        /// Its diagnostic message.
+        /// The diagnostic message of the result.
         #[serde(default)]
         text: String,
-        /// The address that it refers to.
+        /// The URL of the server to which the result refers.
         #[serde(default)]
         referral: Option<String>,
     },
-    /// The response, under the number of another message: its own plus this.
+    /// The directory's response, with this number added to its message id, so that it seems to answer another
+    /// request.
     MessageId(i32),
-    /// These bytes.
+    /// These raw bytes.
     Bytes(Vec<u8>),
 }
 
@@ -85,9 +86,9 @@ pub enum DirectoryResponse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryCut {
-    /// Bytes of the response that are still sent.
+    /// The number of bytes of the response that are still sent.
     pub after: usize,
-    /// How it ends.
+    /// How the connection ends.
     pub how: CutKind,
 }
 

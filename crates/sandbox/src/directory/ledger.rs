@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Operation;
 
-/// One password that was set in a directory.
+/// A ledger entry: one password that was set in an emulated directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryChange {
-    /// Position in the ledger, counted from 1.
+    /// The position in the ledger, counted from 1.
     pub seq: u64,
     /// The login name of the user.
     pub user: String,
-    /// When, by the directory's clock.
+    /// When the password was set, by the directory's clock.
     pub at: Timestamp,
-    /// With or without the current password.
+    /// Whether the password was set with or without the current one.
     pub operation: Operation,
-    /// Keyed fingerprint of the new password, as [`Directory::fingerprint`](crate::Directory::fingerprint) gives it.
+    /// A keyed fingerprint of the new password, as [`Directory::fingerprint`](crate::Directory::fingerprint) gives
+    /// it.
     pub fingerprint: String,
 }

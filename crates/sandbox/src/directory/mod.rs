@@ -32,7 +32,7 @@ pub use faults::{DirectoryCut, DirectoryFault, DirectoryOperation, DirectoryResp
 pub use ledger::DirectoryChange;
 pub use options::{DirectoryKind, DirectoryOptions, DirectoryTexts};
 
-/// An emulated directory server, listening. Dropping it stops it at once.
+/// An emulated directory server that is listening. Dropping it stops it at once.
 ///
 /// One port takes `ldaps://`, and `ldap://` with or without StartTLS. Like the HTTP providers' ledger, this one is an
 /// oracle: the only function that sets a password appends the entry.
@@ -82,7 +82,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Starts a directory with the default options of this kind. It is listening when this returns.
+    /// Starts an emulated directory server of this kind with the default options. It is listening when this returns.
     ///
     /// # Errors
     /// When no port can be listened on.
@@ -90,7 +90,7 @@ impl Directory {
         Self::start_with(DirectoryOptions::new(kind)).await
     }
 
-    /// The same with other options.
+    /// Starts an emulated directory server with these options.
     ///
     /// # Errors
     /// When the address is taken or not this machine's, when certificates cannot be made, and when there are more
@@ -122,53 +122,53 @@ impl Directory {
         })
     }
 
-    /// Which server is emulated.
+    /// The kind of directory server that is emulated.
     pub fn kind(&self) -> DirectoryKind {
         self.shared.options.kind
     }
 
-    /// The address that it listens on, with its real port.
+    /// The address on which the directory listens, with its real port.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it takes TLS from the first byte.
+    /// The `ldaps` URL, where TLS begins with the first byte.
     pub fn ldaps_url(&self) -> String {
         format!("ldaps://localhost:{}", self.address.port())
     }
 
-    /// Where it takes StartTLS.
+    /// The `ldap` URL, where `StartTLS` is offered.
     pub fn ldap_url(&self) -> String {
         format!("ldap://localhost:{}", self.address.port())
     }
 
-    /// The certificate authority to trust.
+    /// The PEM certificate of the authority to trust.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// The entry below which the users are.
+    /// The DN of the entry below which the users are.
     pub fn user_base(&self) -> String {
         let dn = self.user_dn("x");
         dn.split_once(',').map_or(BASE, |(_, base)| base).to_owned()
     }
 
-    /// The name of a user's entry.
+    /// Returns the DN of a user's entry.
     pub fn user_dn(&self, user: &str) -> String {
         self.shared.accounts().dn(user)
     }
 
-    /// The name of the entry of the account that may reset passwords.
+    /// The DN of the account that may reset passwords.
     pub fn service_dn(&self) -> String {
         self.user_dn("service")
     }
 
-    /// The password of that account, and of the other accounts that act on others.
+    /// The password of the account that may reset passwords, and of the other accounts that act on others.
     pub fn service_password(&self) -> &'static str {
         SERVICE_PASSWORD
     }
 
-    /// The first password of the users that exist for a special case.
+    /// The initial password of the users that exist for a special case.
     pub fn special_password(&self) -> &'static str {
         SPECIAL_PASSWORD
     }
@@ -189,7 +189,7 @@ impl Directory {
             .count()
     }
 
-    /// The number of requests so far to change a user's password, whatever became of them.
+    /// The number of requests so far to change a user's password, whether applied or not.
     pub fn change_requests_of(&self, user: &str) -> u64 {
         self.shared
             .accounts()
@@ -213,24 +213,24 @@ impl Directory {
         account.is_some_and(|account| account.password.as_ref().is_some_and(|known| known.is(password)))
     }
 
-    /// The fingerprint that the ledger of this run has for a password.
+    /// Returns the fingerprint that the ledger of this run has for a password.
     pub fn fingerprint(&self, password: &str) -> String {
         self.shared.fingerprinter.of(password).to_string()
     }
 
-    /// Binds with a wrong password so far, by anyone.
+    /// The number of binds with a wrong password so far, by anyone.
     pub fn failed_binds(&self) -> u64 {
         self.shared.accounts().failed_binds
     }
 
-    /// Wrong passwords in a row of a user: what a lockout counts.
+    /// The number of wrong passwords in a row of a user, which a lockout counts.
     pub fn failures_of(&self, user: &str) -> u32 {
         let mut accounts = self.shared.accounts();
         let account = accounts.by_login(user, &self.shared.fingerprinter);
         account.map_or(0, |account| account.failures)
     }
 
-    /// Arms a fault.
+    /// Arms a fault, to strike the next matching requests.
     pub fn inject(&self, fault: DirectoryFault) {
         self.shared.faults.arm(fault);
     }
@@ -240,7 +240,7 @@ impl Directory {
         self.shared.faults.disarm_all();
     }
 
-    /// The next `count` connections are closed as soon as they are accepted, before anything is read.
+    /// Closes the next `count` connections as soon as they are accepted, before anything is read.
     pub fn close_next_connections(&self, count: u32) {
         self.close_next.send_modify(|left| *left += count);
     }
@@ -250,7 +250,7 @@ impl Directory {
         self.shared.clock.advance(seconds);
     }
 
-    /// Restores the initial state: users, ledger, no faults. The clock and the key stay.
+    /// Restores the directory's initial state: users, ledger, no faults. The clock and the key stay.
     pub fn reset(&self) {
         self.shared.reset();
     }

@@ -26,24 +26,24 @@ word_enum! {
     }
 }
 
-/// How an emulated directory is started.
+/// The options of an emulated directory server.
 #[derive(Debug, Clone)]
 pub struct DirectoryOptions {
-    /// Which server is emulated.
+    /// The kind of directory server that is emulated.
     pub kind: DirectoryKind,
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
     /// The number of numbered users, at most 999,999: `user000001` with the password
     /// [`numbered_password(1)`](crate::numbered_password), and so on.
     pub users: u32,
-    /// Passwords of users; one that does not exist is created.
+    /// The initial passwords of some users; a user who does not exist is created.
     pub seeded: Vec<(String, SecretString)>,
-    /// Whose texts an Active Directory uses.
+    /// Whose error texts an emulated Active Directory uses.
     pub texts: DirectoryTexts,
 }
 
 impl DirectoryOptions {
-    /// The default: a free port of 127.0.0.1, the named users only, Windows' texts.
+    /// Creates the default options: a free port of 127.0.0.1, the named users only, Windows' texts.
     pub fn new(kind: DirectoryKind) -> Self {
         Self {
             kind,

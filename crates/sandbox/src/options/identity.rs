@@ -8,7 +8,7 @@ use crate::word_enum::word_enum;
 word_enum! {
     /// The ids that the identity portal accepts in a path.
     IdentityIds {
-        /// GUIDs; others get a validation problem.
+        /// GUIDs only; others get a validation problem.
         Guid = "guid",
         /// Any text, as the published guide's sample id has it; user names and e-mail addresses too.
         Any = "any",
@@ -28,9 +28,9 @@ word_enum! {
 word_enum! {
     /// The HTTP status of a result that says `succeeded: false`.
     FailureStatus {
-        /// As the published schema has it.
+        /// Status 400, as the published schema has it.
         BadRequest = "400",
-        /// As the provider's own clients have met it.
+        /// Status 200, as the provider's own clients have met it.
         Ok = "200",
     }
 }
@@ -56,19 +56,19 @@ word_enum! {
 }
 
 word_enum! {
-    /// The HTTP status of a missing scope.
+    /// The HTTP status of the response to a token that lacks a scope.
     ScopeStatus {
-        /// Forbidden.
+        /// Status 403, Forbidden.
         Forbidden = "403",
-        /// Unauthorized.
+        /// Status 401, Unauthorized.
         Unauthorized = "401",
-        /// Bad request.
+        /// Status 400, Bad Request.
         BadRequest = "400",
     }
 }
 
 word_enum! {
-    /// The response to an unknown GUID.
+    /// The response for a user whose GUID is unknown.
     UnknownUser {
         /// 404 with problem details.
         NotFound = "404",
@@ -78,7 +78,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to an unknown path.
+    /// The response to a request for an unknown path.
     UnknownPath {
         /// 200 with the portal's HTML page.
         Page = "page",
@@ -88,7 +88,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to a token request in JSON.
+    /// The response to a token request whose body is JSON.
     JsonTokenRequest {
         /// 200 with the portal's HTML page.
         Page = "page",
@@ -102,51 +102,51 @@ word_enum! {
 pub struct Lockout {
     /// Wrong old passwords in a row until the user is locked out; 0 for never.
     pub failures: u32,
-    /// How long, by the sandbox's clock.
+    /// The duration of a lockout, by the sandbox's clock.
     pub duration: Duration,
-    /// The code of the refusal.
+    /// The error code of the refusal to a user who is locked out.
     pub code: String,
-    /// Its text.
+    /// The error text of the refusal to a user who is locked out.
     pub description: String,
 }
 
-/// The identity portal's options.
+/// The options of the emulated identity portal.
 #[derive(Debug, Clone)]
 pub struct IdentityOptions {
-    /// The ids it takes in a path.
+    /// The user ids that the portal accepts in a path.
     pub ids: IdentityIds,
-    /// The password rules.
+    /// The rules that the portal applies to a new password.
     pub rules: IdentityRules,
     /// The minimum length of a password in UTF-16 units; that of the rules (8 or 6) if absent.
     pub minimum_length: Option<usize>,
-    /// How many of a user's last passwords, the current one included, are refused; 0 for none.
+    /// The number of a user's last passwords, the current one included, that cannot be set again; 0 for none.
     pub previous_use_limit: usize,
-    /// The code of that refusal; the sandbox's own, none is published.
+    /// The error code of the refusal to set a recent password again; the sandbox's own, none is published.
     pub reuse_code: String,
-    /// When wrong old passwords lock a user out.
+    /// When and how wrong old passwords lock a user out.
     pub lockout: Lockout,
-    /// The status of a refusal.
+    /// The HTTP status of the refusal to set a password.
     pub failure_status: FailureStatus,
-    /// How an id that is not a GUID is answered, where only GUIDs are taken.
+    /// The response to an id that is not a GUID, where only GUIDs are accepted.
     pub bad_id: BadId,
     /// The response to a missing or `null` password.
     pub null_password: NullPassword,
-    /// The response to an unknown GUID.
+    /// The response for a user whose GUID is unknown.
     pub unknown_user: UnknownUser,
-    /// The response to an unknown path.
+    /// The response to a request for an unknown path.
     pub unknown_path: UnknownPath,
     /// Whether the portal is a standalone installation: only `/identity` is served, and `/identity_` returns
     /// 405 with `UnsupportedApiVersion`.
     pub standalone: bool,
-    /// The OAuth client.
+    /// The OAuth client that can request tokens.
     pub client: OAuthClient,
     /// The lifetime of an issued token.
     pub token_lifetime: Duration,
-    /// The scopes granted to the app, and those of the static token.
+    /// The scopes that are granted to the OAuth client, and those of the static token.
     pub scopes: Vec<String>,
-    /// The status of a missing scope.
+    /// The HTTP status of the response to a token that lacks a scope.
     pub scope_status: ScopeStatus,
-    /// The response to a token request in JSON.
+    /// The response to a token request whose body is JSON.
     pub json_token_request: JsonTokenRequest,
     /// Whether the cloud's rate limits are enforced: in any 5 minutes of the sandbox's clock 300 GET, 24,000
     /// POST and 160 of each other method.

@@ -29,25 +29,25 @@ word_enum! {
     }
 }
 
-/// How a sandbox is started. The default listens on a free port of 127.0.0.1, in plain HTTP, with a
-/// generated token and the named users only.
+/// The options of a sandbox. The default listens on a free port of 127.0.0.1, in plain HTTP, with a generated token
+/// and the named users only.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Serve HTTPS, with a certificate authority generated for this run.
+    /// Whether the sandbox serves HTTPS, with a certificate authority generated for this run.
     pub tls: bool,
-    /// With `tls`: serve an expired certificate.
+    /// Whether the HTTPS certificate has expired; needs `tls`.
     pub tls_expired: bool,
     /// The bearer token that both providers always accept; generated if absent.
     pub token: Option<SecretString>,
     /// The number of numbered users of each provider besides the named ones, at most 999,999.
     pub users: u32,
-    /// Additional users; an existing user gets this password instead.
+    /// Users to add, or existing users whose initial password to replace.
     pub seeded: Vec<SeededUser>,
-    /// Zoom's options.
+    /// The options of the emulated Zoom.
     pub zoom: ZoomOptions,
-    /// The identity portal's options.
+    /// The options of the emulated identity portal.
     pub identity: IdentityOptions,
 }
 
@@ -69,11 +69,12 @@ impl Default for Options {
 /// A user that exists from the start, written `PROVIDER:ID=PASSWORD`.
 #[derive(Debug, Clone)]
 pub struct SeededUser {
-    /// Where.
+    /// The provider at which the user exists.
     pub provider: Provider,
-    /// The e-mail address at Zoom, the GUID (or, with [`IdentityIds::Any`], any id) at the portal.
+    /// The id of the user: the e-mail address at Zoom, the GUID (or, with [`IdentityIds::Any`], any id) at the
+    /// portal.
     pub id: String,
-    /// The current password; no rule is applied to it.
+    /// The initial password of the user; no rule is applied to it.
     pub password: SecretString,
 }
 
@@ -81,7 +82,7 @@ pub struct SeededUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SeedError {
-    /// It is not of the form `PROVIDER:ID=PASSWORD`.
+    /// The text is not of the form `PROVIDER:ID=PASSWORD`.
     Form,
     /// The text before the first `:` names no provider.
     UnknownProvider,
@@ -116,19 +117,19 @@ impl FromStr for SeededUser {
     }
 }
 
-/// An OAuth client.
+/// The OAuth client that an emulated provider knows.
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
-    /// Its id.
+    /// The client id.
     pub id: String,
-    /// Its secret.
+    /// The client secret.
     pub secret: SecretString,
 }
 
 word_enum! {
     /// How a 429 response states when to retry.
     RetryAfter {
-        /// Not at all.
+        /// The response does not say when to retry.
         None = "none",
         /// `Retry-After` in seconds.
         Seconds = "seconds",

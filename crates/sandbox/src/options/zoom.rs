@@ -6,7 +6,7 @@ use super::{OAuthClient, RetryAfter};
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// Which rules Zoom applies to a new password.
+    /// The rules that the emulated Zoom applies to a new password.
     ZoomRules {
         /// Minimum and maximum length only.
         LengthOnly = "length-only",
@@ -18,9 +18,9 @@ word_enum! {
 }
 
 word_enum! {
-    /// Which request bodies Zoom takes.
+    /// The encodings of request bodies that the emulated Zoom accepts.
     ZoomBody {
-        /// Both of them.
+        /// Form data and JSON.
         Any = "any",
         /// `multipart/form-data` only.
         FormData = "form-data",
@@ -30,7 +30,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// What the length of a password is counted in.
+    /// The unit in which the length of a password is counted.
     LengthUnit {
         /// Unicode characters.
         Characters = "characters",
@@ -44,21 +44,21 @@ word_enum! {
 word_enum! {
     /// The code with which Zoom says that a token lacks a scope; the status is 400 each time.
     MissingScope {
-        /// As most reports have it.
+        /// Code 4711, as most reports have it.
         Code4711 = "4711",
-        /// As one endpoint was seen to answer.
+        /// Code 104, as one endpoint was seen to answer.
         Code104 = "104",
-        /// As the general table prints it.
+        /// Code 4700, as the general table prints it.
         Code4700 = "4700",
     }
 }
 
 word_enum! {
-    /// The shape of the security settings.
+    /// The shape of the security settings in Zoom's response.
     SettingsShape {
-        /// Inside an object `security`.
+        /// The settings are inside an object `security`.
         Wrapped = "wrapped",
-        /// At the top.
+        /// The settings are at the top level of the response.
         Flat = "flat",
     }
 }
@@ -76,54 +76,55 @@ word_enum! {
 }
 
 word_enum! {
-    /// How a change of a user's type or plan is refused.
+    /// How the emulated Zoom refuses to change a user's type or plan.
     LicenseRefusal {
-        /// Not at all.
+        /// No refusal.
         None = "none",
-        /// The type may not be changed.
+        /// Code 1108: the type may not be changed.
         Code1108 = "1108",
-        /// No more basic users.
+        /// Code 2033: no more basic users are available.
         Code2033 = "2033",
-        /// No more users of that plan, which is named.
+        /// Code 2034: no more users of that plan, which is named, are available.
         Code2034 = "2034",
-        /// No more users of that plan, which is not named.
+        /// Code 2038: no more users of that plan, which is not named, are available.
         Code2038 = "2038",
-        /// Not enough basic licences to turn another off.
+        /// Code 2039: not enough basic licences to turn another off.
         Code2039 = "2039",
         /// No more users of that type.
         Code3412 = "3412",
     }
 }
 
-/// Zoom's options.
+/// The options of the emulated Zoom.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub struct ZoomOptions {
-    /// The password rules.
+    /// The rules that Zoom applies to a new password.
     pub rules: ZoomRules,
-    /// The request bodies that it accepts; others get 415.
+    /// The encodings of request bodies that Zoom accepts; others get 415.
     pub body: ZoomBody,
     /// The minimum length of a password.
     pub minimum_length: usize,
     /// The maximum length of a password: 31 by the reference, 32 by the help pages.
     pub maximum_length: usize,
-    /// The unit of both lengths.
+    /// The unit of the minimum and maximum length.
     pub length_unit: LengthUnit,
-    /// How many characters in sequence (`abcdef`, `123456`) are refused; 0 for none. When absent, 6 under
+    /// The number of characters in sequence (`abcdef`, `123456`) that are refused; 0 for none. When absent, 6 under
     /// the basic rules and 4 under the enhanced ones.
     pub run_length: Option<usize>,
-    /// How many of a user's last passwords, the current one included, cannot be used again; below 2 for none
+    /// The number of a user's last passwords, the current one included, that cannot be set again; below 2 for none
     /// but the current one, which never can.
     pub history: usize,
-    /// How often a password can be changed within 24 hours, by the sandbox's clock; unlimited if absent.
+    /// The number of changes of a password that are allowed within 24 hours, by the sandbox's clock; unlimited if
+    /// absent.
     pub changes_per_day: Option<usize>,
     /// Whether the account owner's password can be set, unlike that of other administrators.
     pub owner_exempt: bool,
-    /// The account id of token requests.
+    /// The Zoom account id in token requests.
     pub account_id: String,
-    /// The OAuth client.
+    /// The OAuth client that can request tokens.
     pub client: OAuthClient,
-    /// Whether its developer has disabled that app.
+    /// Whether the OAuth client's developer has disabled it.
     pub app_disabled: bool,
     /// The lifetime of an issued token.
     pub token_lifetime: Duration,
@@ -131,13 +132,13 @@ pub struct ZoomOptions {
     pub one_token_only: bool,
     /// The scopes of every token, the static one included.
     pub scopes: Vec<String>,
-    /// The code for a missing scope.
+    /// The error code of the response to a token that lacks a scope.
     pub missing_scope: MissingScope,
     /// The `api_url` that comes with a token; the sandbox's own origin when absent.
     pub api_url: Option<String>,
     /// Whether the account is paid; an unpaid one cannot read its settings.
     pub paid: bool,
-    /// The shape of the security settings.
+    /// The shape of the security settings in the response.
     pub settings_shape: SettingsShape,
     /// Whether the caller is an account administrator; others cannot change names, host keys, PMIs and
     /// vanity names.
@@ -147,7 +148,8 @@ pub struct ZoomOptions {
     /// The plan whose rate limits are enforced, strictly: in any one second, by the sandbox's clock. No limits
     /// when absent.
     pub rate_limits: Option<ZoomPlan>,
-    /// Requests to any limited route a day (UTC), instead of the plan's own daily limit; needs `rate_limits`.
+    /// The number of requests to any limited route a day (UTC), instead of the plan's own daily limit; needs
+    /// `rate_limits`.
     pub daily_limit: Option<usize>,
     /// How the response to a request above the per-second limit states when to retry. The response to the daily
     /// limit always contains an ISO instant.
