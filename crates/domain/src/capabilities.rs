@@ -55,13 +55,13 @@ impl Capabilities {
         canonical_ids: false,
     };
 
-    /// Adds support for [`ChangeMode::AdminReset`].
+    /// Adds support for resets by an administrator ([`ChangeMode::AdminReset`]).
     pub const fn with_reset(mut self) -> Self {
         self.reset = true;
         self
     }
 
-    /// Adds support for [`ChangeMode::SelfService`].
+    /// Adds support for changes by users ([`ChangeMode::SelfService`]).
     pub const fn with_change(mut self) -> Self {
         self.change = true;
         self

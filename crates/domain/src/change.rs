@@ -2,7 +2,8 @@
 
 use crate::{Password, UserId};
 
-/// Who authorizes a password change. The provider's [`Capabilities`](crate::Capabilities) list the supported modes.
+/// Who authorizes a password change: an administrator, or the user. The provider's
+/// [`Capabilities`](crate::Capabilities) list the supported modes.
 #[derive(Debug, Clone)]
 pub enum ChangeMode {
     /// A *reset*: authorized by the configured administrator credentials.
@@ -63,7 +64,7 @@ impl PasswordChange {
         self
     }
 
-    /// The user, as identified by the caller.
+    /// The id of the user whose password is changed, as the caller gave it.
     pub fn user(&self) -> &UserId {
         &self.user
     }
@@ -73,12 +74,12 @@ impl PasswordChange {
         self.canonical_id.as_ref()
     }
 
-    /// The password to set.
+    /// The new password to set.
     pub fn new_password(&self) -> &Password {
         &self.new
     }
 
-    /// Who authorizes the change.
+    /// The change's mode: who authorizes it.
     pub fn mode(&self) -> &ChangeMode {
         &self.mode
     }

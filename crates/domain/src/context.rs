@@ -41,7 +41,7 @@ impl GuardStore {
 }
 
 impl CallContext {
-    /// The default budget: 30 seconds.
+    /// The default time budget of a call: 30 seconds.
     pub const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
     /// Creates a context with this time budget, counted from the start of the call.

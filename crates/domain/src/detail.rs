@@ -12,7 +12,7 @@ use crate::{ChangeMode, Evidence, PasswordChange, ProfileUpdate, Redactor};
 /// The provider's response to a failed call: status, error code, message and tracking id, redacted and cut to length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProviderDetail {
-    /// The HTTP status.
+    /// The HTTP status of the provider's response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The provider's own error code.

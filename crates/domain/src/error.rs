@@ -118,7 +118,7 @@ impl Error {
         self
     }
 
-    /// What went wrong; [`ErrorKind::remedy`] says what to do.
+    /// The kind of the error: what went wrong. [`ErrorKind::remedy`] says what to do.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

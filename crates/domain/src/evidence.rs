@@ -7,13 +7,13 @@ use crate::code::impl_code;
 /// How surely a fact about a provider is known, from observed to the operator's own word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
-    /// Seen in the responses of the real service.
+    /// The fact was seen in the responses of the real service.
     Observed,
-    /// Read in the source of the service.
+    /// The fact was read in the source of the service.
     Framework,
-    /// Written in the provider's documentation.
+    /// The fact is written in the provider's documentation.
     Documented,
-    /// Known from the operator's own word only.
+    /// The fact is known from the operator's own word only.
     #[default]
     Vouched,
 }

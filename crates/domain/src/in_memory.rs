@@ -49,7 +49,7 @@ impl InMemoryPasswordService {
         }
     }
 
-    /// Adds a user.
+    /// Adds a user with this current password.
     ///
     /// # Panics
     /// The id or password is invalid.
@@ -71,7 +71,7 @@ impl InMemoryPasswordService {
         self.state().responses_to_lose += 1;
     }
 
-    /// Whether this is the user's current password.
+    /// Whether this is the user's current password at the emulated provider.
     #[expect(clippy::disallowed_methods, reason = "compares a test password")]
     pub fn accepts(&self, user: &str, password: &str) -> bool {
         let Ok(user) = UserId::new(user) else { return false };

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::Evidence;
 use crate::code::impl_code;
 
-/// Whether a change was applied. `Display`, `FromStr` and serde use the [stable code](Self::as_str).
+/// The outcome of a call: whether its change was applied. `Display`, `FromStr` and serde use the [stable
+/// code](Self::as_str).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The provider applied the change, and its response proves it.
@@ -52,7 +53,7 @@ impl ChangeReceipt {
         Self::default()
     }
 
-    /// Adds the provider's id of the exchange.
+    /// Adds the provider's id of the exchange (tracking id).
     pub fn with_tracking_id(mut self, id: Option<String>) -> Self {
         self.tracking_id = id;
         self
@@ -207,12 +208,12 @@ impl UnknownOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
-    /// The new password is valid.
+    /// The new password is valid, so the change was applied.
     InPlace,
     /// The new password is not valid. It is safe to make the change again once the original request is no longer
     /// [in flight](UnknownOutcome::is_in_flight).
     NotInPlace,
-    /// The provider's response proves neither.
+    /// The probe's response proves neither that the new password is valid nor that it is not.
     StillUnknown,
 }
 

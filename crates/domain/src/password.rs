@@ -31,8 +31,8 @@ use crate::{Error, Rule, UntypeableChar, Violation};
 pub struct Password(SecretString);
 
 impl Password {
-    /// The maximum length in bytes of UTF-8. No known provider accepts more than 256 characters; the limit keeps a wrong
-    /// file from being sent as a password.
+    /// The maximum length of a password, in bytes of UTF-8. No known provider accepts more than 256 characters; the
+    /// limit keeps a wrong file from being sent as a password.
     pub const MAX_BYTES: usize = 1024;
 
     /// Creates a password from the exact text: nothing is trimmed or normalized.

@@ -45,13 +45,13 @@ impl ProfileUpdate {
         }
     }
 
-    /// Sets a field. Replaces an earlier value for the same field.
+    /// Sets a profile field to this value. Replaces an earlier value for the same field.
     pub fn set(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         self.fields.insert(field.into(), value.into());
         self
     }
 
-    /// Clears a field. The same as setting [`Value::Null`].
+    /// Clears a profile field. The same as setting [`Value::Null`].
     pub fn clear(self, field: impl Into<String>) -> Self {
         self.set(field, Value::Null)
     }
@@ -85,8 +85,8 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    /// A problem with `field`. `code` is stable, for programs; `message` continues after the field's name, as in
-    /// "takes at most 64 characters".
+    /// Creates a problem with `field`. `code` is stable, for programs; `message` continues after the field's name, as
+    /// in "takes at most 64 characters".
     pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),

@@ -20,11 +20,11 @@ pub enum Rule {
     /// the space. Applies to every new password, regardless of the policy; see
     /// [`Password::check_typeable`](crate::Password::check_typeable).
     Typeable(UntypeableChar),
-    /// At least this many characters.
+    /// The password has at least this many characters.
     MinLength(u32),
     /// At least a number of characters that the provider does not state.
     MinLengthUnnamed,
-    /// At most this many characters.
+    /// The password has at most this many characters.
     MaxLength(u32),
     /// At least one letter.
     Letter,
@@ -55,7 +55,7 @@ pub enum Rule {
     NotCommon,
     /// Not among passwords known from breaches.
     NotBreached,
-    /// Not the current password.
+    /// The new password is not the current password.
     NotCurrent,
     /// Not one of the last N passwords, where N is known.
     NotRecent(Option<u32>),

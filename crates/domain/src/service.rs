@@ -30,10 +30,10 @@ pub trait PasswordService: fmt::Debug + Send + Sync + 'static {
     /// The provider's configured name. It has low cardinality, so it can be a metric label.
     fn provider(&self) -> &str;
 
-    /// What the provider supports. Cheap: sends nothing.
+    /// The operations and guarantees that the provider supports. Cheap: sends nothing.
     fn capabilities(&self) -> Capabilities;
 
-    /// Changes one password, at most once.
+    /// Changes one user's password, at most once.
     ///
     /// # Errors
     /// [`Error::outcome`] says whether the change may have been applied, [`Error::kind`] what went wrong.

@@ -162,18 +162,18 @@ impl fmt::Debug for UserId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidUserId {
-    /// The text is empty.
+    /// The text of the id is empty.
     Empty,
-    /// The text is longer than [`UserId::MAX_BYTES`].
+    /// The text of the id is longer than [`UserId::MAX_BYTES`].
     TooLong {
-        /// The length of the text in bytes.
+        /// The length of the text in bytes of UTF-8.
         bytes: usize,
     },
     /// The whole id is `.` or `..`.
     DotSegment,
     /// A character that could leave the path segment, split the request or is invisible.
     Character {
-        /// The character.
+        /// The character that is not allowed in an id.
         character: char,
         /// The position of the character in the id, counted in characters from 1.
         position: usize,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Rule;
 
-/// The layer of a policy that a rule belongs to.
+/// The layer of a policy that a rule belongs to: the provider's or the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyLayer {
@@ -60,22 +60,22 @@ impl Violation {
         }
     }
 
-    /// A certain violation of a provider's rule.
+    /// Creates a certain violation of a provider's rule.
     pub fn of_provider(rule: Rule) -> Self {
         Self::new(rule, PolicyLayer::Provider, Certainty::Exact)
     }
 
-    /// A certain violation of a local rule.
+    /// Creates a certain violation of a local rule.
     pub fn of_caller(rule: Rule) -> Self {
         Self::new(rule, PolicyLayer::Caller, Certainty::Exact)
     }
 
-    /// The rule, with its parameters.
+    /// The violated rule, with its parameters.
     pub fn rule(&self) -> &Rule {
         &self.rule
     }
 
-    /// The layer that the rule belongs to.
+    /// The layer that the violated rule belongs to: the provider's or the caller's.
     pub fn layer(&self) -> PolicyLayer {
         self.layer
     }

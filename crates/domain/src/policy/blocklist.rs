@@ -82,7 +82,7 @@ impl Blocklist {
         has(&self.exact, &exact_hash) || has(&self.folded, &folded_hash)
     }
 
-    /// The number of entries.
+    /// The number of forbidden passwords on the list.
     pub fn len(&self) -> usize {
         self.exact.len() + self.folded.len()
     }

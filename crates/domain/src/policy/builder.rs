@@ -37,14 +37,14 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// Sets what counts as a character. The default is code points.
+    /// Sets what the policy counts as a character. The default is code points.
     pub fn counting(mut self, counting: Counting) -> Self {
         self.counting = counting;
         self
     }
 
-    /// Adds rules that are fully known. Rules that need more than the password (its history, a breach service, a run of
-    /// unknown length) are [`Certainty::ProviderOnly`] regardless.
+    /// Adds rules that are fully known, so that a check of them is certain. Rules that need more than the password
+    /// (its history, a breach service, a run of unknown length) are [`Certainty::ProviderOnly`] regardless.
     pub fn exact(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.add(rules, Certainty::Exact)
     }

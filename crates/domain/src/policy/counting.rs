@@ -19,8 +19,8 @@ pub enum Counting {
     /// Like the validator of ASP.NET Core: UTF-16 units; only ASCII letters are letters, so `é` is a special character; a
     /// password of only white space is too short regardless of its length.
     AspNet,
-    /// Not documented by the provider. Code points are assumed, and violations of a password that is not ASCII are
-    /// [`Approximate`](crate::Certainty::Approximate).
+    /// A way of counting that the provider does not document. Code points are assumed, and violations of a password
+    /// that is not ASCII are [`Approximate`](crate::Certainty::Approximate).
     Unpublished,
 }
 

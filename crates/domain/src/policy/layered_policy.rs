@@ -34,12 +34,12 @@ impl LayeredPolicy {
         })
     }
 
-    /// The provider's rules.
+    /// The provider's layer of rules.
     pub fn provider(&self) -> &PasswordPolicy {
         &self.provider
     }
 
-    /// The caller's local rules.
+    /// The caller's local layer of rules.
     pub fn local(&self) -> &PasswordPolicy {
         &self.local
     }
@@ -78,7 +78,7 @@ impl LayeredPolicy {
         generator::many(&self.space, [&self.provider.parts, &self.local.parts])
     }
 
-    /// The length of generated passwords.
+    /// The length of the passwords that this policy generates.
     pub fn generated_length(&self) -> usize {
         self.space.length
     }

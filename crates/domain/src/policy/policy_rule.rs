@@ -39,12 +39,12 @@ impl PolicyRule {
         }
     }
 
-    /// The rule, with its parameters.
+    /// The rule itself, with its parameters.
     pub fn rule(&self) -> &Rule {
         &self.rule
     }
 
-    /// The layer that the rule belongs to.
+    /// The layer that the rule belongs to: the provider's or the caller's.
     pub fn layer(&self) -> PolicyLayer {
         self.layer
     }

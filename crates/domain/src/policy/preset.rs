@@ -32,7 +32,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Every preset of a password policy.
+    /// Every published password policy that is built in.
     pub const ALL: [Self; 4] = [
         Self::ZoomDefault,
         Self::UipathDefault,
