@@ -35,7 +35,7 @@ pub struct LocalRules {
 pub enum Allow {
     /// `change`: only by the user, with the current password. No administrator's reset.
     Change,
-    /// `reset`: only by an administrator. No change by the current password.
+    /// `reset`: only by an administrator, without the current password. No change by the current password.
     Reset,
 }
 
@@ -90,7 +90,7 @@ pub struct Breach {
     /// The URL of the breached-password service, without `/range`: https, or http to this machine.
     #[validate(custom(function = is_base_url))]
     pub url: String,
-    /// The timeout of one request to the breached-password service.
+    /// The time limit for asking the breached-password service about one password.
     #[validate(custom(function = is_some_time))]
     #[serde(serialize_with = "as_text")]
     pub timeout: Duration,

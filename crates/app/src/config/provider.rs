@@ -164,7 +164,7 @@ pub enum Auth {
         /// Where the bearer token comes from.
         token: SecretRef,
     },
-    /// Zoom's server-to-server OAuth.
+    /// The credentials of an app that uses Zoom's server-to-server OAuth.
     #[cfg(feature = "zoom")]
     ServerToServer(ServerToServer),
     /// OAuth client credentials at a token URL of their own, as identity portals have them.
@@ -262,13 +262,13 @@ pub struct ServerToServer {
 #[cfg(any(feature = "http", feature = "identity"))]
 #[derive(Debug, Clone, Validate, Serialize)]
 pub struct ClientCredentials {
-    /// The URL of the token endpoint.
+    /// The URL of the token endpoint that grants the tokens.
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
-    /// The client id.
+    /// The id of the OAuth client.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub client_id: String,
-    /// Where the client secret comes from.
+    /// Where the secret of the OAuth client comes from.
     pub client_secret: SecretRef,
     /// The scopes to request, separated by spaces.
     #[validate(length(min = 1, max = 2048, message = "must be 1 to 2048 characters long"))]
@@ -288,7 +288,7 @@ pub struct HeaderToken {
     /// The value of the header, with `{token}` where the token goes.
     #[validate(custom(function = has_token))]
     pub value: String,
-    /// Where the token comes from.
+    /// Where the token comes from that goes into the header.
     pub token: SecretRef,
 }
 
@@ -310,7 +310,7 @@ pub struct PrivateKeyJwt {
     /// The URL of the token endpoint, which is also the audience of the assertion.
     #[validate(custom(function = is_base_url))]
     pub token_url: String,
-    /// The client id.
+    /// The id of the OAuth client.
     #[validate(length(min = 1, max = 256, message = "must be 1 to 256 characters long"))]
     pub client_id: String,
     /// Where the private key comes from, in PEM as PKCS#8: RSA or P-256. A certificate may stand beside it.

@@ -16,7 +16,7 @@ use super::metrics::Operation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditEvent {
-    /// The call begins; nothing is sent yet.
+    /// The call begins, and nothing is sent yet.
     Intent,
     /// The call has ended, with this outcome.
     Result,
@@ -34,7 +34,7 @@ pub struct AuditRecord {
     pub at: SystemTime,
     /// The event that the record is about: the call's begin, its end, or its loss.
     pub event: AuditEvent,
-    /// `change`, `reset` or `resolve`.
+    /// The operation of the call: `change`, `reset` or `resolve`.
     pub operation: &'static str,
     /// The configured name of the provider.
     pub provider: String,
@@ -47,7 +47,7 @@ pub struct AuditRecord {
     /// The error kind: why the change was not applied, or is not known to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ErrorKind>,
-    /// The provider's id of the exchange.
+    /// The provider's id of the exchange, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_id: Option<String>,
     /// The hash of the table by which the response was read, where a table describes the provider.
@@ -63,7 +63,7 @@ fn instant<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok
     serializer.serialize_str(&text.unwrap_or_default())
 }
 
-/// Stores audit records.
+/// A sink that stores audit records.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     /// Writes an audit record, as durably as the sink promises, before it returns. It is called within an async call,
     /// so it should not block for long.
