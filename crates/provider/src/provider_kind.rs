@@ -258,10 +258,10 @@ impl PermissionProbe {
 /// The form of the name of a user who cannot exist, for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NonexistentUser {
-    /// A new GUID.
+    /// The user is named by a new GUID.
     Guid,
-    /// An e-mail address that no one can have.
+    /// The user is named by an e-mail address that no one can have.
     Email,
-    /// A name that no one has.
+    /// The user is named by a name that no one has.
     Name,
 }
