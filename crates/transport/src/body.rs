@@ -93,7 +93,7 @@ impl SecretBody {
         }
     }
 
-    /// The value of `Content-Type` for this body.
+    /// The value of the `Content-Type` header for this body.
     pub fn content_type(&self) -> &str {
         self.content_type.to_str().unwrap_or_default()
     }

@@ -119,15 +119,15 @@ fn surrogate(text: &str) -> Option<u32> {
 /// be seen through. `Debug` shows no texts: providers echo what they were sent.
 #[derive(Clone, PartialEq)]
 pub enum Json {
-    /// `null`.
+    /// The JSON value `null`.
     Null,
-    /// The value `true` or `false`.
+    /// A JSON `true` or `false`.
     Bool(bool),
-    /// A number.
+    /// A JSON number.
     Number(serde_json::Number),
-    /// A string.
+    /// A JSON string.
     Text(String),
-    /// A list.
+    /// A JSON list.
     List(Vec<Json>),
     /// An object, with its members in the order of the response.
     Object(Vec<(String, Json)>),

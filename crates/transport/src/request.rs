@@ -83,7 +83,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl Request {
-    /// Creates a request without path and body. `operation` names it in logs and metrics.
+    /// Creates an HTTP request without path and body. `operation` names it in logs and metrics.
     pub fn new(operation: &'static str, method: Method, idempotency: Idempotency) -> Self {
         Self {
             operation,
@@ -137,7 +137,8 @@ impl Request {
         self
     }
 
-    /// Sets path and query below the base URL. They must be percent-encoded, and no segment may be `.` or `..`.
+    /// Sets the request's path and query below the base URL. They must be percent-encoded, and no segment may be `.`
+    /// or `..`.
     pub fn target(mut self, target: String) -> Self {
         self.path = target;
         self
@@ -197,7 +198,7 @@ impl Request {
         self
     }
 
-    /// The HTTP method.
+    /// The HTTP method of the request.
     pub fn method(&self) -> &Method {
         &self.method
     }

@@ -65,14 +65,14 @@ impl Response {
         self
     }
 
-    /// Adds a header to the response.
+    /// Sets a header of the response, in place of an earlier one of this name.
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers
             .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         self
     }
 
-    /// Sets a body that arrived whole.
+    /// Sets a response body that arrived whole.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.json = OnceLock::new();

@@ -60,7 +60,7 @@ pub enum RetryAction {
 }
 
 impl AttemptOutcome {
-    /// Every variant, in the order of declaration.
+    /// Every way in which an attempt can end, in the order of the variants.
     pub const ALL: [Self; 10] = [
         Self::NotSent,
         Self::Lost,

@@ -44,7 +44,7 @@ impl<'a> Element<'a> {
         Self { tag, content }
     }
 
-    /// Creates an OCTET STRING of this text.
+    /// Creates an OCTET STRING element of this text.
     pub fn text(text: &'a str) -> Self {
         Self::bytes(OCTET_STRING, text.as_bytes())
     }
@@ -59,7 +59,7 @@ impl<'a> Element<'a> {
         Self { tag, content }
     }
 
-    /// Creates a BOOLEAN.
+    /// Creates a BOOLEAN element.
     pub fn boolean(value: bool) -> Self {
         let content = Content::Bytes(if value { &[0xff] } else { &[0x00] });
         Self {
@@ -178,12 +178,12 @@ pub struct Item<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Creates a reader of these bytes.
+    /// Creates a reader of the BER elements in these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// Reads the next element; `None` at the end.
+    /// Reads the next BER element; `None` at the end.
     ///
     /// # Errors
     /// What follows is not an element that LDAP has, or is not whole.

@@ -41,8 +41,8 @@ pub trait LdapConnector: fmt::Debug + Send + Sync + 'static {
 pub struct LdapLink {
     /// The connection, for reading and writing.
     pub stream: Box<dyn LdapStream>,
-    /// The server's address. One name can lead to several servers, and what one of them has recorded says nothing of
-    /// the others.
+    /// The address of the directory server at the other end. One name can lead to several servers, and what one of
+    /// them has recorded says nothing of the others.
     pub server: String,
 }
 

@@ -57,7 +57,7 @@ pub struct PasswordPolicyControl {
     pub error: Option<u32>,
 }
 
-/// A warning of the password policy.
+/// A warning of the password policy control about an expiring or expired password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordWarning {
     /// The number of seconds until the password expires.

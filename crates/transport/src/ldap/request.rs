@@ -22,25 +22,25 @@ const EXTENDED_VALUE: u8 = 0x81;
 /// An LDAP request. It borrows its contents: a secret is copied once, into the buffer that is sent.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// Authenticates the connection.
+    /// An LDAP bind, which authenticates the connection.
     Bind {
         /// The DN of the identity, or another name that the server accepts. Empty for SASL.
         name: &'a str,
         /// The proof of the identity.
         authentication: Authentication<'a>,
     },
-    /// Ends the connection. It has no response.
+    /// An LDAP unbind, which ends the connection. It has no response.
     Unbind,
-    /// Reads entries.
+    /// An LDAP search, which reads entries.
     Search(Search<'a>),
-    /// Changes one entry, all or nothing.
+    /// An LDAP Modify, which changes one entry, all or nothing.
     Modify {
         /// The DN of the entry to change.
         entry: &'a str,
         /// The modifications, made in this order.
         changes: Vec<Modification<'a>>,
     },
-    /// An extended operation.
+    /// An LDAP extended operation, such as Password Modify.
     Extended {
         /// The OID of the operation.
         name: &'a str,
@@ -54,7 +54,7 @@ pub enum Request<'a> {
 /// How a bind proves an identity: by a simple password or by SASL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Authentication<'a> {
-    /// A password. Never empty: many servers accept an empty one as *anonymous*.
+    /// The identity's password, in a simple bind. Never empty: many servers accept an empty one as *anonymous*.
     Simple(&'a [u8]),
     /// A SASL mechanism that needs one message: `EXTERNAL`.
     Sasl {
@@ -74,7 +74,7 @@ pub struct Search<'a> {
     pub scope: Scope,
     /// The maximum number of entries to return; 0 for no limit.
     pub size_limit: u32,
-    /// Which entries the search returns.
+    /// The filter that selects the entries.
     pub filter: Filter<'a>,
     /// The attributes to return; empty for all user attributes.
     pub attributes: Vec<&'a str>,
@@ -91,7 +91,7 @@ pub enum Scope {
     Subtree,
 }
 
-/// Which entries a search returns. There are no filter strings, so there is nothing to escape.
+/// An LDAP search filter: which entries a search returns. There are no filter strings, so there is nothing to escape.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Filter<'a> {
     /// Entries that have this value of an attribute, by the attribute's own rule of equality.
@@ -136,12 +136,12 @@ pub enum Operation {
     Replace,
 }
 
-/// An attribute or operation value to send. One that was read is always [`Bytes`](Self::Bytes).
+/// A value of an attribute or an operation in an LDAP request. One that was read is always [`Bytes`](Self::Bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// These bytes as they are.
+    /// The value is these bytes as they are.
     Bytes(&'a [u8]),
-    /// This text in quotes, as UTF-16LE, for Active Directory's `unicodePwd`.
+    /// The value is this text in quotes, as UTF-16LE, for Active Directory's `unicodePwd`.
     QuotedUtf16(&'a str),
     /// The value of a Password Modify operation.
     PasswordModify(PasswordModify<'a>),
@@ -154,7 +154,7 @@ pub struct PasswordModify<'a> {
     pub user: &'a str,
     /// The current password, if the user proves it.
     pub old: Option<&'a str>,
-    /// The new password. Without one, servers invent one.
+    /// The new password, if the caller chose one. Without one, servers invent one.
     pub new: Option<&'a str>,
 }
 

@@ -37,7 +37,7 @@ pub enum Response {
     Entry(Entry),
     /// A referral to another server that a search would have to ask. Never followed.
     Reference,
-    /// The end of a search.
+    /// The end of a search, with its result.
     SearchDone(LdapResult),
     /// The response to a Modify.
     Modify(LdapResult),
@@ -77,7 +77,7 @@ pub struct Extended {
     pub value: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// An entry that a search found.
+/// An LDAP entry that a search found.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     /// The DN of the entry.
@@ -151,7 +151,7 @@ impl LdapResult {
 }
 
 impl Message {
-    /// Decodes one whole message from a server. Elements behind those that LDAP defines are skipped, as RFC 4511
+    /// Decodes one whole LDAP message from a server. Elements behind those that LDAP defines are skipped, as RFC 4511
     /// demands.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ pub struct LdapChange<'a> {
 pub struct Reply {
     /// The result of the operation.
     pub result: LdapResult,
-    /// The controls of the reply.
+    /// The controls that came with the reply.
     pub controls: Vec<Control>,
     /// Whether the reply has a value: after a Password Modify, a password that the server invented.
     pub has_value: bool,
@@ -114,7 +114,7 @@ impl LdapTransport {
         self
     }
 
-    /// Sets the rate limits of the account.
+    /// Sets the account's rate limits, under which changes are counted.
     pub fn with_rate_limiter(mut self, rate_limiter: Arc<RateLimiter>) -> Self {
         self.rate_limiter = rate_limiter;
         self
@@ -262,7 +262,7 @@ pub struct Session<'t> {
 }
 
 impl Session<'_> {
-    /// The result of the bind. Unless with code 0, nothing else can be done here.
+    /// The server's reply to the bind. Unless with code 0, nothing else can be done here.
     pub fn bound(&self) -> &Reply {
         &self.bound
     }

@@ -55,7 +55,7 @@ impl LdapUrl {
         &self.shown
     }
 
-    /// The URL as text.
+    /// The `ldap`, `ldaps` or `ldapi` URL as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
