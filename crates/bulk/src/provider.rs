@@ -26,7 +26,7 @@ pub struct Provider {
 pub struct ProviderIdentity {
     /// The kind of provider, as in the configuration.
     pub kind: String,
-    /// The base URL of its API. The case of scheme and host and a trailing slash are ignored.
+    /// The base URL of the provider's API. The case of scheme and host and a trailing slash are ignored.
     pub base_url: String,
     /// The account or client, if the credentials name one.
     pub account: Option<String>,

@@ -35,9 +35,9 @@ impl RowPhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowStatus {
-    /// The provider confirmed the new password.
+    /// The change was applied: the provider confirmed the new password.
     Applied,
-    /// The old password certainly still works.
+    /// The change was not applied: the old password certainly still works.
     NotApplied,
     /// The change was sent, and may have been applied.
     Unknown,

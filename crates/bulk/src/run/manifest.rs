@@ -11,7 +11,7 @@ use crate::{BulkError, PasswordSource};
 /// What a run is started with: input, source of the passwords, default provider, recipients.
 #[derive(Debug, Clone)]
 pub struct RunManifest {
-    /// The source of the new passwords.
+    /// The source of the new passwords: the input, or a generator.
     pub passwords: PasswordSource,
     /// The input file; `None` for standard input.
     pub input: Option<PathBuf>,
