@@ -38,8 +38,8 @@ pub enum BodyEncoding {
     /// Such a refusal comes before anything is done, so the change is still made once.
     #[default]
     Auto,
-    /// `multipart/form-data` only.
+    /// The body is always `multipart/form-data`.
     FormData,
-    /// `application/json` only.
+    /// The body is always `application/json`.
     Json,
 }
