@@ -49,28 +49,28 @@ pub enum ResponsePart {
 pub enum Delay {
     /// The response does not say it.
     Unsaid,
-    /// `Retry-After` in seconds.
+    /// `Retry-After` says it in seconds.
     Seconds,
-    /// `Retry-After` as an HTTP date.
+    /// `Retry-After` says it as an HTTP date.
     HttpDate,
-    /// `Retry-After` as an ISO 8601 instant.
+    /// `Retry-After` says it as an ISO 8601 instant.
     Instant,
-    /// `X-RateLimit-Reset` in Unix seconds.
+    /// `X-RateLimit-Reset` says it in Unix seconds.
     Reset,
 }
 
 /// The format of a gateway's own response, which no provider writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// A web page.
+    /// A web page, as a gateway or proxy shows it.
     Page,
-    /// XML.
+    /// An XML document.
     Xml,
     /// The error object of an API gateway, which quotes the password.
     Object,
-    /// A problem document of somebody else.
+    /// A problem document (RFC 9457) that is not the provider's.
     Problem,
-    /// Plain text, which quotes the password.
+    /// Plain text that quotes the password.
     Text,
 }
 
@@ -114,7 +114,7 @@ impl Format {
 pub enum Fault {
     /// Nothing goes wrong.
     None,
-    /// Connections are refused.
+    /// Connections to the provider are refused.
     Refused,
     /// The next connection is closed as soon as it is accepted.
     ClosedOnAccept,
@@ -124,15 +124,15 @@ pub enum Fault {
     ResponseCut(Timing, ResponsePart, Ending),
     /// The response is this error status, and says no more.
     Fails(Timing, u16),
-    /// The response is 503.
+    /// The response's status is 503.
     Unavailable(Timing, Delay),
-    /// The gateway responds with 429.
+    /// The gateway responds with 429, too many requests.
     RateLimited(Delay),
     /// The gateway responds that the token has expired; it would take another one.
     TokenExpired,
-    /// The response is 307, to another origin.
+    /// The response is a redirect, 307, to another origin.
     Redirected,
-    /// The response is 303, to another origin.
+    /// The response is a redirect, 303, to another origin.
     SeeOther(Timing),
     /// The response is 202: the request was accepted, which is not to say that it was carried out.
     Accepted(Timing),
@@ -144,9 +144,9 @@ pub enum Fault {
     SentTwice,
     /// The server wants a client certificate, and ends the TLS connection without one.
     CertificateWanted,
-    /// The response comes in drips, but in time.
+    /// The response is sent slowly, but in time.
     Slow,
-    /// The response comes in drips, and not in time.
+    /// The response is sent so slowly that it does not end in time.
     TooSlow(Timing),
     /// The response is a success with a body of some megabytes.
     Oversized(Timing),

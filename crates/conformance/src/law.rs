@@ -34,7 +34,7 @@ pub enum Law {
     Dropped,
     /// No other origin than the provider's receives anything, such as a redirected request.
     Astray,
-    /// Without a fault the change is made.
+    /// The change is made when no fault strikes.
     Works,
     /// A change whose mode the service does not support is refused without sending anything.
     Unsupported,
@@ -50,7 +50,7 @@ pub enum Law {
 }
 
 impl Law {
-    /// Every law.
+    /// Every law that a service is checked against.
     pub const ALL: &'static [Self] = &[
         Self::Truth,
         Self::Once,
