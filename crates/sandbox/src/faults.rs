@@ -136,7 +136,7 @@ pub struct Cut {
 }
 
 word_enum! {
-    /// Where a connection is cut.
+    /// The point of the exchange at which a connection is cut.
     CutPoint {
         /// After the head of the request; only before the change.
         RequestHead = "request-head",
@@ -156,9 +156,9 @@ word_enum! {
 word_enum! {
     /// How a connection is cut.
     CutKind {
-        /// It is closed in order.
+        /// The connection is closed in order (TCP FIN).
         Fin = "fin",
-        /// It is reset.
+        /// The connection is reset (TCP RST).
         Rst = "rst",
         /// It stays open and silent until the client leaves or the sandbox stops.
         Stall = "stall",

@@ -193,7 +193,7 @@ impl Sandbox {
         self.shared.faults.arm(fault)
     }
 
-    /// Disarms every fault.
+    /// Disarms every fault of the sandbox.
     pub fn clear_faults(&self) {
         self.shared.faults.disarm_all();
     }

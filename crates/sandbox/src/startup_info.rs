@@ -82,7 +82,7 @@ pub struct UserInfo {
     /// The initial password of the user; absent if the user has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// What is special about the user.
+    /// What is special about the user, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
 }

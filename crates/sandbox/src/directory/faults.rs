@@ -8,15 +8,15 @@ use crate::faults::{CutKind, Timing};
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// What a request asks for.
+    /// The LDAP operation that a request asks for.
     DirectoryOperation {
-        /// A bind.
+        /// The operation is a bind.
         Bind = "bind",
-        /// A search, of the root DSE too.
+        /// The operation is a search, of the root DSE too.
         Search = "search",
         /// A password change, by Modify or by the extended operation, or any other Modify.
         Change = "change",
-        /// The start of TLS.
+        /// The operation is the start of TLS (`StartTLS`).
         StartTls = "start-tls",
     }
 }
@@ -35,8 +35,8 @@ pub struct DirectoryFault {
     pub times: u32,
     /// Whether the fault strikes before or after the directory acts.
     pub when: Timing,
-    /// The delay in real milliseconds. Before the change, the directory acts after it even if the client has left, as
-    /// real servers do with every request that has arrived.
+    /// How long the fault delays the directory's action or response, in real milliseconds. Before the change, the
+    /// directory acts after it even if the client has left, as real servers do with every request that has arrived.
     pub delay_ms: u64,
     /// The response to send in place of the directory's own.
     pub respond: Option<DirectoryResponse>,

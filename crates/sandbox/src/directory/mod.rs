@@ -173,7 +173,7 @@ impl Directory {
         SPECIAL_PASSWORD
     }
 
-    /// The changes applied so far, oldest first.
+    /// The changes that the directory has applied so far, oldest first.
     pub fn ledger(&self) -> Vec<DirectoryChange> {
         self.shared.accounts().ledger.changes().to_vec()
     }
@@ -235,7 +235,7 @@ impl Directory {
         self.shared.faults.arm(fault);
     }
 
-    /// Disarms every fault.
+    /// Disarms every fault of the directory.
     pub fn clear_faults(&self) {
         self.shared.faults.disarm_all();
     }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::word_enum::word_enum;
 
 word_enum! {
-    /// Which directory server is emulated.
+    /// The kind of directory server that is emulated.
     DirectoryKind {
         /// OpenLDAP's slapd with the password policy overlay.
         Slapd = "slapd",

@@ -36,9 +36,9 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to an id that is not a GUID.
+    /// The portal's response to a user id that is not a GUID.
     BadId {
-        /// 400 with a validation problem that names it.
+        /// Status 400 with a validation problem that names the id.
         Problem = "problem",
         /// 404 with problem details, as for an unknown path.
         NotFound = "404",
@@ -46,9 +46,9 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to a missing or `null` password.
+    /// The portal's response to a missing or `null` password.
     NullPassword {
-        /// 400 with a validation problem that names it.
+        /// Status 400 with a validation problem that names the field.
         Problem = "problem",
         /// 500 with problem details, as the bare framework would.
         ServerError = "500",
@@ -70,7 +70,7 @@ word_enum! {
 word_enum! {
     /// The response for a user whose GUID is unknown.
     UnknownUser {
-        /// 404 with problem details.
+        /// Status 404 with problem details.
         NotFound = "404",
         /// A result that says `succeeded: false`, with the status of a refusal.
         Result = "result",
@@ -80,9 +80,9 @@ word_enum! {
 word_enum! {
     /// The response to a request for an unknown path.
     UnknownPath {
-        /// 200 with the portal's HTML page.
+        /// Status 200 with the portal's HTML page.
         Page = "page",
-        /// 404 without a body.
+        /// Status 404 without a body.
         NotFound = "404",
     }
 }
@@ -90,9 +90,9 @@ word_enum! {
 word_enum! {
     /// The response to a token request whose body is JSON.
     JsonTokenRequest {
-        /// 200 with the portal's HTML page.
+        /// Status 200 with the portal's HTML page.
         Page = "page",
-        /// 400 with `invalid_request`.
+        /// Status 400 with the OAuth error `invalid_request`.
         InvalidRequest = "invalid-request",
     }
 }

@@ -22,9 +22,9 @@ pub use zoom::{
 word_enum! {
     /// One of the two emulated providers.
     Provider {
-        /// Zoom's REST API, version 2.
+        /// Zoom, by its REST API, version 2.
         Zoom = "zoom",
-        /// The identity portal.
+        /// UiPath's identity portal.
         Identity = "identity",
     }
 }
@@ -131,13 +131,13 @@ word_enum! {
     RetryAfter {
         /// The response does not say when to retry.
         None = "none",
-        /// `Retry-After` in seconds.
+        /// The response has `Retry-After` in seconds.
         Seconds = "seconds",
-        /// `Retry-After` as an HTTP date.
+        /// The response has `Retry-After` as an HTTP date.
         HttpDate = "http-date",
         /// `Retry-After` as an ISO 8601 instant, which no standard allows.
         Iso = "iso",
-        /// `X-RateLimit-Reset` in Unix seconds.
+        /// The response has `X-RateLimit-Reset` in Unix seconds.
         XRatelimitReset = "x-ratelimit-reset",
     }
 }

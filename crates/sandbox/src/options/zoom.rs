@@ -8,7 +8,7 @@ use crate::word_enum::word_enum;
 word_enum! {
     /// The rules that the emulated Zoom applies to a new password.
     ZoomRules {
-        /// Minimum and maximum length only.
+        /// The rules are the minimum and maximum length only.
         LengthOnly = "length-only",
         /// Also a letter, a digit, both cases, not one character throughout, no long run.
         Basic = "basic",
@@ -20,11 +20,11 @@ word_enum! {
 word_enum! {
     /// The encodings of request bodies that the emulated Zoom accepts.
     ZoomBody {
-        /// Form data and JSON.
+        /// Zoom accepts form data and JSON.
         Any = "any",
-        /// `multipart/form-data` only.
+        /// Zoom accepts `multipart/form-data` only.
         FormData = "form-data",
-        /// `application/json` only.
+        /// Zoom accepts `application/json` only.
         Json = "json",
     }
 }
@@ -32,11 +32,11 @@ word_enum! {
 word_enum! {
     /// The unit in which the length of a password is counted.
     LengthUnit {
-        /// Unicode characters.
+        /// Length is counted in Unicode characters.
         Characters = "characters",
-        /// UTF-16 units.
+        /// Length is counted in UTF-16 units.
         Utf16 = "utf-16",
-        /// Bytes of UTF-8.
+        /// Length is counted in bytes of UTF-8.
         Bytes = "bytes",
     }
 }
@@ -66,11 +66,11 @@ word_enum! {
 word_enum! {
     /// The plan whose rate limits an account has.
     ZoomPlan {
-        /// 4 light and 2 medium requests a second, 6,000 and 2,000 a day.
+        /// A Free account: 4 light and 2 medium requests a second, 6,000 and 2,000 a day.
         Free = "free",
-        /// 30 light and 20 medium requests a second.
+        /// A Pro account: 30 light and 20 medium requests a second.
         Pro = "pro",
-        /// 80 light and 60 medium requests a second.
+        /// A Business account: 80 light and 60 medium requests a second.
         Business = "business",
     }
 }
@@ -90,7 +90,7 @@ word_enum! {
         Code2038 = "2038",
         /// Code 2039: not enough basic licences to turn another off.
         Code2039 = "2039",
-        /// No more users of that type.
+        /// Code 3412: no more users of that type are available.
         Code3412 = "3412",
     }
 }
