@@ -13,9 +13,11 @@ mod error;
 mod idempotency_keys;
 mod membership;
 mod migrations;
+mod user_locks;
 
 pub use database::{Database, DatabaseHealth, Settings};
 pub use error::{DatabaseError, InvalidSettings};
 #[cfg(feature = "sidecar")]
 pub use idempotency_keys::PostgresIdempotencyStore;
 pub use membership::Membership;
+pub use user_locks::{ChangeEnd, LastChange, LockError, UserLock, UserLocks};

@@ -5,7 +5,10 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::DatabaseError;
 
 /// One file for each version, never changed once released.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/1_idempotency_keys.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/1_idempotency_keys.sql"),
+    include_str!("../migrations/2_user_locks.sql"),
+];
 
 /// The version that this program needs.
 pub(crate) const LATEST: usize = MIGRATIONS.len();

@@ -318,6 +318,10 @@ impl Config {
     /// capabilities.
     pub fn without_secrets(mut self) -> Self {
         self.audit = None;
+        #[cfg(feature = "postgres")]
+        {
+            self.shared = None;
+        }
         for provider in self.providers.values_mut() {
             provider.connection.auth = Auth::Bearer {
                 token: crate::secrets::SecretRef::Value("none".into()),

@@ -184,6 +184,12 @@ impl Problems {
         result.map_err(|error| self.add(key, error.to_string())).ok()
     }
 
+    /// Adds the problems of another check of the same configuration.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn extend(&self, error: ConfigError) {
+        self.list.borrow_mut().extend(error.0);
+    }
+
     /// Adds a problem that has its place already.
     pub(super) fn push(&self, problem: Problem) {
         self.list.borrow_mut().push(problem);

@@ -281,8 +281,8 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "State that several processes share, so that they act as one.",
     ),
     (
-        "shared.idempotency_secret",
-        "The secret of the hashes of idempotency keys: 32 bytes or more, the same for every process.",
+        "shared.secret",
+        "The secret for hashing idempotency keys and users: 32 bytes or more, the same for every process.",
     ),
     ("shared.postgres", "The PostgreSQL database that holds the state."),
     (

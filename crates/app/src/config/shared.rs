@@ -14,8 +14,8 @@ use crate::secrets::SecretRef;
 pub struct SharedConfig {
     /// The database that holds the shared state.
     pub postgres: PostgresConfig,
-    /// Where the secret for hashing idempotency keys comes from: 32 bytes or more, the same for every process.
-    pub idempotency_secret: SecretRef,
+    /// The secret for hashing idempotency keys and users: 32 bytes or more, the same for every process.
+    pub secret: SecretRef,
 }
 
 /// How to reach a PostgreSQL database.
@@ -50,10 +50,10 @@ pub(super) fn read(mut section: Section<'_>, folder: &Path) -> Option<SharedConf
     if postgres.is_none() {
         section.is_missing("postgres", "; it says where the state is");
     }
-    let idempotency_secret = section.required_secret("idempotency_secret", folder);
+    let secret = section.required_secret("secret", folder);
     section.finish();
     Some(SharedConfig {
         postgres: postgres?,
-        idempotency_secret,
+        secret,
     })
 }

@@ -17,6 +17,7 @@ mod per_user_lock;
 mod permissions;
 mod pipeline;
 mod recent_changes;
+mod shared_user_lock;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub use local_policy::LocalPolicy;
 pub use metrics::describe_metrics;
 pub(crate) use per_user_lock::UserLocks;
 pub(crate) use pipeline::Pipeline;
+#[cfg(feature = "postgres")]
+pub(crate) use shared_user_lock::{ChangeEnd, PriorChange, SharedUserLock, SharedUserLocks};
 
 use crate::config::Allow;
 use audit::AuditLog;

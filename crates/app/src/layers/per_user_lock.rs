@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::pipeline::TimeLeft;
 use super::recent_changes::RecentChanges;
 pub(super) use super::recent_changes::{LaterChange, Sending};
+use super::shared_user_lock::{self, ChangeEnd, SharedUserLock, SharedUserLocks};
 
 /// A user's key, hashed under a key of this process. Should two users share a hash, they wait for one another.
 pub(super) type UserHash = u64;
@@ -48,6 +49,7 @@ pub(crate) struct UserLocks {
     // A user is in it as long as a call has the lock or waits for it.
     locks: Mutex<UserMap<Weak<AsyncMutex<()>>>>,
     recent_changes: RecentChanges,
+    shared: Option<Arc<dyn SharedUserLocks>>,
 }
 
 /// The lock of one user.
@@ -58,6 +60,8 @@ pub(super) struct UserLock<'a> {
     user: UserHash,
     /// `None` if an earlier call holds the lock in the context.
     guard: Option<OwnedMutexGuard<()>>,
+    /// Of all processes, if they share their locks.
+    shared: Option<Arc<dyn SharedUserLock>>,
 }
 
 /// The lock of a user whose change has an unknown outcome, held in the context until that is resolved.
@@ -66,10 +70,20 @@ struct HeldLock {
     user_id: UserId,
     account: Option<UserId>,
     user: UserHash,
+    shared: Option<Arc<dyn SharedUserLock>>,
     _guard: OwnedMutexGuard<()>,
 }
 
 impl UserLocks {
+    /// Locks that are shared with other processes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn shared_by(shared: Arc<dyn SharedUserLocks>) -> Self {
+        Self {
+            shared: Some(shared),
+            ..Self::default()
+        }
+    }
+
     /// Waits for the user's lock, in order of arrival, as long as the call's budget lasts. All names of one account share
     /// one lock, so a name that the provider has to look up is looked up first.
     pub(super) async fn lock<'a>(
@@ -82,14 +96,15 @@ impl UserLocks {
         let is_ours = |held: &HeldLock| Arc::ptr_eq(&held.locks, self);
         let held = cx.find_guard(|held: &HeldLock| {
             let is_same = is_ours(held) && held.user_id == *change.user();
-            is_same.then(|| (held.user, held.account.clone()))
+            is_same.then(|| (held.user, held.account.clone(), held.shared.clone()))
         });
-        if let Some((user, account)) = held {
+        if let Some((user, account, shared)) = held {
             return Ok(UserLock {
                 locks: self,
                 change: with_canonical_id(change, account),
                 user,
                 guard: None,
+                shared,
             });
         }
         let is_known = change.canonical_id().is_some();
@@ -100,17 +115,28 @@ impl UserLocks {
             provider.canonical_id(&time.context(), change.user()).await?
         };
         let change = with_canonical_id(change, account);
-        let user = self.hash(&provider.user_key(change.canonical_id().unwrap_or(change.user())));
-        let is_held = cx.find_guard(|held: &HeldLock| (is_ours(held) && held.user == user).then_some(()));
-        let guard = match is_held {
-            Some(()) => None,
-            None => Some(self.guard(user, time).await?),
+        let key = provider.user_key(change.canonical_id().unwrap_or(change.user()));
+        let user = self.hash(&key);
+        let held = cx.find_guard(|held: &HeldLock| {
+            let is_same = is_ours(held) && held.user == user;
+            is_same.then(|| held.shared.clone())
+        });
+        let (guard, shared) = if let Some(shared) = held {
+            (None, shared)
+        } else {
+            let guard = self.guard(user, time).await?;
+            let shared = match &self.shared {
+                Some(shared) => Some(shared.lock(provider.provider(), &key, time.budget()).await?),
+                None => None,
+            };
+            (Some(guard), shared)
         };
         Ok(UserLock {
             locks: self,
             change,
             user,
             guard,
+            shared,
         })
     }
 
@@ -159,20 +185,60 @@ impl<'a> UserLock<'a> {
 
     /// Whether a change of the user was sent after the one with this outcome.
     pub(super) fn later_change(&self, unknown: &UnknownOutcome) -> LaterChange {
-        self.locks.recent_changes.later_than(self.user, unknown)
+        let ours = self.locks.recent_changes.later_than(self.user, unknown);
+        // Nobody else has sent one since the lock was taken, so an earlier call's lock needs no other check.
+        match self.shared.as_ref().filter(|_| self.guard.is_some()) {
+            Some(shared) if ours != LaterChange::Sent => {
+                shared.prior().map_or(ours, |prior| prior.later_than(unknown))
+            }
+            _ => ours,
+        }
     }
 
-    /// Keeps the lock for the resolution, if the context is meant for several calls.
-    pub(super) fn hold(self, cx: &CallContext) {
+    /// The context with a check before sending that the lock is still this process's.
+    pub(super) fn context(&self, cx: CallContext) -> CallContext {
+        match &self.shared {
+            Some(shared) => {
+                let before_send = shared_user_lock::checked(Arc::clone(shared), cx.before_send().cloned());
+                cx.with_before_send(before_send)
+            }
+            None => cx,
+        }
+    }
+
+    /// Records for other processes how a change or probe ended that may have set the password.
+    pub(super) fn record(&self, end: impl FnOnce() -> ChangeEnd) {
+        if let Some(shared) = &self.shared {
+            shared.record(end());
+        }
+    }
+
+    /// Releases the lock, unless an earlier call holds it. Dropping it does the same; this waits until other processes
+    /// see it.
+    pub(super) async fn release(self) {
+        if let Some(shared) = self.shared.filter(|_| self.guard.is_some()) {
+            shared.release().await;
+        }
+    }
+
+    /// Keeps the lock for the resolution, if the context is meant for several calls; otherwise releases it.
+    pub(super) async fn hold(self, cx: &CallContext) {
         if let Some(guard) = self.guard {
-            // The context gives it back if it is meant for one call, which releases the lock.
-            let _ = cx.hold_guard(HeldLock {
+            let held = cx.hold_guard(HeldLock {
                 locks: Arc::clone(self.locks),
                 user_id: self.change.user().clone(),
                 account: self.change.canonical_id().cloned(),
                 user: self.user,
+                shared: self.shared,
                 _guard: guard,
             });
+            // The context gives it back if it is meant for one call.
+            if let Err(HeldLock {
+                shared: Some(shared), ..
+            }) = held
+            {
+                shared.release().await;
+            }
         }
     }
 }

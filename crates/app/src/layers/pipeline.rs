@@ -15,8 +15,9 @@ use super::audit::AuditLog;
 use super::concurrency_limit::ConcurrencyLimit;
 use super::local_policy::{self, LocalPolicy};
 use super::metrics::{Operation, ServiceMetrics};
-use super::per_user_lock::{LaterChange, UserLocks};
+use super::per_user_lock::{LaterChange, UserLock, UserLocks};
 use super::permissions::Permissions;
+use super::shared_user_lock::ChangeEnd;
 
 /// A provider with its layers. Each call passes them from top to bottom, in the order of the fields.
 #[derive(Debug)]
@@ -55,14 +56,18 @@ impl Pipeline {
                 let permit = self.concurrency.acquire(&time).await?;
                 let sending = lock.start_sending(None);
                 let provider = self.provider.as_ref();
-                let result = provider.change_password(&time.context(), lock.change()).await;
+                let inner = lock.context(time.context());
+                let result = provider.change_password(&inner, lock.change()).await;
                 drop(permit);
                 sending.end_change(&result);
+                lock.record(|| ChangeEnd::of_change(&result));
                 if result
                     .as_ref()
                     .is_err_and(|error| error.unknown_outcome().is_some())
                 {
-                    lock.hold(cx);
+                    lock.hold(cx).await;
+                } else {
+                    lock.release().await;
                 }
                 result
             }
@@ -93,27 +98,11 @@ impl Pipeline {
                 self.permissions.check(change.mode())?;
                 let time = TimeLeft::start(cx);
                 let lock = self.user_locks.lock(&*self.provider, &time, change).await?;
-                let later = lock.later_change(unknown);
-                let sets_password = self.provider.capabilities().resolve_sets_password;
-                if sets_password {
-                    later.forbid_overwriting()?;
-                }
-                let permit = self.concurrency.acquire(&time).await?;
-                let sending = sets_password.then(|| lock.start_sending(Some(unknown)));
-                let cx = time.context();
-                let result = self.provider.resolve(&cx, unknown, lock.change()).await;
-                drop(permit);
-                match (sending, result) {
-                    (Some(sending), result) => {
-                        sending.end_probe(unknown, &result);
-                        result
-                    }
-                    // The password may have been in place until the later change.
-                    (None, Ok(Resolution::NotInPlace)) if later != LaterChange::None => {
-                        Ok(Resolution::StillUnknown)
-                    }
-                    (None, result) => result,
-                }
+                // Until the probe is sent, the change before is the last one.
+                lock.record(|| ChangeEnd::NotApplied);
+                let result = self.probe(&lock, &time, unknown).await;
+                lock.release().await;
+                result
             }
             .await;
             entry.end_resolve(&result);
@@ -124,6 +113,39 @@ impl Pipeline {
         call.end_resolve(unknown, &result);
         // Whether or not the probe was made, it says nothing about the change.
         result.map_err(|error| error.with_unknown_outcome(unknown))
+    }
+}
+
+impl Pipeline {
+    async fn probe(
+        &self,
+        lock: &UserLock<'_>,
+        time: &TimeLeft<'_>,
+        unknown: &UnknownOutcome,
+    ) -> Result<Resolution, Error> {
+        let later = lock.later_change(unknown);
+        let sets_password = self.provider.capabilities().resolve_sets_password;
+        if sets_password {
+            later.forbid_overwriting()?;
+        }
+        let permit = self.concurrency.acquire(time).await?;
+        let sending = sets_password.then(|| {
+            lock.record(|| ChangeEnd::Unknown(unknown.id()));
+            lock.start_sending(Some(unknown))
+        });
+        let cx = lock.context(time.context());
+        let result = self.provider.resolve(&cx, unknown, lock.change()).await;
+        drop(permit);
+        match (sending, result) {
+            (Some(sending), result) => {
+                sending.end_probe(unknown, &result);
+                lock.record(|| ChangeEnd::of_probe(unknown, &result));
+                result
+            }
+            // The password may have been in place until the later change.
+            (None, Ok(Resolution::NotInPlace)) if later != LaterChange::None => Ok(Resolution::StillUnknown),
+            (None, result) => result,
+        }
     }
 }
 

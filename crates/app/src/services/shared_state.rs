@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_postgres::{Database, Settings};
+use async_trait::async_trait;
+use repass_domain::{Error, ErrorKind, UserKey};
+use repass_postgres::{Database, LockError, Settings, UserLock, UserLocks};
 use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::provider_factory::read_roots;
 use crate::config::{Config, ConfigError, Problems};
+use crate::layers::{ChangeEnd, PriorChange, SharedUserLock, SharedUserLocks};
 
 /// The state that several processes share, such as idempotency keys, with its secrets fetched. Connects to nothing
 /// yet.
@@ -17,11 +20,17 @@ use crate::config::{Config, ConfigError, Problems};
 pub struct SharedState {
     /// The database that holds the shared state.
     pub database: Arc<Database>,
-    /// The secret for hashing idempotency keys.
-    pub idempotency_secret: SecretSlice<u8>,
+    /// The secret for hashing idempotency keys and users.
+    pub secret: SecretSlice<u8>,
 }
 
 impl SharedState {
+    /// Returns the locks of users.
+    pub(super) fn user_locks(&self) -> Arc<dyn SharedUserLocks> {
+        let locks = UserLocks::new(Arc::clone(&self.database), self.secret.clone());
+        Arc::new(PostgresUserLocks(Arc::new(locks)))
+    }
+
     // Fewer could be guessed from a hash.
     const SECRET_BYTES: usize = 32;
 
@@ -35,12 +44,11 @@ impl SharedState {
             return Ok(None);
         };
         let problems = Problems::default();
-        let (url, secret) = ("shared.postgres.url", "shared.idempotency_secret");
+        let (url, key) = ("shared.postgres.url", "shared.secret");
         let roots = shared.postgres.tls.ca_file.as_deref().map(read_roots).transpose();
         let roots = problems.keep("shared.postgres.tls.ca_file", roots);
         let address = problems.keep_secret(url, shared.postgres.url.fetch_within(secret_timeout));
-        let idempotency_secret =
-            problems.keep_secret(secret, shared.idempotency_secret.fetch_within(secret_timeout));
+        let secret = problems.keep_secret(key, shared.secret.fetch_within(secret_timeout));
         let database = address.zip(roots).and_then(|(address, roots)| {
             let settings = Settings {
                 url: address,
@@ -53,20 +61,21 @@ impl SharedState {
             clippy::disallowed_methods,
             reason = "the key of a hash, moved into its own type"
         )]
-        let idempotency_secret = idempotency_secret.map(|text| text.expose_secret().as_bytes().to_vec());
-        if idempotency_secret
+        let secret = secret.map(|text| SecretSlice::from(text.expose_secret().as_bytes().to_vec()));
+        #[expect(clippy::disallowed_methods, reason = "its length only")]
+        let is_short = secret
             .as_ref()
-            .is_some_and(|key| key.len() < Self::SECRET_BYTES)
-        {
+            .is_some_and(|secret| secret.expose_secret().len() < Self::SECRET_BYTES);
+        if is_short {
             let why = format!(
                 "has fewer than {} bytes; make one with `openssl rand -hex 32`",
                 Self::SECRET_BYTES
             );
-            problems.add(secret, why);
+            problems.add(key, why);
         }
-        let state = database.zip(idempotency_secret).map(|(database, key)| Self {
+        let state = database.zip(secret).map(|(database, secret)| Self {
             database: Arc::new(database),
-            idempotency_secret: key.into(),
+            secret,
         });
         let opened = problems.into_result((state, config), |(_, config)| config.origins());
         opened.map(|(state, _)| state)
@@ -78,5 +87,61 @@ impl fmt::Debug for SharedState {
         f.debug_struct("SharedState")
             .field("database", &self.database)
             .finish_non_exhaustive()
+    }
+}
+
+/// The locks of users in PostgreSQL, as the layers use them.
+#[derive(Debug)]
+struct PostgresUserLocks(Arc<UserLocks>);
+
+#[async_trait]
+impl SharedUserLocks for PostgresUserLocks {
+    async fn lock(
+        &self,
+        provider: &str,
+        user: &UserKey,
+        budget: Duration,
+    ) -> Result<Arc<dyn SharedUserLock>, Error> {
+        match self.0.lock(provider, user, budget).await {
+            Ok(lock) => Ok(Arc::new(lock)),
+            Err(LockError::TimedOut) => Err(Error::not_applied(
+                ErrorKind::BudgetExhausted,
+                "timed out waiting for another process's change of this user's password",
+            )),
+            Err(LockError::Unavailable(problem)) => Err(Error::not_applied(
+                ErrorKind::Unreachable,
+                format!("the shared state cannot be reached, so nothing was sent: {problem}"),
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl SharedUserLock for UserLock {
+    fn prior(&self) -> Option<PriorChange> {
+        UserLock::prior(self).map(|prior| PriorChange {
+            at: prior.at,
+            unknown: prior.unknown,
+            is_applied: prior.is_applied,
+        })
+    }
+
+    fn may_send(&self) -> bool {
+        UserLock::may_send(self)
+    }
+
+    fn record(&self, end: ChangeEnd) {
+        UserLock::record(
+            self,
+            match end {
+                ChangeEnd::NotApplied => repass_postgres::ChangeEnd::NotApplied,
+                ChangeEnd::Applied => repass_postgres::ChangeEnd::Applied,
+                ChangeEnd::Unknown(id) => repass_postgres::ChangeEnd::Unknown(Some(id)),
+            },
+        );
+    }
+
+    async fn release(&self) {
+        UserLock::release(self).await;
     }
 }

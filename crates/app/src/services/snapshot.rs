@@ -37,6 +37,9 @@ pub(super) struct StaticParts {
     pub(super) secret_timeout: Duration,
     // By provider. Calls that began before a reload share them with later calls.
     user_locks: Mutex<BTreeMap<String, Arc<UserLocks>>>,
+    // Those of all processes.
+    #[cfg(feature = "postgres")]
+    shared_user_locks: std::sync::OnceLock<Arc<dyn crate::layers::SharedUserLocks>>,
 }
 
 impl Default for StaticParts {
@@ -46,6 +49,8 @@ impl Default for StaticParts {
             sink: None,
             secret_timeout: SecretRef::COMMAND_TIMEOUT,
             user_locks: Mutex::default(),
+            #[cfg(feature = "postgres")]
+            shared_user_locks: std::sync::OnceLock::new(),
         }
     }
 }
@@ -98,6 +103,8 @@ impl StaticParts {
             providers: BTreeMap::new(),
             local_policies: BTreeMap::new(),
         };
+        #[cfg(feature = "postgres")]
+        self.share_user_locks(&config, &problems);
         let layers = self.layers(&config, &problems);
         self.add_services(&mut snapshot, &layers, &problems);
         self.add_providers(&mut snapshot, &config, &layers, &problems);
@@ -158,7 +165,26 @@ impl StaticParts {
 
     fn user_locks(&self, name: &str) -> Arc<UserLocks> {
         let mut user_locks = self.user_locks.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(user_locks.entry(name.to_owned()).or_default())
+        let user_locks = user_locks.entry(name.to_owned());
+        #[cfg(feature = "postgres")]
+        if let Some(shared) = self.shared_user_locks.get() {
+            let shared = || Arc::new(UserLocks::shared_by(Arc::clone(shared)));
+            return Arc::clone(user_locks.or_insert_with(shared));
+        }
+        Arc::clone(user_locks.or_default())
+    }
+
+    // At the first build: a section that is added or changed later needs a restart, because calls may hold locks.
+    #[cfg(feature = "postgres")]
+    fn share_user_locks(&self, config: &Config, problems: &Problems) {
+        if self.shared_user_locks.get().is_some() {
+            return;
+        }
+        match super::SharedState::open(config, self.secret_timeout) {
+            Ok(Some(state)) => drop(self.shared_user_locks.set(state.user_locks())),
+            Ok(None) => {}
+            Err(error) => problems.extend(error),
+        }
     }
 }
 

@@ -123,7 +123,7 @@ fn configuration(folder: &Path, cluster: &Cluster, sandbox: &Sandbox) -> Result<
         (
             "repass.toml",
             &format!(
-                "[shared]\npostgres = {{ url = {{ file = \"url\" }} }}\nidempotency_secret = {{ file = \"secret\" }}\n\
+                "[shared]\npostgres = {{ url = {{ file = \"url\" }} }}\nsecret = {{ file = \"secret\" }}\n\
                  [providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
                  auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
                 sandbox.zoom_base_url()

@@ -27,7 +27,7 @@ pub(super) async fn open(config: &Config, global: &GlobalOptions) -> Result<Opti
     let store = Arc::new(PostgresIdempotencyStore::new(membership));
     let options = SharedIdempotency {
         store: Arc::clone(&store) as _,
-        secret: state.idempotency_secret,
+        secret: state.secret,
     };
     let checked = store.check_secret(&options.secret_check()).await;
     checked.map_err(shared::unavailable)?;

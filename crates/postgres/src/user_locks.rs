@@ -1,0 +1,261 @@
+//! One change at a time per user, for several processes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use repass_domain::UserKey;
+use secrecy::{ExposeSecret as _, SecretSlice};
+use sha2::Sha256;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::database::within;
+use crate::{Database, DatabaseError, boot_clock};
+
+/// The locks of users, as rows with a lease. A process that ends without releasing one blocks the user until the lease
+/// is over, which is longer than its change can take.
+pub struct UserLocks {
+    database: Arc<Database>,
+    secret: SecretSlice<u8>,
+}
+
+/// The lock of one user. Released when dropped; [`release`](Self::release) waits for that.
+pub struct UserLock {
+    locks: Arc<UserLocks>,
+    holder: Uuid,
+    until: Duration,
+    prior: Option<LastChange>,
+    end: Mutex<ChangeEnd>,
+    is_released: AtomicBool,
+}
+
+/// The last change of a user before the lock was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastChange {
+    /// When it was sent, by the clock of the database.
+    pub at: SystemTime,
+    /// The id of its unknown outcome, if it ended in one.
+    pub unknown: Option<Uuid>,
+    /// Whether it is known to have been applied.
+    pub is_applied: bool,
+}
+
+/// How a change ended for which the lock was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeEnd {
+    /// Nothing was sent, or it was refused: the change before is the last one.
+    NotApplied,
+    /// It was applied.
+    Applied,
+    /// It may have been applied. With the id of its unknown outcome, if there is one.
+    Unknown(Option<Uuid>),
+}
+
+/// Why a lock was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockError {
+    /// Another change of the user has held it for all the time.
+    TimedOut,
+    /// The database cannot be used.
+    Unavailable(DatabaseError),
+}
+
+const TAKE: &str = "\
+INSERT INTO user_locks AS known (provider, user_hash, holder, until, changed_at, is_applied)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), clock_timestamp(), false)
+ON CONFLICT (provider, user_hash) DO UPDATE
+SET holder = excluded.holder, until = excluded.until, changed_at = clock_timestamp(), unknown = NULL,
+    is_applied = false, prior_at = known.changed_at, prior_unknown = known.unknown, prior_applied = known.is_applied
+WHERE known.holder IS NULL OR known.until < clock_timestamp()
+RETURNING prior_at, prior_unknown, prior_applied";
+
+const RELEASE: &str = "\
+UPDATE user_locks SET holder = NULL, unknown = $2, is_applied = $3 WHERE holder = $1";
+
+const RESTORE: &str = "\
+UPDATE user_locks SET holder = NULL, changed_at = prior_at, unknown = prior_unknown, is_applied = prior_applied
+WHERE holder = $1 AND prior_at IS NOT NULL";
+
+const REMOVE: &str = "DELETE FROM user_locks WHERE holder = $1 AND prior_at IS NULL";
+
+impl UserLocks {
+    /// How much longer than the budget of a change its lease is.
+    pub const GRACE: Duration = Duration::from_secs(30);
+    const POLL: Duration = Duration::from_millis(25);
+
+    /// Locks in this database. Users are stored as hashes under the secret.
+    pub fn new(database: Arc<Database>, secret: SecretSlice<u8>) -> Self {
+        Self { database, secret }
+    }
+
+    /// Waits for a user's lock, as long as the budget lasts.
+    ///
+    /// # Errors
+    /// Another change has held it for all the time, or the database cannot be used. Nothing is locked.
+    ///
+    /// # Cancellation
+    /// A dropped future may leave the user locked until the lease is over.
+    pub async fn lock(
+        self: &Arc<Self>,
+        provider: &str,
+        user: &UserKey,
+        budget: Duration,
+    ) -> Result<UserLock, LockError> {
+        let deadline = Instant::now() + budget;
+        let (hash, holder) = (self.hash(provider, user), Uuid::new_v4());
+        loop {
+            let lease = deadline.saturating_duration_since(Instant::now()) + Self::GRACE;
+            let until = boot_clock::now() + lease;
+            let taken = self.take(provider, &hash, holder, lease).await;
+            match taken.map_err(LockError::Unavailable)? {
+                Some(prior) => {
+                    return Ok(UserLock {
+                        locks: Arc::clone(self),
+                        holder,
+                        until,
+                        prior,
+                        end: Mutex::new(ChangeEnd::Unknown(None)),
+                        is_released: AtomicBool::new(false),
+                    });
+                }
+                None if Instant::now() + Self::POLL < deadline => sleep(Self::POLL).await,
+                None => return Err(LockError::TimedOut),
+            }
+        }
+    }
+
+    // `None`: somebody else has it.
+    async fn take(
+        &self,
+        provider: &str,
+        hash: &[u8],
+        holder: Uuid,
+        lease: Duration,
+    ) -> Result<Option<Option<LastChange>>, DatabaseError> {
+        let client = self.database.client().await?;
+        let lease = lease.as_secs_f64();
+        let row = within(async {
+            Ok(client
+                .query_opt(TAKE, &[&provider, &hash, &holder, &lease])
+                .await?)
+        })
+        .await;
+        if row.is_err() {
+            self.database.disconnect(&client).await;
+        }
+        Ok(row?.map(|row| {
+            row.get::<_, Option<SystemTime>>(0).map(|at| LastChange {
+                at,
+                unknown: row.get(1),
+                is_applied: row.get(2),
+            })
+        }))
+    }
+
+    async fn release(&self, holder: Uuid, end: ChangeEnd) -> Result<(), DatabaseError> {
+        let client = self.database.client().await?;
+        let released = within(async {
+            match end {
+                ChangeEnd::NotApplied => {
+                    client.execute(RESTORE, &[&holder]).await?;
+                    client.execute(REMOVE, &[&holder]).await?;
+                }
+                ChangeEnd::Applied => drop(client.execute(RELEASE, &[&holder, &None::<Uuid>, &true]).await?),
+                ChangeEnd::Unknown(id) => drop(client.execute(RELEASE, &[&holder, &id, &false]).await?),
+            }
+            Ok(())
+        })
+        .await;
+        if released.is_err() {
+            self.database.disconnect(&client).await;
+        }
+        released
+    }
+
+    // Each part follows its length.
+    fn hash(&self, provider: &str, user: &UserKey) -> Vec<u8> {
+        #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
+        let secret = self.secret.expose_secret();
+        let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
+        for part in ["user", provider, user.expose()] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into_bytes().to_vec()
+    }
+}
+
+impl UserLock {
+    /// The change of the user before this one.
+    pub fn prior(&self) -> Option<LastChange> {
+        self.prior
+    }
+
+    /// Whether the lease lasts, so that a change may be sent now.
+    pub fn may_send(&self) -> bool {
+        boot_clock::now() < self.until
+    }
+
+    /// Records how the change ended, for the release. Until then it counts as unknown.
+    pub fn record(&self, end: ChangeEnd) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    /// Releases the lock, and waits for that. Without the database it is tried again in the background, until the lease
+    /// is over.
+    pub async fn release(&self) {
+        if self.is_released.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.locks.release(self.holder, end).await.is_err() {
+            self.release_later(end);
+        }
+    }
+
+    fn release_later(&self, end: ChangeEnd) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (locks, holder, until) = (Arc::clone(&self.locks), self.holder, self.until);
+        runtime.spawn(async move {
+            while boot_clock::now() < until {
+                match locks.release(holder, end).await {
+                    Ok(()) => return,
+                    Err(problem) => {
+                        tracing::warn!(%problem, "the lock of a user was not released; trying again");
+                    }
+                }
+                sleep(Duration::from_millis(200)).await;
+            }
+        });
+    }
+}
+
+impl Drop for UserLock {
+    fn drop(&mut self) {
+        if !self.is_released.swap(true, Ordering::Relaxed) {
+            let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+            self.release_later(end);
+        }
+    }
+}
+
+impl std::fmt::Debug for UserLocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLocks")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for UserLock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLock")
+            .field("prior", &self.prior)
+            .finish_non_exhaustive()
+    }
+}
