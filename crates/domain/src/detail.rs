@@ -116,8 +116,8 @@ impl<'a> CallRedactor<'a> {
         }
     }
 
-    /// Removes the secrets, then characters that control a terminal, and then cuts to [`MAX_CHARS`](Self::MAX_CHARS):
-    /// in this order, so that no cut secret stays.
+    /// Removes the secrets and the characters that control a terminal from a text, and cuts it to
+    /// [`MAX_CHARS`](Self::MAX_CHARS). In this order, so that no cut secret stays.
     pub fn redact(&self, text: &str) -> String {
         self.redactor().sanitize(text)
     }

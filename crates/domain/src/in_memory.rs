@@ -12,8 +12,8 @@ use crate::{
     PasswordPolicy, PasswordService, Resolution, UnknownOutcome, UserId,
 };
 
-/// A provider that keeps its users in memory and satisfies the same contract as the real ones: for tests that need state,
-/// where the fixed responses of a mock are not enough. Supports resets and changes.
+/// A provider for tests that keeps its users in memory and satisfies the same contract as the real ones. It is for
+/// tests that need state, where the fixed responses of a mock are not enough. Supports resets and changes.
 ///
 /// ```
 /// use repass_domain::{CallContext, Outcome, InMemoryPasswordService, Password, PasswordServiceExt as _};

@@ -193,8 +193,8 @@ impl UnknownOutcome {
         self.at == SystemTime::UNIX_EPOCH
     }
 
-    /// Whether the original request may still arrive at the provider: the outcome became unknown less than
-    /// [`IN_FLIGHT_WINDOW`](Self::IN_FLIGHT_WINDOW) ago or, if clocks disagree, in the future.
+    /// Whether the original request may still arrive at the provider. So it may if the outcome became unknown less
+    /// than [`IN_FLIGHT_WINDOW`](Self::IN_FLIGHT_WINDOW) ago or, if clocks disagree, in the future.
     pub fn is_in_flight(&self) -> bool {
         match self.at.elapsed() {
             Ok(age) => age < Self::IN_FLIGHT_WINDOW,

@@ -67,10 +67,10 @@ impl Password {
         Self::new(text)
     }
 
-    /// Rejects characters that cannot be typed into a login form and would lock the user out: control characters and
-    /// line breaks, a byte order mark, invisible characters and those that set the direction of text, white space other
-    /// than the space, and unassigned code points. Every [`PasswordService`](crate::PasswordService) rejects such a new
-    /// password before anything is sent.
+    /// Rejects characters that cannot be typed into a login form and would lock the user out. These are control
+    /// characters and line breaks, a byte order mark, invisible characters and those that set the direction of text,
+    /// white space other than the space, and unassigned code points. Every
+    /// [`PasswordService`](crate::PasswordService) rejects such a new password before anything is sent.
     ///
     /// ```
     /// use repass_domain::{ErrorKind, Password};

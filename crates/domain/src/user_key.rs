@@ -46,7 +46,7 @@ impl UserKey {
         }
     }
 
-    /// Creates a key that equals only the key of the same text, for providers with other rules, whose adapters
+    /// Creates a key that equals only the key of the same text. For providers with other rules, whose adapters
     /// compute one canonical text for each user.
     pub fn exact(text: &str) -> Self {
         Self(text.into())

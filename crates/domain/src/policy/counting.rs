@@ -16,8 +16,8 @@ pub enum Counting {
     CodePoints,
     /// Unicode code points after normalization to NFC, so that `é` is one character however it was typed.
     Nfc,
-    /// Like the validator of ASP.NET Core: UTF-16 units; only ASCII letters are letters, so `é` is a special character; a
-    /// password of only white space is too short regardless of its length.
+    /// UTF-16 units, as the validator of ASP.NET Core counts. Only ASCII letters are letters, so `é` is a special
+    /// character; a password of only white space is too short regardless of its length.
     AspNet,
     /// A way of counting that the provider does not document. Code points are assumed, and violations of a password
     /// that is not ASCII are [`Approximate`](crate::Certainty::Approximate).

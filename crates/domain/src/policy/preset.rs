@@ -12,9 +12,9 @@ use crate::Rule;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Preset {
-    /// `zoom-default`: the minimum for every Zoom login with a work e-mail address. 8 to 31 characters (32 in some of its
-    /// documents, hence approximate), letter, digit, both cases, not one character throughout, no run such as `abcdef`
-    /// (other runs are not documented, hence approximate). An account can require more.
+    /// `zoom-default`: the minimum for every Zoom login with a work e-mail address. It asks for 8 to 31 characters (32 in
+    /// some of its documents, hence approximate), letter, digit, both cases, not one character throughout, no run
+    /// such as `abcdef` (other runs are not documented, hence approximate). An account can require more.
     #[serde(rename = "zoom-default")]
     ZoomDefault,
     /// `uipath-default`: a new identity portal. 8 characters, lower case, digit; counted like ASP.NET Core. Whether recent
