@@ -46,8 +46,8 @@ impl Services {
 }
 
 impl Config {
-    /// Returns a configuration of both providers of a running sandbox, as `zoom` (the default) and `portal`, where
-    /// users can be named by e-mail address too. For one that speaks TLS, `tls.ca_file` is still to be set.
+    /// Returns a configuration of both providers of a running sandbox, as `zoom` (the default) and `portal`. At both,
+    /// users can be named by e-mail address. For a sandbox that speaks TLS, `tls.ca_file` is still to be set.
     pub fn for_sandbox(sandbox: &Sandbox) -> Self {
         Self::for_sandbox_at(sandbox, sandbox.zoom_base_url(), sandbox.identity_base_url())
     }

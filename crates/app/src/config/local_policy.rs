@@ -35,7 +35,7 @@ pub struct LocalRules {
 pub enum Allow {
     /// `change`: only by the user, with the current password. No administrator's reset.
     Change,
-    /// `reset`: only by an administrator, without the current password. No change by the current password.
+    /// `reset`: only by an administrator. No change by users with the current password.
     Reset,
 }
 
@@ -82,7 +82,7 @@ pub enum BlocklistFormat {
     Sha1,
 }
 
-/// A breached-password service that is asked by the range protocol: it gets the first five digits of a password's
+/// A breached-password service that is asked by the range protocol. It gets the first five digits of a password's
 /// hash, and answers with all that it knows under them.
 #[derive(Debug, Clone, Validate, Serialize)]
 #[non_exhaustive]

@@ -170,9 +170,10 @@ impl Config {
         problems.into_result(config, |config| &config.origins)
     }
 
-    /// Reads a file, if there is one, and applies variables named `REPASS__SECTION__KEY` over it, for example
-    /// `REPASS__PROVIDERS__ZOOM__BASE_URL` over `base_url` in `[providers.zoom]`; other variables are ignored. Names
-    /// are matched without regard to case, with `_` for `-`; values are taken as text.
+    /// Reads a configuration from a file, if there is one, and from variables named `REPASS__SECTION__KEY`. A
+    /// variable goes over the file's value, for example `REPASS__PROVIDERS__ZOOM__BASE_URL` over `base_url` in
+    /// `[providers.zoom]`; other variables are ignored. Names are matched without regard to case, with `_` for `-`;
+    /// values are taken as text.
     ///
     /// ```
     /// # #[cfg(feature = "zoom")] {

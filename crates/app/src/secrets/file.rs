@@ -40,8 +40,8 @@ pub fn open_private(path: &Path) -> Result<File, String> {
     open(path, judge).map_err(|error| error.of(path))
 }
 
-/// Opens a file that others may read but not change: a configuration, which starts programs and says where passwords
-/// go, or certificate authorities.
+/// Opens a file that others may read but must not be able to change. Such are a configuration, which starts programs
+/// and says where passwords go, and certificate authorities.
 ///
 /// # Errors
 /// As [`open_private`].

@@ -197,8 +197,8 @@ impl Services {
         self.get(name)
     }
 
-    /// Returns the adapter of this provider without its layers, for diagnosis: calls leave no audit record, wait for
-    /// no other change of the user and are checked against no local policy.
+    /// Returns the adapter of this provider without its layers, for diagnosis. Its calls leave no audit record, wait
+    /// for no other change of the user and are checked against no local policy.
     ///
     /// # Errors
     /// As [`get`](Self::get).
