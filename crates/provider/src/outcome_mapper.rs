@@ -70,8 +70,8 @@ impl<'r> ProviderResponse<'r> {
 }
 
 impl<'a> OutcomeMapper<'a> {
-    /// Creates a mapper for one call to the provider configured as `provider`, whose responses have their tracking id
-    /// in the header `tracking_header`. `redactor` knows the secrets of the call.
+    /// Creates a mapper for one call to the provider with the configured name `provider`. Its responses have their
+    /// tracking id in the header `tracking_header`; `redactor` knows the secrets of the call.
     pub fn new(provider: &'a str, tracking_header: &'static str, redactor: CallRedactor<'a>) -> Self {
         Self {
             provider,
