@@ -22,7 +22,7 @@ pub struct SecretBody {
 const BLANKS: &[u8] = &[b' '; 64];
 
 impl SecretBody {
-    /// Encodes a value as `application/json`, with blanks behind it: ciphers leave the last block of a TLS record on
+    /// Encodes a value as `application/json`, with blanks behind it. Ciphers leave the last block of a TLS record on
     /// the stack, so no secret may stand in it.
     ///
     /// # Panics
@@ -37,7 +37,7 @@ impl SecretBody {
         Self::exact(HeaderValue::from_static("application/json"), buffer)
     }
 
-    /// Encodes named texts as `multipart/form-data`, byte for byte: unlike form encoders for browsers and shells it
+    /// Encodes named texts as `multipart/form-data`, byte for byte. Unlike form encoders for browsers and shells it
     /// changes no line end, quote or leading `@`. Names are the provider's field names.
     #[expect(clippy::missing_panics_doc, reason = "the boundary is ASCII")]
     pub fn multipart(fields: &[(&str, &str)]) -> Self {

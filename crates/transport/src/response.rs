@@ -158,8 +158,8 @@ impl Response {
         self
     }
 
-    /// How long to wait before the next request, after a rate limit refusal: what the server says, or longer where
-    /// that turned out to be too short.
+    /// How long to wait before the next request, after a rate limit refusal. This is what the server says, or longer
+    /// where that turned out to be too short.
     pub fn wait(&self) -> Option<Duration> {
         self.wait
     }
@@ -180,8 +180,8 @@ impl Response {
         self.end == End::Late
     }
 
-    /// Whether the provider may have acted on an earlier sending of the same request, so that a refusal speaks for
-    /// the last one only: this side sent it again, which never happens to a request that must not be resent unless
+    /// Whether the provider may have acted on an earlier sending of the same request. A refusal then speaks for the
+    /// last one only. Either this side sent it again, which never happens to a request that must not be resent unless
     /// nothing was done, or a gateway says that it did.
     pub fn is_in_doubt(&self) -> bool {
         self.in_doubt || self.gateway_resent()

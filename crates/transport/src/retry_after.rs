@@ -11,10 +11,9 @@ use crate::timestamp::parse;
 /// No server is believed for longer than a month.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
-/// Reads from a response how long the server asks to wait: `Retry-After`, or else one of the headers in which others
-/// say the same; each as seconds to go, which may have a fraction, as seconds or milliseconds since 1970, as an HTTP
-/// date in any of its three forms, or as an ISO 8601 instant. `None` if no header can be read. An instant that has
-/// passed means: now.
+/// Reads from a response how long the server asks to wait, from `Retry-After` or a similar header. The value may be
+/// seconds to go, which may have a fraction, seconds or milliseconds since 1970, an HTTP date in any of its three
+/// forms, or an ISO 8601 instant. `None` if no header can be read. An instant that has passed means: now.
 ///
 /// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.

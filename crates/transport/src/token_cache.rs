@@ -139,7 +139,7 @@ impl Token {
     }
 
     /// Creates a token in a header of the provider's own, such as `X-Auth-Token`, or in another scheme of
-    /// `Authorization`: `value` with the token in the place of `{token}`.
+    /// `Authorization`. In `value`, `{token}` stands for the token.
     ///
     /// # Errors
     /// The token is empty, or the value holds characters that no header can carry.
@@ -216,8 +216,9 @@ pub struct TokenResponse {
 /// Why a token endpoint granted no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenError {
-    /// The cause of the failure: [`Cause::TokenRefused`] when the credentials are wrong, [`Cause::Misconfigured`] when
-    /// this is no token endpoint, [`Cause::RateLimited`] or [`Cause::Unreachable`] when trying later may help.
+    /// The cause of the failure. It is [`Cause::TokenRefused`] when the credentials are wrong,
+    /// [`Cause::Misconfigured`] when this is no token endpoint, [`Cause::RateLimited`] or [`Cause::Unreachable`] when
+    /// trying later may help.
     pub cause: Cause,
     /// A sentence for people that says what to do, free of secrets.
     pub message: String,
@@ -250,8 +251,8 @@ const FRESH_PAUSE: Duration = Duration::from_millis(500);
 type MakeRequest = dyn Fn() -> Result<Request, TransportError> + Send + Sync;
 type ReadToken = dyn Fn(&Response) -> Result<TokenResponse, TokenError> + Send + Sync;
 
-/// Fetches tokens from a token endpoint and caches them: one request at a time however many callers wait, renewed
-/// before the end of their life, replaced when the gateway no longer takes them.
+/// Fetches tokens from a token endpoint and caches them. It makes one request at a time however many callers wait; a
+/// token is renewed before the end of its life, and replaced when the gateway no longer takes it.
 pub struct TokenCache {
     endpoint: Arc<dyn Transport>,
     request: Box<MakeRequest>,

@@ -13,7 +13,7 @@ use super::route::Route;
 use super::{HttpClient, USER_AGENT, encoding, error_mapping};
 use crate::{BaseUrl, Cause, Request, Response, TransportError, TrustedRoots};
 
-/// An HTTP client that opens a connection for each request, by HTTP/1.1 over reqwest: no redirects, no cookies, no
+/// An HTTP client that opens a connection for each request, by HTTP/1.1 over reqwest. No redirects, no cookies, no
 /// implicit proxy, no retries. Not the fast way, and not meant for many requests.
 #[derive(Debug, Clone)]
 pub struct OneShotClient {

@@ -21,7 +21,7 @@ use super::{HttpClient, encoding, error_mapping};
 use crate::send_tracker::{SendTracker, TrackedBody};
 use crate::{AttemptOutcome, BaseUrl, Cause, Request, Response, TransportError, TrustedRoots};
 
-/// An HTTP client that keeps connections, by HTTP/1.1 over hyper and rustls: no redirects, no cookies, no implicit
+/// An HTTP client that keeps connections, by HTTP/1.1 over hyper and rustls. No redirects, no cookies, no implicit
 /// proxy, no retries. A connection is kept after a success only, because a body that echoes what was sent stays in
 /// its buffers as long as it lives.
 ///

@@ -282,8 +282,8 @@ impl fmt::Debug for Item<'_> {
     }
 }
 
-/// Returns the size of the SEQUENCE that begins here, tag and length included, as every message of LDAP is one;
-/// `None` if more bytes are needed to know it.
+/// Returns the size of the SEQUENCE that begins here, tag and length included. Every message of LDAP is one. `None`
+/// if more bytes are needed to know it.
 ///
 /// # Errors
 /// No SEQUENCE begins here, or it is longer than `limit`.

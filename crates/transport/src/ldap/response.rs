@@ -73,7 +73,7 @@ pub struct Extended {
     pub result: LdapResult,
     /// The OID of the response; servers leave it out, except of notices.
     pub name: Option<String>,
-    /// The value: of a Password Modify, a password that the server invented.
+    /// The value of the response, if it has one: after a Password Modify, a password that the server invented.
     pub value: Option<Zeroizing<Vec<u8>>>,
 }
 
