@@ -49,8 +49,8 @@ impl Serialize for JsonRow<'_> {
     }
 }
 
-/// Writes a run as one JSON object: `run`, `complete` (every row was read and has an outcome), `tally`,
-/// `providers`, `sessions`, `reasons`, and `rows` with the columns of the CSV report.
+/// Writes a run as one JSON object. Its members are `run`, `complete` (every row was read and has an outcome),
+/// `tally`, `providers`, `sessions`, `reasons`, and `rows` with the columns of the CSV report.
 ///
 /// # Errors
 /// The run cannot be read, or the report not written.

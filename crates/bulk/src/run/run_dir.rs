@@ -259,8 +259,8 @@ impl Run {
         self.journal.requeue()
     }
 
-    /// The number of rows of which it is unknown which password works: those with an unknown outcome, and those with
-    /// a password that was applied after an unknown one.
+    /// The number of rows of which it is unknown which password works. These are the rows with an unknown outcome,
+    /// and those with a password that was applied after an unknown one.
     ///
     /// # Errors
     /// The journal cannot be read.
