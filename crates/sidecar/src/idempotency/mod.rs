@@ -69,8 +69,8 @@ pub struct StoredResponse {
     pub retry_after: Option<u64>,
     /// The JSON body of the response.
     pub body: bytes::Bytes,
-    /// Whether the store may drop it before [`RETENTION`] ends: the provider refused the change, so that a repeated
-    /// request changes nothing twice.
+    /// Whether the store may drop the response before [`RETENTION`] ends. So it may if the provider refused the
+    /// change, so that a repeated request changes nothing twice.
     pub is_evictable: bool,
 }
 
