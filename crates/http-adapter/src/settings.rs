@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::presets::Preset;
 use crate::table::{Table, TableProblem};
 
-/// The settings of a provider that a table describes: the table itself (`kind = "http"`), or the values for one that
-/// is built in (`kind = "gitea"` and others).
+/// The settings of a provider that a table describes. They hold the table itself (`kind = "http"`), or the values for
+/// one that is built in (`kind = "gitea"` and others).
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     kind: &'static str,

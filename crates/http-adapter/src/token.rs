@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 use crate::jwt::SigningKey;
 use crate::table::Table;
 
-/// Creates credentials that get tokens by OAuth client credentials at `endpoint`, which must lead to the token URL:
-/// for this client and scope, and for this API where the endpoint asks for an `audience`. Sends nothing before the
-/// first request that needs a token.
+/// Creates credentials that get tokens by OAuth client credentials. `endpoint` must lead to the token URL; the tokens
+/// are for this client and scope, and for this API where the endpoint asks for an `audience`. Sends nothing before
+/// the first request that needs a token.
 pub fn client_credentials(
     endpoint: Arc<dyn Transport>,
     client_id: &str,
@@ -42,8 +42,8 @@ pub fn client_credentials(
         .redacting(client_secret)
 }
 
-/// Creates credentials that get tokens by OAuth client credentials with a signed assertion in place of a secret (RFC
-/// 7523, section 2.2), whose audience is `token_url`.
+/// Creates credentials that get tokens by OAuth client credentials, with a signed assertion in place of a secret (RFC 7523,
+/// section 2.2). The audience of the assertion is `token_url`.
 pub fn private_key_jwt(
     endpoint: Arc<dyn Transport>,
     token_url: &str,
@@ -100,7 +100,7 @@ pub fn service_account(
     })
 }
 
-/// Creates credentials that get session tokens by logging an account in, as the table's `[login]` describes;
+/// Creates credentials that get session tokens by logging an account in. The table's `[login]` describes how;
 /// `endpoint` must lead to the base URL. `None` if the table describes no login, or none with this name and password
 /// can be sent.
 pub fn login(
