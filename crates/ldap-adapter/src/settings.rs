@@ -12,11 +12,11 @@ pub struct LdapSettings {
     /// The DN of the default password policy's entry, where the server names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_dn: Option<String>,
-    /// Whether `url` leads to a single server, which holds the users and takes their changes itself: no load
-    /// balancer, and no replica that passes changes on. Only then does an entry that is as it was prove that a change
-    /// was not made.
+    /// Whether `url` leads to a single server, which holds the users and takes their changes itself. So it is not a
+    /// load balancer, nor a replica that passes changes on. Only then does an entry that is as it was prove that a
+    /// change was not made.
     pub one_server: bool,
-    /// Whether the server hashes a password that a Modify sets, which a marker needs: OpenLDAP does so with
+    /// Whether the server hashes a password that a Modify sets, which a marker needs. OpenLDAP does so with
     /// `ppolicy_hash_cleartext` only. 389 Directory Server always does.
     pub server_hashes: bool,
     /// How the directory marks the changes that the service account makes.
