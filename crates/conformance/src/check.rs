@@ -40,9 +40,9 @@ impl Suite {
         self
     }
 
-    /// Sets the budgets of the calls: `usual`, 15 seconds by default, and `endless`, 400 milliseconds by default, for
-    /// those that would [never end](Fault::is_endless). `usual` should be far more than a call takes, and `endless`
-    /// somewhat more.
+    /// Sets the usual budget of calls, and the `endless` one of those that would [never end](Fault::is_endless).
+    /// `usual` is 15 seconds by default and should be far more than a call takes; `endless` is 400 milliseconds by
+    /// default and should be somewhat more.
     pub fn budgets(mut self, usual: Duration, endless: Duration) -> Self {
         (self.budget, self.endless_budget) = (usual, endless);
         self

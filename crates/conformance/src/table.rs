@@ -84,8 +84,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// A table of several reports, subject by law: under how many faults each law held, and in brackets under how many it
-/// could not be checked.
+/// A table of several reports, subject by law. It shows under how many faults each law held, and in brackets under
+/// how many it could not be checked.
 #[derive(Debug)]
 pub struct Summary<'a>(pub &'a [Report]);
 
