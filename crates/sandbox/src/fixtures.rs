@@ -115,8 +115,8 @@ const ZOOM_PREFIX: &str = "user";
 const ZOOM_SUFFIX: &str = "@example.com";
 const GUID_PREFIX: &str = "00000000-0000-4000-8000-";
 
-/// Returns the initial password of numbered user `n` at both providers: `Start-` and the six digits of `n`, three and
-/// three with a hyphen between. User 1 has `Start-000-001`.
+/// Returns the initial password of numbered user `n` at both providers, such as `Start-000-001`. It is `Start-` and
+/// the six digits of `n`, three and three with a hyphen between.
 ///
 /// It meets every rule set of both providers for any `n` up to 999,999: the hyphen keeps runs of digits short.
 pub fn numbered_password(n: u32) -> String {

@@ -20,7 +20,7 @@ word_enum! {
     IdentityRules {
         /// UiPath's defaults: 8 characters, a lower-case letter, a digit.
         Uipath = "uipath",
-        /// The framework's defaults: 6 characters of all four classes.
+        /// ASP.NET Core's defaults: 6 characters of all four classes.
         Aspnet = "aspnet",
     }
 }
@@ -148,8 +148,8 @@ pub struct IdentityOptions {
     pub scope_status: ScopeStatus,
     /// The response to a token request whose body is JSON.
     pub json_token_request: JsonTokenRequest,
-    /// Whether the cloud's rate limits are enforced: in any 5 minutes of the sandbox's clock 300 GET, 24,000
-    /// POST and 160 of each other method.
+    /// Whether the rate limits of UiPath's cloud are enforced. In any 5 minutes of the sandbox's clock they are 300
+    /// GET, 24,000 POST and 160 of each other method.
     pub rate_limits: bool,
     /// How the response to a request above the limit states when to retry.
     pub retry_after: RetryAfter,

@@ -112,7 +112,7 @@ pub struct ZoomOptions {
     /// The number of characters in sequence (`abcdef`, `123456`) that are refused; 0 for none. When absent, 6 under
     /// the basic rules and 4 under the enhanced ones.
     pub run_length: Option<usize>,
-    /// The number of a user's last passwords, the current one included, that cannot be set again; below 2 for none
+    /// The number of a user's last passwords, the current one included, that cannot be set again. Below 2 it is none
     /// but the current one, which never can.
     pub history: usize,
     /// The number of changes of a password that are allowed within 24 hours, by the sandbox's clock; unlimited if
