@@ -63,6 +63,24 @@ pub enum LockError {
     Unavailable(DatabaseError),
 }
 
+impl std::fmt::Display for LockError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TimedOut => {
+                f.write_str("timed out waiting for another process's change of this user's password")
+            }
+            Self::Unavailable(problem) => {
+                write!(
+                    f,
+                    "the shared state cannot be reached, so nothing was sent: {problem}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for LockError {}
+
 const TAKE: &str = "\
 INSERT INTO user_locks AS known (provider, user_hash, holder, until, changed_at, is_applied)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), clock_timestamp(), false)

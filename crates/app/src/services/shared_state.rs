@@ -102,17 +102,14 @@ impl SharedUserLocks for PostgresUserLocks {
         user: &UserKey,
         budget: Duration,
     ) -> Result<Arc<dyn SharedUserLock>, Error> {
-        match self.0.lock(provider, user, budget).await {
-            Ok(lock) => Ok(Arc::new(lock)),
-            Err(LockError::TimedOut) => Err(Error::not_applied(
-                ErrorKind::BudgetExhausted,
-                "timed out waiting for another process's change of this user's password",
-            )),
-            Err(LockError::Unavailable(problem)) => Err(Error::not_applied(
-                ErrorKind::Unreachable,
-                format!("the shared state cannot be reached, so nothing was sent: {problem}"),
-            )),
-        }
+        let lock = self.0.lock(provider, user, budget).await.map_err(|error| {
+            let kind = match &error {
+                LockError::TimedOut => ErrorKind::BudgetExhausted,
+                LockError::Unavailable(_) => ErrorKind::Unreachable,
+            };
+            Error::not_applied(kind, error.to_string())
+        })?;
+        Ok(Arc::new(lock))
     }
 }
 

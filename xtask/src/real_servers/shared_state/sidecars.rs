@@ -1,9 +1,7 @@
 //! Sidecars that share their idempotency keys, asked round robin, killed at random: each key is made at most once.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +55,15 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
         },
     })?;
     let folder = tempfile::tempdir()?;
-    let config = configuration(folder.path(), cluster, &sandbox)?;
+    #[expect(clippy::disallowed_methods, reason = "the sandbox's own token")]
+    let token = sandbox.token().expose_secret();
+    super::private_file(&folder.path().join("token"), token)?;
+    let provider = format!(
+        "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
+         auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
+        sandbox.zoom_base_url()
+    );
+    let config = super::configuration(folder.path(), cluster, &provider)?;
     cluster.execute("DELETE FROM repass.settings")?;
     let replicas = Arc::new(Replicas::start(&config)?);
     replicas.all_ready().await?;
@@ -111,30 +117,6 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let leaked = leaks(&cluster.everything()?);
     println!("  dump and files of the database hold {leaked} passwords");
     Ok(wrong + leaked)
-}
-
-fn configuration(folder: &Path, cluster: &Cluster, sandbox: &Sandbox) -> Result<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the sandbox's own token")]
-    let token = sandbox.token().expose_secret();
-    for (name, text) in [
-        ("token", token),
-        ("secret", "0123456789abcdef0123456789abcdef"),
-        ("url", &cluster.url()),
-        (
-            "repass.toml",
-            &format!(
-                "[shared]\npostgres = {{ url = {{ file = \"url\" }} }}\nsecret = {{ file = \"secret\" }}\n\
-                 [providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
-                 auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
-                sandbox.zoom_base_url()
-            ),
-        ),
-    ] {
-        let file = folder.join(name);
-        fs::write(&file, text)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(folder.join("repass.toml"))
 }
 
 struct Replicas {

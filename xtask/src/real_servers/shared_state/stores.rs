@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::super::servers::Result;
 use super::cluster::Cluster;
+use super::user_locks;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,8 +25,8 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     let unmigrated = Membership::join(Arc::clone(&first)).await;
     expect_refusal(unmigrated.id().map(drop), "repass shared migrate")?;
     drop(unmigrated);
-    assert_eq!(first.migrate().await?, (0, 1), "the first migration");
-    assert_eq!(first.migrate().await?, (1, 1), "repeated");
+    assert_eq!(first.migrate().await?, (0, 2), "the first migration");
+    assert_eq!(first.migrate().await?, (2, 2), "repeated");
     let health = first.check().await?;
     println!(
         "  migrated; server {}, latency {:?}, clock difference {:?}",
@@ -44,7 +45,8 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     println!("  the contract of idempotency keys holds for two processes");
     secrets(&here, &there).await?;
     lost(&here, there, theirs).await?;
-    outage(cluster, &here).await
+    outage(cluster, &here).await?;
+    user_locks::check(cluster, [database(cluster)?, database(cluster)?]).await
 }
 
 fn database(cluster: &Cluster) -> Result<Arc<Database>> {
