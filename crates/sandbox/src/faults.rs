@@ -138,17 +138,17 @@ pub struct Cut {
 word_enum! {
     /// The point of the exchange at which a connection is cut.
     CutPoint {
-        /// After the head of the request; only before the change.
+        /// The connection is cut after the head of the request; only before the change.
         RequestHead = "request-head",
-        /// In the body of the request; only before the change.
+        /// The connection is cut in the body of the request; only before the change.
         RequestBody = "request-body",
-        /// After the complete request, before the response.
+        /// The connection is cut after the complete request, before the response.
         Answer = "answer",
-        /// In the middle of the response's status line.
+        /// The connection is cut in the middle of the response's status line.
         StatusLine = "status-line",
-        /// After the head of the response.
+        /// The connection is cut after the head of the response.
         Head = "head",
-        /// In the middle of the response's body, or after its head if there is none.
+        /// The connection is cut in the middle of the response's body, or after its head if there is none.
         Body = "body",
     }
 }
@@ -160,7 +160,7 @@ word_enum! {
         Fin = "fin",
         /// The connection is reset (TCP RST).
         Rst = "rst",
-        /// It stays open and silent until the client leaves or the sandbox stops.
+        /// The connection stays open and silent until the client leaves or the sandbox stops.
         Stall = "stall",
     }
 }

@@ -82,7 +82,7 @@ pub enum DirectoryResponse {
     Bytes(Vec<u8>),
 }
 
-/// Where and how a connection ends.
+/// Where in a response a fault ends the connection, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryCut {

@@ -26,7 +26,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The HTTP status of a result that says `succeeded: false`.
+    /// The HTTP status of a refusal to set a password: a result that says `succeeded: false`.
     FailureStatus {
         /// Status 400, as the published schema has it.
         BadRequest = "400",
@@ -50,13 +50,13 @@ word_enum! {
     NullPassword {
         /// Status 400 with a validation problem that names the field.
         Problem = "problem",
-        /// 500 with problem details, as the bare framework would.
+        /// Status 500 with problem details, as the bare framework would.
         ServerError = "500",
     }
 }
 
 word_enum! {
-    /// The HTTP status of the response to a token that lacks a scope.
+    /// The HTTP status of the portal's response to a token that lacks a scope.
     ScopeStatus {
         /// Status 403, Forbidden.
         Forbidden = "403",
@@ -68,7 +68,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response for a user whose GUID is unknown.
+    /// The portal's response for a user whose GUID is unknown.
     UnknownUser {
         /// Status 404 with problem details.
         NotFound = "404",
@@ -78,7 +78,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to a request for an unknown path.
+    /// The portal's response to a request for an unknown path.
     UnknownPath {
         /// Status 200 with the portal's HTML page.
         Page = "page",
@@ -88,7 +88,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// The response to a token request whose body is JSON.
+    /// The portal's response to a token request whose body is JSON.
     JsonTokenRequest {
         /// Status 200 with the portal's HTML page.
         Page = "page",

@@ -135,7 +135,7 @@ word_enum! {
         Seconds = "seconds",
         /// The response has `Retry-After` as an HTTP date.
         HttpDate = "http-date",
-        /// `Retry-After` as an ISO 8601 instant, which no standard allows.
+        /// The response has `Retry-After` as an ISO 8601 instant, which no standard allows.
         Iso = "iso",
         /// The response has `X-RateLimit-Reset` in Unix seconds.
         XRatelimitReset = "x-ratelimit-reset",
