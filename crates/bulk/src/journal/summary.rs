@@ -108,13 +108,13 @@ impl AddAssign for Tally {
 /// A reason why rows are not applied or unknown, with the number of rows that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReasonCount {
-    /// The status of these rows.
+    /// The status of the rows with this reason.
     pub outcome: RowStatus,
-    /// The error kind of these rows.
+    /// The error kind of the rows with this reason.
     pub kind: Option<String>,
-    /// The provider's own code, or the codes of the violated rules, of these rows.
+    /// The provider's own code, or the codes of the violated rules, of the rows with this reason.
     pub code: Option<String>,
-    /// The message of one of these rows.
+    /// The message of one of the rows with this reason.
     pub message: Option<String>,
     /// The number of rows with this reason.
     pub count: u64,

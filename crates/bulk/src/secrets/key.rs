@@ -118,7 +118,7 @@ fn shown(text: &str) -> String {
 pub enum Key {
     /// The secret keys of age recipients.
     Identities(Identities),
-    /// The passphrase with which the file was made.
+    /// The passphrase with which the file of secrets was encrypted.
     Passphrase(SecretString),
 }
 
