@@ -59,7 +59,7 @@ impl<'a> Element<'a> {
         Self { tag, content }
     }
 
-    /// Creates a BOOLEAN element.
+    /// Creates a BOOLEAN element of BER.
     pub fn boolean(value: bool) -> Self {
         let content = Content::Bytes(if value { &[0xff] } else { &[0x00] });
         Self {
