@@ -15,14 +15,14 @@ use uuid::Uuid;
 use crate::database::within;
 use crate::{Database, DatabaseError, boot_clock};
 
-/// The locks of users, as rows with a lease. A process that ends without releasing one blocks the user until the lease
-/// is over, which is longer than its change can take.
+/// The locks of users in the database, as rows with a lease, so that each user has one change at a time. A process
+/// that ends without releasing one blocks the user until the lease is over, which is longer than its change can take.
 pub struct UserLocks {
     database: Arc<Database>,
     secret: SecretSlice<u8>,
 }
 
-/// The lock of one user. Released when dropped; [`release`](Self::release) waits for that.
+/// The lock of one user, held by this process. Released when dropped; [`release`](Self::release) waits for that.
 pub struct UserLock {
     locks: Arc<UserLocks>,
     holder: Uuid,
@@ -35,29 +35,29 @@ pub struct UserLock {
 /// The last change of a user before the lock was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastChange {
-    /// When it was sent, by the clock of the database.
+    /// When the change was sent, by the clock of the database.
     pub at: SystemTime,
-    /// The id of its unknown outcome, if it ended in one.
+    /// The id of the change's unknown outcome, if it ended in one.
     pub unknown: Option<Uuid>,
-    /// Whether it is known to have been applied.
+    /// Whether the change is known to have been applied.
     pub is_applied: bool,
 }
 
-/// How a change ended for which the lock was taken.
+/// How the change ended for which a lock was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeEnd {
-    /// Nothing was sent, or it was refused: the change before is the last one.
+    /// The change was not applied: nothing was sent, or it was refused. The change before is the last one.
     NotApplied,
-    /// It was applied.
+    /// The change was applied.
     Applied,
-    /// It may have been applied. With the id of its unknown outcome, if there is one.
+    /// The change may have been applied. With the id of its unknown outcome, if there is one.
     Unknown(Option<Uuid>),
 }
 
-/// Why a lock was not taken.
+/// Why a user's lock was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockError {
-    /// Another change of the user has held it for all the time.
+    /// Another change of the user has held the lock for all the time.
     TimedOut,
     /// The database cannot be used.
     Unavailable(DatabaseError),
@@ -100,16 +100,16 @@ WHERE holder = $1 AND prior_at IS NOT NULL";
 const REMOVE: &str = "DELETE FROM user_locks WHERE holder = $1 AND prior_at IS NULL";
 
 impl UserLocks {
-    /// How much longer than the budget of a change its lease is.
+    /// How much longer the lease of a user's lock is than the budget of its change.
     pub const GRACE: Duration = Duration::from_secs(30);
     const POLL: Duration = Duration::from_millis(25);
 
-    /// Locks in this database. Users are stored as hashes under the secret.
+    /// Creates the locks of users in this database. Users are stored as hashes under the secret.
     pub fn new(database: Arc<Database>, secret: SecretSlice<u8>) -> Self {
         Self { database, secret }
     }
 
-    /// Waits for a user's lock, as long as the budget lasts.
+    /// Takes a user's lock, and waits for it as long as the budget lasts.
     ///
     /// # Errors
     /// Another change has held it for all the time, or the database cannot be used. Nothing is locked.
@@ -207,23 +207,23 @@ impl UserLocks {
 }
 
 impl UserLock {
-    /// The change of the user before this one.
+    /// The user's last change before this lock was taken.
     pub fn prior(&self) -> Option<LastChange> {
         self.prior
     }
 
-    /// Whether the lease lasts, so that a change may be sent now.
+    /// Whether the lease of the lock lasts, so that a change may be sent now.
     pub fn may_send(&self) -> bool {
         boot_clock::now() < self.until
     }
 
-    /// Records how the change ended, for the release. Until then it counts as unknown.
+    /// Records how the change ended for which the lock was taken. Until then it counts as unknown.
     pub fn record(&self, end: ChangeEnd) {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
-    /// Releases the lock, and waits for that. Without the database it is tried again in the background, until the lease
-    /// is over.
+    /// Releases the lock, and waits until it is released. Without the database it is tried again in the background,
+    /// until the lease is over.
     pub async fn release(&self) {
         if self.is_released.swap(true, Ordering::Relaxed) {
             return;
