@@ -37,7 +37,7 @@ pub struct RequestMatcher {
     pub user: Option<String>,
     /// The first matching request that the fault applies to, counted from 1 since it was armed.
     pub nth: u32,
-    /// How many matching requests it applies to from there on.
+    /// The number of matching requests to which the fault applies from there on.
     pub times: u32,
 }
 
