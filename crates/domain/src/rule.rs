@@ -20,11 +20,11 @@ pub enum Rule {
     /// the space. Applies to every new password, regardless of the policy; see
     /// [`Password::check_typeable`](crate::Password::check_typeable).
     Typeable(UntypeableChar),
-    /// The password has at least this many characters.
+    /// At least this many characters.
     MinLength(u32),
     /// At least a number of characters that the provider does not state.
     MinLengthUnnamed,
-    /// The password has at most this many characters.
+    /// At most this many characters.
     MaxLength(u32),
     /// At least one letter.
     Letter,
@@ -55,7 +55,7 @@ pub enum Rule {
     NotCommon,
     /// Not among passwords known from breaches.
     NotBreached,
-    /// The new password is not the current password.
+    /// Not the current password.
     NotCurrent,
     /// Not one of the last N passwords, where N is known.
     NotRecent(Option<u32>),
@@ -66,7 +66,7 @@ pub enum Rule {
     MinAge(Option<SystemTime>),
     /// No part of the user's name or of another attribute of the user's entry.
     NotUserData,
-    /// A rule that has no variant here, by the provider's code.
+    /// Another rule of the provider, by the provider's code.
     Other(String),
 }
 

@@ -58,6 +58,9 @@ pub struct DatabaseHealth {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Database {
+    /// The version of the schema that this program needs.
+    pub const SCHEMA_VERSION: usize = LATEST;
+
     /// Creates a database that is connected to at the first use.
     ///
     /// # Errors

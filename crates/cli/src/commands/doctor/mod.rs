@@ -5,6 +5,7 @@ mod base_url;
 mod checks;
 mod connection;
 mod permissions;
+mod shared_state;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -83,10 +84,20 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, CliError> {
         let names = setup.config.providers().map(|(name, _)| name);
         return Err(UnknownProvider::new(selected, names).into());
     }
-    let mut problems = all.iter().flat_map(|it| &it.checks).filter(|check| !check.ok);
+    let shared = shared_state::checks(&setup.config, &context.global).await;
+    if let Some(checks) = shared.as_ref().filter(|_| !context.output.json) {
+        output::print_line("shared state");
+        print_checks(checks);
+    }
+    let checks = all.iter().flat_map(|it| &it.checks);
+    let mut problems = checks.chain(shared.iter().flatten()).filter(|check| !check.ok);
     let exit = problems.next().map_or(Exit::Ok, |first| first.exit);
     if context.output.json {
-        output::print_json(&serde_json::json!({ "ok": exit == Exit::Ok, "providers": all }));
+        let mut report = serde_json::json!({ "ok": exit == Exit::Ok, "providers": all });
+        if let Some(checks) = &shared {
+            report["shared"] = serde_json::json!({ "checks": checks });
+        }
+        output::print_json(&report);
     }
     Ok(exit)
 }
@@ -99,7 +110,11 @@ fn print(diagnosis: &Diagnosis) {
         provider, base_url, ..
     } = diagnosis;
     output::print_line(&format!("{provider} ({base_url})"));
-    for check in &diagnosis.checks {
+    print_checks(&diagnosis.checks);
+}
+
+fn print_checks(checks: &[Check]) {
+    for check in checks {
         let (style, mark) = if check.ok { (GOOD, "ok") } else { (BAD, "problem") };
         output::print_line(&format!(
             "  {style}{mark:<7}{style:#}  {:<10}  {}",
