@@ -325,3 +325,66 @@ fn a_configuration_made_in_code_is_checked_as_well() {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+fn shared_state_needs_a_database_and_a_secret() {
+    let found = |shared: &str| problems(&format!("{shared}\n{ZOOM}"));
+    assert_eq!(
+        found("[shared]"),
+        [
+            "config:1: shared.postgres: is missing; it says where the state is",
+            "config:1: shared.secret: is missing"
+        ]
+    );
+    assert_eq!(
+        found("[shared]\npostgres = { ulr = \"x\" }\nsecret = \"in clear\""),
+        [
+            "config:2: shared.postgres.ulr: unknown key; did you mean `url`?",
+            "config:2: shared.postgres.url: is missing",
+            "config:3: shared.secret: must say where the secret is, never hold it: write { env = \"NAME\" }, \
+             { file = \"PATH\" } or { command = [\"PROGRAM\", …] }"
+        ]
+    );
+    let good = "[shared]\npostgres = { url = { env = \"U\" }, schema = \"s\" }\nsecret = { env = \"S\" }\n";
+    let config = Config::from_toml(&format!("{good}{ZOOM}")).unwrap();
+    assert_eq!(config.shared().unwrap().postgres.schema, "s");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn shared_state_refuses_a_short_secret_and_plain_text_over_a_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        path.display().to_string()
+    };
+    let url = file(
+        "url",
+        "postgresql://repass:canary-77@db.example.com/repass?sslmode=disable",
+    );
+    let secret = file("secret", "too-short");
+    let toml = format!(
+        "[shared]\npostgres = {{ url = {{ file = \"{url}\" }} }}\nsecret = {{ file = \"{secret}\" }}\n\
+         [providers.zoom]\nkind = \"zoom\"\nauth = {{ kind = \"bearer\", token = {{ env = \"T\" }} }}\n"
+    );
+    let config = Config::from_toml(&toml).unwrap();
+    let refused = crate::SharedState::open(&config, std::time::Duration::from_secs(1))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("config:2: shared.postgres.url: `sslmode=disable` is for"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("config:3: shared.secret: has fewer than 32 bytes"),
+        "{refused}"
+    );
+    assert!(!refused.contains("canary"), "{refused}");
+}
