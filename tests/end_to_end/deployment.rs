@@ -9,6 +9,7 @@ use crate::binary::run;
 
 const CONTAINERFILE: &str = include_str!("../../deploy/Containerfile");
 const MANIFEST: &str = include_str!("../../deploy/kubernetes-sidecar.yaml");
+const REPLICAS: &str = include_str!("../../deploy/kubernetes-replicas.yaml");
 const UNIT: &str = include_str!("../../deploy/repass.service");
 const PAGE: &str = include_str!("../../docs/sidecar.md");
 
@@ -41,8 +42,8 @@ fn image_user() -> u64 {
     ids[0]
 }
 
-fn documents() -> Vec<Value> {
-    serde_yaml_ng::Deserializer::from_str(MANIFEST)
+fn documents(manifest: &str) -> Vec<Value> {
+    serde_yaml_ng::Deserializer::from_str(manifest)
         .map(|document| serde::Deserialize::deserialize(document).unwrap())
         .collect()
 }
@@ -84,7 +85,7 @@ fn container_image_has_a_numeric_user_and_a_valid_command() {
 
 #[test]
 fn kubernetes_manifest_matches_image_and_command_line() {
-    let documents = documents();
+    let documents = documents(MANIFEST);
     let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).unwrap();
     let pod = &of_kind("Deployment")["spec"]["template"]["spec"];
     let sidecar = named(&pod["initContainers"], "repass");
@@ -144,6 +145,53 @@ fn kubernetes_manifest_matches_image_and_command_line() {
     for (_, provider) in shown["providers"].as_object().unwrap() {
         let variable = provider["auth"]["token"]["env"].as_str().unwrap();
         named(&sidecar["env"], variable);
+    }
+}
+
+#[test]
+fn kubernetes_replicas_match_image_and_command_line() {
+    let documents = documents(REPLICAS);
+    let of_kind = |kind: &str| documents.iter().find(|it| it["kind"] == kind).unwrap();
+    let deployment = &of_kind("Deployment")["spec"];
+    assert!(deployment["replicas"].as_u64().unwrap() > 1);
+    let budget = &of_kind("PodDisruptionBudget")["spec"];
+    assert_eq!(budget["selector"], deployment["selector"]);
+    let pod = &deployment["template"]["spec"];
+    let (migrate, serve) = (
+        named(&pod["initContainers"], "migrate"),
+        named(&pod["initContainers"], "repass"),
+    );
+    for container in [migrate, serve] {
+        assert_known(&words(&container["args"]));
+        assert_eq!(container["securityContext"]["runAsUser"], image_user());
+        for mount in container["volumeMounts"].as_array().unwrap() {
+            named(&pod["volumes"], mount["name"].as_str().unwrap());
+        }
+    }
+    let url = &named(&named(&pod["containers"], "accounts")["env"], "REPASS_URL")["value"];
+    assert_eq!(
+        *url,
+        format!("http://127.0.0.1:{}", listened(&words(&serve["args"])))
+    );
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > 40);
+    let test_env = tempfile::tempdir().unwrap();
+    let config = of_kind("ConfigMap")["data"]["config.toml"].as_str().unwrap();
+    fs::write(test_env.path().join("repass.toml"), config).unwrap();
+    let shown = run(
+        test_env.path(),
+        &["--json", "-c", "repass.toml", "config", "show"],
+        b"",
+    );
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let shared = &shown["shared"];
+    let used = [
+        &shared["postgres"]["url"],
+        &shared["secret"],
+        &shown["providers"]["zoom"]["auth"]["token"],
+    ];
+    for secret in used {
+        named(&serve["env"], secret["env"].as_str().unwrap());
     }
 }
 
