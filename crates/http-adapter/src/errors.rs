@@ -56,7 +56,12 @@ pub(crate) fn delay(rows: &[Row], response: &Response, values: &Values<'_>) -> O
 /// Whether a response meets one of a probe's conditions.
 pub(crate) fn meets(condition: &StatusCondition, response: &Response, values: &Values<'_>) -> bool {
     let body = response.json_value();
+    let has_header = condition.header.as_ref().is_none_or(|header| {
+        let mut values = response.header_values(header.name.as_str());
+        values.any(|value| value.to_lowercase().contains(&header.has))
+    });
     response.status().as_u16() == condition.status
+        && has_header
         && condition
             .conditions
             .iter()

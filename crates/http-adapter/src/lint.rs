@@ -4,7 +4,8 @@ use crate::condition::{Condition, Test};
 use crate::login::Login;
 use crate::row::{Meaning, Row};
 use crate::table::{
-    Authentication, Call, Exchange, Lookup, Probe, Require, StatusCondition, Table, TableProblem,
+    Authentication, Call, Exchange, Lookup, Probe, ProbeRequest, Require, StatusCondition, Table,
+    TableProblem,
 };
 use crate::template::{Name, Template};
 
@@ -29,6 +30,7 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
     }
     for (key, exchange) in [
         ("reset", table.reset.as_ref().map(|call| &call.exchange)),
+        ("confirm", table.confirm.as_ref().map(|confirm| &confirm.exchange)),
         ("probe", table.probe_exchange()),
     ] {
         let shows_current = |exchange: &Exchange| {
@@ -71,6 +73,9 @@ pub(crate) fn check(table: &Table, problems: &mut Vec<TableProblem>) {
     if let Some(lookup) = &table.lookup {
         look_up(lookup, &mut note);
     }
+    if let Some(confirm) = &table.confirm {
+        question("confirm", confirm, table.lookup.as_ref(), &mut note);
+    }
     probe(table, &mut note);
 }
 
@@ -86,7 +91,7 @@ fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
             "takes the time from the look-up, before the change and after it; add a [lookup]",
         ),
         Some(Probe::Request(probe)) => {
-            exchange("probe", &probe.exchange, table.lookup.as_ref(), note);
+            question("probe", probe, table.lookup.as_ref(), note);
             if let Some(control) = &probe.control {
                 outside_body("probe.control.path", &control.path, note);
             }
@@ -101,24 +106,28 @@ fn probe(table: &Table, note: &mut impl FnMut(&str, &str)) {
                      or different values at the same place",
                 );
             }
-            if probe.in_place.conditions.is_empty() {
-                note(
-                    "probe.in_place",
-                    "needs a condition on the body: a log-in page of a gateway has the same status",
-                );
-            }
-            let asks = probe.exchange.names();
-            let proves_new =
-                asks.contains(&&Name::New) || probe.exchange.authentication == Authentication::NewPassword;
-            if !proves_new {
-                note(
-                    "probe",
-                    "does not present the new password, so it cannot tell whether that is in place; use {new} in its body or \
-                     auth = \"new_password\"",
-                );
-            }
         }
         _ => {}
+    }
+}
+
+// A request that presents the new password, and what says that it is in place.
+fn question(key: &str, probe: &ProbeRequest, lookup: Option<&Lookup>, note: &mut impl FnMut(&str, &str)) {
+    exchange(key, &probe.exchange, lookup, note);
+    if probe.in_place.conditions.is_empty() && probe.in_place.header.is_none() {
+        note(
+            &format!("{key}.in_place"),
+            "needs a condition on the body or a header: a log-in page of a gateway has the same status",
+        );
+    }
+    let proves_new = probe.exchange.names().contains(&&Name::New)
+        || probe.exchange.authentication == Authentication::NewPassword;
+    if !proves_new {
+        note(
+            key,
+            "does not present the new password, so it cannot tell whether that is in place; use {new} in its body or \
+             auth = \"new_password\"",
+        );
     }
 }
 

@@ -121,6 +121,25 @@ impl HttpService {
         call.ok_or_else(|| Error::not_applied(ErrorKind::Unsupported, "the table describes no such change"))
     }
 
+    // Whether what must confirm a change does so. Without an answer it does not.
+    async fn is_confirmed(
+        &self,
+        cx: &CallContext,
+        start: Instant,
+        mapper: &OutcomeMapper<'_>,
+        change: &PasswordChange,
+        found: &Found,
+    ) -> bool {
+        let Some(confirm) = &self.table.confirm else {
+            return true;
+        };
+        let values = values(change, found);
+        let shown = self
+            .ask("http.confirm", cx, start, mapper, confirm, &values)
+            .await;
+        shown.is_ok_and(|shown| errors::meets(&confirm.in_place, &shown, &values))
+    }
+
     // Sends the change of a user who was found; what the rows make of the response.
     async fn send(
         &self,
@@ -226,7 +245,7 @@ impl HttpService {
             }
             self.control_passed.store(true, Ordering::Relaxed);
         }
-        let response = self.ask(cx, start, mapper, probe, &values).await?;
+        let response = self.ask("http.probe", cx, start, mapper, probe, &values).await?;
         let meets = |condition| errors::meets(condition, &response, &values);
         Ok(if meets(&probe.in_place) {
             Resolution::InPlace
@@ -248,6 +267,11 @@ impl HttpService {
         let (response, classification) = self
             .send(&cx.after(start.elapsed()), mapper, change, &found)
             .await?;
+        if classification.outcome == AttemptOutcome::Done
+            && !self.is_confirmed(cx, start, mapper, change, &found).await
+        {
+            return Ok(Resolution::StillUnknown);
+        }
         // The provider may refuse it because it is in place, or was once; a refusal without a rule does not say.
         let may_be_old = |rule: &Rule| matches!(rule, Rule::NotCurrent | Rule::NotRecent(_) | Rule::Other(_));
         if classification.kind == ErrorKind::PasswordRefused
@@ -263,6 +287,7 @@ impl HttpService {
 
     async fn ask(
         &self,
+        operation: &'static str,
         cx: &CallContext,
         start: Instant,
         mapper: &OutcomeMapper<'_>,
@@ -271,7 +296,7 @@ impl HttpService {
     ) -> Result<Response, Error> {
         // Log-ins count towards lock-outs, so a probe is not idempotent.
         let request = request::of(
-            "http.probe",
+            operation,
             &self.table,
             &probe.exchange,
             Idempotency::NonIdempotent,
@@ -339,6 +364,13 @@ impl PasswordService for HttpService {
         let (response, classification) = self
             .send(&cx.after(start.elapsed()), &mapper, change, &found)
             .await?;
+        if classification.outcome == AttemptOutcome::Done
+            && !self.is_confirmed(cx, start, &mapper, change, &found).await
+        {
+            let unconfirmed = Classification::new(AttemptOutcome::Unproven, ErrorKind::UnexpectedAnswer);
+            let why = "the provider says that it made the change, and a log-in with the new password does not confirm it";
+            return mapper.change_response(&response, unconfirmed.with_hint(why));
+        }
         mapper.change_response(&response, classification)
     }
 

@@ -33,6 +33,7 @@ impl HttpSettings {
     /// The configuration keys that make up a table.
     pub const KEYS: &'static [&'static str] = &[
         "change",
+        "confirm",
         "correlation",
         "discovery",
         "headers",

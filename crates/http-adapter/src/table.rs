@@ -82,6 +82,7 @@ struct RawTable {
     reset: Option<RawCall>,
     change: Option<RawCall>,
     rows: Vec<RawRow>,
+    confirm: Option<RawConfirm>,
     probe: Option<RawProbe>,
     sole_writer: bool,
 }
@@ -234,6 +235,22 @@ enum RawProbe {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawConfirm {
+    method: String,
+    path: String,
+    body: Option<Value>,
+    #[serde(default)]
+    form: bool,
+    #[serde(default)]
+    auth: Authentication,
+    in_place: RawRowCondition,
+    /// For readers of the table.
+    #[serde(default, rename = "from")]
+    _from: Grade,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawControl {
     path: String,
     status: u16,
@@ -245,6 +262,7 @@ struct RawControl {
 #[serde(deny_unknown_fields)]
 struct RawRowCondition {
     status: u16,
+    header: Option<String>,
     at: Option<String>,
     is: Option<Value>,
     has: Option<String>,
@@ -283,6 +301,8 @@ pub struct Table {
     pub(crate) lookup: Option<Lookup>,
     pub(crate) reset: Option<Call>,
     pub(crate) change: Option<Call>,
+    /// What must show that a change was made, if the provider's word is not enough.
+    pub(crate) confirm: Option<Box<ProbeRequest>>,
     pub(crate) probe: Option<Probe>,
 }
 
@@ -369,11 +389,19 @@ pub(crate) struct Control {
     pub(crate) refutes: StatusCondition,
 }
 
-/// A status, and what must hold of the body.
+/// A status, and what must hold of the body, or of a header.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StatusCondition {
     pub(crate) status: u16,
+    pub(crate) header: Option<HeaderCondition>,
     pub(crate) conditions: Vec<Condition>,
+}
+
+/// A header of which a value contains this text, in any letter case.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HeaderCondition {
+    pub(crate) name: HeaderName,
+    pub(crate) has: String,
 }
 
 impl Table {
@@ -392,6 +420,7 @@ impl Table {
             lookup: None,
             reset: None,
             change: None,
+            confirm: None,
             probe: None,
         }
     }
@@ -505,6 +534,10 @@ impl Compiler<'_> {
                 .change
                 .as_ref()
                 .map(|call| self.call("change", call, &raw.rows)),
+            confirm: raw
+                .confirm
+                .as_ref()
+                .map(|confirm| Box::new(self.confirm(confirm))),
             probe: raw.probe.as_ref().map(|probe| self.probe(probe, raw.sole_writer)),
         }
     }
@@ -825,9 +858,20 @@ impl Compiler<'_> {
         }
     }
 
+    fn confirm(&mut self, raw: &RawConfirm) -> ProbeRequest {
+        let body = raw.body.as_ref();
+        ProbeRequest {
+            exchange: self.exchange("confirm", &raw.method, &raw.path, body, raw.form, raw.auth),
+            in_place: self.status_condition("confirm.in_place", &raw.in_place),
+            not_in_place: None,
+            control: None,
+        }
+    }
+
     fn control(&mut self, raw: &RawControl) -> Control {
         let refutes = RawRowCondition {
             status: raw.status,
+            header: None,
             at: Some(raw.at.clone()),
             is: Some(raw.is.clone()),
             has: None,
@@ -847,7 +891,20 @@ impl Compiler<'_> {
             not: None,
             absent: None,
         });
-        if raw.at.is_none() && (raw.is.is_some() || raw.has.is_some()) {
+        let header = raw.header.as_ref().map(|name| {
+            let has = raw.has.as_deref().unwrap_or_default().to_lowercase();
+            if has.is_empty() || raw.at.is_some() || raw.is.is_some() {
+                self.note(
+                    key,
+                    "takes `has`, what a value of the `header` contains; conditions on the body are `and`",
+                );
+            }
+            HeaderCondition {
+                name: self.header_name(&format!("{key}.header"), name),
+                has,
+            }
+        });
+        if header.is_none() && raw.at.is_none() && (raw.is.is_some() || raw.has.is_some()) {
             self.note(
                 key,
                 "has a condition without `at`; write at = \"\" for the whole body",
@@ -856,6 +913,7 @@ impl Compiler<'_> {
         let conditions = first.iter().chain(&raw.and);
         StatusCondition {
             status: raw.status,
+            header,
             conditions: conditions.filter_map(|raw| self.condition(key, raw)).collect(),
         }
     }

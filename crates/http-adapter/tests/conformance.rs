@@ -108,6 +108,16 @@ impl Emulation {
             let (status, body) = first(&self.cases.probe, word);
             return ProviderResponse::new(status, body);
         }
+        if self.is(request, "confirm") {
+            let is_confirmed = field(request).as_deref() == Some(current);
+            let word = if is_confirmed { "confirmed" } else { "unconfirmed" };
+            let (status, body) = first(&self.cases.confirm, word);
+            let response = ProviderResponse::new(status, body).reading();
+            return match &self.cases.confirm_header {
+                Some((_, value)) if is_confirmed => response.header("set-cookie", value),
+                _ => response,
+            };
+        }
         if request.path().contains("not-the-password-of-anybody") {
             return ProviderResponse::new(200, self.cases.control.clone().unwrap());
         }
@@ -169,6 +179,15 @@ fn basic(request: &ProviderRequest) -> Option<String> {
     let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
     let pair = String::from_utf8(Base64::decode_vec(encoded).ok()?).ok()?;
     pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// The password of a form, whose characters need no encoding.
+fn field(request: &ProviderRequest) -> Option<String> {
+    let text = request.text();
+    let mut fields = text.split('&').filter_map(|field| field.split_once('='));
+    fields
+        .find(|(name, _)| *name == "pwd")
+        .map(|(_, value)| value.to_owned())
 }
 
 fn first(cases: &[Case], word: &str) -> (u16, String) {

@@ -348,6 +348,42 @@ const TRAPS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "lookup = {",
+        "confirm = { method = \"POST\", path = \"/login?p={new}\", in_place = { status = 200, at = \"/id\" } }\nlookup = {",
+        "confirm.path",
+        "logs",
+    ),
+    (
+        "lookup = {",
+        "confirm = { method = \"GET\", path = \"/me\", in_place = { status = 200, at = \"/id\" } }\nlookup = {",
+        "confirm",
+        "does not present the new password",
+    ),
+    (
+        "lookup = {",
+        "confirm = { method = \"GET\", path = \"/me\", auth = \"new_password\", in_place = { status = 200 } }\nlookup = {",
+        "confirm.in_place",
+        "a condition on the body or a header",
+    ),
+    (
+        "lookup = {",
+        "confirm = { method = \"POST\", path = \"/l\", body = { o = \"{current}\", n = \"{new}\" }, in_place = { status = 200, at = \"/id\" } }\nlookup = {",
+        "confirm",
+        "known to a [change] only",
+    ),
+    (
+        "in_place = { status = 200, at = \"/id\", is = \"{id}\" }",
+        "in_place = { status = 302, header = \"set-cookie\" }",
+        "probe.in_place",
+        "takes `has`",
+    ),
+    (
+        "in_place = { status = 200, at = \"/id\", is = \"{id}\" }",
+        "in_place = { status = 302, header = \"set cookie\", has = \"session\" }",
+        "probe.in_place.header",
+        "name of an HTTP header",
+    ),
+    (
+        "lookup = {",
         "require = { method = \"POST\", path = \"/c\", body = { id = \"{id}\" }, at = \"/ok\", is = true }\nlookup = {",
         "require",
         "before the look-up",

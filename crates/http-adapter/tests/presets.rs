@@ -13,7 +13,9 @@ use repass_domain::{
 };
 use repass_http_provider::{HttpService, HttpSettings, PRESET_NAMES, Table};
 use repass_provider::ProviderKind as _;
-use repass_transport::{AttemptOutcome, MockTransport, Request, Response, StatusCode};
+use repass_transport::{
+    AttemptOutcome, HeaderMap, HeaderName, HeaderValue, MockTransport, Request, Response, StatusCode,
+};
 use serde_json::Value;
 
 use cases::{Case, Cases};
@@ -67,6 +69,25 @@ fn before(cases: &Cases) -> Vec<Response> {
 fn required(cases: &Cases) -> Option<Response> {
     let (status, body) = cases.require.as_ref()?;
     Some(response((*status).into(), body))
+}
+
+/// A response that may confirm a change.
+fn shown(cases: &Cases, case: &Case) -> Response {
+    let found = response(case[0].as_u64().unwrap(), case[1].as_str().unwrap());
+    let Some((name, value)) = cases.confirm_header.as_ref().filter(|_| case[2] == "confirmed") else {
+        return found;
+    };
+    let name = HeaderName::try_from(name.as_str()).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.append(name.clone(), HeaderValue::from_static("another=1"));
+    headers.append(name, HeaderValue::try_from(value.as_str()).unwrap());
+    found.with_headers(headers)
+}
+
+/// What confirms a change, where the preset asks for that.
+fn confirmation(cases: &Cases) -> Option<Response> {
+    let case = cases.confirm.iter().find(|case| case[2] == "confirmed")?;
+    Some(shown(cases, case))
 }
 
 fn change(cases: &Cases, is_reset: bool) -> PasswordChange {
@@ -130,6 +151,7 @@ async fn results(table: &Table, cases: &Cases) -> Vec<(String, Vec<String>, Vec<
                 _ => before(cases),
             };
             responses.push(response(status, body));
+            responses.extend(confirmation(cases));
             let (service, _) = service(table.clone(), responses);
             let result = service
                 .change_password(&cx, &change(cases, name != "change"))
@@ -143,6 +165,7 @@ async fn results(table: &Table, cases: &Cases) -> Vec<(String, Vec<String>, Vec<
             let mut responses = before(cases);
             responses.extend(cases.control.iter().map(|body| response(200, body)));
             responses.push(response(status, body));
+            responses.extend(confirmation(cases));
             let (service, _) = service(table.clone(), responses);
             let handle = UnknownOutcome::new("preset");
             let found = service.resolve(&cx, &handle, &change(cases, true)).await;
@@ -177,6 +200,7 @@ async fn everything(table: &Table, cases: &Cases) -> Vec<Vec<String>> {
                 responses.truncate(usize::from(cases.require.is_some()));
             }
             responses.push(response(case[0].as_u64().unwrap(), case[1].as_str().unwrap()));
+            responses.extend(confirmation(cases));
             let (service, _) = service(table.clone(), responses);
             let change = change(cases, is_reset);
             found.push(described(
@@ -191,6 +215,7 @@ async fn everything(table: &Table, cases: &Cases) -> Vec<Vec<String>> {
                 responses.extend(required(cases));
             }
             responses.push(response(status, "<html>blocked</html>"));
+            responses.extend(confirmation(cases));
             let (service, _) = service(table.clone(), responses);
             let result = service
                 .change_password(&CallContext::default(), &change(cases, is_reset))
@@ -223,13 +248,15 @@ async fn retry_loop_and_outcome_agree() {
         let table = Table::from_value(cases.document(preset)).unwrap();
         for case in &cases.reset {
             let mut responses = before(&cases);
+            let at = responses.len();
             responses.push(response(case[0].as_u64().unwrap(), case[1].as_str().unwrap()));
+            responses.extend(confirmation(&cases));
             let (service, sent) = service(table.clone(), responses);
             let result = service
                 .change_password(&CallContext::default(), &change(&cases, true))
                 .await;
             let words = outcome(result);
-            let seen = sent.lock().unwrap().last().unwrap().outcome;
+            let seen = sent.lock().unwrap()[at].outcome;
             let agree = match seen {
                 AttemptOutcome::Done => words[0] == "applied",
                 AttemptOutcome::Refused => words[0] == "not_applied",
@@ -441,6 +468,29 @@ async fn password_that_is_accepted_and_useless_is_not_sent() {
     }
 }
 
+/// WordPress says 200 with the user if its database refused the update.
+#[tokio::test]
+async fn success_that_no_log_in_confirms_is_unknown() {
+    let cases = Cases::of("wordpress");
+    let table = Table::from_value(cases.document("wordpress")).unwrap();
+    let (cx, reset) = (CallContext::default(), change(&cases, true));
+    let said = || before(&cases).into_iter().chain([response(200, r#"{"id":2}"#)]);
+    let (sure, sent) = service(table.clone(), said().chain(confirmation(&cases)).collect());
+    assert_eq!(outcome(sure.change_password(&cx, &reset).await), ["applied"]);
+    let body = sent.lock().unwrap()[2].body.clone();
+    assert_eq!(body, "log=alice&pwd=New-Passw0rd-77");
+    for case in cases.confirm.iter().filter(|case| case[2] == "unconfirmed") {
+        let unsure = || said().chain([shown(&cases, case)]).collect();
+        let (changing, _) = service(table.clone(), unsure());
+        let result = changing.change_password(&cx, &reset).await;
+        assert_eq!(outcome(result), ["unknown"], "{case:?}");
+        let (resolving, _) = service(table.clone(), unsure());
+        let handle = UnknownOutcome::new("preset");
+        let resolution = resolving.resolve(&cx, &handle, &reset).await;
+        assert_eq!(resolution.unwrap(), Resolution::StillUnknown, "{case:?}");
+    }
+}
+
 /// better-auth before 1.6.17 says `status: true` of a user who does not exist, and of one who then has no password either.
 #[tokio::test]
 async fn server_that_sets_the_password_of_nobody_is_not_believed() {
@@ -476,7 +526,8 @@ async fn mutation_of_any_row_is_noticed() {
     for preset in PRESET_NAMES {
         let cases = Cases::of(preset);
         let original = cases.document(preset);
-        let baseline = everything(&Table::from_value(original.clone()).unwrap(), &cases).await;
+        let baseline = Table::from_value(original.clone()).unwrap();
+        let baseline = everything(&baseline, &cases).await;
         for (section, rows) in [("reset", "rows"), ("change", "rows"), ("lookup", "not_found")] {
             let listed = original
                 .get(section)

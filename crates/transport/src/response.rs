@@ -137,6 +137,12 @@ impl Response {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Every value of this header that is visible ASCII.
+    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.headers.get_all(name).into_iter();
+        values.filter_map(|value| value.to_str().ok())
+    }
+
     /// The bytes of the body that arrived, as they arrived. It may echo the token and the password: what is shown of
     /// it goes through the [`redactor`](Self::redactor), after it was decoded.
     pub fn body(&self) -> &[u8] {

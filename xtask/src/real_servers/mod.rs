@@ -203,6 +203,12 @@ async fn cases(running: &Running, proxy: &Proxy, service: &dyn PasswordService) 
         let row = change(running, service, &reset, "First-Passw0rd-1").await?;
         wrong += report(running, "a user who never had a password", &row);
     }
+    if running.set_read_only(true)? {
+        let reset = PasswordChange::reset(user.parse()?, Password::new("Refused-Passw0rd-1")?);
+        let row = change(running, service, &reset, "Refused-Passw0rd-1").await?;
+        wrong += report(running, "a database that is read-only", &row);
+        running.set_read_only(false)?;
+    }
     // Credentials that are not the right ones.
     let bad = std::fs::canonicalize(&running.folder)?.join("bad");
     std::fs::write(&bad, "not-the-right-one-1234")?;

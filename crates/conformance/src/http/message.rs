@@ -104,6 +104,7 @@ pub struct ProviderResponse {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
     pub(super) sets: Option<String>,
+    pub(super) reads: bool,
 }
 
 impl ProviderResponse {
@@ -121,6 +122,7 @@ impl ProviderResponse {
             headers: vec![("content-type", kind.to_owned())],
             body,
             sets: None,
+            reads: false,
         }
     }
 
@@ -130,6 +132,13 @@ impl ProviderResponse {
             sets: Some(password.into()),
             ..Self::new(status, body)
         }
+    }
+
+    /// The same response to a request that changes nothing by itself, whatever its method: it does not count as a change
+    /// that was sent.
+    pub fn reading(mut self) -> Self {
+        self.reads = true;
+        self
     }
 
     /// Adds a header to the response.

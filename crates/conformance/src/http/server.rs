@@ -169,8 +169,9 @@ impl Shared {
             state.current.clone_from(new);
             state.counts.set += 1;
         }
+        let reads = response.reads;
         let mut response = instead.unwrap_or(response);
-        if request.method() != "GET" && ![401, 415, 429].contains(&response.status) {
+        if request.method() != "GET" && !reads && ![401, 415, 429].contains(&response.status) {
             add(&mut state.counts.requests);
         }
         response.body = response.body.replace("%PASSWORD%", &new.unwrap_or_default());

@@ -25,6 +25,9 @@ pub(crate) struct Cases {
     /// What the probe's control gets.
     pub(crate) control: Option<String>,
     pub(crate) probe: Vec<Case>,
+    /// What confirms a change or does not, and a header of the responses that do.
+    pub(crate) confirm: Vec<Case>,
+    pub(crate) confirm_header: Option<(String, String)>,
     pub(crate) repeat: Vec<Case>,
 }
 
@@ -41,6 +44,8 @@ impl Default for Cases {
             change: vec![],
             control: None,
             probe: vec![],
+            confirm: vec![],
+            confirm_header: None,
             repeat: vec![],
         }
     }

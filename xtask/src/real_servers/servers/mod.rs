@@ -290,6 +290,15 @@ impl Running {
         Ok(true)
     }
 
+    /// Lets the server's database refuse changes, or no longer; `false` if the server has no database that can.
+    pub(crate) fn set_read_only(&self, is_read_only: bool) -> Result<bool> {
+        if self.server != Server::WordPress {
+            return Ok(false);
+        }
+        wordpress::set_read_only(self, is_read_only)?;
+        Ok(true)
+    }
+
     /// Whether this is the user's password, by the server's own word.
     pub(crate) async fn accepts(&self, user: &str, password: &str) -> Result<bool> {
         match self.server {

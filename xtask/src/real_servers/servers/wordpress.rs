@@ -18,7 +18,6 @@ pub(super) fn install() -> Result<()> {
 }
 
 pub(super) async fn start(server: &mut Running) -> Result<()> {
-    server.base_path = "/wp-json/wp/v2";
     start_database(server).await?;
     let folder = server.folder.clone();
     write_site(server)?;
@@ -33,7 +32,7 @@ pub(super) async fn start(server: &mut Running) -> Result<()> {
         .arg(folder.join("site"))
         .arg(folder.join("router.php"));
     server.spawn(&mut command, "server.log")?;
-    server.wait("").await?;
+    server.wait("/wp-json").await?;
     server.auth = format!(
         "{{ kind = \"basic\", username = \"admin\", password = {{ file = \"{}\" }} }}",
         password.display()
@@ -42,25 +41,31 @@ pub(super) async fn start(server: &mut Running) -> Result<()> {
     Ok(())
 }
 
+fn sql(folder: &Path, statements: &str) -> Result<()> {
+    run(database(folder, "mariadb").args(["--user=root", "--execute", statements]))
+}
+
+fn database(folder: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("--no-defaults")
+        .arg(format!("--socket={}", folder.join("db.sock").display()));
+    command
+}
+
 /// Reachable over a socket alone.
 async fn start_database(server: &mut Running) -> Result<()> {
-    let (data, socket) = (server.folder.join("database"), server.folder.join("db.sock"));
+    let folder = server.folder.clone();
+    let data = folder.join("database");
     let user = identity("-un")?;
-    let program = |name: &str| {
-        let mut command = Command::new(name);
-        command
-            .arg("--no-defaults")
-            .arg(format!("--socket={}", socket.display()));
-        command
-    };
     // Users of an earlier run.
     let _ = fs::remove_dir_all(&data);
-    let _ = fs::remove_file(&socket);
+    let _ = fs::remove_file(folder.join("db.sock"));
     let options = [format!("--datadir={}", data.display()), format!("--user={user}")];
-    run(program("mariadb-install-db")
+    run(database(&folder, "mariadb-install-db")
         .args(&options)
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"]))?;
-    let mut command = program("mariadbd");
+    let mut command = database(&folder, "mariadbd");
     command.args(&options).args([
         "--skip-networking",
         "--pid-file=mariadbd.pid",
@@ -69,7 +74,12 @@ async fn start_database(server: &mut Running) -> Result<()> {
     server.spawn(&mut command, "database.log")?;
     let start = Instant::now();
     loop {
-        let created = run(program("mariadb").args(["--user=root", "--execute=CREATE DATABASE wordpress"]));
+        // The site's user is bound by `read_only`, unlike root.
+        let created = sql(
+            &folder,
+            "CREATE OR REPLACE DATABASE wordpress; CREATE OR REPLACE USER site@localhost IDENTIFIED BY 'test'; \
+             GRANT ALL ON wordpress.* TO site@localhost",
+        );
         match created {
             Ok(()) => return Ok(()),
             Err(error) if start.elapsed() > Duration::from_secs(60) => return Err(error),
@@ -94,8 +104,8 @@ fn write_site(server: &Running) -> Result<()> {
     let config = format!(
         r"<?php
 define('DB_NAME', 'wordpress');
-define('DB_USER', 'root');
-define('DB_PASSWORD', '');
+define('DB_USER', 'site');
+define('DB_PASSWORD', 'test');
 define('DB_HOST', 'localhost:{shown}/db.sock');
 define('DB_CHARSET', 'utf8mb4');
 define('WP_ENVIRONMENT_TYPE', 'local'); // application passwords without TLS
@@ -163,24 +173,36 @@ pub(super) async fn add(server: &Running, user: &str, password: &str) -> Result<
     let name = "x".repeat(20_usize.saturating_sub(user.len()));
     let email = format!("{user}@example.com");
     let body = json!({"username": user, "name": name, "email": email, "password": password});
-    let request = authorized(server, server.http.post(server.url("/users")))?;
+    let request = authorized(server, server.http.post(server.url("/wp-json/wp/v2/users")))?;
     server.send(request.json(&body), &[201]).await?;
     Ok(())
 }
 
 /// A plugin refuses users of this role as if their passwords were wrong.
 pub(super) async fn restrict(server: &Running, user: &str) -> Result<()> {
-    let url = server.url(&format!("/users?context=edit&search={user}&per_page=100"));
+    let url = server.url(&format!(
+        "/wp-json/wp/v2/users?context=edit&search={user}&per_page=100"
+    ));
     let request = authorized(server, server.http.get(url))?;
     let (_, found) = server.send(request, &[200]).await?;
     let found = found.as_array().ok_or("wordpress does not list its users")?;
     let found = found.iter().find(|found| found["username"] == user);
     let id = &found.ok_or("wordpress does not find its user")?["id"];
-    let request = server.http.post(server.url(&format!("/users/{id}")));
+    let request = server
+        .http
+        .post(server.url(&format!("/wp-json/wp/v2/users/{id}")));
     let request = authorized(server, request)?;
     let suspended = json!({"roles": ["suspended"]});
     server.send(request.json(&suspended), &[200]).await?;
     Ok(())
+}
+
+/// Whether the database refuses what would change it, as a replica does.
+pub(super) fn set_read_only(server: &Running, is_read_only: bool) -> Result<()> {
+    sql(
+        &server.folder,
+        &format!("SET GLOBAL read_only = {}", u8::from(is_read_only)),
+    )
 }
 
 /// By the form with which people log in, which leads on to their pages.
