@@ -6,18 +6,21 @@
 //!
 //! No table, log or dump holds a password.
 
-mod boot_clock;
 mod database;
 mod error;
 #[cfg(feature = "sidecar")]
 mod idempotency_keys;
+mod keyed_hash;
 mod membership;
 mod migrations;
+mod rate_shares;
 mod user_locks;
 
 pub use database::{Database, DatabaseHealth, Settings};
 pub use error::{DatabaseError, InvalidSettings};
 #[cfg(feature = "sidecar")]
 pub use idempotency_keys::PostgresIdempotencyStore;
+pub use keyed_hash::keyed_hash;
 pub use membership::Membership;
+pub use rate_shares::shared_rate_limiter;
 pub use user_locks::{ChangeEnd, LastChange, LockError, UserLock, UserLocks};

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use repass_transport::boot_time;
+
 use crate::database::within;
-use crate::{Database, DatabaseError, boot_clock};
+use crate::{Database, DatabaseError};
 
 /// This process's membership among those that share a database: a lease that is renewed in the background.
 ///
@@ -71,7 +73,7 @@ impl Membership {
     /// Why it has no lease.
     pub fn id(&self) -> Result<i64, DatabaseError> {
         let state = self.state();
-        let lease = state.lease.filter(|lease| boot_clock::now() < lease.until);
+        let lease = state.lease.filter(|lease| boot_time() < lease.until);
         lease.map(|lease| lease.id).ok_or_else(|| state.problem.clone())
     }
 
@@ -91,7 +93,7 @@ impl Membership {
     }
 
     async fn renew(&self) {
-        let before = boot_clock::now();
+        let before = boot_time();
         let known = self.state().lease;
         let renewed = self.renewed(known).await;
         let mut state = self.state();

@@ -5,9 +5,10 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::DatabaseError;
 
 /// One file for each version, never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/1_idempotency_keys.sql"),
     include_str!("../migrations/2_user_locks.sql"),
+    include_str!("../migrations/3_rate_shares.sql"),
 ];
 
 /// The version that this program needs.

@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use repass_domain::UserKey;
-use secrecy::{ExposeSecret as _, SecretSlice};
-use sha2::Sha256;
+use repass_transport::boot_time;
+use secrecy::SecretSlice;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::database::within;
-use crate::{Database, DatabaseError, boot_clock};
+use crate::keyed_hash::keyed_hash;
+use crate::{Database, DatabaseError};
 
 /// The locks of users in the database, as rows with a lease, so that each user has one change at a time. A process
 /// that ends without releasing one blocks the user until the lease is over, which is longer than its change can take.
@@ -123,10 +123,13 @@ impl UserLocks {
         budget: Duration,
     ) -> Result<UserLock, LockError> {
         let deadline = Instant::now() + budget;
-        let (hash, holder) = (self.hash(provider, user), Uuid::new_v4());
+        let (hash, holder) = (
+            keyed_hash(&self.secret, &["user", provider, user.expose()]),
+            Uuid::new_v4(),
+        );
         loop {
             let lease = deadline.saturating_duration_since(Instant::now()) + Self::GRACE;
-            let until = boot_clock::now() + lease;
+            let until = boot_time() + lease;
             let taken = self.take(provider, &hash, holder, lease).await;
             match taken.map_err(LockError::Unavailable)? {
                 Some(prior) => {
@@ -192,18 +195,6 @@ impl UserLocks {
         }
         released
     }
-
-    // Each part follows its length.
-    fn hash(&self, provider: &str, user: &UserKey) -> Vec<u8> {
-        #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
-        let secret = self.secret.expose_secret();
-        let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
-        for part in ["user", provider, user.expose()] {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        hash.finalize().into_bytes().to_vec()
-    }
 }
 
 impl UserLock {
@@ -214,7 +205,7 @@ impl UserLock {
 
     /// Whether the lease of the lock lasts, so that a change may be sent now.
     pub fn may_send(&self) -> bool {
-        boot_clock::now() < self.until
+        boot_time() < self.until
     }
 
     /// Records how the change ended for which the lock was taken. Until then it counts as unknown.
@@ -240,7 +231,7 @@ impl UserLock {
         };
         let (locks, holder, until) = (Arc::clone(&self.locks), self.holder, self.until);
         runtime.spawn(async move {
-            while boot_clock::now() < until {
+            while boot_time() < until {
                 match locks.release(holder, end).await {
                     Ok(()) => return,
                     Err(problem) => {

@@ -7,6 +7,7 @@
 mod backoff;
 mod base_url;
 mod body;
+mod boot_clock;
 mod client;
 mod json;
 pub mod ldap;
@@ -14,6 +15,7 @@ mod meter;
 pub mod oauth;
 mod proxy;
 mod rate_limiter;
+mod rate_share;
 mod request;
 mod response;
 mod retry_after;
@@ -27,6 +29,7 @@ mod transport_error;
 
 pub use base_url::{BaseUrl, InvalidUrl};
 pub use body::SecretBody;
+pub use boot_clock::boot_time;
 #[cfg(feature = "mock")]
 pub use client::MockHttpClient;
 pub use client::{HttpClient, OneShotClient, PooledClient, Route};
@@ -35,6 +38,7 @@ pub use json::Json;
 pub use meter::{Meter, describe_metrics};
 pub use proxy::{InvalidProxy, Proxy};
 pub use rate_limiter::{RateLimit, RateLimiter};
+pub use rate_share::{Demand, Lane};
 pub use request::{Authorization, BeforeSend, Idempotency, ReadDelay, ReadOutcome, Request};
 pub use response::Response;
 pub use retry_after::retry_after;

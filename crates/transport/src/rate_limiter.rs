@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Cause, TransportError};
+use crate::rate_share::Share;
+use crate::{Cause, Lane, TransportError};
 
 /// A rate limit: a number of requests within any window of a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,23 @@ pub struct RateLimiter {
     limited: BTreeMap<&'static str, Arc<Bucket>>,
     // Labels without a limit of their own: what is known of them is what the server said.
     others: Mutex<BTreeMap<&'static str, Arc<Bucket>>>,
+    lender: Option<Lender>,
+}
+
+/// What lends permits to this process, called with the lanes at the first request.
+struct Lender {
+    lanes: Vec<Lane>,
+    start: Mutex<Option<StartLending>>,
+}
+
+type StartLending = Box<dyn FnOnce(Vec<Lane>) + Send>;
+
+impl fmt::Debug for Lender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lender")
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RateLimiter {
@@ -59,7 +77,45 @@ impl RateLimiter {
                 .map(|(label, limit)| (label, Bucket::new(Some(limit))))
                 .collect(),
             others: Mutex::default(),
+            lender: None,
         }
+    }
+
+    /// Creates a rate limiter for an account that several processes share. Its permits must be lent to it: `start` is
+    /// called with a lane for each label, at the first request and so within a runtime.
+    pub fn lent(
+        limits: impl IntoIterator<Item = (&'static str, RateLimit)>,
+        start: impl FnOnce(Vec<Lane>) + Send + 'static,
+    ) -> Self {
+        let wanted = Arc::default();
+        let (mut limited, mut lanes) = (BTreeMap::new(), Vec::new());
+        for (label, limit) in limits {
+            let bucket = Bucket::lent(limit, &wanted);
+            lanes.push(Lane::new(label, limit, &bucket, &wanted));
+            limited.insert(label, bucket);
+        }
+        Self {
+            limited,
+            others: Mutex::default(),
+            lender: Some(Lender {
+                lanes,
+                start: Mutex::new(Some(Box::new(start))),
+            }),
+        }
+    }
+
+    // At the first request.
+    fn start_lender(&self) {
+        let Some(lender) = &self.lender else { return };
+        let start = lender.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(start) = start {
+            start(lender.lanes.clone());
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lanes_now(&self) {
+        self.start_lender();
     }
 
     /// Waits for a permit, at most as long as `left`.
@@ -70,6 +126,7 @@ impl RateLimiter {
     ) -> Result<Permit, TransportError> {
         let label = label.unwrap_or_default();
         if let Some(bucket) = self.limited.get(label) {
+            self.start_lender();
             return bucket.acquire(left).await;
         }
         let bucket = {
@@ -80,24 +137,30 @@ impl RateLimiter {
     }
 }
 
-struct Bucket {
+pub(crate) struct Bucket {
     limit: Option<RateLimit>,
     state: Mutex<State>,
     // The next request in line holds it while it waits for a permit; the others wait for it, in order.
     queue: tokio::sync::Mutex<()>,
     // A request left or ended, so a permit may be free earlier than it seemed.
     changed: Arc<Notify>,
+    // A request waits: whoever lends permits should know.
+    wanted: Option<Arc<Notify>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// When each taken permit is free again.
     taken: BTreeSet<(Instant, u64)>,
     /// Permits of requests that have not been sent yet: they may reach the provider at any time.
     unsent: BTreeMap<u64, Departure>,
     next: u64,
+    /// What is lent to this process; `None` if the whole limit is its own.
+    pub(crate) share: Option<Share>,
+    /// Requests that wait for a permit.
+    pub(crate) waiting: u32,
     /// Nothing before this.
-    closed_until: Option<Instant>,
+    pub(crate) closed_until: Option<Instant>,
     /// The server's own instant, which may be later.
     server_until: Option<Instant>,
     /// Refusals since the last other response, each by a request that came after the one before.
@@ -183,7 +246,25 @@ impl Bucket {
             state: Mutex::default(),
             queue: tokio::sync::Mutex::default(),
             changed: Arc::default(),
+            wanted: None,
         })
+    }
+
+    fn lent(limit: RateLimit, wanted: &Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
+            limit: Some(limit),
+            state: Mutex::new(State {
+                share: Some(Share::default()),
+                ..State::default()
+            }),
+            queue: tokio::sync::Mutex::default(),
+            changed: Arc::default(),
+            wanted: Some(Arc::clone(wanted)),
+        })
+    }
+
+    pub(crate) fn notify_changed(&self) {
+        self.changed.notify_one();
     }
 
     fn window(&self) -> Duration {
@@ -215,6 +296,7 @@ impl Bucket {
         if closed_until.is_some_and(|until| deadline.is_some_and(|end| until > end)) {
             return Err(limited());
         }
+        let _waiting = Waiting::begin(self);
         let turn = async {
             let _first = self.queue.lock().await;
             loop {
@@ -246,11 +328,8 @@ impl Bucket {
         }
         if let Some(limit) = self.limit {
             state.recover(now, limit);
-            state.note_departures(limit);
-            while let Some(free) = state.taken.first().copied().filter(|(at, _)| *at <= now) {
-                state.taken.remove(&free);
-            }
-            if state.taken.len() + state.unsent.len() >= state.capacity(limit) {
+            state.free_expired(now, limit);
+            if state.used() >= state.capacity(limit) {
                 return Err(state.taken.first().map(|(at, _)| *at));
             }
         }
@@ -275,8 +354,26 @@ impl Bucket {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request in the queue, where permits are lent by demand.
+struct Waiting<'a>(&'a Bucket);
+
+impl<'a> Waiting<'a> {
+    fn begin(bucket: &'a Bucket) -> Option<Self> {
+        let wanted = bucket.wanted.as_ref()?;
+        bucket.state().waiting += 1;
+        wanted.notify_one();
+        Some(Self(bucket))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
     }
 }
 
@@ -289,7 +386,23 @@ impl State {
             reason = "between 1 and a u32"
         )]
         let capacity = share.floor().max(1.0) as usize;
-        capacity
+        match self.share {
+            Some(share) => capacity.min(share.permits() as usize),
+            None => capacity,
+        }
+    }
+
+    /// Frees the permits of requests that no longer count at the provider.
+    pub(crate) fn free_expired(&mut self, now: Instant, limit: RateLimit) {
+        self.note_departures(limit);
+        while let Some(free) = self.taken.first().copied().filter(|(at, _)| *at <= now) {
+            self.taken.remove(&free);
+        }
+    }
+
+    /// The number of permits whose requests count, or may count, at the provider.
+    pub(crate) fn used(&self) -> usize {
+        self.taken.len() + self.unsent.len()
     }
 
     // A request that has left is at the provider soon, so that its permit is free in a known time.

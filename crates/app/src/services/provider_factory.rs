@@ -12,7 +12,7 @@ use repass_transport::{
 };
 use secrecy::SecretString;
 
-use super::rate_limiters;
+use super::rate_limiters::Accounts;
 use crate::config::{Auth, Connection, Problems, ProviderConfig};
 use crate::secrets::{OpenError, SecretRef, open_trusted};
 
@@ -22,10 +22,11 @@ pub(super) fn clients(
     name: &str,
     config: &ProviderConfig,
     secret_timeout: Duration,
+    accounts: &Accounts,
     problems: &Problems,
 ) -> Option<ProviderClients> {
     let path = format!("providers.{name}");
-    let factory = TransportFactory::new(name, config, &path, secret_timeout, problems);
+    let factory = TransportFactory::new(name, config, &path, secret_timeout, accounts, problems);
     let limits = config.kind().limits();
     match config.kind().wire() {
         Wire::Http(clients) => Some(clients(name, factory.transport(&limits)?)),
@@ -48,6 +49,7 @@ struct TransportFactory<'a> {
     roots: TrustedRoots,
     path: &'a str,
     secret_timeout: Duration,
+    accounts: &'a Accounts,
     problems: &'a Problems,
 }
 
@@ -57,6 +59,7 @@ impl<'a> TransportFactory<'a> {
         config: &'a ProviderConfig,
         path: &'a str,
         secret_timeout: Duration,
+        accounts: &'a Accounts,
         problems: &'a Problems,
     ) -> Self {
         let connection = &config.connection;
@@ -69,6 +72,7 @@ impl<'a> TransportFactory<'a> {
             roots: roots.unwrap_or_default(),
             path,
             secret_timeout,
+            accounts,
             problems,
         }
     }
@@ -76,8 +80,9 @@ impl<'a> TransportFactory<'a> {
     fn transport(&self, limits: &[(&'static str, RateLimit)]) -> Option<Arc<dyn Transport>> {
         let url = self.url("base_url", &self.connection.base_url);
         let (credentials, account) = self.credentials()?;
-        let rate_limiter =
-            rate_limiters::rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
+        let rate_limiter = self
+            .accounts
+            .rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
         let url = url?;
         let route = route(self.connection, &url);
         let client = PooledClient::new(url, self.roots.clone(), self.connection.connect_timeout).over(route);
@@ -110,8 +115,9 @@ impl<'a> TransportFactory<'a> {
             }
         };
         let account = self.connection.auth.account().unwrap_or_default();
-        let rate_limiter =
-            rate_limiters::rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
+        let rate_limiter = self
+            .accounts
+            .rate_limiter(&format!("{} {account}", self.connection.base_url), limits);
         let connector = NetworkConnector::new(url?, self.roots.clone(), self.connection.connect_timeout);
         let transport = LdapTransport::new(connector, credentials, self.timeouts());
         Some(Arc::new(
@@ -127,7 +133,7 @@ impl<'a> TransportFactory<'a> {
                 let token = self
                     .problems
                     .keep(&self.key("auth.token"), Token::bearer(&secret))?;
-                Some((Credentials::Fixed(token), rate_limiters::fingerprint(&secret)))
+                Some((Credentials::Fixed(token), self.accounts.fingerprint(&secret)))
             }
             #[cfg(feature = "zoom")]
             Auth::ServerToServer(auth) => {
@@ -162,7 +168,7 @@ impl<'a> TransportFactory<'a> {
                 let name = repass_transport::HeaderName::try_from(auth.name.as_str()).ok()?;
                 let token = Token::in_header(name, &auth.value, &secret);
                 let token = self.problems.keep(&self.key("auth.token"), token)?;
-                Some((Credentials::Fixed(token), rate_limiters::fingerprint(&secret)))
+                Some((Credentials::Fixed(token), self.accounts.fingerprint(&secret)))
             }
             #[cfg(feature = "http")]
             Auth::Basic(auth) => {

@@ -31,6 +31,13 @@ impl SharedState {
         Arc::new(PostgresUserLocks(Arc::new(locks)))
     }
 
+    /// Returns a hash of a text under the secret, the same in every process.
+    pub(super) fn hash(&self, purpose: &str, text: &str) -> String {
+        let hash = repass_postgres::keyed_hash(&self.secret, &[purpose, text]);
+        let half = hash.first_chunk().copied().unwrap_or_default();
+        format!("{:032x}", u128::from_be_bytes(half))
+    }
+
     // Fewer could be guessed from a hash.
     const SECRET_BYTES: usize = 32;
 

@@ -11,6 +11,7 @@ use repass_provider::{ProviderClients, ServerInspector};
 
 use super::UnknownProvider;
 use super::audit_file::AuditFile;
+use super::rate_limiters::Accounts;
 use super::{policy_factory, provider_factory};
 use crate::config::{Config, ConfigError, Problems};
 use crate::layers::{AuditRecord, AuditSink, Layers, LocalPolicy, Pipeline, UserLocks};
@@ -37,9 +38,8 @@ pub(super) struct StaticParts {
     pub(super) secret_timeout: Duration,
     // By provider. Calls that began before a reload share them with later calls.
     user_locks: Mutex<BTreeMap<String, Arc<UserLocks>>>,
-    // Those of all processes.
     #[cfg(feature = "postgres")]
-    shared_user_locks: std::sync::OnceLock<Arc<dyn crate::layers::SharedUserLocks>>,
+    shared_state: std::sync::OnceLock<super::SharedState>,
 }
 
 impl Default for StaticParts {
@@ -50,7 +50,7 @@ impl Default for StaticParts {
             secret_timeout: SecretRef::COMMAND_TIMEOUT,
             user_locks: Mutex::default(),
             #[cfg(feature = "postgres")]
-            shared_user_locks: std::sync::OnceLock::new(),
+            shared_state: std::sync::OnceLock::new(),
         }
     }
 }
@@ -103,11 +103,10 @@ impl StaticParts {
             providers: BTreeMap::new(),
             local_policies: BTreeMap::new(),
         };
-        #[cfg(feature = "postgres")]
-        self.share_user_locks(&config, &problems);
+        let accounts = self.accounts(&config, &problems);
         let layers = self.layers(&config, &problems);
         self.add_services(&mut snapshot, &layers, &problems);
-        self.add_providers(&mut snapshot, &config, &layers, &problems);
+        self.add_providers(&mut snapshot, &config, &layers, &accounts, &problems);
         let snapshot = problems.into_result((snapshot, config), |(_, config)| config.origins());
         snapshot.map(|(snapshot, _)| snapshot)
     }
@@ -142,7 +141,14 @@ impl StaticParts {
         }
     }
 
-    fn add_providers(&self, snapshot: &mut Snapshot, config: &Config, layers: &Layers, problems: &Problems) {
+    fn add_providers(
+        &self,
+        snapshot: &mut Snapshot,
+        config: &Config,
+        layers: &Layers,
+        accounts: &Accounts,
+        problems: &Problems,
+    ) {
         for (name, provider) in config.providers() {
             let mut layers = layers.clone().user_locks(self.user_locks(name));
             if let Some(changes) = provider.connection.max_in_flight {
@@ -155,7 +161,7 @@ impl StaticParts {
                 layers = layers.local_policy(policy.clone());
                 snapshot.local_policies.insert(name.to_owned(), policy);
             }
-            let clients = provider_factory::clients(name, provider, self.secret_timeout, problems);
+            let clients = provider_factory::clients(name, provider, self.secret_timeout, accounts, problems);
             if let Some(clients) = clients {
                 let provider = Provider::new(clients, &layers);
                 snapshot.providers.insert(name.to_owned(), provider);
@@ -167,8 +173,8 @@ impl StaticParts {
         let mut user_locks = self.user_locks.lock().unwrap_or_else(PoisonError::into_inner);
         let user_locks = user_locks.entry(name.to_owned());
         #[cfg(feature = "postgres")]
-        if let Some(shared) = self.shared_user_locks.get() {
-            let shared = || Arc::new(UserLocks::shared_by(Arc::clone(shared)));
+        if let Some(state) = self.shared_state.get() {
+            let shared = || Arc::new(UserLocks::shared_by(state.user_locks()));
             return Arc::clone(user_locks.or_insert_with(shared));
         }
         Arc::clone(user_locks.or_default())
@@ -176,15 +182,23 @@ impl StaticParts {
 
     // At the first build: a section that is added or changed later needs a restart, because calls may hold locks.
     #[cfg(feature = "postgres")]
-    fn share_user_locks(&self, config: &Config, problems: &Problems) {
-        if self.shared_user_locks.get().is_some() {
-            return;
+    fn accounts(&self, config: &Config, problems: &Problems) -> Accounts {
+        if self.shared_state.get().is_none() {
+            match super::SharedState::open(config, self.secret_timeout) {
+                Ok(Some(state)) => drop(self.shared_state.set(state)),
+                Ok(None) => {}
+                Err(error) => problems.extend(error),
+            }
         }
-        match super::SharedState::open(config, self.secret_timeout) {
-            Ok(Some(state)) => drop(self.shared_user_locks.set(state.user_locks())),
-            Ok(None) => {}
-            Err(error) => problems.extend(error),
+        Accounts {
+            shared: self.shared_state.get().cloned(),
         }
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unused_self, reason = "with shared state it matters")]
+    fn accounts(&self, _: &Config, _: &Problems) -> Accounts {
+        Accounts::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The state that several processes share, on a real PostgreSQL.
 
 mod cluster;
+mod rates;
+mod replicas;
 mod sidecars;
 mod stores;
 mod user_locks;
@@ -9,6 +11,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use repass_sandbox::Sandbox;
+use secrecy::ExposeSecret as _;
 
 use super::Args;
 use super::servers::Result;
@@ -25,7 +30,10 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     println!("{NAME}: ready after {:.1} s", start.elapsed().as_secs_f64());
     stores::check(&cluster).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
-    Ok(overlaps + sidecars::campaign(&cluster, args).await?)
+    // The stores were given another secret.
+    cluster.execute("DELETE FROM repass.settings")?;
+    let missing = rates::campaign(&cluster, args).await?;
+    Ok(overlaps + missing + sidecars::campaign(&cluster, args).await?)
 }
 
 /// Writes a configuration with `[shared]` and these providers, and the files that it names.
@@ -36,6 +44,19 @@ fn configuration(folder: &Path, cluster: &Cluster, providers: &str) -> Result<Pa
     let file = folder.join("repass.toml");
     private_file(&file, &format!("{shared}{providers}"))?;
     Ok(file)
+}
+
+/// The same with the emulated Zoom under this plan.
+fn zoom_configuration(folder: &Path, cluster: &Cluster, sandbox: &Sandbox, plan: &str) -> Result<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the sandbox's own token")]
+    let token = sandbox.token().expose_secret();
+    private_file(&folder.join("token"), token)?;
+    let url = sandbox.zoom_base_url();
+    let zoom = format!(
+        "[providers.zoom]\nkind = \"zoom\"\nplan = \"{plan}\"\nbase_url = \"{url}\"\n\
+         auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n"
+    );
+    configuration(folder, cluster, &zoom)
 }
 
 fn private_file(file: &Path, text: &str) -> Result<()> {

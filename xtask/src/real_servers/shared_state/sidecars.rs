@@ -1,23 +1,19 @@
 //! Sidecars that share their idempotency keys, asked round robin, killed at random: each key is made at most once.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use repass_postgres::Membership;
 use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher, Sandbox};
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::super::Args;
-use super::super::servers::{Result, free_address, run};
+use super::super::servers::Result;
 use super::cluster::Cluster;
+use super::replicas::Replicas;
 
 const SIDECARS: usize = 3;
 /// Requests for each change that a provider's campaign makes.
@@ -55,18 +51,8 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
         },
     })?;
     let folder = tempfile::tempdir()?;
-    #[expect(clippy::disallowed_methods, reason = "the sandbox's own token")]
-    let token = sandbox.token().expose_secret();
-    super::private_file(&folder.path().join("token"), token)?;
-    let provider = format!(
-        "[providers.zoom]\nkind = \"zoom\"\nplan = \"unlimited\"\nbase_url = \"{}\"\n\
-         auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n",
-        sandbox.zoom_base_url()
-    );
-    let config = super::configuration(folder.path(), cluster, &provider)?;
-    cluster.execute("DELETE FROM repass.settings")?;
-    let replicas = Arc::new(Replicas::start(&config)?);
-    replicas.all_ready().await?;
+    let config = super::zoom_configuration(folder.path(), cluster, &sandbox, "unlimited")?;
+    let replicas = Arc::new(Replicas::start(&config, SIDECARS).await?);
     let start = Instant::now();
     let next = Arc::new(AtomicUsize::new(0));
     let ends = Arc::new(Mutex::new(vec![None; requests]));
@@ -119,109 +105,6 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     Ok(wrong + leaked)
 }
 
-struct Replicas {
-    addresses: [SocketAddr; SIDECARS],
-    children: Mutex<Vec<Child>>,
-    http: reqwest::Client,
-}
-
-impl Replicas {
-    fn start(config: &Path) -> Result<Self> {
-        let addresses = [free_address()?, free_address()?, free_address()?];
-        let children = addresses.iter().map(|address| spawn(config, *address));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this client talks to sidecars on this machine"
-        )]
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(20))
-            .build()?;
-        Ok(Self {
-            children: Mutex::new(children.collect::<Result<_>>()?),
-            addresses,
-            http,
-        })
-    }
-
-    async fn all_ready(&self) -> Result<()> {
-        for address in self.addresses {
-            let start = Instant::now();
-            let url = format!("http://{address}/readyz");
-            loop {
-                let ready = self.http.get(&url).send().await;
-                if ready.is_ok_and(|response| response.status().is_success()) {
-                    break;
-                }
-                if start.elapsed() > Duration::from_secs(30) {
-                    return Err(format!("{address} does not become ready").into());
-                }
-                sleep(Duration::from_millis(50)).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Kills one and starts it again.
-    fn kill_one(&self, config: &Path, random: &mut StdRng) -> Result<()> {
-        let at = random.random_range(0..SIDECARS);
-        let mut children = lock(&self.children);
-        children[at].kill()?;
-        children[at].wait()?;
-        children[at] = spawn(config, self.addresses[at])?;
-        Ok(())
-    }
-
-    /// Pauses one for longer than its lease, so that the others take what it has begun for lost.
-    async fn pause_one(&self, random: &mut StdRng) -> Result<()> {
-        let process = lock(&self.children)[random.random_range(0..SIDECARS)]
-            .id()
-            .to_string();
-        run(Command::new("kill").args(["-STOP", &process]))?;
-        sleep(Membership::LEASE + Duration::from_millis(random.random_range(500..2000))).await;
-        run(Command::new("kill").args(["-CONT", &process]))
-    }
-
-    /// The status and the problem or result; `None` without a response.
-    async fn post(&self, at: usize, key: &str, body: &Value) -> Option<(u16, Value)> {
-        let url = format!(
-            "http://{}/v1/providers/zoom/password-changes",
-            self.addresses[at % SIDECARS]
-        );
-        let request = self.http.post(url).header("idempotency-key", key).json(body);
-        let response = request.send().await.ok()?;
-        let status = response.status().as_u16();
-        Some((status, response.json().await.ok()?))
-    }
-}
-
-impl Drop for Replicas {
-    fn drop(&mut self) {
-        for child in lock(&self.children).iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn spawn(config: &Path, address: SocketAddr) -> Result<Child> {
-    let repass = std::env::current_exe()?.with_file_name("repass");
-    if !repass.exists() {
-        return Err(format!(
-            "{} not found; build it with `cargo build -p repass-cli`",
-            repass.display()
-        )
-        .into());
-    }
-    let child = Command::new(repass)
-        .arg("--config")
-        .arg(config)
-        .args(["serve", "--listen", &address.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    Ok(child?)
-}
-
 fn password(number: usize) -> String {
     format!("{MARK}-{number}-x")
 }
@@ -236,8 +119,8 @@ async fn make(replicas: &Replicas, number: usize, random: &mut StdRng) -> Result
     let body = json!({ "user": user(number), "new_password": password(number) });
     let first = random.random_range(0..SIDECARS);
     let (one, two) = tokio::join!(
-        replicas.post(first, &key, &body),
-        replicas.post(first + 1, &key, &body)
+        replicas.post(first, Some(&key), &body),
+        replicas.post(first + 1, Some(&key), &body)
     );
     let mut known = [one, two]
         .into_iter()
@@ -250,7 +133,7 @@ async fn make(replicas: &Replicas, number: usize, random: &mut StdRng) -> Result
             return Err(format!("{key} has no end").into());
         }
         at += 1;
-        known = replicas.post(at, &key, &body).await.as_ref().and_then(end);
+        known = replicas.post(at, Some(&key), &body).await.as_ref().and_then(end);
         sleep(Duration::from_millis(50)).await;
     }
     known.ok_or_else(|| "no end".into())

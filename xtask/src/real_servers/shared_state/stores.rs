@@ -25,8 +25,8 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     let unmigrated = Membership::join(Arc::clone(&first)).await;
     expect_refusal(unmigrated.id().map(drop), "repass shared migrate")?;
     drop(unmigrated);
-    assert_eq!(first.migrate().await?, (0, 2), "the first migration");
-    assert_eq!(first.migrate().await?, (2, 2), "repeated");
+    assert_eq!(first.migrate().await?, (0, 3), "the first migration");
+    assert_eq!(first.migrate().await?, (3, 3), "repeated");
     let health = first.check().await?;
     println!(
         "  migrated; server {}, latency {:?}, clock difference {:?}",

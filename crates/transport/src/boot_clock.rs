@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time since the machine was started.
-pub(crate) fn now() -> Duration {
+/// Returns the time since the machine was started, including the time in which it was suspended. For leases, which end
+/// while a machine is suspended.
+pub fn boot_time() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = ClockId::Boottime;
     // Elsewhere this one runs on.
@@ -22,9 +23,9 @@ mod tests {
 
     #[test]
     fn clock_runs() {
-        let before = now();
+        let before = boot_time();
         std::thread::sleep(Duration::from_millis(5));
-        let passed = now().checked_sub(before).unwrap();
+        let passed = boot_time().checked_sub(before).unwrap();
         assert!(
             passed >= Duration::from_millis(5) && passed < Duration::from_secs(60),
             "{passed:?}"
