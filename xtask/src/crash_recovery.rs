@@ -1,7 +1,7 @@
 //! Kills `repass bulk` at random moments, resumes it, and compares its report with the ledger of the sandbox:
 //! `cargo build --release -p repass-cli && cargo run --release -p xtask -- crash-recovery`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ pub(crate) struct Args {
 enum UnknownRowArg {
     Leave,
     Resolve,
+    ResolveAtEnd,
     Reissue,
     Mixed,
 }
@@ -45,17 +46,26 @@ enum SetupArg {
     SlowPortal,
 }
 
-pub(crate) fn run(args: &Args) -> ExitCode {
+/// The binary that is killed: this one, or the one next to this program.
+///
+/// # Panics
+/// If it does not exist.
+pub(crate) fn binary(chosen: Option<&Path>) -> PathBuf {
     let beside = || {
         let own = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
         own.with_file_name("repass")
     };
-    let binary = args.repass.clone().unwrap_or_else(beside);
+    let binary = chosen.map_or_else(beside, Path::to_owned);
     assert!(
         binary.exists(),
-        "{} not found; build it with `cargo build --release -p repass-cli`",
+        "{} not found; build it with `cargo build -p repass-cli`",
         binary.display()
     );
+    binary
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let binary = binary(args.repass.as_deref());
     let choices = args
         .settle
         .map_or_else(|| UnknownRowArg::value_variants().to_vec(), |one| vec![one]);
@@ -72,6 +82,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             let unknown_rows = match choice {
                 UnknownRowArg::Leave => UnknownRowAction::Leave,
                 UnknownRowArg::Resolve => UnknownRowAction::Resolve,
+                UnknownRowArg::ResolveAtEnd => UnknownRowAction::ResolveAtEnd,
                 UnknownRowArg::Reissue => UnknownRowAction::Reissue,
                 UnknownRowArg::Mixed => UnknownRowAction::Mixed,
             };

@@ -7,7 +7,7 @@ mod servers;
 mod shared_state;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -32,6 +32,15 @@ pub(crate) struct Args {
     /// Where the random faults begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Kill a bulk run of a directory this often instead, and compare report, secrets and binds row by row.
+    #[arg(long)]
+    bulk_kills: Option<u32>,
+    /// How many users that run changes.
+    #[arg(long, default_value_t = 2000, requires = "bulk_kills")]
+    users: u32,
+    /// The binary [default: the one next to this program].
+    #[arg(long, requires = "bulk_kills")]
+    repass: Option<PathBuf>,
 }
 
 /// Users of the campaign; one more is for the cases.
@@ -56,6 +65,9 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
     for target in targets {
         let name = target.name();
         if !args.names.is_empty() && !args.names.iter().any(|asked| asked == name) {
+            continue;
+        }
+        if args.bulk_kills.is_some() && !matches!(target, Target::Directory(_)) {
             continue;
         }
         let folder = root().join("target/real-servers").join(name);

@@ -6,7 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::env::TestEnv;
-use super::{Campaign, UnknownRowAction};
+use super::system::Made;
+use super::{Kills, UnknownRowAction};
 
 /// What a campaign found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -19,27 +20,26 @@ pub struct Counts {
     pub applied: u64,
     /// Rows not applied, for certain.
     pub not_applied: u64,
+    /// Why, by kind and message.
+    pub reasons: BTreeMap<String, u64>,
     /// Rows whose outcome is unknown.
     pub unknown: u64,
-    /// Of those, how many the sandbox did make.
+    /// Of those, how many the provider did make.
     pub unknown_but_made: u64,
+    /// Rows that a probe has decided.
+    pub probed: u64,
     /// Rows that were sent more than once.
     pub sent_again: u64,
-    /// Changes in the sandbox's ledger.
+    /// Changes in the provider's ledger.
     pub ledger: u64,
     /// Passwords in the file of secrets, by what they are worth.
     pub secrets: BTreeMap<String, u64>,
 }
 
-pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
+pub(super) fn all(env: &TestEnv, kills: Kills) -> Counts {
     let report: Value = parsed(&env.output(&["--json", "bulk", "report", "run"]));
     assert_eq!(report["complete"], Value::Bool(true), "every row has an outcome");
-    let mut ledger: BTreeMap<String, Made> = BTreeMap::new();
-    for change in env.sandbox.ledger().changes {
-        let made = ledger.entry(change.user).or_default();
-        made.times += 1;
-        made.passwords.insert(change.fingerprint);
-    }
+    let ledger = env.system.ledger();
     let mut counts = Counts {
         killed: env.killed_in_flight,
         ledger: ledger.values().map(|made| made.times).sum(),
@@ -48,11 +48,11 @@ pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
     let rows = report["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
     assert_eq!(
         rows.len(),
-        campaign.users as usize,
+        kills.users as usize,
         "no row is lost, none is there twice"
     );
     for (number, row) in (1..).zip(rows) {
-        let name = env.user(number);
+        let name = env.system.user(number);
         assert_eq!(
             (&row["line"], &row["user"]),
             (&(number + 1).into(), &Value::from(name.as_str()))
@@ -61,17 +61,19 @@ pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
         let made = ledger.get(&name).unwrap_or(&nothing);
         let attempts = row["attempts"].as_u64().unwrap_or_default();
         counts.rows += 1;
+        let message = row["message"].as_str().unwrap_or_default();
+        counts.probed += u64::from(message.contains("a probe found"));
         counts.sent_again += u64::from(attempts > 1);
         // Only a fresh password changes a row for a second time; a probe may set the same one once more.
-        let most = match campaign.unknown_rows {
-            UnknownRowAction::Leave | UnknownRowAction::Resolve => 1,
+        let most = match kills.unknown_rows {
+            UnknownRowAction::Leave | UnknownRowAction::Resolve | UnknownRowAction::ResolveAtEnd => 1,
             UnknownRowAction::Reissue | UnknownRowAction::Mixed => attempts,
         };
         assert!(
             made.passwords.len() as u64 <= most,
             "{name} was changed more often than that: {made:?}, {row}"
         );
-        if campaign.unknown_rows == UnknownRowAction::Leave {
+        if kills.unknown_rows == UnknownRowAction::Leave {
             assert!(made.times <= 1, "{name} was sent again: {made:?}, {row}");
         }
         match row["outcome"].as_str() {
@@ -79,8 +81,10 @@ pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
                 counts.applied += 1;
                 assert!(made.times > 0, "{name} is applied and was never made: {row}");
             }
-            Some("not_applied") if campaign.setup.is_slow() => {
+            Some("not_applied") if !env.system.latest().is_zero() => {
                 counts.not_applied += 1;
+                let kind = row["kind"].as_str().unwrap_or_default();
+                *counts.reasons.entry(format!("{kind}: {message}")).or_default() += 1;
                 assert!(
                     made.times == 0,
                     "{name} is not applied and was made: {made:?}, {row}"
@@ -93,7 +97,7 @@ pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
             _ => panic!("no fault was injected, and yet: {row}"),
         }
     }
-    if campaign.unknown_rows != UnknownRowAction::Leave {
+    if kills.unknown_rows != UnknownRowAction::Leave {
         assert_eq!(counts.unknown, 0, "every unknown row was settled");
     }
     secrets(env, &mut counts, rows);
@@ -101,21 +105,18 @@ pub(super) fn all(env: &TestEnv, campaign: Campaign) -> Counts {
     counts
 }
 
-/// What was really done about one user.
-#[derive(Debug, Default)]
-struct Made {
-    times: u64,
-    /// By their fingerprints.
-    passwords: BTreeSet<String>,
-}
-
 fn secrets(env: &TestEnv, counts: &mut Counts, rows: &[Value]) {
     let mut known = BTreeSet::new();
     let mut candidates: BTreeMap<String, Vec<bool>> = BTreeMap::new();
-    for secret in opened(env) {
+    let mut sealed = opened(env);
+    // A system that locks users out is asked for the right ones first.
+    sealed.sort_by_key(|secret| secret["state"] != "current");
+    for secret in sealed {
         let state = secret["state"].as_str().unwrap_or_default().to_owned();
         let name = secret["user"].as_str().unwrap_or_default().to_owned();
-        let holds = env.accepts(&name, secret["new_password"].as_str().unwrap_or_default());
+        let holds = env
+            .system
+            .accepts(&name, secret["new_password"].as_str().unwrap_or_default());
         match state.as_str() {
             "current" => {
                 assert!(holds, "{name}: the current password is not accepted");
@@ -172,7 +173,7 @@ fn csv(env: &TestEnv, rows: &[Value]) {
             "{},{},{},{},",
             row["line"],
             row["user"].as_str().unwrap_or_default(),
-            env.provider(),
+            env.system.provider(),
             row["outcome"].as_str().unwrap_or_default()
         );
         assert!(line.starts_with(&start), "{line}");
@@ -191,8 +192,10 @@ impl fmt::Display for Counts {
             killed,
             applied,
             not_applied,
+            reasons,
             unknown,
             unknown_but_made,
+            probed,
             sent_again,
             ledger,
             secrets,
@@ -200,10 +203,13 @@ impl fmt::Display for Counts {
         writeln!(f, "killed in flight {killed} times")?;
         writeln!(
             f,
-            "{rows} rows: {applied} applied, {not_applied} not applied, {unknown} unknown, of which the sandbox made {unknown_but_made}; \
-             {sent_again} sent more than once"
+            "{rows} rows: {applied} applied, {not_applied} not applied, {unknown} unknown, of which the provider made {unknown_but_made}; \
+             {probed} decided by a probe, {sent_again} sent more than once"
         )?;
-        writeln!(f, "{ledger} changes in the sandbox's ledger")?;
+        for (reason, count) in reasons {
+            writeln!(f, "not applied {count} times: {reason}")?;
+        }
+        writeln!(f, "{ledger} changes in the provider's ledger")?;
         let secrets: Vec<String> = secrets
             .iter()
             .map(|(state, count)| format!("{count} {state}"))

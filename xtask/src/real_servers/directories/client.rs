@@ -86,7 +86,8 @@ impl Client {
     async fn send(&mut self, operation: &[u8]) -> Result<()> {
         let mut message = element(0x02, &[self.next_id]);
         message.extend(operation);
-        self.next_id += 1;
+        // One byte; nothing else is outstanding.
+        self.next_id = self.next_id % 127 + 1;
         self.stream.write_all(&element(0x30, &message)).await?;
         Ok(self.stream.flush().await?)
     }

@@ -1,5 +1,6 @@
 //! Directory servers: how each is installed, started on loopback, and asked for the truth.
 
+mod bulk_kills;
 mod certificates;
 mod client;
 mod cut_proxy;
@@ -149,6 +150,9 @@ pub(super) async fn test(server: DirectoryServer, folder: &Path, args: &Args) ->
     let start = Instant::now();
     server.install()?;
     let installed = start.elapsed();
+    if let Some(kills) = args.bulk_kills {
+        return bulk_kills::run(server, folder, kills, args).await;
+    }
     let directory = server.start(folder, USERS).await?;
     println!(
         "{}: installed in {:.1} s, ready after {:.1} s",

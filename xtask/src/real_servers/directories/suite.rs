@@ -269,6 +269,20 @@ pub(super) fn service(
     password: &str,
     settings: &str,
 ) -> Result<Arc<dyn PasswordService>> {
+    let section = section(directory, url, account, password, settings)?;
+    let text = format!("[providers.directory]\n{section}");
+    let services = Services::builder().toml(text).build()?;
+    Ok(services.get("directory")?)
+}
+
+/// The lines of its section in a configuration.
+pub(super) fn section(
+    directory: &Directory,
+    url: &str,
+    account: &str,
+    password: &str,
+    settings: &str,
+) -> Result<String> {
     let server = directory.server;
     let secret = directory.secret_file(password)?;
     let kind = match server {
@@ -278,15 +292,13 @@ pub(super) fn service(
         }
         DirectoryServer::Dirsrv => "kind = \"ldap\"\npolicy_dn = \"cn=config\"\none_server = true",
     };
-    let text = format!(
-        "[providers.directory]\n{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\nattempt_timeout = \"3s\"\n{settings}\
+    Ok(format!(
+        "{kind}\nurl = \"{url}\"\nuser_base = \"{base}\"\nattempt_timeout = \"3s\"\n{settings}\
          tls = {{ ca_file = \"{authority}\" }}\n\
          auth = {{ kind = \"simple\", bind_dn = \"{account}\", password = {{ file = \"{secret}\" }} }}\n",
         base = server.user_base(),
         authority = directory.certificates.authority.display(),
-    );
-    let services = Services::builder().toml(text).build()?;
-    Ok(services.get("directory")?)
+    ))
 }
 
 async fn is_as_expected(
