@@ -14,6 +14,27 @@ use crate::test_env::{TestEnv, json};
 /// Numbered users.
 const USERS: u32 = 60;
 
+const GENERATE: [&str; 9] = [
+    "bulk",
+    "run",
+    "users.csv",
+    "--generate",
+    "--secrets-out",
+    "s.age",
+    "--passphrase-file",
+    "passphrase",
+    "--run=run",
+];
+
+const RESOLVE: [&str; 6] = [
+    "bulk",
+    "resume",
+    "run",
+    "--resolve",
+    "--passphrase-file",
+    "passphrase",
+];
+
 /// A directory, and a configuration for it.
 struct Setup {
     directory: Directory,
@@ -57,6 +78,12 @@ impl Setup {
             self.directory.service_dn()
         );
         fs::write(self.test_env.path("repass.toml"), text).unwrap();
+    }
+
+    fn one_server(&self) {
+        let path = self.test_env.path("repass.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace("user_base", "one_server = true\nuser_base")).unwrap();
     }
 
     fn reset_alice(&self, new: &str) -> Run {
@@ -152,21 +179,10 @@ fn bulk_at_a_directory_agrees_with_its_ledger_though_responses_are_lost() {
                 ..DirectoryFault::default()
             });
         }
-        let generate = [
-            "bulk",
-            "run",
-            "users.csv",
-            "--generate",
-            "--secrets-out",
-            "s.age",
-            "--passphrase-file",
-            "passphrase",
-            "--run=run",
-        ];
         // No streak of failures ends it.
         let run = setup
             .test_env
-            .run(&[&generate[..], &["--max-failures=1000"]].concat(), "");
+            .run(&[&GENERATE[..], &["--max-failures=1000"]].concat(), "");
         assert_eq!(run.code, 8, "{run:?}");
         let is_in_place = |user: &str, password: &str| setup.directory.accepts(user, password);
         for (user, state, password) in secrets(&setup) {
@@ -177,23 +193,77 @@ fn bulk_at_a_directory_agrees_with_its_ledger_though_responses_are_lost() {
             }
         }
         let mut command = crate::binary::command(setup.test_env.folder());
-        command.env("REPASS_TEST_IN_FLIGHT_MS", "0").args([
-            "bulk",
-            "resume",
-            "run",
-            "--resolve",
-            "--passphrase-file",
-            "passphrase",
-        ]);
+        command.env("REPASS_TEST_IN_FLIGHT_MS", "0").args(RESOLVE);
         let run = crate::binary::finish(command, b"");
-        assert_eq!(run.code, 0, "{run:?}");
+        if setup.directory.kind() == DirectoryKind::ActiveDirectory {
+            // The records that were kept show what was not made. It is sent by the next session.
+            assert_eq!(run.code, 9, "{run:?}");
+            assert_eq!(setup.directory.ledger().len(), users.len() * 2 / 3);
+            let arguments = ["bulk", "resume", "run", "--passphrase-file", "passphrase"];
+            let run = setup.test_env.run(&arguments, "");
+            assert_eq!(run.code, 0, "{run:?}");
+        } else {
+            assert_eq!(run.code, 0, "{run:?}");
+        }
         let secrets = secrets(&setup);
-        assert_eq!(secrets.len(), users.len());
+        let current = secrets.iter().filter(|(_, state, _)| state == "current");
+        assert_eq!(current.count(), users.len());
         for (user, state, password) in secrets {
-            assert_eq!(state, "current", "{user}");
-            assert!(is_in_place(&user, &password), "{user}");
+            assert_eq!(is_in_place(&user, &password), state == "current", "{user}");
         }
         assert_eq!(setup.directory.failed_binds(), 0);
+    }
+}
+
+/// Begins a bulk run of alice and ends it with an unknown outcome, then lets her change what is hers.
+fn bulk_lost(setup: &Setup, when: Timing, own: Option<&str>) -> Run {
+    fs::write(setup.test_env.path("users.csv"), "user\nalice\n").unwrap();
+    setup.test_env.secret("passphrase", "correct horse battery\n");
+    setup.directory.inject(DirectoryFault {
+        user: Some("alice".to_owned()),
+        when,
+        cut: Some(DirectoryCut {
+            after: 0,
+            how: CutKind::Rst,
+        }),
+        ..DirectoryFault::default()
+    });
+    let run = setup.test_env.run(&GENERATE, "");
+    assert_eq!(run.code, 8, "{run:?}");
+    if let Some(own) = own {
+        let run = setup.reset_alice(&format!("{own}\n"));
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let mut command = crate::binary::command(setup.test_env.folder());
+    command.env("REPASS_TEST_IN_FLIGHT_MS", "0").args(RESOLVE);
+    crate::binary::finish(command, b"")
+}
+
+#[test]
+fn bulk_leaves_a_password_alone_that_was_set_after_an_unknown_attempt() {
+    let own = "Her-Own-Passw0rd-1";
+    // One write since, which is hers, and two: neither is repaired by sending the password of the run again.
+    for when in [Timing::BeforeApply, Timing::AfterApply] {
+        let setup = Setup::new(DirectoryKind::ActiveDirectory);
+        let run = bulk_lost(&setup, when, Some(own));
+        assert_eq!(run.code, 8, "{run:?}");
+        let report = setup.test_env.run(&["--json", "bulk", "report", "run"], "");
+        let report: Value = serde_json::from_str(&report.stdout).unwrap();
+        assert_eq!(report["rows"][0]["outcome"], "unknown", "{report}");
+        assert!(setup.directory.accepts("alice", own), "{when:?}");
+    }
+}
+
+#[test]
+fn bulk_resolves_an_attempt_that_left_no_trace_without_a_change() {
+    let [slapd, domain] = both();
+    // Only there is one server taken for granted.
+    slapd.one_server();
+    for setup in [slapd, domain] {
+        let run = bulk_lost(&setup, Timing::BeforeApply, None);
+        assert_eq!(run.code, 9, "{run:?}");
+        assert_eq!(setup.directory.changes_of("alice"), 0);
+        assert_eq!(setup.directory.change_requests_of("alice"), 1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attempts: their start, their end, and everything that is written to the table `outcomes`.
 
-use repass_domain::UserId;
+use repass_domain::{PriorState, UserId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{Clock, Moment, RowPhase};
@@ -30,6 +30,8 @@ pub(crate) struct AttemptEnd {
     pub(crate) message: Option<String>,
     pub(crate) tracking_id: Option<String>,
     pub(crate) at: i64,
+    /// Of an unknown attempt: the state that was read before it.
+    pub(crate) prior_state: PriorState,
     pub(crate) sent: EndKind,
 }
 
@@ -44,6 +46,7 @@ impl AttemptEnd {
             message: None,
             tracking_id: None,
             at,
+            prior_state: PriorState::default(),
             sent: EndKind::Recorded,
         }
     }
@@ -110,6 +113,8 @@ const END_PROBE: &str =
      WHERE line = ?1";
 const IN_FLIGHT: &str = "INSERT INTO in_flight VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
+
+const KEEP_PRIOR_STATE: &str = "INSERT OR REPLACE INTO prior_states VALUES (?1, ?2, ?3)";
 
 // Executed for the last start of a row first; its outcome then excludes the earlier starts.
 const MARK_INTERRUPTED: &str = "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished,
@@ -188,6 +193,7 @@ pub(super) fn end(
                 if changed == 1 {
                     if let Some(place) = place {
                         left[place] -= 1;
+                        keep_prior_state(transaction, row, open[place].batch)?;
                     }
                 } else if !has_ended(transaction, line)? {
                     return Err(rusqlite::Error::StatementChangedRows(changed));
@@ -216,6 +222,9 @@ pub(super) fn end(
                     batch.is_some(),
                     session
                 ])?;
+                if let Some(batch) = batch {
+                    keep_prior_state(transaction, row, batch)?;
+                }
             }
             EndKind::Probe { batch, set } => {
                 probed(transaction, row, *batch)?;
@@ -231,6 +240,17 @@ pub(super) fn end(
     }
     forget_ended(transaction, open, &left)?;
     Ok(left)
+}
+
+// With the password of its attempt, because an earlier password of the row may be probed later.
+fn keep_prior_state(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqlite::Result<()> {
+    if row.state != RowPhase::Unknown || row.prior_state.is_empty() {
+        return Ok(());
+    }
+    let state = serde_json::to_string(&row.prior_state)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let mut keep = transaction.prepare_cached(KEEP_PRIOR_STATE)?;
+    keep.execute(params![row.line, batch, state]).map(drop)
 }
 
 // After a commit that failed late, an end may be written twice.

@@ -1,5 +1,6 @@
 //! Reads a journal.
 
+use repass_domain::PriorState;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{
@@ -49,6 +50,18 @@ impl Reader {
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(unreadable)?;
         Ok(since.into_iter().min().unwrap_or_default())
+    }
+
+    /// What was read before the attempt with the password of this batch; empty if nothing was kept.
+    pub(crate) fn prior_state(&self, line: u64, batch: u64) -> Result<PriorState, BulkError> {
+        let sql = "SELECT state FROM prior_states WHERE line = ?1 AND batch = ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
+        let state = statement.query_row([line, batch], |row| row.get::<_, String>(0));
+        match state.optional().map_err(unreadable)? {
+            Some(state) => serde_json::from_str(&state)
+                .map_err(|error| BulkError::internal(format!("the journal was changed: {error}"))),
+            None => Ok(PriorState::default()),
+        }
     }
 
     /// The next rows after a line with an unknown attempt and no later one that was applied.

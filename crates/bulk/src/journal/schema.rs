@@ -60,6 +60,9 @@ pub(super) const TABLES: &str = "
     -- Which accounts were sent on which lines, where a user may be named in more than one way.
     CREATE TABLE accounts (provider INTEGER NOT NULL, account TEXT NOT NULL, line INTEGER NOT NULL,
         PRIMARY KEY (provider, account)) STRICT, WITHOUT ROWID;
+    -- What the provider had recorded of a user before an unknown sending, as JSON.
+    CREATE TABLE prior_states (line INTEGER NOT NULL, batch INTEGER NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (line, batch)) STRICT, WITHOUT ROWID;
     -- Where each row stands. One that was begun and has no outcome is being sent, or was when all ended.
     CREATE VIEW standings AS
         SELECT r.line, r.user, r.provider,
@@ -75,7 +78,7 @@ pub(super) const TABLES: &str = "
             LEFT JOIN outcomes o ON o.line = r.line
             LEFT JOIN begun b ON b.id = iif(coalesce(o.state, 0) = 0 AND r.line <= (SELECT max(last) FROM begun),
                 (SELECT max(id) FROM begun WHERE r.line BETWEEN first AND last), NULL);
-    PRAGMA user_version = 3;
+    PRAGMA user_version = 4;
     COMMIT;
 ";
 
@@ -98,23 +101,37 @@ const FROM_2: &str = "
     COMMIT;
 ";
 
-const VERSION: i64 = 3;
-/// The previous format, which can be read too. It is migrated when a run is resumed.
-const PREVIOUS_VERSION: i64 = 2;
+// From format 3, which did not keep what was read before an attempt.
+const FROM_3: &str = "
+    BEGIN;
+    CREATE TABLE prior_states (line INTEGER NOT NULL, batch INTEGER NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (line, batch)) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 4;
+    COMMIT;
+";
 
-/// Migrates a journal of the previous format.
+const VERSION: i64 = 4;
+/// The oldest format that can be read. It is migrated when a run is resumed.
+const OLDEST_VERSION: i64 = 2;
+
+/// Migrates a journal of an earlier format.
 pub(super) fn migrate(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    match version {
-        Ok(PREVIOUS_VERSION) => connection.execute_batch(FROM_2).map_err(super::unwritable),
-        _ => Ok(()),
-    }
+    let steps: &[&str] = match version {
+        Ok(2) => &[FROM_2, FROM_3],
+        Ok(3) => &[FROM_3],
+        _ => &[],
+    };
+    let mut steps = steps.iter();
+    steps
+        .try_for_each(|step| connection.execute_batch(step))
+        .map_err(super::unwritable)
 }
 
 pub(super) fn check(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
-        Ok(VERSION | PREVIOUS_VERSION) => Ok(()),
+        Ok(OLDEST_VERSION..=VERSION) => Ok(()),
         Ok(0) => Err(BulkError::usage(
             "the journal is empty: the run was stopped before it began; start a new run",
         )),

@@ -1,4 +1,4 @@
-use repass_domain::UserId;
+use repass_domain::{PriorState, UserId};
 
 use super::*;
 
@@ -348,4 +348,51 @@ fn journal_of_format_2_is_migrated() {
     assert_eq!(reader.identity(1).unwrap().as_deref(), Some("x"));
     commit(&mut journal, &[], &[started(6, 8, false)], 2).unwrap();
     drop(Journal::open(&path).unwrap());
+}
+
+#[test]
+fn state_before_an_unknown_attempt_is_kept_with_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    // As format 3 had it.
+    journal
+        .connection
+        .execute_batch("DROP TABLE prior_states; PRAGMA user_version = 3")
+        .unwrap();
+    let user = UserId::new("ann").unwrap();
+    let all = [1, 2, 3].map(|line| AttemptStart {
+        fresh: Some((&user, 1)),
+        ..started(line, 7, false)
+    });
+    commit(&mut journal, &[], &all, 1).unwrap();
+    drop(journal);
+    assert_eq!(Reader::open(&path).unwrap().tally().unwrap().unknown, 3);
+    let mut journal = Journal::open(&path).unwrap();
+    // A crash leaves none.
+    journal.mark_interrupted(5).unwrap();
+    let state = PriorState::default().with("version", "4");
+    let again = |line| started(line, 8, true);
+    commit(&mut journal, &[], &[again(1), again(2), again(3)], 2).unwrap();
+    let with_state = |line, phase| AttemptEnd {
+        prior_state: state.clone(),
+        ..ended(line, phase)
+    };
+    let unrecorded = AttemptEnd {
+        sent: EndKind::Unrecorded(9, Some((user.clone(), 0))),
+        ..with_state(4, RowPhase::Unknown)
+    };
+    let ends = [
+        with_state(1, RowPhase::Unknown),
+        with_state(2, RowPhase::Applied),
+        ended(3, RowPhase::Unknown),
+        unrecorded,
+    ];
+    commit(&mut journal, &ends, &[], 2).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let kept = |line, batch| reader.prior_state(line, batch).unwrap();
+    assert_eq!((kept(1, 8), kept(4, 9)), (state.clone(), state));
+    for (line, batch) in [(1, 7), (2, 8), (3, 8)] {
+        assert!(kept(line, batch).is_empty(), "{line}, {batch}");
+    }
 }

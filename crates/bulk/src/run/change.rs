@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repass_domain::{
-    CallContext, Error, ErrorKind, Outcome, PasswordChange, ProviderDetail, Resolution, UnknownOutcome,
-    Violation,
+    CallContext, Error, ErrorKind, Outcome, PasswordChange, PriorState, ProviderDetail, Resolution,
+    UnknownOutcome, Violation,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -102,7 +102,7 @@ async fn run(
         return CallResult::withheld(row);
     };
     if row.task == Task::Probe {
-        let attempt = UnknownOutcome::new(provider.name());
+        let attempt = UnknownOutcome::new(provider.name()).with_prior_state(row.prior_state.clone());
         let resolution = service.resolve(&cx, &attempt, &change).await;
         return CallResult::probed(row, batch, resolution, &gate, change);
     }
@@ -134,6 +134,7 @@ async fn run(
     // A probe right after the attempt proves nothing, so it is repeated later.
     if !capabilities.resolve_sets_password && resolution == Some(Resolution::NotInPlace) {
         result.row.batch = batch;
+        result.row.prior_state = result.end.prior_state.clone();
         result.probe_later = Some(change);
     }
     result
@@ -315,15 +316,16 @@ fn failure(line: u64, error: &Error) -> AttemptEnd {
             .collect();
         (!codes.is_empty()).then(|| codes.join(" "))
     };
-    let state = match error.unknown_outcome() {
-        None => RowPhase::NotApplied,
-        Some(_) => RowPhase::Unknown,
+    let (state, prior_state) = match error.unknown_outcome() {
+        None => (RowPhase::NotApplied, PriorState::default()),
+        Some(unknown) => (RowPhase::Unknown, unknown.prior_state().clone()),
     };
     AttemptEnd {
         kind: Some(error.kind().as_str()),
         code: rules(error.violations()).or_else(|| detail.and_then(code)),
         message: Some(error.to_string()),
         tracking_id: detail.and_then(|detail| detail.tracking_id.clone()),
+        prior_state,
         ..end_of(line, state)
     }
 }

@@ -1,6 +1,6 @@
 //! One row of a session, and what is to be done for it.
 
-use repass_domain::{Password, UserId};
+use repass_domain::{Password, PriorState, UserId};
 use tokio::time::Instant;
 
 use crate::RowStatus;
@@ -22,6 +22,8 @@ pub(super) struct PendingRow {
     pub(super) task: Task,
     /// The batch in which the password to probe was sealed.
     pub(super) batch: u64,
+    /// What was read before the attempt to probe.
+    pub(super) prior_state: PriorState,
     /// Whether a password that was sent before the one to probe is unknown too.
     pub(super) more_unknown: bool,
     /// How long before it was read from its source the last request for it had ended, in milliseconds.

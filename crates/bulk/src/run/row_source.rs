@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use repass_domain::{Password, UserId};
+use repass_domain::{Password, PriorState, UserId};
 use secrecy::SecretString;
 use tokio::sync::mpsc::Sender;
 
@@ -188,11 +188,15 @@ fn from_input(
                     RowPhase::Unknown if resolve => Task::Probe,
                     _ => continue,
                 };
-                let quiet_for = match task {
-                    Task::Probe => journal.quiet_for(known.line)?,
-                    _ => 0,
+                let (quiet_for, prior_state) = match task {
+                    Task::Probe => (
+                        journal.quiet_for(known.line)?,
+                        journal.prior_state(known.line, known.batch)?,
+                    ),
+                    _ => (0, PriorState::default()),
                 };
                 out.push(SourceItem::Row(PendingRow {
+                    prior_state,
                     quiet_for,
                     ..pending_row(&known, row.user, provider, row.new, row.current, task)
                 }))?;
@@ -219,6 +223,7 @@ fn fresh(row: Row, provider: usize) -> PendingRow {
         before: RowStatus::Pending,
         task: Task::SendNew,
         batch: 0,
+        prior_state: PriorState::default(),
         more_unknown: false,
         quiet_for: 0,
         due: None,
@@ -243,6 +248,7 @@ fn pending_row(
         before: RowStatus::of(row.state, row.unsettled),
         task,
         batch: row.batch,
+        prior_state: PriorState::default(),
         more_unknown: false,
         quiet_for: 0,
         due: None,
@@ -275,6 +281,7 @@ fn probe(
     let new = password(opened.new_password)?;
     Ok(Some(PendingRow {
         batch: opened.batch,
+        prior_state: journal.prior_state(row.line, opened.batch)?,
         more_unknown,
         quiet_for: journal.quiet_for(row.line)?,
         ..pending_row(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)

@@ -137,6 +137,8 @@ impl SendGate {
             return Arc::clone(&self.0).request().await.then_some(cx);
         }
         let inner = Arc::clone(&self.0);
+        // What the call finds out before the gate is of now.
+        inner.note_time();
         let before_send: BeforeSend = Arc::new(move || Box::pin(Arc::clone(&inner).request()));
         Some(cx.with_before_send(before_send))
     }
@@ -151,7 +153,7 @@ impl SendGate {
         self.0.withheld.load(Ordering::Acquire) && !self.granted()
     }
 
-    /// When it last reached the gate, no earlier attempt could be in flight any more.
+    /// When it began, or last reached the gate, no earlier attempt could be in flight any more.
     pub(super) fn late(&self) -> bool {
         self.0.late.load(Ordering::Acquire)
     }
@@ -163,9 +165,13 @@ impl SendGate {
 }
 
 impl Inner {
-    async fn request(self: Arc<Self>) -> bool {
+    fn note_time(&self) {
         let late = self.due.is_some_and(|due| Instant::now() >= due);
         self.late.store(late, Ordering::Release);
+    }
+
+    async fn request(self: Arc<Self>) -> bool {
+        self.note_time();
         let (reply, granted) = oneshot::channel();
         let request = SendRequest {
             intent: self.intent.clone(),
