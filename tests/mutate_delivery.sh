@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # usage: mutate_delivery.sh [ROW]...
-# Mutates each row of the retry policy (or only these rows), one at a time and in a copy of the last commit, and
-# expects `cargo xtask simulate` to fail. Prints a line per mutation; exits 1 if one survives. Takes some minutes.
+# Mutates each row of the retry policy and each claim of the LDAP wire (or only these rows), one at a time and in a copy
+# of the last commit, and expects `cargo xtask simulate` or, for LDAP, the tests of the wire and of the adapter to fail.
+# Prints a line per mutation; exits 1 if one survives. Takes some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 copy=$(mktemp -d)
@@ -16,10 +17,19 @@ rows=("$@")
 
 simulate() { (cd "$copy" && cargo run --quiet -p xtask -- simulate --seeds 10 --sockets 200); }
 
-simulate >"$copy/log" 2>&1 || { cat "$copy/log"; echo "the simulation fails without a mutation"; exit 2; }
+wants() { [ ${#rows[@]} -eq 0 ] || [[ " ${rows[*]} " == *" $1 "* ]]; }
+wants_ldap() { [ ${#rows[@]} -eq 0 ] || [[ " ${rows[*]} " == *" ldap-"* ]]; }
+wants_http() {
+    local row
+    [ ${#rows[@]} -eq 0 ] && return
+    for row in "${rows[@]}"; do [[ $row == ldap-* ]] || return 0; done
+    return 1
+}
+
+! wants_http || simulate >"$copy/log" 2>&1 || { cat "$copy/log"; echo "the simulation fails without a mutation"; exit 2; }
 
 mutant() { # row, from, to
-    if [ ${#rows[@]} -gt 0 ] && [[ " ${rows[*]} " != *" $1 "* ]]; then return; fi
+    wants "$1" || return 0
     FROM=$2 TO=$3 perl -0pe 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$original" >"$copy/$policy"
     if cmp -s "$original" "$copy/$policy"; then
         echo "NOT APPLIED $1: $3"
@@ -81,5 +91,50 @@ done
 mutant status-408 "StatusCode::REQUEST_TIMEOUT => Self::Faulted" "StatusCode::REQUEST_TIMEOUT => Self::Refused"
 mutant status-5xx "status if status.is_server_error() => Self::Faulted" "status if status.is_server_error() => Self::Refused"
 mutant others "_ => Self::Unproven," "_ => Self::Refused,"
+
+# The LDAP wire: what the connection says of a request, and what the adapter says of a response or of none.
+wire() { (cd "$copy" && cargo test --quiet --no-fail-fast -p repass-transport -p repass-ldap); }
+
+claim() { # row, file, from, to
+    wants "$1" || return 0
+    local file=$copy/$2
+    cp "$file" "$copy/claim.rs"
+    FROM=$3 TO=$4 perl -0pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$file"
+    if cmp -s "$copy/claim.rs" "$file"; then
+        echo "NOT APPLIED $1: $4"
+        survivors=$((survivors + 1))
+    elif wire >"$copy/log" 2>&1; then
+        echo "survived    $1: $4"
+        survivors=$((survivors + 1))
+    elif grep -q "^test result: FAILED" "$copy/log"; then
+        echo "caught      $1: $4: $(sed -n 's/^---- \(.*\) stdout ----$/\1/p' "$copy/log" | head -1)"
+    else
+        cat "$copy/log"
+        echo "NO RESULT   $1: $4"
+        survivors=$((survivors + 1))
+    fi
+    cp "$copy/claim.rs" "$file"
+}
+
+! wants_ldap || wire >"$copy/log" 2>&1 || { cat "$copy/log"; echo "a test of LDAP fails without a mutation"; exit 2; }
+connection=crates/transport/src/ldap/connection.rs
+answers=crates/ldap-adapter/src/errors.rs
+service=crates/ldap-adapter/src/service.rs
+guard=crates/ldap-adapter/src/guard.rs
+claim ldap-broken $connection "Some(_) => TransportError::lost(Cause::ConnectionLost, what)" "Some(_) => TransportError::not_sent(Cause::ConnectionLost, what)"
+claim ldap-late $connection "Some(_) => TransportError::lost(Cause::TimedOut, what)" "Some(_) => TransportError::not_sent(Cause::TimedOut, what)"
+claim ldap-notice $connection "Err(TransportError::lost(Cause::ConnectionLost, what))" "Err(TransportError::not_sent(Cause::ConnectionLost, what))"
+claim ldap-unreadable $connection "TransportError::lost(Cause::UnreadableAnswer, what)" "TransportError::not_sent(Cause::UnreadableAnswer, what)"
+claim ldap-other-id $connection "if message.id == id {" "if message.id >= id {"
+claim ldap-invented $answers "code::SUCCESS if reply.has_value => unproven()" "code::SUCCESS if reply.has_value => Classification::done()"
+claim ldap-no-row $answers "(code::UNAVAILABLE_CRITICAL_EXTENSION, _) => Classification::rejected(ErrorKind::Unsupported),
+        _ => unproven()," "(code::UNAVAILABLE_CRITICAL_EXTENSION, _) => Classification::rejected(ErrorKind::Unsupported),
+        _ => Classification::done(),"
+claim ldap-unavailable $answers "code::BUSY => Classification::rejected(ErrorKind::ProviderFault)," "code::BUSY | code::UNAVAILABLE => Classification::rejected(ErrorKind::ProviderFault),"
+claim ldap-operations-error $answers "(code::OPERATIONS_ERROR, Some(0x2020 | 0x4dc))" "(code::OPERATIONS_ERROR, _)"
+claim ldap-marker-assumed $service "if guard.marks(&now.entry) == Some(true) {" "if guard.marks(&now.entry) != Some(false) {"
+claim ldap-resend-bare $service "let sent = self.send(&rest, &mut session, before, change, Some(guard)).await;" "let sent = self.send(&rest, &mut session, before, change, None).await;"
+claim ldap-not-stale $service "Some(false) if is_stale => Some(result)," "Some(false) => Some(result),"
+claim ldap-stale-code $guard "code::NO_SUCH_ATTRIBUTE | code::ATTRIBUTE_OR_VALUE_EXISTS" "code::BUSY | code::NO_SUCH_ATTRIBUTE | code::ATTRIBUTE_OR_VALUE_EXISTS"
 echo "$survivors survived"
 [ "$survivors" -eq 0 ]

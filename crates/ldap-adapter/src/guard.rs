@@ -155,4 +155,25 @@ mod tests {
             assert_eq!(refused.kind, ErrorKind::Misconfigured);
         }
     }
+
+    #[test]
+    fn only_a_refusal_for_the_state_of_the_entry_is_good_for_every_copy() {
+        for (code, expected) in [
+            (code::NO_SUCH_ATTRIBUTE, true),
+            (code::ATTRIBUTE_OR_VALUE_EXISTS, true),
+            (code::ASSERTION_FAILED, true),
+            (code::SUCCESS, false),
+            (code::BUSY, false),
+            (code::UNAVAILABLE, false),
+            (code::INSUFFICIENT_ACCESS_RIGHTS, false),
+            (code::CONSTRAINT_VIOLATION, false),
+        ] {
+            let reply = Reply {
+                result: repass_transport::ldap::LdapResult::new(code, ""),
+                controls: vec![],
+                has_value: false,
+            };
+            assert_eq!(is_stale(&reply), expected, "{code}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use repass_domain::{
     BeforeSend, CallContext, Error, ErrorKind, Outcome, PasswordChange, PasswordService as _, Resolution,
 };
 use repass_ldap::DirectoryService;
-use repass_sandbox::{DirectoryKind, DirectoryTexts};
+use repass_sandbox::{DirectoryFault, DirectoryKind, DirectoryResponse, DirectoryTexts};
 
 use crate::setup::{GOOD, Setup, change, reset};
 
@@ -120,6 +120,25 @@ async fn change_of_another_in_between_is_not_overwritten() {
         assert_eq!(error.outcome(), Outcome::NotApplied, "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert_eq!(setup.directory.changes_of("alice"), 2);
+    }
+}
+
+#[tokio::test]
+async fn second_copy_that_a_busy_directory_refuses_does_not_disprove_the_first() {
+    for setup in setups().await {
+        setup.run(&reset("alice", "Earlier-Passw0rd-1")).await.unwrap();
+        setup.lose_next_change(false);
+        setup.directory.inject(DirectoryFault {
+            nth: 2,
+            respond: Some(DirectoryResponse::Result {
+                code: 51,
+                text: String::new(),
+                referral: None,
+            }),
+            ..DirectoryFault::default()
+        });
+        let error = setup.run(&reset("alice", GOOD)).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown, "{error:?}");
     }
 }
 
