@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 /// A callback that runs before a change is sent. It returns whether to send it.
 pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
@@ -27,6 +29,7 @@ pub type BeforeSend = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>>
 pub struct CallContext {
     budget: Duration,
     before_send: Option<BeforeSend>,
+    attempt_id: Option<Uuid>,
     guards: Option<Arc<GuardStore>>,
 }
 
@@ -49,6 +52,7 @@ impl CallContext {
         Self {
             budget,
             before_send: None,
+            attempt_id: None,
             guards: None,
         }
     }
@@ -62,6 +66,13 @@ impl CallContext {
     /// and the call fails accordingly. The callback's time counts towards the budget. Other services ignore it.
     pub fn with_before_send(mut self, before_send: BeforeSend) -> Self {
         self.before_send = Some(before_send);
+        self
+    }
+
+    /// Names the attempt, so that a call which ends without an outcome because its process was killed can be resolved
+    /// with the handle of this id. Layers that share state with other processes store it.
+    pub fn with_attempt_id(mut self, id: Uuid) -> Self {
+        self.attempt_id = Some(id);
         self
     }
 
@@ -111,11 +122,17 @@ impl CallContext {
         self.before_send.as_ref()
     }
 
+    /// Returns the id of the attempt, if the caller has named it.
+    pub fn attempt_id(&self) -> Option<Uuid> {
+        self.attempt_id
+    }
+
     /// Returns this context with its budget reduced by the time `spent`, to pass to an inner call.
     pub fn after(&self, spent: Duration) -> Self {
         Self {
             budget: self.budget.saturating_sub(spent),
             before_send: self.before_send.clone(),
+            attempt_id: self.attempt_id,
             guards: self.guards.clone(),
         }
     }
@@ -126,6 +143,7 @@ impl fmt::Debug for CallContext {
         f.debug_struct("CallContext")
             .field("budget", &self.budget)
             .field("before_send", &self.before_send.is_some())
+            .field("attempt_id", &self.attempt_id)
             .field("across_calls", &self.guards.is_some())
             .finish()
     }

@@ -5,7 +5,7 @@ CREATE TABLE processes (
     until timestamptz NOT NULL
 );
 
--- What only one value may be used of at a time, such as a check of the secret of the hashes.
+-- What must be the same for all processes, such as a check of the secret of the hashes.
 CREATE TABLE settings (
     name text PRIMARY KEY,
     value bytea NOT NULL

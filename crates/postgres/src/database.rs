@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use repass_transport::TrustedRoots;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::keyed_hash::keyed_hash;
 use crate::migrations::{self, LATEST, quoted, text};
 use crate::{DatabaseError, InvalidSettings};
 
@@ -26,6 +27,9 @@ pub struct Settings {
     pub roots: TrustedRoots,
     /// The database schema that holds the tables. Processes with the same schema act as one.
     pub schema: String,
+    /// The secret for hashing what identifies users and requests, of 32 random bytes or more. It is not stored, and all
+    /// processes need the same.
+    pub secret: SecretSlice<u8>,
 }
 
 impl Settings {
@@ -38,6 +42,8 @@ pub struct Database {
     config: Config,
     tls: MakeRustlsConnect,
     schema: String,
+    // A hash under the secret, to find out that another process has another one.
+    secret_check: [u8; 32],
     client: Mutex<Option<Arc<Client>>>,
 }
 
@@ -60,6 +66,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Database {
     /// The version of the schema that this program needs.
     pub const SCHEMA_VERSION: usize = LATEST;
+    /// How far the clock of a process may differ from the database's. Above it nothing is sent: the time of an unknown
+    /// outcome is compared with the time of other changes.
+    pub const MOST_CLOCK_DIFFERENCE: Duration = Duration::from_millis(2500);
 
     /// Creates a database that is connected to at the first use.
     ///
@@ -78,7 +87,13 @@ impl Database {
         if settings.schema.is_empty() || settings.schema.len() > 63 {
             return Err(InvalidSettings("a schema's name has 1 to 63 bytes".to_owned()));
         }
-        if !config.get_hosts().iter().all(is_this_machine) {
+        let is_local = config.get_hosts().iter().all(is_this_machine)
+            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 {
+            // A standby that comes first is skipped.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        if !is_local {
             if config.get_ssl_mode() == SslMode::Disable {
                 return Err(InvalidSettings(
                     "`sslmode=disable` is for Unix sockets and loopback addresses; use `sslmode=require`"
@@ -94,6 +109,7 @@ impl Database {
             config,
             tls: MakeRustlsConnect::new(tls),
             schema: settings.schema.clone(),
+            secret_check: keyed_hash(&settings.secret, &["the secret of shared state"]),
             client: Mutex::default(),
         })
     }
@@ -118,15 +134,13 @@ impl Database {
         let client = self.connect().await?;
         within(check_server(&client)).await?;
         let before = Instant::now();
-        let clock = within(text(&client, "SELECT extract(epoch FROM clock_timestamp())")).await?;
+        let clock_difference = within(clock_difference(&client)).await?;
         let latency = before.elapsed();
-        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let there = Duration::try_from_secs_f64(clock.parse().unwrap_or_default()).unwrap_or_default();
         Ok(DatabaseHealth {
             server_version: within(text(&client, "SHOW server_version")).await?,
             schema_version: within(migrations::version(&client, &self.schema)).await?,
             latency,
-            clock_difference: here.abs_diff(there),
+            clock_difference,
         })
     }
 
@@ -168,7 +182,28 @@ impl Database {
                 "SET search_path TO {schema}; SET statement_timeout TO {patience}; SET synchronous_commit TO on"
             ))
             .await?;
-        Ok(())
+        let difference = clock_difference(client).await?;
+        if difference > Self::MOST_CLOCK_DIFFERENCE {
+            return Err(DatabaseError(format!(
+                "the clock of this machine differs from the database's by {:.1} s; synchronize them",
+                difference.as_secs_f64()
+            )));
+        }
+        self.check_secret(client).await
+    }
+
+    // Another secret finds no row of the others.
+    async fn check_secret(&self, client: &Client) -> Result<(), DatabaseError> {
+        let check = self.secret_check.as_slice();
+        let insert = "INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
+        client.execute(insert, &[&check]).await?;
+        let select = "SELECT value = $1 FROM settings WHERE name = 'secret'";
+        if client.query_one(select, &[&check]).await?.get(0) {
+            return Ok(());
+        }
+        Err(DatabaseError(
+            "the secret is not the one of the other processes; give all of them the same".to_owned(),
+        ))
     }
 
     async fn connect(&self) -> Result<Client, DatabaseError> {
@@ -212,7 +247,11 @@ async fn check_server(client: &Client) -> Result<(), DatabaseError> {
     if text(client, "SHOW fsync").await? != "on" {
         return refused("this server has `fsync = off` and may lose what it has confirmed; set it to on");
     }
-    let standbys = text(client, "SELECT count(*) FROM pg_stat_replication").await?;
+    let standbys = text(
+        client,
+        "SELECT count(*) FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup'",
+    )
+    .await?;
     if standbys != "0" && text(client, "SHOW synchronous_standby_names").await?.is_empty() {
         return refused(
             "this server has replicas and none is synchronous, so a failover may lose what it has confirmed; set \
@@ -220,6 +259,13 @@ async fn check_server(client: &Client) -> Result<(), DatabaseError> {
         );
     }
     Ok(())
+}
+
+async fn clock_difference(client: &Client) -> Result<Duration, DatabaseError> {
+    let there = text(client, "SELECT extract(epoch FROM clock_timestamp())").await?;
+    let there = Duration::try_from_secs_f64(there.parse().unwrap_or_default()).unwrap_or_default();
+    let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(here.abs_diff(there))
 }
 
 fn is_this_machine(host: &Host) -> bool {
@@ -249,6 +295,7 @@ mod tests {
             url: url.into(),
             roots: TrustedRoots::default(),
             schema: Settings::DEFAULT_SCHEMA.to_owned(),
+            secret: vec![7; 32].into(),
         })
     }
 
@@ -260,6 +307,10 @@ mod tests {
         }
         let refused = database("postgresql://repass@db.example.com/repass?sslmode=disable");
         assert!(refused.unwrap_err().to_string().contains("sslmode=require"));
+        for elsewhere in ["localhost/x?hostaddr=10.0.0.5", "/x?hostaddr=10.0.0.5"] {
+            let url = format!("postgresql://repass@{elsewhere}&sslmode=disable");
+            assert!(database(&url).is_err(), "{url}");
+        }
         let mixed = database("postgresql://repass@localhost,db.example.com/repass").unwrap();
         assert_eq!(mixed.config.get_ssl_mode(), SslMode::Require);
     }

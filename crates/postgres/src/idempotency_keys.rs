@@ -11,6 +11,7 @@ use repass_domain::UnknownOutcome;
 use repass_sidecar::{
     IdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION, StoreUnavailable, StoredResponse,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::types::ToSql;
@@ -38,6 +39,25 @@ struct Reserved {
     reservation: Uuid,
 }
 
+/// Frees a key whose request was dropped while it was reserved.
+struct Abandoned(Option<(mpsc::UnboundedSender<Write>, Uuid)>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        // An insertion without an answer may still wait for its commit, on a connection of its own.
+        const AGAIN: [u64; 3] = [0, 5, 30];
+        let (Some((writes, reservation)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            for seconds in AGAIN {
+                sleep(Duration::from_secs(seconds)).await;
+                let _ = writes.send(Write::Release(reservation));
+            }
+        });
+    }
+}
+
 enum Write {
     Response {
         reservation: Uuid,
@@ -63,29 +83,6 @@ impl PostgresIdempotencyStore {
             in_flight: Mutex::default(),
             writes,
         }
-    }
-
-    /// Checks that every process uses the same secret for hashes: a hash under another secret would find no key of
-    /// the others. `check` is a hash under the secret.
-    ///
-    /// # Errors
-    /// The secret is another one, or the database cannot be reached.
-    pub async fn check_secret(&self, check: &KeyedHash) -> Result<(), DatabaseError> {
-        let client = self.membership.database().client().await?;
-        let row = within(async {
-            let insert =
-                "INSERT INTO settings (name, value) VALUES ('idempotency_secret', $1) ON CONFLICT DO NOTHING";
-            client.execute(insert, &[&check.as_slice()]).await?;
-            let select = "SELECT value = $1 FROM settings WHERE name = 'idempotency_secret'";
-            Ok(client.query_one(select, &[&check.as_slice()]).await?)
-        })
-        .await?;
-        if row.get(0) {
-            return Ok(());
-        }
-        Err(DatabaseError(
-            "the secret of the idempotency keys is not the one of the other sidecars; give all of them the same".to_owned(),
-        ))
     }
 
     /// Waits until all responses are written, or this time has passed. Returns whether they are.
@@ -183,18 +180,22 @@ fn state(row: &tokio_postgres::Row, body: &KeyedHash) -> Result<KeyState, Databa
 #[async_trait]
 impl IdempotencyStore for PostgresIdempotencyStore {
     async fn reserve(&self, request: &KeyedRequest) -> Result<KeyState, StoreUnavailable> {
-        let unavailable = |problem: DatabaseError| StoreUnavailable(problem.to_string());
+        // What the database says is for operators.
+        let unavailable = |problem: DatabaseError| {
+            tracing::warn!(%problem, "no idempotency key was reserved");
+            StoreUnavailable("the shared state cannot be used".to_owned())
+        };
         let process = self.membership.id().map_err(unavailable)?;
         let reservation = Uuid::new_v4();
         let reserved = Reserved { process, reservation };
+        // Dropped before the end, or without an answer, it may have been inserted all the same, and nothing is sent.
+        let mut abandoned = Abandoned(Some((self.writes.clone(), reservation)));
         let state = self.insert(request, reserved).await;
-        match &state {
-            Ok(KeyState::Reserved) => {
-                self.in_flight().insert(request.key, reserved);
-            }
-            // It may have been inserted all the same, and nothing is sent.
-            Err(_) => drop(self.writes.send(Write::Release(reservation))),
-            Ok(_) => {}
+        if state.is_ok() {
+            abandoned.0 = None;
+        }
+        if matches!(state, Ok(KeyState::Reserved)) {
+            self.in_flight().insert(request.key, reserved);
         }
         state.map_err(unavailable)
     }

@@ -82,16 +82,16 @@ impl std::fmt::Display for LockError {
 impl std::error::Error for LockError {}
 
 const TAKE: &str = "\
-INSERT INTO user_locks AS known (provider, user_hash, holder, until, changed_at, is_applied)
-VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), clock_timestamp(), false)
+INSERT INTO user_locks AS known (provider, user_hash, holder, until, changed_at, unknown, is_applied)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), clock_timestamp(), $5, false)
 ON CONFLICT (provider, user_hash) DO UPDATE
-SET holder = excluded.holder, until = excluded.until, changed_at = clock_timestamp(), unknown = NULL,
+SET holder = excluded.holder, until = excluded.until, changed_at = clock_timestamp(), unknown = excluded.unknown,
     is_applied = false, prior_at = known.changed_at, prior_unknown = known.unknown, prior_applied = known.is_applied
 WHERE known.holder IS NULL OR known.until < clock_timestamp()
 RETURNING prior_at, prior_unknown, prior_applied";
 
 const RELEASE: &str = "\
-UPDATE user_locks SET holder = NULL, unknown = $2, is_applied = $3 WHERE holder = $1";
+UPDATE user_locks SET holder = NULL, unknown = coalesce($2, unknown), is_applied = $3 WHERE holder = $1";
 
 const RESTORE: &str = "\
 UPDATE user_locks SET holder = NULL, changed_at = prior_at, unknown = prior_unknown, is_applied = prior_applied
@@ -102,6 +102,8 @@ const REMOVE: &str = "DELETE FROM user_locks WHERE holder = $1 AND prior_at IS N
 impl UserLocks {
     /// How much longer the lease of a user's lock is than the budget of its change.
     pub const GRACE: Duration = Duration::from_secs(30);
+    // For how long a release is tried again without the database.
+    const LATEST_RELEASE: Duration = Duration::from_secs(3600);
     const POLL: Duration = Duration::from_millis(25);
 
     /// Creates the locks of users in this database. Users are stored as hashes under the secret.
@@ -115,11 +117,12 @@ impl UserLocks {
     /// Another change has held it for all the time, or the database cannot be used. Nothing is locked.
     ///
     /// # Cancellation
-    /// A dropped future may leave the user locked until the lease is over.
+    /// The user is unlocked in the background.
     pub async fn lock(
         self: &Arc<Self>,
         provider: &str,
         user: &UserKey,
+        attempt: Option<Uuid>,
         budget: Duration,
     ) -> Result<UserLock, LockError> {
         let deadline = Instant::now() + budget;
@@ -127,23 +130,30 @@ impl UserLocks {
             keyed_hash(&self.secret, &["user", provider, user.expose()]),
             Uuid::new_v4(),
         );
+        // Before it is taken: an answer that is lost, or a dropped future, must not leave the user locked.
+        let mut lock = UserLock {
+            locks: Arc::clone(self),
+            holder,
+            until: boot_time() + budget + Self::GRACE,
+            prior: None,
+            end: Mutex::new(ChangeEnd::NotApplied),
+            is_released: AtomicBool::new(false),
+        };
         loop {
             let lease = deadline.saturating_duration_since(Instant::now()) + Self::GRACE;
-            let until = boot_time() + lease;
-            let taken = self.take(provider, &hash, holder, lease).await;
+            lock.until = boot_time() + lease;
+            let taken = self.take(provider, &hash, holder, lease, attempt).await;
             match taken.map_err(LockError::Unavailable)? {
                 Some(prior) => {
-                    return Ok(UserLock {
-                        locks: Arc::clone(self),
-                        holder,
-                        until,
-                        prior,
-                        end: Mutex::new(ChangeEnd::Unknown(None)),
-                        is_released: AtomicBool::new(false),
-                    });
+                    lock.prior = prior;
+                    lock.record(ChangeEnd::Unknown(None));
+                    return Ok(lock);
                 }
                 None if Instant::now() + Self::POLL < deadline => sleep(Self::POLL).await,
-                None => return Err(LockError::TimedOut),
+                None => {
+                    lock.is_released.store(true, Ordering::Relaxed);
+                    return Err(LockError::TimedOut);
+                }
             }
         }
     }
@@ -152,15 +162,16 @@ impl UserLocks {
     async fn take(
         &self,
         provider: &str,
-        hash: &[u8],
+        hash: &[u8; 32],
         holder: Uuid,
         lease: Duration,
+        attempt: Option<Uuid>,
     ) -> Result<Option<Option<LastChange>>, DatabaseError> {
         let client = self.database.client().await?;
-        let lease = lease.as_secs_f64();
+        let (hash, lease) = (hash.as_slice(), lease.as_secs_f64());
         let row = within(async {
             Ok(client
-                .query_opt(TAKE, &[&provider, &hash, &holder, &lease])
+                .query_opt(TAKE, &[&provider, &hash, &holder, &lease, &attempt])
                 .await?)
         })
         .await;
@@ -213,15 +224,16 @@ impl UserLock {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
-    /// Releases the lock, and waits until it is released. Without the database it is tried again in the background,
-    /// until the lease is over.
+    /// Releases the lock, and waits until it is released. Without the database it is tried again in the background once
+    /// this is dropped.
     pub async fn release(&self) {
-        if self.is_released.swap(true, Ordering::Relaxed) {
+        if self.is_released.load(Ordering::Relaxed) {
             return;
         }
         let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.locks.release(self.holder, end).await.is_err() {
-            self.release_later(end);
+        // Dropped here, it is released in the background.
+        if self.locks.release(self.holder, end).await.is_ok() {
+            self.is_released.store(true, Ordering::Relaxed);
         }
     }
 
@@ -229,7 +241,9 @@ impl UserLock {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let (locks, holder, until) = (Arc::clone(&self.locks), self.holder, self.until);
+        // The holder's id is used once, so a late release does no harm, and says how the change ended.
+        let until = self.until + UserLocks::LATEST_RELEASE;
+        let (locks, holder) = (Arc::clone(&self.locks), self.holder);
         runtime.spawn(async move {
             while boot_time() < until {
                 match locks.release(holder, end).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use repass_domain::CallContext;
 use secrecy::SecretSlice;
 
-use crate::idempotency::{IdempotencyKeys, IdempotencyStore, KeyedHash};
+use crate::idempotency::{IdempotencyKeys, IdempotencyStore};
 use crate::net::{HostName, Token};
 
 /// The options of a [`Sidecar`](crate::Sidecar).
@@ -46,11 +46,6 @@ pub struct SharedIdempotency {
 }
 
 impl SharedIdempotency {
-    /// A hash under the secret, by which processes find out that they have the same one.
-    pub fn secret_check(&self) -> KeyedHash {
-        self.keys().hash(&[b"the secret of idempotency keys"])
-    }
-
     pub(crate) fn keys(&self) -> IdempotencyKeys {
         IdempotencyKeys::new(self.secret.clone(), Arc::clone(&self.store))
     }

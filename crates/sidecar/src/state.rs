@@ -106,7 +106,9 @@ impl Inner {
         let cx = CallContext::with_budget(self.options.budget);
         match reservation.filter(|_| self.options.idempotency.is_some()) {
             None => cx,
-            Some(reservation) => cx.with_before_send(reservation.before_send()),
+            Some(reservation) => cx
+                .with_before_send(reservation.before_send())
+                .with_attempt_id(reservation.attempt()),
         }
     }
 }

@@ -76,8 +76,8 @@ struct HeldLock {
 
 impl UserLocks {
     /// Locks that are shared with other processes.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn shared_by(shared: Arc<dyn SharedUserLocks>) -> Self {
+    #[cfg(any(test, feature = "postgres"))]
+    pub(crate) fn with_shared(shared: Arc<dyn SharedUserLocks>) -> Self {
         Self {
             shared: Some(shared),
             ..Self::default()
@@ -126,7 +126,10 @@ impl UserLocks {
         } else {
             let guard = self.guard(user, time).await?;
             let shared = match &self.shared {
-                Some(shared) => Some(shared.lock(provider.provider(), &key, time.budget()).await?),
+                Some(shared) => {
+                    let (provider, attempt) = (provider.provider(), cx.attempt_id());
+                    Some(shared.lock(provider, &key, attempt, time.budget()).await?)
+                }
                 None => None,
             };
             (Some(guard), shared)
@@ -208,8 +211,18 @@ impl<'a> UserLock<'a> {
 
     /// Records for other processes how a change or probe ended that may have set the password.
     pub(super) fn record(&self, end: impl FnOnce() -> ChangeEnd) {
-        if let Some(shared) = &self.shared {
-            shared.record(end());
+        let Some(shared) = &self.shared else { return };
+        let end = end();
+        // What an earlier call has sent under the lock that it holds is still the last change.
+        if self.guard.is_some() || end != ChangeEnd::NotApplied {
+            shared.record(end);
+        }
+    }
+
+    /// Records that a probe which sends nothing has found the password in place, if the lock is of the call that sent it.
+    pub(super) fn record_in_place(&self) {
+        if self.guard.is_none() {
+            self.record(|| ChangeEnd::Applied);
         }
     }
 

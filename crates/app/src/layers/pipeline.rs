@@ -142,6 +142,10 @@ impl Pipeline {
                 lock.record(|| ChangeEnd::of_probe(unknown, &result));
                 result
             }
+            (None, Ok(Resolution::InPlace)) => {
+                lock.record_in_place();
+                Ok(Resolution::InPlace)
+            }
             // The password may have been in place until the later change.
             (None, Ok(Resolution::NotInPlace)) if later != LaterChange::None => Ok(Resolution::StillUnknown),
             (None, result) => result,

@@ -13,11 +13,13 @@ use super::recent_changes::LaterChange;
 /// Locks of users that several processes share.
 #[async_trait]
 pub(crate) trait SharedUserLocks: fmt::Debug + Send + Sync {
-    /// Waits for a user's lock, as long as the budget lasts. Nothing is sent without it.
+    /// Waits for a user's lock, as long as the budget lasts. Nothing is sent without it. Should the process be killed, the
+    /// change is the one of this attempt.
     async fn lock(
         &self,
         provider: &str,
         user: &UserKey,
+        attempt: Option<Uuid>,
         budget: Duration,
     ) -> Result<Arc<dyn SharedUserLock>, Error>;
 }
@@ -112,7 +114,121 @@ pub(super) fn checked(lock: Arc<dyn SharedUserLock>, before_send: Option<BeforeS
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use repass_domain::{
+        CallContext, Capabilities, ErrorKind, Password, PasswordChange, PasswordPolicy, PasswordService,
+        PasswordServiceExt as _,
+    };
+
     use super::*;
+
+    /// What was recorded last of each lock, and how many were released.
+    #[derive(Debug, Default)]
+    struct Recorded(Mutex<(Option<ChangeEnd>, usize)>);
+
+    #[derive(Debug)]
+    struct Locks(Arc<Recorded>);
+
+    struct Lock(Arc<Recorded>);
+
+    #[async_trait]
+    impl SharedUserLocks for Locks {
+        async fn lock(
+            &self,
+            _: &str,
+            _: &UserKey,
+            _: Option<Uuid>,
+            _: Duration,
+        ) -> Result<Arc<dyn SharedUserLock>, Error> {
+            Ok(Arc::new(Lock(Arc::clone(&self.0))))
+        }
+    }
+
+    #[async_trait]
+    impl SharedUserLock for Lock {
+        fn prior(&self) -> Option<PriorChange> {
+            None
+        }
+
+        fn may_send(&self) -> bool {
+            true
+        }
+
+        fn record(&self, end: ChangeEnd) {
+            self.0.0.lock().unwrap().0 = Some(end);
+        }
+
+        async fn release(&self) {
+            self.0.0.lock().unwrap().1 += 1;
+        }
+    }
+
+    /// Loses the response of every change, and resolves as it is told.
+    #[derive(Debug)]
+    struct Lossy(Result<Resolution, ErrorKind>);
+
+    #[async_trait]
+    impl PasswordService for Lossy {
+        fn provider(&self) -> &'static str {
+            "lossy"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::NONE.with_reset().with_resolve()
+        }
+
+        async fn change_password(&self, _: &CallContext, _: &PasswordChange) -> Result<ChangeReceipt, Error> {
+            let unknown = UnknownOutcome::new("lossy");
+            Err(Error::unknown(ErrorKind::ConnectionLost, "lost", unknown))
+        }
+
+        async fn resolve(
+            &self,
+            _: &CallContext,
+            _: &UnknownOutcome,
+            _: &PasswordChange,
+        ) -> Result<Resolution, Error> {
+            self.0.map_err(|kind| Error::not_applied(kind, "not probed"))
+        }
+
+        async fn policy(&self, _: &CallContext) -> Result<PasswordPolicy, Error> {
+            Err(Error::not_applied(ErrorKind::Unsupported, "it has no rules"))
+        }
+    }
+
+    // What is recorded after a change whose response is lost, and a probe under the same lock.
+    async fn end_after(resolution: Result<Resolution, ErrorKind>) -> (Option<ChangeEnd>, usize) {
+        let recorded = Arc::new(Recorded::default());
+        let locks = super::super::UserLocks::with_shared(Arc::new(Locks(Arc::clone(&recorded))));
+        let service = super::super::Layers::default()
+            .user_locks(Arc::new(locks))
+            .wrap(Arc::new(Lossy(resolution)));
+        let change =
+            PasswordChange::reset("alice".parse().unwrap(), Password::new("New-Passw0rd-1").unwrap());
+        let _ = service.change_and_resolve(&CallContext::default(), &change).await;
+        let ended = recorded.0.lock().unwrap();
+        *ended
+    }
+
+    #[tokio::test]
+    async fn probe_under_the_lock_of_its_change_leaves_the_change_recorded() {
+        for resolution in [
+            Err(ErrorKind::Unauthenticated),
+            Ok(Resolution::NotInPlace),
+            Ok(Resolution::StillUnknown),
+        ] {
+            let (end, _) = end_after(resolution).await;
+            assert!(
+                matches!(end, Some(ChangeEnd::Unknown(_))),
+                "{resolution:?}: {end:?}"
+            );
+        }
+        assert_eq!(
+            end_after(Ok(Resolution::InPlace)).await.0,
+            Some(ChangeEnd::Applied)
+        );
+    }
 
     fn prior(at: SystemTime, unknown: Option<Uuid>, is_applied: bool) -> PriorChange {
         PriorChange {

@@ -396,4 +396,35 @@ mod tests {
             }
         }
     }
+
+    #[cfg(all(feature = "postgres", feature = "zoom"))]
+    #[test]
+    fn section_shared_cannot_change_in_a_reload() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            path
+        };
+        write("url", "postgresql://repass@localhost/repass");
+        write("secret", &"s".repeat(32));
+        write("token", "tok-0123456789abcdefghij");
+        let zoom =
+            "[providers.zoom]\nkind = \"zoom\"\nauth = { kind = \"bearer\", token = { file = \"token\" } }\n";
+        let shared = "[shared]\npostgres = { url = { file = \"url\" } }\nsecret = { file = \"secret\" }\n";
+        for (first, second) in [("", shared), (shared, "")] {
+            let file = write("repass.toml", &format!("{first}{zoom}"));
+            let services = Services::from_file(&file).unwrap();
+            services.reload().unwrap();
+            write("repass.toml", &format!("{second}{zoom}"));
+            let refused = services.reload().unwrap_err().to_string();
+            assert!(
+                refused.contains("shared: cannot change while the process runs"),
+                "{refused}"
+            );
+        }
+    }
 }

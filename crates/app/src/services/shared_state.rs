@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use repass_domain::{Error, ErrorKind, UserKey};
 use repass_postgres::{Database, LockError, Settings, UserLock, UserLocks};
 use secrecy::{ExposeSecret as _, SecretSlice};
+use uuid::Uuid;
 
 use super::provider_factory::read_roots;
 use crate::config::{Config, ConfigError, Problems};
@@ -56,14 +57,6 @@ impl SharedState {
         let roots = problems.keep("shared.postgres.tls.ca_file", roots);
         let address = problems.keep_secret(url, shared.postgres.url.fetch_within(secret_timeout));
         let secret = problems.keep_secret(key, shared.secret.fetch_within(secret_timeout));
-        let database = address.zip(roots).and_then(|(address, roots)| {
-            let settings = Settings {
-                url: address,
-                roots: roots.unwrap_or_default(),
-                schema: shared.postgres.schema.clone(),
-            };
-            problems.keep(url, Database::new(&settings))
-        });
         #[expect(
             clippy::disallowed_methods,
             reason = "the key of a hash, moved into its own type"
@@ -80,9 +73,21 @@ impl SharedState {
             );
             problems.add(key, why);
         }
-        let state = database.zip(secret).map(|(database, secret)| Self {
-            database: Arc::new(database),
-            secret,
+        let settings = address
+            .zip(roots)
+            .zip(secret)
+            .map(|((url, roots), secret)| Settings {
+                url,
+                roots: roots.unwrap_or_default(),
+                schema: shared.postgres.schema.clone(),
+                secret,
+            });
+        let state = settings.and_then(|settings| {
+            let database = problems.keep(url, Database::new(&settings))?;
+            Some(Self {
+                database: Arc::new(database),
+                secret: settings.secret,
+            })
         });
         let opened = problems.into_result((state, config), |(_, config)| config.origins());
         opened.map(|(state, _)| state)
@@ -107,15 +112,20 @@ impl SharedUserLocks for PostgresUserLocks {
         &self,
         provider: &str,
         user: &UserKey,
+        attempt: Option<Uuid>,
         budget: Duration,
     ) -> Result<Arc<dyn SharedUserLock>, Error> {
-        let lock = self.0.lock(provider, user, budget).await.map_err(|error| {
-            let kind = match &error {
-                LockError::TimedOut => ErrorKind::BudgetExhausted,
-                LockError::Unavailable(_) => ErrorKind::Unreachable,
-            };
-            Error::not_applied(kind, error.to_string())
-        })?;
+        let lock = self
+            .0
+            .lock(provider, user, attempt, budget)
+            .await
+            .map_err(|error| {
+                let kind = match &error {
+                    LockError::TimedOut => ErrorKind::BudgetExhausted,
+                    LockError::Unavailable(_) => ErrorKind::Unreachable,
+                };
+                Error::not_applied(kind, error.to_string())
+            })?;
         Ok(Arc::new(lock))
     }
 }

@@ -39,7 +39,15 @@ pub(super) struct StaticParts {
     // By provider. Calls that began before a reload share them with later calls.
     user_locks: Mutex<BTreeMap<String, Arc<UserLocks>>>,
     #[cfg(feature = "postgres")]
-    shared_state: std::sync::OnceLock<super::SharedState>,
+    shared_state: std::sync::OnceLock<FirstSharedState>,
+}
+
+/// What the first build has found in `[shared]`.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+struct FirstSharedState {
+    section: String,
+    state: Option<super::SharedState>,
 }
 
 impl Default for StaticParts {
@@ -173,25 +181,33 @@ impl StaticParts {
         let mut user_locks = self.user_locks.lock().unwrap_or_else(PoisonError::into_inner);
         let user_locks = user_locks.entry(name.to_owned());
         #[cfg(feature = "postgres")]
-        if let Some(state) = self.shared_state.get() {
-            let shared = || Arc::new(UserLocks::shared_by(state.user_locks()));
+        if let Some(FirstSharedState {
+            state: Some(state), ..
+        }) = self.shared_state.get()
+        {
+            let shared = || Arc::new(UserLocks::with_shared(state.user_locks()));
             return Arc::clone(user_locks.or_insert_with(shared));
         }
         Arc::clone(user_locks.or_default())
     }
 
-    // At the first build: a section that is added or changed later needs a restart, because calls may hold locks.
+    // At the first build, because calls may hold locks by the time of another.
     #[cfg(feature = "postgres")]
     fn accounts(&self, config: &Config, problems: &Problems) -> Accounts {
-        if self.shared_state.get().is_none() {
+        let section = serde_json::to_string(&config.shared()).unwrap_or_default();
+        if let Some(first) = self.shared_state.get() {
+            if first.section != section {
+                problems.add("shared", "cannot change while the process runs; restart it");
+            }
+        } else {
             match super::SharedState::open(config, self.secret_timeout) {
-                Ok(Some(state)) => drop(self.shared_state.set(state)),
-                Ok(None) => {}
+                Ok(state) => drop(self.shared_state.set(FirstSharedState { section, state })),
                 Err(error) => problems.extend(error),
             }
         }
+        let first = self.shared_state.get();
         Accounts {
-            shared: self.shared_state.get().cloned(),
+            shared: first.and_then(|first| first.state.clone()),
         }
     }
 

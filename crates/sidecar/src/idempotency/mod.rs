@@ -13,6 +13,7 @@ use rand::rngs::SysRng;
 use repass_domain::{BeforeSend, UnknownOutcome};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use crate::api::{ApiResponse, Retention};
 use crate::net::ClientId;
@@ -171,6 +172,7 @@ impl IdempotencyKeys {
         Reservation {
             store: Arc::clone(&self.store),
             key: request.key,
+            attempt: request.attempt.id(),
             is_started: false,
         }
     }
@@ -180,7 +182,7 @@ impl IdempotencyKeys {
     }
 
     // Each part follows its length, so different parts never give the same input.
-    pub(crate) fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
+    fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
         #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
         let secret = self.secret.expose_secret();
         let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
@@ -196,6 +198,7 @@ impl IdempotencyKeys {
 pub(crate) struct Reservation {
     store: Arc<dyn IdempotencyStore>,
     key: KeyedHash,
+    attempt: Uuid,
     is_started: bool,
 }
 
@@ -214,6 +217,11 @@ impl Reservation {
                 self.store.store(&self.key, response.stored()).await;
             }
         }
+    }
+
+    /// The id by which its outcome is resolved if it is lost.
+    pub(crate) fn attempt(&self) -> Uuid {
+        self.attempt
     }
 
     /// A check, to be made before the request is sent, that it does not count as lost.

@@ -19,6 +19,9 @@ use super::Args;
 use super::servers::Result;
 use cluster::Cluster;
 
+/// Of all processes.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
 /// Its name among the real servers.
 pub(super) const NAME: &str = "postgres";
 
@@ -30,15 +33,13 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     println!("{NAME}: ready after {:.1} s", start.elapsed().as_secs_f64());
     stores::check(&cluster).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
-    // The stores were given another secret.
-    cluster.execute("DELETE FROM repass.settings")?;
     let missing = rates::campaign(&cluster, args).await?;
     Ok(overlaps + missing + sidecars::campaign(&cluster, args).await?)
 }
 
 /// Writes a configuration with `[shared]` and these providers, and the files that it names.
 fn configuration(folder: &Path, cluster: &Cluster, providers: &str) -> Result<PathBuf> {
-    private_file(&folder.join("secret"), "0123456789abcdef0123456789abcdef")?;
+    private_file(&folder.join("secret"), SECRET)?;
     private_file(&folder.join("url"), &cluster.url())?;
     let shared = "[shared]\npostgres = { url = { file = \"url\" } }\nsecret = { file = \"secret\" }\n";
     let file = folder.join("repass.toml");

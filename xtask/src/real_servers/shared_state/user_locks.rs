@@ -12,45 +12,51 @@ use repass::{
 };
 use repass_postgres::{ChangeEnd, Database, LockError, UserLocks};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::super::servers::Result;
+use super::SECRET;
 use super::cluster::Cluster;
-
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The locks themselves, by two processes.
 pub(super) async fn check(cluster: &Cluster, databases: [Arc<Database>; 2]) -> Result<()> {
     let secret = || SECRET.as_bytes().to_vec().into();
     let [here, there] = databases.map(|database| Arc::new(UserLocks::new(database, secret())));
     let (alice, short) = (UserKey::of("alice@example.com"), Duration::from_millis(100));
-    let first = here.lock("zoom", &alice, short).await?;
+    let first = here.lock("zoom", &alice, None, short).await?;
     assert_eq!(first.prior(), None, "a user without a change");
-    let refused = there.lock("zoom", &UserKey::of("Alice@Example.com"), short).await;
+    let refused = there
+        .lock("zoom", &UserKey::of("Alice@Example.com"), None, short)
+        .await;
     assert_eq!(refused.err(), Some(LockError::TimedOut), "in another process");
-    drop(there.lock("portal", &alice, short).await?);
+    drop(there.lock("portal", &alice, None, short).await?);
     first.record(ChangeEnd::Applied);
     first.release().await;
-    let second = there.lock("zoom", &alice, short).await?;
+    let second = there.lock("zoom", &alice, None, short).await?;
     let prior = second.prior().ok_or("the change is recorded")?;
     assert!(prior.is_applied && prior.unknown.is_none(), "{prior:?}");
     second.record(ChangeEnd::NotApplied);
     second.release().await;
     let unknown = UnknownOutcome::new("zoom");
-    let third = here.lock("zoom", &alice, short).await?;
+    let third = here.lock("zoom", &alice, None, short).await?;
     assert_eq!(third.prior(), Some(prior), "what was not applied is no change");
     third.record(ChangeEnd::Unknown(Some(unknown.id())));
     third.release().await;
     // A process that ends with the lock: the row is free once its lease is over.
-    let fourth = there.lock("zoom", &alice, short).await?;
+    let attempt = Uuid::from_bytes([4; 16]);
+    let fourth = there.lock("zoom", &alice, Some(attempt), short).await?;
     assert_eq!(fourth.prior().and_then(|prior| prior.unknown), Some(unknown.id()));
     std::mem::forget(fourth);
-    assert!(here.lock("zoom", &alice, short).await.is_err(), "its lease lasts");
+    assert!(
+        here.lock("zoom", &alice, None, short).await.is_err(),
+        "its lease lasts"
+    );
     cluster
         .execute("UPDATE repass.user_locks SET until = now() - interval '1 s' WHERE holder IS NOT NULL")?;
-    let fifth = here.lock("zoom", &alice, short).await?;
+    let fifth = here.lock("zoom", &alice, None, short).await?;
     let prior = fifth.prior().ok_or("the change is recorded")?;
     assert!(
-        !prior.is_applied && prior.unknown.is_none(),
+        !prior.is_applied && prior.unknown == Some(attempt),
         "it counts as sent: {prior:?}"
     );
     println!("  locks of users hold for two processes");

@@ -60,11 +60,9 @@ fn schema(version: usize) -> Check {
 }
 
 fn clock(difference: Duration) -> Check {
-    // Half of what the comparison of changes allows for.
-    const MOST: Duration = Duration::from_millis(2500);
     let found = format!("differs from the database's by {:.3} s", difference.as_secs_f64());
-    if difference > MOST {
-        let fix = "synchronize the clocks of both machines: probes compare times of changes";
+    if difference > Database::MOST_CLOCK_DIFFERENCE {
+        let fix = "synchronize the clocks of both machines; until then nothing is sent";
         return Check::failed("clock", Exit::Internal, found, fix);
     }
     Check::passed("clock", found)

@@ -24,13 +24,13 @@ pub(super) async fn open(config: &Config, global: &GlobalOptions) -> Result<Opti
         return Ok(None);
     };
     let membership = Membership::join(state.database).await;
+    // At the start a wrong set-up is an error; later it is waited for.
+    membership.id().map_err(shared::unavailable)?;
     let store = Arc::new(PostgresIdempotencyStore::new(membership));
     let options = SharedIdempotency {
         store: Arc::clone(&store) as _,
         secret: state.secret,
     };
-    let checked = store.check_secret(&options.secret_check()).await;
-    checked.map_err(shared::unavailable)?;
     Ok(Some(SharedKeys { store, options }))
 }
 
