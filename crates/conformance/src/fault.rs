@@ -47,13 +47,13 @@ pub enum ResponsePart {
 /// How a rate limit response says when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delay {
-    /// The response does not say it.
+    /// The response does not say when to come back.
     Unsaid,
-    /// `Retry-After` says it in seconds.
+    /// `Retry-After` says when to come back, in seconds.
     Seconds,
-    /// `Retry-After` says it as an HTTP date.
+    /// `Retry-After` says when to come back, as an HTTP date.
     HttpDate,
-    /// `Retry-After` says it as an ISO 8601 instant.
+    /// `Retry-After` says when to come back, as an ISO 8601 instant.
     Instant,
     /// `X-RateLimit-Reset` says it in Unix seconds.
     Reset,

@@ -112,7 +112,7 @@ impl Error {
         self
     }
 
-    /// Adds the delay before a retry makes sense.
+    /// Sets the delay before a retry makes sense; `None` removes it.
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.0.retry_after = delay;
         self

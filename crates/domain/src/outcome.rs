@@ -188,7 +188,8 @@ impl UnknownOutcome {
         self.at
     }
 
-    /// Whether the handle was made without the time of the change, by [`undated`](Self::undated).
+    /// Whether the time of the change is unknown (see [`undated`](Self::undated)): [`at`](Self::at) means nothing, and the
+    /// change counts as no longer in flight.
     pub fn is_undated(&self) -> bool {
         self.at == SystemTime::UNIX_EPOCH
     }
@@ -203,8 +204,9 @@ impl UnknownOutcome {
     }
 }
 
-/// The result of a probe for an unknown outcome: whether the new password is valid. It was true at the time of the
-/// probe: an original request that is still in flight may arrive after it.
+/// The result of a probe for an unknown outcome: the new password is in place, is not, or that is still unknown.
+///
+/// It was true at the time of the probe: an original request that is still in flight may arrive after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct LdapSettings {
     /// The DN of the entry below which the users are.
     pub user_base: String,
-    /// The attribute that holds the name by which users are known here.
+    /// The attribute by which users are found: a call's user id must equal its value, such as `uid`.
     pub login_attribute: String,
     /// The DN of the default password policy's entry, where the server names none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ impl Default for LdapSettings {
 pub struct ActiveDirectorySettings {
     /// The DN of the entry below which the users are.
     pub user_base: String,
-    /// The attribute that holds the name by which users are known here.
+    /// The attribute by which users are found: a call's user id must equal its value, such as `sAMAccountName`.
     pub login_attribute: String,
     /// Whether a reset makes the user choose a new password at the next log-in.
     pub must_change: bool,

@@ -17,9 +17,9 @@ pub struct Classification {
     pub rules: Vec<Rule>,
     /// The invalid fields of a profile update, with [`ErrorKind::InvalidRequest`].
     pub fields: Vec<FieldProblem>,
-    /// The provider's own error code.
+    /// The provider's own error code, unredacted.
     pub code: Option<String>,
-    /// The provider's own error message.
+    /// The provider's own error message, unredacted.
     pub message: Option<String>,
     /// How surely the table row that matched the response is known, where a table describes the provider.
     pub grade: Option<Grade>,

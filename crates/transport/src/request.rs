@@ -203,7 +203,8 @@ impl Request {
         &self.method
     }
 
-    /// The label of the provider's rate limit under which the request is counted, if any.
+    /// The label of the rate limit that counts the request. Without one it waits only after the server has refused one
+    /// like it.
     pub fn rate_label(&self) -> Option<&'static str> {
         self.rate_label
     }

@@ -99,7 +99,8 @@ pub struct Breach {
 }
 
 impl Breach {
-    /// Creates a service with a timeout of two seconds, without whose answer no change is made.
+    /// Creates the settings of the service at this base URL, without `/range`: two seconds to answer, and no change
+    /// without an answer.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),

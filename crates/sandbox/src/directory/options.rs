@@ -43,7 +43,8 @@ pub struct DirectoryOptions {
 }
 
 impl DirectoryOptions {
-    /// Creates the default options: a free port of 127.0.0.1, the named users only, Windows' texts.
+    /// Creates the default options for this kind: a free port of 127.0.0.1, no numbered users, and for Active Directory the
+    /// error texts of Windows.
     pub fn new(kind: DirectoryKind) -> Self {
         Self {
             kind,

@@ -27,7 +27,7 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    /// Creates a control without a value that a server may ignore.
+    /// Creates a control that has no value and that a server may ignore.
     pub fn asking(oid: &str) -> Self {
         Self {
             oid: oid.to_owned(),
