@@ -337,6 +337,15 @@ fn exchange(key: &str, exchange: &Exchange, lookup: Option<&Lookup>, note: &mut 
             note(key, &format!("uses {{keep.{kept}}}, which no [lookup] keeps"));
         }
     }
+    let mut texts = exchange.body.iter().flat_map(|body| body.templates());
+    let keep_in_text =
+        |text: &&Template| text.as_name().is_none() && text.names().any(|name| matches!(name, Name::Keep(_)));
+    if texts.any(|text| keep_in_text(&text)) {
+        note(
+            &format!("{key}.body"),
+            "puts a kept value into a longer text, which would write a list as one text and lose it; give it a member alone",
+        );
+    }
     let secret_in_text = |text: &Template| text.names().any(Name::is_secret) && text.as_name().is_none();
     if exchange.is_form
         && exchange

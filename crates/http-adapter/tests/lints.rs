@@ -251,6 +251,12 @@ const TRAPS: &[(&str, &str, &str, &str)] = &[
     ),
     ("keep = { tags = \"/tags\" }", "keep = {}", "reset", "{keep.tags}"),
     (
+        "tags = \"{keep.tags}\"",
+        "tags = \"x{keep.tags}\"",
+        "reset.body",
+        "would write a list as one text",
+    ),
+    (
         "password = \"{new}\", tags",
         "password = \"fixed\", tags",
         "reset",
