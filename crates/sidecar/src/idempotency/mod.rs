@@ -14,6 +14,7 @@ use repass_domain::{BeforeSend, UnknownOutcome};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::api::{ApiResponse, Retention};
 use crate::net::ClientId;
@@ -181,8 +182,16 @@ impl IdempotencyKeys {
         &self.store
     }
 
-    // Each part follows its length, so different parts never give the same input.
     fn hash(&self, parts: &[&[u8]]) -> KeyedHash {
+        let hash = self.hash_with_traces(parts);
+        overwrite_stack();
+        hash
+    }
+
+    // Each part follows its length, so different parts never give the same input. Blocks of a body, with its passwords, pass
+    // through registers, which are spilled to the stack below this call.
+    #[inline(never)]
+    fn hash_with_traces(&self, parts: &[&[u8]]) -> KeyedHash {
         #[expect(clippy::disallowed_methods, reason = "the key of a hash")]
         let secret = self.secret.expose_secret();
         let mut hash = Hmac::<Sha256>::new_from_slice(secret).expect("any key length is valid");
@@ -192,6 +201,13 @@ impl IdempotencyKeys {
         }
         hash.finalize().into_bytes().into()
     }
+}
+
+// Overwrites what calls of the same depth have left on the stack.
+#[inline(never)]
+fn overwrite_stack() {
+    const DEPTH: usize = 8 * 1024;
+    drop(Zeroizing::new([0_u8; DEPTH]));
 }
 
 /// A key whose request is in flight. Dropped before its call has started, the key is free again.
