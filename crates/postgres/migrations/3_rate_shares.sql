@@ -45,7 +45,7 @@ BEGIN
         ON CONFLICT (lane, process) DO UPDATE
         SET permits = excluded.permits, wanted = excluded.wanted, until = excluded.until;
     END IF;
-    -- Nobody gets more than it wants, and the rest is shared evenly.
+    -- No process gets more than it wants, and the rest is shared evenly.
     target := 0;
     SELECT count(*) INTO hungry FROM rate_shares WHERE lane = lane_ AND until >= now_ AND wanted > 0;
     FOR member IN

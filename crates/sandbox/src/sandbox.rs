@@ -203,8 +203,8 @@ impl Sandbox {
         self.shared.listener_faults.close_next(count);
     }
 
-    /// With TLS, requires a certificate of clients that connect from now on, or no longer does. No client has one that
-    /// would be accepted. Open connections stay open.
+    /// Makes new TLS connections fail for lack of an accepted client certificate, or no longer does. Open connections
+    /// stay open.
     pub fn require_client_certificates(&self, require: bool) {
         self.shared.listener_faults.want_certificates(require);
     }

@@ -189,7 +189,7 @@ impl<'a> UserLock<'a> {
     /// Whether a change of the user was sent after the one with this outcome.
     pub(super) fn later_change(&self, unknown: &UnknownOutcome) -> LaterChange {
         let ours = self.locks.recent_changes.later_than(self.user, unknown);
-        // Nobody else has sent one since the lock was taken, so an earlier call's lock needs no other check.
+        // No other process has sent one since an earlier call took the lock that it holds.
         match self.shared.as_ref().filter(|_| self.guard.is_some()) {
             Some(shared) if ours != LaterChange::Sent => {
                 shared.prior().map_or(ours, |prior| prior.later_than(unknown))

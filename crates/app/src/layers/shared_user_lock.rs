@@ -164,7 +164,7 @@ mod tests {
         }
     }
 
-    /// Loses the response of every change, and resolves as it is told.
+    /// Loses the response of every change, and resolves with this result.
     #[derive(Debug)]
     struct Lossy(Result<Resolution, ErrorKind>);
 

@@ -122,8 +122,9 @@ impl PasswordPolicy {
         self.parts.rules()
     }
 
-    /// The rules that this password breaks, in the order of [`rules`](Self::rules), as violations of the provider's
-    /// layer. [`Rule::Typeable`], which applies to every policy, comes first. Rules that are
+    /// The rules that this password breaks, as far as they can be checked here: none is no promise that the provider
+    /// accepts it. They are in the order of [`rules`](Self::rules), as violations of the provider's layer.
+    /// [`Rule::Typeable`], which applies to every policy, comes first. Rules that are
     /// [`Certainty::ProviderOnly`] are never included.
     pub fn check(&self, password: &Password) -> Vec<Violation> {
         let mut broken = password.untypeable();

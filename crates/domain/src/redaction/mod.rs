@@ -161,8 +161,8 @@ impl Redactor {
         Self::redact_all(&[self], text)
     }
 
-    /// Redacts a text and makes it fit to be shown in one line. Characters that control a terminal or turn the order
-    /// in which it is read are removed, and it is cut to [`MAX_CHARS`](Self::MAX_CHARS).
+    /// Redacts a text, makes it one line and cuts it to [`MAX_CHARS`](Self::MAX_CHARS). Characters that control a
+    /// terminal or turn the order in which it is read become spaces.
     pub fn sanitize(&self, text: &str) -> String {
         Self::sanitize_all(&[self], text)
     }

@@ -91,7 +91,7 @@ impl std::error::Error for StoreUnavailable {}
 /// Stores the responses of requests under their idempotency keys, in this process or for several.
 ///
 /// The guarantee: of any number of requests with one key, at any number of processes that share the store, exactly one
-/// is told [`KeyState::Reserved`], until the key is [released](Self::release) or its response has been kept for
+/// gets [`KeyState::Reserved`], until the key is [released](Self::release) or its response has been kept for
 /// [`RETENTION`]. A key that was reserved and has no response is never handed out again.
 #[async_trait]
 pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
@@ -168,7 +168,7 @@ impl IdempotencyKeys {
         }
     }
 
-    /// The reservation of a request that was told [`KeyState::Reserved`].
+    /// The reservation of a request that got [`KeyState::Reserved`].
     pub(crate) fn reservation(&self, request: &KeyedRequest) -> Reservation {
         Reservation {
             store: Arc::clone(&self.store),
