@@ -58,8 +58,13 @@ pub(super) struct UserLock<'a> {
     /// With the user's account, if it was looked up.
     change: Cow<'a, PasswordChange>,
     user: UserHash,
+    guards: Guards,
+}
+
+/// The lock itself, in this process and in others.
+pub(super) struct Guards {
     /// `None` if an earlier call holds the lock in the context.
-    guard: Option<OwnedMutexGuard<()>>,
+    local: Option<OwnedMutexGuard<()>>,
     /// Of all processes, if they share their locks.
     shared: Option<Arc<dyn SharedUserLock>>,
 }
@@ -70,8 +75,7 @@ struct HeldLock {
     user_id: UserId,
     account: Option<UserId>,
     user: UserHash,
-    shared: Option<Arc<dyn SharedUserLock>>,
-    _guard: OwnedMutexGuard<()>,
+    guards: Guards,
 }
 
 impl UserLocks {
@@ -96,15 +100,14 @@ impl UserLocks {
         let is_ours = |held: &HeldLock| Arc::ptr_eq(&held.locks, self);
         let held = cx.find_guard(|held: &HeldLock| {
             let is_same = is_ours(held) && held.user_id == *change.user();
-            is_same.then(|| (held.user, held.account.clone(), held.shared.clone()))
+            is_same.then(|| (held.user, held.account.clone(), held.guards.of_later_call()))
         });
-        if let Some((user, account, shared)) = held {
+        if let Some((user, account, guards)) = held {
             return Ok(UserLock {
                 locks: self,
                 change: with_canonical_id(change, account),
                 user,
-                guard: None,
-                shared,
+                guards,
             });
         }
         let is_known = change.canonical_id().is_some();
@@ -119,12 +122,12 @@ impl UserLocks {
         let user = self.hash(&key);
         let held = cx.find_guard(|held: &HeldLock| {
             let is_same = is_ours(held) && held.user == user;
-            is_same.then(|| held.shared.clone())
+            is_same.then(|| held.guards.of_later_call())
         });
-        let (guard, shared) = if let Some(shared) = held {
-            (None, shared)
+        let guards = if let Some(guards) = held {
+            guards
         } else {
-            let guard = self.guard(user, time).await?;
+            let local = Some(self.guard(user, time).await?);
             let shared = match &self.shared {
                 Some(shared) => {
                     let (provider, attempt) = (provider.provider(), cx.attempt_id());
@@ -132,14 +135,13 @@ impl UserLocks {
                 }
                 None => None,
             };
-            (Some(guard), shared)
+            Guards { local, shared }
         };
         Ok(UserLock {
             locks: self,
             change,
             user,
-            guard,
-            shared,
+            guards,
         })
     }
 
@@ -152,7 +154,9 @@ impl UserLocks {
         if let Ok(guard) = Arc::clone(&mutex).try_lock_owned() {
             return Ok(guard);
         }
-        timeout(time.budget(), mutex.lock_owned()).await.map_err(|_| {
+        // On the heap: few calls wait, and all would carry its room.
+        let turn = Box::pin(timeout(time.budget(), mutex.lock_owned()));
+        turn.await.map_err(|_| {
             Error::not_applied(
                 ErrorKind::BudgetExhausted,
                 "timed out waiting for another change of this user's password",
@@ -190,7 +194,7 @@ impl<'a> UserLock<'a> {
     pub(super) fn later_change(&self, unknown: &UnknownOutcome) -> LaterChange {
         let ours = self.locks.recent_changes.later_than(self.user, unknown);
         // No other process has sent one since an earlier call took the lock that it holds.
-        match self.shared.as_ref().filter(|_| self.guard.is_some()) {
+        match self.guards.own_shared() {
             Some(shared) if ours != LaterChange::Sent => {
                 shared.prior().map_or(ours, |prior| prior.later_than(unknown))
             }
@@ -200,7 +204,7 @@ impl<'a> UserLock<'a> {
 
     /// The context with a check before sending that the lock is still this process's.
     pub(super) fn context(&self, cx: CallContext) -> CallContext {
-        match &self.shared {
+        match &self.guards.shared {
             Some(shared) => {
                 let before_send = shared_user_lock::checked(Arc::clone(shared), cx.before_send().cloned());
                 cx.with_before_send(before_send)
@@ -211,47 +215,59 @@ impl<'a> UserLock<'a> {
 
     /// Records for other processes how a change or probe ended that may have set the password.
     pub(super) fn record(&self, end: impl FnOnce() -> ChangeEnd) {
-        let Some(shared) = &self.shared else { return };
+        let Some(shared) = &self.guards.shared else { return };
         let end = end();
         // What an earlier call has sent under the lock that it holds is still the last change.
-        if self.guard.is_some() || end != ChangeEnd::NotApplied {
+        if self.guards.local.is_some() || end != ChangeEnd::NotApplied {
             shared.record(end);
         }
     }
 
     /// Records that a probe which sends nothing has found the password in place, if the lock is of the call that sent it.
     pub(super) fn record_in_place(&self) {
-        if self.guard.is_none() {
+        if self.guards.local.is_none() {
             self.record(|| ChangeEnd::Applied);
         }
+    }
+
+    /// The lock, to release it.
+    pub(super) fn into_guards(self) -> Guards {
+        self.guards
+    }
+
+    /// Keeps the lock for the resolution, if the context is meant for several calls. Otherwise returns it.
+    pub(super) fn hold(self, cx: &CallContext) -> Option<Guards> {
+        self.guards.local.as_ref()?;
+        let held = cx.hold_guard(HeldLock {
+            locks: Arc::clone(self.locks),
+            user_id: self.change.user().clone(),
+            account: self.change.canonical_id().cloned(),
+            user: self.user,
+            guards: self.guards,
+        });
+        held.err().map(|held| held.guards)
+    }
+}
+
+impl Guards {
+    // Those of a later call with the same context: it does not release them.
+    fn of_later_call(&self) -> Self {
+        Self {
+            local: None,
+            shared: self.shared.clone(),
+        }
+    }
+
+    // The one of all processes, if this call has taken it.
+    fn own_shared(&self) -> Option<&Arc<dyn SharedUserLock>> {
+        self.shared.as_ref().filter(|_| self.local.is_some())
     }
 
     /// Releases the lock, unless an earlier call holds it. Dropping it does the same; this waits until other processes
     /// see it.
     pub(super) async fn release(self) {
-        if let Some(shared) = self.shared.filter(|_| self.guard.is_some()) {
+        if let Some(shared) = self.own_shared() {
             shared.release().await;
-        }
-    }
-
-    /// Keeps the lock for the resolution, if the context is meant for several calls; otherwise releases it.
-    pub(super) async fn hold(self, cx: &CallContext) {
-        if let Some(guard) = self.guard {
-            let held = cx.hold_guard(HeldLock {
-                locks: Arc::clone(self.locks),
-                user_id: self.change.user().clone(),
-                account: self.change.canonical_id().cloned(),
-                user: self.user,
-                shared: self.shared,
-                _guard: guard,
-            });
-            // The context gives it back if it is meant for one call.
-            if let Err(HeldLock {
-                shared: Some(shared), ..
-            }) = held
-            {
-                shared.release().await;
-            }
         }
     }
 }
