@@ -335,11 +335,11 @@ impl Bucket {
         }
         let serial = state.next;
         state.next += 1;
-        let departure = Departure {
+        let departure = self.limit.map(|_| Departure {
             at: Arc::default(),
             changed: Arc::clone(&self.changed),
-        };
-        if self.limit.is_some() {
+        });
+        if let Some(departure) = &departure {
             state.unsent.insert(serial, departure.clone());
         }
         if state.trial == Trial::Due {
@@ -478,14 +478,15 @@ pub(crate) struct Permit {
     bucket: Arc<Bucket>,
     serial: u64,
     taken_at: Instant,
-    departure: Departure,
+    /// Where there is a limit.
+    departure: Option<Departure>,
     ended: bool,
 }
 
 impl Permit {
     /// Records when the request leaves, where there is a limit.
     pub(crate) fn departure(&self) -> Option<Departure> {
-        self.bucket.limit.is_some().then(|| self.departure.clone())
+        self.departure.clone()
     }
 
     /// The request came to an end, now: with a response, and when it was sent if that is known, or with a failure;
@@ -499,8 +500,8 @@ impl Permit {
         let now = Instant::now();
         let bucket = Arc::clone(&self.bucket);
         let mut state = bucket.state();
-        if let Some(limit) = bucket.limit {
-            state.give_back(self.serial, &self.departure, limit);
+        if let (Some(limit), Some(departure)) = (bucket.limit, &self.departure) {
+            state.give_back(self.serial, departure, limit);
             let counted_at = match result {
                 Ok(sent_at) => {
                     let arrived = sent_at.map(|left| left + Bucket::LONGEST_ARRIVAL);

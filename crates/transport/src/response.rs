@@ -134,7 +134,10 @@ impl Response {
 
     /// Returns the value of this header, if there is one and it is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        // Cheaper than to hash the name: a response has few headers.
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(other, _)| other.as_str().eq_ignore_ascii_case(name))?;
+        value.to_str().ok()
     }
 
     /// Every value of this header that is visible ASCII.

@@ -47,7 +47,7 @@ impl Credentials {
 
     pub(crate) async fn token(
         &self,
-        limit: Duration,
+        left: impl Fn() -> Duration,
         meter: Option<&Meter>,
     ) -> Result<Option<Token>, TransportError> {
         match self {
@@ -56,7 +56,7 @@ impl Credentials {
             // In a box: a token is seldom fetched.
             Self::Cached(grant) => match grant.fresh() {
                 Some(token) => Ok(Some(token)),
-                None => Box::pin(grant.renewed(limit, meter)).await.map(Some),
+                None => Box::pin(grant.renewed(left(), meter)).await.map(Some),
             },
         }
     }

@@ -226,7 +226,7 @@ impl HttpTransport {
         loop {
             let meter = self.meter.as_ref();
             let token = match &request.authorization {
-                Authorization::Configured => self.credentials.token(left(), meter).await?,
+                Authorization::Configured => self.credentials.token(&left, meter).await?,
                 Authorization::None => None,
                 Authorization::Token(token) => Some(token.clone()),
             };

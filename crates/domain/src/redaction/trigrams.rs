@@ -60,20 +60,22 @@ impl<const ROWS: usize> Trigrams<ROWS> {
             return;
         }
         // Those of the first two characters are no trigrams, which does no harm.
-        let (mut all, mut of_letters, mut count) = (0, 0, 0);
-        for (at, byte) in secret.bytes().enumerate() {
+        let (mut all, mut of_letters, mut count, mut has_marks) = (0, 0, 0, false);
+        for byte in secret.bytes() {
             all = all << 5 | code(byte);
             self.insert(all);
-            if byte.is_ascii_alphanumeric() {
-                of_letters = of_letters << 5 | code(byte);
-                // Only letters up to here: it is the same trigram.
-                if count < at {
-                    self.insert(of_letters);
-                }
-                count += 1;
-                if count == letters {
-                    break;
-                }
+            if CHARACTERS[usize::from(byte)] & LETTER == 0 {
+                has_marks = true;
+                continue;
+            }
+            of_letters = of_letters << 5 | code(byte);
+            // Only letters up to here: it is the same trigram.
+            if has_marks {
+                self.insert(of_letters);
+            }
+            count += 1;
+            if count == letters {
+                break;
             }
         }
     }
@@ -226,13 +228,18 @@ impl Reading {
 
     // The stretches of at least the base64 that holds a part of a secret.
     fn base64(&self) -> impl Iterator<Item = Range<usize>> {
-        runs(self.base64, LEAST_SEXTETS)
+        runs::<LEAST_SEXTETS>(self.base64)
     }
 }
 
-// The runs of at least `least` set bits.
-fn runs(mut bits: u128, least: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut starts = (1..least).fold(bits, |starts, at| starts & bits >> at);
+// The runs of at least `LEAST` set bits.
+fn runs<const LEAST: usize>(mut bits: u128) -> impl Iterator<Item = Range<usize>> {
+    let (mut starts, mut length) = (bits, 1);
+    while length < LEAST {
+        let more = length.min(LEAST - length);
+        starts &= starts >> more;
+        length += more;
+    }
     std::iter::from_fn(move || {
         let start = (starts != 0).then(|| starts.trailing_zeros())?;
         let length = (bits >> start).trailing_ones();
@@ -278,7 +285,7 @@ impl Check<'_> {
 
     // Only bytes of ASCII are a secret's, as many in a row as a part of one has.
     fn may_hold_bits(&self, bits: &Bits, first: usize) -> bool {
-        runs(bits.ascii(first), PART).any(|run| self.may_hold_run(run.map(|at| bits.byte(first, at))))
+        runs::<PART>(bits.ascii(first)).any(|run| self.may_hold_run(run.map(|at| bits.byte(first, at))))
     }
 
     fn may_hold_run(&self, bytes: impl Iterator<Item = u8>) -> bool {
