@@ -37,7 +37,7 @@
 mod dry_run;
 mod error;
 mod input;
-mod journal;
+pub mod journal;
 mod provider;
 mod report;
 mod run;
@@ -51,6 +51,6 @@ pub use provider::{Provider, ProviderIdentity, ProviderNames};
 pub use report::{write_csv, write_html, write_json};
 pub use run::{
     Canary, Confirm, Hooks, IN_FLIGHT_WINDOW, OnUnknown, Progress, RowEvent, RowSource, Run, RunManifest,
-    SecretsProtection, SessionOptions, Shutdown, StopReason,
+    RunReader, SecretsPlace, SecretsProtection, SessionOptions, Shutdown, StopReason,
 };
-pub use secrets::{Key, Recipients, SecretRecord, SecretStatus, SecretStatuses, read_secrets};
+pub use secrets::{Key, Recipients, SecretRecord, SecretStatus, read_secrets};

@@ -19,6 +19,7 @@ use self::csv::Csv;
 use self::json::Json;
 pub(crate) use self::seen_users::SeenUsers;
 use self::wiped_reader::WipedReader;
+use crate::journal::{InvalidReason, NewRow};
 use crate::{BulkError, ProviderNames};
 
 /// The maximum length of an input row in bytes. A longer row is rejected without being buffered.
@@ -53,6 +54,18 @@ pub(crate) struct InvalidRow {
     pub(crate) user: Option<UserId>,
     pub(crate) kind: &'static str,
     pub(crate) reason: String,
+}
+
+impl InvalidRow {
+    pub(crate) fn as_new_row(&self) -> NewRow<'_> {
+        let (kind, message) = (self.kind, self.reason.as_str());
+        NewRow {
+            line: self.line,
+            user: self.user.as_ref(),
+            provider: None,
+            invalid: Some(InvalidReason { kind, message }),
+        }
+    }
 }
 
 /// A row, valid or not.

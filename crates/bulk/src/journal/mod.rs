@@ -1,103 +1,252 @@
 //! The journal: the intent of each row before it is sent, and its outcome after.
 //!
-//! An SQLite database that contains no secrets. A row goes from `pending` to `sending`, and then to `applied`,
-//! `not applied` or `unknown`. `sending` is durable before the request leaves: a row that is `sending` after a crash
-//! becomes `unknown`, and a row that is `pending` was never sent. Rows and outcomes are appended; which ranges of rows are
-//! being sent is recorded until each of their rows has its outcome.
+//! A row goes from `pending` to `sending`, and then to `applied`, `not applied` or `unknown`. `sending` is durable before
+//! the request leaves: a row that is `sending` when its process is gone becomes `unknown`, and a row that is `pending`
+//! was never sent. No journal holds a password in clear.
+//!
+//! [`Journal`] and [`JournalReader`] are what a run needs of one. The journal of a run in a directory is an SQLite
+//! database for one process; `repass-postgres` has one for the processes of several machines.
 
-mod attempts;
-mod clock;
-mod reader;
+mod commit;
 mod report_row;
-mod schema;
+mod sqlite;
 mod summary;
-#[cfg(test)]
-mod tests;
-mod writer;
 
-use std::path::Path;
+use std::fmt::Debug;
+use std::io::Read;
+use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use repass_domain::PriorState;
 
-use attempts::OpenRange;
-pub(crate) use attempts::{AttemptEnd, AttemptStart, EndKind};
-pub(crate) use clock::{Clock, Moment};
+pub use commit::{AttemptEnd, AttemptStart, Commit, EndKind, InvalidReason, NewRow, ROW_INDEPENDENT};
 pub use report_row::ReportRow;
-pub(crate) use summary::{JournalRow, RowPhase};
-pub use summary::{ReasonCount, RowStatus, RunSummary, SessionSummary, Tally};
-pub(crate) use writer::{Commit, ROW_INDEPENDENT};
+pub(crate) use sqlite::{LOCK, SqliteJournal, SqliteReader};
+pub use summary::{JournalRow, ReasonCount, RowPhase, RowStatus, RunSummary, SessionSummary, Tally};
 
 use crate::BulkError;
 
-/// The journal of one run, open for writing. There is only one writer; there may be readers.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    connection: Connection,
-    // The content of the table `begun`.
-    open: Vec<OpenRange>,
-    clock: Clock,
-}
+/// The journal of one run, open for writing by one process.
+///
+/// What a function has written is durable when it returns. An error means that nothing of it was written, or that it
+/// is not known whether it was; then the same may be written again.
+pub trait Journal: Debug + Send {
+    /// Opens a view of the journal, which may be used on another thread.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn reader(&self) -> Result<Box<dyn JournalReader>, BulkError>;
 
-/// A read-only view of a journal, which may be written at the same time.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    connection: Connection,
-    clock: Clock,
-}
+    /// Stores a fact of the run, in place of an earlier one of this name.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError>;
 
-impl Journal {
-    /// Creates a new journal.
-    pub(crate) fn create(path: &Path) -> Result<Self, BulkError> {
-        let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        journal
-            .connection
-            .execute_batch(schema::TABLES)
-            .map_err(unwritable)?;
-        Ok(journal)
+    /// Returns the id of a provider, which is added if it is new.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn provider_id(&mut self, name: &str) -> Result<u64, BulkError>;
+
+    /// Stores the allowed rate of a provider, in changes per second, and its attempt timeout in milliseconds.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn set_limits(&mut self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError>;
+
+    /// Stores the identity of a provider.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn set_identity(&mut self, provider: u64, identity: &str) -> Result<(), BulkError>;
+
+    /// The accounts that were changed, where users may have several names: the provider's id, the key and the line.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError>;
+
+    /// Makes the rows unknown that processes which are gone have left `sending`.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError>;
+
+    /// Starts a session of this process, at a time in milliseconds since 1970, and returns its id.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn begin_session(&mut self, at: i64) -> Result<u64, BulkError>;
+
+    /// Ends a session in an orderly way.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn end_session(&mut self, session: u64, at: i64) -> Result<(), BulkError>;
+
+    /// Returns a check whether this process may send what the journal has as its own: whether its lease lasts, where
+    /// several processes share the journal.
+    fn may_send(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        Arc::new(|| true)
     }
 
-    /// Opens an existing journal.
-    pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
-        let journal = Self::connect(path, OpenFlags::empty())?;
-        schema::check(&journal.connection)?;
-        schema::migrate(&journal.connection)?;
-        Ok(journal)
-    }
+    /// Adds rows that are not there already, and returns the tally of those.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError>;
 
-    fn connect(path: &Path, more: OpenFlags) -> Result<Self, BulkError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
-        connection.execute_batch(schema::DURABLE).map_err(unwritable)?;
-        connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self {
-            connection,
-            open: Vec::new(),
-            clock: Clock::new(),
-        })
-    }
-}
+    /// Makes rows pending again that failed for a [reason independent of the row](ROW_INDEPENDENT), except those with an
+    /// unknown attempt. Returns how many.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    fn requeue(&mut self) -> Result<usize, BulkError>;
 
-impl Reader {
-    pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
-        connection
-            .busy_timeout(std::time::Duration::from_secs(30))
-            .map_err(unreadable)?;
-        schema::check(&connection)?;
-        Ok(Self {
-            connection,
-            clock: Clock::new(),
-        })
+    /// Writes everything in one transaction. Returns the lines that must not be sent, because another process has
+    /// begun to change the same account under another name.
+    ///
+    /// # Errors
+    /// The journal cannot be written, or this process's lease is over. What was about to start must not be sent.
+    fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<Vec<u64>, BulkError>;
+
+    /// Where the sealed passwords are kept, if this journal keeps them.
+    fn sealed_store(&self) -> Option<Box<dyn SealedStore>> {
+        None
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` needs")]
-pub(crate) fn unwritable(error: rusqlite::Error) -> BulkError {
-    BulkError::internal(format!("cannot write the journal: {error}"))
+/// Keeps sealed passwords, in batches with numbers of their own.
+pub trait SealedStore: Debug + Send {
+    /// Returns the number of the next batch, which no other batch of the run has.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn next_batch(&mut self) -> Result<u64, BulkError>;
+
+    /// Keeps a batch: a complete age file in ASCII armor. It is durable when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn append(&mut self, batch: u64, sealed: &[u8]) -> Result<(), BulkError>;
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` needs")]
-pub(crate) fn unreadable(error: rusqlite::Error) -> BulkError {
-    BulkError::internal(format!("cannot read the journal: {error}"))
+/// A view of a journal, which may be written at the same time.
+pub trait JournalReader: Debug + Send {
+    /// A fact of the run.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn fact(&self, name: &str) -> Result<Option<String>, BulkError>;
+
+    /// Whether a process is working on the run.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn is_active(&self) -> Result<bool, BulkError>;
+
+    /// The ids and names of the run's providers.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn providers(&self) -> Result<Vec<(u64, String)>, BulkError>;
+
+    /// The stored identity of a provider.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn identity(&self, provider: u64) -> Result<Option<String>, BulkError>;
+
+    /// How long ago the last request for a row can have been in flight, in milliseconds; negative while one may be, and 0
+    /// if nothing is known.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn quiet_for(&self, line: u64) -> Result<i64, BulkError>;
+
+    /// What was read before the attempt with the password of this batch; empty if nothing was kept.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn prior_state(&self, line: u64, batch: u64) -> Result<PriorState, BulkError>;
+
+    /// Returns the next pending rows after a line for this process to send, except those with an unknown attempt. No
+    /// other process is given the same rows while this one is at work.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn to_send(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError>;
+
+    /// Returns the next rows after a line with an unknown attempt and no later one that was applied.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError>;
+
+    /// For how many rows it is unknown which password works, including rows with a password that was applied after an
+    /// unknown one.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn unresolved_count(&self) -> Result<u64, BulkError>;
+
+    /// The batches of a row's earlier unknown passwords, the last one first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, BulkError>;
+
+    /// A row; `None` if it is not in the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn row(&self, line: u64) -> Result<Option<JournalRow>, BulkError>;
+
+    /// The phase of an earlier attempt; `None` if there was none with this batch.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn earlier(&self, line: u64, batch: u64) -> Result<Option<RowPhase>, BulkError>;
+
+    /// The tally, with statuses by [`RowStatus::of`].
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn tally(&self) -> Result<Tally, BulkError>;
+
+    /// The run as a whole.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn summary(&self) -> Result<RunSummary, BulkError>;
+
+    /// Why rows are not applied or unknown, the most frequent reason first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError>;
+
+    /// Passes the session and the end of every attempt, in milliseconds since 1970, to `take`.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn finish_times(&self, take: &mut dyn FnMut(u64, i64)) -> Result<(), BulkError>;
+
+    /// Passes every row to `take` in the order of the input, or only those of one status.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or an error of `take`.
+    fn for_each_row(
+        &self,
+        only: Option<RowStatus>,
+        take: &mut dyn FnMut(ReportRow) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError>;
+
+    /// The sealed passwords, batch after batch, if the journal keeps them.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn sealed(&self) -> Result<Option<Box<dyn Read + Send>>, BulkError> {
+        Ok(None)
+    }
 }

@@ -1,9 +1,6 @@
 //! A row as reports show it.
 
-use rusqlite::Row;
-
-use super::{Reader, RowPhase, RowStatus, unreadable};
-use crate::BulkError;
+use super::RowStatus;
 
 /// A row of a run as reports show it: user, status and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +29,6 @@ pub struct ReportRow {
     pub tracking_id: Option<String>,
 }
 
-const SELECT: &str =
-    "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider) AS provider, state,
-        unsettled, kind, code, message, attempts, started, finished, tracking_id
-    FROM standings r ORDER BY line";
-
 impl ReportRow {
     /// A row with every field, for tests.
     #[cfg(test)]
@@ -54,43 +46,5 @@ impl ReportRow {
             finished: Some(1_000_000_001_000),
             tracking_id: Some("t-1".to_owned()),
         }
-    }
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
-        let outcome = RowStatus::of(RowPhase::of(row.get("state")?), row.get("unsettled")?);
-        let applied = outcome == RowStatus::Applied;
-        Ok(Self {
-            line: row.get("line")?,
-            user: row.get("user")?,
-            provider: row.get("provider")?,
-            outcome,
-            kind: row.get::<_, Option<String>>("kind")?.filter(|_| !applied),
-            code: row.get("code")?,
-            message: row.get("message")?,
-            attempts: row.get("attempts")?,
-            started: time(row.get("started")?),
-            finished: time(row.get("finished")?),
-            tracking_id: row.get("tracking_id")?,
-        })
-    }
-}
-
-impl Reader {
-    /// Passes every row to `f` in the order of the input, or only those of one status.
-    pub(crate) fn for_each_row(
-        &self,
-        only: Option<RowStatus>,
-        mut f: impl FnMut(ReportRow) -> Result<(), BulkError>,
-    ) -> Result<(), BulkError> {
-        let mut statement = self.connection.prepare(SELECT).map_err(unreadable)?;
-        let mut rows = statement.query([]).map_err(unreadable)?;
-        while let Some(row) = rows.next().map_err(unreadable)? {
-            let row = ReportRow::read(row).map_err(unreadable)?;
-            if only.is_none_or(|only| only == row.outcome) {
-                f(row)?;
-            }
-        }
-        Ok(())
     }
 }

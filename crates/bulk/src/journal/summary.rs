@@ -6,19 +6,24 @@ use serde::Serialize;
 
 /// The phase of a row in the journal, as stored in the column `state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RowPhase {
+pub enum RowPhase {
+    /// The row is to be sent.
     Pending = 0,
-    /// Begun, without an outcome.
+    /// The row's attempt has begun and has no outcome.
     Sending = 1,
+    /// The row's last attempt was applied.
     Applied = 2,
+    /// The row's last attempt was not applied.
     NotApplied = 3,
+    /// The outcome of the row's last attempt is unknown.
     Unknown = 4,
     /// The row is invalid and never sent.
     Invalid = 5,
 }
 
 impl RowPhase {
-    pub(crate) fn of(number: i64) -> Self {
+    /// The phase with this number; unknown for any other number.
+    pub fn of(number: i64) -> Self {
         match number {
             0 => Self::Pending,
             1 => Self::Sending,
@@ -56,7 +61,8 @@ impl RowStatus {
         }
     }
 
-    pub(crate) fn of(state: RowPhase, unsettled: bool) -> Self {
+    /// The status of a row in this phase. `unsettled` if an attempt before the last one is still unknown.
+    pub fn of(state: RowPhase, unsettled: bool) -> Self {
         match state {
             RowPhase::Applied => Self::Applied,
             _ if unsettled => Self::Unknown,
@@ -83,7 +89,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, outcome: RowStatus, count: usize) {
+    /// Adds this many rows of one status.
+    pub fn add(&mut self, outcome: RowStatus, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.rows += count;
         *match outcome {
@@ -152,12 +159,19 @@ pub struct RunSummary {
 
 /// A row in the journal, as a resumed run needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JournalRow {
-    pub(crate) line: u64,
-    pub(crate) user: String,
-    pub(crate) provider: u64,
-    pub(crate) state: RowPhase,
-    pub(crate) unsettled: bool,
-    pub(crate) batch: u64,
-    pub(crate) attempts: u64,
+pub struct JournalRow {
+    /// The line in the input where the row starts, counted from 1.
+    pub line: u64,
+    /// The user; empty if the row has no valid user id.
+    pub user: String,
+    /// The id of the row's provider in the journal.
+    pub provider: u64,
+    /// The phase of the row.
+    pub state: RowPhase,
+    /// Whether an attempt before the last one is still unknown.
+    pub unsettled: bool,
+    /// The batch of the password that was sent last; 0 if none was.
+    pub batch: u64,
+    /// How often the row was sent.
+    pub attempts: u64,
 }

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::path::Path;
 
 use super::columns::{COLUMNS, Value};
 use super::{rfc3339, write_error};
-use crate::{BulkError, ReportRow, Run};
+use crate::{BulkError, ReportRow, RunReader};
 
 /// Writes every row of a run as CSV, in the order of the input; times as RFC 3339 in UTC.
 ///
@@ -16,10 +15,10 @@ use crate::{BulkError, ReportRow, Run};
 ///
 /// # Errors
 /// The run cannot be read, or the report cannot be written.
-pub fn write_csv(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
+pub fn write_csv(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError> {
     let header = COLUMNS.map(|(name, _)| name).join(",");
     writeln!(out, "{header}").map_err(write_error)?;
-    Run::for_each_row(run, None, |row| write_row(&row, out).map_err(write_error))
+    run.for_each_row(None, |row| write_row(&row, out).map_err(write_error))
 }
 
 fn write_row(row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {

@@ -7,8 +7,7 @@ use std::path::Path;
 use super::format::{Count, Number, Share, Span, Text, minute, words};
 use super::rate::Rate;
 use super::{rfc3339, write_error};
-use crate::run::reader;
-use crate::{BulkError, ReasonCount, ReportRow, RowStatus, Run, RunSummary, Tally};
+use crate::{BulkError, ReasonCount, ReportRow, RowStatus, RunReader, RunSummary, Tally};
 
 // The CSV report has all rows.
 const MAX_ATTENTION_ROWS: usize = 500;
@@ -17,14 +16,16 @@ const MAX_ATTENTION_ROWS: usize = 500;
 ///
 /// # Errors
 /// The run cannot be read, or the page cannot be written.
-pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
-    let summary = Run::summary(run)?;
-    let reasons = Run::reasons(run)?;
+pub fn write_html(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError> {
+    let summary = run.summary()?;
+    let reasons = run.reasons()?;
     let mut rate = Rate::new(&summary.sessions);
-    reader(run)?.finish_times(|session, finished| rate.count(session, finished))?;
+    run.journal()
+        .finish_times(&mut |session, finished| rate.count(session, finished))?;
     let rate = rate.finish();
     let attention = attention(run)?;
-    let name = run.canonicalize().unwrap_or_else(|_| run.to_owned());
+    let name = Path::new(run.name());
+    let name = name.canonicalize().unwrap_or_else(|_| name.to_owned());
     let name = name
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -48,10 +49,10 @@ pub fn write_html(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
 }
 
 // Unknown rows first, then those that were not applied.
-fn attention(run: &Path) -> Result<Vec<ReportRow>, BulkError> {
+fn attention(run: &RunReader) -> Result<Vec<ReportRow>, BulkError> {
     let mut rows = Vec::new();
     for outcome in [RowStatus::Unknown, RowStatus::NotApplied] {
-        Run::for_each_row(run, Some(outcome), |record| {
+        run.for_each_row(Some(outcome), |record| {
             if rows.len() < MAX_ATTENTION_ROWS {
                 rows.push(record);
             }

@@ -1,13 +1,12 @@
 //! The JSON report.
 
 use std::io::Write;
-use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::columns::{COLUMNS, Value};
 use super::{rfc3339, write_error};
-use crate::{BulkError, ReasonCount, ReportRow, Run, Tally};
+use crate::{BulkError, ReasonCount, ReportRow, RunReader, Tally};
 
 #[derive(serde::Serialize)]
 struct Head<'a> {
@@ -54,11 +53,11 @@ impl Serialize for JsonRow<'_> {
 ///
 /// # Errors
 /// The run cannot be read, or the report not written.
-pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
-    let facts = Run::summary(run)?;
-    let reasons = Run::reasons(run)?;
+pub fn write_json(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError> {
+    let facts = run.summary()?;
+    let reasons = run.reasons()?;
     let head = Head {
-        run: run.display().to_string(),
+        run: run.name().to_owned(),
         complete: facts.read_whole && facts.tally.pending == 0,
         tally: facts.tally,
         providers: facts
@@ -84,7 +83,7 @@ pub fn write_json(run: &Path, out: &mut dyn Write) -> Result<(), BulkError> {
     // Without the closing brace: the rows are streamed after it.
     write!(out, "{},\"rows\":[", text.strip_suffix('}').unwrap_or(&text)).map_err(write_error)?;
     let mut separator = "\n";
-    Run::for_each_row(run, None, |row| {
+    run.for_each_row(None, |row| {
         let text = serde_json::to_string(&JsonRow(&row)).map_err(|error| write_error(error.into()))?;
         write!(out, "{separator}{text}").map_err(write_error)?;
         separator = ",\n";

@@ -7,7 +7,6 @@ use repass_domain::{
     CallContext, Error, ErrorKind, Outcome, PasswordChange, PriorState, ProviderDetail, Resolution,
     UnknownOutcome, Violation,
 };
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::accounts::{AccountLookup, Accounts};
@@ -15,7 +14,7 @@ use super::journal_writer::SealedRow;
 use super::now;
 use super::options::OnUnknown;
 use super::row::{PendingRow, Task};
-use super::send_gate::{SendGate, SendRequest};
+use super::send_gate::{Gatekeeper, SendGate};
 use crate::Provider;
 use crate::input::DUPLICATE;
 use crate::journal::{AttemptEnd, EndKind, RowPhase};
@@ -40,7 +39,7 @@ pub(super) struct CallResult {
 pub(super) struct CallOptions {
     pub(super) on_unknown: OnUnknown,
     pub(super) budget: Duration,
-    pub(super) requests: mpsc::UnboundedSender<SendRequest>,
+    pub(super) gatekeeper: Gatekeeper,
     pub(super) accounts: Arc<Accounts>,
 }
 
@@ -71,7 +70,7 @@ async fn run(
     let CallOptions {
         on_unknown,
         mut budget,
-        requests,
+        gatekeeper,
         ..
     } = call_options;
     let capabilities = service.capabilities();
@@ -80,7 +79,7 @@ async fn run(
     if let Some(look_up) = look_up {
         let start = Instant::now();
         let cx = CallContext::with_budget(budget);
-        let closed_gate = || SendGate::of(&row, batch, capabilities, None, requests.clone());
+        let closed_gate = || SendGate::of(&row, batch, capabilities, None, gatekeeper.clone());
         change = match service.canonical_id(&cx, change.user()).await {
             Ok(Some(id)) => change.with_canonical_id(id),
             Ok(None) => change,
@@ -97,7 +96,7 @@ async fn run(
         }
         account = Some(key);
     }
-    let gate = SendGate::of(&row, batch, capabilities, account, requests);
+    let gate = SendGate::of(&row, batch, capabilities, account, gatekeeper);
     let Some(cx) = gate.context(asks_before_send, budget).await else {
         return CallResult::withheld(row);
     };

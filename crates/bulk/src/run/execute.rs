@@ -11,11 +11,12 @@ use tokio::task::JoinSet;
 use super::accounts::Accounts;
 use super::change::CallOptions;
 use super::journal_writer::JournalWriter;
-use super::manifest::RunManifest;
+use super::manifest::{RunManifest, SecretsPlace};
 use super::now;
+use super::opened_run::Run;
 use super::options::{Hooks, SessionOptions, StopReason};
 use super::row_source::{ProviderIndex, RowSource, feed};
-use super::run_dir::Run;
+use super::send_gate::Gatekeeper;
 use super::session::{InFlight, Session};
 use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
@@ -40,10 +41,7 @@ impl Run {
         options: SessionOptions,
         hooks: Hooks,
     ) -> Result<(Self, StopReason), BulkError> {
-        let secrets = match &manifest.secrets {
-            Some((path, recipients)) => Some(SecretsWriter::open(path, recipients.clone())?),
-            None => None,
-        };
+        let secrets = self.secrets_writer(manifest)?;
         let systems = providers.iter().filter_map(Provider::identity);
         self.bind(&systems.collect::<Vec<_>>(), &[])?;
         // Attempts whose ends an earlier session could not write.
@@ -56,18 +54,15 @@ impl Run {
         };
         let accounts = self.accounts(&index)?;
         let (batches, source_batches) = mpsc::channel(4);
-        let reader = self.reader()?;
+        let reader = self.journal.reader()?;
         let source = thread_named("bulk-source")
-            .spawn(move || feed(sources, &reader, &index, &batches))
+            .spawn(move || feed(sources, &*reader, &index, &batches))
             .map_err(|error| {
                 BulkError::internal(format!("cannot start the thread for the input: {error}"))
             })?;
         let (requests, received) = std_mpsc::channel();
-        let Self {
-            folder,
-            journal,
-            lock,
-        } = self;
+        let Self { name, journal, lock } = self;
+        let may_send = journal.may_send();
         let writer = JournalWriter {
             journal,
             secrets,
@@ -84,10 +79,14 @@ impl Run {
                 BulkError::internal(format!("cannot start the thread for the journal: {error}"))
             })?;
         let (request_sender, send_requests) = mpsc::unbounded_channel();
+        let gatekeeper = Gatekeeper {
+            requests: request_sender,
+            may_send,
+        };
         let call_options = CallOptions {
             on_unknown: options.on_unknown,
             budget: options.budget,
-            requests: request_sender,
+            gatekeeper,
             accounts,
         };
         let session_of_rows = Session {
@@ -126,11 +125,7 @@ impl Run {
             ));
         };
         let unwritten = unwritten.len();
-        let run = Self {
-            folder,
-            journal,
-            lock,
-        };
+        let mut run = Self { name, journal, lock };
         let recorded = run.journal.end_session(session, now());
         let stopped = match (stopped, recorded) {
             (stopped, _) if unwritten > 0 => StopReason::Error(BulkError::internal(format!(
@@ -145,8 +140,26 @@ impl Run {
 }
 
 impl Run {
+    fn secrets_writer(&self, manifest: &RunManifest) -> Result<Option<SecretsWriter>, BulkError> {
+        Ok(match &manifest.secrets {
+            Some((SecretsPlace::File(path), recipients)) => {
+                Some(SecretsWriter::open(path, recipients.clone())?)
+            }
+            Some((SecretsPlace::Journal, recipients)) => {
+                let store = self.journal.sealed_store();
+                let store = store.ok_or_else(|| BulkError::internal("the journal keeps no passwords"))?;
+                Some(SecretsWriter::new(store, recipients.clone()))
+            }
+            None => None,
+        })
+    }
+
     /// Stores the providers with their limits. Returns their ids and attempt timeouts in milliseconds.
-    fn register(&self, providers: &[Provider], budget: Duration) -> Result<(Vec<u64>, Vec<i64>), BulkError> {
+    fn register(
+        &mut self,
+        providers: &[Provider],
+        budget: Duration,
+    ) -> Result<(Vec<u64>, Vec<i64>), BulkError> {
         let (mut numbers, mut max_attempt_ms) = (Vec::new(), Vec::new());
         for provider in providers {
             let number = self.journal.provider_id(provider.name())?;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::row::PendingRow;
 use super::send_gate::{SendIntent, SendKind};
 use crate::input::InvalidRow;
-use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal};
+use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal, NewRow};
 use crate::secrets::{Entry, SecretsWriter};
 use crate::{BulkError, Provider};
 
@@ -39,6 +39,8 @@ pub(super) struct SealedRow {
 /// The result of a write. The calls that were about to send may send now.
 #[derive(Debug)]
 pub(super) struct WriteResult {
+    /// The lines that must not be sent, because another process changes the same account.
+    pub(super) refused: Vec<u64>,
     pub(super) sealed: Result<Vec<SealedRow>, BulkError>,
 }
 
@@ -49,7 +51,7 @@ pub(super) struct WriteRequest {
 
 /// The only writer of the journal and the file of secrets.
 pub(super) struct JournalWriter {
-    pub(super) journal: Journal,
+    pub(super) journal: Box<dyn Journal>,
     pub(super) secrets: Option<SecretsWriter>,
     pub(super) providers: Vec<Provider>,
     /// Their ids in the journal.
@@ -60,7 +62,7 @@ pub(super) struct JournalWriter {
     /// Ends that could not be written yet, for example because the disk is full.
     pub(super) unwritten: Vec<AttemptEnd>,
     /// Held until the last write, even if the session's future was dropped.
-    pub(super) lock: File,
+    pub(super) lock: Option<File>,
 }
 
 impl JournalWriter {
@@ -79,18 +81,21 @@ impl JournalWriter {
 
     fn write(&mut self, batch: WriteBatch) -> Result<WriteResult, BulkError> {
         self.unwritten.extend(batch.ended);
+        let mut refused = Vec::new();
         if !(self.unwritten.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
-            self.commit(&batch.bad, &batch.begin)?;
+            refused = self.commit(&batch.bad, &batch.begin)?;
         }
         if batch.whole {
             self.journal.set_fact(super::READ_WHOLE, "yes")?;
         }
         Ok(WriteResult {
+            refused,
             sealed: self.sealed(batch.seal),
         })
     }
 
-    fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> Result<(), BulkError> {
+    fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> Result<Vec<u64>, BulkError> {
+        let bad: Vec<NewRow<'_>> = bad.iter().map(InvalidRow::as_new_row).collect();
         let started: Vec<AttemptStart<'_>> = begin
             .iter()
             .filter(|intent| !intent.kind.is_probe())
@@ -120,20 +125,23 @@ impl JournalWriter {
             .collect();
         let entries = Commit {
             accounts: &accounts,
-            bad,
+            bad: &bad,
             ended: &self.unwritten,
             started: &started,
             probing: &probing,
             providers: &self.numbers,
         };
-        self.journal.commit(&entries, self.session)?;
+        let refused = self.journal.commit(&entries, self.session)?;
         self.unwritten.clear();
-        Ok(())
+        Ok(refused)
     }
 
     // The rows with their passwords, once those are durable.
     fn sealed(&mut self, rows: Vec<PendingRow>) -> Result<Vec<SealedRow>, BulkError> {
-        let number = self.secrets.as_ref().map_or(1, SecretsWriter::next_batch);
+        let number = match &mut self.secrets {
+            Some(secrets) if !rows.is_empty() => secrets.next_batch()?,
+            _ => 1,
+        };
         // One generator per provider, which buffers randomness.
         let mut fresh: Vec<_> = self
             .providers
@@ -159,7 +167,7 @@ impl JournalWriter {
                 new: row.change.new_password(),
             })
             .collect();
-        secrets.seal(&entries)?;
+        secrets.seal(number, &entries)?;
         Ok(ready)
     }
 }

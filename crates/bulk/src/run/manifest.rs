@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::journal::{Journal, Reader};
+use crate::journal::{Journal, JournalReader};
 use crate::secrets::{Recipients, SecretsWriter};
 use crate::{BulkError, PasswordSource};
 
@@ -17,8 +17,17 @@ pub struct RunManifest {
     pub input: Option<PathBuf>,
     /// The provider of rows that name none, if one was given.
     pub provider: Option<String>,
-    /// The path of the file of generated passwords, and its recipients.
-    pub secrets: Option<(PathBuf, Recipients)>,
+    /// Where the generated passwords are kept, and to whom they are encrypted.
+    pub secrets: Option<(SecretsPlace, Recipients)>,
+}
+
+/// Where the generated passwords of a run are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretsPlace {
+    /// In this file.
+    File(PathBuf),
+    /// In the journal.
+    Journal,
 }
 
 /// How a new file of generated passwords is encrypted.
@@ -43,11 +52,11 @@ impl RunManifest {
                 SecretsWriter::create_with_passphrase(&path, &passphrase)?.1
             }
         };
-        self.secrets = Some((path, recipients));
+        self.secrets = Some((SecretsPlace::File(path), recipients));
         Ok(())
     }
 
-    pub(super) fn save(&self, journal: &Journal) -> Result<(), BulkError> {
+    pub(super) fn save(&self, journal: &mut dyn Journal) -> Result<(), BulkError> {
         let passwords = match self.passwords {
             PasswordSource::Input => "given",
             PasswordSource::Generated => "generated",
@@ -60,18 +69,23 @@ impl RunManifest {
         if let Some(provider) = &self.provider {
             journal.set_fact("provider", provider)?;
         }
-        if let Some((path, recipients)) = &self.secrets {
-            journal.set_fact("secrets", &utf8(path)?)?;
+        if let Some((place, recipients)) = &self.secrets {
+            if let SecretsPlace::File(path) = place {
+                journal.set_fact("secrets", &utf8(path)?)?;
+            }
             journal.set_fact("recipients", &recipients.texts().join(" "))?;
         }
         Ok(())
     }
 
-    pub(super) fn load(journal: &Reader) -> Result<Self, BulkError> {
-        let secrets = match (journal.fact("secrets")?, journal.fact("recipients")?) {
-            (Some(path), Some(recipients)) => Some((path.into(), Recipients::new(recipients.split(' '))?)),
-            _ => None,
+    pub(super) fn load(journal: &dyn JournalReader) -> Result<Self, BulkError> {
+        let place = match journal.fact("secrets")? {
+            Some(path) => SecretsPlace::File(path.into()),
+            None => SecretsPlace::Journal,
         };
+        let recipients = journal.fact("recipients")?;
+        let recipients = recipients.map(|texts| Recipients::new(texts.split(' ')));
+        let secrets = recipients.transpose()?.map(|recipients| (place, recipients));
         let generated = journal.fact("passwords")?.as_deref() == Some("generated");
         Ok(Self {
             passwords: if generated {

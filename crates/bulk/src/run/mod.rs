@@ -1,4 +1,4 @@
-//! A run: its directory, its manifest, and the sessions that execute it.
+//! A run: its directory or name, its manifest, and the sessions that execute it.
 
 mod accounts;
 mod change;
@@ -6,23 +6,25 @@ mod execute;
 mod failure_streak;
 mod journal_writer;
 mod manifest;
+mod opened_run;
 mod options;
 mod progress;
 mod row;
 mod row_source;
 mod run_dir;
+mod run_reader;
 mod scheduling;
 mod send_gate;
 mod session;
 
-pub use manifest::{RunManifest, SecretsProtection};
+pub use manifest::{RunManifest, SecretsPlace, SecretsProtection};
+pub use opened_run::Run;
 pub use options::{
     Canary, Confirm, Hooks, IN_FLIGHT_WINDOW, OnUnknown, SessionOptions, Shutdown, StopReason,
 };
 pub use progress::{Progress, RowEvent};
 pub use row_source::RowSource;
-pub use run_dir::Run;
-pub(crate) use run_dir::reader;
+pub use run_reader::RunReader;
 
 /// The fact that the whole input was ingested.
 pub(crate) const READ_WHOLE: &str = "read_whole";

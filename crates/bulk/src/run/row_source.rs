@@ -1,16 +1,14 @@
 //! The sources of rows, which are read on a separate thread.
 
-use std::path::PathBuf;
-
 use repass_domain::{Password, PriorState, UserId};
 use secrecy::SecretString;
 use tokio::sync::mpsc::Sender;
 
 use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
-use crate::journal::{JournalRow, Reader, RowPhase};
-use crate::secrets::{Key, SecretRecord, read_secrets};
-use crate::{BulkError, RowStatus};
+use crate::journal::{JournalReader, JournalRow, RowPhase};
+use crate::secrets::{Key, SecretRecord, read_sealed, read_secrets};
+use crate::{BulkError, RowStatus, SecretsPlace};
 
 const FEED_BATCH: usize = 64;
 
@@ -30,11 +28,11 @@ pub enum RowSource {
         /// Whether unknown rows are probed with the password from the input.
         resolve: bool,
     },
-    /// The file of secrets: unknown rows are probed with the passwords that were sent.
+    /// The generated passwords: unknown rows are probed with the passwords that were sent.
     Secrets {
-        /// The path of the file of secrets.
-        path: PathBuf,
-        /// The key that opens the file of secrets.
+        /// Where the passwords are kept.
+        place: SecretsPlace,
+        /// The key that opens them.
         key: Key,
     },
 }
@@ -51,7 +49,7 @@ pub(super) type SourceBatch = Result<Vec<SourceItem>, BulkError>;
 /// Reads all sources, one after the other, until they are exhausted or the session has ended.
 pub(super) fn feed(
     sources: Vec<RowSource>,
-    journal: &Reader,
+    journal: &dyn JournalReader,
     index: &ProviderIndex,
     sender: &Sender<SourceBatch>,
 ) {
@@ -63,11 +61,17 @@ pub(super) fn feed(
         RowSource::Journal => from_journal(journal, index, &mut out),
         RowSource::Reissue => reissued(journal, index, &mut out),
         RowSource::Input { input, resolve } => from_input(*input, resolve, journal, index, &mut out),
-        RowSource::Secrets { path, key } => read_secrets(&path, &key, |opened| {
-            let probe = probe(opened, journal, index)?;
-            probe.map_or(Ok(()), |row| out.push(SourceItem::Row(row)))
-        })
-        .map(drop),
+        RowSource::Secrets { place, key } => {
+            let probe = |opened| {
+                let probe = probe(opened, journal, index)?;
+                probe.map_or(Ok(()), |row| out.push(SourceItem::Row(row)))
+            };
+            match place {
+                SecretsPlace::File(path) => read_secrets(&path, &key, probe),
+                SecretsPlace::Journal => read_sealed(journal, &key, probe),
+            }
+            .map(drop)
+        }
     });
     let result = result.and_then(|()| out.flush());
     // The session may have ended.
@@ -117,7 +121,11 @@ impl ProviderIndex {
     }
 }
 
-fn from_journal(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+fn from_journal(
+    journal: &dyn JournalReader,
+    index: &ProviderIndex,
+    out: &mut Feeder<'_>,
+) -> Result<(), BulkError> {
     let mut after = 0;
     loop {
         let rows = journal.to_send(after, 256)?;
@@ -138,7 +146,11 @@ fn from_journal(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -
     }
 }
 
-fn reissued(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+fn reissued(
+    journal: &dyn JournalReader,
+    index: &ProviderIndex,
+    out: &mut Feeder<'_>,
+) -> Result<(), BulkError> {
     let mut after = 0;
     loop {
         let rows = journal.to_reissue(after, 256)?;
@@ -158,7 +170,7 @@ fn reissued(journal: &Reader, index: &ProviderIndex, out: &mut Feeder<'_>) -> Re
 fn from_input(
     mut input: Input,
     resolve: bool,
-    journal: &Reader,
+    journal: &dyn JournalReader,
     index: &ProviderIndex,
     out: &mut Feeder<'_>,
 ) -> Result<(), BulkError> {
@@ -258,7 +270,7 @@ fn pending_row(
 // The last password that was sent, if it is unknown; if it was certainly not set, the one before it.
 fn probe(
     opened: SecretRecord,
-    journal: &Reader,
+    journal: &dyn JournalReader,
     index: &ProviderIndex,
 ) -> Result<Option<PendingRow>, BulkError> {
     let Some(row) = journal.row(opened.line)? else {

@@ -8,26 +8,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::manifest::{RunManifest, SecretsProtection};
-use super::{READ_WHOLE, now};
-use crate::input::{Input, Item};
-use crate::journal::{Journal, Reader, ReasonCount, ReportRow, RunSummary};
-use crate::{BulkError, ProviderIdentity, RowStatus, Tally};
+use super::now;
+use super::opened_run::Run;
+use super::run_reader::RunReader;
+use crate::BulkError;
+use crate::journal::{Journal as _, JournalReader as _, LOCK, SqliteJournal, SqliteReader};
 
 const JOURNAL: &str = "journal.sqlite";
-const LOCK: &str = "lock";
 // The fact that the run and its file of secrets were created completely.
 const BEGUN: &str = "begun";
-// Rows per commit while ingesting.
-const INGEST_BATCH: usize = 4096;
-
-/// A run, locked by this process. Its directory is readable by its owner only, and contains user ids but no passwords.
-#[derive(Debug)]
-pub struct Run {
-    pub(super) folder: PathBuf,
-    pub(super) journal: Journal,
-    // Released by the system when the process ends.
-    pub(super) lock: File,
-}
 
 impl Run {
     /// Creates a run: its directory, which must not exist, and its file of secrets, if there is one. A crash before
@@ -106,17 +95,13 @@ impl Run {
         made.map_err(|error| {
             BulkError::internal(format!("cannot write the journal {}: {error}", path.display()))
         })?;
-        let journal = Journal::create(&path)?;
+        let mut journal = SqliteJournal::create(&path)?;
         if let Some((path, to)) = secrets {
             manifest.make_secrets(path, to)?;
         }
-        manifest.save(&journal)?;
+        manifest.save(&mut journal)?;
         journal.set_fact(BEGUN, "yes")?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            journal,
-            lock,
-        })
+        Ok(Self::locked(folder, journal, lock))
     }
 
     /// Opens a run to resume it. Changes that were in flight when its process ended become unknown.
@@ -126,198 +111,27 @@ impl Run {
     pub fn open(folder: &Path) -> Result<(Self, RunManifest), BulkError> {
         let manifest = RunManifest::load(&reader(folder)?)?;
         let lock = lock_dir(folder)?;
-        let mut journal = Journal::open(&folder.join(JOURNAL))?;
+        let mut journal = SqliteJournal::open(&folder.join(JOURNAL))?;
         journal.mark_interrupted(now())?;
-        let run = Self {
-            folder: folder.to_owned(),
-            journal,
-            lock,
-        };
-        Ok((run, manifest))
+        Ok((Self::locked(folder, journal, lock), manifest))
     }
 
-    /// Reads the summary of the run in this directory, which may be active.
+    fn locked(folder: &Path, journal: SqliteJournal, lock: File) -> Self {
+        Self {
+            name: folder.display().to_string(),
+            journal: Box::new(journal),
+            lock: Some(lock),
+        }
+    }
+}
+
+impl RunReader {
+    /// Opens the run in this directory, which may be active.
     ///
     /// # Errors
     /// There is no such run, or it cannot be read.
-    pub fn summary(folder: &Path) -> Result<RunSummary, BulkError> {
-        reader(folder)?.summary()
-    }
-
-    /// Whether a process is working on the run and has locked it.
-    pub fn is_active(folder: &Path) -> bool {
-        File::open(folder.join(LOCK))
-            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
-    }
-
-    /// Lists why rows of a run are not applied or unknown, the most frequent reason first.
-    ///
-    /// # Errors
-    /// As [`summary`](Self::summary).
-    pub fn reasons(folder: &Path) -> Result<Vec<ReasonCount>, BulkError> {
-        reader(folder)?.reasons()
-    }
-
-    /// Passes each row of a run, or each of one status, to `f`, in the order of the input.
-    ///
-    /// # Errors
-    /// As [`summary`](Self::summary), or an error of `f`.
-    pub fn for_each_row(
-        folder: &Path,
-        only: Option<RowStatus>,
-        f: impl FnMut(ReportRow) -> Result<(), BulkError>,
-    ) -> Result<(), BulkError> {
-        reader(folder)?.for_each_row(only, f)
-    }
-
-    /// The directory of the run.
-    pub fn dir(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Whether the whole input was read into the journal.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn is_fully_read(&self) -> Result<bool, BulkError> {
-        Ok(self.reader()?.fact(READ_WHOLE)?.is_some())
-    }
-
-    /// The number of rows per status so far, counted from the journal.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn tally(&self) -> Result<Tally, BulkError> {
-        self.reader()?.tally()
-    }
-
-    /// The names of the providers that the run's rows are for.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn providers(&self) -> Result<Vec<String>, BulkError> {
-        Ok(self
-            .reader()?
-            .providers()?
-            .into_iter()
-            .map(|(_, name)| name)
-            .collect())
-    }
-
-    /// Reads the whole input into the journal; the input is then needed again only for passwords in it. Rows that are
-    /// in the journal already stay as they are; the new ones are counted.
-    ///
-    /// # Errors
-    /// The input cannot be read to its end, or the journal cannot be written. What was read until then is kept.
-    pub fn ingest(&mut self, mut input: Input) -> Result<Tally, BulkError> {
-        let mut taken = Tally::default();
-        let mut ids: Vec<Option<u64>> = Vec::new();
-        let mut items = Vec::with_capacity(INGEST_BATCH);
-        loop {
-            let read = input.next();
-            let ended = matches!(read, Ok(None));
-            match read {
-                Ok(Some(Item::Row(mut row))) => {
-                    (row.new, row.current) = (None, None);
-                    ids.resize(ids.len().max(row.provider + 1), None);
-                    if ids[row.provider].is_none() {
-                        ids[row.provider] = Some(self.journal.provider_id(input.names().name(row.provider))?);
-                    }
-                    items.push(Item::Row(row));
-                }
-                Ok(Some(bad)) => items.push(bad),
-                Ok(None) => {}
-                Err(problem) => {
-                    self.take(&mut items, &ids)?;
-                    return Err(problem);
-                }
-            }
-            if ended || items.len() == INGEST_BATCH {
-                taken += self.take(&mut items, &ids)?;
-            }
-            if ended {
-                self.journal.set_fact(READ_WHOLE, "yes")?;
-                return Ok(taken);
-            }
-        }
-    }
-
-    fn take(&mut self, items: &mut Vec<Item>, ids: &[Option<u64>]) -> Result<Tally, BulkError> {
-        let ids: Vec<u64> = ids.iter().map(|id| id.unwrap_or_default()).collect();
-        let taken = self.journal.ingest(items, &ids, now())?;
-        items.clear();
-        Ok(taken)
-    }
-
-    /// Makes rows pending again that failed for a reason independent of the row, such as a provider that was down.
-    /// Returns how many.
-    ///
-    /// # Errors
-    /// The journal cannot be written.
-    pub fn requeue(&mut self) -> Result<usize, BulkError> {
-        self.journal.mark_interrupted(now())?;
-        self.journal.requeue()
-    }
-
-    /// The number of rows of which it is unknown which password works. These are the rows with an unknown outcome,
-    /// and those with a password that was applied after an unknown one.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn unresolved_count(&self) -> Result<u64, BulkError> {
-        self.reader()?.unresolved_count()
-    }
-
-    /// Binds each provider name to a system, and returns the names that were not bound before. A name stays bound to the
-    /// system of its first use, because a probe or change at another system would say nothing about rows that were sent
-    /// to the first. `moved` lists names whose system has moved to another address.
-    ///
-    /// # Errors
-    /// A name is bound to another system and is not in `moved`; or the journal cannot be written.
-    pub fn bind(
-        &mut self,
-        systems: &[(&str, &ProviderIdentity)],
-        moved: &[String],
-    ) -> Result<Vec<String>, BulkError> {
-        let reader = self.reader()?;
-        let mut bound = Vec::new();
-        let mut problems = Vec::new();
-        let mut fresh = Vec::new();
-        for (name, system) in systems {
-            let number = self.journal.provider_id(name)?;
-            let known = reader
-                .identity(number)?
-                .map(|text| ProviderIdentity::from_json(&text))
-                .transpose()?;
-            if let Some(known) = known {
-                let differences = known.differences(system);
-                if !differences.is_empty() && moved.iter().all(|moved| moved != name) {
-                    problems.push(format!(
-                        "the provider {name} is not the one that this run was started with: {}",
-                        differences.join(", ")
-                    ));
-                }
-                bound.push((number, system.with_account_of(&known)));
-            } else {
-                fresh.push((*name).to_owned());
-                bound.push((number, (*system).clone()));
-            }
-        }
-        if !problems.is_empty() {
-            return Err(BulkError::usage(format!(
-                "{}; nothing was sent. Use the configuration that the run was started with; only if the same system, with \
-                 the same users, has moved, pass --provider-moved NAME",
-                problems.join("; ")
-            )));
-        }
-        for (number, system) in bound {
-            self.journal.set_identity(number, &system.to_json())?;
-        }
-        Ok(fresh)
-    }
-
-    pub(super) fn reader(&self) -> Result<Reader, BulkError> {
-        reader(&self.folder)
+    pub fn open(folder: &Path) -> Result<Self, BulkError> {
+        Ok(Self::new(folder.display().to_string(), Box::new(reader(folder)?)))
     }
 }
 
@@ -325,7 +139,7 @@ fn cannot_make(folder: &Path, error: &io::Error) -> String {
     format!("cannot create the directory {}: {error}", folder.display())
 }
 
-pub(crate) fn reader(folder: &Path) -> Result<Reader, BulkError> {
+fn reader(folder: &Path) -> Result<SqliteReader, BulkError> {
     let path = folder.join(JOURNAL);
     if let Err(error) = fs::metadata(&path) {
         let shown = folder.display();
@@ -333,7 +147,7 @@ pub(crate) fn reader(folder: &Path) -> Result<Reader, BulkError> {
             "{shown} is not the directory of a run: {JOURNAL}: {error}"
         )));
     }
-    let journal = Reader::open(&path)?;
+    let journal = SqliteReader::open(&path)?;
     if journal.fact(BEGUN)?.is_none() {
         return Err(BulkError::usage(format!(
             "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and start a new run",

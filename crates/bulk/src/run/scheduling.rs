@@ -105,6 +105,10 @@ impl Session {
                 }
                 continue;
             }
+            if written.refused.contains(&intent.line) {
+                let _ = reply.send(false);
+                continue;
+            }
             if !intent.kind.is_probe() {
                 self.state.sending.insert(intent.line);
             }

@@ -1,5 +1,6 @@
 //! The last step before a call sends: its intent is recorded in the journal.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,13 +66,28 @@ pub(super) struct SendRequest {
     pub(super) reply: oneshot::Sender<bool>,
 }
 
+/// Whom the calls of a session ask whether they may send.
+#[derive(Clone)]
+pub(super) struct Gatekeeper {
+    /// To the session, which has their intents recorded.
+    pub(super) requests: mpsc::UnboundedSender<SendRequest>,
+    /// Whether what is recorded is still this process's.
+    pub(super) may_send: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Gatekeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gatekeeper").finish_non_exhaustive()
+    }
+}
+
 /// Lets a call send when its intent is recorded, and remembers whether it did.
 #[derive(Debug, Clone)]
 pub(super) struct SendGate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    requests: mpsc::UnboundedSender<SendRequest>,
+    gatekeeper: Gatekeeper,
     intent: SendIntent,
     due: Option<Instant>,
     granted: AtomicBool,
@@ -85,7 +101,7 @@ impl SendGate {
         batch: u64,
         capabilities: Capabilities,
         account: Option<UserKey>,
-        requests: mpsc::UnboundedSender<SendRequest>,
+        gatekeeper: Gatekeeper,
     ) -> Self {
         let intent = SendIntent {
             line: row.line,
@@ -101,12 +117,14 @@ impl SendGate {
             before: row.before,
             resent: false,
         };
-        Self::new(intent, row.due, requests)
+        Self::new(intent, row.due, gatekeeper)
     }
 
     /// The gate of a probe right after an attempt of the same call.
     pub(super) fn probe(&self, capabilities: Capabilities) -> Self {
-        let Inner { intent, requests, .. } = &*self.0;
+        let Inner {
+            intent, gatekeeper, ..
+        } = &*self.0;
         let intent = SendIntent {
             fresh: None,
             account: None,
@@ -114,13 +132,13 @@ impl SendGate {
             kind: SendKind::probe(capabilities),
             ..intent.clone()
         };
-        Self::new(intent, None, requests.clone())
+        Self::new(intent, None, gatekeeper.clone())
     }
 
-    fn new(intent: SendIntent, due: Option<Instant>, requests: mpsc::UnboundedSender<SendRequest>) -> Self {
+    fn new(intent: SendIntent, due: Option<Instant>, gatekeeper: Gatekeeper) -> Self {
         let no = || AtomicBool::new(false);
         Self(Arc::new(Inner {
-            requests,
+            gatekeeper,
             intent,
             due,
             granted: no(),
@@ -177,7 +195,9 @@ impl Inner {
             intent: self.intent.clone(),
             reply,
         };
-        let granted = self.requests.send(request).is_ok() && granted.await.unwrap_or(false);
+        let Gatekeeper { requests, may_send } = &self.gatekeeper;
+        // A process that was suspended meanwhile finds its row taken for lost.
+        let granted = requests.send(request).is_ok() && granted.await.unwrap_or(false) && may_send();
         let flag = if granted { &self.granted } else { &self.withheld };
         flag.store(true, Ordering::Release);
         granted

@@ -9,5 +9,6 @@ mod reader;
 mod writer;
 
 pub use key::{Key, Recipients};
-pub use reader::{SecretRecord, SecretStatus, SecretStatuses, read_secrets};
+pub(crate) use reader::read_sealed;
+pub use reader::{SecretRecord, SecretStatus, read_secrets};
 pub(crate) use writer::{Entry, SecretsWriter};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use age::armor::ArmoredReader;
@@ -14,8 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key::{self, Key};
 use crate::BulkError;
-use crate::journal::{Reader, RowPhase};
-use crate::run::reader;
+use crate::journal::{JournalReader, RowPhase};
 
 /// A generated password of one attempt, with its row.
 #[derive(Deserialize)]
@@ -67,24 +66,46 @@ impl SecretStatus {
 }
 
 /// Passes every password of a file of secrets to `take`, in the order in which they were sealed. Returns how many
-/// batches were cut off by a crash; nothing of those was sent. How many batches were cut off by a crash; nothing of
-/// those was sent.
+/// batches were cut off by a crash; nothing of those was sent.
 ///
 /// # Errors
 /// The file cannot be read, the key does not open it, or it was changed; or `take` fails.
 pub fn read_secrets(
     path: &Path,
     key: &Key,
+    take: impl FnMut(SecretRecord) -> Result<(), BulkError>,
+) -> Result<u64, BulkError> {
+    let shown = path.display().to_string();
+    let file = File::open(path).map_err(|error| BulkError::usage(format!("cannot open {shown}: {error}")))?;
+    read(Box::new(file), shown, key, take)
+}
+
+/// The same with the passwords that a journal keeps.
+pub(crate) fn read_sealed(
+    journal: &dyn JournalReader,
+    key: &Key,
+    take: impl FnMut(SecretRecord) -> Result<(), BulkError>,
+) -> Result<u64, BulkError> {
+    let sealed = journal.sealed()?;
+    let sealed =
+        sealed.ok_or_else(|| BulkError::usage("the run has no generated passwords in its journal"))?;
+    read(sealed, "the passwords of the run".to_owned(), key, take)
+}
+
+fn read(
+    source: Box<dyn Read + Send>,
+    shown: String,
+    key: &Key,
     mut take: impl FnMut(SecretRecord) -> Result<(), BulkError>,
 ) -> Result<u64, BulkError> {
-    let mut segments = Segments::new(path, key)?;
+    let mut segments = Segments::new(source, shown, key);
     while let Some(text) = segments.next()? {
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             // serde's message may quote a password.
             let opened = serde_json::from_slice(line).map_err(|_| {
                 BulkError::usage(format!(
                     "{}: contains a line that repass did not write",
-                    path.display()
+                    segments.shown
                 ))
             })?;
             take(opened)?;
@@ -93,30 +114,8 @@ pub fn read_secrets(
     Ok(segments.cut)
 }
 
-/// Looks up the status of each password of a run in its journal.
-#[derive(Debug)]
-pub struct SecretStatuses(Reader);
-
-impl SecretStatuses {
-    /// Opens the journal of the run in this directory, which may be active.
-    ///
-    /// # Errors
-    /// There is no such run, or it cannot be read.
-    pub fn of(run: &Path) -> Result<Self, BulkError> {
-        reader(run).map(Self)
-    }
-
-    /// Returns the current status of this password.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn state(&self, opened: &SecretRecord) -> Result<SecretStatus, BulkError> {
-        opened.state(&self.0)
-    }
-}
-
 impl SecretRecord {
-    fn state(&self, journal: &Reader) -> Result<SecretStatus, BulkError> {
+    pub(crate) fn status(&self, journal: &dyn JournalReader) -> Result<SecretStatus, BulkError> {
         let Some(row) = journal.row(self.line)? else {
             return Ok(SecretStatus::NotSent);
         };
@@ -148,7 +147,7 @@ impl SecretRecord {
 
 /// Decrypts the age files of a file of secrets, one after the other.
 pub(super) struct Segments<'a> {
-    lines: BufReader<File>,
+    lines: BufReader<Box<dyn Read + Send>>,
     key: &'a Key,
     /// The key that the passphrase opened.
     inner: Option<x25519::Identity>,
@@ -162,18 +161,15 @@ const BEGIN: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &[u8] = b"-----END AGE ENCRYPTED FILE-----";
 
 impl<'a> Segments<'a> {
-    pub(crate) fn new(path: &Path, key: &'a Key) -> Result<Self, BulkError> {
-        let shown = path.display().to_string();
-        let file =
-            File::open(path).map_err(|error| BulkError::usage(format!("cannot open {shown}: {error}")))?;
-        Ok(Self {
-            lines: BufReader::new(file),
+    fn new(source: Box<dyn Read + Send>, shown: String, key: &'a Key) -> Self {
+        Self {
+            lines: BufReader::new(source),
             key,
             inner: None,
             shown,
             begun: false,
             cut: 0,
-        })
+        }
     }
 
     /// The text of the next age file; `None` at the end.

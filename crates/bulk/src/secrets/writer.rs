@@ -14,15 +14,35 @@ use zeroize::Zeroizing;
 
 use super::key::{self, Recipients};
 use crate::BulkError;
+use crate::journal::SealedStore;
 
-/// A file of secrets, open for appending.
+/// Seals passwords and keeps them, in a file of secrets or in a journal.
 #[derive(Debug)]
 pub(crate) struct SecretsWriter {
-    file: File,
-    length: u64,
+    store: Box<dyn SealedStore>,
     recipients: Recipients,
     // Reused for every batch, because allocating it again costs more than keeping it.
     sealed: Vec<u8>,
+}
+
+/// A file of secrets, open for appending. A batch is known by the length of the file before it.
+#[derive(Debug)]
+struct SecretsFile {
+    file: File,
+    length: u64,
+}
+
+impl SealedStore for SecretsFile {
+    fn next_batch(&mut self) -> Result<u64, BulkError> {
+        Ok(self.length + 1)
+    }
+
+    fn append(&mut self, _: u64, sealed: &[u8]) -> Result<(), BulkError> {
+        // Counted first: a skipped number does no harm.
+        self.length += u64::try_from(sealed.len()).unwrap_or_default();
+        let written = self.file.write_all(sealed).and_then(|()| self.file.sync_data());
+        written.map_err(|error| BulkError::internal(format!("cannot write the file of secrets: {error}")))
+    }
 }
 
 /// One password of a batch.
@@ -65,14 +85,9 @@ impl SecretsWriter {
                 _ => format!("cannot create {shown} for the secrets: {error}"),
             })
         })?;
-        let mut secrets = Self {
-            file,
-            length: 0,
-            recipients,
-            sealed: Vec::new(),
-        };
+        let mut secrets = Self::new(Box::new(SecretsFile { file, length: 0 }), recipients);
         // An invalid recipient fails now, not when a password is about to be sent.
-        let tried = secrets.sealed(&[]).and_then(|()| sync_folder(path));
+        let tried = secrets.sealed(0, &[]).and_then(|()| sync_folder(path));
         tried.map_err(|error| BulkError::usage(format!("cannot use {}: {error}", path.display())))?;
         Ok(secrets)
     }
@@ -90,8 +105,8 @@ impl SecretsWriter {
         let sealed = armored(outer, &mut secrets.sealed, |seal| {
             seal.write_all(text.expose_secret().as_bytes())
         });
-        let written = sealed.and_then(|()| secrets.append());
-        written.map_err(|error| full(path, &error))?;
+        sealed.map_err(|error| BulkError::internal(format!("cannot write {}: {error}", path.display())))?;
+        secrets.append(0)?;
         Ok((secrets, recipients))
     }
 
@@ -105,33 +120,37 @@ impl SecretsWriter {
                 path.display()
             ))
         })?;
-        let mut secrets = Self {
-            file,
-            length,
-            recipients,
-            sealed: Vec::new(),
-        };
+        let mut file = SecretsFile { file, length };
         // So that the next batch does not continue the last line of a truncated one.
         if length > 0 {
-            secrets.sealed.push(b'\n');
-            secrets.append().map_err(|error| full(path, &error))?;
+            file.append(0, b"\n")?;
         }
-        Ok(secrets)
+        Ok(Self::new(Box::new(file), recipients))
     }
 
-    /// A number that is unique in this file.
-    pub(crate) fn next_batch(&self) -> u64 {
-        self.length + 1
+    /// Writes to this store.
+    pub(crate) fn new(store: Box<dyn SealedStore>, recipients: Recipients) -> Self {
+        let sealed = Vec::new();
+        Self {
+            store,
+            recipients,
+            sealed,
+        }
     }
 
-    /// Encrypts and appends a batch, which is durable when this returns.
-    pub(crate) fn seal(&mut self, entries: &[Entry<'_>]) -> Result<(), BulkError> {
-        let sealed = self.sealed(entries).and_then(|()| self.append());
-        sealed.map_err(|error| BulkError::internal(format!("cannot write the file of secrets: {error}")))
+    /// A number that no other batch of the run has.
+    pub(crate) fn next_batch(&mut self) -> Result<u64, BulkError> {
+        self.store.next_batch()
     }
 
-    fn sealed(&mut self, entries: &[Entry<'_>]) -> io::Result<()> {
-        let batch = self.next_batch();
+    /// Encrypts and keeps a batch, which is durable when this returns.
+    pub(crate) fn seal(&mut self, batch: u64, entries: &[Entry<'_>]) -> Result<(), BulkError> {
+        let sealed = self.sealed(batch, entries);
+        sealed.map_err(|error| BulkError::internal(format!("cannot encrypt the passwords: {error}")))?;
+        self.append(batch)
+    }
+
+    fn sealed(&mut self, batch: u64, entries: &[Entry<'_>]) -> io::Result<()> {
         // One line at a time, in a buffer that never grows and so leaves no copies.
         let capacity = entries.iter().map(Entry::max_bytes).max().unwrap_or_default();
         let mut line = Zeroizing::new(Vec::with_capacity(capacity));
@@ -146,11 +165,8 @@ impl SecretsWriter {
         })
     }
 
-    fn append(&mut self) -> io::Result<()> {
-        // Counted first: a skipped number does no harm.
-        self.length += u64::try_from(self.sealed.len()).unwrap_or_default();
-        self.file.write_all(&self.sealed)?;
-        self.file.sync_data()
+    fn append(&mut self, batch: u64) -> Result<(), BulkError> {
+        self.store.append(batch, &self.sealed)
     }
 }
 
@@ -188,10 +204,6 @@ fn armored<'a>(
     let mut seal = encryptor.wrap_output(ArmoredWriter::wrap_output(out, Format::AsciiArmor)?)?;
     write(&mut seal)?;
     seal.finish()?.finish().map(drop)
-}
-
-fn full(path: &Path, error: &io::Error) -> BulkError {
-    BulkError::internal(format!("cannot write {}: {error}", path.display()))
 }
 
 // A new file survives a crash only after its directory is synced.

@@ -1,6 +1,6 @@
 //! The CSV and JSON reports of a run, as snapshots.
 
-use repass_bulk::{write_csv, write_json};
+use repass_bulk::{RunReader, write_csv, write_json};
 
 use crate::world::{World, options};
 
@@ -15,8 +15,9 @@ async fn csv_and_json_reports_of_a_run_match_their_snapshot() {
     let (run, _) = world.go(run, &manifest, one_by_one).await;
     drop(run);
     let (mut csv, mut json) = (Vec::new(), Vec::new());
-    write_csv(&world.run(), &mut csv).unwrap();
-    write_json(&world.run(), &mut json).unwrap();
+    let run = RunReader::open(&world.run()).unwrap();
+    write_csv(&run, &mut csv).unwrap();
+    write_json(&run, &mut json).unwrap();
     let parsed: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(parsed["rows"].as_array().unwrap().len(), 6);
     let text = format!(

@@ -205,7 +205,7 @@ async fn later_session_resolves_with_the_sealed_passwords() {
     let (run, manifest) = world.begin(&users);
     let (run, _) = world.go(run, &manifest, options()).await;
     let secrets = RowSource::Secrets {
-        path: world.secrets_file(),
+        place: repass_bulk::SecretsPlace::File(world.secrets_file()),
         key: world.key(),
     };
     let (_, stopped) = world.feed(run, &manifest, vec![secrets], options()).await;
@@ -224,7 +224,7 @@ const AN_HOUR: Duration = Duration::from_secs(3600);
 
 fn secrets_of(world: &World) -> RowSource {
     RowSource::Secrets {
-        path: world.secrets_file(),
+        place: repass_bulk::SecretsPlace::File(world.secrets_file()),
         key: world.key(),
     }
 }

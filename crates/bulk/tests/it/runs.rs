@@ -3,8 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
+use std::path::Path;
+
 use repass_bulk::{
-    Hooks, Progress, ProviderIdentity, RowSource, RowStatus, Run, Shutdown, StopReason, Tally,
+    Hooks, Progress, ProviderIdentity, RowSource, RowStatus, Run, RunReader, Shutdown, StopReason, Tally,
 };
 use tokio::sync::watch;
 
@@ -57,7 +59,7 @@ async fn rows_share_seal_batches() {
     let (run, manifest) = world.begin(&users);
     let (run, stopped) = world.go(run, &manifest, options()).await;
     assert_eq!(stopped, StopReason::Completed);
-    let facts = Run::summary(run.dir()).unwrap();
+    let facts = run.reader().unwrap().summary().unwrap();
     assert_eq!((facts.tally.rows, facts.tally.applied), (3000, 3000));
     assert!(facts.sessions[0].clean && facts.read_whole);
     world.assert_current();
@@ -70,14 +72,14 @@ async fn rows_share_seal_batches() {
 async fn run_is_locked_by_one_process() {
     let world = World::new(&["ann"]);
     let (run, manifest) = world.begin(&["ann"]);
-    assert!(Run::is_active(&world.run()));
+    assert!(RunReader::open(&world.run()).unwrap().is_active().unwrap());
     let second = Run::open(&world.run()).unwrap_err().to_string();
     assert!(
         second.contains("another process is working on this run"),
         "{second}"
     );
     drop(run);
-    assert!(!Run::is_active(&world.run()));
+    assert!(!RunReader::open(&world.run()).unwrap().is_active().unwrap());
     let again = Run::create(&world.run(), manifest, None).unwrap_err().to_string();
     assert!(again.contains("repass bulk resume"), "{again}");
     let none = Run::open(world.folder.path()).unwrap_err().to_string();
@@ -108,7 +110,7 @@ fn run_with_a_generated_name_gets_a_number_if_it_exists() {
     let mut folders = Vec::new();
     for _ in 0..2 {
         let (beside, _) = Run::create_numbered(&world.run(), manifest.clone(), None).unwrap();
-        folders.push(beside.dir().file_name().unwrap().to_owned());
+        folders.push(Path::new(beside.name()).file_name().unwrap().to_owned());
     }
     assert_eq!(folders, ["run-2", "run-3"]);
     assert_eq!(run.tally().unwrap().pending, 1, "the first one is as it was");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use repass_bulk::{
     BulkError, Hooks, Input, Key, OnUnknown, PasswordSource, Progress, ProviderNames, Recipients, ReportRow,
-    RowEvent, RowSource, RowStatus, Run, RunManifest, SecretStatus, SecretStatuses, SecretsProtection,
+    RowEvent, RowSource, RowStatus, Run, RunManifest, RunReader, SecretStatus, SecretsProtection,
     SessionOptions, Shutdown, StopReason,
 };
 use secrecy::ExposeSecret as _;
@@ -142,20 +142,23 @@ impl World {
             records.push(record);
             Ok(())
         };
-        Run::for_each_row(&self.run(), None, take).unwrap();
+        RunReader::open(&self.run())
+            .unwrap()
+            .for_each_row(None, take)
+            .unwrap();
         records
     }
 
     #[expect(clippy::disallowed_methods, reason = "made up for the test")]
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let states = SecretStatuses::of(&self.run()).unwrap();
+        let run = RunReader::open(&self.run()).unwrap();
         let mut secrets = Vec::new();
         repass_bulk::read_secrets(&self.secrets_file(), &self.key(), |opened| {
             secrets.push(Secret {
                 line: opened.line,
                 user: opened.user.clone(),
                 password: opened.new_password.expose_secret().to_owned(),
-                state: states.state(&opened)?,
+                state: run.secret_status(&opened)?,
             });
             Ok(())
         })

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -75,7 +74,7 @@ struct ProgressEvent {
 impl ProgressDisplay {
     /// Starts showing progress on standard error, or as events on standard output.
     pub(super) fn start(
-        folder: &Path,
+        run: &str,
         progress: Arc<Progress>,
         allowed: Option<f64>,
         before: Tally,
@@ -87,7 +86,7 @@ impl ProgressDisplay {
             print_event(
                 "begin",
                 &BeginEvent {
-                    run: folder.display().to_string(),
+                    run: run.to_owned(),
                     allowed_per_second: allowed,
                     tally: before,
                 },

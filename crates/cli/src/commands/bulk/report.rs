@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{BulkError, Run, Tally};
+use repass_bulk::{BulkError, RunReader, Tally};
 use serde::Serialize;
 
 use super::exit;
@@ -38,13 +38,14 @@ impl StatusArgs {
     /// Runs the command.
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, CliError> {
         // In this order: a run that ends in between has recorded its outcomes by then.
-        let under_way = Run::is_active(&self.run);
-        let mut facts = Run::summary(&self.run)?;
+        let run = RunReader::open(&self.run)?;
+        let under_way = run.is_active()?;
+        let mut facts = run.summary()?;
         let in_flight = if under_way { facts.in_flight } else { 0 };
         facts.tally.unknown -= in_flight;
         if output.json {
             output::print_json(&Status {
-                run: self.run.display().to_string(),
+                run: run.name().to_owned(),
                 under_way,
                 read_whole: facts.read_whole,
                 in_flight,
@@ -82,7 +83,8 @@ pub(crate) struct ReportArgs {
 impl ReportArgs {
     /// Runs the command.
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let facts = Run::summary(&self.run)?;
+        let run = RunReader::open(&self.run)?;
+        let facts = run.summary()?;
         let files: [(&Option<PathBuf>, Writer); 2] = [
             (&self.csv, repass_bulk::write_csv),
             (&self.html, repass_bulk::write_html),
@@ -90,17 +92,17 @@ impl ReportArgs {
         for (file, write) in files {
             if let Some(file) = file {
                 if file.as_os_str() == "-" {
-                    printed(|out| write(&self.run, out))?;
+                    printed(|out| write(&run, out))?;
                     continue;
                 }
-                written(file, |out| write(&self.run, out))?;
+                written(file, |out| write(&run, out))?;
                 output.note(&format!("wrote {}", file.display()));
             }
         }
         if output.json {
-            printed(|out| repass_bulk::write_json(&self.run, out))?;
+            printed(|out| repass_bulk::write_json(&run, out))?;
         } else if self.csv.is_none() && self.html.is_none() {
-            printed(|out| repass_bulk::write_csv(&self.run, out))?;
+            printed(|out| repass_bulk::write_csv(&run, out))?;
         }
         Ok(exit(facts.tally))
     }
@@ -145,7 +147,7 @@ fn printed(write: impl FnOnce(&mut dyn io::Write) -> Result<(), BulkError>) -> R
     if out.gone { Ok(()) } else { written }
 }
 
-type Writer = fn(&Path, &mut dyn io::Write) -> Result<(), BulkError>;
+type Writer = fn(&RunReader, &mut dyn io::Write) -> Result<(), BulkError>;
 
 // Readable by its owner only, because it names users.
 fn written(

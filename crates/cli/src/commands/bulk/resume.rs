@@ -80,7 +80,7 @@ impl Args {
         }
         // The run was not confirmed at its start, so confirm it now.
         let before = run.tally()?;
-        let begun = !Run::summary(run.dir())?.sessions.is_empty();
+        let begun = !run.reader()?.summary()?.sessions.is_empty();
         if !begun && !confirmed(&run, before, &providers, context).await? {
             return Err(CliError::Interrupted);
         }
@@ -145,11 +145,11 @@ async fn sources(
                  --passphrase to open the secrets file, or --reissue to send new passwords",
             )
         })?;
-        let (path, _) = terms
+        let (place, _) = terms
             .secrets
             .clone()
-            .ok_or_else(|| CliError::internal("the run has no secrets file"))?;
-        sources.push(RowSource::Secrets { path, key });
+            .ok_or_else(|| CliError::internal("the run keeps no secrets"))?;
+        sources.push(RowSource::Secrets { place, key });
     }
     sources.push(RowSource::Journal);
     Ok(sources)

@@ -218,7 +218,7 @@ pub(super) async fn confirmed(
     let names: Vec<&str> = providers.iter().map(Provider::name).collect();
     let question = format!(
         "{}: {} to send to {}, {} invalid",
-        run.dir().display(),
+        run.name(),
         session::row_count(tally.pending),
         names.join(" and "),
         session::row_count(tally.not_applied)

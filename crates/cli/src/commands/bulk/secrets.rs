@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{BulkError, SecretRecord, SecretStatus, SecretStatuses};
+use repass_bulk::{BulkError, RunReader, SecretRecord, SecretStatus};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -77,21 +77,21 @@ impl Args {
                  --passphrase-fd",
             )
         })?;
-        let states = self.run.as_deref().map(SecretStatuses::of).transpose()?;
+        let run = self.run.as_deref().map(RunReader::open).transpose()?;
         let (file, json, only_current) = (self.file.clone(), context.output.json, self.current);
         let out = self.out.clone();
         let summary = blocking(move || {
             let mut to = PasswordWriter::new(out)?;
             let mut summary = SecretsSummary::default();
             if !json {
-                let state = if states.is_some() { "state," } else { "" };
+                let state = if run.is_some() { "state," } else { "" };
                 let header = format!("line,user,provider,attempt,{state}new_password\n");
                 if let Err(problem) = to.write(header.as_bytes()) {
                     return if to.is_gone() { Ok(summary) } else { Err(problem) };
                 }
             }
             let opened = repass_bulk::read_secrets(&file, &key, |opened| {
-                let state = states.as_ref().map(|states| states.state(&opened)).transpose()?;
+                let state = run.as_ref().map(|run| run.secret_status(&opened)).transpose()?;
                 summary.count(state);
                 let current = matches!(state, Some(SecretStatus::Current | SecretStatus::Candidate));
                 if only_current && !current {

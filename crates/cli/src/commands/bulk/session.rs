@@ -72,12 +72,12 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     } = session;
     let hangups = context.signals.count_hangups();
     hangups.map_err(|error| CliError::internal(format!("cannot listen for SIGHUP: {error}")))?;
-    let folder = run.dir().to_owned();
+    let name = run.name().to_owned();
     let progress = Arc::new(repass_bulk::Progress::from(before));
     let (hurry, shutdown) = watch::channel(Shutdown::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
     let display = ProgressDisplay::start(
-        &folder,
+        &name,
         Arc::clone(&progress),
         rate,
         before,
@@ -113,7 +113,7 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     };
     let tally = left.tally;
     drop(run);
-    print_result(&folder, &terms, &left, &stopped, &context.output);
+    print_result(&name, &terms, &left, &stopped, &context.output);
     Ok(exit_of(before, tally, &stopped))
 }
 
@@ -147,7 +147,7 @@ struct SessionResult {
 }
 
 fn print_result(
-    folder: &Path,
+    shown: &str,
     terms: &RunManifest,
     left: &SessionResult,
     stopped: &StopReason,
@@ -158,7 +158,6 @@ fn print_result(
         whole,
         unresolved_count,
     } = *left;
-    let shown = folder.display();
     let (code, message) = stop_message(stopped);
     if output.json {
         output::print_json(&EndEvent {

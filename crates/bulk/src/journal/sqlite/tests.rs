@@ -1,6 +1,9 @@
 use repass_domain::{PriorState, UserId};
 
 use super::*;
+use crate::journal::{
+    AttemptEnd, AttemptStart, Commit, EndKind, Journal as _, JournalReader as _, JournalRow, RowPhase, Tally,
+};
 
 fn started(line: u64, batch: u64, again: bool) -> AttemptStart<'static> {
     AttemptStart {
@@ -13,11 +16,11 @@ fn started(line: u64, batch: u64, again: bool) -> AttemptStart<'static> {
 }
 
 fn commit(
-    journal: &mut Journal,
+    journal: &mut SqliteJournal,
     ended: &[AttemptEnd],
     started: &[AttemptStart<'_>],
     session: u64,
-) -> Result<(), BulkError> {
+) -> Result<Vec<u64>, BulkError> {
     let entries = Commit {
         ended,
         started,
@@ -28,7 +31,7 @@ fn commit(
 
 /// Batch, phase, attempts and whether an earlier sending is unsettled.
 fn rows(path: &Path) -> Vec<(u64, RowPhase, u64, bool)> {
-    let reader = Reader::open(path).unwrap();
+    let reader = SqliteReader::open(path).unwrap();
     let standing = (1..).map_while(|line| reader.row(line).unwrap());
     standing
         .map(|row| (row.batch, row.state, row.attempts, row.unsettled))
@@ -39,7 +42,7 @@ fn rows(path: &Path) -> Vec<(u64, RowPhase, u64, bool)> {
 fn journal_records_exactly_the_started_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let fresh = |line, batch| AttemptStart {
         fresh: Some((&user, 1)),
@@ -96,7 +99,7 @@ fn ended(line: u64, state: RowPhase) -> AttemptEnd {
 }
 
 /// How many are noted as begun, on the disk and in mind.
-fn begun(journal: &Journal) -> (usize, usize) {
+fn begun(journal: &SqliteJournal) -> (usize, usize) {
     let count = "SELECT count(*) FROM begun";
     let noted = journal.connection.query_row(count, [], |row| row.get(0));
     (noted.unwrap(), journal.open.len())
@@ -106,7 +109,7 @@ fn begun(journal: &Journal) -> (usize, usize) {
 fn row_sent_again_ends_once_per_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let all: Vec<_> = (1..=4)
         .map(|line| AttemptStart {
@@ -120,10 +123,10 @@ fn row_sent_again_ends_once_per_attempt() {
     // The first sending's neighbours are still in flight.
     commit(&mut journal, &[], &[started(2, 8, true)], 1).unwrap();
     assert_eq!(begun(&journal), (2, 2));
-    let reported = |journal: &Journal| {
+    let reported = |journal: &SqliteJournal| {
         (
             rows(&path),
-            Reader::open(&path).unwrap().tally().unwrap(),
+            SqliteReader::open(&path).unwrap().tally().unwrap(),
             begun(journal),
         )
     };
@@ -168,7 +171,7 @@ fn row_sent_again_ends_once_per_attempt() {
         first(RowPhase::NotApplied),
     ];
     assert_eq!(reported(&journal), (expected, tally(1, 1, 2), (0, 0)));
-    let earlier = Reader::open(&path).unwrap().earlier(2, 7).unwrap();
+    let earlier = SqliteReader::open(&path).unwrap().earlier(2, 7).unwrap();
     assert_eq!(earlier, Some(RowPhase::Unknown));
     // A probe settles it, and is no sending.
     let probe = AttemptEnd {
@@ -183,7 +186,7 @@ fn row_sent_again_ends_once_per_attempt() {
 fn crash_with_two_open_attempts_keeps_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let all = [1, 2].map(|line| AttemptStart {
         fresh: Some((&user, 1)),
@@ -196,9 +199,9 @@ fn crash_with_two_open_attempts_keeps_the_last() {
     drop(journal);
     let expected = vec![(7, RowPhase::Sending, 1, false), (8, RowPhase::Sending, 2, true)];
     assert_eq!(rows(&path), expected);
-    let to_send = Reader::open(&path).unwrap().to_send(0, 9).unwrap();
+    let to_send = SqliteReader::open(&path).unwrap().to_send(0, 9).unwrap();
     assert_eq!(to_send, [], "neither is sent while it is in flight");
-    Journal::open(&path).unwrap().mark_interrupted(5).unwrap();
+    SqliteJournal::open(&path).unwrap().mark_interrupted(5).unwrap();
     let expected = vec![(7, RowPhase::Unknown, 1, false), (8, RowPhase::Unknown, 2, true)];
     assert_eq!(rows(&path), expected);
 }
@@ -207,7 +210,7 @@ fn crash_with_two_open_attempts_keeps_the_last() {
 fn call_that_sends_twice_ends_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let all = [1, 2].map(|line| AttemptStart {
         fresh: Some((&user, 1)),
@@ -238,7 +241,7 @@ fn call_that_sends_twice_ends_once() {
 fn in_flight_window_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     let user = UserId::new("ann").unwrap();
     let provider = journal.provider_id("zoom").unwrap();
     journal.set_limits(provider, None, 30_000).unwrap();
@@ -250,7 +253,7 @@ fn in_flight_window_survives_a_restart() {
     let lost = [ended(1, RowPhase::Unknown)];
     commit(&mut journal, &lost, &[], 1).unwrap();
     // Two minutes pass; nothing is set back by it.
-    let pass = |journal: &Journal| {
+    let pass = |journal: &SqliteJournal| {
         journal
             .connection
             .execute_batch(
@@ -267,9 +270,9 @@ fn in_flight_window_survives_a_restart() {
     };
     commit(&mut journal, &[], &[late], 1).unwrap();
     drop(journal);
-    let mut journal = Journal::open(&path).unwrap();
+    let mut journal = SqliteJournal::open(&path).unwrap();
     journal.mark_interrupted(0).unwrap();
-    let quiet = |line| Reader::open(&path).unwrap().quiet_for(line).unwrap();
+    let quiet = |line| SqliteReader::open(&path).unwrap().quiet_for(line).unwrap();
     let second = 1000;
     assert!((120 * second..200 * second).contains(&quiet(1)), "{}", quiet(1));
     assert!((90 * second..170 * second).contains(&quiet(2)), "{}", quiet(2));
@@ -320,7 +323,7 @@ fn journal_of_format_2_is_migrated() {
         )
         .unwrap();
     drop(connection);
-    let tally = |reader: &Reader| reader.tally().unwrap();
+    let tally = |reader: &SqliteReader| reader.tally().unwrap();
     let mut expected = Tally {
         rows: 6,
         applied: 1,
@@ -328,13 +331,13 @@ fn journal_of_format_2_is_migrated() {
         unknown: 3,
         pending: 1,
     };
-    let old = Reader::open(&path).unwrap();
+    let old = SqliteReader::open(&path).unwrap();
     assert_eq!(tally(&old), expected);
     assert_eq!(old.row(3).unwrap().unwrap().state, RowPhase::Unknown);
     drop(old);
-    let mut journal = Journal::open(&path).unwrap();
+    let mut journal = SqliteJournal::open(&path).unwrap();
     journal.mark_interrupted(3000).unwrap();
-    let reader = Reader::open(&path).unwrap();
+    let reader = SqliteReader::open(&path).unwrap();
     (expected.not_applied, expected.unknown) = (0, 4);
     assert_eq!(tally(&reader), expected);
     let lines = |rows: Vec<JournalRow>| rows.into_iter().map(|row| row.line).collect::<Vec<_>>();
@@ -347,14 +350,14 @@ fn journal_of_format_2_is_migrated() {
     journal.set_identity(1, "x").unwrap();
     assert_eq!(reader.identity(1).unwrap().as_deref(), Some("x"));
     commit(&mut journal, &[], &[started(6, 8, false)], 2).unwrap();
-    drop(Journal::open(&path).unwrap());
+    drop(SqliteJournal::open(&path).unwrap());
 }
 
 #[test]
 fn state_before_an_unknown_attempt_is_kept_with_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let mut journal = Journal::create(&path).unwrap();
+    let mut journal = SqliteJournal::create(&path).unwrap();
     // As format 3 had it.
     journal
         .connection
@@ -367,8 +370,8 @@ fn state_before_an_unknown_attempt_is_kept_with_its_password() {
     });
     commit(&mut journal, &[], &all, 1).unwrap();
     drop(journal);
-    assert_eq!(Reader::open(&path).unwrap().tally().unwrap().unknown, 3);
-    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(SqliteReader::open(&path).unwrap().tally().unwrap().unknown, 3);
+    let mut journal = SqliteJournal::open(&path).unwrap();
     // A crash leaves none.
     journal.mark_interrupted(5).unwrap();
     let state = PriorState::default().with("version", "4");
@@ -389,7 +392,7 @@ fn state_before_an_unknown_attempt_is_kept_with_its_password() {
         unrecorded,
     ];
     commit(&mut journal, &ends, &[], 2).unwrap();
-    let reader = Reader::open(&path).unwrap();
+    let reader = SqliteReader::open(&path).unwrap();
     let kept = |line, batch| reader.prior_state(line, batch).unwrap();
     assert_eq!((kept(1, 8), kept(4, 9)), (state.clone(), state));
     for (line, batch) in [(1, 7), (2, 8), (3, 8)] {

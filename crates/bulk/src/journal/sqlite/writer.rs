@@ -1,53 +1,23 @@
 //! Writes a journal.
 
-use repass_domain::{ErrorKind, UserKey};
+use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::attempts::{
-    AttemptEnd, AttemptStart, INSERT_ROW, KEEP_EARLIER, OpenRange, end, in_flight, insert_invalid,
-    mark_interrupted, start,
+    INSERT_ROW, KEEP_EARLIER, OpenRange, end, in_flight, insert_invalid, mark_interrupted, start,
 };
-use super::{Clock, Journal, Moment, RowPhase, RowStatus, Tally, unwritable};
+use super::{Clock, Moment, SqliteJournal, SqliteReader, unwritable};
 use crate::BulkError;
-use crate::input::{InvalidRow, Item};
-
-/// Kinds of errors that have nothing to do with the row. Such rows may be sent again.
-pub(crate) const ROW_INDEPENDENT: [ErrorKind; 11] = [
-    ErrorKind::Unauthenticated,
-    ErrorKind::PermissionDenied,
-    ErrorKind::RateLimited,
-    ErrorKind::Conflict,
-    ErrorKind::Misconfigured,
-    ErrorKind::Unreachable,
-    ErrorKind::BudgetExhausted,
-    ErrorKind::ConnectionLost,
-    ErrorKind::TimedOut,
-    ErrorKind::ProviderFault,
-    ErrorKind::Internal,
-];
+use crate::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, RowPhase, RowStatus, Tally};
 
 const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
 
-/// What is written in one commit.
-#[derive(Debug, Default)]
-pub(crate) struct Commit<'a> {
-    /// Rows that cannot be sent.
-    pub(crate) bad: &'a [InvalidRow],
-    /// Attempts and probes that have ended.
-    pub(crate) ended: &'a [AttemptEnd],
-    /// Attempts that are about to start.
-    pub(crate) started: &'a [AttemptStart<'a>],
-    /// Rows whose probe may set the password and is about to start, and its timeout in milliseconds.
-    pub(crate) probing: &'a [(u64, i64)],
-    /// The accounts that are about to be changed: the provider's id, the account's key and the line.
-    pub(crate) accounts: &'a [(u64, &'a UserKey, u64)],
-    /// The ids of the session's providers.
-    pub(crate) providers: &'a [u64],
-}
+impl Journal for SqliteJournal {
+    fn reader(&self) -> Result<Box<dyn JournalReader>, BulkError> {
+        Ok(Box::new(SqliteReader::open(&self.path)?))
+    }
 
-impl Journal {
-    /// The accounts that were changed, where users may have several names: the provider's id, the key and the line.
-    pub(crate) fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
+    fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
         let mut all = self
             .connection
             .prepare("SELECT provider, account, line FROM accounts")
@@ -56,8 +26,7 @@ impl Journal {
         rows.and_then(Iterator::collect).map_err(unwritable)
     }
 
-    /// Stores a fact of the run.
-    pub(crate) fn set_fact(&self, name: &str, value: &str) -> Result<(), BulkError> {
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
         let sql = "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         self.connection
             .execute(sql, [name, value])
@@ -65,8 +34,7 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// The id of a provider, which is added if it is new.
-    pub(crate) fn provider_id(&self, name: &str) -> Result<u64, BulkError> {
+    fn provider_id(&mut self, name: &str) -> Result<u64, BulkError> {
         let known = self
             .connection
             .query_row("SELECT id FROM providers WHERE name = ?1", [name], |row| {
@@ -82,8 +50,7 @@ impl Journal {
             .map_err(|error| BulkError::internal(error.to_string()))
     }
 
-    /// Stores the allowed rate of a provider and its attempt timeout in milliseconds.
-    pub(crate) fn set_limits(&self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
+    fn set_limits(&mut self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET allowed = ?2, longest = ?3 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, rate, longest])
@@ -91,8 +58,7 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Stores the identity of a provider.
-    pub(crate) fn set_identity(&self, provider: u64, identity: &str) -> Result<(), BulkError> {
+    fn set_identity(&mut self, provider: u64, identity: &str) -> Result<(), BulkError> {
         let sql = "UPDATE providers SET identity = ?2 WHERE id = ?1";
         self.connection
             .execute(sql, params![provider, identity])
@@ -100,22 +66,19 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Makes the rows unknown that an earlier session left `sending`.
-    pub(crate) fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError> {
+    fn mark_interrupted(&mut self, at: i64) -> Result<(), BulkError> {
         self.open.clear();
         self.transaction(|transaction, _, clock| mark_interrupted(transaction, at, clock))
     }
 
-    /// Starts a session.
-    pub(crate) fn begin_session(&self, at: i64) -> Result<u64, BulkError> {
+    fn begin_session(&mut self, at: i64) -> Result<u64, BulkError> {
         let sql = "INSERT INTO sessions (started) VALUES (?1)";
         self.connection.execute(sql, [at]).map_err(unwritable)?;
         let id = self.connection.last_insert_rowid();
         u64::try_from(id).map_err(|error| BulkError::internal(error.to_string()))
     }
 
-    /// Ends a session in an orderly way.
-    pub(crate) fn end_session(&self, session: u64, at: i64) -> Result<(), BulkError> {
+    fn end_session(&mut self, session: u64, at: i64) -> Result<(), BulkError> {
         let sql = "UPDATE sessions SET ended = ?2 WHERE id = ?1";
         self.connection
             .execute(sql, params![session, at])
@@ -123,9 +86,7 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// Makes rows pending again that failed for a reason independent of the row, except those with an unknown attempt.
-    /// Returns how many.
-    pub(crate) fn requeue(&mut self) -> Result<usize, BulkError> {
+    fn requeue(&mut self) -> Result<usize, BulkError> {
         let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(|kind| format!("'{kind}'")).collect();
         let which = format!(
             "state = {} AND NOT unsettled AND kind IN ({})",
@@ -138,34 +99,34 @@ impl Journal {
         })
     }
 
-    /// Adds rows that are not there already, and returns the tally of those.
-    pub(crate) fn ingest(&mut self, items: &[Item], providers: &[u64], at: i64) -> Result<Tally, BulkError> {
+    fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError> {
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Prepared once, not for each row.
             let mut insert = transaction.prepare_cached(INSERT_ROW)?;
-            for item in items {
-                match item {
-                    Item::Row(row) => {
-                        let provider = providers.get(row.provider);
-                        let new = insert.execute(params![row.line, row.user.expose(), provider])?;
-                        taken.add(RowStatus::Pending, new);
-                    }
-                    Item::Invalid(bad) => {
-                        taken.add(RowStatus::NotApplied, insert_invalid(transaction, bad, at)?);
-                    }
+            for row in rows {
+                if let Some(invalid) = &row.invalid {
+                    taken.add(
+                        RowStatus::NotApplied,
+                        insert_invalid(transaction, row, *invalid, at)?,
+                    );
+                } else {
+                    let new =
+                        insert.execute(params![row.line, row.user.map(UserId::expose), row.provider])?;
+                    taken.add(RowStatus::Pending, new);
                 }
             }
             Ok(taken)
         })
     }
 
-    /// Writes everything in one transaction, which is durable when this returns.
-    pub(crate) fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<(), BulkError> {
+    fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<Vec<u64>, BulkError> {
         let (begun, left) = self.transaction(|transaction, open, clock| {
             let at = Moment::now().at;
-            for bad in entries.bad {
-                insert_invalid(transaction, bad, at)?;
+            for row in entries.bad {
+                if let Some(invalid) = row.invalid {
+                    insert_invalid(transaction, row, invalid, at)?;
+                }
             }
             let mut left = end(
                 transaction,
@@ -194,9 +155,11 @@ impl Journal {
         }
         self.open.retain(|begun| begun.left > 0);
         self.open.extend(begun);
-        Ok(())
+        Ok(Vec::new())
     }
+}
 
+impl SqliteJournal {
     fn transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &[OpenRange], &Clock) -> rusqlite::Result<T>,
@@ -205,6 +168,7 @@ impl Journal {
             connection,
             open,
             clock,
+            ..
         } = self;
         let done = connection.transaction().and_then(|transaction| {
             let result = work(&transaction, open, clock)?;

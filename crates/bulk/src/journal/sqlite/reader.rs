@@ -3,17 +3,25 @@
 use repass_domain::PriorState;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{
-    JournalRow, Moment, Reader, ReasonCount, RowPhase, RowStatus, RunSummary, SessionSummary, Tally,
-    unreadable,
-};
+use super::{Moment, SqliteReader, unreadable};
 use crate::BulkError;
+use crate::journal::{
+    JournalReader, JournalRow, ReasonCount, ReportRow, RowPhase, RowStatus, RunSummary, SessionSummary, Tally,
+};
 
 const STANDING: &str = "line, user, provider, state, unsettled, batch, attempts";
 
-impl Reader {
-    /// A fact of the run.
-    pub(crate) fn fact(&self, name: &str) -> Result<Option<String>, BulkError> {
+const REPORT: &str =
+    "SELECT line, user, (SELECT name FROM providers p WHERE p.id = r.provider) AS provider, state,
+        unsettled, kind, code, message, attempts, started, finished, tracking_id
+    FROM standings r ORDER BY line";
+
+impl JournalReader for SqliteReader {
+    fn is_active(&self) -> Result<bool, BulkError> {
+        Ok(self.is_locked())
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<String>, BulkError> {
         let found = self
             .connection
             .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
@@ -22,23 +30,19 @@ impl Reader {
         found.optional().map_err(unreadable)
     }
 
-    /// The ids and names of the run's providers.
-    pub(crate) fn providers(&self) -> Result<Vec<(u64, String)>, BulkError> {
+    fn providers(&self) -> Result<Vec<(u64, String)>, BulkError> {
         self.all("SELECT id, name FROM providers ORDER BY id", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
     }
 
-    /// The stored identity of a provider.
-    pub(crate) fn identity(&self, provider: u64) -> Result<Option<String>, BulkError> {
+    fn identity(&self, provider: u64) -> Result<Option<String>, BulkError> {
         let sql = "SELECT identity FROM providers WHERE id = ?1";
         let found = self.connection.query_row(sql, [provider], |row| row.get(0));
         Ok(found.optional().map_err(unreadable)?.flatten())
     }
 
-    /// How long ago the last request for a row can have been in flight, in milliseconds; negative while one may be, and 0
-    /// if nothing is known.
-    pub(crate) fn quiet_for(&self, line: u64) -> Result<i64, BulkError> {
+    fn quiet_for(&self, line: u64) -> Result<i64, BulkError> {
         let sql = "SELECT at, uptime, boot FROM in_flight WHERE line = ?1";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let since = statement
@@ -52,8 +56,7 @@ impl Reader {
         Ok(since.into_iter().min().unwrap_or_default())
     }
 
-    /// What was read before the attempt with the password of this batch; empty if nothing was kept.
-    pub(crate) fn prior_state(&self, line: u64, batch: u64) -> Result<PriorState, BulkError> {
+    fn prior_state(&self, line: u64, batch: u64) -> Result<PriorState, BulkError> {
         let sql = "SELECT state FROM prior_states WHERE line = ?1 AND batch = ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let state = statement.query_row([line, batch], |row| row.get::<_, String>(0));
@@ -64,8 +67,7 @@ impl Reader {
         }
     }
 
-    /// The next rows after a line with an unknown attempt and no later one that was applied.
-    pub(crate) fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
+    fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, o.state, o.unsettled, o.batch, o.attempts
                    FROM outcomes o JOIN rows r ON r.line = o.line
                    WHERE o.line > ?1 AND (o.state = 4 OR (o.unsettled AND o.state IN (0, 3)))
@@ -75,25 +77,21 @@ impl Reader {
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// For how many rows it is unknown which password works, including rows with a password that was applied after an
-    /// unknown one.
-    pub(crate) fn unresolved_count(&self) -> Result<u64, BulkError> {
+    fn unresolved_count(&self) -> Result<u64, BulkError> {
         let sql = "SELECT count(*) FROM outcomes WHERE state = 4 OR unsettled";
         self.connection
             .query_row(sql, [], |row| row.get(0))
             .map_err(unreadable)
     }
 
-    /// The batches of a row's earlier unknown passwords, the last one first.
-    pub(crate) fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, BulkError> {
+    fn unknown_earlier(&self, line: u64) -> Result<Vec<u64>, BulkError> {
         let sql = "SELECT batch FROM earlier WHERE line = ?1 AND state IN (1, 4) ORDER BY batch DESC";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let batches = statement.query_map([line], |row| row.get(0));
         batches.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// The next pending rows after a line, except those with an unknown attempt.
-    pub(crate) fn to_send(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
+    fn to_send(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let sql = "SELECT r.line, r.user, r.provider, 0, coalesce(o.unsettled, 0), 0, coalesce(o.attempts, 0)
                    FROM rows r LEFT JOIN outcomes o ON o.line = r.line
                    WHERE r.line > ?1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, 0)
@@ -105,8 +103,7 @@ impl Reader {
         rows.and_then(Iterator::collect).map_err(unreadable)
     }
 
-    /// A row; `None` if it is not in the journal.
-    pub(crate) fn row(&self, line: u64) -> Result<Option<JournalRow>, BulkError> {
+    fn row(&self, line: u64) -> Result<Option<JournalRow>, BulkError> {
         let sql = format!("SELECT {STANDING} FROM standings WHERE line = ?1");
         let mut statement = self.connection.prepare_cached(&sql).map_err(unreadable)?;
         statement
@@ -115,16 +112,14 @@ impl Reader {
             .map_err(unreadable)
     }
 
-    /// The phase of an earlier attempt; `None` if there was none with this batch.
-    pub(crate) fn earlier(&self, line: u64, batch: u64) -> Result<Option<RowPhase>, BulkError> {
+    fn earlier(&self, line: u64, batch: u64) -> Result<Option<RowPhase>, BulkError> {
         let sql = "SELECT state FROM earlier WHERE line = ?1 AND batch = ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(unreadable)?;
         let state = statement.query_row([line, batch], |row| row.get(0));
         Ok(state.optional().map_err(unreadable)?.map(RowPhase::of))
     }
 
-    /// The tally, with statuses by [`RowStatus::of`].
-    pub(crate) fn tally(&self) -> Result<Tally, BulkError> {
+    fn tally(&self) -> Result<Tally, BulkError> {
         // One pass over the outcomes; grouping would sort them first. Few rows are being sent.
         let sql = "SELECT (SELECT count(*) FROM rows),
                        count(*) FILTER (WHERE state = 2),
@@ -147,8 +142,7 @@ impl Reader {
         tally.map_err(unreadable)
     }
 
-    /// The run as a whole.
-    pub(crate) fn summary(&self) -> Result<RunSummary, BulkError> {
+    fn summary(&self) -> Result<RunSummary, BulkError> {
         let tally = self.tally()?;
         let count = |sql: &str| {
             let count = self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
@@ -186,8 +180,7 @@ impl Reader {
         })
     }
 
-    /// Why rows are not applied or unknown, the most frequent reason first.
-    pub(crate) fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError> {
+    fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError> {
         self.all(
             "SELECT state, unsettled, kind, code, min(message), count(*) FROM standings
              WHERE state <> 2 AND (state <> 0 OR unsettled)
@@ -204,8 +197,7 @@ impl Reader {
         )
     }
 
-    /// Passes the session and the end of every attempt, in milliseconds since 1970, to `take`.
-    pub(crate) fn finish_times(&self, mut take: impl FnMut(u64, i64)) -> Result<(), BulkError> {
+    fn finish_times(&self, take: &mut dyn FnMut(u64, i64)) -> Result<(), BulkError> {
         let sql = "SELECT session, finished FROM outcomes
                    WHERE attempts > 0 AND state IN (2, 3, 4) AND kind IS NOT 'interrupted'";
         let mut statement = self.connection.prepare(sql).map_err(unreadable)?;
@@ -216,6 +208,24 @@ impl Reader {
         Ok(())
     }
 
+    fn for_each_row(
+        &self,
+        only: Option<RowStatus>,
+        take: &mut dyn FnMut(ReportRow) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
+        let mut statement = self.connection.prepare(REPORT).map_err(unreadable)?;
+        let mut rows = statement.query([]).map_err(unreadable)?;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            let row = report_row(row).map_err(unreadable)?;
+            if only.is_none_or(|only| only == row.outcome) {
+                take(row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SqliteReader {
     fn all<T>(
         &self,
         sql: &str,
@@ -236,5 +246,24 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
         unsettled: row.get(4)?,
         batch: row.get(5)?,
         attempts: row.get(6)?,
+    })
+}
+
+fn report_row(row: &Row<'_>) -> rusqlite::Result<ReportRow> {
+    let time = |milliseconds: i64| (milliseconds > 0).then_some(milliseconds);
+    let outcome = RowStatus::of(RowPhase::of(row.get("state")?), row.get("unsettled")?);
+    let applied = outcome == RowStatus::Applied;
+    Ok(ReportRow {
+        line: row.get("line")?,
+        user: row.get("user")?,
+        provider: row.get("provider")?,
+        outcome,
+        kind: row.get::<_, Option<String>>("kind")?.filter(|_| !applied),
+        code: row.get("code")?,
+        message: row.get("message")?,
+        attempts: row.get("attempts")?,
+        started: time(row.get("started")?),
+        finished: time(row.get("finished")?),
+        tracking_id: row.get("tracking_id")?,
     })
 }

@@ -1,73 +1,10 @@
 //! Attempts: their start, their end, and everything that is written to the table `outcomes`.
 
-use repass_domain::{PriorState, UserId};
+use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Clock, Moment, RowPhase};
-use crate::input::InvalidRow;
-
-/// The start of an attempt.
-#[derive(Debug)]
-pub(crate) struct AttemptStart<'a> {
-    pub(crate) line: u64,
-    /// The batch in which its password was sealed.
-    pub(crate) batch: u64,
-    /// The user and the provider's id, if the row is not in the journal yet.
-    pub(crate) fresh: Option<(&'a UserId, u64)>,
-    /// An earlier attempt has an unknown outcome.
-    pub(crate) again: bool,
-    /// The attempt is recorded already: its call sends again, because the first request certainly had no effect.
-    pub(crate) resent: bool,
-}
-
-/// The end of an attempt or of a probe.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptEnd {
-    pub(crate) line: u64,
-    pub(crate) state: RowPhase,
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) code: Option<String>,
-    pub(crate) message: Option<String>,
-    pub(crate) tracking_id: Option<String>,
-    pub(crate) at: i64,
-    /// Of an unknown attempt: the state that was read before it.
-    pub(crate) prior_state: PriorState,
-    pub(crate) sent: EndKind,
-}
-
-impl AttemptEnd {
-    /// The end of a recorded attempt, without details.
-    pub(crate) fn new(line: u64, state: RowPhase, at: i64) -> Self {
-        Self {
-            line,
-            state,
-            kind: None,
-            code: None,
-            message: None,
-            tracking_id: None,
-            at,
-            prior_state: PriorState::default(),
-            sent: EndKind::Recorded,
-        }
-    }
-}
-
-/// What has ended.
-#[derive(Debug, Clone)]
-pub(crate) enum EndKind {
-    /// An attempt whose start is recorded.
-    Recorded,
-    /// A row that was not sent. With its user and the index of its provider, if the journal does not have the row yet.
-    NotSent(Option<(UserId, usize)>),
-    /// An attempt without a recorded start, of a service without `before_send`; with the password of this batch.
-    Unrecorded(u64, Option<(UserId, usize)>),
-    /// A probe with the password of this batch.
-    Probe {
-        batch: u64,
-        /// It may have set the password itself, and still be in flight.
-        set: bool,
-    },
-}
+use super::{Clock, Moment};
+use crate::journal::{AttemptEnd, AttemptStart, EndKind, InvalidReason, NewRow, RowPhase};
 
 /// A range of rows that were started in one commit, and of which some have not ended.
 #[derive(Debug)]
@@ -426,23 +363,24 @@ pub(super) fn mark_interrupted(
 /// Adds a row that cannot be sent, with its outcome; 0 if the row is there already.
 pub(super) fn insert_invalid(
     transaction: &Transaction<'_>,
-    bad: &InvalidRow,
+    row: &NewRow<'_>,
+    invalid: InvalidReason<'_>,
     at: i64,
 ) -> rusqlite::Result<usize> {
-    let user = bad.user.as_ref().map(UserId::expose);
+    let user = row.user.map(UserId::expose);
     let new = transaction
         .prepare_cached(INSERT_ROW)?
-        .execute(params![bad.line, user, None::<u64>])?;
+        .execute(params![row.line, user, None::<u64>])?;
     if new == 1 {
         let mut outcome = transaction
             .prepare_cached("INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind, message)
              VALUES (?1, ?2, 0, 0, 0, 0, 0, ?3, ?4, ?5)")?;
         outcome.execute(params![
-            bad.line,
+            row.line,
             RowPhase::Invalid as i64,
             at,
-            bad.kind,
-            bad.reason
+            invalid.kind,
+            invalid.message
         ])?;
     }
     Ok(new)
