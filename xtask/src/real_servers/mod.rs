@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Where the random faults begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Measure only how much of an account's rate 1, 4 and 16 processes use, for so many seconds each.
+    #[arg(long)]
+    rate_seconds: Option<u64>,
     /// Kill a bulk run of a directory this often instead, and compare report, secrets and binds row by row.
     #[arg(long)]
     bulk_kills: Option<u32>,
@@ -67,7 +70,9 @@ pub(crate) async fn run(args: &Args) -> ExitCode {
         if !args.names.is_empty() && !args.names.iter().any(|asked| asked == name) {
             continue;
         }
-        if args.bulk_kills.is_some() && !matches!(target, Target::Directory(_)) {
+        if args.bulk_kills.is_some() && !matches!(target, Target::Directory(_))
+            || args.rate_seconds.is_some() && !matches!(target, Target::SharedState)
+        {
             continue;
         }
         let folder = root().join("target/real-servers").join(name);

@@ -46,7 +46,7 @@ impl Cluster {
             ])
             .arg(cluster.data()))?;
         let settings = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{}'\nshared_buffers = 32MB\n",
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nshared_buffers = 32MB\ntrack_functions = pl\n",
             cluster.socket().display()
         );
         let file = cluster.data().join("postgresql.auto.conf");
@@ -80,6 +80,28 @@ impl Cluster {
     pub(super) fn execute(&self, statement: &str) -> Result<()> {
         let mut command = Command::new(self.programs.join("psql"));
         run(command.args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement]))
+    }
+
+    /// Runs this query as its administrator, and returns its rows with `|` between their columns.
+    pub(super) fn query(&self, query: &str) -> Result<String> {
+        let mut command = Command::new(self.programs.join("psql"));
+        let output = command
+            .args([
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                &self.url(),
+                "-c",
+                query,
+            ])
+            .output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// All that a dump and the files of the cluster hold, the log of transactions included.

@@ -31,6 +31,10 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     let start = Instant::now();
     let cluster = Cluster::start()?;
     println!("{NAME}: ready after {:.1} s", start.elapsed().as_secs_f64());
+    if args.rate_seconds.is_some() {
+        stores::database(&cluster)?.migrate().await?;
+        return rates::campaign(&cluster, args).await;
+    }
     stores::check(&cluster).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
     let missing = rates::campaign(&cluster, args).await?;

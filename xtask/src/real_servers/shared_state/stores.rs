@@ -59,7 +59,7 @@ fn settings(cluster: &Cluster) -> Settings {
     }
 }
 
-fn database(cluster: &Cluster) -> Result<Arc<Database>> {
+pub(super) fn database(cluster: &Cluster) -> Result<Arc<Database>> {
     Ok(Arc::new(Database::new(&settings(cluster))?))
 }
 
