@@ -123,7 +123,12 @@ fn dependencies_between_workspace_crates_point_one_way() {
                 &["repass-domain", "repass-provider", "repass-transport"]
             }
             "repass-conformance" | "repass-bulk" | "repass-sidecar" => &["repass-domain"],
-            "repass-postgres" => &["repass-domain", "repass-sidecar", "repass-transport"],
+            "repass-postgres" => &[
+                "repass-bulk",
+                "repass-domain",
+                "repass-sidecar",
+                "repass-transport",
+            ],
             "repass" => &[
                 "repass-domain",
                 "repass-postgres",

@@ -13,11 +13,13 @@ pub enum BulkError {
 }
 
 impl BulkError {
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    /// An error of the caller, with what to do about it.
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())
     }
 
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
+    /// An error that the caller has not caused.
+    pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into())
     }
 }

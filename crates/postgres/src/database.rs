@@ -114,6 +114,18 @@ impl Database {
         })
     }
 
+    /// The same database, over a connection of its own.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn with_own_connection(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            tls: self.tls.clone(),
+            schema: self.schema.clone(),
+            secret_check: self.secret_check,
+            client: Mutex::default(),
+        }
+    }
+
     /// Creates repass's schema in the database, or brings it to the version of this program, in one transaction.
     /// Returns the versions before and after. Needs the right to create a schema; the other functions need only the
     /// rights on its tables.

@@ -6,6 +6,8 @@
 //!
 //! No table, log or dump holds a password.
 
+#[cfg(feature = "bulk")]
+mod bulk_runs;
 mod database;
 mod error;
 #[cfg(feature = "sidecar")]
@@ -16,6 +18,8 @@ mod migrations;
 mod rate_shares;
 mod user_locks;
 
+#[cfg(feature = "bulk")]
+pub use bulk_runs::SharedRuns;
 pub use database::{Database, DatabaseHealth, Settings};
 pub use error::{DatabaseError, InvalidSettings};
 #[cfg(feature = "sidecar")]

@@ -5,10 +5,11 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::DatabaseError;
 
 /// One file for each version, never changed once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/1_idempotency_keys.sql"),
     include_str!("../migrations/2_user_locks.sql"),
     include_str!("../migrations/3_rate_shares.sql"),
+    include_str!("../migrations/4_bulk_runs.sql"),
 ];
 
 /// The version that this program needs.

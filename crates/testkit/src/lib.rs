@@ -6,6 +6,7 @@
 //! - [`crash_recovery`] kills `repass bulk` and compares its report with the provider's ledger:
 //!   `cargo xtask crash-recovery`.
 //! - [`idempotency_contract`] checks what every store of idempotency keys guarantees.
+//! - [`journal_contract`] checks what every journal of a bulk run guarantees.
 //! - [`fuzzing`] holds what must be true for any input: `fuzz/README.md`.
 
 pub mod crash_recovery;
@@ -13,6 +14,7 @@ pub mod fault_server;
 pub mod fuzzing;
 mod gateway;
 pub mod idempotency_contract;
+pub mod journal_contract;
 pub mod simulation;
 pub mod sockets;
 

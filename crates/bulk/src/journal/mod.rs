@@ -20,10 +20,14 @@ use repass_domain::PriorState;
 
 pub use commit::{AttemptEnd, AttemptStart, Commit, EndKind, InvalidReason, NewRow, ROW_INDEPENDENT};
 pub use report_row::ReportRow;
-pub(crate) use sqlite::{LOCK, SqliteJournal, SqliteReader};
+pub use sqlite::SqliteJournal;
+pub(crate) use sqlite::{LOCK, SqliteReader};
 pub use summary::{JournalRow, ReasonCount, RowPhase, RowStatus, RunSummary, SessionSummary, Tally};
 
 use crate::BulkError;
+
+/// The name of the fact that the whole input was read.
+pub const READ_WHOLE: &str = "read_whole";
 
 /// The journal of one run, open for writing by one process.
 ///

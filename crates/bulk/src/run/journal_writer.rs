@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::row::PendingRow;
 use super::send_gate::{SendIntent, SendKind};
 use crate::input::InvalidRow;
-use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal, NewRow};
+use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal, NewRow, READ_WHOLE};
 use crate::secrets::{Entry, SecretsWriter};
 use crate::{BulkError, Provider};
 
@@ -86,7 +86,7 @@ impl JournalWriter {
             refused = self.commit(&batch.bad, &batch.begin)?;
         }
         if batch.whole {
-            self.journal.set_fact(super::READ_WHOLE, "yes")?;
+            self.journal.set_fact(READ_WHOLE, "yes")?;
         }
         Ok(WriteResult {
             refused,

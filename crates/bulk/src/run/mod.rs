@@ -26,9 +26,6 @@ pub use progress::{Progress, RowEvent};
 pub use row_source::RowSource;
 pub use run_reader::RunReader;
 
-/// The fact that the whole input was ingested.
-pub(crate) const READ_WHOLE: &str = "read_whole";
-
 /// The current time in milliseconds since 1970.
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -3,10 +3,10 @@
 use std::fs::File;
 
 use super::manifest::{RunManifest, SecretsPlace};
+use super::now;
 use super::run_reader::RunReader;
-use super::{READ_WHOLE, now};
 use crate::input::{Input, Item};
-use crate::journal::{Journal, NewRow};
+use crate::journal::{Journal, NewRow, READ_WHOLE};
 use crate::{BulkError, ProviderIdentity, Recipients, Tally};
 
 // Rows per commit while ingesting.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
-use crate::journal::{JournalReader, JournalRow, RowPhase};
+use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase};
 use crate::secrets::{Key, SecretRecord, read_sealed, read_secrets};
 use crate::{BulkError, RowStatus, SecretsPlace};
 
@@ -174,7 +174,7 @@ fn from_input(
     index: &ProviderIndex,
     out: &mut Feeder<'_>,
 ) -> Result<(), BulkError> {
-    let whole = journal.fact(super::READ_WHOLE)?.is_some();
+    let whole = journal.fact(READ_WHOLE)?.is_some();
     while let Some(item) = input.next()? {
         let row = match item {
             Item::Row(row) => row,

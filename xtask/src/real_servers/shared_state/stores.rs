@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings};
+use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
 use repass_sidecar::{IdempotencyStore, KeyState};
 use repass_testkit::idempotency_contract::{self, request, response};
+use repass_testkit::journal_contract;
 use repass_transport::TrustedRoots;
 use tokio::time::sleep;
 
@@ -26,8 +27,9 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     let unmigrated = Membership::join(Arc::clone(&first)).await;
     expect_refusal(unmigrated.id().map(drop), "repass shared migrate")?;
     drop(unmigrated);
-    assert_eq!(first.migrate().await?, (0, 3), "the first migration");
-    assert_eq!(first.migrate().await?, (3, 3), "repeated");
+    let latest = Database::SCHEMA_VERSION;
+    assert_eq!(first.migrate().await?, (0, latest), "the first migration");
+    assert_eq!(first.migrate().await?, (latest, latest), "repeated");
     let health = first.check().await?;
     println!(
         "  migrated; server {}, latency {:?}, clock difference {:?}",
@@ -44,10 +46,33 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     let (here, there) = (store(&ours), store(&theirs));
     idempotency_contract::check(&[Arc::clone(&here) as _, Arc::clone(&there) as _]).await;
     println!("  the contract of idempotency keys holds for two processes");
+    let runs_database = database(cluster)?;
+    tokio::task::spawn_blocking(move || journal(&runs_database)).await?;
+    println!("  the contract of journals holds for two processes");
     another_secret(cluster).await?;
     lost(&here, there, theirs).await?;
     outage(cluster, &here).await?;
     user_locks::check(cluster, [database(cluster)?, database(cluster)?]).await
+}
+
+// Each access has a lease of its own, as another process has.
+fn journal(database: &Database) {
+    let open = || SharedRuns::new(database).expect("access to the runs");
+    let journal = open().create("contract").expect("a new run");
+    assert!(open().create("contract").is_err(), "the name is taken");
+    assert!(open().open("other").is_err(), "there is no such run");
+    journal_contract::check(journal, |journal| {
+        drop(journal);
+        let start = Instant::now();
+        let journal = open().open("contract").expect("the run");
+        let reader = journal.reader().expect("a reader");
+        while reader.is_active().expect("the lease can be read") {
+            assert!(start.elapsed() < Membership::LEASE + 2 * SECOND, "the lease ends");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        journal
+    });
+    assert_eq!(open().names().expect("the runs"), ["contract"]);
 }
 
 fn settings(cluster: &Cluster) -> Settings {

@@ -22,9 +22,9 @@ use clock::{Clock, Moment};
 
 use crate::BulkError;
 
-/// The journal of one run, open for writing. There is only one writer; there may be readers.
+/// The journal of a run in a directory: an SQLite database. There is only one writer; there may be readers.
 #[derive(Debug)]
-pub(crate) struct SqliteJournal {
+pub struct SqliteJournal {
     connection: Connection,
     path: PathBuf,
     // The content of the table `begun`.
@@ -45,8 +45,11 @@ pub(crate) struct SqliteReader {
 pub(crate) const LOCK: &str = "lock";
 
 impl SqliteJournal {
-    /// Creates a new journal.
-    pub(crate) fn create(path: &Path) -> Result<Self, BulkError> {
+    /// Creates a new journal in this file.
+    ///
+    /// # Errors
+    /// The file cannot be created, or is a journal already.
+    pub fn create(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         journal
             .connection
@@ -55,8 +58,11 @@ impl SqliteJournal {
         Ok(journal)
     }
 
-    /// Opens an existing journal.
-    pub(crate) fn open(path: &Path) -> Result<Self, BulkError> {
+    /// Opens the journal in this file, and migrates it if an earlier repass has written it.
+    ///
+    /// # Errors
+    /// It is not a journal, or one of a later repass.
+    pub fn open(path: &Path) -> Result<Self, BulkError> {
         let journal = Self::connect(path, OpenFlags::empty())?;
         schema::check(&journal.connection)?;
         schema::migrate(&journal.connection)?;

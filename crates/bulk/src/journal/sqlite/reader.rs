@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::{Moment, SqliteReader, unreadable};
 use crate::BulkError;
 use crate::journal::{
-    JournalReader, JournalRow, ReasonCount, ReportRow, RowPhase, RowStatus, RunSummary, SessionSummary, Tally,
+    JournalReader, JournalRow, READ_WHOLE, ReasonCount, ReportRow, RowPhase, RowStatus, RunSummary,
+    SessionSummary, Tally,
 };
 
 const STANDING: &str = "line, user, provider, state, unsettled, batch, attempts";
@@ -170,7 +171,7 @@ impl JournalReader for SqliteReader {
             },
         )?;
         Ok(RunSummary {
-            read_whole: self.fact(crate::run::READ_WHOLE)?.is_some(),
+            read_whole: self.fact(READ_WHOLE)?.is_some(),
             tally,
             in_flight,
             candidates,

@@ -1,0 +1,334 @@
+-- Bulk runs that several processes work on. No table holds a password in clear.
+CREATE TABLE bulk_runs (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Which history of the database the run is part of: a failover or a restored backup begins another one.
+    timeline text NOT NULL,
+    -- A failover loses nothing, because every process has found a synchronous standby.
+    is_synchronous boolean NOT NULL DEFAULT true,
+    last_batch bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE bulk_facts (
+    run int NOT NULL REFERENCES bulk_runs,
+    name text NOT NULL,
+    value text NOT NULL,
+    PRIMARY KEY (run, name)
+);
+
+CREATE TABLE bulk_providers (
+    run int NOT NULL REFERENCES bulk_runs,
+    id bigint NOT NULL,
+    name text NOT NULL,
+    allowed float8,
+    -- Which system it is, as JSON.
+    identity text,
+    -- How long one attempt may take, in milliseconds.
+    longest bigint,
+    PRIMARY KEY (run, id),
+    UNIQUE (run, name)
+);
+
+-- The sessions of the run: each is one process's, and ends with its lease.
+CREATE TABLE bulk_workers (
+    run int NOT NULL REFERENCES bulk_runs,
+    id bigint NOT NULL,
+    process bigint NOT NULL,
+    -- Counts its commits, to find out whether one was made whose answer was lost.
+    turn bigint NOT NULL DEFAULT 0,
+    started bigint NOT NULL,
+    ended bigint,
+    -- It has ended, or others have taken over its rows.
+    is_gone boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (run, id)
+);
+
+-- What came in, and is not changed.
+CREATE TABLE bulk_rows (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    user_id text,
+    provider bigint,
+    PRIMARY KEY (run, line)
+);
+
+-- Lines that are nobody's, and those of a worker. Only the pending rows among them are to be sent.
+CREATE TABLE bulk_free (
+    run int NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    PRIMARY KEY (run, first)
+);
+CREATE TABLE bulk_claims (
+    run int NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    worker bigint NOT NULL,
+    PRIMARY KEY (run, first)
+);
+CREATE INDEX bulk_claims_worker ON bulk_claims (run, worker);
+-- Rows with an unknown attempt that a worker is about to send another password.
+CREATE TABLE bulk_reissues (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    worker bigint NOT NULL,
+    PRIMARY KEY (run, line)
+);
+
+-- Neighbours that are about to be sent, until each of them has its outcome.
+CREATE TABLE bulk_begun (
+    run int NOT NULL,
+    worker bigint NOT NULL,
+    -- Of the worker's ranges.
+    number bigint NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    batch bigint NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (run, worker, number)
+);
+
+-- What became of the last attempt that has ended, and of rows that cannot be sent.
+CREATE TABLE bulk_outcomes (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    state bigint NOT NULL,
+    -- An attempt before the last one is still unknown.
+    unsettled boolean NOT NULL,
+    batch bigint NOT NULL,
+    attempts bigint NOT NULL,
+    session bigint NOT NULL,
+    started bigint NOT NULL,
+    finished bigint NOT NULL,
+    kind text,
+    code text,
+    message text,
+    tracking_id text,
+    PRIMARY KEY (run, line)
+);
+
+-- Attempts before the last one, of rows that were sent more than once.
+CREATE TABLE bulk_earlier (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    batch bigint NOT NULL,
+    state bigint NOT NULL,
+    PRIMARY KEY (run, line, batch)
+);
+
+-- Of rows with an unknown attempt: until when something of it may have been on its way.
+CREATE TABLE bulk_in_flight (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    -- Of a probe that sets the password.
+    is_probe boolean NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (run, line, is_probe)
+);
+
+-- Which accounts were sent on which lines, where a user may be named in more than one way.
+CREATE TABLE bulk_accounts (
+    run int NOT NULL,
+    provider bigint NOT NULL,
+    account text NOT NULL,
+    line bigint NOT NULL,
+    PRIMARY KEY (run, provider, account)
+);
+
+-- What the provider had recorded of a user before an unknown attempt, as JSON.
+CREATE TABLE bulk_prior_states (
+    run int NOT NULL,
+    line bigint NOT NULL,
+    batch bigint NOT NULL,
+    state text NOT NULL,
+    PRIMARY KEY (run, line, batch)
+);
+
+-- Generated passwords, each batch an age file in ASCII armor.
+CREATE TABLE bulk_sealed (
+    run int NOT NULL,
+    batch bigint NOT NULL,
+    sealed bytea NOT NULL,
+    PRIMARY KEY (run, batch)
+);
+ALTER TABLE bulk_sealed ALTER sealed SET STORAGE EXTERNAL;
+
+-- Where each row stands. One that was begun and has no outcome is being sent, or was when its process ended.
+CREATE VIEW bulk_standings AS
+SELECT r.run, r.line, r.user_id, r.provider,
+    CASE WHEN b.batch IS NULL THEN coalesce(o.state, 0) ELSE 1 END AS state,
+    coalesce(o.unsettled, false) AS unsettled,
+    coalesce(b.batch, o.batch, 0) AS batch,
+    coalesce(o.attempts, 0) + (b.batch IS NOT NULL)::int AS attempts,
+    coalesce(b.worker, o.session, 0) AS session,
+    coalesce(b.at, o.started, 0) AS started,
+    coalesce(o.finished, 0) AS finished,
+    o.kind, o.code, o.message, o.tracking_id
+FROM bulk_rows r
+LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+LEFT JOIN LATERAL (
+    SELECT batch, worker, at FROM bulk_begun b
+    WHERE b.run = r.run AND r.line BETWEEN b.first AND b.last AND coalesce(o.state, 0) = 0
+    ORDER BY at DESC, number DESC LIMIT 1
+) b ON true;
+
+-- The rows of a range that are to be sent.
+CREATE FUNCTION pending_bulk_rows(run_ int, first_ bigint, last_ bigint)
+RETURNS TABLE (line bigint, user_id text, provider bigint, attempts bigint)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT r.line, r.user_id, r.provider, coalesce(o.attempts, 0)
+    FROM bulk_rows r LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+    WHERE r.run = run_ AND r.line BETWEEN first_ AND last_ AND coalesce(o.state, 0) = 0
+        AND NOT coalesce(o.unsettled, false)
+        AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND r.line BETWEEN b.first AND b.last)
+    ORDER BY r.line
+$$;
+
+-- Which history of the database this is.
+CREATE FUNCTION database_timeline() RETURNS text LANGUAGE sql AS $$
+    SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+$$;
+
+-- Whether the worker may write, and locks out whoever would take over its rows until the transaction ends. After a
+-- failover none may: the database may have lost what it has confirmed.
+CREATE FUNCTION is_bulk_worker(run_ int, worker_ bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM bulk_workers w
+    WHERE w.run = run_ AND w.id = worker_ AND NOT w.is_gone
+        AND EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
+        AND EXISTS (SELECT FROM bulk_runs r WHERE r.id = run_ AND r.timeline = database_timeline())
+    FOR SHARE OF w;
+    RETURN FOUND;
+END $$;
+
+-- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are
+-- free.
+CREATE FUNCTION claim_bulk_rows(
+    run_ int, worker_ bigint, most int, OUT is_worker boolean, OUT first_ bigint, OUT last_ bigint
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    end_ bigint;
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    is_worker := is_bulk_worker(run_, worker_);
+    IF NOT is_worker THEN RETURN; END IF;
+    -- The oldest are done first; each claim forgets some.
+    DELETE FROM bulk_claims c
+    WHERE c.run = run_ AND c.worker = worker_
+        AND c.first IN (SELECT first FROM bulk_claims WHERE run = run_ AND worker = worker_ ORDER BY first LIMIT 2)
+        AND NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last));
+    SELECT f.first, f.last INTO first_, end_ FROM bulk_free f WHERE f.run = run_ ORDER BY f.first LIMIT 1;
+    IF NOT FOUND THEN RETURN; END IF;
+    SELECT r.line INTO last_ FROM bulk_rows r
+    WHERE r.run = run_ AND r.line BETWEEN first_ AND end_ ORDER BY r.line OFFSET most - 1 LIMIT 1;
+    last_ := coalesce(last_, end_);
+    DELETE FROM bulk_free WHERE run = run_ AND first = first_;
+    IF last_ < end_ THEN INSERT INTO bulk_free VALUES (run_, last_ + 1, end_); END IF;
+    INSERT INTO bulk_claims VALUES (run_, first_, last_, worker_);
+END $$;
+
+-- Whether another worker has rows to send, which may become free. Forgets this worker's lines without any.
+CREATE FUNCTION others_have_bulk_rows(run_ int, worker_ bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM bulk_claims c
+    WHERE c.run = run_ AND c.worker = worker_ AND NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last));
+    RETURN EXISTS (
+        SELECT FROM bulk_claims c WHERE c.run = run_ AND c.worker <> worker_
+            AND EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last))
+    );
+END $$;
+
+-- Frees the lines of a worker that has ended or is gone.
+CREATE FUNCTION free_bulk_claims(run_ int, worker_ bigint) RETURNS void
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    INSERT INTO bulk_free (run, first, last)
+    SELECT c.run, c.first, c.last FROM bulk_claims c
+    WHERE c.run = run_ AND c.worker = worker_ AND EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last))
+    ON CONFLICT (run, first) DO UPDATE SET last = greatest(bulk_free.last, excluded.last);
+    DELETE FROM bulk_claims WHERE run = run_ AND worker = worker_;
+    DELETE FROM bulk_reissues WHERE run = run_ AND worker = worker_;
+$$;
+
+-- Makes the rows unknown that a worker has begun, and its other lines free.
+CREATE FUNCTION mark_bulk_worker_gone(run_ int, worker_ bigint, at_ bigint, message_ text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO bulk_in_flight (run, line, is_probe, until)
+    SELECT DISTINCT r.run, r.line, false, clock_timestamp() + make_interval(secs => coalesce(p.longest, 600000) / 1000.0)
+    FROM bulk_begun b JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
+    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+    LEFT JOIN bulk_providers p ON p.run = r.run AND p.id = r.provider
+    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0
+    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until;
+    INSERT INTO bulk_outcomes AS known (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
+    SELECT DISTINCT ON (r.line) r.run, r.line, 4, coalesce(o.unsettled, false), b.batch, coalesce(o.attempts, 0) + 1, b.worker,
+        b.at, at_, 'interrupted', message_
+    FROM bulk_begun b JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
+    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0
+    ORDER BY r.line, b.number DESC
+    ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = excluded.attempts,
+        session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+        code = NULL, message = excluded.message, tracking_id = NULL
+    WHERE known.state = 0;
+    DELETE FROM bulk_begun WHERE run = run_ AND worker = worker_;
+    PERFORM free_bulk_claims(run_, worker_);
+    UPDATE bulk_workers SET is_gone = true WHERE run = run_ AND id = worker_;
+END $$;
+
+-- Marks every worker gone whose lease is over.
+CREATE FUNCTION mark_bulk_workers_gone(run_ int, at_ bigint, message_ text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    FOR gone IN
+        SELECT w.id FROM bulk_workers w
+        WHERE w.run = run_ AND NOT w.is_gone
+            AND NOT EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
+        FOR UPDATE OF w
+    LOOP
+        PERFORM mark_bulk_worker_gone(run_, gone, at_, message_);
+    END LOOP;
+END $$;
+
+-- Begins a session of a process, and returns its number.
+CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    known bulk_runs;
+    id_ bigint;
+BEGIN
+    SELECT * INTO known FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    IF known.timeline <> database_timeline() THEN
+        FOR id_ IN SELECT w.id FROM bulk_workers w WHERE w.run = run_ AND NOT w.is_gone FOR UPDATE OF w LOOP
+            PERFORM mark_bulk_worker_gone(run_, id_, started_, message_);
+        END LOOP;
+        -- What was begun last may be lost, so any row may have been sent.
+        IF NOT known.is_synchronous THEN
+            INSERT INTO bulk_in_flight (run, line, is_probe, until)
+            SELECT run_, line, false, clock_timestamp() + interval '10 minutes'
+            FROM pending_bulk_rows(run_, 0, 9223372036854775807)
+            ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until;
+            INSERT INTO bulk_outcomes AS old (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
+            SELECT run_, line, 4, false, 0, 1, 0, 0, started_, 'interrupted',
+                'the database has failed over without a synchronous standby, so the change may have been sent'
+            FROM pending_bulk_rows(run_, 0, 9223372036854775807)
+            ON CONFLICT (run, line) DO UPDATE SET state = 4, kind = excluded.kind, code = NULL, message = excluded.message,
+                finished = excluded.finished;
+            DELETE FROM bulk_free WHERE run = run_;
+        END IF;
+    END IF;
+    UPDATE bulk_runs
+    SET timeline = database_timeline(),
+        is_synchronous = is_synchronous AND current_setting('synchronous_standby_names') <> ''
+    WHERE id = run_;
+    INSERT INTO bulk_workers (run, id, process, started)
+    SELECT run_, coalesce(max(id), 0) + 1, process_, started_ FROM bulk_workers WHERE run = run_
+    RETURNING id INTO id_;
+    RETURN id_;
+END $$;

@@ -1,0 +1,213 @@
+//! Writes the journal of a run.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use repass_bulk::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore};
+use repass_bulk::{BulkError, Tally};
+
+use super::link::{Parameter, unusable};
+use super::reader::PostgresReader;
+use super::sealed::PostgresSealedStore;
+use super::turn::{NewRows, OpenRange, Turn};
+use super::{RunHandle, signed, unsigned};
+use crate::Membership;
+use crate::database::within;
+
+/// The journal of a run, for one session of this process at a time.
+#[derive(Debug)]
+pub(super) struct PostgresJournal {
+    handle: RunHandle,
+    // Of the session.
+    lease: Option<(Arc<Membership>, i64)>,
+    // What the session has begun.
+    open: Vec<OpenRange>,
+    // Commits of the session, and ranges that it has begun.
+    turn: i64,
+    number: i64,
+}
+
+/// Why rows are unknown that a process has begun and not ended.
+pub(super) const GONE: &str =
+    "the process was stopped or cut off while the change was in flight; it may have been applied";
+
+/// The error of a session that others have taken for gone.
+pub(super) fn lease_is_over() -> BulkError {
+    BulkError::internal(
+        "this process was away from the shared state for too long, so its rows in flight are unknown and others \
+         have the rest; start it again to go on",
+    )
+}
+
+/// Makes the rows unknown that processes which are gone have begun.
+pub(super) fn mark_workers_gone(handle: &RunHandle) -> Result<(), BulkError> {
+    let mark =
+        "SELECT mark_bulk_workers_gone($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2)";
+    let values: Vec<Parameter> = vec![Box::new(handle.run), Box::new(GONE)];
+    handle.link.query(mark, values).map(drop)
+}
+
+impl PostgresJournal {
+    pub(super) fn new(handle: RunHandle) -> Self {
+        Self {
+            handle,
+            lease: None,
+            open: Vec::new(),
+            turn: 0,
+            number: 0,
+        }
+    }
+
+    fn execute(&self, statement: &'static str, more: Vec<Parameter>) -> Result<u64, BulkError> {
+        let mut parameters: Vec<Parameter> = vec![Box::new(self.handle.run)];
+        parameters.extend(more);
+        self.handle.link.execute(statement, parameters)
+    }
+}
+
+impl Journal for PostgresJournal {
+    fn reader(&self) -> Result<Box<dyn JournalReader>, BulkError> {
+        Ok(Box::new(PostgresReader(self.handle.clone())))
+    }
+
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
+        let insert = "INSERT INTO bulk_facts VALUES ($1, $2, $3) ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
+        let values: Vec<Parameter> = vec![Box::new(name.to_owned()), Box::new(value.to_owned())];
+        self.execute(insert, values).map(drop)
+    }
+
+    fn provider_id(&mut self, name: &str) -> Result<u64, BulkError> {
+        let insert = "INSERT INTO bulk_providers (run, id, name)
+            SELECT $1, coalesce(max(id), 0) + 1, $2 FROM bulk_providers WHERE run = $1
+            ON CONFLICT DO NOTHING";
+        let select = "SELECT id FROM bulk_providers WHERE run = $1 AND name = $2";
+        let values = || -> Vec<Parameter> { vec![Box::new(self.handle.run), Box::new(name.to_owned())] };
+        // Another process may add one at the same time.
+        for _ in 0..100 {
+            if let Some(row) = self.handle.link.query(select, values())?.first() {
+                return Ok(unsigned(row.get(0)));
+            }
+            self.handle.link.execute(insert, values())?;
+        }
+        Err(BulkError::internal("the provider cannot be added to the run"))
+    }
+
+    fn set_limits(&mut self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
+        let update = "UPDATE bulk_providers SET allowed = $3, longest = $4 WHERE run = $1 AND id = $2";
+        let values: Vec<Parameter> = vec![Box::new(signed(provider)), Box::new(rate), Box::new(longest)];
+        self.execute(update, values).map(drop)
+    }
+
+    fn set_identity(&mut self, provider: u64, identity: &str) -> Result<(), BulkError> {
+        let update = "UPDATE bulk_providers SET identity = $3 WHERE run = $1 AND id = $2";
+        let values: Vec<Parameter> = vec![Box::new(signed(provider)), Box::new(identity.to_owned())];
+        self.execute(update, values).map(drop)
+    }
+
+    fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
+        let select = "SELECT provider, account, line FROM bulk_accounts WHERE run = $1";
+        let rows = self.handle.link.query(select, vec![Box::new(self.handle.run)])?;
+        let account = |row: &tokio_postgres::Row| (unsigned(row.get(0)), row.get(1), unsigned(row.get(2)));
+        Ok(rows.iter().map(account).collect())
+    }
+
+    fn mark_interrupted(&mut self, _: i64) -> Result<(), BulkError> {
+        mark_workers_gone(&self.handle)
+    }
+
+    fn begin_session(&mut self, at: i64) -> Result<u64, BulkError> {
+        let shared = self.handle.link.shared();
+        let run = self.handle.run;
+        let begun = self.handle.link.wait(async move {
+            let membership = Arc::clone(shared.membership().await);
+            let process = membership.id().map_err(|error| unusable(&error))?;
+            let begun = within(async {
+                let begin = "SELECT begin_bulk_worker($1, $2, $3, $4)";
+                let mut connection = shared.connection().await?;
+                Ok(connection.query(begin, &[&run, &process, &at, &GONE]).await?)
+            });
+            let begun = begun.await.map_err(|error| unusable(&error))?;
+            let worker = begun.first().map_or(0, |row| row.get(0));
+            Ok(((membership, process), worker))
+        });
+        let (lease, worker) = begun?;
+        self.lease = Some(lease);
+        (self.open, self.turn, self.number) = (Vec::new(), 0, 0);
+        self.handle.worker.is_ended.store(false, Ordering::Release);
+        self.handle.worker.id.store(worker, Ordering::Release);
+        Ok(unsigned(worker))
+    }
+
+    fn end_session(&mut self, session: u64, at: i64) -> Result<(), BulkError> {
+        self.handle.worker.is_ended.store(true, Ordering::Release);
+        // What it has begun and not ended stays, until its lease is over.
+        let end = "WITH freed AS (SELECT free_bulk_claims($1, $2))
+            UPDATE bulk_workers SET ended = $3, is_gone = NOT EXISTS (
+                SELECT FROM bulk_begun b WHERE b.run = $1 AND b.worker = $2)
+            FROM freed WHERE run = $1 AND id = $2 AND NOT is_gone";
+        self.execute(end, vec![Box::new(signed(session)), Box::new(at)])
+            .map(drop)
+    }
+
+    fn may_send(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let lease = self.lease.clone();
+        Arc::new(move || {
+            lease
+                .as_ref()
+                .is_some_and(|(membership, process)| membership.may_send(*process))
+        })
+    }
+
+    fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError> {
+        let rows = NewRows::of(rows);
+        let (shared, run) = (self.handle.link.shared(), self.handle.run);
+        self.handle.link.wait(async move {
+            let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
+            added.await.map_err(|error| unusable(&error))
+        })
+    }
+
+    fn requeue(&mut self) -> Result<usize, BulkError> {
+        let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(ToString::to_string).collect();
+        let requeue = "WITH again AS (
+                UPDATE bulk_outcomes o SET state = 0
+                WHERE o.run = $1 AND o.state = 3 AND NOT o.unsettled AND o.kind = ANY($2)
+                RETURNING o.line, o.batch
+            ), kept AS (
+                INSERT INTO bulk_earlier SELECT $1, line, batch, 3 FROM again ON CONFLICT DO NOTHING
+            ), freed AS (
+                INSERT INTO bulk_free SELECT $1, line, line FROM again a
+                WHERE NOT EXISTS (SELECT FROM bulk_free f WHERE f.run = $1 AND a.line BETWEEN f.first AND f.last)
+                ON CONFLICT DO NOTHING
+            )
+            SELECT count(*) FROM again";
+        let rows = self
+            .handle
+            .link
+            .query(requeue, vec![Box::new(self.handle.run), Box::new(kinds)])?;
+        let count = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<Vec<u64>, BulkError> {
+        if self.lease.is_none() {
+            return Err(BulkError::internal("the run has no session in this process"));
+        }
+        let turn = Turn::new(
+            entries,
+            (self.handle.run, signed(session)),
+            self.turn + 1,
+            self.number,
+            &self.open,
+        )?;
+        let shared = self.handle.link.shared();
+        let written = self.handle.link.wait(async move { turn.commit(&shared).await })?;
+        self.turn += 1;
+        (self.open, self.number) = (written.open, written.number);
+        Ok(written.refused)
+    }
+
+    fn sealed_store(&self) -> Option<Box<dyn SealedStore>> {
+        Some(Box::new(PostgresSealedStore(self.handle.clone())))
+    }
+}

@@ -1,0 +1,200 @@
+//! The connection of bulk runs, used from threads that block.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use repass_bulk::BulkError;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::database::within;
+use crate::{Database, DatabaseError, Membership};
+
+/// A parameter of a statement.
+pub(super) type Parameter = Box<dyn ToSql + Send + Sync>;
+
+/// A connection, and the thread that drives it.
+pub(super) struct Link {
+    // `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
+}
+
+/// What work on the connection needs.
+pub(super) struct Shared {
+    database: Database,
+    connection: Mutex<Option<Connection>>,
+    // Beats on a connection of its own: they must not wait for a long statement.
+    membership_database: Arc<Database>,
+    membership: OnceCell<Arc<Membership>>,
+}
+
+/// A connection with the statements that it has prepared.
+pub(super) struct Connection {
+    pub(super) client: Arc<Client>,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Link {
+    pub(super) fn new(database: &Database) -> Result<Self, BulkError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("bulk-postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                BulkError::internal(format!("cannot start the thread for the shared state: {error}"))
+            })?;
+        let shared = Shared {
+            database: database.with_own_connection(),
+            connection: Mutex::default(),
+            membership_database: Arc::new(database.with_own_connection()),
+            membership: OnceCell::new(),
+        };
+        Ok(Self {
+            runtime: Some(runtime),
+            shared: Arc::new(shared),
+        })
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Does this work on the connection's own thread, and blocks until it is done.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, BulkError>> + Send + 'static,
+    ) -> Result<T, BulkError> {
+        let gone = || BulkError::internal("the thread for the shared state is gone");
+        let (done, result) = sync_channel(1);
+        self.runtime.as_ref().ok_or_else(gone)?.spawn(async move {
+            // Whoever waits may be gone.
+            let _ = done.send(work.await);
+        });
+        result.recv().unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The rows of one statement.
+    pub(super) fn query(
+        &self,
+        statement: &'static str,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, BulkError> {
+        let shared = self.shared();
+        self.wait(async move {
+            let rows = within(async {
+                let mut connection = shared.connection().await?;
+                Ok(connection.query(statement, &borrowed(&parameters)).await?)
+            });
+            rows.await.map_err(|error| unusable(&error))
+        })
+    }
+
+    /// The number of rows that one statement has changed.
+    pub(super) fn execute(
+        &self,
+        statement: &'static str,
+        parameters: Vec<Parameter>,
+    ) -> Result<u64, BulkError> {
+        let shared = self.shared();
+        self.wait(async move {
+            let changed = within(async {
+                let mut connection = shared.connection().await?;
+                Ok(connection.execute(statement, &borrowed(&parameters)).await?)
+            });
+            changed.await.map_err(|error| unusable(&error))
+        })
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Without waiting, which is not allowed on an async thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// The connection, which is made again if it is lost. One piece of work at a time has it, so that their
+    /// transactions do not mix.
+    pub(super) async fn connection(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
+        let mut open = self.connection.lock().await;
+        if open.as_ref().is_none_or(|open| open.client.is_closed()) {
+            *open = Some(Connection {
+                client: Box::pin(self.database.client()).await?,
+                statements: HashMap::new(),
+            });
+        }
+        MutexGuard::try_map(open, Option::as_mut)
+            .map_err(|_| DatabaseError("there is no connection to the shared state".to_owned()))
+    }
+
+    /// Gives up the connection, after work on it was cut off.
+    pub(super) async fn disconnect(&self) {
+        let open = self.connection.lock().await.take();
+        if let Some(open) = open {
+            self.database.disconnect(&open.client).await;
+        }
+    }
+
+    /// The lease of this process.
+    pub(super) async fn membership(&self) -> &Arc<Membership> {
+        let join = || Membership::join(Arc::clone(&self.membership_database));
+        self.membership.get_or_init(join).await
+    }
+}
+
+impl Connection {
+    /// The statement, prepared once.
+    async fn prepared(&mut self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) async fn query(
+        &mut self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.prepared(sql).await?;
+        self.client.query(&statement, parameters).await
+    }
+
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, tokio_postgres::Error> {
+        let statement = self.prepared(sql).await?;
+        self.client.execute(&statement, parameters).await
+    }
+}
+
+fn borrowed(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
+    parameters
+        .iter()
+        .map(|parameter| &**parameter as &(dyn ToSql + Sync))
+        .collect()
+}
+
+/// The shared state cannot be used now.
+pub(super) fn unusable(error: &DatabaseError) -> BulkError {
+    BulkError::internal(format!("cannot use the journal in the shared state: {error}"))
+}

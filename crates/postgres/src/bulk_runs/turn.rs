@@ -1,0 +1,715 @@
+//! One commit of a worker: what has ended, what starts, and the check that its lease lasts, in one transaction.
+
+use std::time::Duration;
+
+use repass_bulk::journal::{AttemptEnd, Commit, EndKind, NewRow, RowPhase};
+use repass_bulk::{BulkError, RowStatus, Tally};
+use repass_domain::UserId;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::error::SqlState;
+
+use super::journal::{GONE, lease_is_over};
+use super::link::{Connection, Shared, unusable};
+use super::{signed, unsigned};
+use crate::DatabaseError;
+
+/// A range of rows that were started in one commit, and of which some have not ended.
+#[derive(Debug, Clone)]
+pub(super) struct OpenRange {
+    number: i64,
+    first: i64,
+    last: i64,
+    batch: i64,
+    at: i64,
+    /// How many have not ended.
+    left: usize,
+}
+
+impl OpenRange {
+    fn holds(&self, line: i64) -> bool {
+        (self.first..=self.last).contains(&line)
+    }
+}
+
+/// What a commit writes. It can be tried again until its answer is known.
+pub(super) struct Turn {
+    run: i32,
+    worker: i64,
+    // The number of this commit among the worker's.
+    count: i64,
+    at: i64,
+    bad: NewRows,
+    // Of what the worker has begun, with the range of each.
+    recorded: Vec<(AttemptEnd, OpenRange)>,
+    // Ends without a start, and of probes.
+    others: Vec<AttemptEnd>,
+    // Ends that an earlier commit should have written.
+    repeated: Vec<i64>,
+    again: Vec<i64>,
+    started: Vec<(i64, i64)>,
+    accounts: Vec<(i64, String, i64)>,
+    probing: Vec<(i64, i64)>,
+    // The ranges of which all rows have ended, and the others.
+    closed: Vec<i64>,
+    open: Vec<OpenRange>,
+    number: i64,
+}
+
+/// What a commit has written.
+pub(super) struct Written {
+    pub(super) refused: Vec<u64>,
+    /// What the worker has begun since.
+    pub(super) open: Vec<OpenRange>,
+    /// The number of its last range.
+    pub(super) number: i64,
+}
+
+/// Why a commit was not made.
+enum Failure {
+    /// Others may have taken over what this process has begun.
+    LeaseIsOver,
+    /// The database may be back in a moment.
+    Passing(DatabaseError),
+    Lasting(DatabaseError),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // Such as a connection that is lost, a server that shuts down, and a full disk.
+        let is_passing = error.code().is_none_or(|code| {
+            let class = code.code().get(..2).unwrap_or_default();
+            matches!(class, "08" | "53" | "57" | "58") || *code == SqlState::T_R_DEADLOCK_DETECTED
+        });
+        let error = error.into();
+        if is_passing {
+            Self::Passing(error)
+        } else {
+            Self::Lasting(error)
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Passing(error)
+    }
+}
+
+impl Turn {
+    // How long an outcome waits for the database.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const ATTEMPT: Duration = Duration::from_secs(10);
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    pub(super) fn new(
+        entries: &Commit<'_>,
+        (run, worker): (i32, i64),
+        count: i64,
+        number: i64,
+        open: &[OpenRange],
+    ) -> Result<Self, BulkError> {
+        let mut open = open.to_vec();
+        let (mut recorded, mut others, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+        for end in entries.ended {
+            match &end.sent {
+                EndKind::Recorded => {
+                    let line = signed(end.line);
+                    // A row that was sent again may also be in an older range.
+                    match open.iter_mut().rev().find(|range| range.holds(line)) {
+                        Some(range) => {
+                            range.left -= 1;
+                            recorded.push((end.clone(), range.clone()));
+                        }
+                        None => repeated.push(line),
+                    }
+                }
+                EndKind::NotSent(Some(_)) | EndKind::Unrecorded(_, Some(_)) => {
+                    return Err(BulkError::internal("a row is not in the journal"));
+                }
+                _ => others.push(end.clone()),
+            }
+        }
+        let (mut again, mut started) = (Vec::new(), Vec::new());
+        for start in entries.started {
+            let line = signed(start.line);
+            if start.fresh.is_some() {
+                return Err(BulkError::internal("a row is not in the journal"));
+            }
+            if start.resent {
+                // From now on it belongs to the newer range.
+                let range = open.iter_mut().rev().find(|range| range.holds(line));
+                let range =
+                    range.ok_or_else(|| BulkError::internal("a row was sent again before it was sent"))?;
+                range.left -= 1;
+            }
+            if start.again {
+                again.push(line);
+            }
+            started.push((line, signed(start.batch)));
+        }
+        let (open, closed): (Vec<_>, Vec<_>) = open.into_iter().partition(|range| range.left > 0);
+        let account = |(provider, key, line): &(u64, &repass_domain::UserKey, u64)| {
+            (signed(*provider), key.expose().to_owned(), signed(*line))
+        };
+        Ok(Self {
+            run,
+            worker,
+            count,
+            at: now(),
+            bad: NewRows::of(entries.bad),
+            recorded,
+            others,
+            repeated,
+            again,
+            started,
+            accounts: entries.accounts.iter().map(account).collect(),
+            probing: entries
+                .probing
+                .iter()
+                .map(|(line, longest)| (signed(*line), *longest))
+                .collect(),
+            closed: closed.iter().map(|range| range.number).collect(),
+            open,
+            number,
+        })
+    }
+
+    /// Commits it, and tries again while the database is away.
+    pub(super) async fn commit(&self, shared: &Shared) -> Result<Written, BulkError> {
+        let deadline = Instant::now() + Self::PATIENCE;
+        let mut is_in_doubt = false;
+        loop {
+            let attempt = timeout(Self::ATTEMPT, self.attempt(shared, is_in_doubt)).await;
+            match attempt {
+                Ok(Ok(refused)) => return Ok(self.written(refused)),
+                Ok(Err(Failure::LeaseIsOver)) => {
+                    // What it has heard is true whoever has the row now. Without it the rows stay unknown.
+                    let late = timeout(Self::ATTEMPT, self.settle(shared)).await;
+                    if !matches!(late, Ok(Ok(()))) {
+                        tracing::warn!("outcomes that came too late were not written");
+                    }
+                    return Err(lease_is_over());
+                }
+                Ok(Err(Failure::Lasting(problem))) => return Err(unusable(&problem)),
+                Ok(Err(Failure::Passing(problem))) if Instant::now() >= deadline => {
+                    return Err(unusable(&problem));
+                }
+                Ok(Err(Failure::Passing(problem))) => {
+                    tracing::warn!(%problem, "the shared state cannot be written; trying again");
+                }
+                Err(_) if Instant::now() >= deadline => {
+                    return Err(unusable(&DatabaseError("it does not answer".to_owned())));
+                }
+                Err(_) => tracing::warn!("the shared state does not answer; trying again"),
+            }
+            is_in_doubt = true;
+            shared.disconnect().await;
+            sleep(Self::PAUSE).await;
+        }
+    }
+
+    fn written(&self, refused: Vec<i64>) -> Written {
+        let ranges = self.ranges(&refused);
+        let mut open = self.open.clone();
+        let number = ranges.last().map_or(self.number, |range| range.number);
+        open.extend(ranges);
+        Written {
+            refused: refused.into_iter().map(unsigned).collect(),
+            open,
+            number,
+        }
+    }
+
+    // Neighbours with the same batch, without the rows that must not be sent.
+    fn ranges(&self, refused: &[i64]) -> Vec<OpenRange> {
+        let mut rows = self.started.clone();
+        rows.retain(|(line, _)| !refused.contains(line));
+        let chunks = rows.chunk_by(|a, b| b.0 == a.0 + 1 && a.1 == b.1);
+        let range = |(rows, number): (&[(i64, i64)], i64)| OpenRange {
+            number,
+            first: rows[0].0,
+            last: rows[rows.len() - 1].0,
+            batch: rows[0].1,
+            at: self.at,
+            left: rows.len(),
+        };
+        chunks.zip(self.number + 1..).map(range).collect()
+    }
+
+    // The lines that must not be sent.
+    async fn attempt(&self, shared: &Shared, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
+        let mut connection = shared.connection().await?;
+        if is_in_doubt {
+            let turn = "SELECT turn FROM bulk_workers WHERE run = $1 AND id = $2";
+            let rows = connection.query(turn, &[&self.run, &self.worker]).await?;
+            if rows.first().is_some_and(|row| row.get::<_, i64>(0) == self.count) {
+                return self.refused(&mut connection).await;
+            }
+        }
+        connection.client.batch_execute("BEGIN").await?;
+        let written = self.write(&mut connection).await;
+        match written {
+            Ok(refused) => {
+                connection.client.batch_execute("COMMIT").await?;
+                Ok(refused)
+            }
+            Err(failure) => {
+                connection.client.batch_execute("ROLLBACK").await?;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn write(&self, connection: &mut Connection) -> Result<Vec<i64>, Failure> {
+        let (run, worker) = (self.run, self.worker);
+        let fence = "UPDATE bulk_workers SET turn = $3 WHERE run = $1 AND id = $2 AND turn = $3::bigint - 1 AND is_bulk_worker($1, $2)";
+        if connection.execute(fence, &[&run, &worker, &self.count]).await? != 1 {
+            return Err(Failure::LeaseIsOver);
+        }
+        if !self.bad.lines.is_empty() {
+            self.bad.add(connection, run, self.at).await?;
+        }
+        self.write_ends(connection).await?;
+        let refused = self.note_accounts(connection).await?;
+        self.write_starts(connection, &refused).await?;
+        for (line, longest) in &self.probing {
+            connection
+                .execute(IN_FLIGHT, &[&run, line, &true, longest])
+                .await?;
+        }
+        Ok(refused)
+    }
+
+    async fn write_ends(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let (run, worker) = (self.run, self.worker);
+        if !self.recorded.is_empty() {
+            let ends = Ends::of(&self.recorded);
+            let changed = connection
+                .execute(
+                    END,
+                    &[
+                        &run,
+                        &worker,
+                        &ends.lines,
+                        &ends.states,
+                        &ends.finished,
+                        &ends.kinds,
+                        &ends.codes,
+                        &ends.messages,
+                        &ends.tracking_ids,
+                        &ends.batches,
+                        &ends.started,
+                    ],
+                )
+                .await?;
+            if changed != self.recorded.len() as u64 {
+                return Err(changed_meanwhile());
+            }
+        }
+        if !self.repeated.is_empty() {
+            let ended = "SELECT count(*) FROM bulk_outcomes WHERE run = $1 AND line = ANY($2) AND state <> 0";
+            let rows = connection.query(ended, &[&run, &self.repeated]).await?;
+            if rows
+                .first()
+                .is_none_or(|row| row.get::<_, i64>(0) < rows_of(self.repeated.len()))
+            {
+                return Err(changed_meanwhile());
+            }
+        }
+        for end in &self.others {
+            match end.sent {
+                EndKind::Probe { batch, set } => {
+                    self.write_probe(connection, end, signed(batch)).await?;
+                    if set {
+                        connection
+                            .execute(IN_FLIGHT, &[&run, &signed(end.line), &true, &0_i64])
+                            .await?;
+                    }
+                }
+                EndKind::Unrecorded(batch, _) => {
+                    self.write_unbegun(connection, end, Some(signed(batch))).await?;
+                }
+                _ => self.write_unbegun(connection, end, None).await?,
+            }
+        }
+        let recorded = self.recorded.iter().map(|(end, range)| (end, range.batch));
+        let unrecorded = self.others.iter().filter_map(|end| match end.sent {
+            EndKind::Unrecorded(batch, _) => Some((end, signed(batch))),
+            _ => None,
+        });
+        for (end, batch) in recorded.chain(unrecorded) {
+            if end.state != RowPhase::Unknown {
+                continue;
+            }
+            connection
+                .execute(IN_FLIGHT, &[&run, &signed(end.line), &false, &0_i64])
+                .await?;
+            if !end.prior_state.is_empty() {
+                let state = serde_json::to_string(&end.prior_state)
+                    .map_err(|error| Failure::Lasting(DatabaseError(error.to_string())))?;
+                let keep = "INSERT INTO bulk_prior_states VALUES ($1, $2, $3, $4)
+                    ON CONFLICT (run, line, batch) DO UPDATE SET state = excluded.state";
+                connection
+                    .execute(keep, &[&run, &signed(end.line), &batch, &state])
+                    .await?;
+            }
+        }
+        if !self.closed.is_empty() {
+            let forget = "DELETE FROM bulk_begun WHERE run = $1 AND worker = $2 AND number = ANY($3)";
+            connection.execute(forget, &[&run, &worker, &self.closed]).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_unbegun(
+        &self,
+        connection: &mut Connection,
+        end: &AttemptEnd,
+        batch: Option<i64>,
+    ) -> Result<(), Failure> {
+        let insert =
+            "INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started,
+                finished, kind, code, message, tracking_id)
+            VALUES ($1, $2, $3, false, $4, $5, $6, 0, $7, $8, $9, $10, $11)
+            ON CONFLICT (run, line) DO UPDATE SET state = $3, batch = CASE $5::bigint WHEN 0 THEN o.batch ELSE $4 END,
+                attempts = o.attempts + $5, session = $6, finished = $7, kind = $8, code = $9, message = $10,
+                tracking_id = $11
+            WHERE o.state = 0";
+        let attempts = i64::from(batch.is_some());
+        connection
+            .execute(
+                insert,
+                &[
+                    &self.run,
+                    &signed(end.line),
+                    &(end.state as i64),
+                    &batch.unwrap_or_default(),
+                    &attempts,
+                    &self.worker,
+                    &end.at,
+                    &end.kind,
+                    &end.code,
+                    &end.message,
+                    &end.tracking_id,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    // The result of a probe of the password in this batch: the one that was sent last, or an earlier one.
+    async fn write_probe(
+        &self,
+        connection: &mut Connection,
+        end: &AttemptEnd,
+        batch: i64,
+    ) -> Result<(), Failure> {
+        let (run, line) = (self.run, signed(end.line));
+        let known = "SELECT batch, state FROM bulk_outcomes WHERE run = $1 AND line = $2 FOR UPDATE";
+        let rows = connection.query(known, &[&run, &line]).await?;
+        let Some(known) = rows.first() else {
+            return Err(changed_meanwhile());
+        };
+        let is_last = known.get::<_, i64>(0) == batch;
+        let before = RowPhase::of(known.get(1));
+        match (end.state, is_last) {
+            // The provider confirmed this password before. Now it is the one that works.
+            (RowPhase::Applied, true) if before == RowPhase::Applied => {
+                let settled = "UPDATE bulk_outcomes SET unsettled = false WHERE run = $1 AND line = $2";
+                connection.execute(settled, &[&run, &line]).await?;
+            }
+            // It was replaced since; that the provider set it stays true.
+            (_, true) if before == RowPhase::Applied => {}
+            (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
+                self.settle_probe(connection, end, batch).await?;
+            }
+            (RowPhase::Applied, false) => {
+                connection.execute(KEEP_EARLIER, &[&run, &vec![line]]).await?;
+                let forget = "DELETE FROM bulk_earlier WHERE run = $1 AND line = $2 AND batch = $3";
+                connection.execute(forget, &[&run, &line, &batch]).await?;
+                self.settle_probe(connection, end, batch).await?;
+            }
+            (RowPhase::NotApplied, false) => {
+                let refused = "UPDATE bulk_earlier SET state = 3 WHERE run = $1 AND line = $2 AND batch = $3";
+                connection.execute(refused, &[&run, &line, &batch]).await?;
+                let unsettled = "UPDATE bulk_outcomes SET unsettled = EXISTS (
+                        SELECT FROM bulk_earlier WHERE run = $1 AND line = $2 AND state IN (1, 4))
+                    WHERE run = $1 AND line = $2";
+                connection.execute(unsettled, &[&run, &line]).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn settle_probe(
+        &self,
+        connection: &mut Connection,
+        end: &AttemptEnd,
+        batch: i64,
+    ) -> Result<(), Failure> {
+        let settle = "UPDATE bulk_outcomes SET state = $3, unsettled = unsettled AND $3::bigint <> 2, batch = $4, finished = $5,
+                kind = $6, code = $7, message = $8, tracking_id = $9
+            WHERE run = $1 AND line = $2";
+        connection
+            .execute(
+                settle,
+                &[
+                    &self.run,
+                    &signed(end.line),
+                    &(end.state as i64),
+                    &batch,
+                    &end.at,
+                    &end.kind,
+                    &end.code,
+                    &end.message,
+                    &end.tracking_id,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn note_accounts(&self, connection: &mut Connection) -> Result<Vec<i64>, Failure> {
+        for (provider, account, line) in &self.accounts {
+            let note = "INSERT INTO bulk_accounts VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+            connection
+                .execute(note, &[&self.run, provider, account, line])
+                .await?;
+        }
+        self.refused(connection).await
+    }
+
+    // The lines whose account was begun on another line.
+    async fn refused(&self, connection: &mut Connection) -> Result<Vec<i64>, Failure> {
+        let mut refused = Vec::new();
+        for (provider, account, line) in &self.accounts {
+            let select = "SELECT line FROM bulk_accounts WHERE run = $1 AND provider = $2 AND account = $3";
+            let rows = connection.query(select, &[&self.run, provider, account]).await?;
+            if rows.first().is_none_or(|row| row.get::<_, i64>(0) != *line) {
+                refused.push(*line);
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn write_starts(&self, connection: &mut Connection, refused: &[i64]) -> Result<(), Failure> {
+        let (run, worker) = (self.run, self.worker);
+        if !self.again.is_empty() {
+            connection.execute(KEEP_EARLIER, &[&run, &self.again]).await?;
+            let again = "UPDATE bulk_outcomes SET state = 0, unsettled = true
+                WHERE run = $1 AND line = ANY($2) AND (state = 4 OR unsettled)";
+            let changed = connection.execute(again, &[&run, &self.again]).await?;
+            if changed != self.again.len() as u64 {
+                return Err(changed_meanwhile());
+            }
+        }
+        let ranges = self.ranges(refused);
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let column = |value: fn(&OpenRange) -> i64| -> Vec<i64> { ranges.iter().map(value).collect() };
+        let (firsts, lasts) = (column(|range| range.first), column(|range| range.last));
+        // A row that is not pending must not be sent.
+        let rows = connection
+            .query(PENDING, &[&run, &firsts, &lasts, &worker])
+            .await?;
+        let expected: usize = ranges.iter().map(|range| range.left).sum();
+        if rows
+            .first()
+            .is_none_or(|row| row.get::<_, i64>(0) != rows_of(expected))
+        {
+            return Err(changed_meanwhile());
+        }
+        let (numbers, batches) = (column(|range| range.number), column(|range| range.batch));
+        let begin = "INSERT INTO bulk_begun
+            SELECT $1, $2, number, first, last, batch, $3
+            FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS range (number, first, last, batch)";
+        connection
+            .execute(
+                begin,
+                &[&run, &worker, &self.at, &numbers, &firsts, &lasts, &batches],
+            )
+            .await?;
+        Ok(())
+    }
+
+    // Writes outcomes that came after the lease was over: of attempts that are still unknown, and were not repeated.
+    async fn settle(&self, shared: &Shared) -> Result<(), Failure> {
+        let mut connection = shared.connection().await?;
+        let gone = "SELECT mark_bulk_worker_gone($1, $2, $3, $4) FROM bulk_workers
+            WHERE run = $1 AND id = $2 AND NOT is_gone FOR UPDATE";
+        connection
+            .query(gone, &[&self.run, &self.worker, &self.at, &GONE])
+            .await?;
+        let ends = Ends::of(&self.recorded);
+        let settle = "UPDATE bulk_outcomes o SET state = e.state, finished = e.finished, kind = e.kind, code = e.code,
+                message = e.message, tracking_id = e.tracking_id
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[])
+                AS e (line, state, finished, kind, code, message, tracking_id, batch)
+            WHERE o.run = $1 AND o.line = e.line AND o.session = $2 AND o.batch = e.batch AND o.state = 4
+                AND o.kind = 'interrupted'
+                AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = $1 AND o.line BETWEEN b.first AND b.last)";
+        connection
+            .execute(
+                settle,
+                &[
+                    &self.run,
+                    &self.worker,
+                    &ends.lines,
+                    &ends.states,
+                    &ends.finished,
+                    &ends.kinds,
+                    &ends.codes,
+                    &ends.messages,
+                    &ends.tracking_ids,
+                    &ends.batches,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+fn changed_meanwhile() -> Failure {
+    Failure::Lasting(DatabaseError(
+        "the rows are not as this process has left them; nothing of this step was written".to_owned(),
+    ))
+}
+
+const KEEP_EARLIER: &str = "INSERT INTO bulk_earlier
+    SELECT run, line, batch, state FROM bulk_outcomes WHERE run = $1 AND line = ANY($2)
+    ON CONFLICT DO NOTHING";
+
+const IN_FLIGHT: &str = "INSERT INTO bulk_in_flight
+    VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::bigint / 1000.0))
+    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until";
+
+// `unsettled` is kept: this attempt says nothing about an earlier one.
+const END: &str = "INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started,
+        finished, kind, code, message, tracking_id)
+    SELECT $1, e.line, e.state, false, e.batch, 1, $2, e.started, e.finished, e.kind, e.code, e.message, e.tracking_id
+    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[],
+        $11::bigint[]) AS e (line, state, finished, kind, code, message, tracking_id, batch, started)
+    ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = o.attempts + 1,
+        session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+        code = excluded.code, message = excluded.message, tracking_id = excluded.tracking_id
+    WHERE o.state = 0";
+
+const PENDING: &str = "SELECT count(*)
+    FROM unnest($2::bigint[], $3::bigint[]) AS range (first, last)
+    JOIN bulk_rows r ON r.run = $1 AND r.line BETWEEN range.first AND range.last
+    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+    WHERE coalesce(o.state, 0) = 0
+        AND NOT EXISTS (
+            SELECT FROM bulk_begun b WHERE b.run = $1 AND b.worker <> $4 AND r.line BETWEEN b.first AND b.last)";
+
+fn rows_of(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Ends, as the columns of a statement.
+struct Ends<'a> {
+    lines: Vec<i64>,
+    states: Vec<i64>,
+    finished: Vec<i64>,
+    kinds: Vec<Option<&'a str>>,
+    codes: Vec<Option<&'a str>>,
+    messages: Vec<Option<&'a str>>,
+    tracking_ids: Vec<Option<&'a str>>,
+    batches: Vec<i64>,
+    started: Vec<i64>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(ends: &'a [(AttemptEnd, OpenRange)]) -> Self {
+        Self {
+            lines: ends.iter().map(|(end, _)| signed(end.line)).collect(),
+            states: ends.iter().map(|(end, _)| end.state as i64).collect(),
+            finished: ends.iter().map(|(end, _)| end.at).collect(),
+            kinds: ends.iter().map(|(end, _)| end.kind).collect(),
+            codes: ends.iter().map(|(end, _)| end.code.as_deref()).collect(),
+            messages: ends.iter().map(|(end, _)| end.message.as_deref()).collect(),
+            tracking_ids: ends.iter().map(|(end, _)| end.tracking_id.as_deref()).collect(),
+            batches: ends.iter().map(|(_, range)| range.batch).collect(),
+            started: ends.iter().map(|(_, range)| range.at).collect(),
+        }
+    }
+}
+
+/// Rows to add, as the columns of a statement.
+pub(super) struct NewRows {
+    lines: Vec<i64>,
+    users: Vec<Option<String>>,
+    providers: Vec<Option<i64>>,
+    kinds: Vec<Option<String>>,
+    messages: Vec<Option<String>>,
+}
+
+impl NewRows {
+    pub(super) fn of(rows: &[NewRow<'_>]) -> Self {
+        let invalid = |text: fn(&repass_bulk::journal::InvalidReason<'_>) -> String| {
+            rows.iter().map(|row| row.invalid.as_ref().map(text)).collect()
+        };
+        Self {
+            lines: rows.iter().map(|row| signed(row.line)).collect(),
+            users: rows
+                .iter()
+                .map(|row| row.user.map(UserId::expose).map(str::to_owned))
+                .collect(),
+            providers: rows.iter().map(|row| row.provider.map(signed)).collect(),
+            kinds: invalid(|reason| reason.kind.to_owned()),
+            messages: invalid(|reason| reason.message.to_owned()),
+        }
+    }
+
+    /// Adds those that are not there already, and returns the tally of these.
+    pub(super) async fn add(
+        &self,
+        connection: &mut Connection,
+        run: i32,
+        at: i64,
+    ) -> Result<Tally, tokio_postgres::Error> {
+        let add = "WITH given AS (
+                SELECT * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+                    AS given (line, user_id, provider, kind, message)
+            ), new AS (
+                INSERT INTO bulk_rows
+                SELECT $1, line, user_id, CASE WHEN kind IS NULL THEN provider END FROM given
+                ON CONFLICT DO NOTHING RETURNING line
+            ), invalid AS (
+                INSERT INTO bulk_outcomes (run, line, state, unsettled, batch, attempts, session, started, finished, kind,
+                    message)
+                SELECT $1, line, 5, false, 0, 0, 0, 0, $7, kind, message FROM given JOIN new USING (line)
+                WHERE kind IS NOT NULL
+                RETURNING line
+            ), freed AS (
+                INSERT INTO bulk_free SELECT $1, min(line), max(line) FROM given JOIN new USING (line)
+                WHERE kind IS NULL HAVING count(*) > 0
+            )
+            SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM invalid)";
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
+            &run,
+            &self.lines,
+            &self.users,
+            &self.providers,
+            &self.kinds,
+            &self.messages,
+            &at,
+        ];
+        let rows = connection.query(add, &values).await?;
+        let count = |at: usize| {
+            let count = rows.first().map_or(0, |row| row.get::<_, i64>(at));
+            usize::try_from(count).unwrap_or_default()
+        };
+        let mut tally = Tally::default();
+        tally.add(RowStatus::Pending, count(0) - count(1));
+        tally.add(RowStatus::NotApplied, count(1));
+        Ok(tally)
+    }
+}

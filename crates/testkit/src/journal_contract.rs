@@ -1,0 +1,277 @@
+//! What every journal of a bulk run guarantees, in a directory or in a database.
+
+use repass::{PriorState, UserId};
+use repass_bulk::journal::{
+    AttemptEnd, AttemptStart, Commit, EndKind, InvalidReason, Journal, JournalReader, JournalRow, NewRow,
+    READ_WHOLE, RowPhase,
+};
+use repass_bulk::{RowStatus, Tally};
+
+/// The time of everything in the contract, in milliseconds since 1970.
+const AT: i64 = 1_700_000_000_000;
+
+fn start(line: u64, batch: u64) -> AttemptStart<'static> {
+    AttemptStart {
+        line,
+        batch,
+        fresh: None,
+        again: false,
+        resent: false,
+    }
+}
+
+fn end(line: u64, state: RowPhase, kind: Option<&'static str>) -> AttemptEnd {
+    AttemptEnd {
+        kind,
+        message: kind.map(|kind| format!("it is {kind}")),
+        ..AttemptEnd::new(line, state, AT + 1000)
+    }
+}
+
+fn commit(journal: &mut dyn Journal, session: u64, started: &[AttemptStart<'_>], ended: &[AttemptEnd]) {
+    let entries = Commit {
+        started,
+        ended,
+        ..Commit::default()
+    };
+    assert_eq!(
+        journal.commit(&entries, session).expect("a commit"),
+        [] as [u64; 0]
+    );
+}
+
+fn lines(rows: &[JournalRow]) -> Vec<u64> {
+    rows.iter().map(|row| row.line).collect()
+}
+
+fn all_to_send(reader: &dyn JournalReader) -> Vec<u64> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let rows = reader.to_send(after, 3).expect("rows to send");
+        let Some(last) = rows.last() else { return all };
+        after = last.line;
+        all.extend(lines(&rows));
+    }
+}
+
+fn phase(reader: &dyn JournalReader, line: u64) -> (RowPhase, bool) {
+    let row = reader
+        .row(line)
+        .expect("the row can be read")
+        .expect("the row is there");
+    (row.state, row.unsettled)
+}
+
+fn tally(applied: u64, not_applied: u64, unknown: u64, pending: u64) -> Tally {
+    let rows = applied + not_applied + unknown + pending;
+    Tally {
+        rows,
+        applied,
+        not_applied,
+        unknown,
+        pending,
+    }
+}
+
+/// Checks the guarantees of [`Journal`] with a new journal. `reopen` drops one as if its process were killed, and opens
+/// the same run in another process once the first is taken for gone.
+///
+/// # Panics
+/// If the journal breaks one.
+pub fn check(mut journal: Box<dyn Journal>, mut reopen: impl FnMut(Box<dyn Journal>) -> Box<dyn Journal>) {
+    let provider = journal.provider_id("zoom").expect("a provider");
+    assert_eq!(journal.provider_id("zoom").expect("the same"), provider);
+    assert_ne!(journal.provider_id("portal").expect("another"), provider);
+    journal.set_limits(provider, Some(40.0), 30_000).expect("limits");
+    journal.set_identity(provider, "{}").expect("an identity");
+    journal.set_fact("provider", "other").expect("a fact");
+    journal.set_fact("provider", "zoom").expect("the same fact");
+    ingest(&mut *journal, provider);
+    journal.set_fact(READ_WHOLE, "yes").expect("a fact");
+
+    let first = journal.begin_session(AT).expect("a session");
+    let reader = journal.reader().expect("a reader");
+    assert_eq!(reader.fact("provider").expect("a fact").as_deref(), Some("zoom"));
+    assert_eq!(reader.fact("none").expect("no fact"), None);
+    assert_eq!(
+        reader.identity(provider).expect("an identity").as_deref(),
+        Some("{}")
+    );
+    assert!((journal.may_send())(), "a session that has just begun");
+    assert_eq!(
+        all_to_send(&*reader),
+        [1, 2, 3, 4, 5, 7, 8],
+        "the valid rows, in order"
+    );
+    assert_eq!(reader.tally().expect("a tally"), tally(0, 1, 0, 7));
+
+    commit(
+        &mut *journal,
+        first,
+        &[start(1, 1), start(2, 1), start(3, 1), start(4, 1)],
+        &[],
+    );
+    assert_eq!(phase(&*reader, 2), (RowPhase::Sending, false));
+    assert_eq!(
+        reader.tally().expect("a tally"),
+        tally(0, 1, 4, 3),
+        "what is being sent counts as unknown"
+    );
+    assert_eq!(reader.summary().expect("a summary").in_flight, 4);
+    let unknown = AttemptEnd {
+        prior_state: PriorState::default().with("version", "7"),
+        ..end(3, RowPhase::Unknown, Some("timed_out"))
+    };
+    let ended = [
+        end(1, RowPhase::Applied, None),
+        end(2, RowPhase::NotApplied, Some("unreachable")),
+        unknown,
+    ];
+    commit(&mut *journal, first, &[start(5, 1)], &ended);
+    assert_eq!(phase(&*reader, 1), (RowPhase::Applied, false));
+    assert!(!reader.prior_state(3, 1).expect("a state").is_empty());
+    assert!(reader.prior_state(1, 1).expect("none").is_empty());
+    assert!(reader.quiet_for(3).expect("a time") >= 0);
+    drop(reader);
+
+    // Of rows 4 and 5 nothing was heard. Row 7 was claimed and not begun.
+    let mut journal = reopen(journal);
+    journal.mark_interrupted(AT + 2000).expect("the rows in flight");
+    let reader = journal.reader().expect("a reader");
+    assert_eq!(phase(&*reader, 4), (RowPhase::Unknown, false));
+    assert_eq!(phase(&*reader, 5), (RowPhase::Unknown, false));
+    assert_eq!(reader.tally().expect("a tally"), tally(1, 2, 3, 2));
+    assert_eq!(reader.unresolved_count().expect("a count"), 3);
+    assert!(!reader.is_active().expect("nobody is at work") || (journal.may_send())());
+    assert_eq!(
+        journal.requeue().expect("row 2"),
+        1,
+        "its reason has nothing to do with it"
+    );
+    let second = journal.begin_session(AT + 3000).expect("a session");
+    assert_ne!(second, first);
+    let mut left = all_to_send(&*reader);
+    left.sort_unstable();
+    assert_eq!(left, [2, 7, 8], "neither what was sent nor what is unknown");
+    assert_eq!(lines(&reader.to_reissue(0, 9).expect("rows")), [3, 4, 5]);
+
+    again(&mut *journal, &*reader, second);
+    report(&*reader);
+    assert!(journal.end_session(second, AT + 9000).is_ok());
+    let sessions = reader.summary().expect("a summary").sessions;
+    assert!(!sessions[0].clean, "the first was killed");
+    assert!(sessions.last().is_some_and(|session| session.ended >= AT + 9000));
+    let mut count = 0;
+    reader.finish_times(&mut |_, _| count += 1).expect("times");
+    assert_eq!(count, 4, "all that has ended, but not what was interrupted");
+}
+
+fn ingest(journal: &mut dyn Journal, provider: u64) {
+    let users: Vec<UserId> = (1..=8)
+        .map(|line| UserId::new(&format!("user{line}")).expect("an id"))
+        .collect();
+    let rows: Vec<NewRow<'_>> = users
+        .iter()
+        .zip(1..)
+        .map(|(user, line)| NewRow {
+            line,
+            user: Some(user),
+            provider: Some(provider),
+            invalid: (line == 6).then_some(InvalidReason {
+                kind: "invalid_row",
+                message: "it is not a row",
+            }),
+        })
+        .collect();
+    let (some, all) = (&rows[..4], &rows[..]);
+    assert_eq!(journal.ingest(some, AT).expect("rows"), tally(0, 0, 0, 4));
+    assert_eq!(
+        journal.ingest(all, AT).expect("rows"),
+        tally(0, 1, 0, 3),
+        "only the new ones"
+    );
+}
+
+// Row 3 is sent a second password, which works; the first one is found out later. Row 4 is probed.
+fn again(journal: &mut dyn Journal, reader: &dyn JournalReader, session: u64) {
+    let reissue = AttemptStart {
+        again: true,
+        ..start(3, 2)
+    };
+    commit(journal, session, &[reissue], &[]);
+    assert_eq!(phase(reader, 3), (RowPhase::Sending, true));
+    commit(journal, session, &[], &[end(3, RowPhase::Applied, None)]);
+    assert_eq!(phase(reader, 3), (RowPhase::Applied, true));
+    assert_eq!(reader.earlier(3, 1).expect("the first"), Some(RowPhase::Unknown));
+    assert_eq!(reader.earlier(3, 9).expect("none"), None);
+    assert_eq!(reader.unknown_earlier(3).expect("the first"), [1]);
+    assert_eq!(reader.summary().expect("a summary").candidates, 1);
+    let probe = |line, batch, state| AttemptEnd {
+        sent: EndKind::Probe { batch, set: false },
+        ..end(line, state, None)
+    };
+    commit(
+        journal,
+        session,
+        &[],
+        &[probe(3, 1, RowPhase::NotApplied), probe(4, 1, RowPhase::Applied)],
+    );
+    assert_eq!(
+        phase(reader, 3),
+        (RowPhase::Applied, false),
+        "nothing of it is unknown"
+    );
+    assert_eq!(phase(reader, 4), (RowPhase::Applied, false));
+    // A row that was rejected before it was sent.
+    let refused = AttemptEnd {
+        sent: EndKind::NotSent(None),
+        ..end(7, RowPhase::NotApplied, Some("password_refused"))
+    };
+    commit(journal, session, &[start(8, 2)], &[refused]);
+    commit(
+        journal,
+        session,
+        &[],
+        &[end(8, RowPhase::NotApplied, Some("not_found"))],
+    );
+    assert_eq!(reader.row(7).expect("a row").map(|row| row.attempts), Some(0));
+}
+
+fn report(reader: &dyn JournalReader) {
+    let mut rows = Vec::new();
+    let take = &mut |row: repass_bulk::ReportRow| {
+        rows.push((row.line, row.outcome, row.attempts));
+        Ok(())
+    };
+    reader.for_each_row(None, take).expect("a report");
+    let (applied, refused, unknown) = (RowStatus::Applied, RowStatus::NotApplied, RowStatus::Unknown);
+    let expected = [
+        (1, applied, 1),
+        (2, RowStatus::Pending, 1),
+        (3, applied, 2),
+        (4, applied, 1),
+        (5, unknown, 1),
+        (6, refused, 0),
+        (7, refused, 0),
+        (8, refused, 1),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(reader.tally().expect("a tally"), tally(3, 3, 1, 1));
+    let reasons = reader.reasons().expect("reasons");
+    let mut kinds: Vec<_> = reasons
+        .iter()
+        .filter_map(|reason| reason.kind.as_deref())
+        .collect();
+    kinds.sort_unstable();
+    assert_eq!(
+        kinds,
+        ["interrupted", "invalid_row", "not_found", "password_refused"]
+    );
+    let mut count = 0;
+    let take = &mut |_: repass_bulk::ReportRow| {
+        count += 1;
+        Ok(())
+    };
+    reader.for_each_row(Some(unknown), take).expect("a report");
+    assert_eq!(count, 1);
+}

@@ -1,0 +1,16 @@
+//! The SQLite journal keeps the contract of all journals. The one in PostgreSQL is checked by
+//! `cargo xtask real-servers postgres`, with the same contract.
+
+use repass_bulk::journal::SqliteJournal;
+use repass_testkit::journal_contract;
+
+#[test]
+fn journal_in_a_file_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let journal = SqliteJournal::create(&path).unwrap();
+    journal_contract::check(Box::new(journal), |journal| {
+        drop(journal);
+        Box::new(SqliteJournal::open(&path).unwrap())
+    });
+}
