@@ -26,5 +26,5 @@ pub use error::{DatabaseError, InvalidSettings};
 pub use idempotency_keys::PostgresIdempotencyStore;
 pub use keyed_hash::keyed_hash;
 pub use membership::Membership;
-pub use rate_shares::shared_rate_limiter;
+pub use rate_shares::SharedRateLimits;
 pub use user_locks::{ChangeEnd, LastChange, LockError, UserLock, UserLocks};

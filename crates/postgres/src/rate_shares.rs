@@ -3,168 +3,97 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_transport::{Lane, RateLimit, RateLimiter, boot_time};
-use tokio::time::{Instant, sleep, sleep_until};
+use async_trait::async_trait;
+use repass_transport::{Loan, PermitLender, PermitRequest, PermitStore, RateLimit, RateLimiter};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::database::within;
 use crate::{Database, DatabaseError, Membership};
 
-/// Returns a rate limiter whose permits are lent from this database, for all processes that name the account alike.
+/// The rate limits of all accounts, whose permits are lent to the processes that share a database.
 ///
-/// The parts of all processes never exceed the limit: a part is taken back only when its requests no longer count at the
+/// The parts of all processes never exceed a limit: a part is taken back only when its requests no longer count at the
 /// provider, and that of a process without a lease one window after the lease. Each process gets what it wants, or an even
 /// part if all of them want more than there is. While the database cannot be reached a part can be used to the end of its
 /// lease.
-///
-/// `account` is stored in clear: pass a hash.
-pub fn shared_rate_limiter(
+#[derive(Debug, Clone)]
+pub struct SharedRateLimits(Arc<PermitLender<RateShares>>);
+
+impl SharedRateLimits {
+    /// Creates the rate limits that are lent from this database. One is enough for a process: it renews the parts of all
+    /// accounts together.
+    pub fn new(database: Arc<Database>) -> Self {
+        let process = Uuid::new_v4();
+        let shares = RateShares { database, process };
+        Self(Arc::new(PermitLender::new(shares, Membership::LEASE)))
+    }
+
+    /// Returns a rate limiter for all processes that name the account alike. The name is stored in clear: pass a hash.
+    pub fn rate_limiter(
+        &self,
+        account: String,
+        limits: impl IntoIterator<Item = (&'static str, RateLimit)>,
+    ) -> RateLimiter {
+        self.0.rate_limiter(account, limits)
+    }
+}
+
+#[derive(Debug)]
+struct RateShares {
     database: Arc<Database>,
-    account: String,
-    limits: impl IntoIterator<Item = (&'static str, RateLimit)>,
-) -> RateLimiter {
-    RateLimiter::lent(limits, move |lanes| {
-        tokio::spawn(borrow(database, account, lanes));
-    })
-}
-
-// What is known of a lane since the last renewal.
-struct Borrowed {
-    lane: Lane,
-    name: String,
-    target: u32,
-    need: Need,
-}
-
-// In the order in which they matter for the next renewal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Need {
-    /// It has nothing and wants nothing.
-    Idle,
-    Met,
-    /// It wants more than its part.
-    Rationed,
-    /// It is owed more than it got, because others have yet to give it back.
-    Short,
-    /// It has more than its part, which it gives back as soon as it can.
-    Over,
-}
-
-const RENEWAL: Duration = Duration::from_secs(1);
-// Others give permits back about now.
-const SHORT_RENEWAL: Duration = Duration::from_millis(100);
-const OVER_RENEWAL: Duration = Duration::from_millis(25);
-// Between two renewals, however many requests come.
-const SPACING: Duration = Duration::from_millis(5);
-// A process that makes one change and ends leaves its part unused for this time.
-const FIRST_LEASE: Duration = Duration::from_secs(2);
-// What was permitted just before the end still has to reach the network.
-const MARGIN: Duration = Duration::from_millis(100);
-
-// Renews until the rate limiter was dropped.
-async fn borrow(database: Arc<Database>, account: String, lanes: Vec<Lane>) {
-    let process = Uuid::new_v4();
-    let mut all: Vec<Borrowed> = lanes
-        .into_iter()
-        .map(|lane| Borrowed {
-            name: format!("{account} {}", lane.label()),
-            lane,
-            target: 0,
-            need: Need::Idle,
-        })
-        .collect();
-    let Some(wanted) = all.first().map(|borrowed| borrowed.lane.clone()) else {
-        return;
-    };
-    let mut lease = FIRST_LEASE;
-    loop {
-        let start = Instant::now();
-        for borrowed in &mut all {
-            match renew(&database, process, borrowed, lease).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(problem) => tracing::warn!(%problem, "the part of a shared rate limit was not renewed"),
-            }
-        }
-        lease = Membership::LEASE;
-        let need = all.iter().map(|it| it.need).max().unwrap_or(Need::Idle);
-        match need {
-            Need::Over => sleep_until(start + OVER_RENEWAL).await,
-            Need::Short => sleep_until(start + SHORT_RENEWAL).await,
-            // A request that waits for its turn in a full part changes nothing.
-            Need::Rationed => sleep_until(start + RENEWAL).await,
-            Need::Met | Need::Idle => {
-                tokio::select! {
-                    () = sleep_until(start + RENEWAL), if need == Need::Met => {}
-                    () = wanted.wanted() => sleep_until(start + SPACING).await,
-                }
-            }
-        }
-        if need == Need::Idle {
-            // The process may end any time; its next part is short-lived again.
-            lease = FIRST_LEASE;
-        }
-    }
-}
-
-// `false`: the rate limiter was dropped.
-async fn renew(
-    database: &Database,
     process: Uuid,
-    borrowed: &mut Borrowed,
-    lease: Duration,
-) -> Result<bool, DatabaseError> {
-    const LEND: &str =
-        "SELECT permits_, target, closed_for FROM lend_permits($1, $2, $3, $4, $5, $6, $7, $8)";
-    let Some(demand) = borrowed.lane.demand(borrowed.target) else {
-        return Ok(false);
-    };
-    let is_idle = demand.held == 0 && demand.wanted == 0;
-    let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let limit = borrowed.lane.limit();
-    let before = boot_time();
-    let client = database.client().await?;
-    let row = within(async {
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
-            &borrowed.name,
-            &process,
-            &count(limit.requests),
-            &limit.window.as_secs_f64(),
-            &count(demand.held),
-            &count(demand.wanted),
-            &demand.closed_for.as_secs_f64(),
-            &lease.as_secs_f64(),
+}
+
+#[async_trait]
+impl PermitStore for RateShares {
+    type Error = DatabaseError;
+
+    async fn renew(&self, requests: &[PermitRequest]) -> Result<Vec<Loan>, DatabaseError> {
+        const LEND: &str = "SELECT permits, target, closed_for, reserved_now \
+                            FROM lend_permits_of_lanes($1, $2, $3, $4, $5, $6, $7, $8, $9) ORDER BY number";
+        let lanes: Vec<&str> = requests.iter().map(|request| &*request.name).collect();
+        let processes = each(requests, |request| self.holder(request.holder));
+        let totals = each(requests, |request| count(request.limit.requests));
+        let windows = each(requests, |request| request.limit.window.as_secs_f64());
+        let held = each(requests, |request| count(request.demand.held));
+        let wanted = each(requests, |request| count(request.demand.wanted));
+        let closed = each(requests, |request| request.demand.closed_for.as_secs_f64());
+        let reserved = each(requests, |request| request.demand.reserved);
+        let leases = each(requests, |request| request.lease.as_secs_f64());
+        let parameters: [&(dyn ToSql + Sync); 9] = [
+            &lanes, &processes, &totals, &windows, &held, &wanted, &closed, &reserved, &leases,
         ];
-        Ok(client.query_one(LEND, &parameters).await?)
-    })
-    .await;
-    if row.is_err() {
-        database.disconnect(&client).await;
-        sleep(SHORT_RENEWAL).await;
+        let client = self.database.client().await?;
+        let rows = within(async { Ok(client.query(LEND, &parameters).await?) }).await;
+        if rows.is_err() {
+            self.database.disconnect(&client).await;
+        }
+        let rows = rows?;
+        if rows.len() != requests.len() {
+            return Err(DatabaseError("PostgreSQL has lent to other lanes".to_owned()));
+        }
+        let loans = rows.iter().map(|row| Loan {
+            permits: u32::try_from(row.get::<_, i32>(0)).unwrap_or_default(),
+            target: u32::try_from(row.get::<_, i32>(1)).unwrap_or_default(),
+            closed_for: Duration::try_from_secs_f64(row.get(2)).unwrap_or_default(),
+            reserved: row.get(3),
+        });
+        Ok(loans.collect())
     }
-    let row = row?;
-    let (permits, target, closed): (i32, i32, f64) = (row.get(0), row.get(1), row.get(2));
-    let (permits, target) = (
-        u32::try_from(permits).unwrap_or_default(),
-        u32::try_from(target).unwrap_or_default(),
-    );
-    borrowed.target = target;
-    borrowed.need = if is_idle {
-        Need::Idle
-    } else if permits > target {
-        Need::Over
-    } else if permits < target {
-        Need::Short
-    } else if permits < demand.wanted {
-        Need::Rationed
-    } else {
-        Need::Met
-    };
-    let closed_for = Duration::try_from_secs_f64(closed).unwrap_or_default();
-    borrowed.lane.lend(
-        permits.min(target),
-        before + lease.saturating_sub(MARGIN),
-        closed_for,
-    );
-    Ok(true)
+}
+
+impl RateShares {
+    // The rate limiters of a process hold their permits apart.
+    fn holder(&self, holder: u64) -> Uuid {
+        Uuid::from_u128(self.process.as_u128().wrapping_add(holder.into()))
+    }
+}
+
+fn each<T>(requests: &[PermitRequest], of: impl Fn(&PermitRequest) -> T) -> Vec<T> {
+    requests.iter().map(of).collect()
+}
+
+fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::rate_share::Share;
+use crate::rate_share::{LaneEvent, Share};
 use crate::{Cause, Lane, TransportError};
 
 /// A rate limit: a number of requests within any window of a length.
@@ -87,11 +87,10 @@ impl RateLimiter {
         limits: impl IntoIterator<Item = (&'static str, RateLimit)>,
         start: impl FnOnce(Vec<Lane>) + Send + 'static,
     ) -> Self {
-        let wanted = Arc::default();
         let (mut limited, mut lanes) = (BTreeMap::new(), Vec::new());
         for (label, limit) in limits {
-            let bucket = Bucket::lent(limit, &wanted);
-            lanes.push(Lane::new(label, limit, &bucket, &wanted));
+            let bucket = Bucket::lent(limit);
+            lanes.push(Lane::new(label, limit, &bucket));
             limited.insert(label, bucket);
         }
         Self {
@@ -137,6 +136,8 @@ impl RateLimiter {
     }
 }
 
+type OnEvent = Box<dyn Fn(LaneEvent) + Send + Sync>;
+
 pub(crate) struct Bucket {
     limit: Option<RateLimit>,
     state: Mutex<State>,
@@ -144,8 +145,8 @@ pub(crate) struct Bucket {
     queue: tokio::sync::Mutex<()>,
     // A request left or ended, so a permit may be free earlier than it seemed.
     changed: Arc<Notify>,
-    // A request waits: whoever lends permits should know.
-    wanted: Option<Arc<Notify>>,
+    // Where permits are lent: whoever lends them hears of requests that wait or were refused.
+    on_event: Option<OnceLock<OnEvent>>,
 }
 
 #[derive(Default)]
@@ -168,9 +169,13 @@ pub(crate) struct State {
     refused_at: Option<Instant>,
     trial: Trial,
     /// The share of permits that is not used for a while, because others use the account too.
-    reserved: f64,
+    pub(crate) reserved: f64,
     reserved_at: Option<Instant>,
     recovered_at: Option<Instant>,
+    /// The last refusal that the other processes have yet to hear of.
+    pub(crate) unreported_refusal: Option<Instant>,
+    /// When it was last asked what is needed.
+    pub(crate) asked_at: Option<Instant>,
 }
 
 /// Whether one request alone finds out if the server still refuses.
@@ -246,11 +251,11 @@ impl Bucket {
             state: Mutex::default(),
             queue: tokio::sync::Mutex::default(),
             changed: Arc::default(),
-            wanted: None,
+            on_event: None,
         })
     }
 
-    fn lent(limit: RateLimit, wanted: &Arc<Notify>) -> Arc<Self> {
+    fn lent(limit: RateLimit) -> Arc<Self> {
         Arc::new(Self {
             limit: Some(limit),
             state: Mutex::new(State {
@@ -259,8 +264,22 @@ impl Bucket {
             }),
             queue: tokio::sync::Mutex::default(),
             changed: Arc::default(),
-            wanted: Some(Arc::clone(wanted)),
+            on_event: Some(OnceLock::new()),
         })
+    }
+
+    pub(crate) fn on_event(&self, call: OnEvent) {
+        if let Some(on_event) = &self.on_event {
+            // The first one stays.
+            let _ = on_event.set(call);
+        }
+    }
+
+    // Not while the state is locked: the callee may ask for it.
+    fn report(&self, event: LaneEvent) {
+        if let Some(on_event) = self.on_event.as_ref().and_then(OnceLock::get) {
+            on_event(event);
+        }
     }
 
     pub(crate) fn notify_changed(&self) {
@@ -330,7 +349,7 @@ impl Bucket {
             state.recover(now, limit);
             state.free_expired(now, limit);
             if state.used() >= state.capacity(limit) {
-                return Err(state.taken.first().map(|(at, _)| *at));
+                return Err(state.first_free());
             }
         }
         let serial = state.next;
@@ -364,10 +383,12 @@ struct Waiting<'a>(&'a Bucket);
 
 impl<'a> Waiting<'a> {
     fn begin(bucket: &'a Bucket) -> Option<Self> {
-        let wanted = bucket.wanted.as_ref()?;
-        bucket.state().waiting += 1;
-        wanted.notify_one();
-        Some(Self(bucket))
+        bucket.on_event.as_ref()?;
+        let waiting = Self(bucket);
+        if bucket.state().add_waiting() {
+            bucket.report(LaneEvent::Waiting);
+        }
+        Some(waiting)
     }
 }
 
@@ -390,6 +411,18 @@ impl State {
             Some(share) => capacity.min(share.permits() as usize),
             None => capacity,
         }
+    }
+
+    // Whether more is wanted than what is lent.
+    fn add_waiting(&mut self) -> bool {
+        self.waiting += 1;
+        let lent = self.share.map_or(0, Share::permits) as usize;
+        self.used() + self.waiting as usize > lent
+    }
+
+    /// When the first permit is free again, of those of which it is known.
+    pub(crate) fn first_free(&self) -> Option<Instant> {
+        self.taken.first().map(|(at, _)| *at)
     }
 
     /// Frees the permits of requests that no longer count at the provider.
@@ -436,7 +469,15 @@ impl State {
         }
     }
 
-    fn recover(&mut self, now: Instant, limit: RateLimit) {
+    /// Another process has heard a refusal.
+    pub(crate) fn reserve_at_least(&mut self, reserved: f64, now: Instant) {
+        if reserved > self.reserved {
+            self.reserved = reserved.min(0.9);
+            self.recovered_at = Some(now);
+        }
+    }
+
+    pub(crate) fn recover(&mut self, now: Instant, limit: RateLimit) {
         let Some(since) = self.recovered_at else { return };
         let windows = now.saturating_duration_since(since).as_secs_f64() / limit.window.as_secs_f64();
         self.reserved = (self.reserved - windows * 0.02).max(0.0);
@@ -446,6 +487,7 @@ impl State {
     // How long all requests wait now.
     fn refuse(&mut self, limited: Limited, taken_at: Instant, now: Instant, window: Duration) -> Duration {
         self.reserve(now, window);
+        self.unreported_refusal = Some(now);
         // Many requests hear the same refusal; only one that came after the last can say that it still holds.
         if self.refused_at.is_none_or(|at| taken_at >= at) {
             self.refusals = self.refusals.saturating_add(1);
@@ -526,6 +568,9 @@ impl Permit {
         }
         drop(state);
         bucket.changed.notify_one();
+        if wait.is_some() {
+            bucket.report(LaneEvent::Refused);
+        }
         wait
     }
 }

@@ -41,7 +41,7 @@ impl Accounts {
         match &self.shared {
             Some(state) => {
                 let account = state.hash("account", account);
-                repass_postgres::shared_rate_limiter(Arc::clone(&state.database), account, limits)
+                state.rate_limits.rate_limiter(account, limits)
             }
             None => RateLimiter::new(limits),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repass_domain::{Error, ErrorKind, UserKey};
-use repass_postgres::{Database, LockError, Settings, UserLock, UserLocks};
+use repass_postgres::{Database, LockError, Settings, SharedRateLimits, UserLock, UserLocks};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ pub struct SharedState {
     pub database: Arc<Database>,
     /// The secret for hashing idempotency keys and users.
     pub secret: SecretSlice<u8>,
+    pub(super) rate_limits: SharedRateLimits,
 }
 
 impl SharedState {
@@ -83,9 +84,10 @@ impl SharedState {
                 secret,
             });
         let state = settings.and_then(|settings| {
-            let database = problems.keep(url, Database::new(&settings))?;
+            let database = Arc::new(problems.keep(url, Database::new(&settings))?);
             Some(Self {
-                database: Arc::new(database),
+                rate_limits: SharedRateLimits::new(Arc::clone(&database)),
+                database,
                 secret: settings.secret,
             })
         });

@@ -40,11 +40,42 @@ DO $$ BEGIN
     END LOOP;
 END $$";
 
+// Sixteen processes that want more than there is, each time another number: every part stays as it is, so that no permit is
+// on its way between them. After a refusal they use less in all, for a while.
+const PARTS: &str = "\
+DO $$
+DECLARE
+    held int[] := array_fill(0, ARRAY[16]);
+    before int[];
+    loan record;
+    total int;
+BEGIN
+    SET LOCAL search_path TO repass;
+    FOR turn IN 1..12 LOOP
+        before := held;
+        FOR i IN 1..16 LOOP
+            SELECT * INTO loan FROM lend_permits(
+                'parts', ('00000000-0000-0000-0000-0000000000' || to_char(i, 'FM00'))::uuid, 60, 1, held[i],
+                4 + (i * turn) % 5, 0, CASE WHEN turn = 9 AND i = 1 THEN 0.08 ELSE 0 END, 8);
+            held[i] := least(loan.permits_, loan.target);
+        END LOOP;
+        SELECT sum(part) INTO total FROM unnest(held) part;
+        IF turn BETWEEN 4 AND 8 AND (held <> before OR total <> 60) THEN
+            RAISE EXCEPTION 'in turn % the parts are %, after %', turn, held, before;
+        END IF;
+        IF turn = 12 AND total NOT BETWEEN 55 AND 56 THEN
+            RAISE EXCEPTION '% of 60 permits are used after a refusal', total;
+        END IF;
+    END LOOP;
+    DELETE FROM rate_shares WHERE lane = 'parts';
+END $$";
+
 /// Returns how many changes were not made; and with `--rate-seconds` also how many results were not good enough.
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let is_short = args.changes < FULL && args.rate_seconds.is_none();
     let counts: &[usize] = if is_short { &[4] } else { &[1, 4, 16] };
     let seconds = args.rate_seconds.unwrap_or(if is_short { 4 } else { 20 });
+    cluster.execute(PARTS)?;
     let mut wrong = 0;
     for processes in counts {
         let measured = scenario(cluster, *processes, Duration::from_secs(seconds)).await?;
@@ -95,18 +126,22 @@ impl fmt::Display for Measured {
         }
         write!(
             f,
-            ", {failed} changes not made, each process made {} to {}, {:.1} renewals/s of {:.2} ms",
+            ", {failed} changes not made, each process made {} to {}, {:.1} renewals/s of {:.2} ms with {:.1} lanes",
             least.unwrap_or(&0),
             most.unwrap_or(&0),
-            beats.per_second,
-            beats.milliseconds
+            beats.steps,
+            beats.milliseconds,
+            beats.lanes / beats.steps
         )
     }
 }
 
 /// What the database did for the rate limit.
 struct Beats {
-    per_second: f64,
+    /// How many statements per second, and how many lanes they renewed.
+    steps: f64,
+    lanes: f64,
+    /// How long each took, waiting for the others included.
     milliseconds: f64,
 }
 
@@ -226,14 +261,19 @@ async fn scenario(cluster: &Cluster, processes: usize, duration: Duration) -> Re
 }
 
 fn beats(cluster: &Cluster, time: Duration) -> Result<Beats> {
-    let counts = cluster.query(
-        "SELECT sum(calls), sum(total_time) FROM pg_stat_user_functions WHERE funcname LIKE 'lend_permits%'",
-    )?;
-    let (calls, milliseconds) = counts.trim().split_once('|').ok_or("no row")?;
-    let calls: f64 = calls.parse()?;
+    let calls = |function: &str| -> Result<(f64, f64)> {
+        let counts = cluster.query(&format!(
+            "SELECT sum(calls), sum(total_time) FROM pg_stat_user_functions WHERE funcname = '{function}'"
+        ))?;
+        let (calls, milliseconds) = counts.trim().split_once('|').ok_or("no row")?;
+        Ok((calls.parse()?, milliseconds.parse()?))
+    };
+    let (steps, milliseconds) = calls("lend_permits_of_lanes")?;
+    let (lanes, _) = calls("lend_permits")?;
     Ok(Beats {
-        per_second: calls / time.as_secs_f64(),
-        milliseconds: milliseconds.parse::<f64>()? / calls,
+        steps: steps / time.as_secs_f64(),
+        lanes: lanes / time.as_secs_f64(),
+        milliseconds: milliseconds / steps,
     })
 }
 
