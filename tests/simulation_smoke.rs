@@ -1,7 +1,9 @@
 //! `cargo xtask simulate`, small enough for every test run.
 
+use std::time::Duration;
+
 use repass_testkit::simulation::{self, Summary};
-use repass_testkit::sockets;
+use repass_testkit::{rate_simulation, sockets};
 
 #[test]
 fn simulation_finds_no_wrong_outcome() {
@@ -32,4 +34,23 @@ fn simulation_over_sockets_finds_no_wrong_outcome() {
     let summary = runtime.block_on(sockets::run(1, 200));
     assert!(summary.broken.is_empty(), "{:#?}", summary.broken);
     assert_eq!(summary.calls, 200);
+}
+
+#[test]
+fn simulated_processes_use_the_limit_of_an_account_and_never_exceed_it() {
+    for processes in [1, 4, 16] {
+        let summary = rate_simulation::run(rate_simulation::Options {
+            accounts: 50,
+            busy: 2,
+            processes,
+            limit: 60,
+            duration: Duration::from_secs(20),
+            seed: 1,
+        });
+        assert_eq!(summary.refused, 0, "{summary:?}");
+        assert!(summary.most_in_a_window <= 60, "{summary:?}");
+        assert!(summary.least_used >= 97.0, "{summary:?}");
+        // Both busy accounts in one statement a second, and a few for the changes of others.
+        assert!(summary.steps_per_second < 3.0, "{summary:?}");
+    }
 }

@@ -21,7 +21,8 @@ enum Command {
     CrashRecovery(crash_recovery::Args),
     /// Measure the cost of a change, compared with two baselines.
     Performance(performance::Args),
-    /// Check that resets use the full rate limit of an emulated Zoom and are never rejected with 429.
+    /// Check that resets use the full rate limit of an emulated Zoom and are never rejected with 429; or simulate many
+    /// accounts.
     RateLimit(rate_limit::Args),
     /// Install, start and test real servers, and compare every outcome with their own word.
     RealServers(real_servers::Args),
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::CrashRecovery(args) => crash_recovery::run(&args),
         Command::Performance(args) => runtime().block_on(performance::run(&args)),
-        Command::RateLimit(args) => runtime().block_on(rate_limit::run(&args)),
+        Command::RateLimit(args) => rate_limit::run(&args),
         Command::RealServers(args) => runtime().block_on(real_servers::run(&args)),
         Command::PublicApi(args) => public_api::run(&args),
     }

@@ -1,6 +1,8 @@
 //! Resets passwords at an emulated Zoom that enforces the 60 requests per second of a business account. Prints the
 //! rate and the number of 429 responses; exits 1 if a change failed or a limit was missed. It measures time, so it is a
 //! command, not a test.
+//!
+//! With `--accounts` it simulates accounts that several processes share, on a paused clock.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,18 +12,90 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 use repass::{CallContext, Config, Password, PasswordServiceExt as _, Services};
 use repass_sandbox::{Options, RetryAfter, Sandbox, ZoomOptions, ZoomPlan};
+use repass_testkit::rate_simulation;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Resets per scenario.
     #[arg(long, default_value_t = 3000)]
     resets: u32,
+    /// Simulate this many accounts instead, whose limits several processes share.
+    #[arg(long)]
+    accounts: Option<usize>,
+    /// How many of the accounts are used at full speed.
+    #[arg(long, default_value_t = 20, requires = "accounts")]
+    busy: usize,
+    /// How many processes share the accounts.
+    #[arg(long, default_value_t = 4, requires = "accounts")]
+    processes: usize,
+    /// The simulated seconds that are measured.
+    #[arg(long, default_value_t = 30, requires = "accounts")]
+    seconds: u64,
+    /// Where the random delays of the simulation begin.
+    #[arg(long, default_value_t = 1, requires = "accounts")]
+    seed: u64,
 }
 
 const ALLOWED: f64 = 60.0;
 const CALLERS: u32 = 64;
 
-pub(crate) async fn run(args: &Args) -> ExitCode {
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match args.accounts {
+        Some(accounts) => simulate(args, accounts),
+        None => tokio::runtime::Runtime::new()
+            .unwrap_or_else(|error| panic!("cannot start the runtime: {error}"))
+            .block_on(measure(args)),
+    }
+}
+
+fn simulate(args: &Args, accounts: usize) -> ExitCode {
+    const LIMIT: u32 = 60;
+    let (busy, processes) = (args.busy.min(accounts), args.processes);
+    let start = Instant::now();
+    let summary = rate_simulation::run(rate_simulation::Options {
+        accounts,
+        busy,
+        processes,
+        limit: LIMIT,
+        duration: Duration::from_secs(args.seconds),
+        seed: args.seed,
+    });
+    println!(
+        "{accounts} accounts of {LIMIT}/s in {processes} processes, {busy} at full speed for {} s, seed {}: {:.1} s",
+        args.seconds,
+        args.seed,
+        start.elapsed().as_secs_f64()
+    );
+    println!(
+        "  busy accounts: {} changes, {:.1} % of the limit used, the least {:.1} %",
+        summary.changes, summary.mean_used, summary.least_used
+    );
+    println!(
+        "  all accounts: at most {} requests in a window, {} responses with 429",
+        summary.most_in_a_window, summary.refused
+    );
+    println!(
+        "  idle accounts: {} single changes, the longest {:.0} ms",
+        summary.single_changes,
+        summary.longest_single_change.as_secs_f64() * 1000.0
+    );
+    println!(
+        "  one process: {:.1} statements/s to the database, {:.1} lanes in each",
+        summary.steps_per_second, summary.lanes_per_step
+    );
+    if let Some((local, shared)) = summary.idle_memory {
+        println!("  memory of an idle account's rate limiter: {local} bytes, {shared} if it is shared");
+    }
+    if let Some(time) = summary.processor_time {
+        println!("  processor time of a change: {:.1} us", time.as_secs_f64() * 1e6);
+    }
+    let is_good = summary.refused == 0
+        && summary.most_in_a_window <= LIMIT as usize
+        && (busy == 0 || summary.least_used >= 97.0);
+    ExitCode::from(u8::from(!is_good))
+}
+
+async fn measure(args: &Args) -> ExitCode {
     let mut good = true;
     for (what, services, competitor) in [
         ("one service", 1, false),

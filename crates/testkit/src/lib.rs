@@ -5,6 +5,7 @@
 //!   every outcome with what really happened: `cargo xtask simulate`.
 //! - [`crash_recovery`] kills `repass bulk` and compares its report with the provider's ledger:
 //!   `cargo xtask crash-recovery`.
+//! - [`rate_simulation`] shares the rate limits of thousands of accounts among processes: `cargo xtask rate-limit`.
 //! - [`idempotency_contract`] checks what every store of idempotency keys guarantees.
 //! - [`journal_contract`] checks what every journal of a bulk run guarantees.
 //! - [`fuzzing`] holds what must be true for any input: `fuzz/README.md`.
@@ -15,6 +16,7 @@ pub mod fuzzing;
 mod gateway;
 pub mod idempotency_contract;
 pub mod journal_contract;
+pub mod rate_simulation;
 pub mod simulation;
 pub mod sockets;
 
