@@ -1,4 +1,7 @@
 -- Bulk runs that several processes work on. No table holds a password in clear.
+--
+-- Outcomes are looked up by `LATERAL … OFFSET 0`, one by one and by their key: statistics are old while a run is loaded and
+-- worked on, and a plan that reads a whole table for each commit would make each row of a long run dearer.
 CREATE TABLE bulk_runs (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -166,7 +169,7 @@ SELECT r.run, r.line, r.user_id, r.provider,
     coalesce(o.finished, 0) AS finished,
     o.kind, o.code, o.message, o.tracking_id
 FROM bulk_rows r
-LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+LEFT JOIN LATERAL (SELECT * FROM bulk_outcomes o WHERE o.run = r.run AND o.line = r.line OFFSET 0) o ON true
 LEFT JOIN LATERAL (
     SELECT batch, worker, at FROM bulk_begun b
     WHERE b.run = r.run AND r.line BETWEEN b.first AND b.last AND coalesce(o.state, 0) = 0
@@ -178,9 +181,9 @@ CREATE FUNCTION pending_bulk_rows(run_ int, first_ bigint, last_ bigint)
 RETURNS TABLE (line bigint, user_id text, provider bigint, attempts bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     SELECT r.line, r.user_id, r.provider, coalesce(o.attempts, 0)
-    FROM bulk_rows r LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-    WHERE r.run = run_ AND r.line BETWEEN first_ AND last_ AND coalesce(o.state, 0) = 0
-        AND NOT coalesce(o.unsettled, false)
+    FROM (SELECT * FROM bulk_rows WHERE run = run_ AND bulk_rows.line BETWEEN first_ AND last_ OFFSET 0) r
+    LEFT JOIN LATERAL (SELECT * FROM bulk_outcomes o WHERE o.run = run_ AND o.line = r.line OFFSET 0) o ON true
+    WHERE coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
         AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND r.line BETWEEN b.first AND b.last)
     ORDER BY r.line
 $$;
@@ -201,6 +204,63 @@ BEGIN
         AND EXISTS (SELECT FROM bulk_runs r WHERE r.id = run_ AND r.timeline = database_timeline())
     FOR SHARE OF w;
     RETURN FOUND;
+END $$;
+
+-- Counts a commit of a worker, if it still is one, and writes what has ended of what it has begun. `unsettled` is kept: an
+-- attempt says nothing about an earlier one.
+CREATE FUNCTION end_bulk_attempts(
+    run_ int, worker_ bigint, turn_ bigint, lines bigint[], states bigint[], finished_ bigint[], kinds text[], codes text[],
+    messages text[], tracking_ids text[], batches bigint[], started_ bigint[], closed bigint[]
+) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    written bigint;
+BEGIN
+    UPDATE bulk_workers SET turn = turn_
+    WHERE run = run_ AND id = worker_ AND turn = turn_ - 1 AND is_bulk_worker(run_, worker_);
+    IF NOT FOUND THEN RAISE EXCEPTION 'the lease of the worker is over' USING ERRCODE = 'RP001'; END IF;
+    IF cardinality(lines) > 0 THEN
+        INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
+            message, tracking_id)
+        SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
+            e.tracking_id
+        FROM unnest(lines, states, finished_, kinds, codes, messages, tracking_ids, batches, started_)
+            AS e (line, state, finished, kind, code, message, tracking_id, batch, started)
+        ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = o.attempts + 1,
+            session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+            code = excluded.code, message = excluded.message, tracking_id = excluded.tracking_id
+        WHERE o.state = 0;
+        GET DIAGNOSTICS written = ROW_COUNT;
+        IF written <> cardinality(lines) THEN
+            RAISE EXCEPTION 'an attempt has ended already' USING ERRCODE = 'RP002';
+        END IF;
+    END IF;
+    DELETE FROM bulk_begun WHERE run = run_ AND worker = worker_ AND number = ANY(closed);
+END $$;
+
+-- Records that ranges are about to be sent, if this many rows of them are pending: all.
+CREATE FUNCTION begin_bulk_ranges(
+    run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[], expected bigint
+) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    pending bigint;
+BEGIN
+    IF cardinality(numbers) = 0 THEN RETURN; END IF;
+    SELECT count(*) INTO pending
+    FROM unnest(firsts, lasts) AS range (first, last)
+    CROSS JOIN LATERAL (
+        SELECT line FROM bulk_rows WHERE run = run_ AND line BETWEEN range.first AND range.last OFFSET 0
+    ) r
+    LEFT JOIN LATERAL (SELECT state FROM bulk_outcomes o WHERE o.run = run_ AND o.line = r.line OFFSET 0) o ON true
+    WHERE coalesce(o.state, 0) = 0;
+    IF pending <> expected OR EXISTS (
+        SELECT FROM unnest(firsts, lasts) AS range (first, last)
+        JOIN bulk_begun b ON b.run = run_ AND b.worker <> worker_ AND b.first <= range.last AND b.last >= range.first
+    ) THEN
+        RAISE EXCEPTION 'a row is not pending' USING ERRCODE = 'RP002';
+    END IF;
+    INSERT INTO bulk_begun
+    SELECT run_, worker_, number, first, last, batch, at_
+    FROM unnest(numbers, firsts, lasts, batches) AS range (number, first, last, batch);
 END $$;
 
 -- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are

@@ -21,8 +21,9 @@ pub(super) struct PostgresReader(pub(super) RunHandle);
 
 // Rows of one statement, where all are read.
 const PAGE: i64 = 4096;
-// How often a worker without rows looks whether others have left some.
-const POLL: Duration = Duration::from_secs(1);
+// How often a worker without rows looks whether others have left some: soon at first, because most are done soon.
+const FIRST_POLL: Duration = Duration::from_millis(20);
+const LAST_POLL: Duration = Duration::from_secs(1);
 
 impl PostgresReader {
     // The run is the first parameter.
@@ -44,6 +45,7 @@ impl PostgresReader {
     // Claims rows, and waits for those that other workers may leave.
     fn claimed(&self, worker: i64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let mut poll = FIRST_POLL;
         while !self.0.worker.is_ended.load(Ordering::Acquire) {
             let claim = "SELECT is_worker, first_, last_ FROM claim_bulk_rows($1, $2, $3)";
             let claimed = self.first(claim, vec![Box::new(worker), Box::new(most)], |row| {
@@ -67,7 +69,8 @@ impl PostgresReader {
             if others != Some(true) {
                 return Ok(Vec::new());
             }
-            sleep(POLL);
+            sleep(poll);
+            poll = LAST_POLL.min(2 * poll);
             super::journal::mark_workers_gone(&self.0)?;
         }
         Ok(Vec::new())
@@ -233,7 +236,7 @@ impl JournalReader for PostgresReader {
     }
 
     fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError> {
-        let select = "SELECT state, unsettled, kind, code, min(message), count(*) FROM bulk_standings
+        let select = "SELECT state, unsettled, kind, code, min(message), count(*) FROM bulk_outcomes
             WHERE run = $1 AND state <> 2 AND (state <> 0 OR unsettled)
             GROUP BY state, unsettled, kind, code ORDER BY count(*) DESC, kind, code";
         let rows = self.query(select, Vec::new())?;
@@ -303,7 +306,7 @@ impl PostgresReader {
             "SELECT w.id, w.started, greatest(w.started, coalesce(w.ended, o.last, 0)), w.ended IS NOT NULL
             FROM bulk_workers w LEFT JOIN (
                 SELECT session, max(CASE kind WHEN 'interrupted' THEN started ELSE finished END) AS last
-                FROM bulk_standings WHERE run = $1 GROUP BY session
+                FROM bulk_outcomes WHERE run = $1 GROUP BY session
             ) o ON o.session = w.id
             WHERE w.run = $1 ORDER BY w.started, w.id";
         let mut phases: Vec<(Vec<i64>, SessionSummary)> = Vec::new();

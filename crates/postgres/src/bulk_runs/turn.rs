@@ -7,6 +7,7 @@ use repass_bulk::{BulkError, RowStatus, Tally};
 use repass_domain::UserId;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use super::journal::{GONE, lease_is_over};
 use super::link::{Connection, Shared, unusable};
@@ -80,6 +81,9 @@ impl From<tokio_postgres::Error> for Failure {
             let class = code.code().get(..2).unwrap_or_default();
             matches!(class, "08" | "53" | "57" | "58") || *code == SqlState::T_R_DEADLOCK_DETECTED
         });
+        if error.code().is_some_and(|code| code.code() == "RP001") {
+            return Self::LeaseIsOver;
+        }
         let error = error.into();
         if is_passing {
             Self::Passing(error)
@@ -246,6 +250,13 @@ impl Turn {
                 return self.refused(&mut connection).await;
             }
         }
+        if self.is_plain() {
+            let ends = Ends::of(&self.recorded);
+            let ranges = Ranges::of(&self.ranges(&[]));
+            let parameters = [&ends.parameters(self)[..], &ranges.parameters(self)].concat();
+            connection.query(END_AND_BEGIN, &parameters).await?;
+            return Ok(Vec::new());
+        }
         connection.client.batch_execute("BEGIN").await?;
         let written = self.write(&mut connection).await;
         match written {
@@ -261,15 +272,12 @@ impl Turn {
     }
 
     async fn write(&self, connection: &mut Connection) -> Result<Vec<i64>, Failure> {
-        let (run, worker) = (self.run, self.worker);
-        let fence = "UPDATE bulk_workers SET turn = $3 WHERE run = $1 AND id = $2 AND turn = $3::bigint - 1 AND is_bulk_worker($1, $2)";
-        if connection.execute(fence, &[&run, &worker, &self.count]).await? != 1 {
-            return Err(Failure::LeaseIsOver);
-        }
+        let run = self.run;
+        self.write_ends(connection).await?;
         if !self.bad.lines.is_empty() {
             self.bad.add(connection, run, self.at).await?;
         }
-        self.write_ends(connection).await?;
+        self.write_other_ends(connection).await?;
         let refused = self.note_accounts(connection).await?;
         self.write_starts(connection, &refused).await?;
         for (line, longest) in &self.probing {
@@ -280,32 +288,26 @@ impl Turn {
         Ok(refused)
     }
 
+    // Nothing but what it has begun has ended, with a certain outcome, and nothing but pending rows start.
+    fn is_plain(&self) -> bool {
+        let is_unknown = |(end, _): &(AttemptEnd, OpenRange)| end.state == RowPhase::Unknown;
+        self.bad.lines.is_empty()
+            && self.others.is_empty()
+            && self.repeated.is_empty()
+            && self.again.is_empty()
+            && self.accounts.is_empty()
+            && self.probing.is_empty()
+            && !self.recorded.iter().any(is_unknown)
+    }
+
     async fn write_ends(&self, connection: &mut Connection) -> Result<(), Failure> {
-        let (run, worker) = (self.run, self.worker);
-        if !self.recorded.is_empty() {
-            let ends = Ends::of(&self.recorded);
-            let changed = connection
-                .execute(
-                    END,
-                    &[
-                        &run,
-                        &worker,
-                        &ends.lines,
-                        &ends.states,
-                        &ends.finished,
-                        &ends.kinds,
-                        &ends.codes,
-                        &ends.messages,
-                        &ends.tracking_ids,
-                        &ends.batches,
-                        &ends.started,
-                    ],
-                )
-                .await?;
-            if changed != self.recorded.len() as u64 {
-                return Err(changed_meanwhile());
-            }
-        }
+        let ends = Ends::of(&self.recorded);
+        connection.query(END, &ends.parameters(self)).await?;
+        Ok(())
+    }
+
+    async fn write_other_ends(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let run = self.run;
         if !self.repeated.is_empty() {
             let ended = "SELECT count(*) FROM bulk_outcomes WHERE run = $1 AND line = ANY($2) AND state <> 0";
             let rows = connection.query(ended, &[&run, &self.repeated]).await?;
@@ -353,10 +355,6 @@ impl Turn {
                     .execute(keep, &[&run, &signed(end.line), &batch, &state])
                     .await?;
             }
-        }
-        if !self.closed.is_empty() {
-            let forget = "DELETE FROM bulk_begun WHERE run = $1 AND worker = $2 AND number = ANY($3)";
-            connection.execute(forget, &[&run, &worker, &self.closed]).await?;
         }
         Ok(())
     }
@@ -494,7 +492,7 @@ impl Turn {
     }
 
     async fn write_starts(&self, connection: &mut Connection, refused: &[i64]) -> Result<(), Failure> {
-        let (run, worker) = (self.run, self.worker);
+        let run = self.run;
         if !self.again.is_empty() {
             connection.execute(KEEP_EARLIER, &[&run, &self.again]).await?;
             let again = "UPDATE bulk_outcomes SET state = 0, unsettled = true
@@ -504,33 +502,10 @@ impl Turn {
                 return Err(changed_meanwhile());
             }
         }
-        let ranges = self.ranges(refused);
-        if ranges.is_empty() {
-            return Ok(());
-        }
-        let column = |value: fn(&OpenRange) -> i64| -> Vec<i64> { ranges.iter().map(value).collect() };
-        let (firsts, lasts) = (column(|range| range.first), column(|range| range.last));
-        // A row that is not pending must not be sent.
-        let rows = connection
-            .query(PENDING, &[&run, &firsts, &lasts, &worker])
-            .await?;
-        let expected: usize = ranges.iter().map(|range| range.left).sum();
-        if rows
-            .first()
-            .is_none_or(|row| row.get::<_, i64>(0) != rows_of(expected))
-        {
-            return Err(changed_meanwhile());
-        }
-        let (numbers, batches) = (column(|range| range.number), column(|range| range.batch));
-        let begin = "INSERT INTO bulk_begun
-            SELECT $1, $2, number, first, last, batch, $3
-            FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS range (number, first, last, batch)";
-        connection
-            .execute(
-                begin,
-                &[&run, &worker, &self.at, &numbers, &firsts, &lasts, &batches],
-            )
-            .await?;
+        let ranges = Ranges::of(&self.ranges(refused));
+        let worker: [&(dyn ToSql + Sync); 2] = [&self.run, &self.worker];
+        let parameters = [&worker[..], &ranges.parameters(self)].concat();
+        connection.query(BEGIN, &parameters).await?;
         Ok(())
     }
 
@@ -585,24 +560,12 @@ const IN_FLIGHT: &str = "INSERT INTO bulk_in_flight
     VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::bigint / 1000.0))
     ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until";
 
-// `unsettled` is kept: this attempt says nothing about an earlier one.
-const END: &str = "INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started,
-        finished, kind, code, message, tracking_id)
-    SELECT $1, e.line, e.state, false, e.batch, 1, $2, e.started, e.finished, e.kind, e.code, e.message, e.tracking_id
-    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[],
-        $11::bigint[]) AS e (line, state, finished, kind, code, message, tracking_id, batch, started)
-    ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = o.attempts + 1,
-        session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
-        code = excluded.code, message = excluded.message, tracking_id = excluded.tracking_id
-    WHERE o.state = 0";
-
-const PENDING: &str = "SELECT count(*)
-    FROM unnest($2::bigint[], $3::bigint[]) AS range (first, last)
-    JOIN bulk_rows r ON r.run = $1 AND r.line BETWEEN range.first AND range.last
-    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-    WHERE coalesce(o.state, 0) = 0
-        AND NOT EXISTS (
-            SELECT FROM bulk_begun b WHERE b.run = $1 AND b.worker <> $4 AND r.line BETWEEN b.first AND b.last)";
+const END: &str = "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const BEGIN: &str = "SELECT begin_bulk_ranges($1, $2, $3, $4, $5, $6, $7, $8)";
+// Both, from left to right.
+const END_AND_BEGIN: &str =
+    "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13),
+    begin_bulk_ranges($1, $2, $14, $15, $16, $17, $18, $19)";
 
 fn rows_of(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -639,6 +602,57 @@ impl<'a> Ends<'a> {
             batches: ends.iter().map(|(_, range)| range.batch).collect(),
             started: ends.iter().map(|(_, range)| range.at).collect(),
         }
+    }
+
+    fn parameters(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 13] {
+        [
+            &turn.run,
+            &turn.worker,
+            &turn.count,
+            &self.lines,
+            &self.states,
+            &self.finished,
+            &self.kinds,
+            &self.codes,
+            &self.messages,
+            &self.tracking_ids,
+            &self.batches,
+            &self.started,
+            &turn.closed,
+        ]
+    }
+}
+
+/// Ranges that start, as the columns of a statement.
+struct Ranges {
+    numbers: Vec<i64>,
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    batches: Vec<i64>,
+    rows: i64,
+}
+
+impl Ranges {
+    fn of(ranges: &[OpenRange]) -> Self {
+        let column = |value: fn(&OpenRange) -> i64| ranges.iter().map(value).collect();
+        Self {
+            numbers: column(|range| range.number),
+            firsts: column(|range| range.first),
+            lasts: column(|range| range.last),
+            batches: column(|range| range.batch),
+            rows: rows_of(ranges.iter().map(|range| range.left).sum()),
+        }
+    }
+
+    fn parameters<'a>(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 6] {
+        [
+            &turn.at,
+            &self.numbers,
+            &self.firsts,
+            &self.lasts,
+            &self.batches,
+            &self.rows,
+        ]
     }
 }
 
@@ -693,7 +707,7 @@ impl NewRows {
                 WHERE kind IS NULL HAVING count(*) > 0
             )
             SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM invalid)";
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
+        let values: [&(dyn ToSql + Sync); 7] = [
             &run,
             &self.lines,
             &self.users,

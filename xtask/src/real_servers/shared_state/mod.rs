@@ -1,5 +1,6 @@
 //! The state that several processes share, on a real PostgreSQL.
 
+mod bulk_rates;
 mod cluster;
 mod rates;
 mod replicas;
@@ -34,6 +35,10 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     if args.rate_seconds.is_some() {
         stores::database(&cluster)?.migrate().await?;
         return rates::campaign(&cluster, args).await;
+    }
+    if let Some(rows) = args.bulk_rows {
+        stores::database(&cluster)?.migrate().await?;
+        return bulk_rates::measure(&cluster, rows).await;
     }
     stores::check(&cluster).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
