@@ -120,13 +120,16 @@ CREATE TABLE bulk_earlier (
     PRIMARY KEY (run, line, batch)
 );
 
--- Of rows with an unknown attempt: until when something of it may have been on its way.
+-- Of rows with an unknown attempt: until when something of it may have been on its way, by the clock of the database and
+-- by the one of the process that wrote it, in milliseconds since 1970. Both must agree that it is long ago: either may be
+-- set.
 CREATE TABLE bulk_in_flight (
     run int NOT NULL,
     line bigint NOT NULL,
     -- Of a probe that sets the password.
     is_probe boolean NOT NULL,
     until timestamptz NOT NULL,
+    until_there bigint NOT NULL,
     PRIMARY KEY (run, line, is_probe)
 );
 
@@ -316,13 +319,14 @@ $$;
 CREATE FUNCTION mark_bulk_worker_gone(run_ int, worker_ bigint, at_ bigint, message_ text) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    INSERT INTO bulk_in_flight (run, line, is_probe, until)
-    SELECT DISTINCT r.run, r.line, false, clock_timestamp() + make_interval(secs => coalesce(p.longest, 600000) / 1000.0)
+    INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
+    SELECT DISTINCT r.run, r.line, false, clock_timestamp() + make_interval(secs => coalesce(p.longest, 600000) / 1000.0),
+        at_ + coalesce(p.longest, 600000)
     FROM bulk_begun b JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
     LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
     LEFT JOIN bulk_providers p ON p.run = r.run AND p.id = r.provider
     WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0
-    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until;
+    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there;
     INSERT INTO bulk_outcomes AS known (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
     SELECT DISTINCT ON (r.line) r.run, r.line, 4, coalesce(o.unsettled, false), b.batch, coalesce(o.attempts, 0) + 1, b.worker,
         b.at, at_, 'interrupted', message_
@@ -370,10 +374,10 @@ BEGIN
         END LOOP;
         -- What was begun last may be lost, so any row may have been sent.
         IF NOT known.is_synchronous THEN
-            INSERT INTO bulk_in_flight (run, line, is_probe, until)
-            SELECT run_, line, false, clock_timestamp() + interval '10 minutes'
+            INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
+            SELECT run_, line, false, clock_timestamp() + interval '10 minutes', started_ + 600000
             FROM pending_bulk_rows(run_, 0, 9223372036854775807)
-            ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until;
+            ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there;
             INSERT INTO bulk_outcomes AS old (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
             SELECT run_, line, 4, false, 0, 1, 0, 0, started_, 'interrupted',
                 'the database has failed over without a synchronous standby, so the change may have been sent'

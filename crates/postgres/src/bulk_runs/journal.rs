@@ -9,7 +9,7 @@ use repass_bulk::{BulkError, Tally};
 use super::link::{Parameter, unusable};
 use super::reader::PostgresReader;
 use super::sealed::PostgresSealedStore;
-use super::turn::{NewRows, OpenRange, Turn};
+use super::turn::{NewRows, OpenRange, Turn, now};
 use super::{RunHandle, signed, unsigned};
 use crate::Membership;
 use crate::database::within;
@@ -41,9 +41,8 @@ pub(super) fn lease_is_over() -> BulkError {
 
 /// Makes the rows unknown that processes which are gone have begun.
 pub(super) fn mark_workers_gone(handle: &RunHandle) -> Result<(), BulkError> {
-    let mark =
-        "SELECT mark_bulk_workers_gone($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $2)";
-    let values: Vec<Parameter> = vec![Box::new(handle.run), Box::new(GONE)];
+    let mark = "SELECT mark_bulk_workers_gone($1, $2, $3)";
+    let values: Vec<Parameter> = vec![Box::new(handle.run), Box::new(now()), Box::new(GONE)];
     handle.link.query(mark, values).map(drop)
 }
 

@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 
 use super::link::Parameter;
 use super::sealed::SealedReader;
+use super::turn::now;
 use super::{RunHandle, signed, unsigned};
 
 /// A view of the journal of a run. The one of a worker claims the rows that it returns to be sent.
@@ -105,9 +106,10 @@ impl JournalReader for PostgresReader {
     }
 
     fn quiet_for(&self, line: u64) -> Result<i64, BulkError> {
-        let select = "SELECT min(extract(epoch FROM clock_timestamp() - until) * 1000)::bigint \
+        let select = "SELECT min(least((extract(epoch FROM clock_timestamp() - until) * 1000)::bigint, $3 - until_there)) \
                       FROM bulk_in_flight WHERE run = $1 AND line = $2";
-        let quiet = self.first(select, vec![Box::new(signed(line))], |row| row.get(0))?;
+        let values: Vec<Parameter> = vec![Box::new(signed(line)), Box::new(now())];
+        let quiet = self.first(select, values, |row| row.get(0))?;
         Ok(quiet.flatten().unwrap_or_default())
     }
 

@@ -282,7 +282,7 @@ impl Turn {
         self.write_starts(connection, &refused).await?;
         for (line, longest) in &self.probing {
             connection
-                .execute(IN_FLIGHT, &[&run, line, &true, longest])
+                .execute(IN_FLIGHT, &[&run, line, &true, longest, &self.at])
                 .await?;
         }
         Ok(refused)
@@ -324,7 +324,7 @@ impl Turn {
                     self.write_probe(connection, end, signed(batch)).await?;
                     if set {
                         connection
-                            .execute(IN_FLIGHT, &[&run, &signed(end.line), &true, &0_i64])
+                            .execute(IN_FLIGHT, &[&run, &signed(end.line), &true, &0_i64, &self.at])
                             .await?;
                     }
                 }
@@ -344,7 +344,7 @@ impl Turn {
                 continue;
             }
             connection
-                .execute(IN_FLIGHT, &[&run, &signed(end.line), &false, &0_i64])
+                .execute(IN_FLIGHT, &[&run, &signed(end.line), &false, &0_i64, &self.at])
                 .await?;
             if !end.prior_state.is_empty() {
                 let state = serde_json::to_string(&end.prior_state)
@@ -557,8 +557,8 @@ const KEEP_EARLIER: &str = "INSERT INTO bulk_earlier
     ON CONFLICT DO NOTHING";
 
 const IN_FLIGHT: &str = "INSERT INTO bulk_in_flight
-    VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::bigint / 1000.0))
-    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until";
+    VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::bigint / 1000.0), $5::bigint + $4::bigint)
+    ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there";
 
 const END: &str = "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const BEGIN: &str = "SELECT begin_bulk_ranges($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -571,7 +571,8 @@ fn rows_of(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn now() -> i64 {
+/// The current time in milliseconds since 1970.
+pub(super) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
