@@ -17,4 +17,5 @@ CREATE TABLE user_locks (
     PRIMARY KEY (provider, user_hash)
 );
 
-CREATE INDEX user_locks_changed ON user_locks (changed_at) WHERE holder IS NULL;
+-- Every change ends with the row of its holder, among those of all users that were ever changed.
+CREATE INDEX user_locks_holder ON user_locks (holder) WHERE holder IS NOT NULL;
