@@ -1,6 +1,6 @@
 //! Password changes in bulk: journaled, resumable and reported.
 //!
-//! A [`Run`] is a directory with a journal. Rows come from an [`Input`] (CSV or JSON lines), are ingested, and are sent in
+//! A [`Run`] has a journal, in a directory or in a database that several processes share. Rows come from an [`Input`] (CSV or JSON lines), are ingested, and are sent in
 //! one or more sessions ([`Run::execute`]). A [`Provider`] wraps any `Arc<dyn PasswordService>`, which handles rate
 //! limits, retries and tokens. This crate handles concurrency and the record of what happened.
 //!

@@ -166,6 +166,71 @@ pub fn check(mut journal: Box<dyn Journal>, mut reopen: impl FnMut(Box<dyn Journ
     assert_eq!(count, 4, "all that has ended, but not what was interrupted");
 }
 
+/// Checks what a journal that processes share guarantees when the lease of one is over and the process goes on: `first`
+/// is a new journal, `end_lease` ends the lease, and `open` opens the same run in another process.
+///
+/// # Panics
+/// If the journals break it.
+pub fn check_lease(
+    mut first: Box<dyn Journal>,
+    end_lease: impl FnOnce(),
+    open: impl FnOnce() -> Box<dyn Journal>,
+) {
+    let provider = first.provider_id("zoom").expect("a provider");
+    ingest(&mut *first, provider);
+    let gone = first.begin_session(AT).expect("a session");
+    let reader = first.reader().expect("a reader");
+    assert_eq!(lines(&reader.to_send(0, 4).expect("rows")), [1, 2, 3, 4]);
+    commit(&mut *first, gone, &[start(1, 1), start(2, 1), start(3, 1)], &[]);
+    let may_send = first.may_send();
+    assert!(may_send());
+    end_lease();
+
+    let mut second = open();
+    second.mark_interrupted(AT).expect("the rows in flight");
+    let there = second.reader().expect("a reader");
+    for line in 1..=3 {
+        assert_eq!(phase(&*there, line), (RowPhase::Unknown, false), "row {line}");
+    }
+    let session = second.begin_session(AT).expect("a session");
+    assert_eq!(
+        all_to_send(&*there),
+        [4, 5, 7, 8],
+        "what was claimed, and the rest"
+    );
+    let reissue = AttemptStart {
+        again: true,
+        ..start(2, 2)
+    };
+    commit(&mut *second, session, &[reissue, start(4, 2)], &[]);
+
+    // The first process goes on: it sends nothing more, and what it has heard settles only its own attempts.
+    let late = Commit {
+        started: &[start(4, 1)],
+        ..Commit::default()
+    };
+    let refused = first.commit(&late, gone).expect_err("another process has row 4");
+    assert!(
+        refused.to_string().contains("away from the shared state"),
+        "{refused}"
+    );
+    assert!(reader.to_send(0, 4).is_err(), "it is given no rows");
+    let ends = [
+        end(1, RowPhase::Applied, None),
+        end(2, RowPhase::NotApplied, Some("password_refused")),
+    ];
+    let late = Commit {
+        ended: &ends,
+        ..Commit::default()
+    };
+    assert!(first.commit(&late, gone).is_err());
+    assert_eq!(phase(&*there, 1), (RowPhase::Applied, false), "it was its own");
+    assert_eq!(phase(&*there, 2), (RowPhase::Sending, true), "it was sent again");
+    assert_eq!(phase(&*there, 3), (RowPhase::Unknown, false), "nothing was heard");
+    assert_eq!(phase(&*there, 4), (RowPhase::Sending, false));
+    assert!(first.end_session(gone, AT).is_ok() && !may_send());
+}
+
 fn ingest(journal: &mut dyn Journal, provider: u64) {
     let users: Vec<UserId> = (1..=8)
         .map(|line| UserId::new(&format!("user{line}")).expect("an id"))

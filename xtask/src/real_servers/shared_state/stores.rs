@@ -47,7 +47,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     idempotency_contract::check(&[Arc::clone(&here) as _, Arc::clone(&there) as _]).await;
     println!("  the contract of idempotency keys holds for two processes");
     let runs_database = database(cluster)?;
-    tokio::task::spawn_blocking(move || journal(&runs_database)).await?;
+    tokio::task::block_in_place(|| journal(cluster, &runs_database));
     println!("  the contract of journals holds for two processes");
     another_secret(cluster).await?;
     lost(&here, there, theirs).await?;
@@ -56,7 +56,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
 }
 
 // Each access has a lease of its own, as another process has.
-fn journal(database: &Database) {
+fn journal(cluster: &Cluster, database: &Database) {
     let open = || SharedRuns::new(database).expect("access to the runs");
     let journal = open().create("contract").expect("a new run");
     assert!(open().create("contract").is_err(), "the name is taken");
@@ -72,7 +72,15 @@ fn journal(database: &Database) {
         }
         journal
     });
-    assert_eq!(open().names().expect("the runs"), ["contract"]);
+    let end_lease = || {
+        let end = "UPDATE repass.processes SET until = clock_timestamp() - interval '1 s'";
+        cluster.execute(end).expect("the lease ends");
+        // It finds out at its next renewal.
+        std::thread::sleep(2 * SECOND);
+    };
+    let first = open().create("lease").expect("a new run");
+    journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
+    assert_eq!(open().names().expect("the runs"), ["lease", "contract"]);
 }
 
 fn settings(cluster: &Cluster) -> Settings {
