@@ -51,6 +51,6 @@ pub use provider::{Provider, ProviderIdentity, ProviderNames};
 pub use report::{write_csv, write_html, write_json};
 pub use run::{
     Canary, Confirm, Hooks, IN_FLIGHT_WINDOW, OnUnknown, Progress, RowEvent, RowSource, Run, RunManifest,
-    RunReader, SecretsPlace, SecretsProtection, SessionOptions, Shutdown, StopReason,
+    RunName, RunReader, SecretsPlace, SecretsProtection, SessionOptions, Shutdown, StopReason,
 };
 pub use secrets::{Key, Recipients, SecretRecord, SecretStatus, read_secrets};

@@ -2,12 +2,11 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
-use std::path::Path;
 
 use super::format::{Count, Number, Share, Span, Text, minute, words};
 use super::rate::Rate;
 use super::{rfc3339, write_error};
-use crate::{BulkError, ReasonCount, ReportRow, RowStatus, RunReader, RunSummary, Tally};
+use crate::{BulkError, ReasonCount, ReportRow, RowStatus, RunName, RunReader, RunSummary, Tally};
 
 // The CSV report has all rows.
 const MAX_ATTENTION_ROWS: usize = 500;
@@ -24,11 +23,7 @@ pub fn write_html(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError>
         .finish_times(&mut |session, finished| rate.count(session, finished))?;
     let rate = rate.finish();
     let attention = attention(run)?;
-    let name = Path::new(run.name());
-    let name = name.canonicalize().unwrap_or_else(|_| name.to_owned());
-    let name = name
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = run.name().without_parents();
     let allowed: Option<f64> = summary.allowed.iter().map(|(_, allowed)| *allowed).sum();
     let data = PageData {
         name: &name,
@@ -66,7 +61,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The content of the page.
 struct PageData<'a> {
-    name: &'a str,
+    name: &'a RunName,
     summary: &'a RunSummary,
     reasons: &'a [ReasonCount],
     attention: &'a [ReportRow],
@@ -87,7 +82,7 @@ impl Page {
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
              <meta name=\"referrer\" content=\"no-referrer\">\n\
              <title>Password changes: {}</title>\n<style>\n{STYLE}</style>\n<main>\n",
-            Text(data.name)
+            Text(data.name.as_str())
         ));
         page.head(data);
         page.totals(data.summary.tally);
@@ -132,7 +127,7 @@ impl Page {
         };
         self.put(format_args!(
             "<header>\n<h1>{whole}{at}</h1>\n<p class=\"soft\"><code>{}</code>",
-            Text(data.name)
+            Text(data.name.as_str())
         ));
         if let Some(when) = &data.when {
             self.put(format_args!(", started {}", minute(when)));
@@ -187,7 +182,8 @@ impl Page {
                 "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
             ));
         }
-        let run = Text(data.name);
+        let (run, next) = (data.name.arguments(), data.name.continue_command());
+        let (run, next) = (Text(&run), Text(&next));
         let (key, reissue) = if data.summary.generated {
             (
                 " --identity KEYFILE",
@@ -220,7 +216,7 @@ impl Page {
             (
                 "pending",
                 pending,
-                format!("not sent yet. Continue with <code>repass bulk resume {run}</code>."),
+                format!("not sent yet. Continue with <code>{next}</code>."),
             ),
         ] {
             if count > 0 {
@@ -252,7 +248,7 @@ impl Page {
             self.put(format_args!(
                 "<p class=\"soft\">and {} more; every row is in <code>repass bulk report {} --csv FILE</code></p>\n",
                 Count(all - shown),
-                Text(data.name)
+                Text(&data.name.arguments())
             ));
         }
         self.put(format_args!("</section>\n"));
@@ -367,6 +363,8 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::SessionSummary;
 
@@ -408,7 +406,7 @@ mod tests {
             count: 1,
         }];
         let page = Page::render(&PageData {
-            name: "repass-bulk-1",
+            name: &RunName::of_directory(Path::new("repass-bulk-1")),
             summary: &summary,
             reasons: &reasons,
             attention: &[row],

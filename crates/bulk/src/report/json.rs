@@ -57,7 +57,7 @@ pub fn write_json(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError>
     let facts = run.summary()?;
     let reasons = run.reasons()?;
     let head = Head {
-        run: run.name().to_owned(),
+        run: run.name().to_string(),
         complete: facts.read_whole && facts.tally.pending == 0,
         tally: facts.tally,
         providers: facts

@@ -16,8 +16,10 @@ use super::now;
 use super::opened_run::Run;
 use super::options::{Hooks, SessionOptions, StopReason};
 use super::row_source::{ProviderIndex, RowSource, feed};
+use super::run_name::RunName;
 use super::send_gate::Gatekeeper;
 use super::session::{InFlight, Session};
+use crate::journal::JournalReader;
 use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
 
@@ -34,34 +36,36 @@ impl Run {
     /// Dropping the future leaves rows as a crash would: changes in flight become unknown, and nothing is lost. Send
     /// [`Shutdown`](crate::Shutdown) instead.
     pub async fn execute(
-        mut self,
+        self,
         manifest: &RunManifest,
         providers: Vec<Provider>,
         sources: Vec<RowSource>,
         options: SessionOptions,
         hooks: Hooks,
     ) -> Result<(Self, StopReason), BulkError> {
-        let secrets = self.secrets_writer(manifest)?;
-        let systems = providers.iter().filter_map(Provider::identity);
-        self.bind(&systems.collect::<Vec<_>>(), &[])?;
-        // Attempts whose ends an earlier session could not write.
-        self.journal.mark_interrupted(now())?;
-        let session = self.journal.begin_session(now())?;
-        let (numbers, max_attempt_ms) = self.register(&providers, options.budget)?;
-        let names = providers.iter().map(|provider| provider.name().to_owned());
-        let index = ProviderIndex {
-            providers: names.zip(numbers.iter().copied()).collect(),
-        };
-        let accounts = self.accounts(&index)?;
+        let (terms, known) = (manifest.clone(), providers.clone());
+        let budget = options.budget;
+        // The journal may be at the other end of a network.
+        let started = tokio::task::spawn_blocking(move || self.start(&terms, &known, budget));
+        let Started {
+            run: Self { name, journal, lock },
+            secrets,
+            session,
+            numbers,
+            max_attempt_ms,
+            index,
+            accounts,
+            reader,
+        } = started
+            .await
+            .map_err(|error| BulkError::internal(error.to_string()))??;
         let (batches, source_batches) = mpsc::channel(4);
-        let reader = self.journal.reader()?;
         let source = thread_named("bulk-source")
             .spawn(move || feed(sources, &*reader, &index, &batches))
             .map_err(|error| {
                 BulkError::internal(format!("cannot start the thread for the input: {error}"))
             })?;
         let (requests, received) = std_mpsc::channel();
-        let Self { name, journal, lock } = self;
         let may_send = journal.may_send();
         let writer = JournalWriter {
             journal,
@@ -112,21 +116,37 @@ impl Run {
         };
         // The session is gone, so both threads end, unless a source blocks on its input.
         drop(source);
-        let ended = tokio::task::spawn_blocking(move || writer.join()).await;
-        let Ok(Ok(JournalWriter {
-            journal,
-            unwritten,
-            lock,
-            ..
-        })) = ended
+        Self::end(name, writer, session, stopped).await
+    }
+
+    /// Waits until everything is written, and ends the session.
+    async fn end(
+        name: RunName,
+        writer: thread::JoinHandle<JournalWriter>,
+        session: u64,
+        stopped: StopReason,
+    ) -> Result<(Self, StopReason), BulkError> {
+        let ended = tokio::task::spawn_blocking(move || {
+            let mut writer = writer.join().ok()?;
+            let recorded = writer.journal.end_session(session, now());
+            Some((writer, recorded))
+        });
+        let Ok(Some((
+            JournalWriter {
+                journal,
+                unwritten,
+                lock,
+                ..
+            },
+            recorded,
+        ))) = ended.await
         else {
             return Err(BulkError::internal(
                 "the journal's thread failed; changes in flight are unknown",
             ));
         };
         let unwritten = unwritten.len();
-        let mut run = Self { name, journal, lock };
-        let recorded = run.journal.end_session(session, now());
+        let run = Self { name, journal, lock };
         let stopped = match (stopped, recorded) {
             (stopped, _) if unwritten > 0 => StopReason::Error(BulkError::internal(format!(
                 "{}; the outcomes of {unwritten} rows could not be written, so they count as unknown",
@@ -139,7 +159,49 @@ impl Run {
     }
 }
 
+/// A run whose session has begun.
+struct Started {
+    run: Run,
+    secrets: Option<SecretsWriter>,
+    session: u64,
+    numbers: Vec<u64>,
+    max_attempt_ms: Vec<i64>,
+    index: ProviderIndex,
+    accounts: Arc<Accounts>,
+    reader: Box<dyn JournalReader>,
+}
+
 impl Run {
+    /// Begins a session.
+    fn start(
+        mut self,
+        manifest: &RunManifest,
+        providers: &[Provider],
+        budget: Duration,
+    ) -> Result<Started, BulkError> {
+        let secrets = self.secrets_writer(manifest)?;
+        let systems = providers.iter().filter_map(Provider::identity);
+        self.bind(&systems.collect::<Vec<_>>(), &[])?;
+        // Attempts whose ends an earlier session could not write.
+        self.journal.mark_interrupted(now())?;
+        let session = self.journal.begin_session(now())?;
+        let (numbers, max_attempt_ms) = self.register(providers, budget)?;
+        let names = providers.iter().map(|provider| provider.name().to_owned());
+        let index = ProviderIndex {
+            providers: names.zip(numbers.iter().copied()).collect(),
+        };
+        Ok(Started {
+            accounts: self.accounts(&index)?,
+            reader: self.journal.reader()?,
+            run: self,
+            secrets,
+            session,
+            numbers,
+            max_attempt_ms,
+            index,
+        })
+    }
+
     fn secrets_writer(&self, manifest: &RunManifest) -> Result<Option<SecretsWriter>, BulkError> {
         Ok(match &manifest.secrets {
             Some((SecretsPlace::File(path), recipients)) => {

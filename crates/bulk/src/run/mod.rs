@@ -12,6 +12,7 @@ mod progress;
 mod row;
 mod row_source;
 mod run_dir;
+mod run_name;
 mod run_reader;
 mod scheduling;
 mod send_gate;
@@ -24,6 +25,7 @@ pub use options::{
 };
 pub use progress::{Progress, RowEvent};
 pub use row_source::RowSource;
+pub use run_name::RunName;
 pub use run_reader::RunReader;
 
 /// The current time in milliseconds since 1970.

@@ -4,6 +4,7 @@ use std::fs::File;
 
 use super::manifest::{RunManifest, SecretsPlace};
 use super::now;
+use super::run_name::RunName;
 use super::run_reader::RunReader;
 use crate::input::{Input, Item};
 use crate::journal::{Journal, NewRow, READ_WHOLE};
@@ -11,11 +12,13 @@ use crate::{BulkError, ProviderIdentity, Recipients, Tally};
 
 // Rows per commit while ingesting.
 const INGEST_BATCH: usize = 4096;
+// The fact that a person has confirmed the run.
+const CONFIRMED: &str = "confirmed";
 
 /// A run, open for this process: to ingest its input and to execute it. A run in a directory is locked by this process.
 #[derive(Debug)]
 pub struct Run {
-    pub(super) name: String,
+    pub(super) name: RunName,
     pub(super) journal: Box<dyn Journal>,
     // Of its directory. Released by the system when the process ends.
     pub(super) lock: Option<File>,
@@ -35,7 +38,7 @@ impl Run {
     ) -> Result<(Self, RunManifest), BulkError> {
         manifest.secrets = recipients.map(|recipients| (SecretsPlace::Journal, recipients));
         manifest.save(&mut *journal)?;
-        let lock = None;
+        let (name, lock) = (RunName::shared(name), None);
         Ok((Self { name, journal, lock }, manifest))
     }
 
@@ -47,12 +50,12 @@ impl Run {
     pub fn open_in(name: String, mut journal: Box<dyn Journal>) -> Result<(Self, RunManifest), BulkError> {
         let manifest = RunManifest::load(&*journal.reader()?)?;
         journal.mark_interrupted(now())?;
-        let lock = None;
+        let (name, lock) = (RunName::shared(name), None);
         Ok((Self { name, journal, lock }, manifest))
     }
 
-    /// What people call the run: the path of its directory, or its name.
-    pub fn name(&self) -> &str {
+    /// What people call the run.
+    pub fn name(&self) -> &RunName {
         &self.name
     }
 
@@ -62,6 +65,23 @@ impl Run {
     /// The journal cannot be read.
     pub fn is_fully_read(&self) -> Result<bool, BulkError> {
         Ok(self.journal.reader()?.fact(READ_WHOLE)?.is_some())
+    }
+
+    /// Records that a person has confirmed the run, so that no other session asks.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn confirm(&mut self) -> Result<(), BulkError> {
+        self.journal.set_fact(CONFIRMED, "yes")
+    }
+
+    /// Whether the run was confirmed, or a session has begun.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn is_confirmed(&self) -> Result<bool, BulkError> {
+        let reader = self.journal.reader()?;
+        Ok(reader.fact(CONFIRMED)?.is_some() || !reader.summary()?.sessions.is_empty())
     }
 
     /// The number of rows per status so far, counted from the journal.
@@ -199,7 +219,7 @@ impl Run {
         if !problems.is_empty() {
             return Err(BulkError::usage(format!(
                 "{}; nothing was sent. Use the configuration that the run was started with; only if the same system, with \
-                 the same users, has moved, pass --provider-moved NAME",
+                 the same users, has moved, pass --provider-moved NAME to `repass bulk resume`",
                 problems.join("; ")
             )));
         }
@@ -214,6 +234,9 @@ impl Run {
     /// # Errors
     /// The journal cannot be read.
     pub fn reader(&self) -> Result<RunReader, BulkError> {
-        Ok(RunReader::new(self.name.clone(), self.journal.reader()?))
+        Ok(RunReader {
+            name: self.name.clone(),
+            journal: self.journal.reader()?,
+        })
     }
 }

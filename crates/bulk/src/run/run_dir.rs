@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::manifest::{RunManifest, SecretsProtection};
 use super::now;
 use super::opened_run::Run;
+use super::run_name::RunName;
 use super::run_reader::RunReader;
 use crate::BulkError;
 use crate::journal::{Journal as _, JournalReader as _, LOCK, SqliteJournal, SqliteReader};
@@ -118,7 +119,7 @@ impl Run {
 
     fn locked(folder: &Path, journal: SqliteJournal, lock: File) -> Self {
         Self {
-            name: folder.display().to_string(),
+            name: RunName::of_directory(folder),
             journal: Box::new(journal),
             lock: Some(lock),
         }
@@ -131,7 +132,10 @@ impl RunReader {
     /// # Errors
     /// There is no such run, or it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, BulkError> {
-        Ok(Self::new(folder.display().to_string(), Box::new(reader(folder)?)))
+        Ok(Self {
+            name: RunName::of_directory(folder),
+            journal: Box::new(reader(folder)?),
+        })
     }
 }
 

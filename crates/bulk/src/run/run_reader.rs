@@ -1,5 +1,6 @@
 //! A view of a run: its summary, its rows and its passwords.
 
+use super::run_name::RunName;
 use crate::journal::{JournalReader, ReasonCount, ReportRow, RunSummary};
 use crate::secrets::{Key, SecretRecord, SecretStatus, read_sealed};
 use crate::{BulkError, RowStatus};
@@ -7,18 +8,19 @@ use crate::{BulkError, RowStatus};
 /// A view of a run, which may be active.
 #[derive(Debug)]
 pub struct RunReader {
-    name: String,
-    journal: Box<dyn JournalReader>,
+    pub(super) name: RunName,
+    pub(super) journal: Box<dyn JournalReader>,
 }
 
 impl RunReader {
-    /// A view of the run with this journal. `name` is what people call it.
+    /// A view of the run of this name, in a journal that several processes share.
     pub fn new(name: String, journal: Box<dyn JournalReader>) -> Self {
+        let name = RunName::shared(name);
         Self { name, journal }
     }
 
-    /// What people call the run: the path of its directory, or its name.
-    pub fn name(&self) -> &str {
+    /// What people call the run.
+    pub fn name(&self) -> &RunName {
         &self.name
     }
 

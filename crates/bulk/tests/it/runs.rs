@@ -110,7 +110,7 @@ fn run_with_a_generated_name_gets_a_number_if_it_exists() {
     let mut folders = Vec::new();
     for _ in 0..2 {
         let (beside, _) = Run::create_numbered(&world.run(), manifest.clone(), None).unwrap();
-        folders.push(Path::new(beside.name()).file_name().unwrap().to_owned());
+        folders.push(Path::new(beside.name().as_str()).file_name().unwrap().to_owned());
     }
     assert_eq!(folders, ["run-2", "run-3"]);
     assert_eq!(run.tally().unwrap().pending, 1, "the first one is as it was");
