@@ -8,6 +8,7 @@ mod bulk_aliases;
 mod bulk_crash_recovery;
 mod bulk_disk;
 mod bulk_resolve;
+mod bulk_shared;
 mod deployment;
 mod directories;
 mod doctor;

@@ -28,8 +28,8 @@ pub(super) struct GlobalOptions {
     #[arg(long, global = true, conflicts_with = "config")]
     pub(super) sandbox: bool,
 
-    /// Print one JSON object on standard output, on success and on failure; `bulk run` and `bulk resume` print one
-    /// per event
+    /// Print one JSON object on standard output, on success and on failure; `bulk run`, `bulk work` and
+    /// `bulk resume` print one per event
     #[arg(long, global = true)]
     pub(super) json: bool,
 

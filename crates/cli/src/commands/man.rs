@@ -237,6 +237,12 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "repass bulk run users.csv --dry-run --preflight",
     ),
     (
+        "repass-bulk-run",
+        "Load a run for workers on several machines:",
+        "repass bulk run users.csv --shared --run breach --generate --recipient age1...",
+    ),
+    ("repass-bulk-work", "On each machine:", "repass bulk work breach"),
+    (
         "repass-bulk-resume",
         "After an interruption:",
         "repass bulk resume breach",
@@ -250,6 +256,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "repass-bulk-status",
         "Also while it runs:",
         "repass bulk status breach",
+    ),
+    (
+        "repass-bulk-status",
+        "Of all workers of a shared run:",
+        "repass bulk status breach --shared",
     ),
     (
         "repass-bulk-report",

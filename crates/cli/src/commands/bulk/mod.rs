@@ -1,6 +1,7 @@
 //! `repass bulk`: changes the passwords of many users at the provider's rate, with every outcome recorded.
 
 mod confirm;
+mod live_state;
 mod progress;
 mod providers;
 mod report;
@@ -10,6 +11,8 @@ mod run_options;
 mod secrets;
 mod secrets_options;
 mod session;
+mod shared_runs;
+mod work;
 
 use clap::Subcommand;
 use repass_bulk::{BulkError, Tally};
@@ -23,6 +26,8 @@ use crate::exit::Exit;
 pub(crate) enum Command {
     /// Change the passwords of all users of a CSV or JSON lines file
     Run(Box<run::Args>),
+    /// Work on a run that several processes share, until no row is left
+    Work(Box<work::Args>),
     /// Resume a stopped run, or resolve its unknown outcomes
     Resume(Box<resume::Args>),
     /// Show the progress of a run, also while it is running
@@ -38,9 +43,10 @@ impl Command {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self {
             Self::Run(args) => args.run(context).await,
+            Self::Work(args) => args.run(context).await,
             Self::Resume(args) => args.run(context).await,
-            Self::Status(args) => args.run(&context.output),
-            Self::Report(args) => args.run(&context.output),
+            Self::Status(args) => args.run(context).await,
+            Self::Report(args) => args.run(context).await,
             Self::Secrets(args) => args.run(context).await,
         }
     }

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use repass_bulk::{Progress, RowEvent, Tally};
 use serde::Serialize;
 
+use super::live_state::SharedTally;
 use super::session::{row_count, summary};
 use crate::output::{self, Output};
 
@@ -78,6 +79,7 @@ impl ProgressDisplay {
         progress: Arc<Progress>,
         allowed: Option<f64>,
         before: Tally,
+        shared: Option<SharedTally>,
         output: &Output,
         screen: &Screen,
     ) -> Self {
@@ -96,6 +98,8 @@ impl ProgressDisplay {
         let printer = (json || !quiet).then(|| {
             let show = ProgressPrinter {
                 progress,
+                shared,
+                before,
                 allowed,
                 bar: (!json && std::io::stderr().is_terminal())
                     .then(|| screen.0.get_or_init(|| bar(before)).clone()),
@@ -147,6 +151,10 @@ impl ProgressDisplay {
 
 struct ProgressPrinter {
     progress: Arc<Progress>,
+    /// The outcomes of all workers, if there may be others.
+    shared: Option<SharedTally>,
+    /// The outcomes before this session.
+    before: Tally,
     allowed: Option<f64>,
     bar: Option<ProgressBar>,
     json: bool,
@@ -154,7 +162,7 @@ struct ProgressPrinter {
 }
 
 impl ProgressPrinter {
-    fn run(self, messages: &Receiver<Message>) {
+    fn run(mut self, messages: &Receiver<Message>) {
         let pace = if self.bar.is_some() { BAR } else { LINES };
         let mut next = self.start + pace;
         // The rate is measured over the last seconds.
@@ -181,14 +189,25 @@ impl ProgressPrinter {
         }
     }
 
-    fn show(&self, past: &mut VecDeque<(Instant, u64)>) {
-        let ended = self.progress.ended();
+    // The outcomes so far, and how many attempts have ended meanwhile.
+    fn tally(&mut self) -> (Tally, u64) {
+        match &mut self.shared {
+            Some(shared) => {
+                let tally = shared.get();
+                let ended = self.before.pending.saturating_sub(tally.pending);
+                (tally, ended.max(self.progress.ended()))
+            }
+            None => (self.progress.tally(), self.progress.ended()),
+        }
+    }
+
+    fn show(&mut self, past: &mut VecDeque<(Instant, u64)>) {
+        let (tally, ended) = self.tally();
         past.push_back((Instant::now(), ended));
         while past.len() > 2 && past[0].0.elapsed() > 2 * LINES {
             past.pop_front();
         }
         let rate = rate(past[0], (Instant::now(), ended), past[0].0 == self.start);
-        let tally = self.progress.tally();
         match &self.bar {
             Some(bar) => {
                 bar.set_length(tally.rows);

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use repass_bulk::{BulkError, RunReader, Tally};
 use serde::Serialize;
 
-use super::exit;
+use super::live_state::LiveState;
 use super::session::summary;
+use super::{blocking, exit, shared_runs};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::private_file::PrivateFile;
 use crate::output::{self, Output};
+use crate::session_setup::Setup;
 
 /// The progress of a run.
 #[derive(Debug, clap::Args)]
@@ -19,8 +22,13 @@ use crate::output::{self, Output};
 The exit code is that of the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script
 with `set -e`, write `repass bulk status RUN || [ $? -ge 8 ]`.")]
 pub(crate) struct StatusArgs {
-    /// The run's directory
-    run: PathBuf,
+    /// The run's directory, or its name with --shared
+    #[arg(required_unless_present = "shared")]
+    run: Option<PathBuf>,
+    /// The run is in the database that `[shared]` of the configuration names; without RUN, list the names of all runs
+    /// there
+    #[arg(long)]
+    shared: bool,
 }
 
 #[derive(Serialize)]
@@ -36,31 +44,51 @@ struct Status {
 
 impl StatusArgs {
     /// Runs the command.
-    pub(crate) fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        // In this order: a run that ends in between has recorded its outcomes by then.
-        let run = RunReader::open(&self.run)?;
-        let under_way = run.is_active()?;
-        let mut facts = run.summary()?;
-        let in_flight = if under_way { facts.in_flight } else { 0 };
-        facts.tally.unknown -= in_flight;
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        let Some(run) = &self.run else {
+            return list(context).await;
+        };
+        let run = shared_runs::reader(run, self.shared, context).await?;
+        let (name, state) = blocking(move || Ok((run.name().to_string(), LiveState::of(&run)?))).await?;
+        let LiveState {
+            tally,
+            in_flight,
+            is_active,
+            is_fully_read,
+        } = state;
+        let output = &context.output;
         if output.json {
             output::print_json(&Status {
-                run: run.name().to_owned(),
-                under_way,
-                read_whole: facts.read_whole,
+                run: name,
+                under_way: is_active,
+                read_whole: is_fully_read,
                 in_flight,
-                tally: facts.tally,
+                tally,
             });
         } else {
-            output::print_line(&summary(facts.tally));
-            if under_way {
+            output::print_line(&summary(tally));
+            if is_active {
                 output::print_line(&format!("running, {in_flight} in flight"));
-            } else if !facts.read_whole {
+            } else if !is_fully_read {
                 output::print_line("its input was not read completely");
             }
         }
-        Ok(exit(facts.tally))
+        Ok(exit(tally))
     }
+}
+
+async fn list(context: &Context) -> Result<Exit, CliError> {
+    let setup = Setup::load(&context.global).await?;
+    let runs = shared_runs::open(&setup, &context.global).await?;
+    let names = blocking(move || runs.names()).await?;
+    if context.output.json {
+        output::print_json(&serde_json::json!({ "runs": names }));
+    } else {
+        for name in &names {
+            output::print_line(name);
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// The outcome of every row.
@@ -70,8 +98,11 @@ Without --csv or --html, CSV is printed on standard output, or JSON with --json.
 that of the run: 0 all rows applied, 9 some were not, 8 any is unknown. In a script with `set -e`,
 write `repass bulk report RUN --html FILE || [ $? -ge 8 ]`.")]
 pub(crate) struct ReportArgs {
-    /// The run's directory
+    /// The run's directory, or its name with --shared
     run: PathBuf,
+    /// The run is in the database that `[shared]` of the configuration names
+    #[arg(long)]
+    shared: bool,
     /// Write all rows as CSV; - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -82,8 +113,13 @@ pub(crate) struct ReportArgs {
 
 impl ReportArgs {
     /// Runs the command.
-    pub(crate) fn run(&self, output: &Output) -> Result<Exit, CliError> {
-        let run = RunReader::open(&self.run)?;
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let run = shared_runs::reader(&self.run, self.shared, context).await?;
+        let output = context.output.clone();
+        blocking(move || self.write(&run, &output)).await
+    }
+
+    fn write(&self, run: &RunReader, output: &Output) -> Result<Exit, BulkError> {
         let facts = run.summary()?;
         let files: [(&Option<PathBuf>, Writer); 2] = [
             (&self.csv, repass_bulk::write_csv),
@@ -92,17 +128,17 @@ impl ReportArgs {
         for (file, write) in files {
             if let Some(file) = file {
                 if file.as_os_str() == "-" {
-                    printed(|out| write(&run, out))?;
+                    printed(|out| write(run, out))?;
                     continue;
                 }
-                written(file, |out| write(&run, out))?;
+                written(file, |out| write(run, out))?;
                 output.note(&format!("wrote {}", file.display()));
             }
         }
         if output.json {
-            printed(|out| repass_bulk::write_json(&run, out))?;
+            printed(|out| repass_bulk::write_json(run, out))?;
         } else if self.csv.is_none() && self.html.is_none() {
-            printed(|out| repass_bulk::write_csv(&run, out))?;
+            printed(|out| repass_bulk::write_csv(run, out))?;
         }
         Ok(exit(facts.tally))
     }

@@ -1,4 +1,4 @@
-//! Options of `bulk run` and `bulk resume`.
+//! Options of `bulk run`, `bulk work` and `bulk resume`.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use repass::config;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Run options")]
 pub(super) struct RunOptions {
-    /// Maximum number of changes in flight; the provider's rate limit applies in any case
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = value_parser!(u16).range(1..=4096))]
-    concurrency: u16,
+    /// Maximum number of changes in flight; the provider's rate limit applies in any case [default: 32]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=4096))]
+    concurrency: Option<u16>,
     /// Stop after N rows that were not applied
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
@@ -41,7 +41,19 @@ pub(super) struct RunOptions {
 // Longer than a rate limit ever delays a call; each attempt has its own, shorter limit.
 const BUDGET: Duration = Duration::from_secs(600);
 
+const CONCURRENCY: u16 = 32;
+
 impl RunOptions {
+    /// Whether any of them is given.
+    pub(super) fn is_given(&self) -> bool {
+        self.concurrency.is_some()
+            || self.max_failures.is_some()
+            || self.max_unknown.is_some()
+            || self.canary.is_some()
+            || self.resolve
+            || self.reissue
+    }
+
     pub(super) fn controls(
         &self,
         passwords: PasswordSource,
@@ -62,7 +74,7 @@ impl RunOptions {
             (false, false) => OnUnknown::Leave,
         };
         Ok(SessionOptions {
-            concurrency: usize::from(self.concurrency),
+            concurrency: usize::from(self.concurrency.unwrap_or(CONCURRENCY)),
             budget: context.global.timeout.unwrap_or(BUDGET),
             max_failures: self.max_failures,
             max_unknown: self.max_unknown,

@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use repass_bulk::{BulkError, RunReader, SecretRecord, SecretStatus};
+use repass_bulk::{BulkError, Key, SecretRecord, SecretStatus, SecretsPlace};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::blocking;
 use super::secrets_options::KeyOptions;
+use super::{blocking, shared_runs};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -24,13 +24,17 @@ unknown (it may be set), candidate (it or another candidate of the user is set),
 set), superseded (a later one is set), not-sent. Passwords are written verbatim, so do not open the
 CSV in a spreadsheet.")]
 pub(crate) struct Args {
-    /// The secrets file
-    file: PathBuf,
+    /// The secrets file; omitted with --shared
+    #[arg(required_unless_present = "shared")]
+    file: Option<PathBuf>,
     #[command(flatten)]
     key: KeyOptions,
-    /// The run's directory, for the state of each password
-    #[arg(long = "run", value_name = "DIR")]
+    /// The run's directory, for the state of each password, or its name with --shared
+    #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
+    /// The run and its passwords are in the database that `[shared]` of the configuration names
+    #[arg(long)]
+    shared: bool,
     /// Only current passwords, and candidates where it is unknown which one is set
     #[arg(long, requires = "run")]
     current: bool,
@@ -71,14 +75,14 @@ impl Args {
                 "--out needs a file; omit it to print the passwords",
             ));
         }
-        let key = self.key.key(&context.global).await?.ok_or_else(|| {
-            CliError::usage(
-                "no key for the secrets file; pass --identity KEYFILE, --passphrase, --passphrase-file or \
-                 --passphrase-fd",
-            )
-        })?;
-        let run = self.run.as_deref().map(RunReader::open).transpose()?;
-        let (file, json, only_current) = (self.file.clone(), context.output.json, self.current);
+        let source = self.source()?;
+        let key = self.key(context).await?;
+        let run = match &self.run {
+            Some(run) => Some(shared_runs::reader(run, self.shared, context).await?),
+            None => None,
+        };
+        let name = run.as_ref().map(|run| run.name().arguments());
+        let (json, only_current) = (context.output.json, self.current);
         let out = self.out.clone();
         let summary = blocking(move || {
             let mut to = PasswordWriter::new(out)?;
@@ -90,7 +94,7 @@ impl Args {
                     return if to.is_gone() { Ok(summary) } else { Err(problem) };
                 }
             }
-            let opened = repass_bulk::read_secrets(&file, &key, |opened| {
+            let take = |opened: SecretRecord| {
                 let state = run.as_ref().map(|run| run.secret_status(&opened)).transpose()?;
                 summary.count(state);
                 let current = matches!(state, Some(SecretStatus::Current | SecretStatus::Candidate));
@@ -99,7 +103,12 @@ impl Args {
                 }
                 summary.written += 1;
                 to.write(&text(&opened, state, json))
-            });
+            };
+            let opened = match (source, &run) {
+                (SecretsPlace::File(file), _) => repass_bulk::read_secrets(&file, &key, take),
+                (SecretsPlace::Journal, Some(run)) => run.read_secrets(&key, take),
+                (SecretsPlace::Journal, None) => Err(BulkError::Internal("no run".to_owned())),
+            };
             match opened {
                 Err(_) if to.is_gone() => {}
                 opened => summary.cut = opened?,
@@ -108,8 +117,38 @@ impl Args {
             Ok(summary)
         })
         .await?;
-        summary.print(self, &context.output);
+        summary.print(self, name.as_deref(), &context.output);
         Ok(Exit::Ok)
+    }
+
+    fn source(&self) -> Result<SecretsPlace, CliError> {
+        match &self.file {
+            Some(_) if self.shared => Err(CliError::usage(
+                "the passwords of a shared run are in the database and not in a file; omit the file, and name the run \
+                 with --run NAME",
+            )),
+            Some(file) => Ok(SecretsPlace::File(file.clone())),
+            None if self.run.is_none() => Err(CliError::usage(
+                "--shared needs the name of the run whose passwords to read; pass --run NAME",
+            )),
+            None => Ok(SecretsPlace::Journal),
+        }
+    }
+
+    async fn key(&self, context: &Context) -> Result<Key, CliError> {
+        let (key, missing) = if self.shared {
+            let key = self.key.shared_key(&context.global).await?;
+            (
+                key,
+                "no key for the passwords of the run; pass --identity KEYFILE",
+            )
+        } else {
+            let key = self.key.key(&context.global).await?;
+            let missing = "no key for the secrets file; pass --identity KEYFILE, --passphrase, --passphrase-file or \
+                           --passphrase-fd";
+            (key, missing)
+        };
+        key.ok_or_else(|| CliError::usage(missing))
     }
 }
 
@@ -131,7 +170,7 @@ impl SecretsSummary {
         }
     }
 
-    fn print(&self, args: &Args, output: &Output) {
+    fn print(&self, args: &Args, run: Option<&str>, output: &Output) {
         match &args.out {
             Some(file) if output.json => output::print_json(&serde_json::json!({ "file": file })),
             Some(file) => output.note(&format!(
@@ -147,10 +186,7 @@ impl SecretsSummary {
                 self.cut
             ));
         }
-        let run = args
-            .run
-            .as_deref()
-            .map_or_else(String::new, |run| run.display().to_string());
+        let run = run.unwrap_or_default();
         let resolve = format!("resolve them with `repass bulk resume {run} --resolve --identity KEYFILE`");
         if self.candidates > 0 {
             output.note(&format!(

@@ -15,13 +15,13 @@ use repass::secrets::{open_private, read_at_most};
 #[command(next_help_heading = "Secrets file")]
 pub(super) struct SecretsOptions {
     /// Write the generated passwords to this new, encrypted file; each is written before it is sent
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "SecretsPlace")]
     pub(super) secrets_out: Option<PathBuf>,
     /// Encrypt to this age public key; may be repeated
-    #[arg(long, value_name = "AGE1…", requires = "secrets_out")]
+    #[arg(long, value_name = "AGE1…", requires = "SecretsPlace")]
     recipient: Vec<String>,
     /// Encrypt to the public keys in this file, one per line
-    #[arg(long, value_name = "FILE", requires = "secrets_out")]
+    #[arg(long, value_name = "FILE", requires = "SecretsPlace")]
     recipients_file: Option<PathBuf>,
     #[command(flatten)]
     passphrase: Passphrase,
@@ -64,6 +64,29 @@ impl SecretsOptions {
         Ok(Some((path.clone(), to)))
     }
 
+    /// The recipients of a shared run, which keeps its passwords in the database.
+    pub(super) fn shared_recipients(&self) -> Result<Recipients, CliError> {
+        if self.secrets_out.is_some() {
+            return Err(CliError::usage(
+                "a shared run keeps its encrypted passwords in the database, where every worker can write them; omit \
+                 --secrets-out, and read them with `repass bulk secrets --shared`",
+            ));
+        }
+        if self.passphrase.is_given() {
+            return Err(CliError::usage(
+                "the passwords of a shared run are encrypted to age recipients only, because its workers must not be \
+                 able to read them; pass --recipient age1… or --recipients-file FILE in place of the passphrase",
+            ));
+        }
+        if self.recipient.is_empty() && self.recipients_file.is_none() {
+            return Err(CliError::usage(
+                "--shared needs a recipient of the generated passwords: pass --recipient age1… (`age-keygen -o \
+                 key.txt` creates such a key) or --recipients-file FILE",
+            ));
+        }
+        self.recipients()
+    }
+
     fn recipients(&self) -> Result<Recipients, CliError> {
         let named = match &self.recipient[..] {
             [] => None,
@@ -96,6 +119,17 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
+    /// The key of a shared run's passwords, which are encrypted to age recipients; `None` if no option gives one.
+    pub(super) async fn shared_key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
+        if self.passphrase.is_given() {
+            return Err(CliError::usage(
+                "the passwords of a shared run are encrypted to age recipients only; pass --identity KEYFILE in place \
+                 of the passphrase",
+            ));
+        }
+        self.key(global).await
+    }
+
     /// The key; `None` if no option gives one.
     pub(super) async fn key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
         let Some(path) = self.identity.clone() else {

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use repass_bulk::{
-    BulkError, Hooks, Input, PasswordSource, Provider, RowSource, Run, RunManifest, SessionOptions, Shutdown,
-    StopReason, Tally,
+    BulkError, Hooks, Input, PasswordSource, Provider, RowSource, Run, RunManifest, RunName, SessionOptions,
+    Shutdown, StopReason, Tally,
 };
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::live_state::{LiveState, SharedTally};
 use super::progress::{ProgressDisplay, Screen};
 use super::{blocking, exit};
 use crate::context::Context;
@@ -72,20 +73,30 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     } = session;
     let hangups = context.signals.count_hangups();
     hangups.map_err(|error| CliError::internal(format!("cannot listen for SIGHUP: {error}")))?;
-    let name = run.name().to_owned();
+    let name = run.name().clone();
+    let (run, shared) = if name.is_shared() {
+        blocking(move || {
+            let shared = SharedTally::new(run.reader()?, before);
+            Ok((run, Some(shared)))
+        })
+        .await?
+    } else {
+        (run, None)
+    };
     let progress = Arc::new(repass_bulk::Progress::from(before));
     let (hurry, shutdown) = watch::channel(Shutdown::None);
     let rate: Option<f64> = providers.iter().map(Provider::allowed_rate).sum();
     let display = ProgressDisplay::start(
-        &name,
+        name.as_str(),
         Arc::clone(&progress),
         rate,
         before,
+        shared,
         &context.output,
         &screen,
     );
     let operator = Hooks {
-        progress,
+        progress: Arc::clone(&progress),
         shutdown,
         on_row: Box::new(display.observer()),
     };
@@ -106,15 +117,27 @@ pub(super) async fn execute(run: Run, session: Session<'_>) -> Result<Exit, CliE
     };
     display.stop().await;
     drop(setup);
-    let left = SessionResult {
-        tally: run.tally()?,
-        whole: run.is_fully_read()?,
-        unresolved_count: run.unresolved_count()?,
+    let (left, stopped) = blocking(move || Ok((SessionResult::of(&run, &stopped), stopped))).await?;
+    let (left, stopped, is_known) = match left {
+        Ok(left) => (left, stopped, true),
+        Err(problem) if name.is_shared() => {
+            let stopped = match stopped {
+                StopReason::Error(_) => stopped,
+                _ => StopReason::Error(problem),
+            };
+            (SessionResult::last_known(progress.tally()), stopped, false)
+        }
+        Err(problem) => return Err(problem.into()),
     };
-    let tally = left.tally;
-    drop(run);
     print_result(&name, &terms, &left, &stopped, &context.output);
-    Ok(exit_of(before, tally, &stopped))
+    if !is_known {
+        context.output.note(&format!(
+            "the outcomes of all rows cannot be read now; when the database is back, see `repass bulk status {}`",
+            name.arguments()
+        ));
+        return Ok(Exit::Unknown);
+    }
+    Ok(exit_of(before, left.tally, &stopped))
 }
 
 fn exit_of(before: Tally, tally: Tally, stopped: &StopReason) -> Exit {
@@ -144,10 +167,60 @@ struct SessionResult {
     whole: bool,
     /// Users for whom it is unknown which password is set.
     unresolved_count: u64,
+    /// Other processes work on the run.
+    has_other_workers: bool,
+}
+
+impl SessionResult {
+    fn of(run: &Run, stopped: &StopReason) -> Result<Self, BulkError> {
+        // What this session had in flight when it failed is unknown, but looks like that of other workers.
+        let has_failed = matches!(stopped, StopReason::Error(_) | StopReason::Abandoned);
+        let (tally, has_other_workers) = if run.name().is_shared() && !has_failed {
+            let state = LiveState::of(&run.reader()?)?;
+            (state.tally, state.is_active)
+        } else {
+            (run.tally()?, false)
+        };
+        Ok(Self {
+            tally,
+            whole: run.is_fully_read()?,
+            unresolved_count: run.unresolved_count()?,
+            has_other_workers,
+        })
+    }
+
+    /// What this process knows without the journal.
+    fn last_known(tally: Tally) -> Self {
+        Self {
+            tally,
+            whole: true,
+            unresolved_count: tally.unknown,
+            has_other_workers: false,
+        }
+    }
+}
+
+/// Prints that the rows of a shared run are loaded.
+pub(super) fn print_loaded(run: &RunName, tally: Tally, output: &Output) {
+    if output.json {
+        output::print_json(&EndEvent {
+            event: "end",
+            run: run.to_string(),
+            stopped: "loaded",
+            message: String::new(),
+            tally: &tally,
+        });
+        return;
+    }
+    output.note(&summary(tally));
+    output.note(&format!(
+        "nothing was sent yet; start workers with `{}`, on as many machines as you like",
+        run.continue_command()
+    ));
 }
 
 fn print_result(
-    shown: &str,
+    run: &RunName,
     terms: &RunManifest,
     left: &SessionResult,
     stopped: &StopReason,
@@ -157,12 +230,14 @@ fn print_result(
         tally,
         whole,
         unresolved_count,
+        has_other_workers,
     } = *left;
+    let shown = run.arguments();
     let (code, message) = stop_message(stopped);
     if output.json {
         output::print_json(&EndEvent {
             event: "end",
-            run: shown.to_string(),
+            run: run.to_string(),
             stopped: code,
             message,
             tally: &tally,
@@ -194,19 +269,29 @@ fn print_result(
     }
     let candidates = unresolved_count.saturating_sub(tally.unknown);
     let were = if candidates == 1 { "user was" } else { "users were" };
+    let kept = if run.is_shared() {
+        "among the passwords of the run"
+    } else {
+        "in the secrets file"
+    };
     if candidates > 0 {
         output.note(&format!(
-            "{candidates} {were} sent a second password after one with an unknown outcome: both are candidates in \
-             the secrets file until {resolve} finds out which one is set"
+            "{candidates} {were} sent a second password after one with an unknown outcome: both are candidates \
+             {kept} until {resolve} finds out which one is set"
         ));
     }
-    if tally.pending > 0 || !whole {
+    if has_other_workers {
+        output.note(&format!(
+            "other workers are still at work on this run, or were killed a few seconds ago; watch it with `repass bulk \
+             status {shown}`"
+        ));
+    } else if tally.pending > 0 || !whole {
         let input = if terms.passwords == PasswordSource::Input && terms.input.is_none() {
             " INPUT"
         } else {
             ""
         };
-        output.note(&format!("to continue: `repass bulk resume {shown}{input}`"));
+        output.note(&format!("to continue: `{}{input}`", run.continue_command()));
     }
     output.note(&format!(
         "all rows: `repass bulk report {shown} --html report.html`"
