@@ -1,5 +1,6 @@
 //! The state that several processes share, on a real PostgreSQL.
 
+mod bulk;
 mod bulk_rates;
 mod cluster;
 mod rates;
@@ -41,9 +42,10 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
         return bulk_rates::measure(&cluster, rows).await;
     }
     stores::check(&cluster).await?;
+    let rows = bulk::check(&cluster).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
     let missing = rates::campaign(&cluster, args).await?;
-    Ok(overlaps + missing + sidecars::campaign(&cluster, args).await?)
+    Ok(rows + overlaps + missing + sidecars::campaign(&cluster, args).await?)
 }
 
 /// Writes a configuration with `[shared]` and these providers, and the files that it names.

@@ -1,0 +1,411 @@
+//! A bulk run that two workers share, one of which is killed: the commands of the guide's page, and its report, its
+//! passwords and the provider's ledger compared row by row.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use age::secrecy::ExposeSecret as _;
+use age::x25519;
+use repass_bulk::{Input, PasswordSource, ProviderNames, Recipients, Run, RunManifest};
+use repass_postgres::SharedRuns;
+use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::super::servers::Result;
+use super::cluster::Cluster;
+use super::stores;
+
+const ROWS: u32 = 300;
+const NAME: &str = "breach";
+const CONCURRENCY: u64 = 8;
+/// How long a change takes at the provider.
+const DELAY_MS: u64 = 100;
+/// The rows that are applied when the second worker starts, and when the first one is killed.
+const APPLIED_BEFORE: [u64; 2] = [20, 60];
+/// The time limit of a change. A user whose worker is killed stays locked for 30 s more.
+const TIMEOUT: &str = "5s";
+
+/// A folder with the configuration, which stands for a machine.
+struct Machine {
+    folder: TempDir,
+    binary: PathBuf,
+}
+
+/// A worker and its log, killed when dropped.
+struct Worker(Child, PathBuf);
+
+/// Returns how many rows are wrong.
+pub(super) async fn check(cluster: &Cluster) -> Result<usize> {
+    let options = Options {
+        users: ROWS,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start_with(options).await?;
+    // A change is made even if its worker is gone by then.
+    sandbox.inject(Fault {
+        matching: RequestMatcher {
+            method: Some("PUT".to_owned()),
+            times: u32::MAX,
+            ..RequestMatcher::default()
+        },
+        action: Action {
+            delay_ms: DELAY_MS,
+            detach: true,
+            ..Action::default()
+        },
+    })?;
+    let machine = || Machine::new(cluster, &sandbox);
+    let (first, second, third) = (machine()?, machine()?, machine()?);
+    let recipient = load(&third)?;
+    refusals(cluster, &third, &recipient)?;
+    assert_eq!(sandbox.changes(), 0, "nothing is sent without a worker");
+    let start = Instant::now();
+    let mut killed = first.work()?;
+    third.wait_for_applied(APPLIED_BEFORE[0])?;
+    let survivor = second.work()?;
+    third.wait_for_applied(APPLIED_BEFORE[1])?;
+    killed.kill()?;
+    live_status(&third, &sandbox)?;
+    let code = survivor.wait()?;
+    let took = start.elapsed();
+    let rows = third.rows()?;
+    let count = |outcome: &str| rows.values().filter(|row| row["outcome"] == outcome).count();
+    let (unknown, not_applied) = (count("unknown"), count("not_applied"));
+    let expected = match (unknown, not_applied) {
+        (0, 0) => 0,
+        (0, _) => 9,
+        _ => 8,
+    };
+    assert_eq!(code, expected, "the code of the second worker");
+    assert!(
+        unknown + not_applied <= usize::try_from(CONCURRENCY)?,
+        "a worker leaves open what it had in flight"
+    );
+    if unknown > 0 {
+        let (_, page, _) = third.run(&["bulk", "report", NAME, "--shared", "--html", "-"])?;
+        assert!(page.contains("repass bulk resume breach --shared"), "{page}");
+    }
+    let mut wrong = compare(&third, &sandbox, &rows)?;
+    println!(
+        "  {ROWS} rows by two workers, the first one killed: {unknown} unknown, {not_applied} not applied, {wrong} wrong; \
+         {took:.0?}"
+    );
+    let resolve = [
+        "bulk",
+        "resume",
+        NAME,
+        "--shared",
+        "--resolve",
+        "--identity",
+        "key.txt",
+    ];
+    assert_eq!(third.run(&resolve)?.0, 0, "all rows are applied after a probe");
+    let rows = third.rows()?;
+    assert!(rows.values().all(|row| row["outcome"] == "applied"), "{rows:?}");
+    wrong += compare(&third, &sandbox, &rows)?;
+    println!(
+        "  those resolved or sent again: {wrong} wrong; {:.0?}",
+        start.elapsed()
+    );
+    let leaked = leaks(&third, &cluster.everything()?)?;
+    println!("  dump and files of the database hold {leaked} of the generated passwords");
+    Ok(wrong + leaked)
+}
+
+/// Returns the recipient of the passwords.
+fn load(machine: &Machine) -> Result<String> {
+    let rows: Vec<String> = (1..=ROWS).map(user).collect();
+    std::fs::write(machine.path("users.csv"), format!("user\n{}\n", rows.join("\n")))?;
+    let key = x25519::Identity::generate();
+    let text = key.to_string();
+    #[expect(clippy::disallowed_methods, reason = "a key of this test")]
+    super::private_file(&machine.path("key.txt"), text.expose_secret())?;
+    assert_eq!(machine.run(&["shared", "migrate"])?.0, 0);
+    let recipient = key.to_public().to_string();
+    let run = [
+        "bulk",
+        "run",
+        "users.csv",
+        "--shared",
+        "--run",
+        NAME,
+        "--generate",
+        "--recipient",
+        &recipient,
+    ];
+    let (code, _, notes) = machine.run(&run)?;
+    assert_eq!(code, 0, "{notes}");
+    assert!(notes.contains("repass bulk work breach"), "{notes}");
+    let (code, _, error) = machine.run(&run)?;
+    assert_eq!(code, 2, "the name is taken: {error}");
+    let (_, names, _) = machine.run(&["bulk", "status", "--shared"])?;
+    assert!(names.lines().any(|name| name == NAME), "{names}");
+    let status = machine.status()?;
+    assert_eq!(status["pending"], ROWS, "{status}");
+    assert_eq!(status["under_way"], false, "{status}");
+    Ok(recipient)
+}
+
+/// A run that is not loaded completely, and one that a person has not confirmed.
+fn refusals(cluster: &Cluster, machine: &Machine, recipient: &str) -> Result<()> {
+    let name = "refused";
+    let journal = SharedRuns::new(&*stores::database(cluster)?)?.create(name)?;
+    let manifest = RunManifest {
+        passwords: PasswordSource::Generated,
+        input: None,
+        provider: None,
+        secrets: None,
+    };
+    let recipients = Recipients::new([recipient])?;
+    let (mut run, _) = Run::create_in(name.to_owned(), journal, manifest, Some(recipients))?;
+    let work = || machine.run(&["bulk", "work", name]);
+    let (code, _, error) = work()?;
+    assert_eq!(code, 2, "{error}");
+    assert!(
+        error.contains("`repass bulk resume refused INPUT --shared`"),
+        "{error}"
+    );
+    let rows = format!("user\n{}\n", user(1));
+    let names = ProviderNames::new(["zoom"], Some("zoom"));
+    let rows = Box::new(Cursor::new(rows));
+    run.ingest(Input::new(rows, "rows", names, PasswordSource::Generated)?)?;
+    let (code, _, error) = work()?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("was not confirmed"), "{error}");
+    Ok(())
+}
+
+/// What a third machine sees while a worker is killed and the other one goes on.
+fn live_status(machine: &Machine, sandbox: &Sandbox) -> Result<()> {
+    let before = sandbox.changes() as u64;
+    let status = machine.status()?;
+    let after = sandbox.changes() as u64;
+    let count = |key: &str| status[key].as_u64().unwrap_or_default();
+    let sent = count("applied") + count("unknown") + count("in_flight");
+    assert_eq!(status["under_way"], true, "{status}");
+    assert_eq!(
+        sent + count("not_applied") + count("pending"),
+        u64::from(ROWS),
+        "{status}"
+    );
+    assert!(
+        count("applied") <= after,
+        "{status}, and {after} changes were made"
+    );
+    assert!(before <= sent, "{status}, and {before} changes were made before");
+    Ok(())
+}
+
+fn compare(machine: &Machine, sandbox: &Sandbox, rows: &BTreeMap<String, Value>) -> Result<usize> {
+    assert_eq!(rows.len(), ROWS as usize, "no row is lost");
+    let mut made: HashMap<String, Vec<String>> = HashMap::new();
+    for change in sandbox.ledger().changes {
+        made.entry(change.user).or_default().push(change.fingerprint);
+    }
+    let passwords = machine.passwords()?;
+    let mut wrong = 0;
+    for (user, row) in rows {
+        let made = made.get(user).map(Vec::as_slice).unwrap_or_default();
+        let of_user = passwords
+            .iter()
+            .filter(|password| password["user"] == user.as_str());
+        let states: Vec<(&str, String)> = of_user
+            .map(|password| {
+                let text = password["new_password"].as_str().unwrap_or_default();
+                (
+                    password["state"].as_str().unwrap_or_default(),
+                    sandbox.fingerprint(text),
+                )
+            })
+            .collect();
+        let sealed = |state: &str| -> Vec<&String> {
+            let of_state = states.iter().filter(|(known, _)| *known == state);
+            of_state.map(|(_, fingerprint)| fingerprint).collect()
+        };
+        // A probe sends the same password once more.
+        let was_probed = row["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("a probe found"));
+        let is_right = match row["outcome"].as_str() {
+            Some("applied") => match sealed("current")[..] {
+                [current] => {
+                    !made.is_empty()
+                        && made.len() <= 1 + usize::from(was_probed)
+                        && made.iter().all(|made| made == current)
+                }
+                _ => false,
+            },
+            Some("unknown") => made.len() <= 1 && made.iter().all(|made| sealed("unknown") == [made]),
+            // Its user was locked by the worker that was killed. It is sent again by `resume`.
+            Some("not_applied") => row["kind"] == "budget_exhausted" && made.is_empty(),
+            _ => false,
+        };
+        if !is_right {
+            println!("  {row}, made {} times, sealed {states:?}: WRONG", made.len());
+            wrong += 1;
+        }
+    }
+    Ok(wrong)
+}
+
+// How many of the passwords stand anywhere in the clear.
+fn leaks(machine: &Machine, all: &[u8]) -> Result<usize> {
+    let passwords = machine.passwords()?;
+    let passwords: HashSet<&[u8]> = passwords
+        .iter()
+        .filter_map(|password| Some(password["new_password"].as_str()?.as_bytes()))
+        .collect();
+    assert!(passwords.len() >= ROWS as usize, "each row has a password");
+    let mut is_start = vec![false; 1 << 16];
+    for password in &passwords {
+        is_start[usize::from(u16::from_be_bytes([password[0], password[1]]))] = true;
+    }
+    let lengths: HashSet<usize> = passwords.iter().map(|password| password.len()).collect();
+    let mut found = HashSet::new();
+    for (at, start) in all.windows(2).enumerate() {
+        if !is_start[usize::from(u16::from_be_bytes([start[0], start[1]]))] {
+            continue;
+        }
+        let candidates = lengths.iter().filter_map(|length| all.get(at..at + length));
+        found.extend(candidates.filter(|candidate| passwords.contains(candidate)));
+    }
+    Ok(found.len())
+}
+
+fn user(number: u32) -> String {
+    format!("user{number:06}@example.com")
+}
+
+impl Machine {
+    fn new(cluster: &Cluster, sandbox: &Sandbox) -> Result<Self> {
+        let machine = Self {
+            folder: tempfile::tempdir()?,
+            binary: crate::crash_recovery::binary(None),
+        };
+        super::zoom_configuration(machine.folder.path(), cluster, sandbox, "unlimited")?;
+        Ok(machine)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The exit code, standard output and standard error of a command.
+    fn run(&self, arguments: &[&str]) -> Result<(i32, String, String)> {
+        let output = self.command(arguments).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap_or(-1);
+        Ok((code, text(&output.stdout), text(&output.stderr)))
+    }
+
+    fn work(&self) -> Result<Worker> {
+        let concurrency = CONCURRENCY.to_string();
+        let work = [
+            "bulk",
+            "work",
+            NAME,
+            "--concurrency",
+            &concurrency,
+            "--timeout",
+            TIMEOUT,
+        ];
+        let mut command = self.command(&work);
+        command
+            .stdout(Stdio::null())
+            .stderr(File::create(self.path("stderr.log"))?);
+        Ok(Worker(command.spawn()?, self.path("stderr.log")))
+    }
+
+    fn status(&self) -> Result<Value> {
+        let (_, status, error) = self.run(&["--json", "bulk", "status", NAME, "--shared"])?;
+        serde_json::from_str(&status).map_err(|_| format!("no status: {error}").into())
+    }
+
+    fn wait_for_applied(&self, count: u64) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let status = self.status()?;
+            if status["applied"].as_u64().is_some_and(|applied| applied >= count) {
+                return Ok(());
+            }
+            if start.elapsed() > Duration::from_secs(60) {
+                return Err(format!("fewer than {count} rows are applied: {status}").into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The rows of the report, by user.
+    fn rows(&self) -> Result<BTreeMap<String, Value>> {
+        let (_, report, error) = self.run(&["--json", "bulk", "report", NAME, "--shared"])?;
+        let report: Value = serde_json::from_str(&report).map_err(|_| format!("no report: {error}"))?;
+        let rows = report["rows"].as_array().ok_or("a report without rows")?;
+        let by_user = rows
+            .iter()
+            .map(|row| (row["user"].as_str().unwrap_or_default().to_owned(), row.clone()));
+        Ok(by_user.collect())
+    }
+
+    /// The passwords that the database holds, opened with the key.
+    fn passwords(&self) -> Result<Vec<Value>> {
+        let secrets = [
+            "--json",
+            "bulk",
+            "secrets",
+            "--shared",
+            "--run",
+            NAME,
+            "--identity",
+            "key.txt",
+        ];
+        let (code, passwords, error) = self.run(&secrets)?;
+        assert_eq!(code, 0, "{error}");
+        let parsed = passwords.lines().map(serde_json::from_str);
+        Ok(parsed.collect::<std::result::Result<_, _>>()?)
+    }
+}
+
+impl Worker {
+    fn kill(&mut self) -> Result<()> {
+        assert!(self.0.try_wait()?.is_none(), "the worker still runs");
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// Waits for its end, and returns its exit code.
+    fn wait(mut self) -> Result<i32> {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status.code().unwrap_or(-1));
+            }
+            sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(&self.1)?;
+        Err(format!("the worker does not end: {log}").into())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
