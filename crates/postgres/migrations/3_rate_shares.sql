@@ -58,7 +58,7 @@ BEGIN
         SET permits = excluded.permits, wanted = excluded.wanted, until = excluded.until;
     END IF;
     -- No process gets more than it wants, and the rest is shared evenly. What cannot be divided stays with those who hold the
-    -- most: if it moved with every change of what they want, it would be in nobody's use most of the time.
+    -- most: if it moved with every change of what they want, it would be unused most of the time.
     target := wanted_;
     spare := usable;
     SELECT count(*) INTO hungry FROM rate_shares WHERE lane = lane_ AND until >= now_ AND wanted > 0;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The number of accounts, each with a rate limit of its own.
+    /// The number of accounts, each with its rate limit.
     pub accounts: usize,
     /// How many of them are used at full speed, by every process.
     pub busy: usize,
@@ -55,8 +55,8 @@ pub struct Summary {
     pub steps_per_second: f64,
     /// The lanes that one of them renewed.
     pub lanes_per_step: f64,
-    /// The memory of the rate limiter of one account that was not used, in bytes: in a process of its own, and where the
-    /// account is shared. `None` where it cannot be measured.
+    /// The memory of the rate limiter of one account that was not used, in bytes: where one process has the account, and
+    /// where several share it. `None` where it cannot be measured.
     pub idle_memory: Option<(u64, u64)>,
     /// The time of the processor that a change took, the simulation included. `None` where it cannot be measured.
     pub processor_time: Option<Duration>,

@@ -307,7 +307,7 @@ impl Schedule {
             Need::Met | Need::Rationed => RENEWAL,
         };
         borrowed.pause = match borrowed.need {
-            Need::Short => (borrowed.pause * 2).min(RENEWAL),
+            Need::Short => (borrowed.pause * 2).min((request.limit.window / 4).clamp(FIRST_PAUSE, RENEWAL)),
             _ => FIRST_PAUSE,
         };
         self.set_due(request.holder, now + pause);
@@ -391,6 +391,8 @@ mod tests {
     struct Script {
         part: Mutex<u32>,
         is_gone: Mutex<bool>,
+        /// Others hold all that is wanted.
+        is_short: Mutex<bool>,
         steps: Mutex<Vec<Vec<PermitRequest>>>,
     }
 
@@ -404,10 +406,15 @@ mod tests {
                 return Err("gone");
             }
             let part = *self.part.lock().unwrap();
+            let is_short = *self.is_short.lock().unwrap();
             let loans = requests.iter().map(|PermitRequest { demand, .. }| {
                 let target = demand.wanted.min(part);
                 Loan {
-                    permits: demand.held.max(target),
+                    permits: if is_short {
+                        demand.held
+                    } else {
+                        demand.held.max(target)
+                    },
                     target,
                     closed_for: Duration::ZERO,
                     reserved: 0.0,
@@ -563,6 +570,20 @@ mod tests {
         sleep(SECOND * 100).await;
         let steps = script.steps().len();
         assert!((90..=110).contains(&steps), "{steps}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn missing_permits_are_asked_for_as_often_as_they_may_come_back() {
+        for (window, steps) in [(SECOND, 35..=45), (SECOND * 300, 10..=15)] {
+            let (script, lender) = lender(10);
+            *script.is_short.lock().unwrap() = true;
+            let limit = RateLimit { requests: 10, window };
+            let limiter = Arc::new(lender.rate_limiter("account", [("medium", limit)]));
+            saturate(&limiter);
+            sleep(SECOND * 10).await;
+            let asked = script.steps().len();
+            assert!(steps.contains(&asked), "{window:?}: {asked}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

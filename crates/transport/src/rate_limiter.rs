@@ -145,7 +145,7 @@ pub(crate) struct Bucket {
     queue: tokio::sync::Mutex<()>,
     // A request left or ended, so a permit may be free earlier than it seemed.
     changed: Arc<Notify>,
-    // Where permits are lent: whoever lends them hears of requests that wait or were refused.
+    // Where permits are lent: called when a request waits or was refused.
     on_event: Option<OnceLock<OnEvent>>,
 }
 

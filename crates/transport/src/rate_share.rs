@@ -41,7 +41,7 @@ impl Lease {
     }
 }
 
-/// One rate limit of an account that several processes share: whoever lends permits to this process asks it what is
+/// One rate limit of an account that several processes share: a [`PermitLender`](crate::PermitLender) asks it what is
 /// needed, and lends it what there is.
 #[derive(Clone)]
 pub struct Lane {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Where the random faults begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Measure only how much of an account's rate 1, 4 and 16 processes use, for so many seconds each.
+    /// Measure only how much of an account's rate 1, 4 and 16 processes use, for this many seconds each.
     #[arg(long)]
     rate_seconds: Option<u64>,
     /// Measure only how fast bulk runs of so many rows are, with journals in files and in the database.
