@@ -267,20 +267,21 @@ BEGIN
 END $$;
 
 -- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are
--- free.
+-- free. Need not be durable by itself: what is begun of it is written later.
 CREATE FUNCTION claim_bulk_rows(
     run_ int, worker_ bigint, most int, OUT is_worker boolean, OUT first_ bigint, OUT last_ bigint
 ) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     end_ bigint;
 BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
     is_worker := is_bulk_worker(run_, worker_);
     IF NOT is_worker THEN RETURN; END IF;
-    -- The oldest are done first; each claim forgets some.
+    -- The oldest are done first; each claim forgets one.
     DELETE FROM bulk_claims c
     WHERE c.run = run_ AND c.worker = worker_
-        AND c.first IN (SELECT first FROM bulk_claims WHERE run = run_ AND worker = worker_ ORDER BY first LIMIT 2)
+        AND c.first = (SELECT first FROM bulk_claims WHERE run = run_ AND worker = worker_ ORDER BY first LIMIT 1)
         AND NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last));
     SELECT f.first, f.last INTO first_, end_ FROM bulk_free f WHERE f.run = run_ ORDER BY f.first LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;

@@ -94,6 +94,12 @@ pub trait Journal: Debug + Send {
         Arc::new(|| true)
     }
 
+    /// Whether other processes may work on the run at the same time. Then a session takes few rows ahead of those in
+    /// flight, to leave some to the others.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Adds rows that are not there already, and returns the tally of those.
     ///
     /// # Errors
@@ -174,8 +180,9 @@ pub trait JournalReader: Debug + Send {
     /// The journal cannot be read.
     fn prior_state(&self, line: u64, batch: u64) -> Result<PriorState, BulkError>;
 
-    /// Returns the next pending rows after a line for this process to send, except those with an unknown attempt. No
-    /// other process is given the same rows while this one is at work.
+    /// Returns some of the next pending rows after a line for this process to send, except those with an unknown attempt;
+    /// about `most`. No other process is given the same rows while this one is at work. Waits while others have rows that
+    /// they may leave; without rows there are none left.
     ///
     /// # Errors
     /// The journal cannot be read.

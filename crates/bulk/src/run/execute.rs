@@ -66,7 +66,7 @@ impl Run {
                 BulkError::internal(format!("cannot start the thread for the input: {error}"))
             })?;
         let (requests, received) = std_mpsc::channel();
-        let may_send = journal.may_send();
+        let (may_send, is_shared) = (journal.may_send(), journal.is_shared());
         let writer = JournalWriter {
             journal,
             secrets,
@@ -102,6 +102,7 @@ impl Run {
             writes: requests,
             send_requests,
             call_options,
+            is_shared,
             state: InFlight::default(),
         };
         // As a task, on the same threads as the calls: from outside the runtime each call would cost two wake-ups. It is

@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) writes: std_mpsc::Sender<WriteRequest>,
     pub(super) send_requests: mpsc::UnboundedReceiver<SendRequest>,
     pub(super) call_options: CallOptions,
+    /// Other processes work on the run too.
+    pub(super) is_shared: bool,
     pub(super) state: InFlight,
 }
 
@@ -148,7 +150,17 @@ impl Session {
     fn wants_rows(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
-            && self.state.queue.len() + self.state.probes.len() < SEAL_BATCH.max(self.concurrency())
+            && self.state.queue.len() + self.state.probes.len() < self.read_ahead()
+    }
+
+    fn read_ahead(&self) -> usize {
+        let concurrency = self.concurrency();
+        let most = if self.is_shared {
+            SEAL_BATCH.min(4 * concurrency)
+        } else {
+            SEAL_BATCH
+        };
+        most.max(concurrency)
     }
 
     fn is_idle(&self) -> bool {

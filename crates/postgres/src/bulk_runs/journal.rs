@@ -66,7 +66,7 @@ impl PostgresJournal {
 
 impl Journal for PostgresJournal {
     fn reader(&self) -> Result<Box<dyn JournalReader>, BulkError> {
-        Ok(Box::new(PostgresReader(self.handle.clone())))
+        Ok(Box::new(PostgresReader::new(self.handle.clone())))
     }
 
     fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
@@ -155,6 +155,10 @@ impl Journal for PostgresJournal {
                 .as_ref()
                 .is_some_and(|(membership, process)| membership.may_send(*process))
         })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError> {

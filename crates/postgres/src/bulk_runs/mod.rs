@@ -93,7 +93,7 @@ impl SharedRuns {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reader(&self, name: &str) -> Result<Box<dyn JournalReader>, BulkError> {
-        Ok(Box::new(PostgresReader(self.existing(name)?)))
+        Ok(Box::new(PostgresReader::new(self.existing(name)?)))
     }
 
     /// The names of all runs, the latest first.

@@ -2,8 +2,9 @@
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use repass_bulk::BulkError;
 use repass_bulk::journal::{JournalReader, JournalRow, RowPhase};
@@ -18,7 +19,23 @@ use super::{RunHandle, signed, unsigned};
 
 /// A view of the journal of a run. The one of a worker claims the rows that it returns to be sent.
 #[derive(Debug)]
-pub(super) struct PostgresReader(pub(super) RunHandle);
+pub(super) struct PostgresReader {
+    handle: RunHandle,
+    claims: Mutex<Claims>,
+}
+
+/// How many rows are claimed at once, and when it was done last.
+#[derive(Debug, Default)]
+struct Claims {
+    size: i32,
+    last: Option<Instant>,
+}
+
+impl Claims {
+    const FIRST: i32 = 32;
+    const MOST: i32 = 1024;
+    const SOON: Duration = Duration::from_millis(250);
+}
 
 // Rows of one statement, where all are read.
 const PAGE: i64 = 4096;
@@ -27,11 +44,16 @@ const FIRST_POLL: Duration = Duration::from_millis(20);
 const LAST_POLL: Duration = Duration::from_secs(1);
 
 impl PostgresReader {
+    pub(super) fn new(handle: RunHandle) -> Self {
+        let claims = Mutex::default();
+        Self { handle, claims }
+    }
+
     // The run is the first parameter.
     fn query(&self, statement: &'static str, more: Vec<Parameter>) -> Result<Vec<Row>, BulkError> {
-        let mut parameters: Vec<Parameter> = vec![Box::new(self.0.run)];
+        let mut parameters: Vec<Parameter> = vec![Box::new(self.handle.run)];
         parameters.extend(more);
-        self.0.link.query(statement, parameters)
+        self.handle.link.query(statement, parameters)
     }
 
     fn first<T>(
@@ -44,26 +66,25 @@ impl PostgresReader {
     }
 
     // Claims rows, and waits for those that other workers may leave.
-    fn claimed(&self, worker: i64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
-        let most = i32::try_from(most).unwrap_or(i32::MAX);
+    fn claimed(&self, worker: i64) -> Result<Vec<JournalRow>, BulkError> {
         let mut poll = FIRST_POLL;
-        while !self.0.worker.is_ended.load(Ordering::Acquire) {
-            let claim = "SELECT is_worker, first_, last_ FROM claim_bulk_rows($1, $2, $3)";
-            let claimed = self.first(claim, vec![Box::new(worker), Box::new(most)], |row| {
-                let range = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
-                (row.get::<_, bool>(0), range)
-            })?;
-            let Some((true, range)) = claimed else {
+        while !self.handle.worker.is_ended.load(Ordering::Acquire) {
+            let claim = "SELECT c.is_worker, c.first_ IS NOT NULL, p.line, p.user_id, p.provider, p.attempts
+                FROM claim_bulk_rows($1, $2, $3) c
+                LEFT JOIN LATERAL pending_bulk_rows($1, c.first_, c.last_) p ON true";
+            let rows = self.query(claim, vec![Box::new(worker), Box::new(self.claim_size())])?;
+            let first = rows.first().filter(|row| row.get(0));
+            let Some(first) = first else {
                 return Err(super::journal::lease_is_over());
             };
-            if let Some((first, last)) = range {
-                let pending = "SELECT line, user_id, provider, 0::bigint, false, 0::bigint, attempts \
-                               FROM pending_bulk_rows($1, $2, $3)";
-                let rows = self.query(pending, vec![Box::new(first), Box::new(last)])?;
-                if rows.is_empty() {
-                    continue;
-                }
-                return Ok(rows.iter().map(standing).collect());
+            let has_claimed: bool = first.get(1);
+            let pending = rows.iter().filter(|row| row.get::<_, Option<i64>>(2).is_some());
+            let pending: Vec<JournalRow> = pending.map(pending_row).collect();
+            if !pending.is_empty() {
+                return Ok(pending);
+            }
+            if has_claimed {
+                continue;
             }
             let others = "SELECT others_have_bulk_rows($1, $2)";
             let others = self.first(others, vec![Box::new(worker)], |row| row.get(0))?;
@@ -72,9 +93,21 @@ impl PostgresReader {
             }
             sleep(poll);
             poll = LAST_POLL.min(2 * poll);
-            super::journal::mark_workers_gone(&self.0)?;
+            super::journal::mark_workers_gone(&self.handle)?;
         }
         Ok(Vec::new())
+    }
+
+    // Few rows at first, so that several workers share a short run; more while they are used up soon.
+    fn claim_size(&self) -> i32 {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.size = match claims.last {
+            Some(last) if last.elapsed() < Claims::SOON => Claims::MOST.min(2 * claims.size),
+            Some(_) => Claims::FIRST.max(claims.size / 2),
+            None => Claims::FIRST,
+        };
+        claims.last = Some(Instant::now());
+        claims.size
     }
 }
 
@@ -127,15 +160,15 @@ impl JournalReader for PostgresReader {
         }
     }
 
-    fn to_send(&self, _: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
-        match self.0.worker.id() {
-            Some(worker) => self.claimed(worker, most),
+    fn to_send(&self, _: u64, _: u32) -> Result<Vec<JournalRow>, BulkError> {
+        match self.handle.worker.id() {
+            Some(worker) => self.claimed(worker),
             None => Err(BulkError::internal("the run has no session in this process")),
         }
     }
 
     fn to_reissue(&self, after: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
-        let Some(worker) = self.0.worker.id() else {
+        let Some(worker) = self.handle.worker.id() else {
             return Err(BulkError::internal("the run has no session in this process"));
         };
         // A row is claimed before it is sent again, so no two workers do.
@@ -297,7 +330,7 @@ impl JournalReader for PostgresReader {
     }
 
     fn sealed(&self) -> Result<Option<Box<dyn Read + Send>>, BulkError> {
-        Ok(Some(Box::new(SealedReader::new(self.0.clone()))))
+        Ok(Some(Box::new(SealedReader::new(self.handle.clone()))))
     }
 }
 
@@ -328,6 +361,19 @@ impl PostgresReader {
             }
         }
         Ok(phases)
+    }
+}
+
+// After two other columns.
+fn pending_row(row: &Row) -> JournalRow {
+    JournalRow {
+        line: unsigned(row.get(2)),
+        user: row.get::<_, Option<String>>(3).unwrap_or_default(),
+        provider: unsigned(row.get::<_, Option<i64>>(4).unwrap_or_default()),
+        state: RowPhase::Pending,
+        unsettled: false,
+        batch: 0,
+        attempts: unsigned(row.get(5)),
     }
 }
 
