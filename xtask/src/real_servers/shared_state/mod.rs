@@ -1,6 +1,7 @@
 //! The state that several processes share, on a real PostgreSQL.
 
 mod bulk;
+mod bulk_campaign;
 mod bulk_rates;
 mod cluster;
 mod rates;
@@ -42,7 +43,7 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
         return bulk_rates::measure(&cluster, rows).await;
     }
     stores::check(&cluster).await?;
-    let rows = bulk::check(&cluster).await?;
+    let rows = bulk::check(&cluster).await? + bulk_campaign::campaign(&cluster, args).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
     let missing = rates::campaign(&cluster, args).await?;
     Ok(rows + overlaps + missing + sidecars::campaign(&cluster, args).await?)
