@@ -45,6 +45,7 @@ fn simulated_processes_use_the_limit_of_an_account_and_never_exceed_it() {
             processes,
             limit: 60,
             duration: Duration::from_secs(20),
+            has_faults: false,
             seed: 1,
         });
         assert_eq!(summary.refused, 0, "{summary:?}");
@@ -52,5 +53,25 @@ fn simulated_processes_use_the_limit_of_an_account_and_never_exceed_it() {
         assert!(summary.least_used >= 97.0, "{summary:?}");
         // Both busy accounts in one statement a second, and a few for the changes of others.
         assert!(summary.steps_per_second < 3.0, "{summary:?}");
+    }
+}
+
+#[test]
+fn simulated_outage_killed_and_cut_off_processes_exceed_no_limit() {
+    for seed in 1..=3 {
+        let summary = rate_simulation::run(rate_simulation::Options {
+            accounts: 50,
+            busy: 2,
+            processes: 4,
+            limit: 60,
+            duration: Duration::from_secs(45),
+            has_faults: true,
+            seed,
+        });
+        assert_eq!(summary.refused, 0, "{summary:?}");
+        assert!(summary.most_in_a_window <= 60, "{summary:?}");
+        // A quarter of the limit idles for the rest of a lease and two seconds, another one for two seconds.
+        assert!(summary.least_used >= 89.0, "{summary:?}");
+        assert!(summary.least_used < 97.0, "nothing was killed: {summary:?}");
     }
 }

@@ -15,6 +15,7 @@ use repass_transport::{
     PermitRequest, PermitStore, RateLimit, RateLimiter, Request, Response, StatusCode, Timeouts,
     Transport as _, TransportError,
 };
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 /// What is simulated.
@@ -30,6 +31,9 @@ pub struct Options {
     pub limit: u32,
     /// The simulated time that is measured, after the processes have joined.
     pub duration: Duration,
+    /// Whether the store is gone for five seconds while it is measured; ten seconds later a process is killed, and another
+    /// one cut off from the store for longer than its lease.
+    pub has_faults: bool,
     /// Where the random delays begin.
     pub seed: u64,
 }
@@ -70,6 +74,10 @@ const JOINING: Duration = Duration::from_secs(5);
 /// How often an idle account is used.
 const SINGLE_CHANGES: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(8);
+/// Shorter than a lease.
+const OUTAGE: Duration = Duration::from_secs(5);
+/// Longer.
+const CUT_OFF: Duration = Duration::from_secs(15);
 
 /// Runs a simulation.
 ///
@@ -119,17 +127,29 @@ async fn simulate(options: Options) -> Summary {
         is_over: AtomicBool::new(false),
         single_changes: Mutex::default(),
     });
-    let mut calls = Vec::new();
+    let (mut calls, mut killed) = (Vec::new(), Vec::new());
     for account in 0..options.busy {
         for caller in 0..CALLERS.max(options.processes) {
             let process = caller % options.processes;
-            calls.push(tokio::spawn(keep_busy(Arc::clone(&simulation), process, account)));
+            let call = tokio::spawn(keep_busy(Arc::clone(&simulation), process, account));
+            if options.has_faults && process == 0 {
+                killed.push(call);
+            } else {
+                calls.push(call);
+            }
         }
     }
     calls.push(tokio::spawn(make_single_changes(Arc::clone(&simulation))));
     sleep(JOINING).await;
     let (steady, steps, spent) = (Instant::now(), ledger.steps(), processor_time());
     let accepted = simulation.accepted();
+    if options.has_faults {
+        tokio::spawn(inject_faults(
+            Arc::clone(&simulation),
+            Arc::clone(&ledger),
+            killed,
+        ));
+    }
     sleep(options.duration).await;
     let (end_steps, end_spent) = (ledger.steps(), processor_time());
     let changes = simulation.accepted() - accepted;
@@ -165,6 +185,21 @@ async fn simulate(options: Options) -> Summary {
     }
 }
 
+async fn inject_faults(simulation: Arc<Simulation>, ledger: Arc<Ledger>, killed: Vec<JoinHandle<()>>) {
+    ledger.is_gone.store(true, Ordering::Relaxed);
+    sleep(OUTAGE).await;
+    ledger.is_gone.store(false, Ordering::Relaxed);
+    sleep(2 * OUTAGE).await;
+    for call in killed {
+        call.abort();
+    }
+    // Without its rate limiters it renews nothing, and returns nothing either.
+    lock(&simulation.processes[0].limiters).clear();
+    ledger.is_cut_off.store(true, Ordering::Relaxed);
+    sleep(CUT_OFF).await;
+    ledger.is_cut_off.store(false, Ordering::Relaxed);
+}
+
 struct Simulation {
     accounts: Vec<Arc<Account>>,
     processes: Vec<Process>,
@@ -186,21 +221,24 @@ impl Simulation {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    fn transport(&self, process: usize, account: usize) -> HttpTransport {
+    // `None`: the process was killed.
+    fn transport(&self, process: usize, account: usize) -> Option<HttpTransport> {
+        let limiter = lock(&self.processes[process].limiters).get(account).cloned()?;
         let seed = lock(&self.random).random();
         let client = Network {
             account: Arc::clone(&self.accounts[account]),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
         };
-        HttpTransport::with_bearer(client, &"token".into(), Timeouts::default())
-            .unwrap_or_else(|error| panic!("{error}"))
-            .seeded(seed)
-            .with_rate_limiter(Arc::clone(&self.processes[process].limiters[account]))
+        let transport = HttpTransport::with_bearer(client, &"token".into(), Timeouts::default())
+            .unwrap_or_else(|error| panic!("{error}"));
+        Some(transport.seeded(seed).with_rate_limiter(limiter))
     }
 }
 
 async fn keep_busy(simulation: Arc<Simulation>, process: usize, account: usize) {
-    let transport = simulation.transport(process, account);
+    let Some(transport) = simulation.transport(process, account) else {
+        return;
+    };
     while !simulation.is_over() {
         change(&transport).await;
     }
@@ -227,8 +265,10 @@ async fn make_single_changes(simulation: Arc<Simulation>) {
         let simulation = Arc::clone(&simulation);
         tokio::spawn(async move {
             let start = Instant::now();
-            change(&simulation.transport(process, account)).await;
-            lock(&simulation.single_changes).push(start.elapsed());
+            if let Some(transport) = simulation.transport(process, account) {
+                change(&transport).await;
+                lock(&simulation.single_changes).push(start.elapsed());
+            }
         });
     }
 }
@@ -249,7 +289,7 @@ async fn change(transport: &HttpTransport) {
 
 /// One process: its rate limiters, and what lends permits to them.
 struct Process {
-    limiters: Vec<Arc<RateLimiter>>,
+    limiters: Mutex<Vec<Arc<RateLimiter>>>,
 }
 
 impl Process {
@@ -263,7 +303,7 @@ impl Process {
         let limits = [("medium", RateLimit::per_second(options.limit))];
         let limiter = |account| Arc::new(lender.rate_limiter(account, limits));
         Self {
-            limiters: (0..options.accounts).map(limiter).collect(),
+            limiters: Mutex::new((0..options.accounts).map(limiter).collect()),
         }
     }
 }
@@ -353,8 +393,13 @@ impl HttpClient for Network {
         };
         request.mark_sending();
         let sent_at = Instant::now();
-        sleep(Duration::from_secs_f64(arrives / 1000.0)).await;
-        let status = self.account.arrive();
+        let account = Arc::clone(&self.account);
+        // It arrives even if its process is killed meanwhile.
+        let arrival = tokio::spawn(async move {
+            sleep(Duration::from_secs_f64(arrives / 1000.0)).await;
+            account.arrive()
+        });
+        let status = arrival.await.unwrap_or_else(|error| panic!("{error}"));
         sleep(Duration::from_secs_f64((takes - arrives) / 1000.0)).await;
         Ok(Response::new(status).leaving(Some(sent_at)))
     }
@@ -366,6 +411,9 @@ struct Ledger {
     lanes: Mutex<HashMap<Arc<str>, LaneState>>,
     steps: AtomicU64,
     renewed: AtomicU64,
+    is_gone: AtomicBool,
+    /// From the second process.
+    is_cut_off: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -489,6 +537,10 @@ impl PermitStore for MemoryStore {
     async fn renew(&self, requests: &[PermitRequest]) -> Result<Vec<Loan>, &'static str> {
         let way = || Duration::from_secs_f64(lock(&self.random).random_range(0.0002..0.002));
         sleep(way()).await;
+        let is_cut_off = self.process == 1 && self.ledger.is_cut_off.load(Ordering::Relaxed);
+        if is_cut_off || self.ledger.is_gone.load(Ordering::Relaxed) {
+            return Err("gone");
+        }
         self.ledger.steps.fetch_add(1, Ordering::Relaxed);
         self.ledger
             .renewed
