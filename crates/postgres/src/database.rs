@@ -58,6 +58,8 @@ pub struct DatabaseHealth {
     pub latency: Duration,
     /// The difference between the server's clock and the one of this machine.
     pub clock_difference: Duration,
+    /// The rights on tables that the role of the URL lacks, such as `DELETE on idempotency_keys`.
+    pub missing_rights: Vec<String>,
 }
 
 // For one step: a connection, or a statement.
@@ -148,11 +150,19 @@ impl Database {
         let before = Instant::now();
         let clock_difference = within(clock_difference(&client)).await?;
         let latency = before.elapsed();
+        let schema_version = within(migrations::version(&client, &self.schema)).await?;
+        // Other versions have other tables.
+        let missing_rights = if schema_version == LATEST {
+            within(missing_rights(&client, &self.schema)).await?
+        } else {
+            Vec::new()
+        };
         Ok(DatabaseHealth {
             server_version: within(text(&client, "SHOW server_version")).await?,
-            schema_version: within(migrations::version(&client, &self.schema)).await?,
+            schema_version,
             latency,
             clock_difference,
+            missing_rights,
         })
     }
 
@@ -177,14 +187,30 @@ impl Database {
         }
     }
 
+    /// Gives up the connection after this error, unless the server has only refused a statement. Where a right is
+    /// missing the next connection finds out.
+    #[cfg(feature = "sidecar")]
+    pub(crate) async fn disconnect_after(&self, client: &Arc<Client>, problem: &DatabaseError) {
+        if problem.is_unreachable() || problem.is_misconfigured() {
+            self.disconnect(client).await;
+        }
+    }
+
     // Each connection may reach another server, so each is checked.
     async fn prepare(&self, client: &Client) -> Result<(), DatabaseError> {
         check_server(client).await?;
         let version = migrations::version(client, &self.schema).await?;
         migrations::check_not_newer(version)?;
         if version < LATEST {
-            return Err(DatabaseError(format!(
+            return Err(DatabaseError::misconfigured(format!(
                 "the shared state has version {version} and this repass needs {LATEST}; run `repass shared migrate`"
+            )));
+        }
+        let missing = missing_rights(client, &self.schema).await?;
+        if !missing.is_empty() {
+            return Err(DatabaseError::misconfigured(format!(
+                "the role of the database's URL lacks rights: {}; grant them",
+                missing.join(", ")
             )));
         }
         let schema = quoted(&self.schema);
@@ -196,7 +222,7 @@ impl Database {
             .await?;
         let difference = clock_difference(client).await?;
         if difference > Self::MOST_CLOCK_DIFFERENCE {
-            return Err(DatabaseError(format!(
+            return Err(DatabaseError::misconfigured(format!(
                 "the clock of this machine differs from the database's by {:.1} s; synchronize them",
                 difference.as_secs_f64()
             )));
@@ -213,8 +239,8 @@ impl Database {
         if client.query_one(select, &[&check]).await?.get(0) {
             return Ok(());
         }
-        Err(DatabaseError(
-            "the secret is not the one of the other processes; give all of them the same".to_owned(),
+        Err(DatabaseError::misconfigured(
+            "the secret is not the one of the other processes; give all of them the same",
         ))
     }
 
@@ -235,7 +261,7 @@ pub(crate) async fn within<T>(
     step: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, DatabaseError> {
     timeout(2 * PATIENCE, step).await.unwrap_or_else(|_| {
-        Err(DatabaseError(format!(
+        Err(DatabaseError::unreachable(format!(
             "PostgreSQL did not answer within {} seconds",
             2 * PATIENCE.as_secs()
         )))
@@ -245,7 +271,7 @@ pub(crate) async fn within<T>(
 // A server that may lose what it has confirmed would let a key be used twice.
 async fn check_server(client: &Client) -> Result<(), DatabaseError> {
     const OLDEST: u32 = 13;
-    let refused = |why: &str| Err(DatabaseError(why.to_owned()));
+    let refused = |why: &str| Err(DatabaseError::misconfigured(why));
     let number: u32 = text(client, "SHOW server_version_num")
         .await?
         .parse()
@@ -271,6 +297,31 @@ async fn check_server(client: &Client) -> Result<(), DatabaseError> {
         );
     }
     Ok(())
+}
+
+// Without one of them what happened could not be recorded.
+async fn missing_rights(client: &Client, schema: &str) -> Result<Vec<String>, DatabaseError> {
+    const MISSING: &str = "\
+SELECT right_, table_ FROM unnest($2::text[]) WITH ORDINALITY AS tables (table_, at),
+    unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS rights (right_, right_at)
+WHERE (table_ <> 'settings' OR right_ IN ('SELECT', 'INSERT'))
+    AND NOT has_table_privilege($1 || '.' || table_, right_)
+ORDER BY at, right_at";
+    const TABLES: [&str; 6] = [
+        "processes",
+        "settings",
+        "idempotency_keys",
+        "user_locks",
+        "rate_lanes",
+        "rate_shares",
+    ];
+    let rows = client
+        .query(MISSING, &[&quoted(schema), &TABLES.as_slice()])
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| format!("{} on {}", row.get::<_, &str>(0), row.get::<_, &str>(1)))
+        .collect())
 }
 
 async fn clock_difference(client: &Client) -> Result<Duration, DatabaseError> {

@@ -12,12 +12,12 @@ use repass_sidecar::{
     IdempotencyStore, KeyState, KeyedHash, KeyedRequest, RETENTION, StoreUnavailable, StoredResponse,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::database::within;
+use crate::response_writer::{Failure, ResponseWriter, Target, Write};
 use crate::{DatabaseError, Membership};
 
 /// A store of idempotency keys in PostgreSQL, for sidecars that act as one.
@@ -25,11 +25,12 @@ use crate::{DatabaseError, Membership};
 /// A key is reserved by inserting its row. A key without a response is never handed out again: while its process has a
 /// lease it is in flight, and afterwards its outcome is unknown, until the process stores it after all.
 ///
-/// Responses that could not be written are kept in memory and written when the database is back.
+/// Responses that could not be written are kept in memory and written when the database is back. When they fill their
+/// memory, no new key is reserved.
 pub struct PostgresIdempotencyStore {
     membership: Arc<Membership>,
     in_flight: Mutex<HashMap<KeyedHash, Reserved>>,
-    writes: mpsc::UnboundedSender<Write>,
+    writer: ResponseWriter,
 }
 
 #[derive(Clone, Copy)]
@@ -40,61 +41,48 @@ struct Reserved {
 }
 
 /// Frees a key whose request was dropped while it was reserved.
-struct Abandoned(Option<(mpsc::UnboundedSender<Write>, Uuid)>);
+struct Abandoned(Option<(ResponseWriter, Uuid)>);
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
         // An insertion without an answer may still wait for its commit, on a connection of its own.
         const AGAIN: [u64; 3] = [0, 5, 30];
-        let (Some((writes, reservation)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
+        let (Some((writer, reservation)), Ok(runtime)) = (self.0.take(), Handle::try_current()) else {
             return;
         };
+        let size = writer.task();
         runtime.spawn(async move {
             for seconds in AGAIN {
                 sleep(Duration::from_secs(seconds)).await;
-                let _ = writes.send(Write::Release(reservation));
+                drop(writer.send(Write::Release(reservation)));
             }
+            drop(size);
         });
     }
-}
-
-enum Write {
-    Response {
-        reservation: Uuid,
-        response: StoredResponse,
-        done: oneshot::Sender<()>,
-    },
-    Release(Uuid),
-    Flush(oneshot::Sender<()>),
 }
 
 impl PostgresIdempotencyStore {
     // How long a client waits for its response to be stored.
     const PATIENCE: Duration = Duration::from_secs(2);
-    const CLEANUP: Duration = Duration::from_secs(60);
 
     /// Creates a store whose reserved keys last as long as this process's lease. Writes in the background until it is
     /// dropped.
     pub fn new(membership: Arc<Membership>) -> Self {
-        let (writes, queue) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(Arc::clone(&membership), queue));
         Self {
+            writer: ResponseWriter::start(Arc::clone(&membership)),
             membership,
             in_flight: Mutex::default(),
-            writes,
         }
     }
 
     /// Waits until all responses are written, or this time has passed. Returns whether they are.
     pub async fn flush(&self, limit: Duration) -> bool {
-        let (done, written) = oneshot::channel();
-        let _ = self.writes.send(Write::Flush(done));
-        matches!(timeout(limit, written).await, Ok(Ok(())))
+        self.writer.flush(limit).await
     }
 
     async fn insert(&self, request: &KeyedRequest, reserved: Reserved) -> Result<KeyState, DatabaseError> {
         let attempt = serde_json::to_string(&request.attempt)
-            .map_err(|error| DatabaseError(format!("the attempt cannot be stored: {error}")))?;
+            .map_err(|error| DatabaseError::refused(format!("the attempt cannot be stored: {error}")))?;
         let client = self.membership.database().client().await?;
         let Reserved { process, reservation } = reserved;
         let result = within(async {
@@ -117,7 +105,9 @@ impl PostgresIdempotencyStore {
                 }
                 let alive = "SELECT FROM processes WHERE id = $1 AND until > clock_timestamp()";
                 if client.query_opt(alive, &[&process]).await?.is_none() {
-                    return Err(DatabaseError("the lease on the shared state is over".to_owned()));
+                    return Err(DatabaseError::unreachable(
+                        "the lease on the shared state is over",
+                    ));
                 }
             }
         })
@@ -126,6 +116,16 @@ impl PostgresIdempotencyStore {
             self.membership.database().disconnect(&client).await;
         }
         result
+    }
+
+    fn check_space(&self) -> Result<(), StoreUnavailable> {
+        if self.writer.is_full() {
+            return Err(StoreUnavailable(format!(
+                "{} responses wait to be stored in the shared state",
+                self.writer.waiting()
+            )));
+        }
+        Ok(())
     }
 
     fn in_flight(&self) -> MutexGuard<'_, HashMap<KeyedHash, Reserved>> {
@@ -174,7 +174,7 @@ fn state(row: &tokio_postgres::Row, body: &KeyedHash) -> Result<KeyState, Databa
     let attempt: Result<UnknownOutcome, _> = serde_json::from_str(row.get(1));
     attempt
         .map(KeyState::Lost)
-        .map_err(|error| DatabaseError(format!("a stored attempt cannot be read: {error}")))
+        .map_err(|error| DatabaseError::refused(format!("a stored attempt cannot be read: {error}")))
 }
 
 #[async_trait]
@@ -185,11 +185,12 @@ impl IdempotencyStore for PostgresIdempotencyStore {
             tracing::warn!(%problem, "no idempotency key was reserved");
             StoreUnavailable("the shared state cannot be used".to_owned())
         };
+        self.check_space()?;
         let process = self.membership.id().map_err(unavailable)?;
         let reservation = Uuid::new_v4();
         let reserved = Reserved { process, reservation };
         // Dropped before the end, or without an answer, it may have been inserted all the same, and nothing is sent.
-        let mut abandoned = Abandoned(Some((self.writes.clone(), reservation)));
+        let mut abandoned = Abandoned(Some((self.writer.clone(), reservation)));
         let state = self.insert(request, reserved).await;
         if state.is_ok() {
             abandoned.0 = None;
@@ -204,18 +205,16 @@ impl IdempotencyStore for PostgresIdempotencyStore {
         let Some(reserved) = self.in_flight().remove(key) else {
             return;
         };
-        let (done, written) = oneshot::channel();
-        let _ = self.writes.send(Write::Response {
+        let written = self.writer.send(Write::Response {
             reservation: reserved.reservation,
             response,
-            done,
         });
         let _ = timeout(Self::PATIENCE, written).await;
     }
 
     fn release(&self, key: &KeyedHash) {
         if let Some(reserved) = self.in_flight().remove(key) {
-            let _ = self.writes.send(Write::Release(reserved.reservation));
+            drop(self.writer.send(Write::Release(reserved.reservation)));
         }
     }
 
@@ -225,75 +224,62 @@ impl IdempotencyStore for PostgresIdempotencyStore {
     }
 
     fn keys_in_memory(&self) -> usize {
-        self.in_flight().len()
+        self.in_flight().len() + self.writer.waiting()
     }
 
     fn check(&self) -> Result<(), StoreUnavailable> {
+        self.check_space()?;
         let id = self.membership.id();
         id.map(drop)
             .map_err(|problem| StoreUnavailable(problem.to_string()))
     }
-}
 
-// In the order in which they came, each until it has succeeded.
-async fn write_all(membership: Arc<Membership>, mut queue: mpsc::UnboundedReceiver<Write>) {
-    let mut cleaned = Instant::now();
-    while let Some(write) = queue.recv().await {
-        while let Err(problem) = write_one(&membership, &write).await {
-            tracing::warn!(%problem, "a response was not stored; trying again");
-            sleep(Duration::from_millis(200)).await;
-        }
-        match write {
-            Write::Response { done, .. } | Write::Flush(done) => drop(done.send(())),
-            Write::Release(_) => {}
-        }
-        if cleaned.elapsed() > PostgresIdempotencyStore::CLEANUP {
-            cleaned = Instant::now();
-            if let Err(problem) = remove_expired(&membership).await {
-                tracing::warn!(%problem, "expired idempotency keys were not removed");
-            }
-        }
+    fn warning(&self) -> Option<String> {
+        let refused = self.writer.refused();
+        (refused > 0)
+            .then(|| format!("responses that the shared state refuses to store: {refused}; see the log"))
     }
 }
 
-async fn write_one(membership: &Membership, write: &Write) -> Result<(), DatabaseError> {
-    let database = membership.database();
-    if matches!(write, Write::Flush(_)) {
-        return Ok(());
-    }
-    let client = database.client().await?;
-    let result = within(async {
-        match write {
-            Write::Response {
-                reservation,
-                response,
-                ..
-            } => {
-                let status = i16::try_from(response.status).unwrap_or_default();
-                let retry_after = response
-                    .retry_after
-                    .and_then(|seconds| i64::try_from(seconds).ok());
-                let parameters: [&(dyn ToSql + Sync); 5] = [
+impl Target for Arc<Membership> {
+    async fn write(&self, write: &Write) -> Result<(), Failure> {
+        let database = self.database();
+        let client = database.client().await.map_err(Failure::NotConnected)?;
+        let result = within(async {
+            match write {
+                Write::Response {
                     reservation,
-                    &status,
-                    &response.is_problem,
-                    &retry_after,
-                    &&*response.body,
-                ];
-                client.execute(STORE, &parameters).await?;
+                    response,
+                } => {
+                    let status = i16::try_from(response.status).unwrap_or_default();
+                    let retry_after = response
+                        .retry_after
+                        .and_then(|seconds| i64::try_from(seconds).ok());
+                    let parameters: [&(dyn ToSql + Sync); 5] = [
+                        reservation,
+                        &status,
+                        &response.is_problem,
+                        &retry_after,
+                        &&*response.body,
+                    ];
+                    client.execute(STORE, &parameters).await?;
+                }
+                Write::Release(reservation) => {
+                    client.execute(RELEASE, &[reservation]).await?;
+                }
             }
-            Write::Release(reservation) => {
-                client.execute(RELEASE, &[reservation]).await?;
-            }
-            Write::Flush(_) => {}
+            Ok(())
+        })
+        .await;
+        if let Err(problem) = &result {
+            database.disconnect_after(&client, problem).await;
         }
-        Ok(())
-    })
-    .await;
-    if result.is_err() {
-        database.disconnect(&client).await;
+        result.map_err(Failure::Failed)
     }
-    result
+
+    async fn clean(&self) -> Result<(), DatabaseError> {
+        remove_expired(self).await
+    }
 }
 
 // A few at a time, so that no statement takes long.

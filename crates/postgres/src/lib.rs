@@ -16,6 +16,8 @@ mod keyed_hash;
 mod membership;
 mod migrations;
 mod rate_shares;
+#[cfg(feature = "sidecar")]
+mod response_writer;
 mod user_locks;
 
 #[cfg(feature = "bulk")]

@@ -49,7 +49,7 @@ impl Membership {
             database,
             state: Mutex::new(State {
                 lease: None,
-                problem: DatabaseError("the shared state was not reached yet".to_owned()),
+                problem: DatabaseError::unreachable("the shared state was not reached yet"),
             }),
             is_paused: AtomicBool::new(false),
         });
@@ -107,7 +107,7 @@ impl Membership {
             }
             Err(problem) => {
                 tracing::warn!(%problem, "the lease on the shared state was not renewed");
-                state.problem = DatabaseError(format!("the shared state cannot be reached: {problem}"));
+                state.problem = problem.after("the shared state cannot be used");
             }
         }
     }

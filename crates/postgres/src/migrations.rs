@@ -83,7 +83,7 @@ async fn apply_in_transaction(client: &Client, schema: &str) -> Result<usize, Da
 /// Refuses a schema that a later version of repass has migrated.
 pub(crate) fn check_not_newer(version: usize) -> Result<(), DatabaseError> {
     if version > LATEST {
-        return Err(DatabaseError(format!(
+        return Err(DatabaseError::misconfigured(format!(
             "the shared state has version {version} and this repass knows {LATEST}; use the newer repass"
         )));
     }

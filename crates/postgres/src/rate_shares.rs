@@ -71,7 +71,7 @@ impl PermitStore for RateShares {
         }
         let rows = rows?;
         if rows.len() != requests.len() {
-            return Err(DatabaseError("PostgreSQL has lent to other lanes".to_owned()));
+            return Err(DatabaseError::refused("PostgreSQL has lent to other lanes"));
         }
         let loans = rows.iter().map(|row| Loan {
             permits: u32::try_from(row.get::<_, i32>(0)).unwrap_or_default(),

@@ -139,7 +139,7 @@ impl Shared {
             });
         }
         MutexGuard::try_map(open, Option::as_mut)
-            .map_err(|_| DatabaseError("there is no connection to the shared state".to_owned()))
+            .map_err(|_| DatabaseError::unreachable("there is no connection to the shared state"))
     }
 
     /// Gives up the connection, after work on it was cut off.

@@ -202,7 +202,7 @@ impl Turn {
                     tracing::warn!(%problem, "the shared state cannot be written; trying again");
                 }
                 Err(_) if Instant::now() >= deadline => {
-                    return Err(unusable(&DatabaseError("it does not answer".to_owned())));
+                    return Err(unusable(&DatabaseError::unreachable("it does not answer")));
                 }
                 Err(_) => tracing::warn!("the shared state does not answer; trying again"),
             }
@@ -348,7 +348,7 @@ impl Turn {
                 .await?;
             if !end.prior_state.is_empty() {
                 let state = serde_json::to_string(&end.prior_state)
-                    .map_err(|error| Failure::Lasting(DatabaseError(error.to_string())))?;
+                    .map_err(|error| Failure::Lasting(DatabaseError::refused(error.to_string())))?;
                 let keep = "INSERT INTO bulk_prior_states VALUES ($1, $2, $3, $4)
                     ON CONFLICT (run, line, batch) DO UPDATE SET state = excluded.state";
                 connection
@@ -547,8 +547,8 @@ impl Turn {
 }
 
 fn changed_meanwhile() -> Failure {
-    Failure::Lasting(DatabaseError(
-        "the rows are not as this process has left them; nothing of this step was written".to_owned(),
+    Failure::Lasting(DatabaseError::refused(
+        "the rows are not as this process has left them; nothing of this step was written",
     ))
 }
 

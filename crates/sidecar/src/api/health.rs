@@ -32,18 +32,20 @@ pub(crate) async fn health() -> &'static str {
     path = "/readyz",
     security(()),
     responses(
-        (status = 200, description = "They are", body = String, content_type = "text/plain"),
+        (status = 200, description = "They are. Warnings follow in further lines", body = String, content_type = "text/plain"),
         (status = 403, description = "Not a local host, or from a web page of another site: `host_not_allowed`, `origin_not_allowed`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "They are not, for now", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str, Problem> {
+pub(crate) async fn ready(State(state): State<AppState>) -> Result<String, Problem> {
     if state.is_draining() {
         return Err(Problem::new("shutting_down", "the sidecar is shutting down"));
     }
-    let checked = state.idempotency.store().check();
+    let store = state.idempotency.store();
+    let checked = store.check();
     checked.map_err(|unavailable| Problem::new("idempotency_unavailable", unavailable.to_string()))?;
-    Ok("ready\n")
+    let warning = store.warning().map(|warning| format!("warning: {warning}\n"));
+    Ok(format!("ready\n{}", warning.unwrap_or_default()))
 }
 
 /// The metrics, in Prometheus's text format.

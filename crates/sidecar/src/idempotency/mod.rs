@@ -127,6 +127,11 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     fn check(&self) -> Result<(), StoreUnavailable> {
         Ok(())
     }
+
+    /// What operators should know of a store that can be used, such as that it cannot store some responses.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The store with the secret for its hashes.

@@ -1,10 +1,16 @@
 //! `Idempotency-Key`.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use repass_domain::{ChangeReceipt, Error, ErrorKind, ProviderDetail};
-use repass_sidecar::Options;
+use repass_sidecar::{
+    IdempotencyStore, KeyState, KeyedHash, KeyedRequest, Options, SharedIdempotency, StoreUnavailable,
+    StoredResponse,
+};
 use serde_json::Value;
 
-use crate::world::{ALICE, CHANGES, SCRIPTED, Scripted, Services, keyed, memory, post, send};
+use crate::world::{ALICE, CHANGES, SCRIPTED, Scripted, Services, get, keyed, memory, post, send};
 
 #[tokio::test]
 async fn idempotency_key_with_the_same_request_replays_the_response() {
@@ -150,4 +156,64 @@ async fn idempotency_cache_at_its_limit_rejects_new_keys() {
         (200, "true")
     );
     assert_eq!(send(&sidecar, post(SCRIPTED, ALICE)).await.status, 200);
+}
+
+/// A shared store that can, or cannot, be used.
+#[derive(Debug)]
+struct Store(Result<Option<&'static str>, &'static str>);
+
+#[async_trait]
+impl IdempotencyStore for Store {
+    async fn reserve(&self, _: &KeyedRequest) -> Result<KeyState, StoreUnavailable> {
+        match self.0 {
+            Ok(_) => Ok(KeyState::Reserved),
+            Err(why) => Err(StoreUnavailable(why.to_owned())),
+        }
+    }
+
+    async fn store(&self, _: &KeyedHash, _: StoredResponse) {}
+
+    fn release(&self, _: &KeyedHash) {}
+
+    fn keys_in_memory(&self) -> usize {
+        0
+    }
+
+    fn check(&self) -> Result<(), StoreUnavailable> {
+        self.0.map(drop).map_err(|why| StoreUnavailable(why.to_owned()))
+    }
+
+    fn warning(&self) -> Option<String> {
+        self.0.ok().flatten().map(str::to_owned)
+    }
+}
+
+#[tokio::test]
+async fn readiness_shows_the_state_of_a_shared_store() {
+    for (store, status, text) in [
+        (Ok(None), 200, "ready\n"),
+        (
+            Ok(Some("responses wait: 3")),
+            200,
+            "ready\nwarning: responses wait: 3\n",
+        ),
+        (Err("the database is gone"), 503, "the database is gone"),
+    ] {
+        let memory = memory();
+        let sidecar = Services::default().with(&memory).sidecar(Options {
+            idempotency: Some(SharedIdempotency {
+                store: Arc::new(Store(store)),
+                secret: vec![7; 32].into(),
+            }),
+            ..Options::default()
+        });
+        let ready = get(&sidecar, "/readyz").await;
+        assert_eq!(ready.status, status, "{}", ready.text);
+        assert!(ready.text.contains(text), "{}", ready.text);
+        let changed = send(&sidecar, keyed(CHANGES, "k", ALICE)).await;
+        assert_eq!(
+            (changed.status.as_u16(), memory.applied().len()),
+            (status, usize::from(status == 200))
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
-use repass_sidecar::{IdempotencyStore, KeyState};
+use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
 use repass_testkit::journal_contract;
 use repass_transport::TrustedRoots;
@@ -52,6 +52,8 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     another_secret(cluster).await?;
     lost(&here, there, theirs).await?;
     outage(cluster, &here).await?;
+    refused_response(cluster, &here).await?;
+    missing_right(cluster).await?;
     user_locks::check(cluster, [database(cluster)?, database(cluster)?]).await
 }
 
@@ -171,5 +173,108 @@ async fn outage(cluster: &Cluster, store: &PostgresIdempotencyStore) -> Result<(
         }
     }
     println!("  a crash of the database: the response in flight was stored when it was back");
+    Ok(())
+}
+
+// A row that the database refuses delays no other, and is stored once it is accepted.
+async fn refused_response(cluster: &Cluster, store: &PostgresIdempotencyStore) -> Result<()> {
+    cluster.execute("ALTER TABLE repass.idempotency_keys ADD CONSTRAINT refused CHECK (status <> 418)")?;
+    let (bad, good) = (request(), request());
+    let refused = StoredResponse {
+        status: 418,
+        ..response("refused at first")
+    };
+    for asked in [&bad, &good] {
+        assert!(matches!(store.reserve(asked).await?, KeyState::Reserved));
+    }
+    store.store(&bad.key, refused.clone()).await;
+    store.store(&good.key, response("stored")).await;
+    expect_answer(store, &good, &response("stored")).await?;
+    assert!(
+        store.warning().is_some_and(|warning| warning.contains(": 1;")),
+        "{:?}",
+        store.warning()
+    );
+    assert!(store.check().is_ok(), "other responses are stored");
+    // What waits is bounded: then nothing new is begun, though the database is there.
+    let big = request();
+    assert!(matches!(store.reserve(&big).await?, KeyState::Reserved));
+    let filling = StoredResponse {
+        body: vec![b'x'; 16 * 1024 * 1024].into(),
+        ..refused.clone()
+    };
+    store.store(&big.key, filling).await;
+    let full = store
+        .reserve(&request())
+        .await
+        .err()
+        .ok_or("no key is reserved")?;
+    assert!(full.to_string().contains("2 responses wait"), "{full}");
+    assert_eq!(store.check(), Err(full));
+    cluster.execute("ALTER TABLE repass.idempotency_keys DROP CONSTRAINT refused")?;
+    assert!(store.flush(15 * SECOND).await, "tried again");
+    expect_answer(store, &bad, &refused).await?;
+    assert_eq!(store.warning(), None);
+    println!("  a response that was refused delayed no other");
+    Ok(())
+}
+
+async fn expect_answer(
+    store: &PostgresIdempotencyStore,
+    asked: &KeyedRequest,
+    expected: &StoredResponse,
+) -> Result<()> {
+    match store.reserve(asked).await? {
+        KeyState::Answered(answer) if answer == *expected => Ok(()),
+        other => Err(format!("instead of {expected:?}: {other:?}").into()),
+    }
+}
+
+// A role without a right on one table gets no lease, also if it had the right before.
+async fn missing_right(cluster: &Cluster) -> Result<()> {
+    cluster.execute(
+        "CREATE ROLE worker LOGIN; GRANT USAGE ON SCHEMA repass TO worker; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA repass TO worker; \
+         REVOKE DELETE ON repass.idempotency_keys FROM worker",
+    )?;
+    let settings = Settings {
+        url: cluster.url().replacen("repass@", "worker@", 1).into(),
+        ..settings(cluster)
+    };
+    let database = Arc::new(Database::new(&settings)?);
+    assert_eq!(
+        database.check().await?.missing_rights,
+        ["DELETE on idempotency_keys"]
+    );
+    let membership = Membership::join(Arc::clone(&database)).await;
+    expect_refusal(membership.id(), "DELETE on idempotency_keys")?;
+    cluster.execute("GRANT DELETE ON repass.idempotency_keys TO worker")?;
+    assert!(database.check().await?.missing_rights.is_empty());
+    let start = Instant::now();
+    while membership.id().is_err() {
+        assert!(start.elapsed() < 5 * SECOND, "a lease once the right is granted");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let store = PostgresIdempotencyStore::new(Arc::clone(&membership));
+    let (released, stored) = (request(), request());
+    for asked in [&released, &stored] {
+        assert!(matches!(store.reserve(asked).await?, KeyState::Reserved));
+    }
+    cluster.execute("REVOKE DELETE ON repass.idempotency_keys FROM worker")?;
+    store.release(&released.key);
+    let start = Instant::now();
+    while store.reserve(&request()).await.is_ok() {
+        assert!(
+            start.elapsed() < 5 * SECOND,
+            "nothing new once a write lacked a right"
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+    store.store(&stored.key, response("without a right")).await;
+    cluster.execute("GRANT DELETE ON repass.idempotency_keys TO worker")?;
+    assert!(store.flush(15 * SECOND).await, "stored once the right is granted");
+    expect_answer(&store, &stored, &response("without a right")).await?;
+    assert!(matches!(store.reserve(&released).await?, KeyState::Reserved));
+    println!("  a role that lacks a right gets no lease");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The state that several processes share: reachable, safe to rely on, migrated, and with the same clock.
+//! The state that several processes share: reachable, safe to rely on, migrated, with all rights and the same clock.
 
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub(super) async fn checks(config: &Config, global: &GlobalOptions) -> Option<Ve
     Some(vec![
         Check::passed("database", found),
         schema(health.schema_version),
+        rights(&health.missing_rights),
         clock(health.clock_difference),
     ])
 }
@@ -59,6 +60,15 @@ fn schema(version: usize) -> Check {
     }
 }
 
+fn rights(missing: &[String]) -> Check {
+    if missing.is_empty() {
+        return Check::passed("rights", "all that are needed");
+    }
+    let found = format!("the role of the URL lacks {}", missing.join(", "));
+    let fix = "grant it the rights that docs/guide/scale.md lists; until then nothing is sent";
+    Check::failed("rights", Exit::Usage, found, fix)
+}
+
 fn clock(difference: Duration) -> Check {
     let found = format!("differs from the database's by {:.3} s", difference.as_secs_f64());
     if difference > Database::MOST_CLOCK_DIFFERENCE {
@@ -73,10 +83,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schema_and_clock_are_judged() {
-        assert!(schema(Database::SCHEMA_VERSION).ok);
-        assert!(schema(0).fix.unwrap().contains("repass shared migrate"));
-        assert!(!schema(Database::SCHEMA_VERSION + 1).ok);
-        assert!(clock(Duration::from_secs(2)).ok && !clock(Duration::from_secs(3)).ok);
+    fn schema_of_another_version_fails_with_what_to_do() {
+        let needed = Database::SCHEMA_VERSION;
+        for (version, fix) in [
+            (needed, None),
+            (0, Some("run `repass shared migrate`")),
+            (needed - 1, Some("run `repass shared migrate`")),
+            (needed + 1, Some("use the newer repass")),
+        ] {
+            let check = schema(version);
+            assert_eq!(
+                (check.ok, check.fix.as_deref()),
+                (fix.is_none(), fix),
+                "{version}"
+            );
+        }
+    }
+
+    #[test]
+    fn clock_may_differ_by_two_and_a_half_seconds() {
+        for (milliseconds, is_ok) in [(0, true), (2500, true), (2501, false), (60_000, false)] {
+            let check = clock(Duration::from_millis(milliseconds));
+            assert_eq!((check.ok, check.fix.is_none()), (is_ok, is_ok), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn missing_right_is_named() {
+        assert!(rights(&[]).ok);
+        let check = rights(&["DELETE on idempotency_keys".to_owned()]);
+        assert!(
+            !check.ok && check.message.contains("DELETE on idempotency_keys"),
+            "{check:?}"
+        );
     }
 }
