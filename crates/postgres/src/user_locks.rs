@@ -9,6 +9,7 @@ use repass_transport::boot_time;
 use secrecy::SecretSlice;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::database::within;
@@ -137,37 +138,40 @@ impl UserLocks {
             until: boot_time() + budget + Self::GRACE,
             prior: None,
             end: Mutex::new(ChangeEnd::NotApplied),
-            is_released: AtomicBool::new(false),
+            is_released: AtomicBool::new(true),
         };
         loop {
+            // Without a connection nothing is locked, so there is nothing to release either.
+            let client = self.database.client().await.map_err(LockError::Unavailable)?;
+            lock.is_released.store(false, Ordering::Relaxed);
             let lease = deadline.saturating_duration_since(Instant::now()) + Self::GRACE;
             lock.until = boot_time() + lease;
-            let taken = self.take(provider, &hash, holder, lease, attempt).await;
+            let taken = self.take(&client, provider, &hash, holder, lease, attempt).await;
             match taken.map_err(LockError::Unavailable)? {
                 Some(prior) => {
                     lock.prior = prior;
                     lock.record(ChangeEnd::Unknown(None));
                     return Ok(lock);
                 }
-                None if Instant::now() + Self::POLL < deadline => sleep(Self::POLL).await,
-                None => {
-                    lock.is_released.store(true, Ordering::Relaxed);
-                    return Err(LockError::TimedOut);
-                }
+                None => lock.is_released.store(true, Ordering::Relaxed),
             }
+            if Instant::now() + Self::POLL >= deadline {
+                return Err(LockError::TimedOut);
+            }
+            sleep(Self::POLL).await;
         }
     }
 
     // `None`: somebody else has it.
     async fn take(
         &self,
+        client: &Arc<Client>,
         provider: &str,
         hash: &[u8; 32],
         holder: Uuid,
         lease: Duration,
         attempt: Option<Uuid>,
     ) -> Result<Option<Option<LastChange>>, DatabaseError> {
-        let client = self.database.client().await?;
         let (hash, lease) = (hash.as_slice(), lease.as_secs_f64());
         let row = within(async {
             Ok(client
@@ -176,7 +180,7 @@ impl UserLocks {
         })
         .await;
         if row.is_err() {
-            self.database.disconnect(&client).await;
+            self.database.disconnect(client).await;
         }
         Ok(row?.map(|row| {
             row.get::<_, Option<SystemTime>>(0).map(|at| LastChange {
@@ -245,6 +249,7 @@ impl UserLock {
         let until = self.until + UserLocks::LATEST_RELEASE;
         let (locks, holder) = (Arc::clone(&self.locks), self.holder);
         runtime.spawn(async move {
+            let mut delay = Duration::from_millis(200);
             while boot_time() < until {
                 match locks.release(holder, end).await {
                     Ok(()) => return,
@@ -252,7 +257,8 @@ impl UserLock {
                         tracing::warn!(%problem, "the lock of a user was not released; trying again");
                     }
                 }
-                sleep(Duration::from_millis(200)).await;
+                sleep(delay).await;
+                delay = (delay * 2).min(Duration::from_secs(10));
             }
         });
     }
@@ -280,5 +286,38 @@ impl std::fmt::Debug for UserLock {
         f.debug_struct("UserLock")
             .field("prior", &self.prior)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repass_transport::TrustedRoots;
+
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn lock_that_could_not_be_asked_for_leaves_nothing_to_release() {
+        let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = unused.local_addr().unwrap().port();
+        drop(unused);
+        let secret = SecretSlice::from(vec![7; 32]);
+        let settings = Settings {
+            url: format!("postgresql://repass@127.0.0.1:{port}/repass").into(),
+            roots: TrustedRoots::default(),
+            schema: Settings::DEFAULT_SCHEMA.to_owned(),
+            secret: secret.clone(),
+        };
+        let database = Arc::new(Database::new(&settings).unwrap());
+        let locks = Arc::new(UserLocks::new(database, secret));
+        let alice = UserKey::of("alice@example.com");
+        for _ in 0..3 {
+            let refused = locks.lock("zoom", &alice, None, Duration::from_secs(1)).await;
+            let Err(LockError::Unavailable(problem)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert!(problem.is_unreachable(), "{problem}");
+        }
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     }
 }
