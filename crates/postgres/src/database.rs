@@ -82,10 +82,7 @@ impl Database {
             reason = "the client's own type holds it from here on"
         )]
         let url = settings.url.expose_secret();
-        // What the parser says may quote the password.
-        let mut config: Config = url.parse().map_err(|_| {
-            InvalidSettings("is not a PostgreSQL URL, such as postgresql://USER@HOST/DATABASE".to_owned())
-        })?;
+        let (mut config, is_verified) = parse(url)?;
         if settings.schema.is_empty() || settings.schema.len() > 63 {
             return Err(InvalidSettings("a schema's name has 1 to 63 bytes".to_owned()));
         }
@@ -104,6 +101,7 @@ impl Database {
             }
             config.ssl_mode(SslMode::Require);
         }
+        check_tls(&config, is_verified)?;
         config.connect_timeout(PATIENCE);
         config.application_name("repass");
         let tls = settings.roots.verifying_config().map_err(InvalidSettings)?;
@@ -256,6 +254,58 @@ impl Database {
     }
 }
 
+/// Reads a URL, with the values of `sslmode` that the client does not know: whether it asks for a verified certificate.
+fn parse(url: &str) -> Result<(Config, bool), InvalidSettings> {
+    if let Ok(config) = url.parse() {
+        return Ok((config, false));
+    }
+    // Which of them is the value of `sslmode`, and not part of a password, the parser finds out.
+    let mut modes = url
+        .match_indices("verify-full")
+        .chain(url.match_indices("verify-ca"));
+    let verified = modes.find_map(|(at, mode)| {
+        let (before, after) = (&url[..at], &url[at + mode.len()..]);
+        let required = SecretString::from(format!("{before}require{after}"));
+        #[expect(clippy::disallowed_methods, reason = "as above")]
+        let config: Config = required.expose_secret().parse().ok()?;
+        (config.get_ssl_mode() == SslMode::Require).then_some(config)
+    });
+    if let Some(config) = verified {
+        return Ok((config, true));
+    }
+    // What the parser says may quote the password.
+    let why = if url.contains("sslrootcert") {
+        "has the option `sslrootcert`, which is not read; name the file in `shared.postgres.tls`"
+    } else if url.contains("sslmode") {
+        "is not a PostgreSQL URL, or its `sslmode` is none of disable, prefer, require, verify-ca and verify-full"
+    } else {
+        "is not a PostgreSQL URL, such as postgresql://USER@HOST/DATABASE"
+    };
+    Err(InvalidSettings(why.to_owned()))
+}
+
+// What is sure to fail, or would be weaker than what is asked for.
+fn check_tls(config: &Config, is_verified: bool) -> Result<(), InvalidSettings> {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    let invalid = |why: &str| Err(InvalidSettings(why.to_owned()));
+    if hosts.is_empty() && addresses.is_empty() {
+        return invalid("names no host, such as postgresql://USER@HOST/DATABASE");
+    }
+    if config.get_ssl_mode() != SslMode::Require {
+        return Ok(());
+    }
+    if hosts.is_empty() {
+        return invalid(
+            "names an address in `hostaddr` only; add `host`, the name in the server's certificate",
+        );
+    }
+    let has_socket = hosts.iter().any(|host| !matches!(host, Host::Tcp(_)));
+    if is_verified && has_socket && addresses.is_empty() {
+        return invalid("asks for a certificate, which a Unix socket has not; remove `sslmode`");
+    }
+    Ok(())
+}
+
 /// Ends a step in bounded time, even if the server hangs.
 pub(crate) async fn within<T>(
     step: impl Future<Output = Result<T, DatabaseError>>,
@@ -376,6 +426,65 @@ mod tests {
         }
         let mixed = database("postgresql://repass@localhost,db.example.com/repass").unwrap();
         assert_eq!(mixed.config.get_ssl_mode(), SslMode::Require);
+    }
+
+    #[test]
+    fn verified_certificate_is_never_weakened() {
+        for (url, password) in [
+            ("postgresql://repass@localhost/repass?sslmode=verify-full", None),
+            (
+                "postgresql://repass@localhost/repass?sslmode=verify-ca&port=5433",
+                None,
+            ),
+            (
+                "postgresql://repass:verify-full@localhost/repass?sslmode=verify-full",
+                Some("verify-full"),
+            ),
+            (
+                "host=db.example.com user=repass password='a sslmode=verify-ca' sslmode = 'verify-full'",
+                Some("a sslmode=verify-ca"),
+            ),
+        ] {
+            let config = database(url).unwrap().config;
+            assert_eq!(config.get_ssl_mode(), SslMode::Require, "{url}");
+            assert_eq!(config.get_password(), password.map(str::as_bytes), "{url}");
+        }
+        for (url, part) in [
+            (
+                "host=/run/postgresql sslmode=verify-full",
+                "which a Unix socket has not",
+            ),
+            (
+                "postgresql://db.example.com/?sslmode=verify-fool",
+                "is none of disable,",
+            ),
+            (
+                "postgresql://db.example.com/?sslmode=allow",
+                "is none of disable,",
+            ),
+            (
+                "postgresql://db.example.com/?sslmode=verify-full&sslrootcert=/ca.pem",
+                "`shared.postgres.tls`",
+            ),
+            ("hostaddr=10.0.0.5 user=repass", "add `host`"),
+            ("hostaddr=127.0.0.1 sslmode=verify-full", "add `host`"),
+            ("user=repass dbname=repass", "names no host"),
+        ] {
+            let refused = database(url).unwrap_err().to_string();
+            assert!(refused.contains(part), "{url}: {refused}");
+        }
+        let local = database("hostaddr=127.0.0.1 user=repass").unwrap();
+        assert_eq!(local.config.get_ssl_mode(), SslMode::Prefer);
+    }
+
+    #[test]
+    fn standby_among_several_hosts_is_skipped() {
+        for several in ["host=db1,db2", "host=db1,db2 hostaddr=10.0.0.1,10.0.0.2"] {
+            let config = database(several).unwrap().config;
+            assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        }
+        let one = database("host=db1 hostaddr=10.0.0.1").unwrap().config;
+        assert_eq!(one.get_target_session_attrs(), TargetSessionAttrs::Any);
     }
 
     #[test]
