@@ -60,6 +60,8 @@ pub struct DatabaseHealth {
     pub clock_difference: Duration,
     /// The rights on tables that the role of the URL lacks, such as `DELETE on idempotency_keys`.
     pub missing_rights: Vec<String>,
+    /// Whether the secret is the one of the other processes; `None` before the first of them.
+    pub is_secret_shared: Option<bool>,
 }
 
 // For one step: a connection, or a statement.
@@ -150,10 +152,16 @@ impl Database {
         let latency = before.elapsed();
         let schema_version = within(migrations::version(&client, &self.schema)).await?;
         // Other versions have other tables.
-        let missing_rights = if schema_version == LATEST {
+        let is_current = schema_version == LATEST;
+        let missing_rights = if is_current {
             within(missing_rights(&client, &self.schema)).await?
         } else {
             Vec::new()
+        };
+        let is_secret_shared = if is_current && missing_rights.is_empty() {
+            within(self.is_secret_shared(&client, &quoted(&self.schema))).await?
+        } else {
+            None
         };
         Ok(DatabaseHealth {
             server_version: within(text(&client, "SHOW server_version")).await?,
@@ -161,6 +169,7 @@ impl Database {
             latency,
             clock_difference,
             missing_rights,
+            is_secret_shared,
         })
     }
 
@@ -233,13 +242,20 @@ impl Database {
         let check = self.secret_check.as_slice();
         let insert = "INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
         client.execute(insert, &[&check]).await?;
-        let select = "SELECT value = $1 FROM settings WHERE name = 'secret'";
-        if client.query_one(select, &[&check]).await?.get(0) {
+        if self.is_secret_shared(client, &quoted(&self.schema)).await? == Some(true) {
             return Ok(());
         }
         Err(DatabaseError::misconfigured(
             "the secret is not the one of the other processes; give all of them the same",
         ))
+    }
+
+    async fn is_secret_shared(&self, client: &Client, schema: &str) -> Result<Option<bool>, DatabaseError> {
+        let select = format!("SELECT value = $1 FROM {schema}.settings WHERE name = 'secret'");
+        let row = client
+            .query_opt(&select, &[&self.secret_check.as_slice()])
+            .await?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     async fn connect(&self) -> Result<Client, DatabaseError> {

@@ -1,4 +1,5 @@
-//! The state that several processes share: reachable, safe to rely on, migrated, with all rights and the same clock.
+//! The state that several processes share: reachable, safe to rely on, migrated, with all rights, and with the same secret and
+//! clock.
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub(super) async fn checks(config: &Config, global: &GlobalOptions) -> Option<Ve
         Check::passed("database", found),
         schema(health.schema_version),
         rights(&health.missing_rights),
+        secret(health.is_secret_shared),
         clock(health.clock_difference),
     ])
 }
@@ -67,6 +69,17 @@ fn rights(missing: &[String]) -> Check {
     let found = format!("the role of the URL lacks {}", missing.join(", "));
     let fix = "grant it the rights that docs/guide/scale.md lists; until then nothing is sent";
     Check::failed("rights", Exit::Usage, found, fix)
+}
+
+fn secret(is_shared: Option<bool>) -> Check {
+    match is_shared {
+        Some(true) => Check::passed("secret", "the one of the other processes"),
+        None => Check::passed("secret", "no other process has connected yet"),
+        Some(false) => {
+            let fix = "give all processes the same `shared.secret`; until then this one sends nothing";
+            Check::failed("secret", Exit::Usage, "not the one of the other processes", fix)
+        }
+    }
 }
 
 fn clock(difference: Duration) -> Check {
@@ -106,6 +119,13 @@ mod tests {
             let check = clock(Duration::from_millis(milliseconds));
             assert_eq!((check.ok, check.fix.is_none()), (is_ok, is_ok), "{check:?}");
         }
+    }
+
+    #[test]
+    fn secret_of_other_processes_is_needed() {
+        assert!(secret(None).ok && secret(Some(true)).ok);
+        let check = secret(Some(false));
+        assert!(!check.ok && check.fix.unwrap().contains("`shared.secret`"));
     }
 
     #[test]
