@@ -640,3 +640,39 @@ fn resolution_never_overwrites_a_later_change() {
     assert_eq!(test_env.requests(), requests);
     assert!(test_env.accepts(Provider::Zoom, ALICE, "Second-Passw0rd-2"));
 }
+
+#[test]
+fn sidecar_starts_without_its_database_and_sends_nothing() {
+    let test_env = TestEnv::new();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = unused.local_addr().unwrap().port();
+    drop(unused);
+    test_env.secret("url", format!("postgresql://repass@127.0.0.1:{port}/repass"));
+    test_env.secret("shared-secret", "s".repeat(32));
+    let config = fs::read_to_string(test_env.path("repass.toml")).unwrap();
+    let shared = "[shared]\npostgres = { url = { file = \"url\" } }\nsecret = { file = \"shared-secret\" }\n";
+    fs::write(test_env.path("repass.toml"), format!("{config}{shared}")).unwrap();
+    let serving = Serving::local(&test_env);
+    let (status, problem) = ask(serving.connect(), "GET /readyz", "");
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (503, Some("idempotency_unavailable"))
+    );
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("the shared state cannot be used: "), "{detail}");
+    let mut keyed = serving.connect();
+    send(&mut keyed, CHANGE, &change(ALICE), "idempotency-key: k\r\n").unwrap();
+    let (status, problem) = answer(&mut keyed);
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (503, Some("idempotency_unavailable"))
+    );
+    // Without a key the lock of the user is missing.
+    let (status, problem) = ask(serving.connect(), CHANGE, &change(ALICE));
+    assert_eq!(
+        (status, problem["effect"].as_str()),
+        (503, Some("not_applied")),
+        "{problem}"
+    );
+    assert_eq!(test_env.changes(), 0);
+}

@@ -88,12 +88,18 @@ impl From<tokio_postgres::Error> for DatabaseError {
             return Self::new(cause(refusal.code()), message);
         }
         let mut message = error.to_string();
+        // The client has no other way to tell them from a server that is gone.
+        let is_misconfigured = ["invalid configuration", "authentication error"].contains(&message.as_str());
         let mut source = error.source();
         while let Some(cause) = source {
             message = format!("{message}: {cause}");
             source = cause.source();
         }
-        Self::unreachable(message)
+        if is_misconfigured {
+            Self::misconfigured(message)
+        } else {
+            Self::unreachable(message)
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
         return bulk_rates::measure(&cluster, rows).await;
     }
     stores::check(&cluster).await?;
+    sidecars::start_without_database(&cluster).await?;
     let rows = bulk::check(&cluster).await? + bulk_campaign::campaign(&cluster, args).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;
     let missing = rates::campaign(&cluster, args).await?;

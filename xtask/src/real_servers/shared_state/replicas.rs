@@ -1,7 +1,7 @@
 //! Sidecars of one configuration, as processes.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +24,13 @@ pub(super) struct Replicas {
 impl Replicas {
     /// Starts them, and waits until they are ready.
     pub(super) async fn start(config: &Path, count: usize) -> Result<Self> {
+        let replicas = Self::spawn(config, count)?;
+        replicas.all_ready().await?;
+        Ok(replicas)
+    }
+
+    /// Starts them.
+    pub(super) fn spawn(config: &Path, count: usize) -> Result<Self> {
         let addresses = (0..count).map(|_| free_address()).collect::<Result<Vec<_>>>()?;
         let children = addresses.iter().map(|address| spawn(config, *address));
         #[expect(
@@ -33,16 +40,15 @@ impl Replicas {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
             .build()?;
-        let replicas = Self {
+        Ok(Self {
             children: Mutex::new(children.collect::<Result<_>>()?),
             addresses,
             http,
-        };
-        replicas.all_ready().await?;
-        Ok(replicas)
+        })
     }
 
-    async fn all_ready(&self) -> Result<()> {
+    /// Waits until all are ready.
+    pub(super) async fn all_ready(&self) -> Result<()> {
         for address in &self.addresses {
             let start = Instant::now();
             let url = format!("http://{address}/readyz");
@@ -105,7 +111,8 @@ impl Drop for Replicas {
     }
 }
 
-fn spawn(config: &Path, address: SocketAddr) -> Result<Child> {
+/// The binary beside this one.
+pub(super) fn binary() -> Result<PathBuf> {
     let repass = std::env::current_exe()?.with_file_name("repass");
     if !repass.exists() {
         return Err(format!(
@@ -114,7 +121,11 @@ fn spawn(config: &Path, address: SocketAddr) -> Result<Child> {
         )
         .into());
     }
-    let child = Command::new(repass)
+    Ok(repass)
+}
+
+fn spawn(config: &Path, address: SocketAddr) -> Result<Child> {
+    let child = Command::new(binary()?)
         .arg("--config")
         .arg(config)
         .args(["serve", "--listen", &address.to_string()])

@@ -1,5 +1,7 @@
 //! Sidecars that share their idempotency keys, asked round robin, killed at random: each key is made at most once.
 
+use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +15,7 @@ use tokio::time::sleep;
 use super::super::Args;
 use super::super::servers::Result;
 use super::cluster::Cluster;
-use super::replicas::Replicas;
+use super::replicas::{Replicas, binary};
 
 const SIDECARS: usize = 3;
 /// Requests for each change that a provider's campaign makes.
@@ -28,6 +30,48 @@ enum End {
     Applied,
     NotApplied,
     Unknown,
+}
+
+/// A sidecar starts without the database, sends nothing, and is ready once it is there. A wrong set-up is an error at once.
+pub(super) async fn start_without_database(cluster: &Cluster) -> Result<()> {
+    let sandbox = Sandbox::start().await?;
+    let folder = tempfile::tempdir()?;
+    let config = super::zoom_configuration(folder.path(), cluster, &sandbox, "unlimited")?;
+    cluster.crash()?;
+    let replicas = Replicas::spawn(&config, 1)?;
+    let body = json!({ "user": "alice@example.com", "new_password": password(0) });
+    let start = Instant::now();
+    let (status, problem) = loop {
+        if let Some(answer) = replicas.post(0, Some("early"), &body).await {
+            break answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it serves");
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(
+        (status, problem["code"].as_str(), sandbox.changes()),
+        (503, Some("idempotency_unavailable"), 0),
+        "{problem}"
+    );
+    cluster.resume()?;
+    replicas.all_ready().await?;
+    let (status, result) = replicas.post(0, Some("early"), &body).await.ok_or("an answer")?;
+    assert_eq!((status, sandbox.changes()), (200, 1), "{result}");
+    // Another schema, in which there is no table.
+    let text = fs::read_to_string(&config)?.replace("\"url\" }", "\"url\" }, schema = \"other\"");
+    super::private_file(&config, &text)?;
+    let refused = Command::new(binary()?)
+        .arg("--config")
+        .arg(&config)
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .output()?;
+    let shown = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && shown.contains("repass shared migrate"),
+        "{shown}"
+    );
+    println!("  a sidecar starts without the database, and not with a wrong set-up");
+    Ok(())
 }
 
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {

@@ -108,7 +108,7 @@ impl Args {
         let metrics = install_recorder()?;
         let setup = Setup::load(&context.global).await?;
         let resolve_unknown = setup.config.on_unknown() == OnUnknown::Resolve;
-        let shared_keys = shared_keys::open(&setup.config, &context.global).await?;
+        let shared_keys = shared_keys::open(&setup.config, context).await?;
         let directory = Arc::new(ConfiguredDirectory::load(setup, &context.global).await?);
         let options = Options {
             token: token.as_ref().map(TokenFile::token),

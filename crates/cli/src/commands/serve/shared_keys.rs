@@ -8,8 +8,8 @@ use repass_postgres::{Membership, PostgresIdempotencyStore};
 use repass_sidecar::SharedIdempotency;
 
 use crate::commands::shared;
+use crate::context::Context;
 use crate::error::CliError;
-use crate::global_options::GlobalOptions;
 use crate::output::Output;
 
 /// A store of idempotency keys with the lease of this process.
@@ -18,14 +18,22 @@ pub(super) struct SharedKeys {
     options: SharedIdempotency,
 }
 
-/// Joins the processes that share the configured state; `None` if none is configured.
-pub(super) async fn open(config: &Config, global: &GlobalOptions) -> Result<Option<SharedKeys>, CliError> {
-    let Some(state) = shared::open(config, global)? else {
+/// Joins the processes that share the configured state, or waits for that in the background while the database cannot be
+/// reached; `None` if none is configured.
+pub(super) async fn open(config: &Config, context: &Context) -> Result<Option<SharedKeys>, CliError> {
+    let Some(state) = shared::open(config, &context.global)? else {
         return Ok(None);
     };
     let membership = Membership::join(state.database).await;
-    // At the start a wrong set-up is an error; later it is waited for.
-    membership.id().map_err(shared::unavailable)?;
+    match membership.id() {
+        Err(problem) if problem.is_unreachable() => {
+            context.output.note(&format!(
+                "not ready until the shared state can be used: {problem}"
+            ));
+        }
+        // At the start a wrong set-up is an error; later it is waited for.
+        joined => drop(joined.map_err(shared::unavailable)?),
+    }
     let store = Arc::new(PostgresIdempotencyStore::new(membership));
     let options = SharedIdempotency {
         store: Arc::clone(&store) as _,
