@@ -1,7 +1,6 @@
 //! A process's lease on its part of the shared state.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use crate::{Database, DatabaseError};
 pub struct Membership {
     database: Arc<Database>,
     state: Mutex<State>,
-    is_paused: AtomicBool,
 }
 
 struct State {
@@ -51,7 +49,6 @@ impl Membership {
                 lease: None,
                 problem: DatabaseError::unreachable("the shared state was not reached yet"),
             }),
-            is_paused: AtomicBool::new(false),
         });
         membership.renew().await;
         let weak = Arc::downgrade(&membership);
@@ -59,9 +56,7 @@ impl Membership {
             loop {
                 sleep(Self::RENEWAL).await;
                 let Some(membership) = weak.upgrade() else { return };
-                if !membership.is_paused.load(Ordering::Relaxed) {
-                    membership.renew().await;
-                }
+                membership.renew().await;
             }
         });
         membership
@@ -80,11 +75,6 @@ impl Membership {
     /// Whether what was begun under this lease id may be sent now.
     pub fn may_send(&self, id: i64) -> bool {
         self.id() == Ok(id)
-    }
-
-    /// Stops the renewals, or goes on with them, for tests: as if the process were suspended or cut off.
-    pub fn pause(&self, is_paused: bool) {
-        self.is_paused.store(is_paused, Ordering::Relaxed);
     }
 
     #[cfg(feature = "sidecar")]

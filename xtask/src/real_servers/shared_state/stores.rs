@@ -8,6 +8,8 @@ use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
 use repass_testkit::journal_contract;
 use repass_transport::TrustedRoots;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::super::servers::Result;
@@ -31,6 +33,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     assert_eq!(first.migrate().await?, (0, latest), "the first migration");
     assert_eq!(first.migrate().await?, (latest, latest), "repeated");
     let health = first.check().await?;
+    assert_eq!(health.is_secret_shared, None, "no process has connected");
     println!(
         "  migrated; server {}, latency {:?}, clock difference {:?}",
         health.server_version, health.latency, health.clock_difference
@@ -40,6 +43,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     expect_refusal(first.check().await.map(drop), "fsync")?;
     cluster.execute("ALTER SYSTEM SET fsync TO on")?;
     cluster.restart()?;
+    another_secret(cluster).await?;
     let store =
         |membership: &Arc<Membership>| Arc::new(PostgresIdempotencyStore::new(Arc::clone(membership)));
     let (ours, theirs) = (join(cluster).await?, join(cluster).await?);
@@ -47,10 +51,10 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     idempotency_contract::check(&[Arc::clone(&here) as _, Arc::clone(&there) as _]).await;
     println!("  the contract of idempotency keys holds for two processes");
     let runs_database = database(cluster)?;
-    tokio::task::block_in_place(|| journal(cluster, &runs_database));
+    block_in_place(|| journal(cluster, &runs_database));
     println!("  the contract of journals holds for two processes");
-    another_secret(cluster).await?;
-    lost(&here, there, theirs).await?;
+    lost(cluster, &here).await?;
+    expired(cluster, &here).await?;
     outage(cluster, &here).await?;
     refused_response(cluster, &here).await?;
     missing_right(cluster).await?;
@@ -110,29 +114,80 @@ fn expect_refusal<T>(result: std::result::Result<T, DatabaseError>, word: &str) 
     }
 }
 
-// Its hashes would find nothing of the others.
+// Its hashes would find nothing of the others. Each connection finds out, whichever process was first.
 async fn another_secret(cluster: &Cluster) -> Result<()> {
+    let (first, ours) = (database(cluster)?, join(cluster).await?);
+    assert_eq!(first.check().await?.is_secret_shared, Some(true));
     let settings = Settings {
         secret: vec![8; 32].into(),
         ..settings(cluster)
     };
-    let stranger = Membership::join(Arc::new(Database::new(&settings)?)).await;
-    expect_refusal(stranger.id(), "the secret is not the one")
+    let other = Arc::new(Database::new(&settings)?);
+    assert_eq!(other.check().await?.is_secret_shared, Some(false));
+    let stranger = Membership::join(other).await;
+    expect_refusal(stranger.id(), "the secret is not the one")?;
+    assert!(ours.id().is_ok(), "the others go on");
+    cluster.execute(
+        "UPDATE repass.settings SET value = value || '\\x00' WHERE name = 'secret'; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'repass'",
+    )?;
+    let start = Instant::now();
+    while ours.id().is_ok() {
+        assert!(
+            start.elapsed() < Membership::LEASE + 2 * SECOND,
+            "found out when it connects again"
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+    expect_refusal(ours.id(), "the secret is not the one")?;
+    cluster.execute("UPDATE repass.settings SET value = substring(value FOR 32) WHERE name = 'secret'")?;
+    println!("  a process with another secret is refused, at each connection");
+    Ok(())
+}
+
+/// The store of a process that is suspended between two steps: nothing of it runs, its lease neither.
+struct Suspended {
+    runtime: Option<Runtime>,
+    store: Arc<PostgresIdempotencyStore>,
+}
+
+impl Suspended {
+    fn join(cluster: &Cluster) -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let joined = block_in_place(|| runtime.block_on(join(cluster)))?;
+        let store = block_in_place(|| runtime.block_on(async { PostgresIdempotencyStore::new(joined) }));
+        Ok(Self {
+            runtime: Some(runtime),
+            store: Arc::new(store),
+        })
+    }
+
+    fn run<T>(&self, step: impl Future<Output = T>) -> Result<T> {
+        let runtime = self.runtime.as_ref().ok_or("it has ended")?;
+        Ok(block_in_place(|| runtime.block_on(step)))
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 // A process is gone with a request in flight; later it stores the response after all.
-async fn lost(
-    here: &PostgresIdempotencyStore,
-    there: Arc<PostgresIdempotencyStore>,
-    theirs: Arc<Membership>,
-) -> Result<()> {
+async fn lost(cluster: &Cluster, here: &PostgresIdempotencyStore) -> Result<()> {
     let asked = request();
-    assert!(matches!(there.reserve(&asked).await?, KeyState::Reserved));
-    theirs.pause(true);
+    let there = Suspended::join(cluster)?;
+    assert!(matches!(
+        there.run(there.store.reserve(&asked))??,
+        KeyState::Reserved
+    ));
     let start = Instant::now();
     let mut sent_last = Duration::ZERO;
     let attempt = loop {
-        if there.may_send(&asked.key) {
+        if there.store.may_send(&asked.key) {
             sent_last = start.elapsed();
         }
         match here.reserve(&asked).await? {
@@ -145,13 +200,53 @@ async fn lost(
     assert_eq!(attempt.id(), asked.attempt.id(), "the handle of the lost attempt");
     assert!(sent_last < after, "it sends nothing once others take it for lost");
     assert!(after < Membership::LEASE + 2 * SECOND, "{after:?}");
-    println!("  a key of a paused process: sent until {sent_last:.1?}, lost after {after:.1?}");
-    theirs.pause(false);
-    there.store(&asked.key, response("late")).await;
-    match here.reserve(&asked).await? {
-        KeyState::Answered(answer) if answer == response("late") => Ok(()),
-        other => Err(format!("a late response: {other:?}").into()),
+    println!("  a key of a suspended process: sent until {sent_last:.1?}, lost after {after:.1?}");
+    there.run(there.store.store(&asked.key, response("late")))?;
+    expect_answer(here, &asked, &response("late")).await
+}
+
+// A lost key is kept for thirty days, and one of a living process for as long as that lives.
+async fn expired(cluster: &Cluster, here: &PostgresIdempotencyStore) -> Result<()> {
+    let (living, young, old) = (request(), request(), request());
+    let gone = Suspended::join(cluster)?;
+    for asked in [&young, &old] {
+        assert!(matches!(
+            gone.run(gone.store.reserve(asked))??,
+            KeyState::Reserved
+        ));
     }
+    assert!(matches!(here.reserve(&living).await?, KeyState::Reserved));
+    let key = |asked: &KeyedRequest| -> String {
+        let digits: String = asked.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("'\\x{digits}'::bytea")
+    };
+    let (kept, removed) = (
+        PostgresIdempotencyStore::LOST_RETENTION - 3600 * SECOND,
+        PostgresIdempotencyStore::LOST_RETENTION + SECOND,
+    );
+    for (asked, age) in [(&living, removed), (&young, kept), (&old, removed)] {
+        cluster.execute(&format!(
+            "UPDATE repass.idempotency_keys SET reserved_at = now() - interval '{} s' WHERE key = {}",
+            age.as_secs(),
+            key(asked)
+        ))?;
+    }
+    cluster.execute(&format!(
+        "UPDATE repass.processes SET until = now() - interval '1 s' \
+         WHERE id = (SELECT process FROM repass.idempotency_keys WHERE key = {})",
+        key(&old)
+    ))?;
+    // A process removes what has expired when it starts.
+    let _new = PostgresIdempotencyStore::new(join(cluster).await?);
+    let start = Instant::now();
+    while !matches!(here.reserve(&old).await?, KeyState::Reserved) {
+        assert!(start.elapsed() < 5 * SECOND, "removed");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(matches!(here.reserve(&young).await?, KeyState::Lost(_)));
+    assert!(matches!(here.reserve(&living).await?, KeyState::InFlight));
+    println!("  a lost key is kept for thirty days");
+    Ok(())
 }
 
 // What is in flight may be sent and gets its response; nothing new is reserved.
