@@ -62,6 +62,9 @@ impl Drop for Abandoned {
 }
 
 impl PostgresIdempotencyStore {
+    /// How long a key is kept whose process has ended without a response, from its reservation. A client that repeats the
+    /// request learns until then that the outcome is unknown, and how to resolve it.
+    pub const LOST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
     // How long a client waits for its response to be stored.
     const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -287,12 +290,19 @@ async fn remove_expired(membership: &Membership) -> Result<(), DatabaseError> {
     const EXPIRED: &str = "\
 DELETE FROM idempotency_keys WHERE key IN (
     SELECT key FROM idempotency_keys WHERE answered_at < clock_timestamp() - make_interval(secs => $1) LIMIT 10000)";
+    // Their requests may have been sent. Who repeats one later means a new change.
+    const LOST: &str = "\
+DELETE FROM idempotency_keys WHERE key IN (
+    SELECT key FROM idempotency_keys WHERE answered_at IS NULL AND reserved_at < clock_timestamp() - make_interval(secs => $1)
+        AND NOT EXISTS (SELECT FROM processes WHERE id = process AND until > clock_timestamp()) LIMIT 10000)";
     const GONE: &str = "\
 DELETE FROM processes WHERE until < clock_timestamp() - interval '1 day'
 AND NOT EXISTS (SELECT FROM idempotency_keys WHERE process = id AND answered_at IS NULL)";
     let client = membership.database().client().await?;
     within(async {
         client.execute(EXPIRED, &[&RETENTION.as_secs_f64()]).await?;
+        let lost = PostgresIdempotencyStore::LOST_RETENTION.as_secs_f64();
+        client.execute(LOST, &[&lost]).await?;
         client.execute(GONE, &[]).await?;
         Ok(())
     })

@@ -216,25 +216,22 @@ async fn expired(cluster: &Cluster, here: &PostgresIdempotencyStore) -> Result<(
         ));
     }
     assert!(matches!(here.reserve(&living).await?, KeyState::Reserved));
-    let key = |asked: &KeyedRequest| -> String {
-        let digits: String = asked.key.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("'\\x{digits}'::bytea")
-    };
+    let row = |asked: &KeyedRequest| format!("position('{}' IN attempt) > 0", asked.attempt.id());
     let (kept, removed) = (
-        PostgresIdempotencyStore::LOST_RETENTION - 3600 * SECOND,
+        PostgresIdempotencyStore::LOST_RETENTION.mul_f64(0.99),
         PostgresIdempotencyStore::LOST_RETENTION + SECOND,
     );
     for (asked, age) in [(&living, removed), (&young, kept), (&old, removed)] {
         cluster.execute(&format!(
-            "UPDATE repass.idempotency_keys SET reserved_at = now() - interval '{} s' WHERE key = {}",
+            "UPDATE repass.idempotency_keys SET reserved_at = now() - interval '{} s' WHERE {}",
             age.as_secs(),
-            key(asked)
+            row(asked)
         ))?;
     }
     cluster.execute(&format!(
         "UPDATE repass.processes SET until = now() - interval '1 s' \
-         WHERE id = (SELECT process FROM repass.idempotency_keys WHERE key = {})",
-        key(&old)
+         WHERE id = (SELECT process FROM repass.idempotency_keys WHERE {})",
+        row(&old)
     ))?;
     // A process removes what has expired when it starts.
     let _new = PostgresIdempotencyStore::new(join(cluster).await?);
