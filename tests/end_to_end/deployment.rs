@@ -11,6 +11,7 @@ const CONTAINERFILE: &str = include_str!("../../deploy/Containerfile");
 const MANIFEST: &str = include_str!("../../deploy/kubernetes-sidecar.yaml");
 const REPLICAS: &str = include_str!("../../deploy/kubernetes-replicas.yaml");
 const UNIT: &str = include_str!("../../deploy/repass.service");
+const WORKER: &str = include_str!("../../deploy/repass-bulk-worker@.service");
 const PAGE: &str = include_str!("../../docs/sidecar.md");
 
 /// Asserts that the binary accepts a command line, without running it.
@@ -195,16 +196,18 @@ fn kubernetes_replicas_match_image_and_command_line() {
     }
 }
 
-/// The directives of the unit by their names, each with all its values.
-fn directives() -> BTreeMap<&'static str, Vec<&'static str>> {
+/// The directives of a unit by their names, each with all its values. Panics if systemd knows one of them not.
+fn directives(unit: &'static str) -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for line in UNIT.lines().map(str::trim) {
+    for line in unit.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', ';', '[']) {
             continue;
         }
         let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
         all.entry(name).or_default().push(value);
     }
+    let unknown: Vec<_> = all.keys().filter(|name| !KNOWN.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
     all
 }
 
@@ -244,12 +247,15 @@ const KNOWN: &[&str] = &[
     "ProtectSystem",
     "RemoveIPC",
     "Restart",
+    "RestartSec",
     "RestrictAddressFamilies",
     "RestrictNamespaces",
     "RestrictRealtime",
     "RestrictSUIDSGID",
     "RuntimeDirectory",
     "RuntimeDirectoryMode",
+    "StartLimitBurst",
+    "StartLimitIntervalSec",
     "StateDirectory",
     "SystemCallArchitectures",
     "SystemCallErrorNumber",
@@ -263,9 +269,7 @@ const KNOWN: &[&str] = &[
 
 #[test]
 fn systemd_unit_matches_the_command_line() {
-    let all = directives();
-    let unknown: Vec<_> = all.keys().filter(|name| !KNOWN.contains(name)).collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+    let all = directives(UNIT);
     let one = |name: &str| match all.get(name).map(Vec::as_slice) {
         Some([value]) => *value,
         other => panic!("{name}: {other:?}"),
@@ -295,6 +299,27 @@ fn systemd_unit_matches_the_command_line() {
     );
     assert!(UNIT.contains(&credential), "{credential}");
     assert_ne!(one("User"), "root");
+}
+
+#[test]
+fn systemd_unit_of_bulk_workers_matches_the_command_line() {
+    let all = directives(WORKER);
+    let start: Vec<&str> = all["ExecStart"][0].split(' ').collect();
+    assert!(start[0].starts_with('/'), "{start:?}");
+    assert_known(&start[1..]);
+    let work = start.iter().position(|word| *word == "work").unwrap();
+    assert_eq!(start[work + 1], "%i", "the instance is the run");
+    // Changes in flight are waited for: the timeout of a change, and what it takes to end.
+    assert!(start.ends_with(&["--timeout", "1m"]), "{start:?}");
+    assert!(all["TimeoutStopSec"][0].parse::<u32>().unwrap() > 60);
+    let credential = all["LoadCredentialEncrypted"][0];
+    assert!(WORKER.contains(&format!("/run/credentials/repass-bulk-worker@NAME.service/{credential}")));
+    // The hardening is that of the sidecar.
+    for (name, values) in directives(UNIT) {
+        if name.starts_with("Protect") || name.starts_with("Restrict") || name.starts_with("SystemCall") {
+            assert_eq!(all.get(name), Some(&values), "{name}");
+        }
+    }
 }
 
 #[test]
