@@ -313,7 +313,9 @@ fn systemd_unit_of_bulk_workers_matches_the_command_line() {
     assert!(start.ends_with(&["--timeout", "1m"]), "{start:?}");
     assert!(all["TimeoutStopSec"][0].parse::<u32>().unwrap() > 60);
     let credential = all["LoadCredentialEncrypted"][0];
-    assert!(WORKER.contains(&format!("/run/credentials/repass-bulk-worker@NAME.service/{credential}")));
+    assert!(WORKER.contains(&format!(
+        "/run/credentials/repass-bulk-worker@NAME.service/{credential}"
+    )));
     // The hardening is that of the sidecar.
     for (name, values) in directives(UNIT) {
         if name.starts_with("Protect") || name.starts_with("Restrict") || name.starts_with("SystemCall") {
