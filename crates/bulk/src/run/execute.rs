@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use repass_domain::UserKey;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -15,10 +16,10 @@ use super::manifest::{RunManifest, SecretsPlace};
 use super::now;
 use super::opened_run::Run;
 use super::options::{Hooks, SessionOptions, StopReason};
-use super::row_source::{ProviderIndex, RowSource, feed};
+use super::row_source::{ProviderIndex, ReadAhead, RowSource, feed};
 use super::run_name::RunName;
 use super::send_gate::Gatekeeper;
-use super::session::{InFlight, Session};
+use super::session::{InFlight, Session, read_ahead};
 use crate::journal::JournalReader;
 use crate::secrets::SecretsWriter;
 use crate::{BulkError, Provider};
@@ -59,14 +60,20 @@ impl Run {
         } = started
             .await
             .map_err(|error| BulkError::internal(error.to_string()))??;
+        let (may_send, is_shared) = (journal.may_send(), journal.is_shared());
+        let ahead = if is_shared {
+            let most = u32::try_from(read_ahead(true, options.concurrency)).unwrap_or(u32::MAX);
+            ReadAhead::Few(most, Handle::current())
+        } else {
+            ReadAhead::Free
+        };
         let (batches, source_batches) = mpsc::channel(4);
         let source = thread_named("bulk-source")
-            .spawn(move || feed(sources, &*reader, &index, &batches))
+            .spawn(move || feed(sources, &*reader, &index, &batches, &ahead))
             .map_err(|error| {
                 BulkError::internal(format!("cannot start the thread for the input: {error}"))
             })?;
         let (requests, received) = std_mpsc::channel();
-        let (may_send, is_shared) = (journal.may_send(), journal.is_shared());
         let writer = JournalWriter {
             journal,
             secrets,

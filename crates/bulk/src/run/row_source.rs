@@ -2,6 +2,7 @@
 
 use repass_domain::{Password, PriorState, UserId};
 use secrecy::SecretString;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
 use super::row::{PendingRow, SourceItem, Task};
@@ -44,6 +45,15 @@ pub(super) struct ProviderIndex {
     pub(super) providers: Vec<(String, u64)>,
 }
 
+/// How far rows are read ahead of the session.
+#[derive(Debug)]
+pub(super) enum ReadAhead {
+    /// As far as there is room.
+    Free,
+    /// About this many rows, when the session has taken most of those before: others cannot have what is read.
+    Few(u32, Handle),
+}
+
 pub(super) type SourceBatch = Result<Vec<SourceItem>, BulkError>;
 
 /// Reads all sources, one after the other, until they are exhausted or the session has ended.
@@ -52,13 +62,14 @@ pub(super) fn feed(
     journal: &dyn JournalReader,
     index: &ProviderIndex,
     sender: &Sender<SourceBatch>,
+    ahead: &ReadAhead,
 ) {
     let mut out = Feeder {
         sender,
         feeds: Vec::new(),
     };
     let result = sources.into_iter().try_for_each(|source| match source {
-        RowSource::Journal => from_journal(journal, index, &mut out),
+        RowSource::Journal => from_journal(journal, index, ahead, &mut out),
         RowSource::Reissue => reissued(journal, index, &mut out),
         RowSource::Input { input, resolve } => from_input(*input, resolve, journal, index, &mut out),
         RowSource::Secrets { place, key } => {
@@ -103,8 +114,21 @@ impl Feeder<'_> {
             &mut self.feeds,
             Vec::with_capacity(FEED_BATCH),
         )));
-        sent.map_err(|_| BulkError::internal("the session has stopped"))
+        sent.map_err(|_| session_has_stopped())
     }
+
+    fn wait_for_room(&self, runtime: &Handle) -> Result<(), BulkError> {
+        // Not for the last batches: the session would run out of rows.
+        let half = self.sender.reserve_many(self.sender.max_capacity() / 2);
+        runtime
+            .block_on(half)
+            .map(drop)
+            .map_err(|_| session_has_stopped())
+    }
+}
+
+fn session_has_stopped() -> BulkError {
+    BulkError::internal("the session has stopped")
 }
 
 impl ProviderIndex {
@@ -124,11 +148,19 @@ impl ProviderIndex {
 fn from_journal(
     journal: &dyn JournalReader,
     index: &ProviderIndex,
+    ahead: &ReadAhead,
     out: &mut Feeder<'_>,
 ) -> Result<(), BulkError> {
     let mut after = 0;
     loop {
-        let rows = journal.to_send(after, 256)?;
+        let most = match ahead {
+            ReadAhead::Free => 256,
+            ReadAhead::Few(most, runtime) => {
+                out.wait_for_room(runtime)?;
+                *most
+            }
+        };
+        let rows = journal.to_send(after, most)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.line;
         for row in rows {
@@ -143,6 +175,8 @@ fn from_journal(
                 Task::Send,
             )))?;
         }
+        // Other workers may wait for them while this one waits for theirs.
+        out.flush()?;
     }
 }
 
@@ -308,4 +342,117 @@ fn password(secret: SecretString) -> Result<Password, BulkError> {
 
 fn user(text: &str) -> Result<UserId, BulkError> {
     UserId::new(text).map_err(|invalid| BulkError::internal(format!("the journal was changed: {invalid}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as std_mpsc;
+    use std::sync::{Mutex, PoisonError};
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::journal::{ReasonCount, ReportRow, RunSummary, Tally};
+
+    /// The journal of a worker that is given one row, and then waits for others until the row is in the session.
+    #[derive(Debug)]
+    struct WaitingReader(Mutex<(u64, std_mpsc::Receiver<()>)>);
+
+    impl JournalReader for WaitingReader {
+        fn to_send(&self, _: u64, _: u32) -> Result<Vec<JournalRow>, BulkError> {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0 += 1;
+            if state.0 > 1 {
+                let received = state.1.recv_timeout(Duration::from_secs(5));
+                return received
+                    .map(|()| Vec::new())
+                    .map_err(|_| BulkError::internal("the row is held back"));
+            }
+            Ok(vec![JournalRow {
+                line: 2,
+                user: "alice@example.com".to_owned(),
+                provider: 1,
+                state: RowPhase::Pending,
+                unsettled: false,
+                batch: 0,
+                attempts: 0,
+            }])
+        }
+
+        fn fact(&self, _: &str) -> Result<Option<String>, BulkError> {
+            unreachable!()
+        }
+        fn is_active(&self) -> Result<bool, BulkError> {
+            unreachable!()
+        }
+        fn providers(&self) -> Result<Vec<(u64, String)>, BulkError> {
+            unreachable!()
+        }
+        fn identity(&self, _: u64) -> Result<Option<String>, BulkError> {
+            unreachable!()
+        }
+        fn quiet_for(&self, _: u64) -> Result<i64, BulkError> {
+            unreachable!()
+        }
+        fn prior_state(&self, _: u64, _: u64) -> Result<PriorState, BulkError> {
+            unreachable!()
+        }
+        fn to_reissue(&self, _: u64, _: u32) -> Result<Vec<JournalRow>, BulkError> {
+            unreachable!()
+        }
+        fn unresolved_count(&self) -> Result<u64, BulkError> {
+            unreachable!()
+        }
+        fn unknown_earlier(&self, _: u64) -> Result<Vec<u64>, BulkError> {
+            unreachable!()
+        }
+        fn row(&self, _: u64) -> Result<Option<JournalRow>, BulkError> {
+            unreachable!()
+        }
+        fn earlier(&self, _: u64, _: u64) -> Result<Option<RowPhase>, BulkError> {
+            unreachable!()
+        }
+        fn tally(&self) -> Result<Tally, BulkError> {
+            unreachable!()
+        }
+        fn summary(&self) -> Result<RunSummary, BulkError> {
+            unreachable!()
+        }
+        fn reasons(&self) -> Result<Vec<ReasonCount>, BulkError> {
+            unreachable!()
+        }
+        fn finish_times(&self, _: &mut dyn FnMut(u64, i64)) -> Result<(), BulkError> {
+            unreachable!()
+        }
+        fn for_each_row(
+            &self,
+            _: Option<RowStatus>,
+            _: &mut dyn FnMut(ReportRow) -> Result<(), BulkError>,
+        ) -> Result<(), BulkError> {
+            unreachable!()
+        }
+    }
+
+    // Two workers that each held rows back would wait for each other forever.
+    #[test]
+    fn claimed_rows_reach_the_session_before_more_are_claimed() {
+        let (received, receipts) = std_mpsc::channel();
+        let reader = WaitingReader(Mutex::new((0, receipts)));
+        let index = ProviderIndex {
+            providers: vec![("zoom".to_owned(), 1)],
+        };
+        let (sender, mut batches) = mpsc::channel(4);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ahead = ReadAhead::Few(32, runtime.handle().clone());
+        let source = thread::spawn(move || feed(vec![RowSource::Journal], &reader, &index, &sender, &ahead));
+        let mut rows = 0;
+        while let Some(batch) = batches.blocking_recv() {
+            rows += batch.unwrap().len();
+            received.send(()).unwrap();
+        }
+        source.join().unwrap();
+        assert_eq!(rows, 1);
+    }
 }

@@ -150,17 +150,8 @@ impl Session {
     fn wants_rows(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
-            && self.state.queue.len() + self.state.probes.len() < self.read_ahead()
-    }
-
-    fn read_ahead(&self) -> usize {
-        let concurrency = self.concurrency();
-        let most = if self.is_shared {
-            SEAL_BATCH.min(4 * concurrency)
-        } else {
-            SEAL_BATCH
-        };
-        most.max(concurrency)
+            && self.state.queue.len() + self.state.probes.len()
+                < read_ahead(self.is_shared, self.concurrency())
     }
 
     fn is_idle(&self) -> bool {
@@ -424,6 +415,16 @@ fn row_status(row: &PendingRow, state: RowPhase) -> RowStatus {
         (Task::Probe, state) => RowStatus::of(state, row.more_unknown),
         (_, state) => RowStatus::of(state, row.before == RowStatus::Unknown),
     }
+}
+
+/// How many rows are read ahead of those in flight.
+pub(super) fn read_ahead(is_shared: bool, concurrency: usize) -> usize {
+    let most = if is_shared {
+        SEAL_BATCH.min(4 * concurrency)
+    } else {
+        SEAL_BATCH
+    };
+    most.max(concurrency)
 }
 
 /// How many rows are sealed at once. A seal costs as much as hundreds of the passwords in it.

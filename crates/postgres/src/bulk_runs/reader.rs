@@ -66,13 +66,13 @@ impl PostgresReader {
     }
 
     // Claims rows, and waits for those that other workers may leave.
-    fn claimed(&self, worker: i64) -> Result<Vec<JournalRow>, BulkError> {
+    fn claimed(&self, worker: i64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let mut poll = FIRST_POLL;
         while !self.handle.worker.is_ended.load(Ordering::Acquire) {
             let claim = "SELECT c.is_worker, c.first_ IS NOT NULL, p.line, p.user_id, p.provider, p.attempts
                 FROM claim_bulk_rows($1, $2, $3) c
                 LEFT JOIN LATERAL pending_bulk_rows($1, c.first_, c.last_) p ON true";
-            let rows = self.query(claim, vec![Box::new(worker), Box::new(self.claim_size())])?;
+            let rows = self.query(claim, vec![Box::new(worker), Box::new(self.claim_size(most))])?;
             let first = rows.first().filter(|row| row.get(0));
             let Some(first) = first else {
                 return Err(super::journal::lease_is_over());
@@ -99,13 +99,15 @@ impl PostgresReader {
     }
 
     // Few rows at first, so that several workers share a short run; more while they are used up soon.
-    fn claim_size(&self) -> i32 {
+    fn claim_size(&self, most: u32) -> i32 {
+        let most = i32::try_from(most).unwrap_or(i32::MAX).max(Claims::FIRST);
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         claims.size = match claims.last {
             Some(last) if last.elapsed() < Claims::SOON => Claims::MOST.min(2 * claims.size),
             Some(_) => Claims::FIRST.max(claims.size / 2),
             None => Claims::FIRST,
         };
+        claims.size = claims.size.min(most);
         claims.last = Some(Instant::now());
         claims.size
     }
@@ -160,9 +162,9 @@ impl JournalReader for PostgresReader {
         }
     }
 
-    fn to_send(&self, _: u64, _: u32) -> Result<Vec<JournalRow>, BulkError> {
+    fn to_send(&self, _: u64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         match self.handle.worker.id() {
-            Some(worker) => self.claimed(worker),
+            Some(worker) => self.claimed(worker, most),
             None => Err(BulkError::internal("the run has no session in this process")),
         }
     }
@@ -221,48 +223,19 @@ impl JournalReader for PostgresReader {
     }
 
     fn tally(&self) -> Result<Tally, BulkError> {
-        // Few rows are being sent.
-        let select = "SELECT (SELECT count(*) FROM bulk_rows WHERE run = $1),
-                count(*) FILTER (WHERE state = 2),
-                count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
-                count(*) FILTER (WHERE state = 4 OR (state <> 2 AND unsettled)) + (
-                    SELECT count(DISTINCT r.line) FROM bulk_begun b
-                    JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
-                    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-                    WHERE b.run = $1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
-                )
-            FROM bulk_outcomes WHERE run = $1";
-        let tally = self.first(select, Vec::new(), |row| {
-            let count = |at: usize| unsigned(row.get(at));
-            let (rows, applied, not_applied, unknown) = (count(0), count(1), count(2), count(3));
-            Tally {
-                rows,
-                applied,
-                not_applied,
-                unknown,
-                pending: rows.saturating_sub(applied + not_applied + unknown),
-            }
-        })?;
-        Ok(tally.unwrap_or_default())
+        self.counts().map(|(tally, _)| tally)
     }
 
     fn summary(&self) -> Result<RunSummary, BulkError> {
-        let in_flight = self.first(
-            "SELECT count(DISTINCT r.line) FROM bulk_begun b
-             JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
-             LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-             WHERE b.run = $1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)",
-            Vec::new(),
-            |row| row.get(0),
-        )?;
+        let (tally, in_flight) = self.counts()?;
         let candidates = "SELECT count(*) FROM bulk_outcomes WHERE run = $1 AND state = 2 AND unsettled";
         let candidates = self.first(candidates, Vec::new(), |row| row.get(0))?;
         let allowed = "SELECT name, allowed FROM bulk_providers WHERE run = $1 ORDER BY id";
         let allowed = self.query(allowed, Vec::new())?;
         Ok(RunSummary {
             read_whole: self.fact(repass_bulk::journal::READ_WHOLE)?.is_some(),
-            tally: self.tally()?,
-            in_flight: unsigned(in_flight.unwrap_or_default()),
+            tally,
+            in_flight,
             candidates: unsigned(candidates.unwrap_or_default()),
             generated: self.fact("passwords")?.as_deref() == Some("generated"),
             allowed: allowed.iter().map(|row| (row.get(0), row.get(1))).collect(),
@@ -335,6 +308,36 @@ impl JournalReader for PostgresReader {
 }
 
 impl PostgresReader {
+    // The tally, in which rows in flight count as unknown, and how many those are: at one moment, because other workers
+    // go on.
+    fn counts(&self) -> Result<(Tally, u64), BulkError> {
+        // Few rows are being sent.
+        let select = "SELECT (SELECT count(*) FROM bulk_rows WHERE run = $1),
+                count(*) FILTER (WHERE state = 2),
+                count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
+                count(*) FILTER (WHERE state = 4 OR (state <> 2 AND unsettled)), (
+                    SELECT count(DISTINCT r.line) FROM bulk_begun b
+                    JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
+                    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
+                    WHERE b.run = $1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
+                )
+            FROM bulk_outcomes WHERE run = $1";
+        let counts = self.first(select, Vec::new(), |row| {
+            let count = |at: usize| unsigned(row.get(at));
+            let (rows, applied, not_applied, in_flight) = (count(0), count(1), count(2), count(4));
+            let unknown = count(3) + in_flight;
+            let tally = Tally {
+                rows,
+                applied,
+                not_applied,
+                unknown,
+                pending: rows.saturating_sub(applied + not_applied + unknown),
+            };
+            (tally, in_flight)
+        })?;
+        Ok(counts.unwrap_or_default())
+    }
+
     // The times when at least one worker was at work, each with its workers.
     fn phases(&self) -> Result<Vec<(Vec<i64>, SessionSummary)>, BulkError> {
         let select =
