@@ -17,7 +17,7 @@ use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::super::servers::Result;
+use super::super::servers::{Result, run};
 use super::cluster::Cluster;
 use super::stores;
 
@@ -27,7 +27,7 @@ const CONCURRENCY: u64 = 8;
 /// How long a change takes at the provider.
 const DELAY_MS: u64 = 100;
 /// The rows that are applied when the second worker starts, and when the first one is killed.
-const APPLIED_BEFORE: [u64; 2] = [20, 60];
+const APPLIED_BEFORE: [u64; 2] = [20, 120];
 /// The time limit of a change. A user whose worker is killed stays locked for 30 s more.
 const TIMEOUT: &str = "5s";
 
@@ -71,6 +71,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<usize> {
     let start = Instant::now();
     let mut killed = first.work()?;
     third.wait_for_applied(APPLIED_BEFORE[0])?;
+    drain_one(&third)?;
     let survivor = second.work()?;
     third.wait_for_applied(APPLIED_BEFORE[1])?;
     killed.kill()?;
@@ -182,6 +183,25 @@ fn refusals(cluster: &Cluster, machine: &Machine, recipient: &str) -> Result<()>
     let (code, _, error) = work()?;
     assert_eq!(code, 2, "{error}");
     assert!(error.contains("was not confirmed"), "{error}");
+    Ok(())
+}
+
+/// A worker that is interrupted waits for its rows in flight, and leaves the others to the rest.
+fn drain_one(machine: &Machine) -> Result<()> {
+    let worker = machine.work()?;
+    machine.wait_for("rows of two workers are in flight", |status| {
+        assert_eq!(status["unknown"], 0, "what is in flight is not unknown: {status}");
+        status["in_flight"].as_u64() > Some(CONCURRENCY)
+    })?;
+    run(Command::new("kill").args(["-INT", &worker.0.id().to_string()]))?;
+    let log = worker.1.clone();
+    let code = worker.wait()?;
+    let log = std::fs::read_to_string(log)?;
+    assert_eq!(code, 9, "{log}");
+    assert!(
+        log.contains("other workers are still at work on this run"),
+        "{log}"
+    );
     Ok(())
 }
 
@@ -347,14 +367,19 @@ impl Machine {
     }
 
     fn wait_for_applied(&self, count: u64) -> Result<()> {
+        let what = format!("{count} rows are applied");
+        self.wait_for(&what, |status| status["applied"].as_u64() >= Some(count))
+    }
+
+    fn wait_for(&self, what: &str, is_true: impl Fn(&Value) -> bool) -> Result<()> {
         let start = Instant::now();
         loop {
             let status = self.status()?;
-            if status["applied"].as_u64().is_some_and(|applied| applied >= count) {
+            if is_true(&status) {
                 return Ok(());
             }
             if start.elapsed() > Duration::from_secs(60) {
-                return Err(format!("fewer than {count} rows are applied: {status}").into());
+                return Err(format!("it never becomes true that {what}: {status}").into());
             }
             sleep(Duration::from_millis(20));
         }
