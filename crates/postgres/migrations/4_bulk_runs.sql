@@ -289,7 +289,10 @@ BEGIN
     WHERE r.run = run_ AND r.line BETWEEN first_ AND end_ ORDER BY r.line OFFSET most - 1 LIMIT 1;
     last_ := coalesce(last_, end_);
     DELETE FROM bulk_free WHERE run = run_ AND first = first_;
-    IF last_ < end_ THEN INSERT INTO bulk_free VALUES (run_, last_ + 1, end_); END IF;
+    IF last_ < end_ THEN
+        INSERT INTO bulk_free VALUES (run_, last_ + 1, end_)
+        ON CONFLICT (run, first) DO UPDATE SET last = greatest(bulk_free.last, excluded.last);
+    END IF;
     INSERT INTO bulk_claims VALUES (run_, first_, last_, worker_);
 END $$;
 
@@ -299,7 +302,7 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     DELETE FROM bulk_claims c
     WHERE c.run = run_ AND c.worker = worker_ AND NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last));
-    RETURN EXISTS (
+    RETURN EXISTS (SELECT FROM bulk_free f WHERE f.run = run_) OR EXISTS (
         SELECT FROM bulk_claims c WHERE c.run = run_ AND c.worker <> worker_
             AND EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last))
     );
@@ -355,10 +358,57 @@ BEGIN
         SELECT w.id FROM bulk_workers w
         WHERE w.run = run_ AND NOT w.is_gone
             AND NOT EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
-        FOR UPDATE OF w
+        -- Whose commit is under way is looked at again later.
+        FOR UPDATE OF w SKIP LOCKED
     LOOP
         PERFORM mark_bulk_worker_gone(run_, gone, at_, message_);
     END LOOP;
+END $$;
+
+-- The same for one worker, which finds out itself that its lease is over.
+CREATE FUNCTION give_up_bulk_worker(run_ int, worker_ bigint, at_ bigint, message_ text) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM FROM bulk_workers WHERE run = run_ AND id = worker_ AND NOT is_gone FOR UPDATE;
+    IF FOUND THEN PERFORM mark_bulk_worker_gone(run_, worker_, at_, message_); END IF;
+END $$;
+
+-- Ends a session in order. What it has begun and not ended stays, until its lease is over.
+CREATE FUNCTION end_bulk_worker(run_ int, worker_ bigint, ended_ bigint) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM FROM bulk_workers WHERE run = run_ AND id = worker_ AND NOT is_gone FOR UPDATE;
+    IF NOT FOUND THEN RETURN; END IF;
+    PERFORM free_bulk_claims(run_, worker_);
+    UPDATE bulk_workers
+    SET ended = ended_, is_gone = NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND b.worker = worker_)
+    WHERE run = run_ AND id = worker_;
+END $$;
+
+-- Makes rows pending again that failed for such a reason, except those with an unknown attempt, and those among the lines
+-- of a worker, who would not be given them again. Returns how many.
+CREATE FUNCTION requeue_bulk_rows(run_ int, kinds text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    count_ bigint;
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    WITH again AS (
+        UPDATE bulk_outcomes o SET state = 0
+        WHERE o.run = run_ AND o.state = 3 AND NOT o.unsettled AND o.kind = ANY(kinds)
+            AND NOT EXISTS (SELECT FROM bulk_claims c WHERE c.run = run_ AND o.line BETWEEN c.first AND c.last)
+        RETURNING o.line, o.batch
+    ), kept AS (
+        INSERT INTO bulk_earlier SELECT run_, line, batch, 3 FROM again ON CONFLICT DO NOTHING
+    ), freed AS (
+        INSERT INTO bulk_free SELECT run_, line, line FROM again a
+        WHERE NOT EXISTS (SELECT FROM bulk_free f WHERE f.run = run_ AND a.line BETWEEN f.first AND f.last)
+        ON CONFLICT DO NOTHING
+    )
+    SELECT count(*) INTO count_ FROM again;
+    RETURN count_;
 END $$;
 
 -- Begins a session of a process, and returns its number.
@@ -383,7 +433,7 @@ BEGIN
             SELECT run_, line, 4, false, 0, 1, 0, 0, started_, 'interrupted',
                 'the database has failed over without a synchronous standby, so the change may have been sent'
             FROM pending_bulk_rows(run_, 0, 9223372036854775807)
-            ON CONFLICT (run, line) DO UPDATE SET state = 4, kind = excluded.kind, code = NULL, message = excluded.message,
+            ON CONFLICT (run, line) DO UPDATE SET state = 4, batch = 0, attempts = old.attempts + 1, kind = excluded.kind, code = NULL, message = excluded.message,
                 finished = excluded.finished;
             DELETE FROM bulk_free WHERE run = run_;
         END IF;

@@ -224,7 +224,8 @@ impl Database {
         let patience = PATIENCE.as_millis();
         client
             .batch_execute(&format!(
-                "SET search_path TO {schema}; SET statement_timeout TO {patience}; SET synchronous_commit TO on"
+                "SET search_path TO {schema}; SET statement_timeout TO {patience}; \
+                 SET idle_in_transaction_session_timeout TO {patience}; SET synchronous_commit TO on"
             ))
             .await?;
         let difference = clock_difference(client).await?;

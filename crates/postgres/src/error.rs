@@ -47,6 +47,7 @@ impl DatabaseError {
         self.cause == Cause::Unreachable
     }
 
+    #[cfg(feature = "sidecar")]
     pub(crate) fn is_misconfigured(&self) -> bool {
         self.cause == Cause::Misconfigured
     }

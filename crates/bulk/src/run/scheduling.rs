@@ -4,11 +4,13 @@ use tokio::sync::oneshot;
 
 use super::change::interrupted;
 use super::journal_writer::{WriteBatch, WriteRequest, WriteResult};
+use super::now;
 use super::options::StopReason;
 use super::row::PendingRow;
 use super::send_gate::{SendIntent, SendRequest};
 use super::session::{ABANDONED, SEAL_BATCH, Session};
-use crate::journal::EndKind;
+use crate::input::DUPLICATE;
+use crate::journal::{AttemptEnd, EndKind, RowPhase};
 use crate::{BulkError, RowStatus};
 
 impl Session {
@@ -83,6 +85,20 @@ impl Session {
         self.state.queue.drain(..most).collect()
     }
 
+    // A row whose account another process changes on another line: it is not sent.
+    fn reject_duplicate(&mut self, intent: &SendIntent) {
+        let message = "another row of this run is for the same account; only one of them is sent";
+        let end = AttemptEnd {
+            kind: Some(DUPLICATE),
+            message: Some(message.to_owned()),
+            sent: EndKind::NotSent(None),
+            ..AttemptEnd::new(intent.line, RowPhase::NotApplied, now())
+        };
+        self.state.ended.push(end);
+        self.hooks.progress.update(intent.before, RowStatus::NotApplied);
+        self.state.failures += 1;
+    }
+
     pub(super) fn on_written(
         &mut self,
         written: Result<Result<WriteResult, BulkError>, oneshot::error::RecvError>,
@@ -107,6 +123,7 @@ impl Session {
             }
             if written.refused.contains(&intent.line) {
                 let _ = reply.send(false);
+                self.reject_duplicate(&intent);
                 continue;
             }
             if !intent.kind.is_probe() {

@@ -139,13 +139,9 @@ impl Journal for PostgresJournal {
 
     fn end_session(&mut self, session: u64, at: i64) -> Result<(), BulkError> {
         self.handle.worker.is_ended.store(true, Ordering::Release);
-        // What it has begun and not ended stays, until its lease is over.
-        let end = "WITH freed AS (SELECT free_bulk_claims($1, $2))
-            UPDATE bulk_workers SET ended = $3, is_gone = NOT EXISTS (
-                SELECT FROM bulk_begun b WHERE b.run = $1 AND b.worker = $2)
-            FROM freed WHERE run = $1 AND id = $2 AND NOT is_gone";
-        self.execute(end, vec![Box::new(signed(session)), Box::new(at)])
-            .map(drop)
+        let end = "SELECT end_bulk_worker($1, $2, $3)";
+        let values: Vec<Parameter> = vec![Box::new(self.handle.run), Box::new(signed(session)), Box::new(at)];
+        self.handle.link.query(end, values).map(drop)
     }
 
     fn may_send(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
@@ -172,22 +168,9 @@ impl Journal for PostgresJournal {
 
     fn requeue(&mut self) -> Result<usize, BulkError> {
         let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(ToString::to_string).collect();
-        let requeue = "WITH again AS (
-                UPDATE bulk_outcomes o SET state = 0
-                WHERE o.run = $1 AND o.state = 3 AND NOT o.unsettled AND o.kind = ANY($2)
-                RETURNING o.line, o.batch
-            ), kept AS (
-                INSERT INTO bulk_earlier SELECT $1, line, batch, 3 FROM again ON CONFLICT DO NOTHING
-            ), freed AS (
-                INSERT INTO bulk_free SELECT $1, line, line FROM again a
-                WHERE NOT EXISTS (SELECT FROM bulk_free f WHERE f.run = $1 AND a.line BETWEEN f.first AND f.last)
-                ON CONFLICT DO NOTHING
-            )
-            SELECT count(*) FROM again";
-        let rows = self
-            .handle
-            .link
-            .query(requeue, vec![Box::new(self.handle.run), Box::new(kinds)])?;
+        let requeue = "SELECT requeue_bulk_rows($1, $2)";
+        let values: Vec<Parameter> = vec![Box::new(self.handle.run), Box::new(kinds)];
+        let rows = self.handle.link.query(requeue, values)?;
         let count = rows.first().map_or(0, |row| row.get::<_, i64>(0));
         Ok(usize::try_from(count).unwrap_or_default())
     }

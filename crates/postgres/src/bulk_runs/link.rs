@@ -36,6 +36,8 @@ pub(super) struct Shared {
 /// A connection with the statements that it has prepared.
 pub(super) struct Connection {
     pub(super) client: Arc<Client>,
+    /// A transaction was begun and not ended; whoever comes next needs another connection.
+    pub(super) is_in_transaction: bool,
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -132,9 +134,13 @@ impl Shared {
     /// transactions do not mix.
     pub(super) async fn connection(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
         let mut open = self.connection.lock().await;
+        if let Some(left) = open.take_if(|open| open.is_in_transaction) {
+            self.database.disconnect(&left.client).await;
+        }
         if open.as_ref().is_none_or(|open| open.client.is_closed()) {
             *open = Some(Connection {
                 client: Box::pin(self.database.client()).await?,
+                is_in_transaction: false,
                 statements: HashMap::new(),
             });
         }

@@ -121,7 +121,7 @@ impl Turn {
                     // A row that was sent again may also be in an older range.
                     match open.iter_mut().rev().find(|range| range.holds(line)) {
                         Some(range) => {
-                            range.left -= 1;
+                            range.left = range.left.saturating_sub(1);
                             recorded.push((end.clone(), range.clone()));
                         }
                         None => repeated.push(line),
@@ -144,7 +144,7 @@ impl Turn {
                 let range = open.iter_mut().rev().find(|range| range.holds(line));
                 let range =
                     range.ok_or_else(|| BulkError::internal("a row was sent again before it was sent"))?;
-                range.left -= 1;
+                range.left = range.left.saturating_sub(1);
             }
             if start.again {
                 again.push(line);
@@ -244,9 +244,12 @@ impl Turn {
     async fn attempt(&self, shared: &Shared, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
         let mut connection = shared.connection().await?;
         if is_in_doubt {
-            let turn = "SELECT turn FROM bulk_workers WHERE run = $1 AND id = $2";
-            let rows = connection.query(turn, &[&self.run, &self.worker]).await?;
-            if rows.first().is_some_and(|row| row.get::<_, i64>(0) == self.count) {
+            // A write, because a commit that can be read may not be at the standby yet.
+            let made = "UPDATE bulk_workers SET turn = turn WHERE run = $1 AND id = $2 AND turn = $3";
+            let made = connection
+                .execute(made, &[&self.run, &self.worker, &self.count])
+                .await?;
+            if made == 1 {
                 return self.refused(&mut connection).await;
             }
         }
@@ -257,15 +260,19 @@ impl Turn {
             connection.query(END_AND_BEGIN, &parameters).await?;
             return Ok(Vec::new());
         }
+        // Should this future be dropped, nobody may use the transaction.
+        connection.is_in_transaction = true;
         connection.client.batch_execute("BEGIN").await?;
         let written = self.write(&mut connection).await;
         match written {
             Ok(refused) => {
                 connection.client.batch_execute("COMMIT").await?;
+                connection.is_in_transaction = false;
                 Ok(refused)
             }
             Err(failure) => {
                 connection.client.batch_execute("ROLLBACK").await?;
+                connection.is_in_transaction = false;
                 Err(failure)
             }
         }
@@ -408,6 +415,13 @@ impl Turn {
         let Some(known) = rows.first() else {
             return Err(changed_meanwhile());
         };
+        // Another worker is sending the row another password, and says how that ends.
+        let begun =
+            "SELECT EXISTS (SELECT FROM bulk_begun b WHERE b.run = $1 AND $2 BETWEEN b.first AND b.last)";
+        let begun = connection.query(begun, &[&run, &line]).await?;
+        if known.get::<_, i64>(1) == 0 && begun.first().is_none_or(|row| row.get(0)) {
+            return Ok(());
+        }
         let is_last = known.get::<_, i64>(0) == batch;
         let before = RowPhase::of(known.get(1));
         match (end.state, is_last) {
@@ -496,7 +510,7 @@ impl Turn {
         if !self.again.is_empty() {
             connection.execute(KEEP_EARLIER, &[&run, &self.again]).await?;
             let again = "UPDATE bulk_outcomes SET state = 0, unsettled = true
-                WHERE run = $1 AND line = ANY($2) AND (state = 4 OR unsettled)";
+                WHERE run = $1 AND line = ANY($2) AND (state = 4 OR (unsettled AND state IN (0, 3)))";
             let changed = connection.execute(again, &[&run, &self.again]).await?;
             if changed != self.again.len() as u64 {
                 return Err(changed_meanwhile());
@@ -512,8 +526,7 @@ impl Turn {
     // Writes outcomes that came after the lease was over: of attempts that are still unknown, and were not repeated.
     async fn settle(&self, shared: &Shared) -> Result<(), Failure> {
         let mut connection = shared.connection().await?;
-        let gone = "SELECT mark_bulk_worker_gone($1, $2, $3, $4) FROM bulk_workers
-            WHERE run = $1 AND id = $2 AND NOT is_gone FOR UPDATE";
+        let gone = "SELECT give_up_bulk_worker($1, $2, $3, $4)";
         connection
             .query(gone, &[&self.run, &self.worker, &self.at, &GONE])
             .await?;
