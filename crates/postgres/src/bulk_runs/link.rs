@@ -36,7 +36,7 @@ pub(super) struct Shared {
 /// A connection with the statements that it has prepared.
 pub(super) struct Connection {
     pub(super) client: Arc<Client>,
-    /// A transaction was begun and not ended; whoever comes next needs another connection.
+    /// A transaction was begun and has not ended, so the next work needs another connection.
     pub(super) is_in_transaction: bool,
     statements: HashMap<&'static str, Statement>,
 }
@@ -75,7 +75,7 @@ impl Link {
         let gone = || BulkError::internal("the thread for the shared state is gone");
         let (done, result) = sync_channel(1);
         self.runtime.as_ref().ok_or_else(gone)?.spawn(async move {
-            // Whoever waits may be gone.
+            // The receiver may be gone.
             let _ = done.send(work.await);
         });
         result.recv().unwrap_or_else(|_| Err(gone()))

@@ -187,7 +187,7 @@ impl Turn {
             match attempt {
                 Ok(Ok(refused)) => return Ok(self.written(refused)),
                 Ok(Err(Failure::LeaseIsOver)) => {
-                    // What it has heard is true whoever has the row now. Without it the rows stay unknown.
+                    // These outcomes are true even if another worker has the row now. If they are lost, it stays unknown.
                     let late = timeout(Self::ATTEMPT, self.settle(shared)).await;
                     if !matches!(late, Ok(Ok(()))) {
                         tracing::warn!("outcomes that came too late were not written");
@@ -260,7 +260,7 @@ impl Turn {
             connection.query(END_AND_BEGIN, &parameters).await?;
             return Ok(Vec::new());
         }
-        // Should this future be dropped, nobody may use the transaction.
+        // If this future is dropped, no other work may run in its transaction.
         connection.is_in_transaction = true;
         connection.client.batch_execute("BEGIN").await?;
         let written = self.write(&mut connection).await;

@@ -21,7 +21,7 @@ use super::super::servers::Result;
 use super::cluster::Cluster;
 use super::stores;
 
-// Nobody has its secret key.
+// Its secret key was not kept.
 const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 const CONCURRENCY: usize = 256;
 
