@@ -231,6 +231,58 @@ pub fn check_lease(
     assert!(first.end_session(gone, AT).is_ok() && !may_send());
 }
 
+/// Checks what a journal guarantees to two processes that work on it at the same time: `first` is a new journal, and
+/// `second` is the same run in another process.
+///
+/// # Panics
+/// If the journals break it.
+pub fn check_two(mut first: Box<dyn Journal>, mut second: Box<dyn Journal>) {
+    let provider = first.provider_id("zoom").expect("a provider");
+    ingest(&mut *first, provider);
+    let here = first.begin_session(AT).expect("a session");
+    let there = second.begin_session(AT).expect("a session");
+    let (reader, other) = (
+        first.reader().expect("a reader"),
+        second.reader().expect("a reader"),
+    );
+    assert_eq!(all_to_send(&*reader), [1, 2, 3, 4, 5, 7, 8]);
+    commit(&mut *first, here, &[start(1, 1), start(2, 1)], &[]);
+    let ended = [
+        end(1, RowPhase::NotApplied, Some("unreachable")),
+        end(2, RowPhase::Unknown, Some("timed_out")),
+    ];
+    commit(&mut *first, here, &[], &ended);
+    assert_eq!(
+        second.requeue().expect("nothing"),
+        0,
+        "row 1 is among the lines of the first"
+    );
+
+    // While the second process sends row 2 another password, a probe of the old one settles nothing.
+    assert_eq!(lines(&other.to_reissue(0, 9).expect("rows")), [2]);
+    let again = |batch| AttemptStart {
+        again: true,
+        ..start(2, batch)
+    };
+    commit(&mut *second, there, &[again(2)], &[]);
+    let probe = AttemptEnd {
+        sent: EndKind::Probe { batch: 1, set: false },
+        ..end(2, RowPhase::NotApplied, None)
+    };
+    commit(&mut *first, here, &[], &[probe]);
+    assert_eq!(phase(&*reader, 2), (RowPhase::Sending, true));
+    commit(&mut *second, there, &[], &[end(2, RowPhase::Applied, None)]);
+    assert_eq!(phase(&*reader, 2), (RowPhase::Applied, true));
+    let repeated = Commit {
+        started: &[again(3)],
+        ..Commit::default()
+    };
+    assert!(first.commit(&repeated, here).is_err(), "row 2 is applied");
+
+    first.end_session(here, AT).expect("the end");
+    assert_eq!(all_to_send(&*other), [3, 4, 5, 7, 8], "what the first has left");
+}
+
 fn ingest(journal: &mut dyn Journal, provider: u64) {
     let users: Vec<UserId> = (1..=8)
         .map(|line| UserId::new(&format!("user{line}")).expect("an id"))
