@@ -10,9 +10,9 @@ use repass_domain::{
 use tokio::time::Instant;
 
 use super::accounts::{AccountLookup, Accounts};
-use super::journal_writer::SealedRow;
 use super::now;
 use super::options::OnUnknown;
+use super::password_sealer::SealedRow;
 use super::row::{PendingRow, Task};
 use super::send_gate::{Gatekeeper, SendGate};
 use crate::Provider;

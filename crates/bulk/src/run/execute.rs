@@ -16,6 +16,7 @@ use super::manifest::{RunManifest, SecretsPlace};
 use super::now;
 use super::opened_run::Run;
 use super::options::{Hooks, SessionOptions, StopReason};
+use super::password_sealer::PasswordSealer;
 use super::row_source::{ProviderIndex, ReadAhead, RowSource, feed};
 use super::run_name::RunName;
 use super::send_gate::Gatekeeper;
@@ -76,16 +77,29 @@ impl Run {
         let (requests, received) = std_mpsc::channel();
         let writer = JournalWriter {
             journal,
-            secrets,
-            providers: providers.clone(),
             numbers,
             max_attempt_ms,
             session,
             unwritten: Vec::new(),
             lock,
         };
+        let sealer = PasswordSealer {
+            secrets,
+            providers: providers.clone(),
+        };
+        let (seals, to_seal) = std_mpsc::channel();
+        let sealer = thread_named("bulk-secrets")
+            .spawn(move || sealer.run(&to_seal))
+            .map_err(|error| {
+                BulkError::internal(format!("cannot start the thread for the secrets: {error}"))
+            })?;
         let writer = thread_named("bulk-journal")
-            .spawn(move || writer.run(&received))
+            .spawn(move || {
+                let writer = writer.run(&received);
+                // The lock is held until neither writes.
+                let _ = sealer.join();
+                writer
+            })
             .map_err(|error| {
                 BulkError::internal(format!("cannot start the thread for the journal: {error}"))
             })?;
@@ -107,6 +121,7 @@ impl Run {
             hooks,
             source: source_batches,
             writes: requests,
+            seals,
             send_requests,
             call_options,
             is_shared,
@@ -122,7 +137,7 @@ impl Run {
                 "the session failed; changes in flight are unknown",
             )),
         };
-        // The session is gone, so both threads end, unless a source blocks on its input.
+        // The session is gone, so all threads end, unless a source blocks on its input.
         drop(source);
         Self::end(name, writer, session, stopped).await
     }

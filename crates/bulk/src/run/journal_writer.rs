@@ -1,18 +1,15 @@
-//! The thread that writes the journal and the file of secrets: passwords are sealed, then intents are recorded, each
-//! durably. Everything that is pending is written together, so that many rows share a sync.
+//! The thread that writes the journal. Everything that is pending is written together, so that many rows share a sync.
 
 use std::fs::File;
 use std::sync::mpsc::Receiver;
 
-use repass_domain::{Error, Password, PasswordChange, UserKey};
+use repass_domain::UserKey;
 use tokio::sync::oneshot;
 
-use super::row::PendingRow;
 use super::send_gate::{SendIntent, SendKind};
+use crate::BulkError;
 use crate::input::InvalidRow;
 use crate::journal::{AttemptEnd, AttemptStart, Commit, Journal, NewRow, READ_WHOLE};
-use crate::secrets::{Entry, SecretsWriter};
-use crate::{BulkError, Provider};
 
 /// What to write.
 #[derive(Debug, Default)]
@@ -21,40 +18,23 @@ pub(super) struct WriteBatch {
     pub(super) ended: Vec<AttemptEnd>,
     /// Calls that are about to send.
     pub(super) begin: Vec<SendIntent>,
-    /// Rows whose passwords are generated and sealed. They are sealed well ahead, in larger batches than are in flight
-    /// at once; a sealed password that is never sent does no harm.
-    pub(super) seal: Vec<PendingRow>,
     /// The whole input was read.
     pub(super) whole: bool,
 }
 
-/// A row whose password is sealed.
-#[derive(Debug)]
-pub(super) struct SealedRow {
-    pub(super) row: PendingRow,
-    pub(super) change: PasswordChange,
-    pub(super) batch: u64,
-}
-
-/// The result of a write. The calls that were about to send may send now.
-#[derive(Debug)]
-pub(super) struct WriteResult {
-    /// The lines that must not be sent, because another process changes the same account.
-    pub(super) refused: Vec<u64>,
-    pub(super) sealed: Result<Vec<SealedRow>, BulkError>,
-}
+/// The result of a write: the lines that must not be sent, because another process changes the same account. The other
+/// calls that were about to send may send now.
+pub(super) type WriteResult = Result<Vec<u64>, BulkError>;
 
 pub(super) struct WriteRequest {
     pub(super) batch: WriteBatch,
-    pub(super) done: oneshot::Sender<Result<WriteResult, BulkError>>,
+    pub(super) done: oneshot::Sender<WriteResult>,
 }
 
-/// The only writer of the journal and the file of secrets.
+/// The only writer of the journal.
 pub(super) struct JournalWriter {
     pub(super) journal: Box<dyn Journal>,
-    pub(super) secrets: Option<SecretsWriter>,
-    pub(super) providers: Vec<Provider>,
-    /// Their ids in the journal.
+    /// The ids of the session's providers in the journal.
     pub(super) numbers: Vec<u64>,
     /// The max_attempt_ms attempt at each, in milliseconds.
     pub(super) max_attempt_ms: Vec<i64>,
@@ -79,7 +59,7 @@ impl JournalWriter {
         self
     }
 
-    fn write(&mut self, batch: WriteBatch) -> Result<WriteResult, BulkError> {
+    fn write(&mut self, batch: WriteBatch) -> WriteResult {
         self.unwritten.extend(batch.ended);
         let mut refused = Vec::new();
         if !(self.unwritten.is_empty() && batch.bad.is_empty() && batch.begin.is_empty()) {
@@ -88,13 +68,10 @@ impl JournalWriter {
         if batch.whole {
             self.journal.set_fact(READ_WHOLE, "yes")?;
         }
-        Ok(WriteResult {
-            refused,
-            sealed: self.sealed(batch.seal),
-        })
+        Ok(refused)
     }
 
-    fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> Result<Vec<u64>, BulkError> {
+    fn commit(&mut self, bad: &[InvalidRow], begin: &[SendIntent]) -> WriteResult {
         let bad: Vec<NewRow<'_>> = bad.iter().map(InvalidRow::as_new_row).collect();
         let started: Vec<AttemptStart<'_>> = begin
             .iter()
@@ -135,59 +112,4 @@ impl JournalWriter {
         self.unwritten.clear();
         Ok(refused)
     }
-
-    // The rows with their passwords, once those are durable.
-    fn sealed(&mut self, rows: Vec<PendingRow>) -> Result<Vec<SealedRow>, BulkError> {
-        let number = match &mut self.secrets {
-            Some(secrets) if !rows.is_empty() => secrets.next_batch()?,
-            _ => 1,
-        };
-        // One generator per provider, which buffers randomness.
-        let mut fresh: Vec<_> = self
-            .providers
-            .iter()
-            .map(|provider| provider.policies.passwords())
-            .collect();
-        let mut ready = Vec::with_capacity(rows.len());
-        for row in rows {
-            let fresh = &mut fresh[row.provider];
-            ready.push(seal_row(row, number, fresh)?);
-        }
-        let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
-            return Ok(ready);
-        };
-        let providers = &self.providers;
-        let entries: Vec<Entry<'_>> = ready
-            .iter()
-            .map(|row| Entry {
-                line: row.row.line,
-                user: row.row.user.expose(),
-                provider: providers[row.row.provider].name(),
-                attempt: row.row.attempts + 1,
-                new: row.change.new_password(),
-            })
-            .collect();
-        secrets.seal(number, &entries)?;
-        Ok(ready)
-    }
-}
-
-fn seal_row(
-    mut row: PendingRow,
-    batch: u64,
-    fresh: &mut impl Iterator<Item = Result<Password, Error>>,
-) -> Result<SealedRow, BulkError> {
-    let new = match row.new.take() {
-        Some(new) => new,
-        None => match fresh.next() {
-            Some(made) => made.map_err(|error| BulkError::internal(error.to_string()))?,
-            None => return Err(BulkError::internal("no password could be generated")),
-        },
-    };
-    let user = row.user.clone();
-    let change = match row.current.take() {
-        Some(current) => PasswordChange::change(user, current, new),
-        None => PasswordChange::reset(user, new),
-    };
-    Ok(SealedRow { row, change, batch })
 }

@@ -8,6 +8,7 @@ mod journal_writer;
 mod manifest;
 mod opened_run;
 mod options;
+mod password_sealer;
 mod progress;
 mod row;
 mod row_source;

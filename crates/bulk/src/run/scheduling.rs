@@ -6,7 +6,7 @@ use super::change::interrupted;
 use super::journal_writer::{WriteBatch, WriteRequest, WriteResult};
 use super::now;
 use super::options::StopReason;
-use super::row::PendingRow;
+use super::password_sealer::{SealRequest, SealResult};
 use super::send_gate::{SendIntent, SendRequest};
 use super::session::{ABANDONED, SEAL_BATCH, Session};
 use crate::input::DUPLICATE;
@@ -14,7 +14,8 @@ use crate::journal::{AttemptEnd, EndKind, RowPhase};
 use crate::{BulkError, RowStatus};
 
 impl Session {
-    // Starts calls, and requests one write of everything that is pending. What arrives during a write shares the next.
+    // Starts calls, seals the passwords of the next, and requests one write of everything that is pending. What arrives
+    // during a write shares the next.
     pub(super) fn schedule(&mut self) {
         self.release_due();
         let concurrency = self.concurrency();
@@ -26,20 +27,19 @@ impl Session {
             self.state.begun += 1;
             self.start_call(ready);
         }
+        self.seal(concurrency);
         if self.state.written.is_some() {
             return;
         }
-        let seal = self.take_to_seal(concurrency);
         let begin = self.take_send_requests();
         let state = &mut self.state;
         let batch = WriteBatch {
             bad: std::mem::take(&mut state.bad),
             ended: std::mem::take(&mut state.ended),
             begin,
-            seal,
             whole: std::mem::take(&mut state.whole),
         };
-        let rows = batch.bad.len() + batch.ended.len() + batch.begin.len() + batch.seal.len();
+        let rows = batch.bad.len() + batch.ended.len() + batch.begin.len();
         if rows == 0 && !batch.whole {
             return;
         }
@@ -47,9 +47,7 @@ impl Session {
         if self.writes.send(WriteRequest { batch, done }).is_ok() {
             state.written = Some(written);
         } else {
-            self.stop(StopReason::Error(BulkError::internal(
-                "the journal's thread is gone",
-            )));
+            self.stop(StopReason::Error(writer_is_gone()));
         }
     }
 
@@ -71,10 +69,10 @@ impl Session {
         begin
     }
 
-    // Rows to seal, when the sealed rows would run out while the current ones are in flight.
-    fn take_to_seal(&mut self, concurrency: usize) -> Vec<PendingRow> {
-        if self.state.sealed.len() >= concurrency || !self.accepts_rows() {
-            return Vec::new();
+    // Seals more rows, when the sealed ones would run out while the current ones are in flight.
+    fn seal(&mut self, concurrency: usize) {
+        if self.state.sealing.is_some() || self.state.sealed.len() >= concurrency || !self.accepts_rows() {
+            return;
         }
         let mut most = SEAL_BATCH.max(concurrency);
         if let Some(canary) = &self.options.canary {
@@ -82,7 +80,16 @@ impl Session {
             most = most.min(left.saturating_sub(self.state.sealed.len()));
         }
         let most = most.min(self.state.queue.len());
-        self.state.queue.drain(..most).collect()
+        if most == 0 {
+            return;
+        }
+        let rows = self.state.queue.drain(..most).collect();
+        let (done, sealing) = oneshot::channel();
+        if self.seals.send(SealRequest { rows, done }).is_ok() {
+            self.state.sealing = Some(sealing);
+        } else {
+            self.stop(StopReason::Error(sealer_is_gone()));
+        }
     }
 
     // A row whose account another process changes on another line: it is not sent.
@@ -99,15 +106,19 @@ impl Session {
         self.state.failures += 1;
     }
 
-    pub(super) fn on_written(
-        &mut self,
-        written: Result<Result<WriteResult, BulkError>, oneshot::error::RecvError>,
-    ) {
+    pub(super) fn on_sealed(&mut self, sealed: Result<SealResult, oneshot::error::RecvError>) {
+        self.state.sealing = None;
+        match sealed.unwrap_or_else(|_| Err(sealer_is_gone())) {
+            Ok(sealed) => self.state.sealed.extend(sealed),
+            Err(problem) => self.stop(StopReason::Error(problem)),
+        }
+    }
+
+    pub(super) fn on_written(&mut self, written: Result<WriteResult, oneshot::error::RecvError>) {
         self.state.written = None;
         let granting = std::mem::take(&mut self.state.granting);
-        let gone = |_| Err(BulkError::internal("the journal's thread is gone"));
-        let written = match written.unwrap_or_else(gone) {
-            Ok(written) => written,
+        let refused = match written.unwrap_or_else(|_| Err(writer_is_gone())) {
+            Ok(refused) => refused,
             // The waiting calls get no reply, so they do not send.
             Err(problem) => return self.stop(StopReason::Error(problem)),
         };
@@ -121,7 +132,7 @@ impl Session {
                 }
                 continue;
             }
-            if written.refused.contains(&intent.line) {
+            if refused.contains(&intent.line) {
                 let _ = reply.send(false);
                 self.reject_duplicate(&intent);
                 continue;
@@ -132,9 +143,13 @@ impl Session {
             // The call may be gone; then its end was reported.
             let _ = reply.send(true);
         }
-        match written.sealed {
-            Ok(sealed) => self.state.sealed.extend(sealed),
-            Err(problem) => self.stop(StopReason::Error(problem)),
-        }
     }
+}
+
+fn writer_is_gone() -> BulkError {
+    BulkError::internal("the journal's thread is gone")
+}
+
+fn sealer_is_gone() -> BulkError {
+    BulkError::internal("the thread that seals passwords is gone")
 }

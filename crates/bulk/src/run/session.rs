@@ -11,15 +11,16 @@ use tokio::time::{Instant, sleep_until};
 
 use super::change::{self, CallOptions, CallResult, interrupted};
 use super::failure_streak::FailureStreak;
-use super::journal_writer::{SealedRow, WriteRequest, WriteResult};
+use super::journal_writer::{WriteRequest, WriteResult};
 use super::options::{Hooks, OnUnknown, SessionOptions, Shutdown, StopReason};
+use super::password_sealer::{SealRequest, SealResult, SealedRow};
 use super::progress::RowEvent;
 use super::row::{PendingRow, SourceItem, Task};
 use super::row_source::SourceBatch;
 use super::send_gate::SendRequest;
 use crate::input::InvalidRow;
 use crate::journal::{AttemptEnd, EndKind, RowPhase};
-use crate::{BulkError, PasswordSource, Provider, RowStatus};
+use crate::{PasswordSource, Provider, RowStatus};
 
 pub(super) struct Session {
     pub(super) providers: Vec<Arc<Provider>>,
@@ -28,6 +29,7 @@ pub(super) struct Session {
     pub(super) hooks: Hooks,
     pub(super) source: mpsc::Receiver<SourceBatch>,
     pub(super) writes: std_mpsc::Sender<WriteRequest>,
+    pub(super) seals: std_mpsc::Sender<SealRequest>,
     pub(super) send_requests: mpsc::UnboundedReceiver<SendRequest>,
     pub(super) call_options: CallOptions,
     /// Other processes work on the run too.
@@ -56,7 +58,8 @@ pub(super) struct InFlight {
     pub(super) ended: Vec<AttemptEnd>,
     pub(super) whole: bool,
     pub(super) exhausted: bool,
-    pub(super) written: Option<oneshot::Receiver<Result<WriteResult, BulkError>>>,
+    pub(super) written: Option<oneshot::Receiver<WriteResult>>,
+    pub(super) sealing: Option<oneshot::Receiver<SealResult>>,
     pub(super) calls: JoinSet<CallResult>,
     pub(super) lines: HashMap<Id, CallRow>,
     pub(super) begun: u64,
@@ -87,7 +90,7 @@ impl Session {
         loop {
             self.schedule();
             self.hooks.progress.set_in_flight(self.state.calls.len());
-            if self.state.calls.is_empty() && self.state.written.is_none() {
+            if self.state.calls.is_empty() && self.state.written.is_none() && self.state.sealing.is_none() {
                 if self.canary_is_due() {
                     self.confirm_canary().await;
                     continue;
@@ -104,6 +107,7 @@ impl Session {
                 biased;
                 Ok(()) = self.hooks.shutdown.changed() => self.on_shutdown(),
                 written = reply(&mut state.written), if state.written.is_some() => self.on_written(written),
+                sealed = reply(&mut state.sealing), if state.sealing.is_some() => self.on_sealed(sealed),
                 Some(request) = self.send_requests.recv() => {
                     state.send_requests.push(request);
                     while let Ok(request) = self.send_requests.try_recv() {
