@@ -179,17 +179,24 @@ LEFT JOIN LATERAL (
     ORDER BY at DESC, number DESC LIMIT 1
 ) b ON true;
 
--- The rows of a range that are to be sent.
+-- The rows of a range that are to be sent. Both tables are read by their keys, once for the whole range.
 CREATE FUNCTION pending_bulk_rows(run_ int, first_ bigint, last_ bigint)
 RETURNS TABLE (line bigint, user_id text, provider bigint, attempts bigint)
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_nestloop = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH begun AS MATERIALIZED (
+        SELECT first, last FROM bulk_begun WHERE run = run_ AND first <= last_ AND last >= first_
+    )
     SELECT r.line, r.user_id, r.provider, coalesce(o.attempts, 0)
-    FROM (SELECT * FROM bulk_rows WHERE run = run_ AND bulk_rows.line BETWEEN first_ AND last_ OFFSET 0) r
-    LEFT JOIN LATERAL (SELECT * FROM bulk_outcomes o WHERE o.run = run_ AND o.line = r.line OFFSET 0) o ON true
-    WHERE coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
-        AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND r.line BETWEEN b.first AND b.last)
-    ORDER BY r.line
-$$;
+    FROM bulk_rows r LEFT JOIN bulk_outcomes o ON o.run = run_ AND o.line = r.line AND o.line BETWEEN first_ AND last_
+    WHERE r.run = run_ AND r.line BETWEEN first_ AND last_
+        AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
+        AND NOT EXISTS (SELECT FROM begun b WHERE r.line BETWEEN b.first AND b.last)
+    ORDER BY r.line;
+END $$;
 
 -- Which history of the database this is.
 CREATE FUNCTION database_timeline() RETURNS text LANGUAGE sql AS $$
@@ -205,7 +212,7 @@ BEGIN
     WHERE w.run = run_ AND w.id = worker_ AND NOT w.is_gone
         AND EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
         AND EXISTS (SELECT FROM bulk_runs r WHERE r.id = run_ AND r.timeline = database_timeline())
-    FOR SHARE OF w;
+    FOR KEY SHARE OF w;
     RETURN FOUND;
 END $$;
 
@@ -214,14 +221,22 @@ END $$;
 CREATE FUNCTION end_bulk_attempts(
     run_ int, worker_ bigint, turn_ bigint, lines bigint[], states bigint[], finished_ bigint[], kinds text[], codes text[],
     messages text[], tracking_ids text[], batches bigint[], started_ bigint[], closed bigint[]
-) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     written bigint;
 BEGIN
     UPDATE bulk_workers SET turn = turn_
     WHERE run = run_ AND id = worker_ AND turn = turn_ - 1 AND is_bulk_worker(run_, worker_);
     IF NOT FOUND THEN RAISE EXCEPTION 'the lease of the worker is over' USING ERRCODE = 'RP001'; END IF;
-    IF cardinality(lines) > 0 THEN
+    -- Most rows have had no attempt before, and to look for a conflict costs as much as to insert.
+    IF NOT EXISTS (SELECT FROM bulk_outcomes WHERE run = run_ AND line = ANY(lines)) THEN
+        INSERT INTO bulk_outcomes (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
+            message, tracking_id)
+        SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
+            e.tracking_id
+        FROM unnest(lines, states, finished_, kinds, codes, messages, tracking_ids, batches, started_)
+            AS e (line, state, finished, kind, code, message, tracking_id, batch, started);
+    ELSE
         INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
             message, tracking_id)
         SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
@@ -243,18 +258,14 @@ END $$;
 -- Records that ranges are about to be sent, if this many rows of them are pending: all.
 CREATE FUNCTION begin_bulk_ranges(
     run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[], expected bigint
-) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     pending bigint;
 BEGIN
     IF cardinality(numbers) = 0 THEN RETURN; END IF;
-    SELECT count(*) INTO pending
-    FROM unnest(firsts, lasts) AS range (first, last)
-    CROSS JOIN LATERAL (
-        SELECT line FROM bulk_rows WHERE run = run_ AND line BETWEEN range.first AND range.last OFFSET 0
-    ) r
-    LEFT JOIN LATERAL (SELECT state FROM bulk_outcomes o WHERE o.run = run_ AND o.line = r.line OFFSET 0) o ON true
-    WHERE coalesce(o.state, 0) = 0;
+    SELECT sum((SELECT count(*) FROM bulk_rows WHERE run = run_ AND line BETWEEN first AND last)
+        - (SELECT count(*) FROM bulk_outcomes WHERE run = run_ AND line BETWEEN first AND last AND state <> 0))
+    INTO pending FROM unnest(firsts, lasts) AS range (first, last);
     IF pending <> expected OR EXISTS (
         SELECT FROM unnest(firsts, lasts) AS range (first, last)
         JOIN bulk_begun b ON b.run = run_ AND b.worker <> worker_ AND b.first <= range.last AND b.last >= range.first
@@ -266,11 +277,21 @@ BEGIN
     FROM unnest(numbers, firsts, lasts, batches) AS range (number, first, last, batch);
 END $$;
 
+-- The number of another batch of passwords. Need not be durable by itself: the batch is written later.
+CREATE FUNCTION next_bulk_batch(run_ int) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    next_ bigint;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE bulk_runs SET last_batch = last_batch + 1 WHERE id = run_ RETURNING last_batch INTO STRICT next_;
+    RETURN next_;
+END $$;
+
 -- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are
 -- free. Need not be durable by itself: what is begun of it is written later.
 CREATE FUNCTION claim_bulk_rows(
     run_ int, worker_ bigint, most int, OUT is_worker boolean, OUT first_ bigint, OUT last_ bigint
-) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     end_ bigint;
 BEGIN

@@ -1,4 +1,4 @@
-//! The connection of bulk runs, used from threads that block.
+//! The connections of bulk runs, used from threads that block.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,20 +17,27 @@ use crate::{Database, DatabaseError, Membership};
 /// A parameter of a statement.
 pub(super) type Parameter = Box<dyn ToSql + Send + Sync>;
 
-/// A connection, and the thread that drives it.
+/// The connections, and the thread that drives them.
 pub(super) struct Link {
     // `None` only while it is dropped.
     runtime: Option<Runtime>,
     shared: Arc<Shared>,
 }
 
-/// What work on the connection needs.
+/// What work on the connections needs.
 pub(super) struct Shared {
-    database: Database,
-    connection: Mutex<Option<Connection>>,
+    // Rows in flight wait for their commits, which must not wait for a long query or for rows that are needed later.
+    commits: Slot,
+    others: Slot,
     // Beats on a connection of its own: they must not wait for a long statement.
     membership_database: Arc<Database>,
     membership: OnceCell<Arc<Membership>>,
+}
+
+/// A connection that is made again if it is lost.
+struct Slot {
+    database: Database,
+    connection: Mutex<Option<Connection>>,
 }
 
 /// A connection with the statements that it has prepared.
@@ -52,8 +59,8 @@ impl Link {
                 BulkError::internal(format!("cannot start the thread for the shared state: {error}"))
             })?;
         let shared = Shared {
-            database: database.with_own_connection(),
-            connection: Mutex::default(),
+            commits: Slot::new(database),
+            others: Slot::new(database),
             membership_database: Arc::new(database.with_own_connection()),
             membership: OnceCell::new(),
         };
@@ -67,7 +74,7 @@ impl Link {
         Arc::clone(&self.shared)
     }
 
-    /// Does this work on the connection's own thread, and blocks until it is done.
+    /// Does this work on the connections' own thread, and blocks until it is done.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, BulkError>> + Send + 'static,
@@ -130,9 +137,41 @@ impl fmt::Debug for Link {
 }
 
 impl Shared {
-    /// The connection, which is made again if it is lost. One piece of work at a time has it, so that their
-    /// transactions do not mix.
+    /// The connection for the commits of a worker.
+    pub(super) async fn commits(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
+        self.commits.open().await
+    }
+
+    /// The connection for everything else.
     pub(super) async fn connection(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
+        self.others.open().await
+    }
+
+    /// Gives up the connection for commits, after work on it was cut off.
+    pub(super) async fn disconnect(&self) {
+        let open = self.commits.connection.lock().await.take();
+        if let Some(open) = open {
+            self.commits.database.disconnect(&open.client).await;
+        }
+    }
+
+    /// The lease of this process.
+    pub(super) async fn membership(&self) -> &Arc<Membership> {
+        let join = || Membership::join(Arc::clone(&self.membership_database));
+        self.membership.get_or_init(join).await
+    }
+}
+
+impl Slot {
+    fn new(database: &Database) -> Self {
+        Self {
+            database: database.with_own_connection(),
+            connection: Mutex::default(),
+        }
+    }
+
+    // One piece of work at a time has it, so that their transactions do not mix.
+    async fn open(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
         let mut open = self.connection.lock().await;
         if let Some(left) = open.take_if(|open| open.is_in_transaction) {
             self.database.disconnect(&left.client).await;
@@ -146,20 +185,6 @@ impl Shared {
         }
         MutexGuard::try_map(open, Option::as_mut)
             .map_err(|_| DatabaseError::unreachable("there is no connection to the shared state"))
-    }
-
-    /// Gives up the connection, after work on it was cut off.
-    pub(super) async fn disconnect(&self) {
-        let open = self.connection.lock().await.take();
-        if let Some(open) = open {
-            self.database.disconnect(&open.client).await;
-        }
-    }
-
-    /// The lease of this process.
-    pub(super) async fn membership(&self) -> &Arc<Membership> {
-        let join = || Membership::join(Arc::clone(&self.membership_database));
-        self.membership.get_or_init(join).await
     }
 }
 

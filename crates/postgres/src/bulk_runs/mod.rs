@@ -24,7 +24,7 @@ use crate::Database;
 
 /// The bulk runs in a database that several processes share.
 ///
-/// Its functions block, and so do those of the journals that it opens. They use a connection of their own, on a thread
+/// Its functions block, and so do those of the journals that it opens. They use connections of their own, on a thread
 /// of their own, so they may be called from anywhere.
 #[derive(Clone)]
 pub struct SharedRuns(Arc<Link>);

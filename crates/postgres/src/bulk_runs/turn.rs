@@ -242,7 +242,7 @@ impl Turn {
 
     // The lines that must not be sent.
     async fn attempt(&self, shared: &Shared, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
-        let mut connection = shared.connection().await?;
+        let mut connection = shared.commits().await?;
         if is_in_doubt {
             // A write, because a commit that can be read may not be at the standby yet.
             let made = "UPDATE bulk_workers SET turn = turn WHERE run = $1 AND id = $2 AND turn = $3";
@@ -525,7 +525,7 @@ impl Turn {
 
     // Writes outcomes that came after the lease was over: of attempts that are still unknown, and were not repeated.
     async fn settle(&self, shared: &Shared) -> Result<(), Failure> {
-        let mut connection = shared.connection().await?;
+        let mut connection = shared.commits().await?;
         let gone = "SELECT give_up_bulk_worker($1, $2, $3, $4)";
         connection
             .query(gone, &[&self.run, &self.worker, &self.at, &GONE])
@@ -605,14 +605,21 @@ struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     fn of(ends: &'a [(AttemptEnd, OpenRange)]) -> Self {
+        // `unnest` fills a shorter column with nulls, and most rows have no text at all.
+        let texts = |text: fn(&AttemptEnd) -> Option<&str>| -> Vec<Option<&'a str>> {
+            if ends.iter().all(|(end, _)| text(end).is_none()) {
+                return Vec::new();
+            }
+            ends.iter().map(|(end, _)| text(end)).collect()
+        };
         Self {
             lines: ends.iter().map(|(end, _)| signed(end.line)).collect(),
             states: ends.iter().map(|(end, _)| end.state as i64).collect(),
             finished: ends.iter().map(|(end, _)| end.at).collect(),
-            kinds: ends.iter().map(|(end, _)| end.kind).collect(),
-            codes: ends.iter().map(|(end, _)| end.code.as_deref()).collect(),
-            messages: ends.iter().map(|(end, _)| end.message.as_deref()).collect(),
-            tracking_ids: ends.iter().map(|(end, _)| end.tracking_id.as_deref()).collect(),
+            kinds: texts(|end| end.kind),
+            codes: texts(|end| end.code.as_deref()),
+            messages: texts(|end| end.message.as_deref()),
+            tracking_ids: texts(|end| end.tracking_id.as_deref()),
             batches: ends.iter().map(|(_, range)| range.batch).collect(),
             started: ends.iter().map(|(_, range)| range.at).collect(),
         }
