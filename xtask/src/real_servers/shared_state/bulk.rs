@@ -131,7 +131,8 @@ pub(super) fn load(machine: &Machine) -> Result<String> {
     let text = key.to_string();
     #[expect(clippy::disallowed_methods, reason = "a key of this test")]
     super::private_file(&machine.path("key.txt"), text.expose_secret())?;
-    assert_eq!(machine.run(&["shared", "migrate"])?.0, 0);
+    let (code, _, error) = machine.run(&["shared", "migrate"])?;
+    assert_eq!(code, 0, "{error}");
     let recipient = key.to_public().to_string();
     let run = [
         "bulk",
@@ -319,6 +320,10 @@ impl Machine {
         };
         super::zoom_configuration(machine.folder.path(), cluster, sandbox, "unlimited")?;
         Ok(machine)
+    }
+
+    pub(super) fn run_name(&self) -> &'static str {
+        self.run
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -1,5 +1,5 @@
-//! Workers of one bulk run that are killed, paused and cut off from a database that crashes: no row is lost or changed
-//! twice, and the report, the passwords and the provider's ledger agree row by row.
+//! Workers of one bulk run that are killed, paused and cut off from a database that crashes, or that fails over to its
+//! standby: no row is lost or changed twice, and the report, the passwords and the provider's ledger agree row by row.
 
 use std::process::Command;
 use std::thread::sleep;
@@ -15,12 +15,37 @@ use super::super::servers::{Result, run};
 use super::bulk::{Machine, Worker, compare, leaks, load};
 use super::cluster::Cluster;
 
-const NAME: &str = "campaign";
 const ROWS_PER_CHANGE: usize = 20;
-const WORKERS: usize = 4;
+const WORKERS: usize = 8;
+/// How often the database fails over to its standby.
+const FAILOVERS: usize = 2;
 /// How long a change takes at the provider.
 const DELAY_MS: u64 = 60;
 const LONGEST: Duration = Duration::from_secs(1800);
+
+// Writes of workers fail as they do on a full disk.
+const FILL_THE_DISK: &str = "\
+CREATE FUNCTION fail_for_want_of_space() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_outcomes EXECUTE FUNCTION fail_for_want_of_space();
+CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_begun EXECUTE FUNCTION fail_for_want_of_space();
+CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_sealed EXECUTE FUNCTION fail_for_want_of_space()";
+
+// For all that the database knows, its clock is an hour ahead: every lease is over at once.
+const STEP_THE_CLOCK: &str = "\
+DO $$
+DECLARE known record;
+BEGIN
+    FOR known IN
+        SELECT c.table_name, c.column_name FROM information_schema.columns c
+        JOIN information_schema.tables t USING (table_schema, table_name)
+        WHERE c.table_schema = 'repass' AND c.data_type = 'timestamp with time zone' AND t.table_type = 'BASE TABLE'
+    LOOP
+        EXECUTE format(
+            'UPDATE repass.%I SET %I = %2$I - interval ''1 hour''', known.table_name, known.column_name
+        );
+    END LOOP;
+END $$";
 
 #[derive(Default)]
 struct Events {
@@ -28,19 +53,71 @@ struct Events {
     pauses: u32,
     crashes: u32,
     cuts: u32,
+    full_disks: u32,
+    clock_steps: u32,
     /// Workers that had ended while there were rows left, such as after a pause.
     restarts: u32,
+}
+
+/// The machines of one run, and the workers on them.
+struct Campaign {
+    observer: Machine,
+    machines: Vec<Machine>,
+    workers: Vec<Worker>,
+    random: StdRng,
+    events: Events,
 }
 
 /// Returns how many rows are wrong.
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let rows = u32::try_from(args.changes * ROWS_PER_CHANGE)?;
+    let sandbox = slow_sandbox(rows).await?;
+    tokio::task::block_in_place(|| {
+        let mut campaign = Campaign::start(cluster, &sandbox, ("campaign", rows), args.seed)?;
+        let wrong = campaign.run(&sandbox, |campaign, _| campaign.disturb(cluster))?;
+        Ok(wrong + campaign.resolve(&sandbox, cluster)?)
+    })
+}
+
+/// The same while the database fails over to a synchronous standby. Returns how many rows are wrong.
+pub(super) async fn failover(args: &Args) -> Result<usize> {
+    let rows = u32::try_from(args.changes * ROWS_PER_CHANGE)?;
+    let sandbox = slow_sandbox(rows).await?;
+    tokio::task::block_in_place(|| {
+        let mut primary = Cluster::start_with_successors(FAILOVERS)?;
+        let mut standby = Some(primary.start_standby()?);
+        let mut campaign = Campaign::start(&primary, &sandbox, ("failover", rows), args.seed)?;
+        let mut failovers = 0;
+        let wrong = campaign.run(&sandbox, |campaign, applied| {
+            let is_due = applied * (FAILOVERS as u64 + 1) > u64::from(rows) * (failovers + 1);
+            match standby.take_if(|_| is_due) {
+                Some(next) => {
+                    failovers += 1;
+                    primary.crash()?;
+                    campaign.kill_one()?;
+                    sleep(Duration::from_millis(campaign.random.random_range(0..1500)));
+                    next.promote()?;
+                    if failovers < FAILOVERS as u64 {
+                        standby = Some(next.start_standby()?);
+                    }
+                    primary = next;
+                    Ok(())
+                }
+                None => campaign.kill_one(),
+            }
+        })?;
+        println!("  {failovers} failovers to a synchronous standby");
+        Ok(wrong + campaign.resolve(&sandbox, &primary)?)
+    })
+}
+
+// A change is made even if its worker is gone by then.
+async fn slow_sandbox(rows: u32) -> Result<Sandbox> {
     let options = Options {
         users: rows,
         ..Options::default()
     };
     let sandbox = Sandbox::start_with(options).await?;
-    // A change is made even if its worker is gone by then.
     sandbox.inject(Fault {
         matching: RequestMatcher {
             method: Some("PUT".to_owned()),
@@ -53,118 +130,151 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
             ..Action::default()
         },
     })?;
-    tokio::task::block_in_place(|| on_machines(cluster, &sandbox, rows, args.seed))
+    Ok(sandbox)
 }
 
-fn on_machines(cluster: &Cluster, sandbox: &Sandbox, rows: u32, seed: u64) -> Result<usize> {
-    let machine = || Machine::new(cluster, sandbox, NAME, rows);
-    let (observer, machines) = (
-        machine()?,
-        (0..WORKERS).map(|_| machine()).collect::<Result<Vec<_>>>()?,
-    );
-    load(&observer)?;
-    let start = Instant::now();
-    let mut workers = machines.iter().map(Machine::work).collect::<Result<Vec<_>>>()?;
-    let mut random = StdRng::seed_from_u64(seed);
-    let mut events = Events::default();
-    loop {
-        sleep(Duration::from_millis(random.random_range(200..1200)));
-        let status = observer.status()?;
-        if status["pending"] == 0 {
-            break;
-        }
-        if start.elapsed() > LONGEST {
-            return Err(format!("the run does not end: {status}").into());
-        }
-        disturb(cluster, &machines, &mut workers, &mut random, &mut events)?;
-        for (machine, worker) in machines.iter().zip(&mut workers) {
-            if worker.0.try_wait()?.is_some() {
-                events.restarts += 1;
-                *worker = machine.work()?;
+impl Campaign {
+    /// Loads the run, and starts its workers.
+    fn start(
+        cluster: &Cluster,
+        sandbox: &Sandbox,
+        (name, rows): (&'static str, u32),
+        seed: u64,
+    ) -> Result<Self> {
+        let machine = || Machine::new(cluster, sandbox, name, rows);
+        let observer = machine()?;
+        load(&observer)?;
+        let machines = (0..WORKERS).map(|_| machine()).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            observer,
+            workers: machines.iter().map(Machine::work).collect::<Result<_>>()?,
+            machines,
+            random: StdRng::seed_from_u64(seed),
+            events: Events::default(),
+        })
+    }
+
+    /// Lets something happen, given how many rows are applied, until none is pending. Returns how many rows are wrong.
+    fn run(
+        &mut self,
+        sandbox: &Sandbox,
+        mut disturb: impl FnMut(&mut Self, u64) -> Result<()>,
+    ) -> Result<usize> {
+        let start = Instant::now();
+        loop {
+            sleep(Duration::from_millis(self.random.random_range(200..1200)));
+            let status = self.observer.status()?;
+            if status["pending"] == 0 {
+                break;
+            }
+            if start.elapsed() > LONGEST {
+                return Err(format!("the run does not end: {status}").into());
+            }
+            disturb(self, status["applied"].as_u64().unwrap_or_default())?;
+            for (machine, worker) in self.machines.iter().zip(&mut self.workers) {
+                if worker.0.try_wait()?.is_some() {
+                    self.events.restarts += 1;
+                    *worker = machine.work()?;
+                }
             }
         }
+        self.workers.clear();
+        // What the last ones had in flight is unknown when their leases are over.
+        sleep(Membership::LEASE + Duration::from_secs(1));
+        let (code, _, error) = self
+            .observer
+            .run(&["bulk", "work", self.observer.run_name(), "--quiet"])?;
+        assert!(matches!(code, 0 | 8 | 9), "{code}: {error}");
+        let report = self.observer.rows()?;
+        let count = |outcome: &str| report.values().filter(|row| row["outcome"] == outcome).count();
+        let wrong = compare(&self.observer, sandbox, &report)?;
+        let Events {
+            kills,
+            pauses,
+            crashes,
+            cuts,
+            full_disks,
+            clock_steps,
+            restarts,
+        } = self.events;
+        println!(
+            "  {} rows, {WORKERS} workers killed {kills} times, paused {pauses}, cut off {cuts}, started again {restarts}, \
+             {crashes} database crashes, {full_disks} full disks, {clock_steps} steps of its clock: {} applied, {} not applied, {} unknown, {wrong} wrong; {:.0?}",
+            report.len(),
+            count("applied"),
+            count("not_applied"),
+            count("unknown"),
+            start.elapsed()
+        );
+        Ok(wrong)
     }
-    drop(workers);
-    // What the last ones had in flight is unknown when their leases are over.
-    sleep(Membership::LEASE + Duration::from_secs(1));
-    let (code, _, error) = observer.run(&["bulk", "work", NAME, "--quiet"])?;
-    assert!(matches!(code, 0 | 8 | 9), "{code}: {error}");
-    let report = observer.rows()?;
-    let count = |outcome: &str| report.values().filter(|row| row["outcome"] == outcome).count();
-    let mut wrong = compare(&observer, sandbox, &report)?;
-    let Events {
-        kills,
-        pauses,
-        crashes,
-        cuts,
-        restarts,
-    } = events;
-    println!(
-        "  {rows} rows, {WORKERS} workers killed {kills} times, paused {pauses}, cut off {cuts}, started again {restarts}, \
-         {crashes} database crashes: {} applied, {} not applied, {} unknown, {wrong} wrong; {:.0?}",
-        count("applied"),
-        count("not_applied"),
-        count("unknown"),
-        start.elapsed()
-    );
-    let resolve = [
-        "bulk",
-        "resume",
-        NAME,
-        "--shared",
-        "--resolve",
-        "--identity",
-        "key.txt",
-    ];
-    let (code, _, error) = observer.run(&resolve)?;
-    assert_eq!(code, 0, "all rows are applied after a probe: {error}");
-    let report = observer.rows()?;
-    wrong += report.values().filter(|row| row["outcome"] != "applied").count();
-    wrong += compare(&observer, sandbox, &report)?;
-    let leaked = leaks(&observer, &cluster.everything()?)?;
-    println!(
-        "  those resolved or sent again: {wrong} wrong; {leaked} passwords in the clear; {:.0?}",
-        start.elapsed()
-    );
-    Ok(wrong + leaked)
-}
 
-fn disturb(
-    cluster: &Cluster,
-    machines: &[Machine],
-    workers: &mut [Worker],
-    random: &mut StdRng,
-    events: &mut Events,
-) -> Result<()> {
-    let at = random.random_range(0..workers.len());
-    match random.random_range(0..12) {
-        0 => {
-            events.pauses += 1;
-            let process = workers[at].0.id().to_string();
-            run(Command::new("kill").args(["-STOP", &process]))?;
-            sleep(Membership::LEASE + Duration::from_millis(random.random_range(500..2000)));
-            run(Command::new("kill").args(["-CONT", &process]))
+    /// Resolves what is unknown. Returns how many rows are wrong, and passwords in the clear.
+    fn resolve(&self, sandbox: &Sandbox, cluster: &Cluster) -> Result<usize> {
+        let observer = &self.observer;
+        let resolve = [
+            "bulk",
+            "resume",
+            observer.run_name(),
+            "--shared",
+            "--resolve",
+            "--identity",
+            "key.txt",
+        ];
+        let (code, _, error) = observer.run(&resolve)?;
+        assert_eq!(code, 0, "all rows are applied after a probe: {error}");
+        let report = observer.rows()?;
+        let mut wrong = report.values().filter(|row| row["outcome"] != "applied").count();
+        wrong += compare(observer, sandbox, &report)?;
+        let leaked = leaks(observer, &cluster.everything()?)?;
+        println!("  those resolved or sent again: {wrong} wrong; {leaked} passwords in the clear");
+        Ok(wrong + leaked)
+    }
+
+    fn disturb(&mut self, cluster: &Cluster) -> Result<()> {
+        match self.random.random_range(0..14) {
+            0 => {
+                self.events.pauses += 1;
+                let at = self.random.random_range(0..self.workers.len());
+                let process = self.workers[at].0.id().to_string();
+                run(Command::new("kill").args(["-STOP", &process]))?;
+                sleep(Membership::LEASE + Duration::from_millis(self.random.random_range(500..2000)));
+                run(Command::new("kill").args(["-CONT", &process]))
+            }
+            1 => {
+                self.events.crashes += 1;
+                cluster.crash()?;
+                sleep(Duration::from_millis(self.random.random_range(0..1500)));
+                cluster.resume()
+            }
+            2..=4 => {
+                self.events.cuts += 1;
+                cluster.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE application_name = 'repass' AND random() < 0.5",
+                )
+            }
+            5 => {
+                self.events.full_disks += 1;
+                cluster.execute(FILL_THE_DISK)?;
+                sleep(Duration::from_millis(self.random.random_range(500..3000)));
+                cluster.execute("DROP FUNCTION fail_for_want_of_space CASCADE")
+            }
+            6 => {
+                self.events.clock_steps += 1;
+                cluster.execute(STEP_THE_CLOCK)
+            }
+            _ => self.kill_one(),
         }
-        1 => {
-            events.crashes += 1;
-            cluster.crash()?;
-            sleep(Duration::from_millis(random.random_range(0..1500)));
-            cluster.resume()
-        }
-        2..=4 => {
-            events.cuts += 1;
-            cluster.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE application_name = 'repass' AND random() < 0.5",
-            )
-        }
-        _ => {
-            events.kills += 1;
-            // It may have ended by itself.
-            let _ = workers[at].0.kill();
-            workers[at].0.wait()?;
-            workers[at] = machines[at].work()?;
-            Ok(())
-        }
+    }
+
+    fn kill_one(&mut self) -> Result<()> {
+        self.events.kills += 1;
+        let at = self.random.random_range(0..self.workers.len());
+        // It may have ended by itself.
+        let _ = self.workers[at].0.kill();
+        self.workers[at].0.wait()?;
+        self.workers[at] = self.machines[at].work()?;
+        Ok(())
     }
 }

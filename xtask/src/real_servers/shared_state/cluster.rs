@@ -1,8 +1,12 @@
 //! A PostgreSQL server for tests, in a folder of its own.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::super::packages;
 use super::super::servers::{Result, identity, run};
@@ -11,6 +15,8 @@ use super::super::servers::{Result, identity, run};
 pub(super) struct Cluster {
     folder: PathBuf,
     programs: PathBuf,
+    /// The folders of the servers that take its place one after the other, itself included.
+    successors: Vec<PathBuf>,
 }
 
 impl Cluster {
@@ -20,18 +26,16 @@ impl Cluster {
 
     /// Makes a new cluster and starts it. Everything that it confirms is durable, as in production.
     pub(super) fn start() -> Result<Self> {
+        Self::start_with_successors(0)
+    }
+
+    /// The same, and its URL names this many others too, for [`start_standby`](Self::start_standby).
+    pub(super) fn start_with_successors(count: usize) -> Result<Self> {
         // A socket's path is short, so not below the target folder.
-        let folder = std::env::temp_dir().join(format!("repass-postgres-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        let cluster = Self {
-            programs: programs()?,
-            folder,
+        let folder = |at: usize| {
+            std::env::temp_dir().join(format!("repass-postgres-{}-{count}-{at}", std::process::id()))
         };
-        fs::create_dir_all(cluster.socket())?;
-        fs::create_dir_all(cluster.data())?;
-        if is_root()? {
-            run(Command::new("chown").args(["-R", OWNER]).arg(&cluster.folder))?;
-        }
+        let cluster = Self::prepare(folder(0), (0..=count).map(folder).collect())?;
         run(cluster
             .command("initdb")?
             .args([
@@ -55,8 +59,75 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The URL of its database.
+    fn prepare(folder: PathBuf, successors: Vec<PathBuf>) -> Result<Self> {
+        let _ = fs::remove_dir_all(&folder);
+        let cluster = Self {
+            programs: programs()?,
+            folder,
+            successors,
+        };
+        fs::create_dir_all(cluster.socket())?;
+        fs::create_dir_all(cluster.data())?;
+        fs::set_permissions(cluster.data(), fs::Permissions::from_mode(0o700))?;
+        if is_root()? {
+            run(Command::new("chown").args(["-R", OWNER]).arg(&cluster.folder))?;
+        }
+        Ok(cluster)
+    }
+
+    /// Starts a copy of it, without which it confirms nothing from then on: the next one of its successors.
+    pub(super) fn start_standby(&self) -> Result<Self> {
+        let next = self.next().ok_or("no server is left to take over")?;
+        let standby = Self::prepare(next.clone(), self.successors.clone())?;
+        run(standby
+            .command("pg_basebackup")?
+            .args(["-U", "repass", "-R", "-c", "fast", "-X", "stream", "-h"])
+            .arg(self.socket())
+            .arg("-D")
+            .arg(standby.data()))?;
+        // As it is in production, it will confirm nothing either until it has a standby of its own.
+        let standbys = if standby.next().is_some() { "*" } else { "" };
+        let settings = format!(
+            "unix_socket_directories = '{}'\nsynchronous_standby_names = '{standbys}'\n",
+            standby.socket().display()
+        );
+        let file = standby.data().join("postgresql.auto.conf");
+        let mut file = fs::OpenOptions::new().append(true).open(file)?;
+        file.write_all(settings.as_bytes())?;
+        standby.resume()?;
+        self.execute("ALTER SYSTEM SET synchronous_standby_names TO '*'")?;
+        self.execute("SELECT pg_reload_conf()")?;
+        let start = Instant::now();
+        while self.query("SELECT sync_state FROM pg_stat_replication")?.trim() != "sync" {
+            if start.elapsed() > Duration::from_secs(30) {
+                return Err("the standby does not become synchronous".into());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        Ok(standby)
+    }
+
+    fn next(&self) -> Option<&PathBuf> {
+        let place = self.successors.iter().position(|folder| *folder == self.folder);
+        place.and_then(|place| self.successors.get(place + 1))
+    }
+
+    /// Makes a standby the server that accepts writes.
+    pub(super) fn promote(&self) -> Result<()> {
+        self.control(&["promote"])
+    }
+
+    /// The URL of its database, by which its successors are found as well.
     pub(super) fn url(&self) -> String {
+        let sockets = self.successors.iter().map(|folder| folder.join("socket"));
+        let hosts: Vec<String> = sockets
+            .map(|socket| format!("host={}", socket.display()))
+            .collect();
+        format!("postgresql://repass@/postgres?{}", hosts.join("&"))
+    }
+
+    // The administrator's programs do not take several hosts in this form.
+    fn own_url(&self) -> String {
         format!("postgresql://repass@/postgres?host={}", self.socket().display())
     }
 
@@ -79,7 +150,15 @@ impl Cluster {
     /// Runs this statement as its administrator.
     pub(super) fn execute(&self, statement: &str) -> Result<()> {
         let mut command = Command::new(self.programs.join("psql"));
-        run(command.args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement]))
+        run(command.args([
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            &self.own_url(),
+            "-c",
+            statement,
+        ]))
     }
 
     /// Runs this query as its administrator, and returns its rows with `|` between their columns.
@@ -93,7 +172,7 @@ impl Cluster {
                 "-v",
                 "ON_ERROR_STOP=1",
                 "-d",
-                &self.url(),
+                &self.own_url(),
                 "-c",
                 query,
             ])
@@ -107,7 +186,7 @@ impl Cluster {
     /// All that a dump and the files of the cluster hold, the log of transactions included.
     pub(super) fn everything(&self) -> Result<Vec<u8>> {
         let dump = Command::new(self.programs.join("pg_dump"))
-            .args(["-d", &self.url()])
+            .args(["-d", &self.own_url()])
             .output()?;
         let mut all = dump.stdout;
         read_all(&self.data(), &mut all)?;
