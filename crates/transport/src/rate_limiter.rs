@@ -539,10 +539,10 @@ impl Permit {
         limited: Option<Limited>,
     ) -> Option<Duration> {
         self.ended = true;
-        let now = Instant::now();
         let bucket = Arc::clone(&self.bucket);
         let mut state = bucket.state();
         if let (Some(limit), Some(departure)) = (bucket.limit, &self.departure) {
+            let now = Instant::now();
             state.give_back(self.serial, departure, limit);
             let counted_at = match result {
                 Ok(sent_at) => {
@@ -561,7 +561,8 @@ impl Permit {
             state.trial = Trial::Due;
         }
         let is_news = state.refused_at.is_none_or(|at| self.taken_at >= at);
-        let wait = limited.map(|limited| state.refuse(limited, self.taken_at, now, bucket.window()));
+        let wait =
+            limited.map(|limited| state.refuse(limited, self.taken_at, Instant::now(), bucket.window()));
         if limited.is_none() && result.is_ok() && (tried || is_news) {
             (state.refusals, state.refused_at, state.server_until) = (0, None, None);
             state.trial = Trial::None;

@@ -129,7 +129,9 @@ impl HttpTransport {
         token: Option<&Token>,
         left: Duration,
     ) -> Result<Response, TransportError> {
-        let start = Instant::now();
+        // Nobody else wants to know how long it took.
+        let is_timed = self.meter.is_some() || tracing::enabled!(tracing::Level::DEBUG);
+        let start = is_timed.then(Instant::now);
         let limit = left.min(self.attempt_timeout);
         // A client sends `Authorization`; a token of another header goes with the request's own.
         let with_token = token
@@ -143,7 +145,10 @@ impl HttpTransport {
         // For what is shown of the response.
         let redactor = token.map(Token::redactor).cloned();
         let result = result.map(|response| response.with_redactor(redactor));
-        let (operation, elapsed) = (request.operation, start.elapsed());
+        let Some(elapsed) = start.map(|start| start.elapsed()) else {
+            return result;
+        };
+        let operation = request.operation;
         if let Some(meter) = &self.meter {
             meter.request_took(operation, elapsed);
         }

@@ -71,12 +71,12 @@ pub(super) fn idle_limit(status: StatusCode, headers: &HeaderMap) -> Duration {
 }
 
 impl Pool {
-    /// A connection that can take a request, if one is kept, and for how long it was.
-    pub(super) async fn take(&self) -> Option<(Connection, Duration)> {
+    /// A connection that can take a request now, if one is kept, and for how long it was.
+    pub(super) async fn take(&self, now: Instant) -> Option<(Connection, Duration)> {
         let runtime = Handle::current().id();
         loop {
             let mut kept = lock(&self.0).take(runtime)?;
-            let unused = kept.since.elapsed();
+            let unused = now.saturating_duration_since(kept.since);
             if unused >= kept.limit {
                 continue;
             }

@@ -158,12 +158,13 @@ impl HttpClient for PooledClient {
         authorization: Option<HeaderValue>,
         limit: Duration,
     ) -> Result<Response, TransportError> {
-        let deadline = Instant::now() + limit;
+        let now = Instant::now();
+        let deadline = now + limit;
         let (tracker, ready, host) = (SendTracker::default(), self.ready()?, self.base_url.host());
         let built = ready.request(request, authorization.as_ref(), &tracker);
         let built = built
             .map_err(|_| TransportError::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
-        let (mut connection, unused) = match ready.pool.take().await {
+        let (mut connection, unused) = match ready.pool.take(now).await {
             Some((kept, unused)) => (kept, Some(unused)),
             // In a box: connecting is rare, and its state is several times that of the rest.
             None => (Box::pin(self.connect(ready, deadline)).await?, None),
