@@ -1,7 +1,8 @@
 -- Bulk runs that several processes work on. No table holds a password in clear.
 --
--- Outcomes are looked up by `LATERAL … OFFSET 0`, one by one and by their key: statistics are old while a run is loaded and
--- worked on, and a plan that reads a whole table for each commit would make each row of a long run dearer.
+-- Statistics are old while a run is loaded and worked on, and a plan that reads a whole table for each commit would make each
+-- row of a long run dearer. So the functions force plans that read by keys, and the view looks rows up one by one by
+-- `LATERAL … OFFSET 0`.
 CREATE TABLE bulk_runs (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -203,8 +204,8 @@ CREATE FUNCTION database_timeline() RETURNS text LANGUAGE sql AS $$
     SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 $$;
 
--- Whether the worker may write, and locks out whoever would take over its rows until the transaction ends. After a
--- failover none may: the database may have lost what it has confirmed.
+-- Whether the worker may write, and locks out whoever would take over its rows until the transaction ends: they lock its row
+-- FOR UPDATE before they change it. After a failover none may: the database may have lost what it has confirmed.
 CREATE FUNCTION is_bulk_worker(run_ int, worker_ bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -255,7 +256,8 @@ BEGIN
     DELETE FROM bulk_begun WHERE run = run_ AND worker = worker_ AND number = ANY(closed);
 END $$;
 
--- Records that ranges are about to be sent, if this many rows of them are pending: all.
+-- Records that ranges are about to be sent, if this many of their rows have no outcome: all. Of the worker's own open ranges
+-- a row may be sent again.
 CREATE FUNCTION begin_bulk_ranges(
     run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[], expected bigint
 ) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -277,25 +279,14 @@ BEGIN
     FROM unnest(numbers, firsts, lasts, batches) AS range (number, first, last, batch);
 END $$;
 
--- The number of another batch of passwords. Need not be durable by itself: the batch is written later.
-CREATE FUNCTION next_bulk_batch(run_ int) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    next_ bigint;
-BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true);
-    UPDATE bulk_runs SET last_batch = last_batch + 1 WHERE id = run_ RETURNING last_batch INTO STRICT next_;
-    RETURN next_;
-END $$;
-
 -- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are
--- free. Need not be durable by itself: what is begun of it is written later.
+-- free. Durable when it returns: of a claim that is lost in a crash the worker would still send the rows, and another too.
 CREATE FUNCTION claim_bulk_rows(
     run_ int, worker_ bigint, most int, OUT is_worker boolean, OUT first_ bigint, OUT last_ bigint
 ) LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     end_ bigint;
 BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
     is_worker := is_bulk_worker(run_, worker_);
     IF NOT is_worker THEN RETURN; END IF;
@@ -342,7 +333,8 @@ $$;
 
 -- Makes the rows unknown that a worker has begun, and its other lines free.
 CREATE FUNCTION mark_bulk_worker_gone(run_ int, worker_ bigint, at_ bigint, message_ text) RETURNS void
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
     SELECT DISTINCT r.run, r.line, false, clock_timestamp() + make_interval(secs => coalesce(p.longest, 600000) / 1000.0),
@@ -409,7 +401,7 @@ BEGIN
 END $$;
 
 -- Makes rows pending again that failed for such a reason, except those with an unknown attempt, and those among the lines
--- of a worker, who would not be given them again. Returns how many.
+-- or the open ranges of a worker: nobody would be given them. Returns how many.
 CREATE FUNCTION requeue_bulk_rows(run_ int, kinds text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -420,6 +412,7 @@ BEGIN
         UPDATE bulk_outcomes o SET state = 0
         WHERE o.run = run_ AND o.state = 3 AND NOT o.unsettled AND o.kind = ANY(kinds)
             AND NOT EXISTS (SELECT FROM bulk_claims c WHERE c.run = run_ AND o.line BETWEEN c.first AND c.last)
+            AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND o.line BETWEEN b.first AND b.last)
         RETURNING o.line, o.batch
     ), kept AS (
         INSERT INTO bulk_earlier SELECT run_, line, batch, 3 FROM again ON CONFLICT DO NOTHING

@@ -281,6 +281,43 @@ pub fn check_two(mut first: Box<dyn Journal>, mut second: Box<dyn Journal>) {
 
     first.end_session(here, AT).expect("the end");
     assert_eq!(all_to_send(&*other), [3, 4, 5, 7, 8], "what the first has left");
+    let all = [3, 4, 5, 7, 8].map(|line| start(line, 4));
+    commit(&mut *second, there, &all, &[]);
+    commit(
+        &mut *second,
+        there,
+        &[],
+        &[end(4, RowPhase::NotApplied, Some("unreachable"))],
+    );
+    assert_eq!(all_to_send(&*other), [] as [u64; 0]);
+
+    // Rows that failed are sent again, once nothing beside them is in flight.
+    let here = first.begin_session(AT).expect("another session");
+    assert_eq!(
+        first.requeue().expect("row 1"),
+        1,
+        "row 4 is beside others in flight"
+    );
+    assert_eq!(all_to_send(&*reader), [1]);
+    let rest = [3, 5, 7, 8].map(|line| end(line, RowPhase::Applied, None));
+    commit(&mut *second, there, &[], &rest);
+    assert_eq!(first.requeue().expect("row 4"), 1);
+    assert_eq!(all_to_send(&*reader), [4]);
+    commit(&mut *first, here, &[start(1, 5), start(4, 5)], &[]);
+    let begin = |line| [start(line, 6)];
+    let refused = |second: &mut dyn Journal, line| {
+        let taken = Commit {
+            started: &begin(line),
+            ..Commit::default()
+        };
+        second.commit(&taken, there).is_err()
+    };
+    assert!(refused(&mut *second, 4), "the first process sends it");
+    let ended = [1, 4].map(|line| end(line, RowPhase::Applied, None));
+    commit(&mut *first, here, &[], &ended);
+    assert!(refused(&mut *second, 4), "it is applied");
+    assert_eq!(phase(&*other, 1), (RowPhase::Applied, false));
+    assert_eq!(other.row(1).expect("a row").map(|row| row.attempts), Some(2));
 }
 
 fn ingest(journal: &mut dyn Journal, provider: u64) {

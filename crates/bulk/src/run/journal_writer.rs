@@ -36,7 +36,7 @@ pub(super) struct JournalWriter {
     pub(super) journal: Box<dyn Journal>,
     /// The ids of the session's providers in the journal.
     pub(super) numbers: Vec<u64>,
-    /// The max_attempt_ms attempt at each, in milliseconds.
+    /// How long an attempt at each may take, in milliseconds.
     pub(super) max_attempt_ms: Vec<i64>,
     pub(super) session: u64,
     /// Ends that could not be written yet, for example because the disk is full.

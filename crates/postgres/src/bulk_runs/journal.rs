@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use repass_bulk::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore};
 use repass_bulk::{BulkError, Tally};
+use tokio_postgres::Row;
 
 use super::link::{Parameter, unusable};
 use super::reader::PostgresReader;
@@ -57,10 +58,10 @@ impl PostgresJournal {
         }
     }
 
-    fn execute(&self, statement: &'static str, more: Vec<Parameter>) -> Result<u64, BulkError> {
+    fn query(&self, statement: &'static str, more: Vec<Parameter>) -> Result<Vec<Row>, BulkError> {
         let mut parameters: Vec<Parameter> = vec![Box::new(self.handle.run)];
         parameters.extend(more);
-        self.handle.link.execute(statement, parameters)
+        self.handle.link.query(statement, parameters)
     }
 }
 
@@ -72,7 +73,7 @@ impl Journal for PostgresJournal {
     fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
         let insert = "INSERT INTO bulk_facts VALUES ($1, $2, $3) ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
         let values: Vec<Parameter> = vec![Box::new(name.to_owned()), Box::new(value.to_owned())];
-        self.execute(insert, values).map(drop)
+        self.query(insert, values).map(drop)
     }
 
     fn provider_id(&mut self, name: &str) -> Result<u64, BulkError> {
@@ -86,7 +87,7 @@ impl Journal for PostgresJournal {
             if let Some(row) = self.handle.link.query(select, values())?.first() {
                 return Ok(unsigned(row.get(0)));
             }
-            self.handle.link.execute(insert, values())?;
+            self.handle.link.query(insert, values())?;
         }
         Err(BulkError::internal("the provider cannot be added to the run"))
     }
@@ -94,19 +95,19 @@ impl Journal for PostgresJournal {
     fn set_limits(&mut self, provider: u64, rate: Option<f64>, longest: i64) -> Result<(), BulkError> {
         let update = "UPDATE bulk_providers SET allowed = $3, longest = $4 WHERE run = $1 AND id = $2";
         let values: Vec<Parameter> = vec![Box::new(signed(provider)), Box::new(rate), Box::new(longest)];
-        self.execute(update, values).map(drop)
+        self.query(update, values).map(drop)
     }
 
     fn set_identity(&mut self, provider: u64, identity: &str) -> Result<(), BulkError> {
         let update = "UPDATE bulk_providers SET identity = $3 WHERE run = $1 AND id = $2";
         let values: Vec<Parameter> = vec![Box::new(signed(provider)), Box::new(identity.to_owned())];
-        self.execute(update, values).map(drop)
+        self.query(update, values).map(drop)
     }
 
     fn accounts(&self) -> Result<Vec<(u64, String, u64)>, BulkError> {
         let select = "SELECT provider, account, line FROM bulk_accounts WHERE run = $1";
         let rows = self.handle.link.query(select, vec![Box::new(self.handle.run)])?;
-        let account = |row: &tokio_postgres::Row| (unsigned(row.get(0)), row.get(1), unsigned(row.get(2)));
+        let account = |row: &Row| (unsigned(row.get(0)), row.get(1), unsigned(row.get(2)));
         Ok(rows.iter().map(account).collect())
     }
 
@@ -125,7 +126,10 @@ impl Journal for PostgresJournal {
                 let mut connection = shared.connection().await?;
                 Ok(connection.query(begin, &[&run, &process, &at, &GONE]).await?)
             });
-            let begun = begun.await.map_err(|error| unusable(&error))?;
+            let begun = match begun.await {
+                Ok(begun) => begun,
+                Err(problem) => return Err(shared.give_up(&problem).await),
+            };
             let worker = begun.first().map_or(0, |row| row.get(0));
             Ok(((membership, process), worker))
         });
@@ -162,7 +166,10 @@ impl Journal for PostgresJournal {
         let (shared, run) = (self.handle.link.shared(), self.handle.run);
         self.handle.link.wait(async move {
             let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
-            added.await.map_err(|error| unusable(&error))
+            match added.await {
+                Ok(added) => Ok(added),
+                Err(problem) => Err(shared.give_up(&problem).await),
+            }
         })
     }
 

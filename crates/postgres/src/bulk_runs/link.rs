@@ -100,23 +100,10 @@ impl Link {
                 let mut connection = shared.connection().await?;
                 Ok(connection.query(statement, &borrowed(&parameters)).await?)
             });
-            rows.await.map_err(|error| unusable(&error))
-        })
-    }
-
-    /// The number of rows that one statement has changed.
-    pub(super) fn execute(
-        &self,
-        statement: &'static str,
-        parameters: Vec<Parameter>,
-    ) -> Result<u64, BulkError> {
-        let shared = self.shared();
-        self.wait(async move {
-            let changed = within(async {
-                let mut connection = shared.connection().await?;
-                Ok(connection.execute(statement, &borrowed(&parameters)).await?)
-            });
-            changed.await.map_err(|error| unusable(&error))
+            match rows.await {
+                Ok(rows) => Ok(rows),
+                Err(problem) => Err(shared.give_up(&problem).await),
+            }
         })
     }
 }
@@ -149,10 +136,15 @@ impl Shared {
 
     /// Gives up the connection for commits, after work on it was cut off.
     pub(super) async fn disconnect(&self) {
-        let open = self.commits.connection.lock().await.take();
-        if let Some(open) = open {
-            self.commits.database.disconnect(&open.client).await;
+        self.commits.disconnect().await;
+    }
+
+    /// The error of work that is not a commit, after which its connection may have to be given up.
+    pub(super) async fn give_up(&self, problem: &DatabaseError) -> BulkError {
+        if problem.is_unreachable() {
+            self.others.disconnect().await;
         }
+        unusable(problem)
     }
 
     /// The lease of this process.
@@ -167,6 +159,12 @@ impl Slot {
         Self {
             database: database.with_own_connection(),
             connection: Mutex::default(),
+        }
+    }
+
+    async fn disconnect(&self) {
+        if let Some(open) = self.connection.lock().await.take() {
+            self.database.disconnect(&open.client).await;
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) struct PostgresSealedStore(pub(super) RunHandle);
 
 impl SealedStore for PostgresSealedStore {
     fn next_batch(&mut self) -> Result<u64, BulkError> {
-        let next = "SELECT next_bulk_batch($1)";
+        let next = "UPDATE bulk_runs SET last_batch = last_batch + 1 WHERE id = $1 RETURNING last_batch";
         let rows = self.0.link.query(next, vec![Box::new(self.0.run)])?;
         let row = rows
             .first()
@@ -29,7 +29,7 @@ impl SealedStore for PostgresSealedStore {
             Box::new(signed(batch)) as _,
             Box::new(sealed.to_vec()) as _,
         ];
-        self.0.link.execute(insert, values).map(drop)
+        self.0.link.query(insert, values).map(drop)
     }
 }
 

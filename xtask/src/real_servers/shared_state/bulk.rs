@@ -41,7 +41,7 @@ pub(super) struct Machine {
 }
 
 /// A worker and its log, killed when dropped.
-pub(super) struct Worker(pub(super) Child, PathBuf);
+pub(super) struct Worker(pub(super) Child, pub(super) PathBuf);
 
 /// Returns how many rows are wrong.
 pub(super) async fn check(cluster: &Cluster) -> Result<usize> {

@@ -1,6 +1,7 @@
 //! Workers of one bulk run that are killed, paused and cut off from a database that crashes, or that fails over to its
 //! standby: no row is lost or changed twice, and the report, the passwords and the provider's ledger agree row by row.
 
+use std::fs;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -23,15 +24,20 @@ const FAILOVERS: usize = 2;
 const DELAY_MS: u64 = 60;
 const LONGEST: Duration = Duration::from_secs(1800);
 
-// Writes of workers fail as they do on a full disk.
+// Writes of workers fail as they do on a full disk, once the function says so: to drop it would take locks that workers hold.
+const DISK: &str = "\
+CREATE FUNCTION repass.check_disk() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_outcomes EXECUTE FUNCTION repass.check_disk();
+CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_begun EXECUTE FUNCTION repass.check_disk();
+CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_sealed EXECUTE FUNCTION repass.check_disk()";
 const FILL_THE_DISK: &str = "\
-CREATE FUNCTION fail_for_want_of_space() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
-CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_outcomes EXECUTE FUNCTION fail_for_want_of_space();
-CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_begun EXECUTE FUNCTION fail_for_want_of_space();
-CREATE TRIGGER full_disk BEFORE INSERT ON repass.bulk_sealed EXECUTE FUNCTION fail_for_want_of_space()";
+CREATE OR REPLACE FUNCTION repass.check_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$";
+const CLEAR_THE_DISK: &str = "\
+CREATE OR REPLACE FUNCTION repass.check_disk() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'";
 
-// For all that the database knows, its clock is an hour ahead: every lease is over at once.
+// All times are set back by an hour, as if the database's clock were set forward: every lease is over at once. Each table
+// for itself, because workers lock several.
 const STEP_THE_CLOCK: &str = "\
 DO $$
 DECLARE known record;
@@ -44,8 +50,17 @@ BEGIN
         EXECUTE format(
             'UPDATE repass.%I SET %I = %2$I - interval ''1 hour''', known.table_name, known.column_name
         );
+        COMMIT;
     END LOOP;
 END $$";
+
+// What a worker says that was given rows which are not its own.
+const NOT_ITS_OWN: [&str; 4] = [
+    "a row is not pending",
+    "an attempt has ended already",
+    "not as this process has left them",
+    "duplicate key",
+];
 
 #[derive(Default)]
 struct Events {
@@ -74,6 +89,7 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let sandbox = slow_sandbox(rows).await?;
     tokio::task::block_in_place(|| {
         let mut campaign = Campaign::start(cluster, &sandbox, ("campaign", rows), args.seed)?;
+        cluster.execute(DISK)?;
         let wrong = campaign.run(&sandbox, |campaign, _| campaign.disturb(cluster))?;
         Ok(wrong + campaign.resolve(&sandbox, cluster)?)
     })
@@ -107,6 +123,9 @@ pub(super) async fn failover(args: &Args) -> Result<usize> {
             }
         })?;
         println!("  {failovers} failovers to a synchronous standby");
+        if failovers < FAILOVERS as u64 {
+            return Err("the run was too short to fail over; use more --changes".into());
+        }
         Ok(wrong + campaign.resolve(&sandbox, &primary)?)
     })
 }
@@ -174,6 +193,7 @@ impl Campaign {
             for (machine, worker) in self.machines.iter().zip(&mut self.workers) {
                 if worker.0.try_wait()?.is_some() {
                     self.events.restarts += 1;
+                    check_log(worker)?;
                     *worker = machine.work()?;
                 }
             }
@@ -258,7 +278,7 @@ impl Campaign {
                 self.events.full_disks += 1;
                 cluster.execute(FILL_THE_DISK)?;
                 sleep(Duration::from_millis(self.random.random_range(500..3000)));
-                cluster.execute("DROP FUNCTION fail_for_want_of_space CASCADE")
+                cluster.execute(CLEAR_THE_DISK)
             }
             6 => {
                 self.events.clock_steps += 1;
@@ -274,7 +294,16 @@ impl Campaign {
         // It may have ended by itself.
         let _ = self.workers[at].0.kill();
         self.workers[at].0.wait()?;
+        check_log(&self.workers[at])?;
         self.workers[at] = self.machines[at].work()?;
         Ok(())
+    }
+}
+
+fn check_log(worker: &Worker) -> Result<()> {
+    let log = fs::read_to_string(&worker.1)?;
+    match NOT_ITS_OWN.iter().find(|said| log.contains(*said)) {
+        Some(_) => Err(format!("a worker had rows of another one: {log}").into()),
+        None => Ok(()),
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct SharedTally {
 }
 
 impl SharedTally {
-    // Counting takes time in large runs, and the worker uses the same connection.
+    // Counting takes time in large runs, and the worker claims rows by the same connection.
     const PERIOD: Duration = Duration::from_secs(5);
     const PERIODS_PER_READ: u32 = 50;
 
