@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::code::impl_code;
 
-/// How surely a fact about a provider is known, from observed (the least in order) to the table author's own word.
+/// How well a fact about a provider is supported, ordered from the best evidence to the weakest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// The fact was seen in the responses of the real service.

@@ -51,7 +51,7 @@ pub struct Total {
     pub count: u64,
 }
 
-/// A copy of the sandbox's ledger: the changes that it has really applied so far.
+/// The changes that a sandbox has really applied so far, to compare reported outcomes with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Every change, oldest first.

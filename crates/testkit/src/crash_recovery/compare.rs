@@ -9,7 +9,7 @@ use super::env::TestEnv;
 use super::system::Made;
 use super::{Kills, UnknownRowAction};
 
-/// What a campaign found.
+/// How many rows of a crash campaign ended in which way, and how many were wrong.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Rows in the report.

@@ -4,10 +4,10 @@ use http::Uri;
 use repass_transport::BaseUrl;
 use url::Url;
 
-/// The bytes are a URL.
+/// Fuzzes base URLs. The bytes are a URL.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(base) = text.parse::<BaseUrl>() else {

@@ -2,10 +2,10 @@
 
 use repass::{Blocklist, Password, RangeQuery};
 
-/// The first line is a password, the rest a list.
+/// Fuzzes lists of breached passwords. The first line is a password, the rest a list.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (password, list) = text.split_once('\n').unwrap_or_default();

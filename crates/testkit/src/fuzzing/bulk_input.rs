@@ -16,10 +16,11 @@ use super::fake_transport::FakeTransport;
 use super::fields::fields;
 use super::shown;
 
-/// The bytes are an input; and the texts in them are passwords, which are written as inputs and read back.
+/// Fuzzes inputs of bulk runs. The bytes are an input; and the texts in them are passwords, which are written as inputs
+/// and read back.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     for passwords in [PasswordSource::Input, PasswordSource::Generated] {
         let Ok((tally, skipped, reported)) =

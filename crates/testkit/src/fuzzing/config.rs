@@ -13,10 +13,10 @@ const LONGEST: usize = 1_700;
 /// What no one should have typed into a file, and what is reported of it: nothing.
 pub const PASTED: &str = "canary-pasted-4711";
 
-/// The bytes are TOML; behind a line `---` come variables, each `NAME=value` on a line of its own.
+/// Fuzzes configurations. The bytes are TOML; behind a line `---` come variables, each `NAME=value` on a line of its own.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (file, variables) = text.split_once("\n---\n").unwrap_or((&text, ""));
@@ -40,8 +40,10 @@ pub fn target(data: &[u8]) {
     }
 }
 
+/// Checks the laws of configurations with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(text: &str) {
     match Config::from_toml(text) {
         Ok(config) => reads_back(&config),

@@ -4,16 +4,18 @@ use repass_transport::SecretBody;
 
 use super::fields::{borrowed, fields};
 
-/// The bytes are fields.
+/// Fuzzes form bodies. The bytes are fields.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&fields(data));
 }
 
+/// Checks the laws of form bodies with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(fields: &[(String, String)]) {
     let bytes = SecretBody::form(&borrowed(fields)).bytes();
     assert!(bytes.is_ascii());

@@ -11,16 +11,18 @@ use super::outcome::{self, json};
 use super::raw_response::parse;
 use super::shown;
 
-/// The bytes are a response.
+/// Fuzzes responses of the identity portal to a change. The bytes are a response.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of responses of the identity portal to a change with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     check_of(answer, &replace());
 }

@@ -15,16 +15,18 @@ use super::shown;
 
 const USER: &str = "canary.user@example.com";
 
-/// The bytes are the response to the look-up; the change itself is then made.
+/// Fuzzes responses of the identity portal to a look-up. The bytes are the response to the look-up; the change itself is then made.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of responses of the identity portal to a look-up with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     let made = Response::new(StatusCode::OK).with_body(r#"{"succeeded":true}"#);
     let fake = FakeTransport::new([answer.clone(), made]);

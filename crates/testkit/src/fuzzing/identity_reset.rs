@@ -6,16 +6,18 @@ use super::changes::reset;
 use super::identity_change::check_of;
 use super::raw_response::parse;
 
-/// The bytes are a response.
+/// Fuzzes responses of the identity portal to a reset. The bytes are a response.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of responses of the identity portal to a reset with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     check_of(answer, &reset());
 }

@@ -7,16 +7,18 @@ use serde_json::Value;
 
 use super::fields::fields;
 
-/// The bytes are fields.
+/// Fuzzes JSON bodies. The bytes are fields.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&fields(data));
 }
 
+/// Checks the laws of JSON bodies with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(fields: &[(String, String)]) {
     let members: BTreeMap<_, _> = fields.iter().map(|(name, text)| (name, text)).collect();
     let list: Vec<_> = fields.iter().map(|(_, text)| text).collect();

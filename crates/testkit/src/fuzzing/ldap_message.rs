@@ -8,10 +8,10 @@ use repass_transport::ldap::{
 /// The most bytes of a message that a reader waits for.
 const LIMIT: usize = 1 << 16;
 
-/// The bytes are what a peer sends.
+/// Fuzzes LDAP messages. The bytes are what a peer sends.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let size = sequence_size(data, LIMIT);
     // What is known of a size does not change with more bytes.

@@ -5,16 +5,18 @@ use repass_transport::SecretBody;
 use super::fake_transport::wait;
 use super::fields::{borrowed, fields};
 
-/// The bytes are fields.
+/// Fuzzes multipart bodies. The bytes are fields.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&fields(data));
 }
 
+/// Checks the laws of multipart bodies with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(fields: &[(String, String)]) {
     let body = SecretBody::multipart(&borrowed(fields));
     assert_eq!(read(&body), fields);

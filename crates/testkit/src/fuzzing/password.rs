@@ -13,10 +13,10 @@ use super::fake_transport::{FakeTransport, wait};
 use super::path::segments;
 use super::{json, multipart};
 
-/// The bytes are the new password; before a NUL, if there is one, the current one.
+/// Fuzzes passwords. The bytes are the new password; before a NUL, if there is one, the current one.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let nul = data.iter().position(|byte| *byte == 0);
     let (current, new) = nul.map_or((&b"Old-Passw0rd"[..], data), |nul| {
@@ -33,8 +33,10 @@ pub fn target(data: &[u8]) {
     }
 }
 
+/// Checks the laws of passwords with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(current: &str, new: &str) {
     let (Ok(old_password), Ok(password)) = (Password::new(current), Password::new(new)) else {
         return;

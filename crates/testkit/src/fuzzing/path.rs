@@ -4,10 +4,10 @@ use percent_encoding::percent_decode_str;
 use repass_transport::{Idempotency, Method, Request};
 use url::Url;
 
-/// Each line is a segment; one that begins with `?` is `?name=value` of the query.
+/// Fuzzes request paths. Each line is a segment; one that begins with `?` is `?name=value` of the query.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (queries, segments): (Vec<_>, Vec<_>) = text.split('\n').partition(|line| line.starts_with('?'));
@@ -17,8 +17,10 @@ pub fn target(data: &[u8]) {
     check(&segments, &queries.collect::<Vec<_>>());
 }
 
+/// Checks the laws of request paths with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(given: &[&str], queries: &[(&str, &str)]) {
     // No encoding keeps these from being steps; no name of a user is one, by `user_id`.
     if given.iter().any(|segment| matches!(*segment, "." | "..")) {

@@ -2,10 +2,10 @@
 
 use repass::{Password, PasswordPolicy};
 
-/// The first line is a password to judge, the rest a document in JSON.
+/// Fuzzes policy documents. The first line is a password to judge, the rest a document in JSON.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (password, document) = text.split_once('\n').unwrap_or_default();

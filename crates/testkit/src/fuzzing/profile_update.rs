@@ -8,18 +8,20 @@ use serde_json::{Map, Value};
 use super::fake_transport::{FakeTransport, wait};
 use super::{json, multipart, shown};
 
-/// The bytes are an object of fields, in JSON.
+/// Fuzzes profile updates. The bytes are an object of fields, in JSON.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     if let Ok(Value::Object(fields)) = serde_json::from_slice(data) {
         check(&fields);
     }
 }
 
+/// Checks the laws of profile updates with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(fields: &Map<String, Value>) {
     let Some(as_json) = sent(fields, BodyEncoding::Json) else {
         return;

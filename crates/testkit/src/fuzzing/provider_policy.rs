@@ -12,16 +12,18 @@ use super::policy_document::usable;
 use super::raw_response::parse;
 use super::{outcome, shown};
 
-/// The bytes are a response, of either provider.
+/// Fuzzes responses with a provider's policy. The bytes are a response, of either provider.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of responses with a provider's policy with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     let fake = || FakeTransport::new([answer.clone()]).transport();
     let services: [Arc<dyn PasswordService>; 2] = [

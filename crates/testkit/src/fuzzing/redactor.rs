@@ -5,12 +5,12 @@ use repass::{CallRedactor, Password, PasswordChange, ProfileUpdate};
 use super::forms::forms;
 use super::shown;
 
-/// The first three lines are the user, the new and the current password, in which `␤` stands for a
+/// Fuzzes redaction. The first three lines are the user, the new and the current password, in which `␤` stands for a
 /// line's end. The rest is what the provider says: in it `{u0}`, `{n0}` and `{o0}` stand for
 /// the three as they are, and other digits for their other forms.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(4, '\n').map(|line| line.replace('␤', "\n"));

@@ -9,10 +9,10 @@ use repass_transport::{HeaderMap, HeaderValue, Response, StatusCode, retry_after
 const NOW: u64 = 1_767_225_600;
 const MONTH: u64 = 31 * 86_400;
 
-/// The first line is `Retry-After`, the second `X-RateLimit-Reset`.
+/// Fuzzes the headers of rate limits. The first line is `Retry-After`, the second `X-RateLimit-Reset`.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let [after, reset] = [lines.next(), lines.next()].map(Option::unwrap_or_default);
@@ -29,7 +29,7 @@ pub fn target(data: &[u8]) {
 }
 
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn read(after: &[u8], reset: &[u8]) -> Option<Duration> {
     let mut headers = HeaderMap::new();
     for (name, value) in [("retry-after", after), ("x-ratelimit-reset", reset)] {
@@ -46,7 +46,7 @@ pub fn read(after: &[u8], reset: &[u8]) -> Option<Duration> {
 /// As seconds, as an HTTP date, as an ISO 8601 instant, and as Unix time.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn every_form_reads_back(seconds: u32) {
     let delay = Some(Duration::from_secs(u64::from(seconds).min(MONTH)));
     let instant = Timestamp::from_second(NOW.cast_signed() + i64::from(seconds)).unwrap();

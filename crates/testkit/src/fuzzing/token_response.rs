@@ -18,16 +18,18 @@ use super::shown;
 
 const SECRET: &str = "Canary-Client-Secret-80";
 
-/// The bytes are a response, of either provider's endpoint.
+/// Fuzzes responses of token endpoints. The bytes are a response, of either provider's endpoint.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of responses of token endpoints with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     if let Some(granted) = oauth::granted(answer) {
         assert!(granted.lifetime.is_none_or(|life| life.as_secs() <= 31 * 86_400));

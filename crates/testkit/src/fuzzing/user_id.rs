@@ -6,16 +6,18 @@ use repass_transport::{Idempotency, Method, Request};
 use super::path::segments;
 use super::shown;
 
-/// The bytes are a name.
+/// Fuzzes user ids. The bytes are a name.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&String::from_utf8_lossy(data));
 }
 
+/// Checks the laws of user ids with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(text: &str) {
     match text.parse::<UserId>() {
         Ok(user) => {

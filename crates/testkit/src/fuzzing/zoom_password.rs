@@ -10,16 +10,18 @@ use super::outcome;
 use super::raw_response::parse;
 use super::shown;
 
-/// The bytes are a response.
+/// Fuzzes Zoom's responses to a change. The bytes are a response.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of Zoom's responses to a change with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     let change = reset();
     let secrets = secrets(&change);

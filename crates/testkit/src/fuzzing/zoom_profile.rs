@@ -16,16 +16,18 @@ const USER: &str = "canary.user@example.com";
 const NAME: &str = "Canary \"Name\" 78";
 const COMPANY: &str = "Canary & Sons\\79";
 
-/// The bytes are a response.
+/// Fuzzes Zoom's responses to a profile update. The bytes are a response.
 ///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn target(data: &[u8]) {
     check(&parse(data));
 }
 
+/// Checks the laws of Zoom's responses to a profile update with this one.
+///
 /// # Panics
-/// A law is broken.
+/// If a law is broken.
 pub fn check(answer: &Response) {
     static SECRETS: LazyLock<Vec<String>> = LazyLock::new(|| [USER, NAME, COMPANY].map(forms).concat());
     let update = ProfileUpdate::new(USER.parse().unwrap())
