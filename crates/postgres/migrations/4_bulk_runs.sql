@@ -57,7 +57,7 @@ CREATE TABLE bulk_rows (
     PRIMARY KEY (run, line)
 );
 
--- Lines that are nobody's, and those of a worker. Only the pending rows among them are to be sent.
+-- Lines that are free, and those of a worker. Only the pending rows among them are to be sent.
 CREATE TABLE bulk_free (
     run int NOT NULL,
     first bigint NOT NULL,
@@ -204,8 +204,8 @@ CREATE FUNCTION database_timeline() RETURNS text LANGUAGE sql AS $$
     SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 $$;
 
--- Whether the worker may write, and locks out whoever would take over its rows until the transaction ends: they lock its row
--- FOR UPDATE before they change it. After a failover none may: the database may have lost what it has confirmed.
+-- Whether the worker may write. Until the transaction ends no other process can take over its rows: they lock the worker's
+-- row FOR UPDATE first. After a failover none may: the database may have lost what it has confirmed.
 CREATE FUNCTION is_bulk_worker(run_ int, worker_ bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -371,7 +371,7 @@ BEGIN
         SELECT w.id FROM bulk_workers w
         WHERE w.run = run_ AND NOT w.is_gone
             AND NOT EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
-        -- Whose commit is under way is looked at again later.
+        -- One that is committing is looked at again later.
         FOR UPDATE OF w SKIP LOCKED
     LOOP
         PERFORM mark_bulk_worker_gone(run_, gone, at_, message_);
@@ -401,7 +401,7 @@ BEGIN
 END $$;
 
 -- Makes rows pending again that failed for such a reason, except those with an unknown attempt, and those among the lines
--- or the open ranges of a worker: nobody would be given them. Returns how many.
+-- or the open ranges of a worker: no worker would be given them. Returns how many.
 CREATE FUNCTION requeue_bulk_rows(run_ int, kinds text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE

@@ -129,7 +129,7 @@ impl HttpTransport {
         token: Option<&Token>,
         left: Duration,
     ) -> Result<Response, TransportError> {
-        // Nobody else wants to know how long it took.
+        // Only these want to know how long it took.
         let is_timed = self.meter.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let start = is_timed.then(Instant::now);
         let limit = left.min(self.attempt_timeout);
