@@ -13,7 +13,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use repass_bulk::{Input, PasswordSource, ProviderNames, Recipients, Run, RunManifest};
 use repass_postgres::SharedRuns;
-use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
+use repass_sandbox::Sandbox;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ const ROWS: u32 = 300;
 const NAME: &str = "breach";
 const CONCURRENCY: u64 = 8;
 /// How long a change takes at the provider.
-const DELAY_MS: u64 = 100;
+const DELAY: Duration = Duration::from_millis(100);
 /// The rows that are applied when the second worker starts, and when the first one is killed.
 const APPLIED_BEFORE: [u64; 2] = [20, 120];
 /// The time limit of a change. A user whose worker is killed stays locked for 30 s more.
@@ -45,24 +45,7 @@ pub(super) struct Worker(pub(super) Child, pub(super) PathBuf);
 
 /// Returns how many rows are wrong.
 pub(super) async fn check(cluster: &Cluster) -> Result<usize> {
-    let options = Options {
-        users: ROWS,
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start_with(options).await?;
-    // A change is made even if its worker is gone by then.
-    sandbox.inject(Fault {
-        matching: RequestMatcher {
-            method: Some("PUT".to_owned()),
-            times: u32::MAX,
-            ..RequestMatcher::default()
-        },
-        action: Action {
-            delay_ms: DELAY_MS,
-            detach: true,
-            ..Action::default()
-        },
-    })?;
+    let sandbox = super::slow_sandbox(ROWS, DELAY).await?;
     let machine = || Machine::new(cluster, &sandbox, NAME, ROWS);
     let (first, second, third) = (machine()?, machine()?, machine()?);
     let recipient = load(&third)?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use repass_postgres::Membership;
-use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
+use repass_sandbox::Sandbox;
 
 use super::super::Args;
 use super::super::servers::{Result, run};
@@ -21,7 +21,7 @@ const WORKERS: usize = 8;
 /// How often the database fails over to its standby.
 const FAILOVERS: usize = 2;
 /// How long a change takes at the provider.
-const DELAY_MS: u64 = 60;
+const DELAY: Duration = Duration::from_millis(60);
 const LONGEST: Duration = Duration::from_secs(1800);
 
 // Writes of workers fail as they do on a full disk, once the function says so: to drop it would take locks that workers hold.
@@ -86,7 +86,7 @@ struct Campaign {
 /// Returns how many rows are wrong.
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let rows = u32::try_from(args.changes * ROWS_PER_CHANGE)?;
-    let sandbox = slow_sandbox(rows).await?;
+    let sandbox = super::slow_sandbox(rows, DELAY).await?;
     tokio::task::block_in_place(|| {
         let mut campaign = Campaign::start(cluster, &sandbox, ("campaign", rows), args.seed)?;
         cluster.execute(DISK)?;
@@ -98,7 +98,7 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
 /// The same while the database fails over to a synchronous standby. Returns how many rows are wrong.
 pub(super) async fn failover(args: &Args) -> Result<usize> {
     let rows = u32::try_from(args.changes * ROWS_PER_CHANGE)?;
-    let sandbox = slow_sandbox(rows).await?;
+    let sandbox = super::slow_sandbox(rows, DELAY).await?;
     tokio::task::block_in_place(|| {
         let mut primary = Cluster::start_with_successors(FAILOVERS)?;
         let mut standby = Some(primary.start_standby()?);
@@ -128,28 +128,6 @@ pub(super) async fn failover(args: &Args) -> Result<usize> {
         }
         Ok(wrong + campaign.resolve(&sandbox, &primary)?)
     })
-}
-
-// A change is made even if its worker is gone by then.
-async fn slow_sandbox(rows: u32) -> Result<Sandbox> {
-    let options = Options {
-        users: rows,
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start_with(options).await?;
-    sandbox.inject(Fault {
-        matching: RequestMatcher {
-            method: Some("PUT".to_owned()),
-            times: u32::MAX,
-            ..RequestMatcher::default()
-        },
-        action: Action {
-            delay_ms: DELAY_MS,
-            detach: true,
-            ..Action::default()
-        },
-    })?;
-    Ok(sandbox)
 }
 
 impl Campaign {

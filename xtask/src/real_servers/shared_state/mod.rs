@@ -13,9 +13,9 @@ mod user_locks;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use repass_sandbox::Sandbox;
+use repass_sandbox::{Action, Fault, Options, RequestMatcher, Sandbox};
 use secrecy::ExposeSecret as _;
 
 use super::Args;
@@ -73,6 +73,28 @@ fn zoom_configuration(folder: &Path, cluster: &Cluster, sandbox: &Sandbox, plan:
          auth = {{ kind = \"bearer\", token = {{ file = \"token\" }} }}\n"
     );
     configuration(folder, cluster, &zoom)
+}
+
+/// An emulated provider that takes this long for a change, which is made even if its caller is gone by then.
+async fn slow_sandbox(users: u32, delay: Duration) -> Result<Sandbox> {
+    let options = Options {
+        users,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start_with(options).await?;
+    sandbox.inject(Fault {
+        matching: RequestMatcher {
+            method: Some("PUT".to_owned()),
+            times: u32::MAX,
+            ..RequestMatcher::default()
+        },
+        action: Action {
+            delay_ms: u64::try_from(delay.as_millis())?,
+            detach: true,
+            ..Action::default()
+        },
+    })?;
+    Ok(sandbox)
 }
 
 fn private_file(file: &Path, text: &str) -> Result<()> {

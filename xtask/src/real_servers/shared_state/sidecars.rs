@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use repass_sandbox::{Action, Fault, Options, Provider, RequestMatcher, Sandbox};
+use repass_sandbox::{Provider, Sandbox};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -21,6 +21,8 @@ const SIDECARS: usize = 3;
 /// Requests for each change that a provider's campaign makes.
 const REQUESTS_PER_CHANGE: usize = 10;
 const CLIENTS: usize = 24;
+/// How long a change takes at the provider.
+const DELAY: Duration = Duration::from_millis(100);
 /// How every password begins that is sent.
 const MARK: &str = "Shared-Passw0rd";
 
@@ -76,24 +78,7 @@ pub(super) async fn start_without_database(cluster: &Cluster) -> Result<()> {
 
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let requests = args.changes * REQUESTS_PER_CHANGE;
-    let options = Options {
-        users: u32::try_from(requests)?,
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start_with(options).await?;
-    // Every change takes a while, and is made even if its sidecar is gone by then.
-    sandbox.inject(Fault {
-        matching: RequestMatcher {
-            method: Some("PUT".to_owned()),
-            times: u32::MAX,
-            ..RequestMatcher::default()
-        },
-        action: Action {
-            delay_ms: 100,
-            detach: true,
-            ..Action::default()
-        },
-    })?;
+    let sandbox = super::slow_sandbox(u32::try_from(requests)?, DELAY).await?;
     let folder = tempfile::tempdir()?;
     let config = super::zoom_configuration(folder.path(), cluster, &sandbox, "unlimited")?;
     let replicas = Arc::new(Replicas::start(&config, SIDECARS).await?);
