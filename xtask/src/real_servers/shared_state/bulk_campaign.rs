@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use repass_postgres::Membership;
 use repass_sandbox::Sandbox;
@@ -80,6 +81,8 @@ struct Campaign {
     machines: Vec<Machine>,
     workers: Vec<Worker>,
     random: StdRng,
+    /// The kinds of disturbances that have not been yet.
+    due: Vec<u32>,
     events: Events,
 }
 
@@ -142,11 +145,15 @@ impl Campaign {
         let observer = machine()?;
         load(&observer)?;
         let machines = (0..WORKERS).map(|_| machine()).collect::<Result<Vec<_>>>()?;
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut due = vec![0, 1, 2, 5, 6, 7];
+        due.shuffle(&mut random);
         Ok(Self {
+            due,
             observer,
             workers: machines.iter().map(Machine::work).collect::<Result<_>>()?,
             machines,
-            random: StdRng::seed_from_u64(seed),
+            random,
             events: Events::default(),
         })
     }
@@ -197,7 +204,8 @@ impl Campaign {
         } = self.events;
         println!(
             "  {} rows, {WORKERS} workers killed {kills} times, paused {pauses}, cut off {cuts}, started again {restarts}, \
-             {crashes} database crashes, {full_disks} full disks, {clock_steps} steps of its clock: {} applied, {} not applied, {} unknown, {wrong} wrong; {:.0?}",
+             {crashes} database crashes, {full_disks} full disks, {clock_steps} steps of its clock: {} applied, \
+             {} not applied, {} unknown, {wrong} wrong; {:.0?}",
             report.len(),
             count("applied"),
             count("not_applied"),
@@ -230,7 +238,9 @@ impl Campaign {
     }
 
     fn disturb(&mut self, cluster: &Cluster) -> Result<()> {
-        match self.random.random_range(0..14) {
+        // Each kind once, in any order, and then as they come.
+        let kind = self.due.pop();
+        match kind.unwrap_or_else(|| self.random.random_range(0..14)) {
             0 => {
                 self.events.pauses += 1;
                 let at = self.random.random_range(0..self.workers.len());
