@@ -7,7 +7,7 @@ use super::generator::{Candidates, meets};
 use super::{Counting, ImpossiblePolicy, PolicyBuilder, evaluation};
 use crate::{Certainty, Password, Rule};
 
-const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&*+-.:=?@^~";
+const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$*-.:?@^~";
 const DEFAULT_LENGTH: usize = 20;
 const TRIES: u32 = 10_000;
 

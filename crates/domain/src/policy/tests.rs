@@ -71,11 +71,13 @@ fn characters_of_the_alphabet_are_equally_likely() {
     assert_eq!(found.len(), 52);
     assert!(unevenness(&found, 52).abs() < 4.0);
     let mut second = BTreeMap::new();
-    for (text, count) in drawn(PasswordPolicy::builder().length(2), 12, 77_000) {
+    for (text, count) in drawn(PasswordPolicy::builder().length(2), 12, 73_000) {
         *second.entry(text[1..].to_owned()).or_default() += count;
     }
-    assert_eq!(second.len(), 77);
-    assert!(unevenness(&second, 77).abs() < 4.0);
+    assert_eq!(second.len(), 73);
+    assert!(unevenness(&second, 73).abs() < 4.0);
+    // Nothing that a decoder takes for an escape.
+    assert!(!second.keys().any(|character| "%&+=".contains(character.as_str())));
 }
 
 #[test]
