@@ -11,7 +11,7 @@ use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase};
 use crate::secrets::{Key, SecretRecord, read_sealed, read_secrets};
 use crate::{BulkError, RowStatus, SecretsPlace};
 
-const FEED_BATCH: usize = 64;
+const FEED_BATCH: usize = 256;
 
 /// Where a session's rows come from.
 #[derive(Debug)]
