@@ -241,7 +241,7 @@ impl Departure {
 
 impl Bucket {
     // A response that takes longer than this is counted by the provider well before it comes.
-    const LONGEST_ARRIVAL: Duration = Duration::from_millis(20);
+    const LONGEST_ARRIVAL: Duration = Duration::from_millis(30);
     // What a permit costs from when its request left while nothing more is known of it.
     const UNTIL_KNOWN: Duration = Duration::from_millis(500);
 
