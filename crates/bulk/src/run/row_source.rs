@@ -118,10 +118,10 @@ impl Feeder<'_> {
     }
 
     fn wait_for_room(&self, runtime: &Handle) -> Result<(), BulkError> {
-        // Not for the last batches: the session would run out of rows.
-        let half = self.sender.reserve_many(self.sender.max_capacity() / 2);
+        // Not for the last batch: the session would run out of rows.
+        let all_but_one = self.sender.reserve_many(self.sender.max_capacity() - 1);
         runtime
-            .block_on(half)
+            .block_on(all_but_one)
             .map(drop)
             .map_err(|_| session_has_stopped())
     }
