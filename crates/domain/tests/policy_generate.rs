@@ -73,7 +73,7 @@ fn assert_whole_space(preset: Preset) {
         count(char::is_ascii_digit),
         count(char::is_ascii_punctuation),
     ];
-    assert_eq!(kinds, [26, 26, 10, 15]);
+    assert_eq!(kinds, [26, 26, 10, 11]);
     assert_eq!(lengths, BTreeSet::from([20]));
 }
 
