@@ -23,7 +23,8 @@ use super::stores;
 
 const ROWS: u32 = 300;
 const NAME: &str = "breach";
-const CONCURRENCY: u64 = 8;
+/// How many changes a worker has in flight.
+pub(super) const CONCURRENCY: u64 = 8;
 /// How long a change takes at the provider.
 const DELAY: Duration = Duration::from_millis(100);
 /// The rows that are applied when the second worker starts, and when the first one is killed.

@@ -7,22 +7,24 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 use repass_postgres::Membership;
 use repass_sandbox::Sandbox;
 
 use super::super::Args;
 use super::super::servers::{Result, run};
-use super::bulk::{Machine, Worker, compare, leaks, load};
+use super::bulk::{CONCURRENCY, Machine, Worker, compare, leaks, load};
 use super::cluster::Cluster;
 
 const ROWS_PER_CHANGE: usize = 20;
-const WORKERS: usize = 8;
+const WORKERS: u32 = 8;
 /// How often the database fails over to its standby.
 const FAILOVERS: usize = 2;
-/// How long a change takes at the provider.
+/// How long a change takes at the provider, at least.
 const DELAY: Duration = Duration::from_millis(60);
+/// How long a run without disturbances takes at least, so that each kind happens in it.
+const SHORTEST: Duration = Duration::from_secs(20);
 const LONGEST: Duration = Duration::from_secs(1800);
 
 // Writes of workers fail as they do on a full disk, once the function says so: to drop it would take locks that workers hold.
@@ -63,6 +65,26 @@ const NOT_ITS_OWN: [&str; 4] = [
     "duplicate key",
 ];
 
+#[derive(Clone, Copy)]
+enum Disturbance {
+    Kill,
+    Pause,
+    Crash,
+    Cut,
+    FullDisk,
+    ClockStep,
+}
+
+/// Each kind, and how often it happens compared with the others.
+const DISTURBANCES: [(Disturbance, u32); 6] = [
+    (Disturbance::Kill, 7),
+    (Disturbance::Cut, 3),
+    (Disturbance::Pause, 1),
+    (Disturbance::Crash, 1),
+    (Disturbance::FullDisk, 1),
+    (Disturbance::ClockStep, 1),
+];
+
 #[derive(Default)]
 struct Events {
     kills: u32,
@@ -81,19 +103,22 @@ struct Campaign {
     machines: Vec<Machine>,
     workers: Vec<Worker>,
     random: StdRng,
-    /// The kinds of disturbances that have not been yet.
-    due: Vec<u32>,
+    /// The disturbances that have not happened yet.
+    due: Vec<Disturbance>,
     events: Events,
 }
 
 /// Returns how many rows are wrong.
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let rows = u32::try_from(args.changes * ROWS_PER_CHANGE)?;
-    let sandbox = super::slow_sandbox(rows, DELAY).await?;
+    let sandbox = super::slow_sandbox(rows, delay(rows)?).await?;
     tokio::task::block_in_place(|| {
         let mut campaign = Campaign::start(cluster, &sandbox, ("campaign", rows), args.seed)?;
         cluster.execute(DISK)?;
         let wrong = campaign.run(&sandbox, |campaign, _| campaign.disturb(cluster))?;
+        if !campaign.due.is_empty() {
+            return Err("the run was too short for each kind of disturbance; use more --changes".into());
+        }
         Ok(wrong + campaign.resolve(&sandbox, cluster)?)
     })
 }
@@ -133,6 +158,12 @@ pub(super) async fn failover(args: &Args) -> Result<usize> {
     })
 }
 
+/// How long a change takes at the provider in a run of so many rows that is disturbed.
+fn delay(rows: u32) -> Result<Duration> {
+    let in_flight = WORKERS * u32::try_from(CONCURRENCY)?;
+    Ok((SHORTEST * in_flight / rows.max(1)).max(DELAY))
+}
+
 impl Campaign {
     /// Loads the run, and starts its workers.
     fn start(
@@ -146,7 +177,7 @@ impl Campaign {
         load(&observer)?;
         let machines = (0..WORKERS).map(|_| machine()).collect::<Result<Vec<_>>>()?;
         let mut random = StdRng::seed_from_u64(seed);
-        let mut due = vec![0, 1, 2, 5, 6, 7];
+        let mut due = DISTURBANCES.map(|(kind, _)| kind).to_vec();
         due.shuffle(&mut random);
         Ok(Self {
             due,
@@ -239,9 +270,16 @@ impl Campaign {
 
     fn disturb(&mut self, cluster: &Cluster) -> Result<()> {
         // Each kind once, in any order, and then as they come.
-        let kind = self.due.pop();
-        match kind.unwrap_or_else(|| self.random.random_range(0..14)) {
-            0 => {
+        let kind = match self.due.pop() {
+            Some(due) => due,
+            None => {
+                DISTURBANCES
+                    .choose_weighted(&mut self.random, |(_, weight)| *weight)?
+                    .0
+            }
+        };
+        match kind {
+            Disturbance::Pause => {
                 self.events.pauses += 1;
                 let at = self.random.random_range(0..self.workers.len());
                 let process = self.workers[at].0.id().to_string();
@@ -249,30 +287,30 @@ impl Campaign {
                 sleep(Membership::LEASE + Duration::from_millis(self.random.random_range(500..2000)));
                 run(Command::new("kill").args(["-CONT", &process]))
             }
-            1 => {
+            Disturbance::Crash => {
                 self.events.crashes += 1;
                 cluster.crash()?;
                 sleep(Duration::from_millis(self.random.random_range(0..1500)));
                 cluster.resume()
             }
-            2..=4 => {
+            Disturbance::Cut => {
                 self.events.cuts += 1;
                 cluster.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                      WHERE application_name = 'repass' AND random() < 0.5",
                 )
             }
-            5 => {
+            Disturbance::FullDisk => {
                 self.events.full_disks += 1;
                 cluster.execute(FILL_THE_DISK)?;
                 sleep(Duration::from_millis(self.random.random_range(500..3000)));
                 cluster.execute(CLEAR_THE_DISK)
             }
-            6 => {
+            Disturbance::ClockStep => {
                 self.events.clock_steps += 1;
                 cluster.execute(STEP_THE_CLOCK)
             }
-            _ => self.kill_one(),
+            Disturbance::Kill => self.kill_one(),
         }
     }
 
