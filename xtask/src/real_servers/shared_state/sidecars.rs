@@ -76,6 +76,13 @@ pub(super) async fn start_without_database(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
+enum Disturbance {
+    Pause,
+    Crash,
+    Kill,
+}
+
+/// Returns how many keys are wrong, and passwords in the clear.
 pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     let requests = args.changes * REQUESTS_PER_CHANGE;
     let sandbox = super::slow_sandbox(u32::try_from(requests)?, DELAY).await?;
@@ -103,21 +110,34 @@ pub(super) async fn campaign(cluster: &Cluster, args: &Args) -> Result<usize> {
     }
     let mut random = StdRng::seed_from_u64(args.seed);
     let (mut kills, mut pauses, mut crashes) = (0, 0, 0);
+    // Each kind once, and then as they come. The pause last, because the other sidecars answer many keys in it.
+    let mut due = vec![Disturbance::Pause, Disturbance::Crash, Disturbance::Kill];
     while next.load(Ordering::Relaxed) < requests {
         sleep(Duration::from_millis(random.random_range(300..1500))).await;
-        let event = random.random_range(0..10);
-        if event == 0 {
-            replicas.pause_one(&mut random).await?;
-            pauses += 1;
-        } else if event == 1 {
-            cluster.crash()?;
-            sleep(Duration::from_millis(random.random_range(0..1000))).await;
-            cluster.resume()?;
-            crashes += 1;
-        } else {
-            replicas.kill_one(&config, &mut random)?;
-            kills += 1;
+        let kind = due.pop().unwrap_or_else(|| match random.random_range(0..10) {
+            0 => Disturbance::Pause,
+            1 => Disturbance::Crash,
+            _ => Disturbance::Kill,
+        });
+        match kind {
+            Disturbance::Pause => {
+                replicas.pause_one(&mut random).await?;
+                pauses += 1;
+            }
+            Disturbance::Crash => {
+                cluster.crash()?;
+                sleep(Duration::from_millis(random.random_range(0..1000))).await;
+                cluster.resume()?;
+                crashes += 1;
+            }
+            Disturbance::Kill => {
+                replicas.kill_one(&config, &mut random)?;
+                kills += 1;
+            }
         }
+    }
+    if !due.is_empty() {
+        return Err("the keys were too few for each kind of disturbance; use more --changes".into());
     }
     for client in clients {
         client.await??;
