@@ -14,3 +14,10 @@ fn journal_in_a_file_keeps_the_contract() {
         Box::new(SqliteJournal::open(&path).unwrap())
     });
 }
+
+#[test]
+fn journal_in_a_file_keeps_what_neighbours_have_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::create(&folder.path().join("journal")).unwrap();
+    journal_contract::check_neighbours(Box::new(journal));
+}

@@ -320,6 +320,87 @@ pub fn check_two(mut first: Box<dyn Journal>, mut second: Box<dyn Journal>) {
     assert_eq!(other.row(1).expect("a row").map(|row| row.attempts), Some(2));
 }
 
+/// Checks that neighbours which are applied together keep what each has of its own, also when one of them had an attempt
+/// before.
+///
+/// # Panics
+/// If the journal breaks it.
+pub fn check_neighbours(mut journal: Box<dyn Journal>) {
+    let provider = journal.provider_id("zoom").expect("a provider");
+    ingest(&mut *journal, provider);
+    let reader = journal.reader().expect("a reader");
+    let first = journal.begin_session(AT).expect("a session");
+    assert_eq!(all_to_send(&*reader), [1, 2, 3, 4, 5, 7, 8]);
+    commit(&mut *journal, first, &[start(2, 1)], &[]);
+    let refused = end(2, RowPhase::NotApplied, Some("unreachable"));
+    commit(&mut *journal, first, &[], &[refused]);
+    journal.end_session(first, AT).expect("the end");
+    assert_eq!(journal.requeue().expect("row 2"), 1);
+
+    let second = journal.begin_session(AT).expect("a session");
+    let mut left = all_to_send(&*reader);
+    left.sort_unstable();
+    assert_eq!(left, [1, 2, 3, 4, 5, 7, 8]);
+    let applied = |line: u64| AttemptEnd {
+        tracking_id: (line != 7).then(|| format!("id-{line}")),
+        at: AT + i64::try_from(line).expect("a small number"),
+        ..end(line, RowPhase::Applied, None)
+    };
+    // Calls ask to send, and end, in any order.
+    commit(
+        &mut *journal,
+        second,
+        &[8, 3, 1, 2, 7, 4].map(|line| start(line, 2)),
+        &[],
+    );
+    commit(&mut *journal, second, &[], &[2, 3, 1].map(applied));
+    assert_eq!(phase(&*reader, 3), (RowPhase::Applied, false));
+    assert_eq!(phase(&*reader, 4), (RowPhase::Sending, false));
+    assert_eq!(reader.tally().expect("a tally"), tally(3, 1, 3, 1));
+    assert_eq!(reader.summary().expect("a summary").in_flight, 3);
+    commit(&mut *journal, second, &[], &[8, 4, 7].map(applied));
+    // Of several processes one may be wrong about a row.
+    let refused: &[u64] = if journal.is_shared() { &[1, 2, 8] } else { &[] };
+    for &line in refused {
+        let again = Commit {
+            started: &[start(line, 3)],
+            ..Commit::default()
+        };
+        assert!(journal.commit(&again, second).is_err(), "row {line} is applied");
+    }
+    journal.end_session(second, AT).expect("the end");
+
+    let mut rows = Vec::new();
+    let take = &mut |row: repass_bulk::ReportRow| {
+        rows.push((row.line, row.attempts, row.finished, row.tracking_id));
+        Ok(())
+    };
+    reader
+        .for_each_row(Some(RowStatus::Applied), take)
+        .expect("a report");
+    let id = |line: u64| Some(format!("id-{line}"));
+    assert_eq!(
+        rows,
+        [
+            (1, 1, Some(AT + 1), id(1)),
+            (2, 2, Some(AT + 2), id(2)),
+            (3, 1, Some(AT + 3), id(3)),
+            (4, 1, Some(AT + 4), id(4)),
+            (7, 1, Some(AT + 7), None),
+            (8, 1, Some(AT + 8), id(8)),
+        ]
+    );
+    let mut times = Vec::new();
+    reader
+        .finish_times(&mut |_, at| times.push(at - AT))
+        .expect("times");
+    times.sort_unstable();
+    assert_eq!(times, [1, 2, 3, 4, 7, 8]);
+    assert_eq!(reader.tally().expect("a tally"), tally(6, 1, 0, 1));
+    let last = reader.summary().expect("a summary").sessions;
+    assert_eq!(last.last().map(|session| session.ended), Some(AT));
+}
+
 fn ingest(journal: &mut dyn Journal, provider: u64) {
     let users: Vec<UserId> = (1..=8)
         .map(|line| UserId::new(&format!("user{line}")).expect("an id"))

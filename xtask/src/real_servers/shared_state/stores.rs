@@ -84,11 +84,15 @@ fn journal(cluster: &Cluster, database: &Database) {
         // It finds out at its next renewal.
         std::thread::sleep(2 * SECOND);
     };
+    journal_contract::check_neighbours(open().create("neighbours").expect("a new run"));
     let first = open().create("two").expect("a new run");
     journal_contract::check_two(first, open().open("two").expect("the run"));
     let first = open().create("lease").expect("a new run");
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
-    assert_eq!(open().names().expect("the runs"), ["lease", "two", "contract"]);
+    assert_eq!(
+        open().names().expect("the runs"),
+        ["lease", "two", "neighbours", "contract"]
+    );
 }
 
 fn settings(cluster: &Cluster) -> Settings {
