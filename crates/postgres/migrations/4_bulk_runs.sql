@@ -2,7 +2,8 @@
 --
 -- Statistics are old while a run is loaded and worked on, and a plan that reads a whole table for each commit would make each
 -- row of a long run dearer. So the functions force plans that read by keys, and the view looks rows up one by one by
--- `LATERAL … OFFSET 0`.
+-- `LATERAL … OFFSET 0`. Functions of a commit leave this to their connection: to set it at each call takes longer than what they
+-- do.
 CREATE TABLE bulk_runs (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -93,7 +94,24 @@ CREATE TABLE bulk_begun (
     PRIMARY KEY (run, worker, number)
 );
 
--- What became of the last attempt that has ended, and of rows that cannot be sent.
+-- Neighbours that one range has sent, that were applied at their first attempt, and that ended in one commit. Most rows of most
+-- runs are here, because one row for each of them costs several times as much. No two ranges overlap, and nothing about them
+-- changes.
+CREATE TABLE bulk_applied (
+    run int NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    batch bigint NOT NULL,
+    session bigint NOT NULL,
+    started bigint NOT NULL,
+    -- Of each row.
+    finished bigint[] NOT NULL,
+    -- Of each row, or empty.
+    tracking_ids text[] NOT NULL,
+    PRIMARY KEY (run, first)
+);
+
+-- What became of the last attempt that has ended, of all other rows, and of rows that cannot be sent.
 CREATE TABLE bulk_outcomes (
     run int NOT NULL,
     line bigint NOT NULL,
@@ -161,26 +179,36 @@ CREATE TABLE bulk_sealed (
 );
 ALTER TABLE bulk_sealed ALTER sealed SET STORAGE EXTERNAL;
 
+-- Whether the row is among those that were applied at their first attempt.
+CREATE FUNCTION is_applied_bulk_row(run_ int, line_ bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce((SELECT last >= line_ FROM bulk_applied WHERE run = run_ AND first <= line_ ORDER BY first DESC LIMIT 1), false)
+$$;
+
 -- Where each row stands. One that was begun and has no outcome is being sent, or was when its process ended.
 CREATE VIEW bulk_standings AS
 SELECT r.run, r.line, r.user_id, r.provider,
-    CASE WHEN b.batch IS NULL THEN coalesce(o.state, 0) ELSE 1 END AS state,
+    CASE WHEN a.run IS NOT NULL THEN 2 WHEN b.batch IS NOT NULL THEN 1 ELSE coalesce(o.state, 0) END AS state,
     coalesce(o.unsettled, false) AS unsettled,
-    coalesce(b.batch, o.batch, 0) AS batch,
-    coalesce(o.attempts, 0) + (b.batch IS NOT NULL)::int AS attempts,
-    coalesce(b.worker, o.session, 0) AS session,
-    coalesce(b.at, o.started, 0) AS started,
-    coalesce(o.finished, 0) AS finished,
-    o.kind, o.code, o.message, o.tracking_id
+    coalesce(a.batch, b.batch, o.batch, 0) AS batch,
+    coalesce(o.attempts, 0) + (a.run IS NOT NULL OR b.batch IS NOT NULL)::int AS attempts,
+    coalesce(a.session, b.worker, o.session, 0) AS session,
+    coalesce(a.started, b.at, o.started, 0) AS started,
+    coalesce(a.finished[r.line - a.first + 1], o.finished, 0) AS finished,
+    o.kind, o.code, o.message,
+    coalesce(a.tracking_ids[r.line - a.first + 1], o.tracking_id) AS tracking_id
 FROM bulk_rows r
+LEFT JOIN LATERAL (
+    SELECT * FROM bulk_applied a WHERE a.run = r.run AND a.first <= r.line ORDER BY a.first DESC LIMIT 1
+) a ON a.last >= r.line
 LEFT JOIN LATERAL (SELECT * FROM bulk_outcomes o WHERE o.run = r.run AND o.line = r.line OFFSET 0) o ON true
 LEFT JOIN LATERAL (
     SELECT batch, worker, at FROM bulk_begun b
-    WHERE b.run = r.run AND r.line BETWEEN b.first AND b.last AND coalesce(o.state, 0) = 0
+    WHERE b.run = r.run AND r.line BETWEEN b.first AND b.last AND coalesce(o.state, 0) = 0 AND a.run IS NULL
     ORDER BY at DESC, number DESC LIMIT 1
 ) b ON true;
 
--- The rows of a range that are to be sent. Both tables are read by their keys, once for the whole range.
+-- The rows of a range that are to be sent. All tables are read by their keys, once for the whole range.
 CREATE FUNCTION pending_bulk_rows(run_ int, first_ bigint, last_ bigint)
 RETURNS TABLE (line bigint, user_id text, provider bigint, attempts bigint)
 LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
@@ -190,13 +218,37 @@ BEGIN
     RETURN QUERY
     WITH begun AS MATERIALIZED (
         SELECT first, last FROM bulk_begun WHERE run = run_ AND first <= last_ AND last >= first_
+    ), applied AS MATERIALIZED (
+        SELECT generate_series(first, last) AS line FROM bulk_applied WHERE run = run_ AND first BETWEEN first_ AND last_
+        UNION ALL
+        -- Only one can begin before and reach into it.
+        SELECT generate_series(first_, last)
+        FROM (SELECT last FROM bulk_applied WHERE run = run_ AND first < first_ ORDER BY first DESC LIMIT 1) AS earlier
     )
     SELECT r.line, r.user_id, r.provider, coalesce(o.attempts, 0)
     FROM bulk_rows r LEFT JOIN bulk_outcomes o ON o.run = run_ AND o.line = r.line AND o.line BETWEEN first_ AND last_
     WHERE r.run = run_ AND r.line BETWEEN first_ AND last_
         AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
+        AND NOT EXISTS (SELECT FROM applied a WHERE a.line = r.line)
         AND NOT EXISTS (SELECT FROM begun b WHERE r.line BETWEEN b.first AND b.last)
     ORDER BY r.line;
+END $$;
+
+-- Whether every row of a range has an outcome.
+CREATE FUNCTION have_bulk_rows_ended(run_ int, first_ bigint, last_ bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (SELECT count(*) FROM bulk_rows WHERE run = run_ AND line BETWEEN first_ AND last_) <= (
+        SELECT count(*) FROM bulk_outcomes WHERE run = run_ AND line BETWEEN first_ AND last_ AND state <> 0
+    ) + (
+        SELECT coalesce(sum(least(last, last_) - first + 1), 0) FROM bulk_applied
+        WHERE run = run_ AND first BETWEEN first_ AND last_
+    ) + (
+        -- Only one can begin before and reach into it.
+        SELECT coalesce(sum(greatest(least(last, last_) - first_ + 1, 0)), 0)
+        FROM (SELECT last FROM bulk_applied WHERE run = run_ AND first < first_ ORDER BY first DESC LIMIT 1) AS earlier
+    );
 END $$;
 
 -- Which history of the database this is.
@@ -207,7 +259,7 @@ $$;
 -- Whether the worker may write. Until the transaction ends no other process can take over its rows: they lock the worker's
 -- row FOR UPDATE first. After a failover none may: the database may have lost what it has confirmed.
 CREATE FUNCTION is_bulk_worker(run_ int, worker_ bigint) RETURNS boolean
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM bulk_workers w
     WHERE w.run = run_ AND w.id = worker_ AND NOT w.is_gone
@@ -217,58 +269,91 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Counts a commit of a worker, if it still is one, and writes what has ended of what it has begun. `unsettled` is kept: an
--- attempt says nothing about an earlier one.
+-- Refuses rows that were applied at their first attempt. Of the ranges that begin at or before the end of another one, the
+-- last one overlaps it if any does.
+CREATE FUNCTION refuse_applied_bulk_rows(run_ int, firsts bigint[], lasts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM unnest(firsts, lasts) AS range (first, last)
+    JOIN LATERAL (
+        SELECT a.last FROM bulk_applied a WHERE a.run = run_ AND a.first <= range.last ORDER BY a.first DESC LIMIT 1
+    ) a ON a.last >= range.first;
+    IF FOUND THEN RAISE EXCEPTION 'an attempt has ended already' USING ERRCODE = 'RP002'; END IF;
+END $$;
+
+-- Counts a commit of a worker, if it still is one, and writes what has ended of what it has begun: ranges that were applied,
+-- each with the place of its first row in the columns that follow, and other rows. `unsettled` is kept: an attempt says nothing
+-- about an earlier one.
 CREATE FUNCTION end_bulk_attempts(
-    run_ int, worker_ bigint, turn_ bigint, lines bigint[], states bigint[], finished_ bigint[], kinds text[], codes text[],
+    run_ int, worker_ bigint, turn_ bigint,
+    firsts bigint[], lasts bigint[], places bigint[], range_batches bigint[], range_started bigint[],
+    range_finished bigint[], range_tracking_ids text[],
+    lines bigint[], states bigint[], finished_ bigint[], kinds text[], codes text[],
     messages text[], tracking_ids text[], batches bigint[], started_ bigint[], closed bigint[]
-) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+    known boolean[];
+    expected bigint;
     written bigint;
 BEGIN
-    UPDATE bulk_workers SET turn = turn_
-    WHERE run = run_ AND id = worker_ AND turn = turn_ - 1 AND is_bulk_worker(run_, worker_);
+    -- As `is_bulk_worker`, which takes longer: the update locks the row too.
+    UPDATE bulk_workers w SET turn = turn_
+    WHERE w.run = run_ AND w.id = worker_ AND w.turn = turn_ - 1 AND NOT w.is_gone
+        AND EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
+        AND EXISTS (SELECT FROM bulk_runs r WHERE r.id = run_ AND r.timeline = database_timeline());
     IF NOT FOUND THEN RAISE EXCEPTION 'the lease of the worker is over' USING ERRCODE = 'RP001'; END IF;
-    -- Most rows have had no attempt before, and to look for a conflict costs as much as to insert.
-    IF NOT EXISTS (SELECT FROM bulk_outcomes WHERE run = run_ AND line = ANY(lines)) THEN
-        INSERT INTO bulk_outcomes (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
-            message, tracking_id)
-        SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
-            e.tracking_id
-        FROM unnest(lines, states, finished_, kinds, codes, messages, tracking_ids, batches, started_)
-            AS e (line, state, finished, kind, code, message, tracking_id, batch, started);
-    ELSE
-        INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
-            message, tracking_id)
-        SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
-            e.tracking_id
-        FROM unnest(lines, states, finished_, kinds, codes, messages, tracking_ids, batches, started_)
-            AS e (line, state, finished, kind, code, message, tracking_id, batch, started)
-        ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = o.attempts + 1,
-            session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
-            code = excluded.code, message = excluded.message, tracking_id = excluded.tracking_id
-        WHERE o.state = 0;
-        GET DIAGNOSTICS written = ROW_COUNT;
-        IF written <> cardinality(lines) THEN
+    PERFORM refuse_applied_bulk_rows(run_, firsts || lines, lasts || lines);
+    -- Whether a row of the range had an attempt before.
+    known := ARRAY(
+        SELECT EXISTS (SELECT FROM bulk_outcomes o WHERE o.run = run_ AND o.line BETWEEN range.first AND range.last)
+        FROM unnest(firsts, lasts) WITH ORDINALITY AS range (first, last, at) ORDER BY range.at
+    );
+    INSERT INTO bulk_applied (run, first, last, batch, session, started, finished, tracking_ids)
+    SELECT run_, r.first, r.last, r.batch, worker_, r.started, range_finished[r.place : r.place + r.last - r.first],
+        range_tracking_ids[r.place : r.place + r.last - r.first]
+    FROM unnest(firsts, lasts, places, range_batches, range_started, known) AS r (first, last, place, batch, started, is_known)
+    WHERE NOT r.is_known;
+    IF cardinality(lines) > 0 OR true = ANY(known) THEN
+        WITH ended AS (
+            SELECT * FROM unnest(lines, states, finished_, kinds, codes, messages, tracking_ids, batches, started_)
+                AS e (line, state, finished, kind, code, message, tracking_id, batch, started)
+            UNION ALL
+            SELECT line, 2, range_finished[r.place + line - r.first], NULL, NULL, NULL,
+                range_tracking_ids[r.place + line - r.first], r.batch, r.started
+            FROM unnest(firsts, lasts, places, range_batches, range_started, known)
+                AS r (first, last, place, batch, started, is_known), generate_series(r.first, r.last) AS line
+            WHERE r.is_known
+        ), written AS (
+            INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started, finished, kind, code,
+                message, tracking_id)
+            SELECT run_, e.line, e.state, false, e.batch, 1, worker_, e.started, e.finished, e.kind, e.code, e.message,
+                e.tracking_id
+            FROM ended e
+            ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = o.attempts + 1,
+                session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
+                code = excluded.code, message = excluded.message, tracking_id = excluded.tracking_id
+            WHERE o.state = 0
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM written) INTO expected, written;
+        IF written <> expected THEN
             RAISE EXCEPTION 'an attempt has ended already' USING ERRCODE = 'RP002';
         END IF;
     END IF;
     DELETE FROM bulk_begun WHERE run = run_ AND worker = worker_ AND number = ANY(closed);
 END $$;
 
--- Records that ranges are about to be sent, if this many of their rows have no outcome: all. Of the worker's own open ranges
--- a row may be sent again.
+-- Records that ranges are about to be sent, if none of their rows has an outcome. Of the worker's own open ranges a row may be
+-- sent again.
 CREATE FUNCTION begin_bulk_ranges(
-    run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[], expected bigint
-) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-DECLARE
-    pending bigint;
+    run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(numbers) = 0 THEN RETURN; END IF;
-    SELECT sum((SELECT count(*) FROM bulk_rows WHERE run = run_ AND line BETWEEN first AND last)
-        - (SELECT count(*) FROM bulk_outcomes WHERE run = run_ AND line BETWEEN first AND last AND state <> 0))
-    INTO pending FROM unnest(firsts, lasts) AS range (first, last);
-    IF pending <> expected OR EXISTS (
+    PERFORM refuse_applied_bulk_rows(run_, firsts, lasts);
+    IF EXISTS (
+        SELECT FROM unnest(firsts, lasts) AS range (first, last)
+        JOIN bulk_outcomes o ON o.run = run_ AND o.line BETWEEN range.first AND range.last AND o.state <> 0
+    ) OR EXISTS (
         SELECT FROM unnest(firsts, lasts) AS range (first, last)
         JOIN bulk_begun b ON b.run = run_ AND b.worker <> worker_ AND b.first <= range.last AND b.last >= range.first
     ) THEN
@@ -279,7 +364,7 @@ BEGIN
     FROM unnest(numbers, firsts, lasts, batches) AS range (number, first, last, batch);
 END $$;
 
--- Gives free lines with about this many rows to a worker, if it still is one. Returns their range; NULL if no lines are
+-- Gives up to so many free lines to a worker, if it still is one. Returns their range; NULL if no lines are
 -- free. Durable when it returns: of a claim that is lost in a crash the worker would still send the rows, and another too.
 CREATE FUNCTION claim_bulk_rows(
     run_ int, worker_ bigint, most int, OUT is_worker boolean, OUT first_ bigint, OUT last_ bigint
@@ -294,12 +379,10 @@ BEGIN
     DELETE FROM bulk_claims c
     WHERE c.run = run_ AND c.worker = worker_
         AND c.first = (SELECT first FROM bulk_claims WHERE run = run_ AND worker = worker_ ORDER BY first LIMIT 1)
-        AND NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last));
+        AND have_bulk_rows_ended(run_, c.first, c.last);
     SELECT f.first, f.last INTO first_, end_ FROM bulk_free f WHERE f.run = run_ ORDER BY f.first LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;
-    SELECT r.line INTO last_ FROM bulk_rows r
-    WHERE r.run = run_ AND r.line BETWEEN first_ AND end_ ORDER BY r.line OFFSET most - 1 LIMIT 1;
-    last_ := coalesce(last_, end_);
+    last_ := least(first_ + most - 1, end_);
     DELETE FROM bulk_free WHERE run = run_ AND first = first_;
     IF last_ < end_ THEN
         INSERT INTO bulk_free VALUES (run_, last_ + 1, end_)
@@ -342,14 +425,14 @@ BEGIN
     FROM bulk_begun b JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
     LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
     LEFT JOIN bulk_providers p ON p.run = r.run AND p.id = r.provider
-    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0
+    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0 AND NOT is_applied_bulk_row(run_, r.line)
     ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there;
     INSERT INTO bulk_outcomes AS known (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
     SELECT DISTINCT ON (r.line) r.run, r.line, 4, coalesce(o.unsettled, false), b.batch, coalesce(o.attempts, 0) + 1, b.worker,
         b.at, at_, 'interrupted', message_
     FROM bulk_begun b JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
     LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0
+    WHERE b.run = run_ AND b.worker = worker_ AND coalesce(o.state, 0) = 0 AND NOT is_applied_bulk_row(run_, r.line)
     ORDER BY r.line, b.number DESC
     ON CONFLICT (run, line) DO UPDATE SET state = excluded.state, batch = excluded.batch, attempts = excluded.attempts,
         session = excluded.session, started = excluded.started, finished = excluded.finished, kind = excluded.kind,
@@ -454,6 +537,8 @@ BEGIN
     END IF;
     UPDATE bulk_runs
     SET timeline = database_timeline(),
+        -- Beyond all numbers that a process of the old timeline has taken, even if the last of them were lost.
+        last_batch = last_batch + CASE timeline WHEN database_timeline() THEN 0 ELSE 1000000 END,
         is_synchronous = is_synchronous AND current_setting('synchronous_standby_names') <> ''
     WHERE id = run_;
     INSERT INTO bulk_workers (run, id, process, started)

@@ -7,7 +7,7 @@ use repass_bulk::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDE
 use repass_bulk::{BulkError, Tally};
 use tokio_postgres::Row;
 
-use super::link::{Parameter, unusable};
+use super::link::{CommitLink, Parameter, unusable};
 use super::reader::PostgresReader;
 use super::sealed::PostgresSealedStore;
 use super::turn::{NewRows, OpenRange, Turn, now};
@@ -21,6 +21,7 @@ pub(super) struct PostgresJournal {
     handle: RunHandle,
     // Of the session.
     lease: Option<(Arc<Membership>, i64)>,
+    commits: Option<CommitLink>,
     // What the session has begun.
     open: Vec<OpenRange>,
     // Commits of the session, and ranges that it has begun.
@@ -52,6 +53,7 @@ impl PostgresJournal {
         Self {
             handle,
             lease: None,
+            commits: None,
             open: Vec::new(),
             turn: 0,
             number: 0,
@@ -135,6 +137,7 @@ impl Journal for PostgresJournal {
         });
         let (lease, worker) = begun?;
         self.lease = Some(lease);
+        self.commits = Some(CommitLink::new(&self.handle.link)?);
         (self.open, self.turn, self.number) = (Vec::new(), 0, 0);
         self.handle.worker.is_ended.store(false, Ordering::Release);
         self.handle.worker.id.store(worker, Ordering::Release);
@@ -183,9 +186,9 @@ impl Journal for PostgresJournal {
     }
 
     fn commit(&mut self, entries: &Commit<'_>, session: u64) -> Result<Vec<u64>, BulkError> {
-        if self.lease.is_none() {
+        let Some(commits) = &self.commits else {
             return Err(BulkError::internal("the run has no session in this process"));
-        }
+        };
         let turn = Turn::new(
             entries,
             (self.handle.run, signed(session)),
@@ -193,14 +196,13 @@ impl Journal for PostgresJournal {
             self.number,
             &self.open,
         )?;
-        let shared = self.handle.link.shared();
-        let written = self.handle.link.wait(async move { turn.commit(&shared).await })?;
+        let written = commits.wait(turn.commit(&commits.slot))?;
         self.turn += 1;
         (self.open, self.number) = (written.open, written.number);
         Ok(written.refused)
     }
 
     fn sealed_store(&self) -> Option<Box<dyn SealedStore>> {
-        Some(Box::new(PostgresSealedStore(self.handle.clone())))
+        Some(Box::new(PostgresSealedStore::new(self.handle.clone())))
     }
 }

@@ -26,17 +26,65 @@ pub(super) struct Link {
 
 /// What work on the connections needs.
 pub(super) struct Shared {
-    // Rows in flight wait for their commits, which must not wait for a long query or for rows that are needed later.
-    commits: Slot,
+    commits_database: Database,
+    seals: Slot,
     others: Slot,
     // Beats on a connection of its own: they must not wait for a long statement.
     membership_database: Arc<Database>,
     membership: OnceCell<Arc<Membership>>,
 }
 
+/// What the functions of a commit expect of their connection.
+const BY_KEYS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+
+/// The connection for the commits of a session, driven by the thread that commits: rows in flight wait for it, so it waits
+/// neither for other queries nor for another thread.
+pub(super) struct CommitLink {
+    // `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    pub(super) slot: Slot,
+}
+
+impl CommitLink {
+    pub(super) fn new(link: &Link) -> Result<Self, BulkError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            runtime: Some(runtime.map_err(|error| {
+                BulkError::internal(format!("cannot prepare the connection for commits: {error}"))
+            })?),
+            slot: Slot::new(&link.shared.commits_database, BY_KEYS),
+        })
+    }
+
+    /// Does this work on the calling thread, which must not be one that runs async code.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, BulkError>>) -> Result<T, BulkError> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(BulkError::internal("the connection for commits is gone")),
+        }
+    }
+}
+
+impl Drop for CommitLink {
+    fn drop(&mut self) {
+        // Without waiting, which is not allowed on an async thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for CommitLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitLink").finish_non_exhaustive()
+    }
+}
+
 /// A connection that is made again if it is lost.
-struct Slot {
+pub(super) struct Slot {
     database: Database,
+    /// The first statements of each connection.
+    settings: &'static str,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -59,8 +107,9 @@ impl Link {
                 BulkError::internal(format!("cannot start the thread for the shared state: {error}"))
             })?;
         let shared = Shared {
-            commits: Slot::new(database),
-            others: Slot::new(database),
+            commits_database: database.with_own_connection(),
+            seals: Slot::new(database, ""),
+            others: Slot::new(database, ""),
             membership_database: Arc::new(database.with_own_connection()),
             membership: OnceCell::new(),
         };
@@ -94,15 +143,33 @@ impl Link {
         statement: &'static str,
         parameters: Vec<Parameter>,
     ) -> Result<Vec<Row>, BulkError> {
+        self.query_on(|shared| &shared.others, statement, parameters)
+    }
+
+    /// The rows of one statement that keeps sealed passwords.
+    pub(super) fn query_seals(
+        &self,
+        statement: &'static str,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, BulkError> {
+        self.query_on(|shared| &shared.seals, statement, parameters)
+    }
+
+    fn query_on(
+        &self,
+        slot: fn(&Shared) -> &Slot,
+        statement: &'static str,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, BulkError> {
         let shared = self.shared();
         self.wait(async move {
             let rows = within(async {
-                let mut connection = shared.connection().await?;
+                let mut connection = slot(&shared).open().await?;
                 Ok(connection.query(statement, &borrowed(&parameters)).await?)
             });
             match rows.await {
                 Ok(rows) => Ok(rows),
-                Err(problem) => Err(shared.give_up(&problem).await),
+                Err(problem) => Err(slot(&shared).give_up(&problem).await),
             }
         })
     }
@@ -124,27 +191,14 @@ impl fmt::Debug for Link {
 }
 
 impl Shared {
-    /// The connection for the commits of a worker.
-    pub(super) async fn commits(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
-        self.commits.open().await
-    }
-
-    /// The connection for everything else.
+    /// The connection for everything but commits and seals.
     pub(super) async fn connection(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
         self.others.open().await
     }
 
-    /// Gives up the connection for commits, after work on it was cut off.
-    pub(super) async fn disconnect(&self) {
-        self.commits.disconnect().await;
-    }
-
     /// The error of work that is not a commit, after which its connection may have to be given up.
     pub(super) async fn give_up(&self, problem: &DatabaseError) -> BulkError {
-        if problem.is_unreachable() {
-            self.others.disconnect().await;
-        }
-        unusable(problem)
+        self.others.give_up(problem).await
     }
 
     /// The lease of this process.
@@ -155,28 +209,39 @@ impl Shared {
 }
 
 impl Slot {
-    fn new(database: &Database) -> Self {
+    fn new(database: &Database, settings: &'static str) -> Self {
         Self {
             database: database.with_own_connection(),
+            settings,
             connection: Mutex::default(),
         }
     }
 
-    async fn disconnect(&self) {
+    /// Gives up the connection, after work on it was cut off.
+    pub(super) async fn disconnect(&self) {
         if let Some(open) = self.connection.lock().await.take() {
             self.database.disconnect(&open.client).await;
         }
     }
 
-    // One piece of work at a time has it, so that their transactions do not mix.
-    async fn open(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
+    async fn give_up(&self, problem: &DatabaseError) -> BulkError {
+        if problem.is_unreachable() {
+            self.disconnect().await;
+        }
+        unusable(problem)
+    }
+
+    /// The connection. One piece of work at a time has it, so that their transactions do not mix.
+    pub(super) async fn open(&self) -> Result<MappedMutexGuard<'_, Connection>, DatabaseError> {
         let mut open = self.connection.lock().await;
         if let Some(left) = open.take_if(|open| open.is_in_transaction) {
             self.database.disconnect(&left.client).await;
         }
         if open.as_ref().is_none_or(|open| open.client.is_closed()) {
+            let client = Box::pin(self.database.client()).await?;
+            client.batch_execute(self.settings).await?;
             *open = Some(Connection {
-                client: Box::pin(self.database.client()).await?,
+                client,
                 is_in_transaction: false,
                 statements: HashMap::new(),
             });

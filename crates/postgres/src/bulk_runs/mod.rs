@@ -25,7 +25,8 @@ use crate::Database;
 /// The bulk runs in a database that several processes share.
 ///
 /// Its functions block, and so do those of the journals that it opens. They use connections of their own, on a thread
-/// of their own, so they may be called from anywhere.
+/// of their own, so they may be called from anywhere; only [`Journal::commit`] must not be called on a thread that runs
+/// async code.
 #[derive(Clone)]
 pub struct SharedRuns(Arc<Link>);
 

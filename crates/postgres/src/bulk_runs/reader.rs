@@ -264,18 +264,25 @@ impl JournalReader for PostgresReader {
             let place = phases.iter().position(|(workers, _)| workers.contains(&worker));
             place.map_or(0, |place| place as u64 + 1)
         };
-        let select = "SELECT line, session, finished FROM bulk_outcomes WHERE run = $1 AND line > $2
+        let applied = "SELECT first, session, finished FROM bulk_applied WHERE run = $1 AND first > $2
+            ORDER BY first LIMIT $3";
+        let others = "SELECT line, session, ARRAY[finished] FROM bulk_outcomes WHERE run = $1 AND line > $2
                 AND attempts > 0 AND state IN (2, 3, 4) AND kind IS DISTINCT FROM 'interrupted'
             ORDER BY line LIMIT $3";
-        let mut after = -1_i64;
-        loop {
-            let rows = self.query(select, vec![Box::new(after), Box::new(PAGE)])?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = last.get(0);
-            for row in &rows {
-                take(phase_of(row.get(1)), row.get(2));
+        for select in [applied, others] {
+            let mut after = -1_i64;
+            loop {
+                let rows = self.query(select, vec![Box::new(after), Box::new(PAGE)])?;
+                let Some(last) = rows.last() else { break };
+                after = last.get(0);
+                for row in &rows {
+                    let phase = phase_of(row.get(1));
+                    let finished: Vec<i64> = row.get(2);
+                    finished.into_iter().for_each(|at| take(phase, at));
+                }
             }
         }
+        Ok(())
     }
 
     fn for_each_row(
@@ -313,13 +320,15 @@ impl PostgresReader {
     fn counts(&self) -> Result<(Tally, u64), BulkError> {
         // Few rows are being sent.
         let select = "SELECT (SELECT count(*) FROM bulk_rows WHERE run = $1),
-                count(*) FILTER (WHERE state = 2),
+                count(*) FILTER (WHERE state = 2)
+                    + (SELECT coalesce(sum(last - first + 1), 0)::bigint FROM bulk_applied WHERE run = $1),
                 count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
                 count(*) FILTER (WHERE state = 4 OR (state <> 2 AND unsettled)), (
                     SELECT count(DISTINCT r.line) FROM bulk_begun b
                     JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
                     LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
                     WHERE b.run = $1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
+                        AND NOT is_applied_bulk_row($1, r.line)
                 )
             FROM bulk_outcomes WHERE run = $1";
         let counts = self.first(select, Vec::new(), |row| {
@@ -343,8 +352,12 @@ impl PostgresReader {
         let select =
             "SELECT w.id, w.started, greatest(w.started, coalesce(w.ended, o.last, 0)), w.ended IS NOT NULL
             FROM bulk_workers w LEFT JOIN (
-                SELECT session, max(CASE kind WHEN 'interrupted' THEN started ELSE finished END) AS last
-                FROM bulk_outcomes WHERE run = $1 GROUP BY session
+                SELECT session, max(last) AS last FROM (
+                    SELECT session, CASE kind WHEN 'interrupted' THEN started ELSE finished END AS last
+                    FROM bulk_outcomes WHERE run = $1
+                    UNION ALL
+                    SELECT session, (SELECT max(at) FROM unnest(finished) AS at) FROM bulk_applied WHERE run = $1
+                ) ended GROUP BY session
             ) o ON o.session = w.id
             WHERE w.run = $1 ORDER BY w.started, w.id";
         let mut phases: Vec<(Vec<i64>, SessionSummary)> = Vec::new();

@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::journal::{GONE, lease_is_over};
-use super::link::{Connection, Shared, unusable};
+use super::link::{Connection, Slot, unusable};
 use super::{signed, unsigned};
 use crate::DatabaseError;
 
@@ -40,7 +40,7 @@ pub(super) struct Turn {
     count: i64,
     at: i64,
     bad: NewRows,
-    // Of what the worker has begun, with the range of each.
+    // Of what the worker has begun, with the range of each, in the order of their lines.
     recorded: Vec<(AttemptEnd, OpenRange)>,
     // Ends without a start, and of probes.
     others: Vec<AttemptEnd>,
@@ -133,6 +133,7 @@ impl Turn {
                 _ => others.push(end.clone()),
             }
         }
+        recorded.sort_unstable_by_key(|(end, _)| end.line);
         let (mut again, mut started) = (Vec::new(), Vec::new());
         for start in entries.started {
             let line = signed(start.line);
@@ -151,6 +152,8 @@ impl Turn {
             }
             started.push((line, signed(start.batch)));
         }
+        // Calls ask to send in any order, and neighbours share a range.
+        started.sort_unstable();
         let (open, closed): (Vec<_>, Vec<_>) = open.into_iter().partition(|range| range.left > 0);
         let account = |(provider, key, line): &(u64, &repass_domain::UserKey, u64)| {
             (signed(*provider), key.expose().to_owned(), signed(*line))
@@ -179,16 +182,16 @@ impl Turn {
     }
 
     /// Commits it, and tries again while the database is away.
-    pub(super) async fn commit(&self, shared: &Shared) -> Result<Written, BulkError> {
+    pub(super) async fn commit(&self, slot: &Slot) -> Result<Written, BulkError> {
         let deadline = Instant::now() + Self::PATIENCE;
         let mut is_in_doubt = false;
         loop {
-            let attempt = timeout(Self::ATTEMPT, self.attempt(shared, is_in_doubt)).await;
+            let attempt = timeout(Self::ATTEMPT, self.attempt(slot, is_in_doubt)).await;
             match attempt {
                 Ok(Ok(refused)) => return Ok(self.written(refused)),
                 Ok(Err(Failure::LeaseIsOver)) => {
                     // These outcomes are true even if another worker has the row now. If they are lost, it stays unknown.
-                    let late = timeout(Self::ATTEMPT, self.settle(shared)).await;
+                    let late = timeout(Self::ATTEMPT, self.settle(slot)).await;
                     if !matches!(late, Ok(Ok(()))) {
                         tracing::warn!("outcomes that came too late were not written");
                     }
@@ -207,7 +210,7 @@ impl Turn {
                 Err(_) => tracing::warn!("the shared state does not answer; trying again"),
             }
             is_in_doubt = true;
-            shared.disconnect().await;
+            slot.disconnect().await;
             sleep(Self::PAUSE).await;
         }
     }
@@ -241,8 +244,8 @@ impl Turn {
     }
 
     // The lines that must not be sent.
-    async fn attempt(&self, shared: &Shared, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
-        let mut connection = shared.commits().await?;
+    async fn attempt(&self, slot: &Slot, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
+        let mut connection = slot.open().await?;
         if is_in_doubt {
             // A write, because a commit that can be read may not be at the standby yet.
             let made = "UPDATE bulk_workers SET turn = turn WHERE run = $1 AND id = $2 AND turn = $3";
@@ -254,9 +257,16 @@ impl Turn {
             }
         }
         if self.is_plain() {
-            let ends = Ends::of(&self.recorded);
+            let (applied, others) = self.split_recorded();
             let ranges = Ranges::of(&self.ranges(&[]));
-            let parameters = [&ends.parameters(self)[..], &ranges.parameters(self)].concat();
+            let parameters = [
+                &self.identity()[..],
+                &applied.parameters(),
+                &others.parameters(),
+                &[&self.closed],
+                &ranges.parameters(self),
+            ];
+            let parameters = parameters.concat();
             connection.query(END_AND_BEGIN, &parameters).await?;
             return Ok(Vec::new());
         }
@@ -308,15 +318,43 @@ impl Turn {
     }
 
     async fn write_ends(&self, connection: &mut Connection) -> Result<(), Failure> {
-        let ends = Ends::of(&self.recorded);
-        connection.query(END, &ends.parameters(self)).await?;
+        let (applied, others) = self.split_recorded();
+        let parameters = [
+            &self.identity()[..],
+            &applied.parameters(),
+            &others.parameters(),
+            &[&self.closed],
+        ];
+        connection.query(END, &parameters.concat()).await?;
         Ok(())
+    }
+
+    fn identity(&self) -> [&(dyn ToSql + Sync); 3] {
+        [&self.run, &self.worker, &self.count]
+    }
+
+    // Neighbours that were applied, and everything else that the worker has begun.
+    fn split_recorded(&self) -> (AppliedRanges<'_>, Ends<'_>) {
+        let is_neighbour = |(a, from): &(AttemptEnd, OpenRange), (b, to): &(AttemptEnd, OpenRange)| {
+            b.line == a.line + 1 && from.number == to.number && is_only_applied(a) && is_only_applied(b)
+        };
+        let (mut applied, mut others) = (AppliedRanges::default(), Vec::new());
+        for rows in self.recorded.chunk_by(is_neighbour) {
+            match rows {
+                [(end, _)] if !is_only_applied(end) => others.extend(rows),
+                _ => rows
+                    .chunks(AppliedRanges::MOST)
+                    .for_each(|rows| applied.add(rows)),
+            }
+        }
+        applied.tracking_ids = without_nulls(applied.tracking_ids);
+        (applied, Ends::of(others))
     }
 
     async fn write_other_ends(&self, connection: &mut Connection) -> Result<(), Failure> {
         let run = self.run;
         if !self.repeated.is_empty() {
-            let ended = "SELECT count(*) FROM bulk_outcomes WHERE run = $1 AND line = ANY($2) AND state <> 0";
+            let ended = "SELECT count(*) FROM bulk_standings WHERE run = $1 AND line = ANY($2) AND state NOT IN (0, 1)";
             let rows = connection.query(ended, &[&run, &self.repeated]).await?;
             if rows
                 .first()
@@ -375,7 +413,7 @@ impl Turn {
         let insert =
             "INSERT INTO bulk_outcomes AS o (run, line, state, unsettled, batch, attempts, session, started,
                 finished, kind, code, message, tracking_id)
-            VALUES ($1, $2, $3, false, $4, $5, $6, 0, $7, $8, $9, $10, $11)
+            SELECT $1, $2, $3, false, $4, $5, $6, 0, $7, $8, $9, $10, $11 WHERE NOT is_applied_bulk_row($1, $2)
             ON CONFLICT (run, line) DO UPDATE SET state = $3, batch = CASE $5::bigint WHEN 0 THEN o.batch ELSE $4 END,
                 attempts = o.attempts + $5, session = $6, finished = $7, kind = $8, code = $9, message = $10,
                 tracking_id = $11
@@ -524,8 +562,8 @@ impl Turn {
     }
 
     // Writes outcomes that came after the lease was over: of attempts that are still unknown, and were not repeated.
-    async fn settle(&self, shared: &Shared) -> Result<(), Failure> {
-        let mut connection = shared.commits().await?;
+    async fn settle(&self, slot: &Slot) -> Result<(), Failure> {
+        let mut connection = slot.open().await?;
         let gone = "SELECT give_up_bulk_worker($1, $2, $3, $4)";
         connection
             .query(gone, &[&self.run, &self.worker, &self.at, &GONE])
@@ -573,12 +611,14 @@ const IN_FLIGHT: &str = "INSERT INTO bulk_in_flight
     VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::bigint / 1000.0), $5::bigint + $4::bigint)
     ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there";
 
-const END: &str = "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-const BEGIN: &str = "SELECT begin_bulk_ranges($1, $2, $3, $4, $5, $6, $7, $8)";
+const END: &str =
+    "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    $18, $19, $20)";
+const BEGIN: &str = "SELECT begin_bulk_ranges($1, $2, $3, $4, $5, $6, $7)";
 // Both, from left to right.
 const END_AND_BEGIN: &str =
-    "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13),
-    begin_bulk_ranges($1, $2, $14, $15, $16, $17, $18, $19)";
+    "SELECT end_bulk_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20),
+    begin_bulk_ranges($1, $2, $21, $22, $23, $24, $25)";
 
 fn rows_of(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -590,27 +630,97 @@ pub(super) fn now() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Ends, as the columns of a statement.
+// Whether its time and tracking id are all there is to write.
+fn is_only_applied(end: &AttemptEnd) -> bool {
+    let AttemptEnd {
+        state,
+        kind,
+        code,
+        message,
+        prior_state,
+        ..
+    } = end;
+    *state == RowPhase::Applied
+        && kind.is_none()
+        && code.is_none()
+        && message.is_none()
+        && prior_state.is_empty()
+}
+
+/// One text of each row, as the column of a statement.
+type Texts<'a> = Vec<Option<&'a str>>;
+
+// `unnest` fills a shorter column with nulls, and most rows have no text at all.
+fn without_nulls(texts: Texts<'_>) -> Texts<'_> {
+    if texts.iter().all(Option::is_none) {
+        Vec::new()
+    } else {
+        texts
+    }
+}
+
+/// Neighbours that were applied, as the columns of a statement.
+#[derive(Default)]
+struct AppliedRanges<'a> {
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    places: Vec<i64>,
+    batches: Vec<i64>,
+    started: Vec<i64>,
+    // Of all rows.
+    finished: Vec<i64>,
+    tracking_ids: Texts<'a>,
+}
+
+impl<'a> AppliedRanges<'a> {
+    // To read one row, all of its range is read.
+    const MOST: usize = 128;
+
+    fn add(&mut self, rows: &'a [(AttemptEnd, OpenRange)]) {
+        let [(first, range), ..] = rows else { return };
+        let first = signed(first.line);
+        self.firsts.push(first);
+        self.lasts.push(first + rows_of(rows.len()) - 1);
+        // Arrays begin at 1 there.
+        self.places.push(rows_of(self.finished.len()) + 1);
+        self.batches.push(range.batch);
+        self.started.push(range.at);
+        self.finished.extend(rows.iter().map(|(end, _)| end.at));
+        let tracking_ids = rows.iter().map(|(end, _)| end.tracking_id.as_deref());
+        self.tracking_ids.extend(tracking_ids);
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 7] {
+        [
+            &self.firsts,
+            &self.lasts,
+            &self.places,
+            &self.batches,
+            &self.started,
+            &self.finished,
+            &self.tracking_ids,
+        ]
+    }
+}
+
+/// Other ends, as the columns of a statement.
 struct Ends<'a> {
     lines: Vec<i64>,
     states: Vec<i64>,
     finished: Vec<i64>,
-    kinds: Vec<Option<&'a str>>,
-    codes: Vec<Option<&'a str>>,
-    messages: Vec<Option<&'a str>>,
-    tracking_ids: Vec<Option<&'a str>>,
+    kinds: Texts<'a>,
+    codes: Texts<'a>,
+    messages: Texts<'a>,
+    tracking_ids: Texts<'a>,
     batches: Vec<i64>,
     started: Vec<i64>,
 }
 
 impl<'a> Ends<'a> {
-    fn of(ends: &'a [(AttemptEnd, OpenRange)]) -> Self {
-        // `unnest` fills a shorter column with nulls, and most rows have no text at all.
-        let texts = |text: fn(&AttemptEnd) -> Option<&str>| -> Vec<Option<&'a str>> {
-            if ends.iter().all(|(end, _)| text(end).is_none()) {
-                return Vec::new();
-            }
-            ends.iter().map(|(end, _)| text(end)).collect()
+    fn of(ends: impl IntoIterator<Item = &'a (AttemptEnd, OpenRange)>) -> Self {
+        let ends: Vec<_> = ends.into_iter().collect();
+        let texts = |text: fn(&AttemptEnd) -> Option<&str>| {
+            without_nulls(ends.iter().map(|(end, _)| text(end)).collect())
         };
         Self {
             lines: ends.iter().map(|(end, _)| signed(end.line)).collect(),
@@ -625,11 +735,8 @@ impl<'a> Ends<'a> {
         }
     }
 
-    fn parameters(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 13] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 9] {
         [
-            &turn.run,
-            &turn.worker,
-            &turn.count,
             &self.lines,
             &self.states,
             &self.finished,
@@ -639,7 +746,6 @@ impl<'a> Ends<'a> {
             &self.tracking_ids,
             &self.batches,
             &self.started,
-            &turn.closed,
         ]
     }
 }
@@ -650,7 +756,6 @@ struct Ranges {
     firsts: Vec<i64>,
     lasts: Vec<i64>,
     batches: Vec<i64>,
-    rows: i64,
 }
 
 impl Ranges {
@@ -661,19 +766,11 @@ impl Ranges {
             firsts: column(|range| range.first),
             lasts: column(|range| range.last),
             batches: column(|range| range.batch),
-            rows: rows_of(ranges.iter().map(|range| range.left).sum()),
         }
     }
 
-    fn parameters<'a>(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 6] {
-        [
-            &turn.at,
-            &self.numbers,
-            &self.firsts,
-            &self.lasts,
-            &self.batches,
-            &self.rows,
-        ]
+    fn parameters<'a>(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 5] {
+        [&turn.at, &self.numbers, &self.firsts, &self.lasts, &self.batches]
     }
 }
 

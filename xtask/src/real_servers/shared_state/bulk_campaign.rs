@@ -30,6 +30,7 @@ const LONGEST: Duration = Duration::from_secs(1800);
 // Writes of workers fail as they do on a full disk, once the function says so: to drop it would take locks that workers hold.
 const DISK: &str = "\
 CREATE FUNCTION repass.check_disk() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_applied EXECUTE FUNCTION repass.check_disk();
 CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_outcomes EXECUTE FUNCTION repass.check_disk();
 CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_begun EXECUTE FUNCTION repass.check_disk();
 CREATE TRIGGER disk BEFORE INSERT ON repass.bulk_sealed EXECUTE FUNCTION repass.check_disk()";
