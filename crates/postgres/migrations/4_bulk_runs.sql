@@ -234,7 +234,7 @@ BEGIN
     ORDER BY r.line;
 END $$;
 
--- Whether every row of a range has an outcome.
+-- Whether every row of a range has an outcome: much sooner than to list those that are pending.
 CREATE FUNCTION have_bulk_rows_ended(run_ int, first_ bigint, last_ bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -269,17 +269,6 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Refuses rows that were applied at their first attempt. Of the ranges that begin at or before the end of another one, the
--- last one overlaps it if any does.
-CREATE FUNCTION refuse_applied_bulk_rows(run_ int, firsts bigint[], lasts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM FROM unnest(firsts, lasts) AS range (first, last)
-    JOIN LATERAL (
-        SELECT a.last FROM bulk_applied a WHERE a.run = run_ AND a.first <= range.last ORDER BY a.first DESC LIMIT 1
-    ) a ON a.last >= range.first;
-    IF FOUND THEN RAISE EXCEPTION 'an attempt has ended already' USING ERRCODE = 'RP002'; END IF;
-END $$;
-
 -- Counts a commit of a worker, if it still is one, and writes what has ended of what it has begun: ranges that were applied,
 -- each with the place of its first row in the columns that follow, and other rows. `unsettled` is kept: an attempt says nothing
 -- about an earlier one.
@@ -301,7 +290,15 @@ BEGIN
         AND EXISTS (SELECT FROM processes p WHERE p.id = w.process AND p.until > clock_timestamp())
         AND EXISTS (SELECT FROM bulk_runs r WHERE r.id = run_ AND r.timeline = database_timeline());
     IF NOT FOUND THEN RAISE EXCEPTION 'the lease of the worker is over' USING ERRCODE = 'RP001'; END IF;
-    PERFORM refuse_applied_bulk_rows(run_, firsts || lines, lasts || lines);
+    -- Of the ranges that begin at or before the end of another one, the last one overlaps it if any does.
+    IF EXISTS (
+        SELECT FROM unnest(firsts || lines, lasts || lines) AS range (first, last)
+        JOIN LATERAL (
+            SELECT a.last FROM bulk_applied a WHERE a.run = run_ AND a.first <= range.last ORDER BY a.first DESC LIMIT 1
+        ) a ON a.last >= range.first
+    ) THEN
+        RAISE EXCEPTION 'an attempt has ended already' USING ERRCODE = 'RP002';
+    END IF;
     -- Whether a row of the range had an attempt before.
     known := ARRAY(
         SELECT EXISTS (SELECT FROM bulk_outcomes o WHERE o.run = run_ AND o.line BETWEEN range.first AND range.last)
@@ -342,20 +339,29 @@ BEGIN
     DELETE FROM bulk_begun WHERE run = run_ AND worker = worker_ AND number = ANY(closed);
 END $$;
 
--- Records that ranges are about to be sent, if none of their rows has an outcome. Of the worker's own open ranges a row may be
--- sent again.
+-- Records that ranges are about to be sent, if each of their lines is a row and none has an outcome. Of the worker's own open
+-- ranges a row may be sent again.
 CREATE FUNCTION begin_bulk_ranges(
     run_ int, worker_ bigint, at_ bigint, numbers bigint[], firsts bigint[], lasts bigint[], batches bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(numbers) = 0 THEN RETURN; END IF;
-    PERFORM refuse_applied_bulk_rows(run_, firsts, lasts);
+    -- In one statement: between two, a row could go from those that another worker has begun to those that are applied.
     IF EXISTS (
         SELECT FROM unnest(firsts, lasts) AS range (first, last)
-        JOIN bulk_outcomes o ON o.run = run_ AND o.line BETWEEN range.first AND range.last AND o.state <> 0
-    ) OR EXISTS (
-        SELECT FROM unnest(firsts, lasts) AS range (first, last)
-        JOIN bulk_begun b ON b.run = run_ AND b.worker <> worker_ AND b.first <= range.last AND b.last >= range.first
+        LEFT JOIN LATERAL (
+            SELECT a.last FROM bulk_applied a WHERE a.run = run_ AND a.first <= range.last ORDER BY a.first DESC LIMIT 1
+        ) a ON a.last >= range.first
+        WHERE a.last IS NOT NULL
+            OR range.last - range.first + 1
+                <> (SELECT count(*) FROM bulk_rows r WHERE r.run = run_ AND r.line BETWEEN range.first AND range.last)
+            OR EXISTS (
+                SELECT FROM bulk_outcomes o
+                WHERE o.run = run_ AND o.line BETWEEN range.first AND range.last AND o.state <> 0
+            ) OR EXISTS (
+                SELECT FROM bulk_begun b
+                WHERE b.run = run_ AND b.worker <> worker_ AND b.first <= range.last AND b.last >= range.first
+            )
     ) THEN
         RAISE EXCEPTION 'a row is not pending' USING ERRCODE = 'RP002';
     END IF;
@@ -379,7 +385,8 @@ BEGIN
     DELETE FROM bulk_claims c
     WHERE c.run = run_ AND c.worker = worker_
         AND c.first = (SELECT first FROM bulk_claims WHERE run = run_ AND worker = worker_ ORDER BY first LIMIT 1)
-        AND have_bulk_rows_ended(run_, c.first, c.last);
+        AND CASE WHEN have_bulk_rows_ended(run_, c.first, c.last) THEN true
+            ELSE NOT EXISTS (SELECT FROM pending_bulk_rows(run_, c.first, c.last)) END;
     SELECT f.first, f.last INTO first_, end_ FROM bulk_free f WHERE f.run = run_ ORDER BY f.first LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;
     last_ := least(first_ + most - 1, end_);
@@ -537,8 +544,6 @@ BEGIN
     END IF;
     UPDATE bulk_runs
     SET timeline = database_timeline(),
-        -- Beyond all numbers that a process of the old timeline has taken, even if the last of them were lost.
-        last_batch = last_batch + CASE timeline WHEN database_timeline() THEN 0 ELSE 1000000 END,
         is_synchronous = is_synchronous AND current_setting('synchronous_standby_names') <> ''
     WHERE id = run_;
     INSERT INTO bulk_workers (run, id, process, started)

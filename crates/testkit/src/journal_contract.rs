@@ -333,6 +333,14 @@ pub fn check_neighbours(mut journal: Box<dyn Journal>) {
     assert_eq!(all_to_send(&*reader), [1, 2, 3, 4, 5, 7, 8]);
     commit(&mut *journal, first, &[start(2, 1)], &[]);
     let refused = end(2, RowPhase::NotApplied, Some("unreachable"));
+    if journal.is_shared() {
+        let ended = [refused.clone(), end(2, RowPhase::Applied, None)];
+        let twice = Commit {
+            ended: &ended,
+            ..Commit::default()
+        };
+        assert!(journal.commit(&twice, first).is_err(), "a row ends once");
+    }
     commit(&mut *journal, first, &[], &[refused]);
     journal.end_session(first, AT).expect("the end");
     assert_eq!(journal.requeue().expect("row 2"), 1);
@@ -359,14 +367,17 @@ pub fn check_neighbours(mut journal: Box<dyn Journal>) {
     assert_eq!(reader.tally().expect("a tally"), tally(3, 1, 3, 1));
     assert_eq!(reader.summary().expect("a summary").in_flight, 3);
     commit(&mut *journal, second, &[], &[8, 4, 7].map(applied));
-    // Of several processes one may be wrong about a row.
-    let refused: &[u64] = if journal.is_shared() { &[1, 2, 8] } else { &[] };
+    // Of several processes one may be wrong about a row. There is no row 9.
+    let refused: &[u64] = if journal.is_shared() { &[1, 2, 8, 9] } else { &[] };
     for &line in refused {
         let again = Commit {
             started: &[start(line, 3)],
             ..Commit::default()
         };
-        assert!(journal.commit(&again, second).is_err(), "row {line} is applied");
+        assert!(
+            journal.commit(&again, second).is_err(),
+            "row {line} cannot be sent"
+        );
     }
     journal.end_session(second, AT).expect("the end");
 

@@ -203,6 +203,6 @@ impl Journal for PostgresJournal {
     }
 
     fn sealed_store(&self) -> Option<Box<dyn SealedStore>> {
-        Some(Box::new(PostgresSealedStore::new(self.handle.clone())))
+        Some(Box::new(PostgresSealedStore(self.handle.clone())))
     }
 }

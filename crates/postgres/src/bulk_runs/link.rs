@@ -93,6 +93,7 @@ pub(super) struct Connection {
     pub(super) client: Arc<Client>,
     /// A transaction was begun and has not ended, so the next work needs another connection.
     pub(super) is_in_transaction: bool,
+    is_set_up: bool,
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -238,16 +239,21 @@ impl Slot {
             self.database.disconnect(&left.client).await;
         }
         if open.as_ref().is_none_or(|open| open.client.is_closed()) {
-            let client = Box::pin(self.database.client()).await?;
-            client.batch_execute(self.settings).await?;
             *open = Some(Connection {
-                client,
+                client: Box::pin(self.database.client()).await?,
+                is_set_up: self.settings.is_empty(),
                 is_in_transaction: false,
                 statements: HashMap::new(),
             });
         }
-        MutexGuard::try_map(open, Option::as_mut)
-            .map_err(|_| DatabaseError::unreachable("there is no connection to the shared state"))
+        let mut connection = MutexGuard::try_map(open, Option::as_mut)
+            .map_err(|_| DatabaseError::unreachable("there is no connection to the shared state"))?;
+        // In its place already, so that it is given up if it hangs here.
+        if !connection.is_set_up {
+            connection.client.batch_execute(self.settings).await?;
+            connection.is_set_up = true;
+        }
+        Ok(connection)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::ops::Range;
 
 use repass_bulk::BulkError;
 use repass_bulk::journal::SealedStore;
@@ -11,49 +10,27 @@ use super::{RunHandle, signed, unsigned};
 
 /// Keeps the batches of one run.
 #[derive(Debug)]
-pub(super) struct PostgresSealedStore {
-    handle: RunHandle,
-    // Numbers that this process has taken and not used.
-    numbers: Range<i64>,
-}
-
-impl PostgresSealedStore {
-    // Each batch would wait for a commit of its number otherwise.
-    const NUMBERS: i64 = 32;
-
-    pub(super) fn new(handle: RunHandle) -> Self {
-        Self {
-            handle,
-            numbers: 0..0,
-        }
-    }
-}
+pub(super) struct PostgresSealedStore(pub(super) RunHandle);
 
 impl SealedStore for PostgresSealedStore {
     fn next_batch(&mut self) -> Result<u64, BulkError> {
-        if let Some(number) = self.numbers.next() {
-            return Ok(unsigned(number));
-        }
-        let take = "UPDATE bulk_runs SET last_batch = last_batch + $2 WHERE id = $1 RETURNING last_batch";
-        let values = vec![Box::new(self.handle.run) as _, Box::new(Self::NUMBERS) as _];
-        let rows = self.handle.link.query_seals(take, values)?;
-        let last: i64 = rows
+        // One at a time: of two passwords of a row, the one in the later batch was sent later.
+        let next = "UPDATE bulk_runs SET last_batch = last_batch + 1 WHERE id = $1 RETURNING last_batch";
+        let rows = self.0.link.query_seals(next, vec![Box::new(self.0.run)])?;
+        let row = rows
             .first()
-            .ok_or_else(|| BulkError::internal("the run is gone"))?
-            .get(0);
-        let first = last - Self::NUMBERS + 1;
-        self.numbers = first + 1..last + 1;
-        Ok(unsigned(first))
+            .ok_or_else(|| BulkError::internal("the run is gone"))?;
+        Ok(unsigned(row.get(0)))
     }
 
     fn append(&mut self, batch: u64, sealed: &[u8]) -> Result<(), BulkError> {
         let insert = "INSERT INTO bulk_sealed VALUES ($1, $2, $3)";
         let values = vec![
-            Box::new(self.handle.run) as _,
+            Box::new(self.0.run) as _,
             Box::new(signed(batch)) as _,
             Box::new(sealed.to_vec()) as _,
         ];
-        self.handle.link.query_seals(insert, values).map(drop)
+        self.0.link.query_seals(insert, values).map(drop)
     }
 }
 

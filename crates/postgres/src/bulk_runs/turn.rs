@@ -134,6 +134,9 @@ impl Turn {
             }
         }
         recorded.sort_unstable_by_key(|(end, _)| end.line);
+        if recorded.windows(2).any(|pair| pair[0].0.line == pair[1].0.line) {
+            return Err(BulkError::internal("a row has ended twice"));
+        }
         let (mut again, mut started) = (Vec::new(), Vec::new());
         for start in entries.started {
             let line = signed(start.line);
@@ -247,12 +250,11 @@ impl Turn {
     async fn attempt(&self, slot: &Slot, is_in_doubt: bool) -> Result<Vec<i64>, Failure> {
         let mut connection = slot.open().await?;
         if is_in_doubt {
-            // A write, because a commit that can be read may not be at the standby yet.
-            let made = "UPDATE bulk_workers SET turn = turn WHERE run = $1 AND id = $2 AND turn = $3";
-            let made = connection
-                .execute(made, &[&self.run, &self.worker, &self.count])
-                .await?;
-            if made == 1 {
+            // A write, because a commit that can be read may not be at the standby yet. It waits for a commit that the server
+            // still makes.
+            let made = "UPDATE bulk_workers SET turn = turn WHERE run = $1 AND id = $2 RETURNING turn";
+            let made = connection.query(made, &[&self.run, &self.worker]).await?;
+            if made.first().is_some_and(|row| row.get::<_, i64>(0) == self.count) {
                 return self.refused(&mut connection).await;
             }
         }
