@@ -278,7 +278,9 @@ impl JournalReader for PostgresReader {
                 for row in &rows {
                     let phase = phase_of(row.get(1));
                     let finished: Vec<i64> = row.get(2);
-                    finished.into_iter().for_each(|at| take(phase, at));
+                    for at in finished {
+                        take(phase, at);
+                    }
                 }
             }
         }
