@@ -21,3 +21,10 @@ fn journal_in_a_file_keeps_what_neighbours_have_of_their_own() {
     let journal = SqliteJournal::create(&folder.path().join("journal")).unwrap();
     journal_contract::check_neighbours(Box::new(journal));
 }
+
+#[test]
+fn journal_in_a_file_sends_no_row_again_that_was_taken_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::create(&folder.path().join("journal")).unwrap();
+    journal_contract::check_parts(Box::new(journal));
+}

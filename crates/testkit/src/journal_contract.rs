@@ -412,6 +412,36 @@ pub fn check_neighbours(mut journal: Box<dyn Journal>) {
     assert_eq!(last.last().map(|session| session.ended), Some(AT));
 }
 
+/// Checks that neighbours which are applied together are not sent again, where a process took them in parts: the first rows
+/// with others before them, the last ones with others behind them.
+///
+/// # Panics
+/// If the journal breaks it.
+pub fn check_parts(mut journal: Box<dyn Journal>) {
+    let provider = journal.provider_id("zoom").expect("a provider");
+    ingest(&mut *journal, provider);
+    let reader = journal.reader().expect("a reader");
+    let first = journal.begin_session(AT).expect("a session");
+    // Three lines at a time: 1 to 3, 4 to 6, and the rest.
+    assert_eq!(all_to_send(&*reader), [1, 2, 3, 4, 5, 7, 8]);
+    let together = [3, 4, 5];
+    commit(&mut *journal, first, &together.map(|line| start(line, 1)), &[]);
+    let applied = together.map(|line| end(line, RowPhase::Applied, None));
+    commit(&mut *journal, first, &[], &applied);
+    journal.end_session(first, AT).expect("the end");
+
+    let second = journal.begin_session(AT).expect("a session");
+    let mut left = all_to_send(&*reader);
+    left.sort_unstable();
+    assert_eq!(left, [1, 2, 7, 8]);
+    let rest = [1, 2, 7, 8];
+    commit(&mut *journal, second, &rest.map(|line| start(line, 2)), &[]);
+    let applied = rest.map(|line| end(line, RowPhase::Applied, None));
+    commit(&mut *journal, second, &[], &applied);
+    assert_eq!(all_to_send(&*reader), [] as [u64; 0]);
+    assert_eq!(reader.tally().expect("a tally"), tally(7, 1, 0, 0));
+}
+
 fn ingest(journal: &mut dyn Journal, provider: u64) {
     let users: Vec<UserId> = (1..=8)
         .map(|line| UserId::new(&format!("user{line}")).expect("an id"))
