@@ -179,6 +179,18 @@ CREATE TABLE bulk_sealed (
 );
 ALTER TABLE bulk_sealed ALTER sealed SET STORAGE EXTERNAL;
 
+-- Passwords of the input, those of each load an age file in ASCII armor. Of two loads with the same line, the first one
+-- has added the row.
+CREATE TABLE bulk_given (
+    run int NOT NULL,
+    number bigint NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    sealed bytea NOT NULL,
+    PRIMARY KEY (run, number)
+);
+ALTER TABLE bulk_given ALTER sealed SET STORAGE EXTERNAL;
+
 -- Whether the row is among those that were applied at their first attempt.
 CREATE FUNCTION is_applied_bulk_row(run_ int, line_ bigint) RETURNS boolean
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$

@@ -442,6 +442,44 @@ pub fn check_parts(mut journal: Box<dyn Journal>) {
     assert_eq!(reader.tally().expect("a tally"), tally(7, 1, 0, 0));
 }
 
+/// Checks that each row keeps the passwords that came with it. Only for journals that keep those of the input.
+///
+/// # Panics
+/// If the journal breaks it.
+pub fn check_given(mut journal: Box<dyn Journal>) {
+    let provider = journal.provider_id("zoom").expect("a provider");
+    let user = UserId::new("user@example.com").expect("an id");
+    let mut add = |lines: &[u64], sealed: &str| {
+        let row = |line: &u64| NewRow {
+            line: *line,
+            user: Some(&user),
+            provider: Some(provider),
+            invalid: None,
+        };
+        let rows: Vec<NewRow<'_>> = lines.iter().map(row).collect();
+        let added = journal.ingest_sealed(&rows, sealed.as_bytes(), AT);
+        added.expect("rows").pending
+    };
+    assert_eq!(add(&[1, 2, 3], "first"), 3);
+    assert_eq!(add(&[1, 2, 3, 4, 5], "second"), 2, "only the new ones");
+    assert_eq!(add(&[7, 8], "third"), 2);
+    assert_eq!(add(&[6, 7, 8, 9], "fourth"), 2, "those around the third");
+    assert_eq!(add(&[6, 7], "fifth"), 0);
+    let reader = journal.reader().expect("a reader");
+    let given = |line: u64| {
+        let given = reader.given(line).expect("passwords");
+        given.map(|(last, sealed)| (last, String::from_utf8(sealed).expect("a text")))
+    };
+    let of = |last: u64, sealed: &str| Some((last, sealed.to_owned()));
+    assert_eq!(given(1), of(3, "first"));
+    assert_eq!(given(3), of(3, "first"));
+    assert_eq!(given(4), of(5, "second"));
+    assert_eq!(given(6), of(6, "fourth"), "behind it are those of the third");
+    assert_eq!(given(7), of(8, "third"));
+    assert_eq!(given(9), of(9, "fourth"));
+    assert_eq!(given(10), None);
+}
+
 fn ingest(journal: &mut dyn Journal, provider: u64) {
     let users: Vec<UserId> = (1..=8)
         .map(|line| UserId::new(&format!("user{line}")).expect("an id"))

@@ -106,6 +106,18 @@ pub trait Journal: Debug + Send {
     /// The journal cannot be written.
     fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError>;
 
+    /// The same, and keeps the passwords of these rows: a complete age file in ASCII armor. Of a row that is there
+    /// already, the passwords that came with it stay.
+    ///
+    /// # Errors
+    /// As [`ingest`](Self::ingest), or this journal keeps no passwords.
+    fn ingest_sealed(&mut self, rows: &[NewRow<'_>], sealed: &[u8], at: i64) -> Result<Tally, BulkError> {
+        let _ = (rows, sealed, at);
+        Err(BulkError::internal(
+            "this journal keeps no passwords of the input",
+        ))
+    }
+
     /// Makes rows pending again that failed for a [reason independent of the row](ROW_INDEPENDENT), except those with an
     /// unknown attempt. Returns how many.
     ///
@@ -252,6 +264,16 @@ pub trait JournalReader: Debug + Send {
         only: Option<RowStatus>,
         take: &mut dyn FnMut(ReportRow) -> Result<(), BulkError>,
     ) -> Result<(), BulkError>;
+
+    /// The passwords of the input for a row and those behind it, as [`Journal::ingest_sealed`] was given them, and the
+    /// last line that they are for; `None` if the journal has none for this row.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn given(&self, line: u64) -> Result<Option<(u64, Vec<u8>)>, BulkError> {
+        let _ = line;
+        Ok(None)
+    }
 
     /// The sealed passwords, batch after batch, if the journal keeps them.
     ///

@@ -6,7 +6,9 @@ use std::io::Write;
 use super::format::{Count, Number, Share, Span, Text, minute, words};
 use super::rate::Rate;
 use super::{rfc3339, write_error};
-use crate::{BulkError, ReasonCount, ReportRow, RowStatus, RunName, RunReader, RunSummary, Tally};
+use crate::{
+    BulkError, PasswordSource, ReasonCount, ReportRow, RowStatus, RunName, RunReader, RunSummary, Tally,
+};
 
 // The CSV report has all rows.
 const MAX_ATTENTION_ROWS: usize = 500;
@@ -182,16 +184,18 @@ impl Page {
                 "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
             ));
         }
-        let (run, next) = (data.name.arguments(), data.name.continue_command());
-        let (run, next) = (Text(&run), Text(&next));
-        let (key, reissue) = if data.summary.generated {
+        let (passwords, reissue) = if data.summary.generated {
             (
-                " --identity KEYFILE",
+                PasswordSource::Generated,
                 ", or send fresh passwords with <code><span>--reissue</span></code>",
             )
         } else {
-            ("", "")
+            (PasswordSource::Input, "")
         };
+        let is_encrypted = data.summary.generated || data.name.is_shared();
+        let key = if is_encrypted { " --identity KEYFILE" } else { "" };
+        let (run, next) = (data.name.arguments(), data.name.continue_command(passwords));
+        let (run, next) = (Text(&run), Text(&next));
         if data.summary.candidates > 0 {
             self.put(format_args!(
                 "<p class=\"note unknown\"><b>{}</b> applied after another password with an unknown outcome: \

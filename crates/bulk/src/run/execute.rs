@@ -23,7 +23,7 @@ use super::send_gate::Gatekeeper;
 use super::session::{InFlight, Session, read_ahead};
 use crate::journal::JournalReader;
 use crate::secrets::SecretsWriter;
-use crate::{BulkError, Provider};
+use crate::{BulkError, PasswordSource, Provider, Recipients};
 
 impl Run {
     /// Executes the run until its row sources are exhausted or something stops it. A row's password and then its
@@ -50,7 +50,13 @@ impl Run {
         // The journal may be at the other end of a network.
         let started = tokio::task::spawn_blocking(move || self.start(&terms, &known, budget));
         let Started {
-            run: Self { name, journal, lock },
+            run:
+                Self {
+                    name,
+                    journal,
+                    lock,
+                    given_to,
+                },
             secrets,
             session,
             numbers,
@@ -139,12 +145,12 @@ impl Run {
         };
         // The session is gone, so all threads end, unless a source blocks on its input.
         drop(source);
-        Self::end(name, writer, session, stopped).await
+        Self::end((name, given_to), writer, session, stopped).await
     }
 
     /// Waits until everything is written, and ends the session.
     async fn end(
-        name: RunName,
+        (name, given_to): (RunName, Option<Recipients>),
         writer: thread::JoinHandle<JournalWriter>,
         session: u64,
         stopped: StopReason,
@@ -169,7 +175,12 @@ impl Run {
             ));
         };
         let unwritten = unwritten.len();
-        let run = Self { name, journal, lock };
+        let run = Self {
+            name,
+            journal,
+            lock,
+            given_to,
+        };
         let stopped = match (stopped, recorded) {
             (stopped, _) if unwritten > 0 => StopReason::Error(BulkError::internal(format!(
                 "{}; the outcomes of {unwritten} rows could not be written, so they count as unknown",
@@ -226,17 +237,20 @@ impl Run {
     }
 
     fn secrets_writer(&self, manifest: &RunManifest) -> Result<Option<SecretsWriter>, BulkError> {
-        Ok(match &manifest.secrets {
-            Some((SecretsPlace::File(path), recipients)) => {
-                Some(SecretsWriter::open(path, recipients.clone())?)
-            }
-            Some((SecretsPlace::Journal, recipients)) => {
-                let store = self.journal.sealed_store();
-                let store = store.ok_or_else(|| BulkError::internal("the journal keeps no passwords"))?;
-                Some(SecretsWriter::new(store, recipients.clone()))
-            }
-            None => None,
-        })
+        let kept = manifest.secrets.as_ref();
+        Ok(
+            match kept.filter(|_| manifest.passwords == PasswordSource::Generated) {
+                Some((SecretsPlace::File(path), recipients)) => {
+                    Some(SecretsWriter::open(path, recipients.clone())?)
+                }
+                Some((SecretsPlace::Journal, recipients)) => {
+                    let store = self.journal.sealed_store();
+                    let store = store.ok_or_else(|| BulkError::internal("the journal keeps no passwords"))?;
+                    Some(SecretsWriter::new(store, recipients.clone()))
+                }
+                None => None,
+            },
+        )
     }
 
     /// Stores the providers with their limits. Returns their ids and attempt timeouts in milliseconds.

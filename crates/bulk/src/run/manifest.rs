@@ -17,11 +17,12 @@ pub struct RunManifest {
     pub input: Option<PathBuf>,
     /// The provider of rows that name none, if one was given.
     pub provider: Option<String>,
-    /// Where the generated passwords are kept, and to whom they are encrypted.
+    /// Where the passwords are kept, and to whom they are encrypted: generated ones, and in a shared run those of the
+    /// input.
     pub secrets: Option<(SecretsPlace, Recipients)>,
 }
 
-/// Where the generated passwords of a run are kept.
+/// Where the passwords of a run are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretsPlace {
     /// In this file.
@@ -40,6 +41,14 @@ pub enum SecretsProtection {
 }
 
 impl RunManifest {
+    /// To whom the passwords of the input are encrypted, if the journal keeps them.
+    pub(super) fn given_to(&self) -> Option<Recipients> {
+        match (self.passwords, &self.secrets) {
+            (PasswordSource::Input, Some((SecretsPlace::Journal, recipients))) => Some(recipients.clone()),
+            _ => None,
+        }
+    }
+
     pub(super) fn make_secrets(&mut self, path: PathBuf, to: SecretsProtection) -> Result<(), BulkError> {
         // Absolute, so that it is found from any directory.
         let path = std::path::absolute(&path).unwrap_or(path);

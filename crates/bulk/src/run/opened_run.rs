@@ -8,6 +8,7 @@ use super::run_name::RunName;
 use super::run_reader::RunReader;
 use crate::input::{Input, Item};
 use crate::journal::{Journal, NewRow, READ_WHOLE};
+use crate::secrets::seal_given;
 use crate::{BulkError, ProviderIdentity, Recipients, Tally};
 
 // Rows per commit while ingesting.
@@ -22,11 +23,13 @@ pub struct Run {
     pub(super) journal: Box<dyn Journal>,
     // Of its directory. Released by the system when the process ends.
     pub(super) lock: Option<File>,
+    // To whom the passwords of the input are encrypted, if the journal keeps them.
+    pub(super) given_to: Option<Recipients>,
 }
 
 impl Run {
-    /// A new run in a journal that several processes share, which also keeps its passwords, encrypted to these
-    /// recipients. `name` is what people call it.
+    /// A new run in a journal that several processes share, which also keeps its passwords, generated or of the input,
+    /// encrypted to these recipients. `name` is what people call it.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -38,8 +41,7 @@ impl Run {
     ) -> Result<(Self, RunManifest), BulkError> {
         manifest.secrets = recipients.map(|recipients| (SecretsPlace::Journal, recipients));
         manifest.save(&mut *journal)?;
-        let (name, lock) = (RunName::shared(name), None);
-        Ok((Self { name, journal, lock }, manifest))
+        Ok((Self::shared(name, journal, &manifest), manifest))
     }
 
     /// Opens a run in a journal that several processes share. Changes that processes which are gone had in flight become
@@ -50,8 +52,16 @@ impl Run {
     pub fn open_in(name: String, mut journal: Box<dyn Journal>) -> Result<(Self, RunManifest), BulkError> {
         let manifest = RunManifest::load(&*journal.reader()?)?;
         journal.mark_interrupted(now())?;
-        let (name, lock) = (RunName::shared(name), None);
-        Ok((Self { name, journal, lock }, manifest))
+        Ok((Self::shared(name, journal, &manifest), manifest))
+    }
+
+    fn shared(name: String, journal: Box<dyn Journal>, manifest: &RunManifest) -> Self {
+        Self {
+            name: RunName::shared(name),
+            journal,
+            lock: None,
+            given_to: manifest.given_to(),
+        }
     }
 
     /// What people call the run.
@@ -106,8 +116,8 @@ impl Run {
             .collect())
     }
 
-    /// Reads the whole input into the journal; the input is then needed again only for passwords in it. Rows that are
-    /// in the journal already stay as they are; the new ones are counted.
+    /// Reads the whole input into the journal. A shared run keeps the passwords in it, encrypted; for another run the input
+    /// is needed again for them. Rows that are in the journal already stay as they are; the new ones are counted.
     ///
     /// # Errors
     /// The input cannot be read to its end, or the journal cannot be written. What was read until then is kept.
@@ -120,7 +130,9 @@ impl Run {
             let ended = matches!(read, Ok(None));
             match read {
                 Ok(Some(Item::Row(mut row))) => {
-                    (row.new, row.current) = (None, None);
+                    if self.given_to.is_none() {
+                        (row.new, row.current) = (None, None);
+                    }
                     ids.resize(ids.len().max(row.provider + 1), None);
                     if ids[row.provider].is_none() {
                         ids[row.provider] = Some(self.journal.provider_id(input.names().name(row.provider))?);
@@ -157,7 +169,17 @@ impl Run {
                 Item::Invalid(bad) => bad.as_new_row(),
             })
             .collect();
-        let taken = self.journal.ingest(&rows, now())?;
+        let taken = match &self.given_to {
+            Some(recipients) => {
+                let valid = items.iter().filter_map(|item| match item {
+                    Item::Row(row) => Some(row),
+                    Item::Invalid(_) => None,
+                });
+                let sealed = seal_given(valid, recipients)?;
+                self.journal.ingest_sealed(&rows, &sealed, now())?
+            }
+            None => self.journal.ingest(&rows, now())?,
+        };
         items.clear();
         Ok(taken)
     }

@@ -1,5 +1,7 @@
 //! The sources of rows, which are read on a separate thread.
 
+use std::collections::HashMap;
+
 use repass_domain::{Password, PriorState, UserId};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -8,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
 use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase};
-use crate::secrets::{Key, SecretRecord, read_sealed, read_secrets};
+use crate::secrets::{GivenPasswords, Key, SecretRecord, open_given, read_sealed, read_secrets};
 use crate::{BulkError, RowStatus, SecretsPlace};
 
 const FEED_BATCH: usize = 256;
@@ -27,6 +29,14 @@ pub enum RowSource {
         /// The same input with which the run was started.
         input: Box<Input>,
         /// Whether unknown rows are probed with the password from the input.
+        resolve: bool,
+    },
+    /// The journal of a shared run that keeps the passwords of the input: pending rows. With `resolve`, unknown rows are
+    /// probed with their passwords first.
+    Given {
+        /// The key that opens the passwords.
+        key: Key,
+        /// Whether unknown rows are probed.
         resolve: bool,
     },
     /// The generated passwords: unknown rows are probed with the passwords that were sent.
@@ -69,7 +79,14 @@ pub(super) fn feed(
         feeds: Vec::new(),
     };
     let result = sources.into_iter().try_for_each(|source| match source {
-        RowSource::Journal => from_journal(journal, index, ahead, &mut out),
+        RowSource::Journal => from_journal(journal, None, index, ahead, &mut out),
+        RowSource::Given { key, resolve } => {
+            let mut given = Given::new(journal, key);
+            if resolve {
+                unknown(&mut given, index, &mut out)?;
+            }
+            from_journal(journal, Some(&mut given), index, ahead, &mut out)
+        }
         RowSource::Reissue => reissued(journal, index, &mut out),
         RowSource::Input { input, resolve } => from_input(*input, resolve, journal, index, &mut out),
         RowSource::Secrets { place, key } => {
@@ -147,6 +164,7 @@ impl ProviderIndex {
 
 fn from_journal(
     journal: &dyn JournalReader,
+    mut given: Option<&mut Given<'_>>,
     index: &ProviderIndex,
     ahead: &ReadAhead,
     out: &mut Feeder<'_>,
@@ -166,18 +184,73 @@ fn from_journal(
         for row in rows {
             let provider = index.of_number(row.provider)?;
             let user = user(&row.user)?;
-            out.push(SourceItem::Row(pending_row(
-                &row,
-                user,
-                provider,
-                None,
-                None,
-                Task::Send,
-            )))?;
+            let (new, current) = match &mut given {
+                Some(given) => given.take(row.line)?,
+                None => (None, None),
+            };
+            let row = pending_row(&row, user, provider, new, current, Task::Send);
+            out.push(SourceItem::Row(row))?;
         }
         // Other workers may wait for them while this one waits for theirs.
         out.flush()?;
     }
+}
+
+/// The passwords of the input, which the journal keeps for many rows together.
+struct Given<'a> {
+    journal: &'a dyn JournalReader,
+    key: Key,
+    /// Those that were opened last, by line, and not taken.
+    opened: HashMap<u64, GivenPasswords>,
+}
+
+impl<'a> Given<'a> {
+    fn new(journal: &'a dyn JournalReader, key: Key) -> Self {
+        Self {
+            journal,
+            key,
+            opened: HashMap::new(),
+        }
+    }
+
+    /// The new and the current password of a row.
+    fn take(&mut self, line: u64) -> Result<(Option<Password>, Option<Password>), BulkError> {
+        let missing = || BulkError::internal(format!("the journal was changed: line {line} has no password"));
+        if !self.opened.contains_key(&line) {
+            let (last, sealed) = self.journal.given(line)?.ok_or_else(missing)?;
+            self.opened = open_given(sealed, &self.key)?;
+            // Of the others, other passwords may have come first.
+            self.opened.retain(|opened, _| (line..=last).contains(opened));
+        }
+        let GivenPasswords { new, current } = self.opened.remove(&line).ok_or_else(missing)?;
+        Ok((Some(new), current))
+    }
+}
+
+// The rows with an unknown outcome, to be probed.
+fn unknown(given: &mut Given<'_>, index: &ProviderIndex, out: &mut Feeder<'_>) -> Result<(), BulkError> {
+    let mut lines = Vec::new();
+    given.journal.for_each_row(Some(RowStatus::Unknown), &mut |row| {
+        lines.push(row.line);
+        Ok(())
+    })?;
+    for line in lines {
+        let Some(known) = given.journal.row(line)? else {
+            continue;
+        };
+        // Another process may have settled it, or be sending it.
+        if known.state != RowPhase::Unknown {
+            continue;
+        }
+        let (new, current) = given.take(line)?;
+        let provider = index.of_number(known.provider)?;
+        out.push(SourceItem::Row(PendingRow {
+            prior_state: given.journal.prior_state(line, known.batch)?,
+            quiet_for: given.journal.quiet_for(line)?,
+            ..pending_row(&known, user(&known.user)?, provider, new, current, Task::Probe)
+        }))?;
+    }
+    Ok(())
 }
 
 fn reissued(

@@ -122,6 +122,7 @@ impl Run {
             name: RunName::of_directory(folder),
             journal: Box::new(journal),
             lock: Some(lock),
+            given_to: None,
         }
     }
 }

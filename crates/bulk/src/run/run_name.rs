@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::PasswordSource;
+
 /// The name of a run: the path of its directory, or its name in a journal that several processes share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunName {
@@ -55,10 +57,14 @@ impl RunName {
         format!("{}{option}", self.text)
     }
 
-    /// The command that sends the pending rows.
-    pub fn continue_command(&self) -> String {
+    /// The command that sends the pending rows. Those of a shared run need a key if their passwords came with the input.
+    pub fn continue_command(&self, passwords: PasswordSource) -> String {
         let command = if self.is_shared { "work" } else { "resume" };
-        format!("repass bulk {command} {}", self.text)
+        let key = match passwords {
+            PasswordSource::Input if self.is_shared => " --identity KEYFILE",
+            _ => "",
+        };
+        format!("repass bulk {command} {}{key}", self.text)
     }
 }
 
@@ -76,11 +82,16 @@ mod tests {
     fn commands_name_a_shared_run_as_shared() {
         let local = RunName::of_directory(Path::new("runs/breach"));
         assert_eq!(local.arguments(), "runs/breach");
-        assert_eq!(local.continue_command(), "repass bulk resume runs/breach");
+        let (given, generated) = (PasswordSource::Input, PasswordSource::Generated);
+        assert_eq!(local.continue_command(given), "repass bulk resume runs/breach");
         assert_eq!(local.without_parents().arguments(), "breach");
         let shared = RunName::shared("breach".to_owned());
         assert_eq!(shared.arguments(), "breach --shared");
-        assert_eq!(shared.continue_command(), "repass bulk work breach");
+        assert_eq!(shared.continue_command(generated), "repass bulk work breach");
+        assert_eq!(
+            shared.continue_command(given),
+            "repass bulk work breach --identity KEYFILE"
+        );
         assert_eq!(shared.without_parents(), shared);
         assert_eq!(shared.to_string(), "breach");
     }

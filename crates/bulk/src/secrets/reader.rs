@@ -161,7 +161,7 @@ const BEGIN: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &[u8] = b"-----END AGE ENCRYPTED FILE-----";
 
 impl<'a> Segments<'a> {
-    fn new(source: Box<dyn Read + Send>, shown: String, key: &'a Key) -> Self {
+    pub(super) fn new(source: Box<dyn Read + Send>, shown: String, key: &'a Key) -> Self {
         Self {
             lines: BufReader::new(source),
             key,

@@ -194,7 +194,7 @@ impl<'a> Entry<'a> {
 }
 
 // Replaces the content of `out` with what `write` writes, encrypted.
-fn armored<'a>(
+pub(super) fn armored<'a>(
     recipients: impl Iterator<Item = &'a dyn age::Recipient>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

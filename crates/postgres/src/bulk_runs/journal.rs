@@ -65,6 +65,17 @@ impl PostgresJournal {
         parameters.extend(more);
         self.handle.link.query(statement, parameters)
     }
+
+    fn add(&self, rows: NewRows, at: i64) -> Result<Tally, BulkError> {
+        let (shared, run) = (self.handle.link.shared(), self.handle.run);
+        self.handle.link.wait(async move {
+            let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
+            match added.await {
+                Ok(added) => Ok(added),
+                Err(problem) => Err(shared.give_up(&problem).await),
+            }
+        })
+    }
 }
 
 impl Journal for PostgresJournal {
@@ -165,15 +176,11 @@ impl Journal for PostgresJournal {
     }
 
     fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError> {
-        let rows = NewRows::of(rows);
-        let (shared, run) = (self.handle.link.shared(), self.handle.run);
-        self.handle.link.wait(async move {
-            let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
-            match added.await {
-                Ok(added) => Ok(added),
-                Err(problem) => Err(shared.give_up(&problem).await),
-            }
-        })
+        self.add(NewRows::of(rows, None), at)
+    }
+
+    fn ingest_sealed(&mut self, rows: &[NewRow<'_>], sealed: &[u8], at: i64) -> Result<Tally, BulkError> {
+        self.add(NewRows::of(rows, Some(sealed)), at)
     }
 
     fn requeue(&mut self) -> Result<usize, BulkError> {

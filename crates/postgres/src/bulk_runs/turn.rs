@@ -166,7 +166,7 @@ impl Turn {
             worker,
             count,
             at: now(),
-            bad: NewRows::of(entries.bad),
+            bad: NewRows::of(entries.bad, None),
             recorded,
             others,
             repeated,
@@ -783,10 +783,12 @@ pub(super) struct NewRows {
     providers: Vec<Option<i64>>,
     kinds: Vec<Option<String>>,
     messages: Vec<Option<String>>,
+    // Their passwords, encrypted.
+    sealed: Option<Vec<u8>>,
 }
 
 impl NewRows {
-    pub(super) fn of(rows: &[NewRow<'_>]) -> Self {
+    pub(super) fn of(rows: &[NewRow<'_>], sealed: Option<&[u8]>) -> Self {
         let invalid = |text: fn(&repass_bulk::journal::InvalidReason<'_>) -> String| {
             rows.iter().map(|row| row.invalid.as_ref().map(text)).collect()
         };
@@ -799,6 +801,7 @@ impl NewRows {
             providers: rows.iter().map(|row| row.provider.map(signed)).collect(),
             kinds: invalid(|reason| reason.kind.to_owned()),
             messages: invalid(|reason| reason.message.to_owned()),
+            sealed: sealed.map(<[u8]>::to_vec),
         }
     }
 
@@ -809,6 +812,7 @@ impl NewRows {
         run: i32,
         at: i64,
     ) -> Result<Tally, tokio_postgres::Error> {
+        // Of two loads at once one fails, because both give their passwords the same number.
         let add = "WITH given AS (
                 SELECT * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
                     AS given (line, user_id, provider, kind, message)
@@ -825,9 +829,13 @@ impl NewRows {
             ), freed AS (
                 INSERT INTO bulk_free SELECT $1, min(line), max(line) FROM given JOIN new USING (line)
                 WHERE kind IS NULL HAVING count(*) > 0
+            ), passwords AS (
+                INSERT INTO bulk_given
+                SELECT $1, (SELECT coalesce(max(number), 0) + 1 FROM bulk_given WHERE run = $1), min(line), max(line), $8
+                FROM new WHERE $8::bytea IS NOT NULL HAVING count(*) > 0
             )
             SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM invalid)";
-        let values: [&(dyn ToSql + Sync); 7] = [
+        let values: [&(dyn ToSql + Sync); 8] = [
             &run,
             &self.lines,
             &self.users,
@@ -835,6 +843,7 @@ impl NewRows {
             &self.kinds,
             &self.messages,
             &at,
+            &self.sealed,
         ];
         let rows = connection.query(add, &values).await?;
         let count = |at: usize| {

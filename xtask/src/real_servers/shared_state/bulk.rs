@@ -14,7 +14,7 @@ use age::x25519;
 use repass_bulk::{Input, PasswordSource, ProviderNames, Recipients, Run, RunManifest};
 use repass_postgres::SharedRuns;
 use repass_sandbox::Sandbox;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::super::servers::{Result, run};
@@ -39,6 +39,8 @@ pub(super) struct Machine {
     /// The name of the run.
     run: &'static str,
     rows: u32,
+    /// The passwords of the input by user; empty if they are generated.
+    given: HashMap<String, String>,
 }
 
 /// A worker and its log, killed when dropped.
@@ -106,11 +108,107 @@ pub(super) async fn check(cluster: &Cluster) -> Result<usize> {
     Ok(wrong + leaked)
 }
 
+/// The same with passwords of the input, which workers need the key for. Returns how many rows are wrong.
+pub(super) async fn check_given(cluster: &Cluster) -> Result<usize> {
+    const NAME: &str = "imported";
+    let sandbox = super::slow_sandbox(ROWS, DELAY).await?;
+    // Which the provider accepts: no character follows the one before it in the alphabet or is the same.
+    let letter = |digit: char| {
+        "bdfhjmptvx"
+            .chars()
+            .nth(digit.to_digit(10).unwrap_or_default() as usize)
+    };
+    let password = |number: u32| -> String {
+        let digits = format!("{number:06}");
+        let letters = digits.chars().filter_map(letter).zip("7492747".chars());
+        let pairs: String = letters.flat_map(|(letter, digit)| [letter, digit]).collect();
+        format!("Q#{pairs}")
+    };
+    let given: HashMap<String, String> = (1..=ROWS)
+        .map(|number| (user(number), password(number)))
+        .collect();
+    let machine = || -> Result<Machine> {
+        let given = given.clone();
+        Ok(Machine {
+            given,
+            ..Machine::new(cluster, &sandbox, NAME, ROWS)?
+        })
+    };
+    let (first, second, third) = (machine()?, machine()?, machine()?);
+    load(&third)?;
+    let (code, _, error) = first.run(&["bulk", "work", NAME])?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("pass --identity KEYFILE"), "{error}");
+    let other = x25519::Identity::generate().to_string();
+    #[expect(clippy::disallowed_methods, reason = "a key of this test")]
+    super::private_file(&first.path("key.txt"), other.expose_secret())?;
+    let code = first.work()?.wait()?;
+    let error = std::fs::read_to_string(first.path("stderr.log"))?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("it is encrypted to another key"), "{error}");
+    let secrets = [
+        "bulk",
+        "secrets",
+        "--shared",
+        "--run",
+        NAME,
+        "--identity",
+        "key.txt",
+    ];
+    let (code, _, error) = third.run(&secrets)?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("those of its input"), "{error}");
+    assert_eq!(sandbox.changes(), 0, "nothing is sent without the key");
+    for machine in [&first, &second] {
+        std::fs::copy(third.path("key.txt"), machine.path("key.txt"))?;
+    }
+    let start = Instant::now();
+    let mut killed = first.work()?;
+    let survivor = second.work()?;
+    third.wait_for_applied(APPLIED_BEFORE[0])?;
+    killed.kill()?;
+    survivor.wait()?;
+    let rows = third.rows()?;
+    let mut wrong = compare(&third, &sandbox, &rows)?;
+    let count = |outcome: &str| rows.values().filter(|row| row["outcome"] == outcome).count();
+    println!(
+        "  {ROWS} rows with passwords of the input, one of two workers killed: {} unknown, {} not applied, {wrong} wrong",
+        count("unknown"),
+        count("not_applied")
+    );
+    let resolve = [
+        "bulk",
+        "resume",
+        NAME,
+        "--shared",
+        "--resolve",
+        "--identity",
+        "key.txt",
+    ];
+    let (code, _, error) = third.run(&resolve)?;
+    assert_eq!(code, 0, "all rows are applied after a probe: {error}");
+    let rows = third.rows()?;
+    wrong += compare(&third, &sandbox, &rows)?;
+    let leaked = leaks(&third, &cluster.everything()?)?;
+    println!(
+        "  those resolved or sent again: {wrong} wrong; {leaked} passwords in the clear; {:.0?}",
+        start.elapsed()
+    );
+    Ok(wrong + leaked)
+}
+
 /// Loads the run. Returns the recipient of the passwords.
 pub(super) fn load(machine: &Machine) -> Result<String> {
     let (name, rows) = (machine.run, machine.rows);
-    let users: Vec<String> = (1..=rows).map(user).collect();
-    std::fs::write(machine.path("users.csv"), format!("user\n{}\n", users.join("\n")))?;
+    let lines = (1..=rows).map(|number| {
+        let user = user(number);
+        match machine.given.get(&user) {
+            Some(password) => json!({ "user": user, "new_password": password }),
+            None => json!({ "user": user }),
+        }
+    });
+    let lines: Vec<String> = lines.map(|line| line.to_string()).collect();
+    super::private_file(&machine.path("users.jsonl"), &lines.join("\n"))?;
     let key = x25519::Identity::generate();
     let text = key.to_string();
     #[expect(clippy::disallowed_methods, reason = "a key of this test")]
@@ -118,20 +216,30 @@ pub(super) fn load(machine: &Machine) -> Result<String> {
     let (code, _, error) = machine.run(&["shared", "migrate"])?;
     assert_eq!(code, 0, "{error}");
     let recipient = key.to_public().to_string();
-    let run = [
+    let mut run = vec![
         "bulk",
         "run",
-        "users.csv",
+        "users.jsonl",
         "--shared",
         "--run",
         name,
-        "--generate",
         "--recipient",
         &recipient,
     ];
+    if machine.given.is_empty() {
+        run.push("--generate");
+    }
     let (code, _, notes) = machine.run(&run)?;
     assert_eq!(code, 0, "{notes}");
-    assert!(notes.contains(&format!("repass bulk work {name}")), "{notes}");
+    let key = if machine.given.is_empty() {
+        ""
+    } else {
+        " --identity KEYFILE"
+    };
+    assert!(
+        notes.contains(&format!("`repass bulk work {name}{key}`")),
+        "{notes}"
+    );
     let (code, _, error) = machine.run(&run)?;
     assert_eq!(code, 2, "the name is taken: {error}");
     let (_, names, _) = machine.run(&["bulk", "status", "--shared"])?;
@@ -301,6 +409,7 @@ impl Machine {
             binary: crate::crash_recovery::binary(None),
             run,
             rows,
+            given: HashMap::new(),
         };
         super::zoom_configuration(machine.folder.path(), cluster, sandbox, "unlimited")?;
         Ok(machine)
@@ -334,7 +443,7 @@ impl Machine {
 
     pub(super) fn work(&self) -> Result<Worker> {
         let concurrency = CONCURRENCY.to_string();
-        let work = [
+        let mut work = vec![
             "bulk",
             "work",
             self.run,
@@ -343,6 +452,9 @@ impl Machine {
             "--timeout",
             TIMEOUT,
         ];
+        if !self.given.is_empty() {
+            work.extend(["--identity", "key.txt"]);
+        }
         let mut command = self.command(&work);
         command
             .stdout(Stdio::null())
@@ -385,8 +497,19 @@ impl Machine {
         Ok(by_user.collect())
     }
 
-    /// The passwords that the database holds, opened with the key.
+    /// The passwords that the database holds, opened with the key, or those of the input.
     fn passwords(&self) -> Result<Vec<Value>> {
+        if !self.given.is_empty() {
+            let password = |(user, row): (String, Value)| {
+                let state = match row["outcome"].as_str() {
+                    Some("applied") => "current",
+                    Some("unknown") => "unknown",
+                    _ => "refused",
+                };
+                json!({ "user": user, "state": state, "new_password": self.given.get(&user) })
+            };
+            return Ok(self.rows()?.into_iter().map(password).collect());
+        }
         let secrets = [
             "--json",
             "bulk",

@@ -45,6 +45,7 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     stores::check(&cluster).await?;
     sidecars::start_without_database(&cluster).await?;
     let rows = bulk::check(&cluster).await?
+        + bulk::check_given(&cluster).await?
         + bulk_campaign::campaign(&cluster, args).await?
         + bulk_campaign::failover(args).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;

@@ -86,13 +86,14 @@ fn journal(cluster: &Cluster, database: &Database) {
     };
     journal_contract::check_neighbours(open().create("neighbours").expect("a new run"));
     journal_contract::check_parts(open().create("parts").expect("a new run"));
+    journal_contract::check_given(open().create("given").expect("a new run"));
     let first = open().create("two").expect("a new run");
     journal_contract::check_two(first, open().open("two").expect("the run"));
     let first = open().create("lease").expect("a new run");
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
     assert_eq!(
         open().names().expect("the runs"),
-        ["lease", "two", "parts", "neighbours", "contract"]
+        ["lease", "two", "given", "parts", "neighbours", "contract"]
     );
 }
 

@@ -49,7 +49,7 @@ impl Args {
             self.run_options
                 .controls(terms.passwords, setup.config.on_unknown(), context, &screen)?;
         let (mut run, mut is_fully_read) = bind(run, &self.provider_moved, &setup, &context.output).await?;
-        if !is_fully_read && terms.passwords == PasswordSource::Generated {
+        if !is_fully_read && (self.shared || terms.passwords == PasswordSource::Generated) {
             let input = input(&self, &run, &terms, &setup, &context.global).await?;
             run = blocking(move || {
                 run.ingest(input)?;
@@ -160,6 +160,10 @@ async fn sources(
     global: &GlobalOptions,
 ) -> Result<Vec<RowSource>, CliError> {
     let resolve = args.run_options.resolve;
+    if terms.passwords == PasswordSource::Input && args.shared {
+        let rows = args.key.shared_rows(terms.passwords, resolve, global).await?;
+        return Ok(vec![rows]);
+    }
     if terms.passwords == PasswordSource::Input {
         let input = input(args, run, terms, setup, global).await?;
         return Ok(vec![RowSource::Input {

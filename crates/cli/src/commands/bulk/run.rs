@@ -47,7 +47,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
     /// Load the rows into the database that `[shared]` of the configuration names, and send nothing: `repass bulk work`
-    /// sends them, on as many machines as you like. Needs --run and --generate
+    /// sends them, on as many machines as you like. Needs --run and --recipient; passwords of the input are stored
+    /// encrypted, and each worker needs the key
     #[arg(long, group = "SecretsPlace")]
     shared: bool,
     /// Validate every row and send nothing
@@ -95,12 +96,6 @@ impl Args {
         let run = self.run.as_deref().ok_or_else(|| {
             CliError::usage("--shared needs a name that the workers call the run by; pass --run NAME")
         })?;
-        if !self.generate {
-            return Err(CliError::usage(
-                "passwords of the input are not supported in shared runs yet; pass --generate and --recipient age1… \
-                 to have new ones generated, or omit --shared to send those of the input from this machine",
-            ));
-        }
         if self.run_options.is_given() && !self.dry_run {
             return Err(CliError::usage(
                 "with --shared this command sends nothing; pass options of how rows are sent, such as --concurrency, \
@@ -231,7 +226,8 @@ async fn load(
     // Report problems with the default provider before anything is created.
     let mut providers = Vec::new();
     for name in at_first(setup, false, &context.global) {
-        providers.push(run_providers::provider(&name, setup, args.passwords(), true, context).await?);
+        providers
+            .push(run_providers::provider(&name, setup, args.passwords(), args.generate, context).await?);
     }
     let terms = args.manifest(context);
     let (run, taken) = blocking(move || {
@@ -246,7 +242,7 @@ async fn load(
     if !confirmed(&name, taken, &providers, context).await? {
         context.output.note(&format!(
             "the run {name} stays in the database; `{}` asks for the confirmation again",
-            name.continue_command()
+            name.continue_command(args.passwords())
         ));
         return Err(CliError::Interrupted);
     }
@@ -255,7 +251,7 @@ async fn load(
         run.confirm()
     })
     .await?;
-    session::print_loaded(&name, taken, &context.output);
+    session::print_loaded(&name, args.passwords(), taken, &context.output);
     Ok(if taken.not_applied == 0 {
         Exit::Ok
     } else {

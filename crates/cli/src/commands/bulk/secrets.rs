@@ -85,6 +85,14 @@ impl Args {
         let (json, only_current) = (context.output.json, self.current);
         let out = self.out.clone();
         let summary = blocking(move || {
+            if let (SecretsPlace::Journal, Some(run)) = (&source, &run)
+                && !run.summary()?.generated
+            {
+                return Err(BulkError::Usage(format!(
+                    "the passwords of the run {} are those of its input; read them there",
+                    run.name()
+                )));
+            }
             let mut to = PasswordWriter::new(out)?;
             let mut summary = SecretsSummary::default();
             if !json {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use repass_bulk::{BulkError, Key, Recipients, SecretsProtection};
+use repass_bulk::{BulkError, Key, PasswordSource, Recipients, RowSource, SecretsProtection};
 
 use super::blocking;
 use crate::error::CliError;
@@ -74,14 +74,14 @@ impl SecretsOptions {
         }
         if self.passphrase.is_given() {
             return Err(CliError::usage(
-                "the passwords of a shared run are encrypted to age recipients only, because its workers must not be \
-                 able to read them; pass --recipient age1… or --recipients-file FILE in place of the passphrase",
+                "the passwords of a shared run are encrypted to age recipients only; pass --recipient age1… or \
+                 --recipients-file FILE in place of the passphrase",
             ));
         }
         if self.recipient.is_empty() && self.recipients_file.is_none() {
             return Err(CliError::usage(
-                "--shared needs a recipient of the generated passwords: pass --recipient age1… (`age-keygen -o \
-                 key.txt` creates such a key) or --recipients-file FILE",
+                "--shared needs a recipient of the passwords: pass --recipient age1… (`age-keygen -o key.txt` creates \
+                 such a key) or --recipients-file FILE",
             ));
         }
         self.recipients()
@@ -119,6 +119,23 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
+    /// The source of a shared run's pending rows. Workers need the key if the passwords are those of the input.
+    pub(super) async fn shared_rows(
+        &self,
+        passwords: PasswordSource,
+        resolve: bool,
+        global: &GlobalOptions,
+    ) -> Result<RowSource, CliError> {
+        match (passwords, self.shared_key(global).await?) {
+            (PasswordSource::Generated, _) => Ok(RowSource::Journal),
+            (PasswordSource::Input, Some(key)) => Ok(RowSource::Given { key, resolve }),
+            (PasswordSource::Input, None) => Err(CliError::usage(
+                "the passwords of this run came with its input and are encrypted; pass --identity KEYFILE, the key of \
+                 a recipient that the run was loaded with",
+            )),
+        }
+    }
+
     /// The key of a shared run's passwords, which are encrypted to age recipients; `None` if no option gives one.
     pub(super) async fn shared_key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
         if self.passphrase.is_given() {

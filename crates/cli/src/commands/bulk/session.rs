@@ -201,7 +201,7 @@ impl SessionResult {
 }
 
 /// Prints that the rows of a shared run are loaded.
-pub(super) fn print_loaded(run: &RunName, tally: Tally, output: &Output) {
+pub(super) fn print_loaded(run: &RunName, passwords: PasswordSource, tally: Tally, output: &Output) {
     if output.json {
         output::print_json(&EndEvent {
             event: "end",
@@ -215,7 +215,7 @@ pub(super) fn print_loaded(run: &RunName, tally: Tally, output: &Output) {
     output.note(&summary(tally));
     output.note(&format!(
         "nothing was sent yet; start workers with `{}`, on as many machines as you like",
-        run.continue_command()
+        run.continue_command(passwords)
     ));
 }
 
@@ -250,10 +250,7 @@ fn print_result(
         output.note(&message);
     }
     output.note(&summary(tally));
-    let key = match (terms.passwords, &terms.secrets) {
-        (PasswordSource::Generated, Some(_)) => " --identity KEYFILE",
-        _ => "",
-    };
+    let key = terms.secrets.as_ref().map_or("", |_| " --identity KEYFILE");
     let resolve = format!("`repass bulk resume {shown} --resolve{key}`");
     if tally.unknown > 0 {
         let reissue = match terms.passwords {
@@ -286,12 +283,16 @@ fn print_result(
              status {shown}`"
         ));
     } else if tally.pending > 0 || !whole {
-        let input = if terms.passwords == PasswordSource::Input && terms.input.is_none() {
+        let is_streamed = terms.passwords == PasswordSource::Input && terms.input.is_none();
+        let input = if is_streamed && !run.is_shared() {
             " INPUT"
         } else {
             ""
         };
-        output.note(&format!("to continue: `{}{input}`", run.continue_command()));
+        output.note(&format!(
+            "to continue: `{}{input}`",
+            run.continue_command(terms.passwords)
+        ));
     }
     output.note(&format!(
         "all rows: `repass bulk report {shown} --html report.html`"

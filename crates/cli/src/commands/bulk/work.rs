@@ -1,10 +1,11 @@
 //! `repass bulk work`: works on a shared run, together with other processes.
 
-use repass_bulk::RowSource;
+use repass_bulk::PasswordSource;
 
 use super::progress::Screen;
 use super::run::confirm_once;
 use super::run_options::RunOptions;
+use super::secrets_options::KeyOptions;
 use super::session::{self, Session};
 use super::{blocking, live_state, providers as run_providers, shared_runs};
 use crate::context::Context;
@@ -16,8 +17,8 @@ use crate::session_setup::Setup;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Start it on as many machines as you like, each with the same [shared] and providers in its
-configuration; together they stay below the provider's rate limit. A worker ends when no row is left
-for it. Limits such as --max-failures count the rows of this worker.
+configuration; together they stay below the provider's rate limit. A run whose passwords came with
+its input needs --identity, the key of a recipient. A worker ends when no row is left for it. Limits such as --max-failures count the rows of this worker.
 Exit code: 0 all rows applied, 9 some were not, 8 any is unknown.")]
 pub(crate) struct Args {
     /// The name of the run, as in `repass bulk run --shared --run NAME`
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     run: String,
     #[command(flatten)]
     run_options: RunOptions,
+    #[command(flatten)]
+    key: KeyOptions,
 }
 
 impl Args {
@@ -49,16 +52,21 @@ impl Args {
                 run = self.run
             )));
         }
+        let rows = self
+            .key
+            .shared_rows(terms.passwords, false, &context.global)
+            .await?;
+        let generate = terms.passwords == PasswordSource::Generated;
         let mut providers = Vec::new();
         for name in names {
-            providers.push(run_providers::provider(&name, &setup, terms.passwords, true, context).await?);
+            providers.push(run_providers::provider(&name, &setup, terms.passwords, generate, context).await?);
         }
         let run = confirm_once(run, before, &providers, context).await?;
         let session = Session {
             terms,
             before,
             providers,
-            sources: vec![RowSource::Journal],
+            sources: vec![rows],
             controls,
             setup,
             context,
