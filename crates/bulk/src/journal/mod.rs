@@ -8,6 +8,7 @@
 //! database for one process; `repass-postgres` has one for the processes of several machines.
 
 mod commit;
+mod copy;
 mod report_row;
 mod sqlite;
 mod summary;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use repass_domain::PriorState;
 
 pub use commit::{AttemptEnd, AttemptStart, Commit, EndKind, InvalidReason, NewRow, ROW_INDEPENDENT};
+pub use copy::{CopiedJournal, MOVED_TO, MovingJournal, Part};
 pub use report_row::ReportRow;
 pub use sqlite::SqliteJournal;
 pub(crate) use sqlite::{LOCK, SqliteReader};

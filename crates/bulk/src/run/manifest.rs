@@ -66,25 +66,33 @@ impl RunManifest {
     }
 
     pub(super) fn save(&self, journal: &mut dyn Journal) -> Result<(), BulkError> {
+        let facts = self.facts()?;
+        facts
+            .iter()
+            .try_for_each(|(name, value)| journal.set_fact(name, value))
+    }
+
+    /// The names and values by which a journal keeps it.
+    pub(super) fn facts(&self) -> Result<Vec<(&'static str, String)>, BulkError> {
         let passwords = match self.passwords {
             PasswordSource::Input => "given",
             PasswordSource::Generated => "generated",
         };
-        journal.set_fact("passwords", passwords)?;
+        let mut facts = vec![("passwords", passwords.to_owned())];
         if let Some(input) = &self.input {
             let input = std::path::absolute(input).unwrap_or_else(|_| input.clone());
-            journal.set_fact("input", &utf8(&input)?)?;
+            facts.push(("input", utf8(&input)?));
         }
         if let Some(provider) = &self.provider {
-            journal.set_fact("provider", provider)?;
+            facts.push(("provider", provider.clone()));
         }
         if let Some((place, recipients)) = &self.secrets {
             if let SecretsPlace::File(path) = place {
-                journal.set_fact("secrets", &utf8(path)?)?;
+                facts.push(("secrets", utf8(path)?));
             }
-            journal.set_fact("recipients", &recipients.texts().join(" "))?;
+            facts.push(("recipients", recipients.texts().join(" ")));
         }
-        Ok(())
+        Ok(facts)
     }
 
     pub(super) fn load(journal: &dyn JournalReader) -> Result<Self, BulkError> {

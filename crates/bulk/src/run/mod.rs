@@ -6,6 +6,7 @@ mod execute;
 mod failure_streak;
 mod journal_writer;
 mod manifest;
+mod moved_run;
 mod opened_run;
 mod options;
 mod password_sealer;

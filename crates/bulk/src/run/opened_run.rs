@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use super::manifest::{RunManifest, SecretsPlace};
+use super::moved_run::check_not_moved;
 use super::now;
 use super::run_name::RunName;
 use super::run_reader::RunReader;
@@ -14,7 +15,7 @@ use crate::{BulkError, ProviderIdentity, Recipients, Tally};
 // Rows per commit while ingesting.
 const INGEST_BATCH: usize = 4096;
 // The fact that a person has confirmed the run.
-const CONFIRMED: &str = "confirmed";
+pub(super) const CONFIRMED: &str = "confirmed";
 
 /// A run, open for this process: to ingest its input and to execute it. A run in a directory is locked by this process.
 #[derive(Debug)]
@@ -50,7 +51,9 @@ impl Run {
     /// # Errors
     /// The journal cannot be read or written.
     pub fn open_in(name: String, mut journal: Box<dyn Journal>) -> Result<(Self, RunManifest), BulkError> {
-        let manifest = RunManifest::load(&*journal.reader()?)?;
+        let reader = journal.reader()?;
+        let manifest = RunManifest::load(&*reader)?;
+        check_not_moved(&*reader, &format!("the shared run {name}"))?;
         journal.mark_interrupted(now())?;
         Ok((Self::shared(name, journal, &manifest), manifest))
     }

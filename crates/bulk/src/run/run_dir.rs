@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::manifest::{RunManifest, SecretsProtection};
+use super::moved_run::check_not_moved;
 use super::now;
 use super::opened_run::Run;
 use super::run_name::RunName;
@@ -17,7 +18,7 @@ use crate::journal::{Journal as _, JournalReader as _, LOCK, SqliteJournal, Sqli
 
 const JOURNAL: &str = "journal.sqlite";
 // The fact that the run and its file of secrets were created completely.
-const BEGUN: &str = "begun";
+pub(super) const BEGUN: &str = "begun";
 
 impl Run {
     /// Creates a run: its directory, which must not exist, and its file of secrets, if there is one. A crash before
@@ -30,15 +31,7 @@ impl Run {
         manifest: RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<(Self, RunManifest), BulkError> {
-        DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
-            let shown = folder.display();
-            BulkError::usage(match error.kind() {
-                io::ErrorKind::AlreadyExists => format!(
-                    "{shown} exists already; resume that run with `repass bulk resume {shown}`, or name another directory"
-                ),
-                _ => cannot_make(folder, &error),
-            })
-        })?;
+        create_folder(folder)?;
         Self::begin(folder, manifest, secrets)
     }
 
@@ -85,18 +78,7 @@ impl Run {
         manifest: &mut RunManifest,
         secrets: Option<(PathBuf, SecretsProtection)>,
     ) -> Result<Self, BulkError> {
-        let lock = lock_dir(folder)?;
-        let path = folder.join(JOURNAL);
-        // SQLite would create it readable by everyone.
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        made.map_err(|error| {
-            BulkError::internal(format!("cannot write the journal {}: {error}", path.display()))
-        })?;
-        let mut journal = SqliteJournal::create(&path)?;
+        let (mut journal, lock) = create_journal(folder)?;
         if let Some((path, to)) = secrets {
             manifest.make_secrets(path, to)?;
         }
@@ -110,9 +92,11 @@ impl Run {
     /// # Errors
     /// There is no such run, or another process has locked it.
     pub fn open(folder: &Path) -> Result<(Self, RunManifest), BulkError> {
-        let manifest = RunManifest::load(&reader(folder)?)?;
-        let lock = lock_dir(folder)?;
-        let mut journal = SqliteJournal::open(&folder.join(JOURNAL))?;
+        let journal = reader(folder)?;
+        let manifest = RunManifest::load(&journal)?;
+        check_not_moved(&journal, &folder.display().to_string())?;
+        let (mut journal, lock) = open_locked(folder)?;
+        check_not_moved(&*journal.reader()?, &folder.display().to_string())?;
         journal.mark_interrupted(now())?;
         Ok((Self::locked(folder, journal, lock), manifest))
     }
@@ -138,6 +122,87 @@ impl RunReader {
             journal: Box::new(reader(folder)?),
         })
     }
+}
+
+/// A directory with a journal that nobody can open as a run yet. It is removed when dropped, unless it is kept.
+#[derive(Debug)]
+pub(super) struct NewDirectory {
+    folder: PathBuf,
+    pub(super) journal: SqliteJournal,
+    _lock: File,
+    is_kept: bool,
+}
+
+impl NewDirectory {
+    /// Creates the directory, which must not exist.
+    pub(super) fn create(folder: &Path) -> Result<Self, BulkError> {
+        create_folder(folder)?;
+        let created = create_journal(folder).inspect_err(|_| {
+            // The error is reported whether the directory can be removed or not.
+            let _ = fs::remove_dir_all(folder);
+        });
+        let (journal, lock) = created?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            journal,
+            _lock: lock,
+            is_kept: false,
+        })
+    }
+
+    /// Keeps the directory.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewDirectory {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Opens the journal of a run for this process alone.
+pub(super) fn open_locked(folder: &Path) -> Result<(SqliteJournal, File), BulkError> {
+    reader(folder)?;
+    let lock = lock_dir(folder)?;
+    Ok((SqliteJournal::open(&folder.join(JOURNAL))?, lock))
+}
+
+/// Opens the journal in a directory that is not a run yet, for this process alone.
+pub(super) fn open_incomplete(folder: &Path) -> Result<(SqliteJournal, File), BulkError> {
+    let lock = lock_dir(folder)?;
+    Ok((SqliteJournal::open(&folder.join(JOURNAL))?, lock))
+}
+
+fn create_folder(folder: &Path) -> Result<(), BulkError> {
+    DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
+        let shown = folder.display();
+        BulkError::usage(match error.kind() {
+            io::ErrorKind::AlreadyExists => format!(
+                "{shown} exists already; resume that run with `repass bulk resume {shown}`, or name another directory"
+            ),
+            _ => cannot_make(folder, &error),
+        })
+    })
+}
+
+// In a new directory, which this process has locked.
+fn create_journal(folder: &Path) -> Result<(SqliteJournal, File), BulkError> {
+    let lock = lock_dir(folder)?;
+    let path = folder.join(JOURNAL);
+    // SQLite would create it readable by everyone.
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    made.map_err(|error| {
+        BulkError::internal(format!("cannot write the journal {}: {error}", path.display()))
+    })?;
+    Ok((SqliteJournal::create(&path)?, lock))
 }
 
 fn cannot_make(folder: &Path, error: &io::Error) -> String {

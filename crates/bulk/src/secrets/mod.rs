@@ -11,6 +11,7 @@ mod writer;
 
 pub(crate) use given::{GivenPasswords, open_given, seal_given};
 pub use key::{Key, Recipients};
+pub(crate) use reader::needs_passphrase;
 pub(crate) use reader::read_sealed;
 pub use reader::{SecretRecord, SecretStatus, read_secrets};
 pub(crate) use writer::{Entry, SecretsWriter};

@@ -80,6 +80,25 @@ pub fn read_secrets(
     read(Box::new(file), shown, key, take)
 }
 
+/// Whether the file of secrets is encrypted with a passphrase.
+pub(crate) fn needs_passphrase(path: &Path) -> Result<bool, BulkError> {
+    let shown = path.display();
+    let wrong = |error: String| BulkError::usage(format!("cannot open {shown}: {error}"));
+    let mut file = BufReader::new(File::open(path).map_err(|error| wrong(error.to_string()))?);
+    // Nothing was sent yet, or it would have a first batch.
+    if file
+        .fill_buf()
+        .map_err(|error| wrong(error.to_string()))?
+        .is_empty()
+    {
+        return Ok(false);
+    }
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file));
+    decryptor
+        .map(|decryptor| decryptor.is_scrypt())
+        .map_err(|error| wrong(error.to_string().trim().replace('\n', " ")))
+}
+
 /// The same with the passwords that a journal keeps.
 pub(crate) fn read_sealed(
     journal: &dyn JournalReader,

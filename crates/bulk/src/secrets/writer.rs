@@ -70,11 +70,12 @@ struct Line<'a> {
 const FRAME: usize = 192;
 
 impl SecretsWriter {
-    /// Creates a new file for these recipients.
-    pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
+    /// Creates the empty file.
+    pub(crate) fn create_file(path: &Path) -> Result<File, BulkError> {
         let mut options = OpenOptions::new();
         let made = options.append(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|error| {
+        let synced = made.and_then(|file| sync_folder(path).map(|()| file));
+        synced.map_err(|error| {
             let shown = path.display();
             BulkError::usage(match error.kind() {
                 io::ErrorKind::AlreadyExists => {
@@ -84,10 +85,15 @@ impl SecretsWriter {
                 }
                 _ => format!("cannot create {shown} for the secrets: {error}"),
             })
-        })?;
+        })
+    }
+
+    /// Creates a new file for these recipients.
+    pub(crate) fn create(path: &Path, recipients: Recipients) -> Result<Self, BulkError> {
+        let file = Self::create_file(path)?;
         let mut secrets = Self::new(Box::new(SecretsFile { file, length: 0 }), recipients);
         // An invalid recipient fails now, not when a password is about to be sent.
-        let tried = secrets.sealed(0, &[]).and_then(|()| sync_folder(path));
+        let tried = secrets.sealed(0, &[]);
         tried.map_err(|error| BulkError::usage(format!("cannot use {}: {error}", path.display())))?;
         Ok(secrets)
     }

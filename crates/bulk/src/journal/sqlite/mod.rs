@@ -5,6 +5,7 @@
 
 mod attempts;
 mod clock;
+mod copy;
 mod reader;
 mod schema;
 #[cfg(test)]

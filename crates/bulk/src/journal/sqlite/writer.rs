@@ -160,7 +160,7 @@ impl Journal for SqliteJournal {
 }
 
 impl SqliteJournal {
-    fn transaction<T>(
+    pub(super) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &[OpenRange], &Clock) -> rusqlite::Result<T>,
     ) -> Result<T, BulkError> {

@@ -1,0 +1,146 @@
+//! Moves a run out of or into a journal in a file.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{Moment, SqliteJournal, unreadable};
+use crate::BulkError;
+use crate::journal::{Journal as _, MOVED_TO, MovingJournal, Part};
+
+/// Until when a request for a row may have been in flight, whatever becomes of the clocks.
+#[derive(Debug, Serialize, Deserialize)]
+struct InFlight {
+    line: u64,
+    is_probe: bool,
+    until: i64,
+}
+
+// The rows of a part as JSON, of the lines from ?1 to ?2.
+fn select(part: Part) -> &'static str {
+    match part {
+        Part::Providers => {
+            "SELECT json_group_array(json_object('id', id, 'name', name, 'allowed', allowed, 'longest', longest,
+                'identity', identity))
+            FROM (SELECT * FROM providers WHERE ?1 <= ?2 ORDER BY id)"
+        }
+        Part::Sessions => {
+            "SELECT json_group_array(json_object('id', id, 'started', started, 'ended', ended))
+            FROM (SELECT * FROM sessions WHERE ?1 <= ?2 ORDER BY id)"
+        }
+        Part::Rows => {
+            "SELECT json_group_array(json_object('line', line, 'user', user, 'provider', provider, 'state', state,
+                'unsettled', unsettled, 'batch', batch, 'attempts', attempts, 'session', session, 'started', started,
+                'finished', finished, 'kind', kind, 'code', code, 'message', message, 'tracking_id', tracking_id))
+            FROM (SELECT * FROM standings WHERE line BETWEEN ?1 AND ?2 ORDER BY line)"
+        }
+        Part::Earlier => {
+            "SELECT json_group_array(json_object('line', line, 'batch', batch, 'state', state))
+            FROM earlier WHERE line BETWEEN ?1 AND ?2"
+        }
+        Part::InFlight => "SELECT line, probe, at, uptime, boot FROM in_flight WHERE line BETWEEN ?1 AND ?2",
+        Part::Accounts => {
+            "SELECT json_group_array(json_object('provider', provider, 'account', account, 'line', line))
+            FROM accounts WHERE line BETWEEN ?1 AND ?2"
+        }
+        Part::PriorStates => {
+            "SELECT json_group_array(json_object('line', line, 'batch', batch, 'state', state))
+            FROM prior_states WHERE line BETWEEN ?1 AND ?2"
+        }
+    }
+}
+
+// Statements that add the rows in the JSON array ?1.
+fn inserts(part: Part) -> &'static [&'static str] {
+    match part {
+        Part::Providers => &["INSERT INTO providers (id, name, allowed, longest, identity)
+            SELECT value ->> 'id', value ->> 'name', value ->> 'allowed', value ->> 'longest', value ->> 'identity'
+            FROM json_each(?1)"],
+        Part::Sessions => &["INSERT INTO sessions (id, started, ended)
+            SELECT value ->> 'id', value ->> 'started', value ->> 'ended' FROM json_each(?1)"],
+        Part::Rows => &[
+            "INSERT INTO rows (line, user, provider)
+            SELECT value ->> 'line', value ->> 'user', value ->> 'provider' FROM json_each(?1)",
+            "INSERT INTO outcomes (line, state, unsettled, batch, attempts, session, started, finished, kind, code,
+                message, tracking_id)
+            SELECT value ->> 'line', value ->> 'state', value ->> 'unsettled', value ->> 'batch', value ->> 'attempts',
+                value ->> 'session', value ->> 'started', value ->> 'finished', value ->> 'kind', value ->> 'code',
+                value ->> 'message', value ->> 'tracking_id'
+            FROM json_each(?1)
+            WHERE value ->> 'state' <> 0 OR value ->> 'unsettled' OR value ->> 'attempts' > 0",
+        ],
+        Part::Earlier => &["INSERT INTO earlier (line, batch, state)
+            SELECT value ->> 'line', value ->> 'batch', value ->> 'state' FROM json_each(?1)"],
+        Part::InFlight => &[],
+        Part::Accounts => &["INSERT INTO accounts (provider, account, line)
+            SELECT value ->> 'provider', value ->> 'account', value ->> 'line' FROM json_each(?1)"],
+        Part::PriorStates => &["INSERT INTO prior_states (line, batch, state)
+            SELECT value ->> 'line', value ->> 'batch', value ->> 'state' FROM json_each(?1)"],
+    }
+}
+
+// The lock of the run's directory keeps sessions away.
+impl MovingJournal for SqliteJournal {
+    fn part(&mut self, part: Part, lines: RangeInclusive<u64>) -> Result<String, BulkError> {
+        let lines = params![*lines.start(), *lines.end()];
+        let mut select = self.connection.prepare_cached(select(part)).map_err(unreadable)?;
+        if part != Part::InFlight {
+            return select.query_row(lines, |row| row.get(0)).map_err(unreadable);
+        }
+        let now = Moment::now().at;
+        let rows = select.query_map(lines, |row| {
+            let (at, uptime) = (row.get(2)?, row.get(3)?);
+            let boot: Option<String> = row.get(4)?;
+            Ok(InFlight {
+                line: row.get(0)?,
+                is_probe: row.get(1)?,
+                until: now - self.clock.since(Moment { at, uptime }, boot.as_deref()),
+            })
+        });
+        let rows: Result<Vec<InFlight>, _> = rows.and_then(Iterator::collect);
+        serde_json::to_string(&rows.map_err(unreadable)?)
+            .map_err(|error| BulkError::internal(error.to_string()))
+    }
+
+    fn last_line(&mut self) -> Result<u64, BulkError> {
+        let select = "SELECT coalesce(max(line), 0) FROM rows";
+        self.connection
+            .query_row(select, [], |row| row.get(0))
+            .map_err(unreadable)
+    }
+
+    // A file keeps the passwords.
+    fn last_batch(&mut self) -> Result<u64, BulkError> {
+        Ok(0)
+    }
+
+    fn set_moved(&mut self, to: &str) -> Result<(), BulkError> {
+        self.set_fact(MOVED_TO, to)
+    }
+}
+
+impl SqliteJournal {
+    /// Adds rows of a part of another journal.
+    pub(crate) fn add_part(&mut self, part: Part, rows: &str) -> Result<(), BulkError> {
+        let in_flight: Vec<InFlight> = match part {
+            Part::InFlight => serde_json::from_str(rows)
+                .map_err(|error| BulkError::internal(format!("the copied journal was changed: {error}")))?,
+            _ => Vec::new(),
+        };
+        self.transaction(|transaction, _, clock| {
+            for insert in inserts(part) {
+                transaction.prepare_cached(insert)?.execute([rows])?;
+            }
+            let now = Moment::now();
+            for row in in_flight {
+                let until = Moment {
+                    at: row.until,
+                    uptime: now.uptime + row.until - now.at,
+                };
+                super::attempts::in_flight(transaction, row.line, row.is_probe, until, clock.boot())?;
+            }
+            Ok(())
+        })
+    }
+}
