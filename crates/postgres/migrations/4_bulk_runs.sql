@@ -12,7 +12,9 @@ CREATE TABLE bulk_runs (
     timeline text NOT NULL,
     -- A failover loses nothing, because every process has found a synchronous standby.
     is_synchronous boolean NOT NULL DEFAULT true,
-    last_batch bigint NOT NULL DEFAULT 0
+    last_batch bigint NOT NULL DEFAULT 0,
+    -- False while the run is copied here from elsewhere. Nobody can open it before.
+    is_complete boolean NOT NULL DEFAULT true
 );
 
 CREATE TABLE bulk_facts (
@@ -527,6 +529,35 @@ BEGIN
     RETURN count_;
 END $$;
 
+-- Creates a run to copy another one into, in place of a copy that was stopped. NULL if there is a run of this name already, or
+-- a copy that has all of one.
+CREATE FUNCTION create_bulk_copy(name_ text) RETURNS int
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    old int;
+    new int;
+BEGIN
+    SELECT id INTO old FROM bulk_runs
+    WHERE name = name_ AND NOT is_complete
+        AND NOT EXISTS (SELECT FROM bulk_facts f WHERE f.run = bulk_runs.id AND f.name = 'copied')
+    FOR UPDATE;
+    DELETE FROM bulk_facts WHERE run = old;
+    DELETE FROM bulk_providers WHERE run = old;
+    DELETE FROM bulk_workers WHERE run = old;
+    DELETE FROM bulk_rows WHERE run = old;
+    DELETE FROM bulk_free WHERE run = old;
+    DELETE FROM bulk_outcomes WHERE run = old;
+    DELETE FROM bulk_earlier WHERE run = old;
+    DELETE FROM bulk_in_flight WHERE run = old;
+    DELETE FROM bulk_accounts WHERE run = old;
+    DELETE FROM bulk_prior_states WHERE run = old;
+    DELETE FROM bulk_sealed WHERE run = old;
+    DELETE FROM bulk_runs WHERE id = old;
+    INSERT INTO bulk_runs (name, timeline, is_complete) VALUES (name_, database_timeline(), false)
+    ON CONFLICT (name) DO NOTHING RETURNING id INTO new;
+    RETURN new;
+END $$;
+
 -- Begins a session of a process, and returns its number.
 CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -535,6 +566,9 @@ DECLARE
     id_ bigint;
 BEGIN
     SELECT * INTO known FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    IF EXISTS (SELECT FROM bulk_facts WHERE run = run_ AND name = 'moved_to') THEN
+        RAISE EXCEPTION 'the run has moved' USING ERRCODE = 'RP003';
+    END IF;
     IF known.timeline <> database_timeline() THEN
         FOR id_ IN SELECT w.id FROM bulk_workers w WHERE w.run = run_ AND NOT w.is_gone FOR UPDATE OF w LOOP
             PERFORM mark_bulk_worker_gone(run_, id_, started_, message_);

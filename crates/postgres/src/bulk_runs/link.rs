@@ -120,6 +120,11 @@ impl Link {
         })
     }
 
+    /// An access with connections of its own.
+    pub(super) fn database(&self) -> Database {
+        self.shared.commits_database.with_own_connection()
+    }
+
     pub(super) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }
@@ -287,7 +292,7 @@ impl Connection {
     }
 }
 
-fn borrowed(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
+pub(super) fn borrowed(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
     parameters
         .iter()
         .map(|parameter| &**parameter as &(dyn ToSql + Sync))

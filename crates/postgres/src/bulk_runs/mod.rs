@@ -4,6 +4,7 @@
 //! has claimed. Each write of a worker is one transaction, which first checks that its lease lasts. When the lease is
 //! over, what the worker has begun becomes unknown, because it may have been sent, and the rest of its claims free.
 
+mod copy;
 mod journal;
 mod link;
 mod reader;
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use repass_bulk::BulkError;
-use repass_bulk::journal::{Journal, JournalReader};
+use repass_bulk::journal::{CopiedJournal, Journal, JournalReader, MovingJournal};
 
-use self::journal::PostgresJournal;
+use self::copy::{PostgresCopy, PostgresMove};
+use self::journal::{PostgresJournal, mark_workers_gone};
 use self::link::Link;
 use self::reader::PostgresReader;
 use crate::Database;
@@ -65,19 +67,11 @@ impl SharedRuns {
     /// # Errors
     /// The name is taken or not usable, or the database cannot be used. Then there is no such run.
     pub fn create(&self, name: &str) -> Result<Box<dyn Journal>, BulkError> {
-        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-            return Err(BulkError::usage(
-                "the name of a run has 1 to 100 bytes and no control characters; name it otherwise",
-            ));
-        }
+        check_name(name)?;
         let insert = "INSERT INTO bulk_runs (name, timeline) VALUES ($1, database_timeline()) \
                       ON CONFLICT (name) DO NOTHING RETURNING id";
         let found = self.find(insert, name)?;
-        let run = found.ok_or_else(|| {
-            BulkError::usage(format!(
-                "a run {name} exists already; work on it with `repass bulk work {name}`, or name the new one otherwise"
-            ))
-        })?;
+        let run = found.ok_or_else(|| name_is_taken(name))?;
         Ok(Box::new(PostgresJournal::new(self.handle(run))))
     }
 
@@ -97,18 +91,57 @@ impl SharedRuns {
         Ok(Box::new(PostgresReader::new(self.existing(name)?)))
     }
 
+    /// Creates a run under a name that no other run has, to copy one into that moves here. With a mark, opens the copy that
+    /// has it instead, whose move was interrupted.
+    ///
+    /// # Errors
+    /// The name is taken or not usable, there is no copy with this mark, or the database cannot be used.
+    pub fn copy(&self, name: &str, mark: Option<&str>) -> Result<Box<dyn CopiedJournal>, BulkError> {
+        check_name(name)?;
+        let found = match mark {
+            None => {
+                let created = self.find("SELECT create_bulk_copy($1)", name)?;
+                created.ok_or_else(|| name_is_taken(name))?
+            }
+            Some(mark) => {
+                let select = "SELECT r.id FROM bulk_runs r JOIN bulk_facts f ON f.run = r.id
+                    WHERE r.name = $1 AND f.name = 'move' AND f.value = $2";
+                let values = vec![Box::new(name.to_owned()) as _, Box::new(mark.to_owned()) as _];
+                let rows = self.0.query(select, values)?;
+                let missing = || {
+                    BulkError::usage(format!(
+                        "the run has moved to the shared run {name}, which is not in this database; use the \
+                         configuration that it was moved with"
+                    ))
+                };
+                rows.first().map(|row| row.get(0)).ok_or_else(missing)?
+            }
+        };
+        Ok(Box::new(PostgresCopy::new(self.handle(found))))
+    }
+
+    /// Locks a run that moves elsewhere, so that no session begins.
+    ///
+    /// # Errors
+    /// There is no such run, workers are at work on it, or the database cannot be used.
+    pub fn start_move(&self, name: &str) -> Result<Box<dyn MovingJournal>, BulkError> {
+        let handle = self.existing(name)?;
+        mark_workers_gone(&handle)?;
+        Ok(Box::new(PostgresMove::start(handle)?))
+    }
+
     /// The names of all runs, the latest first.
     ///
     /// # Errors
     /// The database cannot be used.
     pub fn names(&self) -> Result<Vec<String>, BulkError> {
-        let select = "SELECT name FROM bulk_runs ORDER BY created_at DESC";
+        let select = "SELECT name FROM bulk_runs WHERE is_complete ORDER BY created_at DESC";
         let rows = self.0.query(select, Vec::new())?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     fn existing(&self, name: &str) -> Result<RunHandle, BulkError> {
-        let found = self.find("SELECT id FROM bulk_runs WHERE name = $1", name)?;
+        let found = self.find("SELECT id FROM bulk_runs WHERE name = $1 AND is_complete", name)?;
         let run = found.ok_or_else(|| {
             BulkError::usage(format!(
                 "there is no run {name} in the shared state; start it with `repass bulk run INPUT --shared --run {name}`"
@@ -119,7 +152,7 @@ impl SharedRuns {
 
     fn find(&self, statement: &'static str, name: &str) -> Result<Option<i32>, BulkError> {
         let rows = self.0.query(statement, vec![Box::new(name.to_owned())])?;
-        Ok(rows.first().map(|row| row.get(0)))
+        Ok(rows.first().and_then(|row| row.get(0)))
     }
 
     fn handle(&self, run: i32) -> RunHandle {
@@ -135,6 +168,21 @@ impl fmt::Debug for SharedRuns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedRuns").finish_non_exhaustive()
     }
+}
+
+fn check_name(name: &str) -> Result<(), BulkError> {
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        return Err(BulkError::usage(
+            "the name of a run has 1 to 100 bytes and no control characters; name it otherwise",
+        ));
+    }
+    Ok(())
+}
+
+fn name_is_taken(name: &str) -> BulkError {
+    BulkError::usage(format!(
+        "a run {name} exists already; work on it with `repass bulk work {name}`, or name the new one otherwise"
+    ))
 }
 
 // Numbers of the journal are below 2^63: lines, batches and counts.
