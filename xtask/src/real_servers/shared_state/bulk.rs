@@ -41,6 +41,8 @@ pub(super) struct Machine {
     rows: u32,
     /// The passwords of the input by user; empty if they are generated.
     given: HashMap<String, String>,
+    /// The directory of the run and its file of secrets; `None` for a shared run.
+    local: Option<[&'static str; 2]>,
 }
 
 /// A worker and its log, killed when dropped.
@@ -197,25 +199,115 @@ pub(super) async fn check_given(cluster: &Cluster) -> Result<usize> {
     Ok(wrong + leaked)
 }
 
+/// A run that begins in a directory, goes on in the database and ends in another directory, killed in each of the first two.
+/// Returns how many rows are wrong.
+pub(super) async fn check_moves(cluster: &Cluster) -> Result<usize> {
+    const NAME: &str = "moved";
+    let sandbox = super::slow_sandbox(ROWS, DELAY).await?;
+    let mut machine = Machine::new(cluster, &sandbox, NAME, ROWS)?;
+    let recipient = prepare(&machine)?;
+    let start = Instant::now();
+    let run = [
+        "bulk",
+        "run",
+        "users.jsonl",
+        "--generate",
+        "--recipient",
+        &recipient,
+        "--yes",
+    ];
+    let options = [
+        "--run",
+        "local",
+        "--secrets-out",
+        "local.age",
+        "--concurrency",
+        "8",
+        "--timeout",
+        TIMEOUT,
+    ];
+    let mut process = machine.start(&[&run[..], &options].concat())?;
+    while sandbox.changes() < 40 {
+        assert!(
+            process.0.try_wait()?.is_none(),
+            "{}",
+            std::fs::read_to_string(&process.1)?
+        );
+        sleep(Duration::from_millis(20));
+    }
+    process.kill()?;
+    let import = ["bulk", "import", "local", NAME];
+    let (code, _, notes) = machine.run(&import)?;
+    assert_eq!(code, 0, "{notes}");
+    assert!(notes.contains("`repass bulk work moved`"), "{notes}");
+    assert_eq!(machine.run(&import)?.0, 0, "it is complete already");
+    let (code, _, error) = machine.run(&["bulk", "resume", "local"])?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("has moved to the shared run moved"), "{error}");
+    machine.local = Some(["local", "local.age"]);
+    let before = machine.rows()?;
+    machine.local = None;
+    assert_eq!(
+        unlike(&machine.rows()?, &before),
+        Vec::<&String>::new(),
+        "the import keeps each row"
+    );
+    let mut wrong = compare_so_far(&machine, &sandbox, &before)?;
+    let mut worker = machine.work()?;
+    machine.wait_for_applied(APPLIED_BEFORE[1])?;
+    worker.kill()?;
+    let export = ["bulk", "export", NAME, "back", "--secrets-out", "back.age"];
+    let (code, _, error) = machine.run(&export)?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("workers are at work on this run"), "{error}");
+    machine.wait_for("the lease of the worker ends", |status| {
+        status["under_way"] == false
+    })?;
+    let (code, _, notes) = machine.run(&export)?;
+    assert_eq!(code, 0, "{notes}");
+    assert!(notes.contains("`repass bulk resume back`"), "{notes}");
+    let before = machine.rows()?;
+    let (code, _, error) = machine.run(&["bulk", "work", NAME])?;
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("has moved to the directory back"), "{error}");
+    machine.local = Some(["back", "back.age"]);
+    assert_eq!(
+        unlike(&machine.rows()?, &before),
+        Vec::<&String>::new(),
+        "the export keeps each row"
+    );
+    wrong += compare_so_far(&machine, &sandbox, &before)?;
+    let resume = [
+        "bulk",
+        "resume",
+        "back",
+        "--resolve",
+        "--identity",
+        "key.txt",
+        "--yes",
+    ];
+    let (code, _, error) = machine.run(&resume)?;
+    assert_eq!(code, 0, "all rows are applied after a probe: {error}");
+    let rows = machine.rows()?;
+    wrong += compare(&machine, &sandbox, &rows)?;
+    println!(
+        "  {ROWS} rows of a run that moved into the database and back, killed in between: {wrong} wrong; {:.0?}",
+        start.elapsed()
+    );
+    Ok(wrong)
+}
+
+/// The users whose rows differ.
+fn unlike<'a>(rows: &'a BTreeMap<String, Value>, others: &BTreeMap<String, Value>) -> Vec<&'a String> {
+    assert_eq!(rows.len(), others.len(), "as many rows");
+    let differs = |(user, row): &(&String, &Value)| others.get(*user) != Some(*row);
+    rows.iter().filter(differs).map(|(user, _)| user).collect()
+}
+
 /// Loads the run. Returns the recipient of the passwords.
 pub(super) fn load(machine: &Machine) -> Result<String> {
     let (name, rows) = (machine.run, machine.rows);
-    let lines = (1..=rows).map(|number| {
-        let user = user(number);
-        match machine.given.get(&user) {
-            Some(password) => json!({ "user": user, "new_password": password }),
-            None => json!({ "user": user }),
-        }
-    });
-    let lines: Vec<String> = lines.map(|line| line.to_string()).collect();
-    super::private_file(&machine.path("users.jsonl"), &lines.join("\n"))?;
-    let key = x25519::Identity::generate();
-    let text = key.to_string();
-    #[expect(clippy::disallowed_methods, reason = "a key of this test")]
-    super::private_file(&machine.path("key.txt"), text.expose_secret())?;
-    let (code, _, error) = machine.run(&["shared", "migrate"])?;
-    assert_eq!(code, 0, "{error}");
-    let recipient = key.to_public().to_string();
+    let recipient = prepare(machine)?;
     let mut run = vec![
         "bulk",
         "run",
@@ -248,6 +340,26 @@ pub(super) fn load(machine: &Machine) -> Result<String> {
     assert_eq!(status["pending"], rows, "{status}");
     assert_eq!(status["under_way"], false, "{status}");
     Ok(recipient)
+}
+
+/// Writes the input and the key. Returns the recipient.
+fn prepare(machine: &Machine) -> Result<String> {
+    let lines = (1..=machine.rows).map(|number| {
+        let user = user(number);
+        match machine.given.get(&user) {
+            Some(password) => json!({ "user": user, "new_password": password }),
+            None => json!({ "user": user }),
+        }
+    });
+    let lines: Vec<String> = lines.map(|line| line.to_string()).collect();
+    super::private_file(&machine.path("users.jsonl"), &lines.join("\n"))?;
+    let key = x25519::Identity::generate();
+    let text = key.to_string();
+    #[expect(clippy::disallowed_methods, reason = "a key of this test")]
+    super::private_file(&machine.path("key.txt"), text.expose_secret())?;
+    let (code, _, error) = machine.run(&["shared", "migrate"])?;
+    assert_eq!(code, 0, "{error}");
+    Ok(key.to_public().to_string())
 }
 
 /// A run that is not loaded completely, and one that a person has not confirmed.
@@ -319,7 +431,14 @@ fn live_status(machine: &Machine, sandbox: &Sandbox) -> Result<()> {
     Ok(())
 }
 
+/// How many rows are wrong, at the end of a run.
 pub(super) fn compare(machine: &Machine, sandbox: &Sandbox, rows: &BTreeMap<String, Value>) -> Result<usize> {
+    let pending = rows.values().filter(|row| row["outcome"] == "pending");
+    Ok(pending.count() + compare_so_far(machine, sandbox, rows)?)
+}
+
+/// How many rows are wrong. Some may not have been sent yet.
+fn compare_so_far(machine: &Machine, sandbox: &Sandbox, rows: &BTreeMap<String, Value>) -> Result<usize> {
     assert_eq!(rows.len(), machine.rows as usize, "no row is lost");
     let mut made: HashMap<String, Vec<String>> = HashMap::new();
     for change in sandbox.ledger().changes {
@@ -360,7 +479,7 @@ pub(super) fn compare(machine: &Machine, sandbox: &Sandbox, rows: &BTreeMap<Stri
             },
             Some("unknown") => made.len() <= 1 && made.iter().all(|made| sealed("unknown") == [made]),
             // Such as of a user who was locked by a worker that was killed. It is sent again by `resume`.
-            Some("not_applied") => made.is_empty(),
+            Some("not_applied" | "pending") => made.is_empty(),
             _ => false,
         };
         if !is_right {
@@ -410,6 +529,7 @@ impl Machine {
             run,
             rows,
             given: HashMap::new(),
+            local: None,
         };
         super::zoom_configuration(machine.folder.path(), cluster, sandbox, "unlimited")?;
         Ok(machine)
@@ -441,6 +561,14 @@ impl Machine {
         Ok((code, text(&output.stdout), text(&output.stderr)))
     }
 
+    fn start(&self, arguments: &[&str]) -> Result<Worker> {
+        let mut command = self.command(arguments);
+        command
+            .stdout(Stdio::null())
+            .stderr(File::create(self.path("stderr.log"))?);
+        Ok(Worker(command.spawn()?, self.path("stderr.log")))
+    }
+
     pub(super) fn work(&self) -> Result<Worker> {
         let concurrency = CONCURRENCY.to_string();
         let mut work = vec![
@@ -455,11 +583,7 @@ impl Machine {
         if !self.given.is_empty() {
             work.extend(["--identity", "key.txt"]);
         }
-        let mut command = self.command(&work);
-        command
-            .stdout(Stdio::null())
-            .stderr(File::create(self.path("stderr.log"))?);
-        Ok(Worker(command.spawn()?, self.path("stderr.log")))
+        self.start(&work)
     }
 
     pub(super) fn status(&self) -> Result<Value> {
@@ -488,7 +612,12 @@ impl Machine {
 
     /// The rows of the report, by user.
     pub(super) fn rows(&self) -> Result<BTreeMap<String, Value>> {
-        let (_, report, error) = self.run(&["--json", "bulk", "report", self.run, "--shared"])?;
+        let mut arguments = vec!["--json", "bulk", "report"];
+        match self.local {
+            Some([directory, _]) => arguments.push(directory),
+            None => arguments.extend([self.run, "--shared"]),
+        }
+        let (_, report, error) = self.run(&arguments)?;
         let report: Value = serde_json::from_str(&report).map_err(|_| format!("no report: {error}"))?;
         let rows = report["rows"].as_array().ok_or("a report without rows")?;
         let by_user = rows
@@ -510,16 +639,11 @@ impl Machine {
             };
             return Ok(self.rows()?.into_iter().map(password).collect());
         }
-        let secrets = [
-            "--json",
-            "bulk",
-            "secrets",
-            "--shared",
-            "--run",
-            self.run,
-            "--identity",
-            "key.txt",
-        ];
+        let mut secrets = vec!["--json", "bulk", "secrets", "--identity", "key.txt", "--run"];
+        match self.local {
+            Some([directory, file]) => secrets.extend([directory, file]),
+            None => secrets.extend([self.run, "--shared"]),
+        }
         let (code, passwords, error) = self.run(&secrets)?;
         assert_eq!(code, 0, "{error}");
         let parsed = passwords.lines().map(serde_json::from_str);

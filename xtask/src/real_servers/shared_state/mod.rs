@@ -46,6 +46,7 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
     sidecars::start_without_database(&cluster).await?;
     let rows = bulk::check(&cluster).await?
         + bulk::check_given(&cluster).await?
+        + bulk::check_moves(&cluster).await?
         + bulk_campaign::campaign(&cluster, args).await?
         + bulk_campaign::failover(args).await?;
     let overlaps = user_locks::campaign(&cluster, args.changes).await?;

@@ -91,10 +91,38 @@ fn journal(cluster: &Cluster, database: &Database) {
     journal_contract::check_two(first, open().open("two").expect("the run"));
     let first = open().create("lease").expect("a new run");
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
+    copies(&open());
     assert_eq!(
         open().names().expect("the runs"),
-        ["lease", "two", "given", "parts", "neighbours", "contract"]
+        ["copy", "lease", "two", "given", "parts", "neighbours", "contract"]
     );
+}
+
+// Nobody can open a run that is copied here before it is complete.
+fn copies(runs: &SharedRuns) {
+    let begin = |mark: &str| {
+        let mut copy = runs.copy("copy", None).expect("a copy");
+        copy.set_fact("move", mark).expect("a fact");
+        copy
+    };
+    let stopped = begin("first");
+    assert!(runs.open("copy").is_err(), "it is not complete");
+    let mut copy = begin("second");
+    drop(stopped);
+    assert!(
+        runs.copy("copy", Some("first")).is_err(),
+        "the second took its place"
+    );
+    copy.end(7).expect("the end");
+    assert!(
+        runs.copy("copy", None).is_err(),
+        "its source may be marked as moved"
+    );
+    runs.copy("copy", Some("second"))
+        .and_then(|mut copy| copy.complete())
+        .expect("the same copy");
+    assert!(runs.open("copy").is_ok());
+    assert!(copy.complete().is_ok(), "it is complete already");
 }
 
 fn settings(cluster: &Cluster) -> Settings {

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod live_state;
+mod move_run;
 mod progress;
 mod providers;
 mod report;
@@ -34,6 +35,10 @@ pub(crate) enum Command {
     Status(report::StatusArgs),
     /// Write the outcome of every row: CSV, JSON, or an HTML page to share
     Report(report::ReportArgs),
+    /// Move a run from its directory into the shared state, for workers on any machine
+    Import(move_run::ImportArgs),
+    /// Move a run from the shared state to a directory
+    Export(move_run::ExportArgs),
     /// Print the new passwords of a secrets file, and whether each is set
     Secrets(secrets::Args),
 }
@@ -47,6 +52,8 @@ impl Command {
             Self::Resume(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Report(args) => args.run(context).await,
+            Self::Import(args) => args.run(context).await,
+            Self::Export(args) => args.run(context).await,
             Self::Secrets(args) => args.run(context).await,
         }
     }
