@@ -35,9 +35,9 @@ pub(crate) struct Args {
     /// Measure only how much of an account's rate 1, 4 and 16 processes use, for this many seconds each.
     #[arg(long)]
     rate_seconds: Option<u64>,
-    /// Measure only the rate of bulk runs with this many rows, with journals in files and in the database.
-    #[arg(long)]
-    bulk_rows: Option<usize>,
+    /// Measure only the cost of bulk runs with this many rows each, with journals in files and in the database.
+    #[arg(long, value_delimiter = ',')]
+    bulk_rows: Vec<usize>,
     /// Kill a bulk run of a directory this often instead, and compare report, secrets and binds row by row.
     #[arg(long)]
     bulk_kills: Option<u32>,

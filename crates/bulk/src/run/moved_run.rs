@@ -139,6 +139,8 @@ impl Run {
                 secrets: file,
                 length: 0,
             };
+            // Absolute, because others read it elsewhere.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
             let moved = Moved::new(format!("the directory {}", folder.display()))?;
             moved.set_mark(&mut target)?;
             let sealed = match target.secrets {

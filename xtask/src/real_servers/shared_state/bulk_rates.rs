@@ -1,8 +1,9 @@
 //! How fast bulk runs are at a provider without limits: with the journal in a file, and in the database with one worker
 //! and two.
 
-use std::io::Cursor;
-use std::sync::Arc;
+use std::fs;
+use std::io::{BufReader, Read, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -66,28 +67,66 @@ impl PasswordService for Immediate {
     }
 }
 
-/// Prints the rates for this many rows. Returns how many of the bounds are missed.
-pub(super) async fn measure(cluster: &Cluster, rows: usize) -> Result<usize> {
+/// What a run has cost.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    /// Rows per second, from the start of the session to its end.
+    rate: f64,
+    /// Microseconds per row after the first outcome.
+    per_row: f64,
+    /// The most memory of this process meanwhile, in MiB.
+    memory: f64,
+}
+
+/// Prints the costs for each of these numbers of rows. Returns how many of the bounds are missed.
+pub(super) async fn measure(cluster: &Cluster, sizes: &[usize]) -> Result<usize> {
+    let mut missed = 0;
+    let mut least: Option<Cost> = None;
+    for rows in sizes {
+        let [file, one, two] = measure_rows(cluster, *rows).await?;
+        println!(
+            "  {rows} rows, best of three: {:.2} times the rate of a file with one worker (at least 0.7), {:.2} with two; \
+             {:.1} µs a row after the first outcome, {:.0} MiB",
+            one.rate / file.rate,
+            two.rate / file.rate,
+            one.per_row,
+            one.memory
+        );
+        missed += usize::from(one.rate < 0.7 * file.rate) + usize::from(two.rate <= one.rate);
+        let first = *least.get_or_insert(one);
+        let (slower, more) = (one.per_row / first.per_row, one.memory - first.memory);
+        if slower > 1.15 || more > 16.0 {
+            println!(
+                "  {slower:.2} times the cost of a row with {} rows, and {more:.0} MiB more: MISSED",
+                sizes[0]
+            );
+            missed += 1;
+        }
+    }
+    Ok(missed)
+}
+
+async fn measure_rows(cluster: &Cluster, rows: usize) -> Result<[Cost; 3]> {
     let folder = tempfile::tempdir()?;
-    let mut rates = [0.0; 3];
+    let mut best: Option<[Cost; 3]> = None;
     for round in 0..3 {
-        let file = in_file(folder.path(), round, rows).await?;
-        let one = shared(cluster, &format!("one-{round}"), 1, rows).await?;
-        let two = shared(cluster, &format!("two-{round}"), 2, rows).await?;
+        let costs = [
+            in_file(folder.path(), round, rows).await?,
+            shared(cluster, &format!("{rows}-one-{round}"), 1, rows).await?,
+            shared(cluster, &format!("{rows}-two-{round}"), 2, rows).await?,
+        ];
+        let [file, one, two] = costs.map(|cost| cost.rate);
         println!(
             "  {rows} rows: {file:.0} rows/s in a file, {one:.0} in the database, {two:.0} with two workers"
         );
-        for (best, rate) in rates.iter_mut().zip([file, one, two]) {
-            *best = f64::max(*best, rate);
+        let known = best.get_or_insert(costs);
+        for (known, cost) in known.iter_mut().zip(costs) {
+            known.rate = known.rate.max(cost.rate);
+            known.per_row = known.per_row.min(cost.per_row);
+            known.memory = known.memory.min(cost.memory);
         }
     }
-    let [file, one, two] = rates;
-    println!(
-        "  best: {:.2} times the rate of a file with one worker (at least 0.7), {:.2} with two",
-        one / file,
-        two / file
-    );
-    Ok(usize::from(one < 0.7 * file) + usize::from(two <= one))
+    best.ok_or_else(|| "nothing was measured".into())
 }
 
 fn manifest() -> RunManifest {
@@ -99,26 +138,76 @@ fn manifest() -> RunManifest {
     }
 }
 
+/// A file of users that is in no memory.
+struct Users(std::ops::RangeInclusive<usize>);
+
+impl Read for Users {
+    fn read(&mut self, mut buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Some(row) = self.0.next() else { return Ok(0) };
+        let line = if row == 0 {
+            "user\n".to_owned()
+        } else {
+            format!("user{row:07}@example.com\n")
+        };
+        buffer.write_all(line.as_bytes())?;
+        Ok(line.len())
+    }
+}
+
 fn input(rows: usize) -> Result<Input> {
-    let users = (1..=rows).map(|row| format!("user{row:07}@example.com\n"));
-    let text: String = std::iter::once("user\n".to_owned()).chain(users).collect();
     let names = ProviderNames::new(["immediate"], Some("immediate"));
-    let source = Box::new(Cursor::new(text.into_bytes()));
+    let source = Box::new(BufReader::with_capacity(1 << 16, Users(0..=rows)));
     Ok(Input::new(source, "input", names, PasswordSource::Generated)?)
 }
 
-async fn in_file(folder: &std::path::Path, round: usize, rows: usize) -> Result<f64> {
+/// Measures a run from here on.
+struct Measurement {
+    rows: usize,
+    start: Instant,
+    first: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Measurement {
+    fn start(rows: usize) -> Result<Self> {
+        // Resets the peak of this process's memory.
+        fs::write("/proc/self/clear_refs", "5")?;
+        Ok(Self {
+            rows,
+            start: Instant::now(),
+            first: Arc::default(),
+        })
+    }
+
+    fn end(self) -> Result<Cost> {
+        let now = Instant::now();
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = first.ok_or("no row has ended")?;
+        let status = fs::read_to_string("/proc/self/status")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        let peak: f64 = peak.ok_or("no peak of memory")?.parse()?;
+        #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+        let rows = self.rows as f64;
+        Ok(Cost {
+            rate: rows / (now - self.start).as_secs_f64(),
+            per_row: (now - first).as_secs_f64() * 1e6 / rows,
+            memory: peak / 1024.0,
+        })
+    }
+}
+
+async fn in_file(folder: &std::path::Path, round: usize, rows: usize) -> Result<Cost> {
     let run = folder.join(format!("run-{round}"));
     let secrets = folder.join(format!("secrets-{round}.age"));
     let to = SecretsProtection::Recipients(Recipients::new([RECIPIENT])?);
     let (mut run, manifest) = Run::create(&run, manifest(), Some((secrets, to)))?;
     run.ingest(input(rows)?)?;
-    let start = Instant::now();
-    execute(run, manifest).await?;
-    Ok(rate(rows, start))
+    let measurement = Measurement::start(rows)?;
+    execute(run, manifest, &measurement.first).await?;
+    measurement.end()
 }
 
-async fn shared(cluster: &Cluster, name: &str, workers: usize, rows: usize) -> Result<f64> {
+async fn shared(cluster: &Cluster, name: &str, workers: usize, rows: usize) -> Result<Cost> {
     let database = stores::database(cluster)?;
     let runs = SharedRuns::new(&database)?;
     let (mut run, _) = Run::create_in(
@@ -135,29 +224,28 @@ async fn shared(cluster: &Cluster, name: &str, workers: usize, rows: usize) -> R
             SharedRuns::new(&database)?.open(name)?,
         )?);
     }
-    let start = Instant::now();
+    let measurement = Measurement::start(rows)?;
     let mut running = tokio::task::JoinSet::new();
     for (run, manifest) in all {
-        running.spawn(async move { execute(run, manifest).await.map_err(|error| error.to_string()) });
+        let first = Arc::clone(&measurement.first);
+        running.spawn(async move {
+            execute(run, manifest, &first)
+                .await
+                .map_err(|error| error.to_string())
+        });
     }
     while let Some(ended) = running.join_next().await {
         ended??;
     }
-    let rate = rate(rows, start);
+    let cost = measurement.end()?;
     let tally = run.tally()?;
     if tally.applied != rows as u64 {
         return Err(format!("not all rows were applied: {tally:?}").into());
     }
-    Ok(rate)
+    Ok(cost)
 }
 
-fn rate(rows: usize, start: Instant) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
-    let rows = rows as f64;
-    rows / start.elapsed().as_secs_f64()
-}
-
-async fn execute(run: Run, manifest: RunManifest) -> Result<()> {
+async fn execute(run: Run, manifest: RunManifest, first: &Arc<Mutex<Option<Instant>>>) -> Result<()> {
     let policies = LayeredPolicy::from(PasswordPolicy::default());
     let provider = Provider::new(Arc::new(Immediate), policies);
     let options = SessionOptions {
@@ -170,10 +258,17 @@ async fn execute(run: Run, manifest: RunManifest) -> Result<()> {
         canary: None,
     };
     let (_shutdown, listen) = watch::channel(Shutdown::None);
+    let first = Arc::clone(first);
+    let mut is_first = true;
     let hooks = Hooks {
         progress: Arc::new(Progress::from(run.tally()?)),
         shutdown: listen,
-        on_row: Box::new(|_| {}),
+        on_row: Box::new(move |_| {
+            if std::mem::take(&mut is_first) {
+                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert_with(Instant::now);
+            }
+        }),
     };
     let (_, stopped) = run
         .execute(

@@ -38,9 +38,9 @@ pub(super) async fn test(args: &Args) -> Result<usize> {
         stores::database(&cluster)?.migrate().await?;
         return rates::campaign(&cluster, args).await;
     }
-    if let Some(rows) = args.bulk_rows {
+    if !args.bulk_rows.is_empty() {
         stores::database(&cluster)?.migrate().await?;
-        return bulk_rates::measure(&cluster, rows).await;
+        return bulk_rates::measure(&cluster, &args.bulk_rows).await;
     }
     stores::check(&cluster).await?;
     sidecars::start_without_database(&cluster).await?;
