@@ -44,10 +44,6 @@ fn bulk_shared_run_names_what_is_missing() {
             "pass --run NAME",
         ),
         (
-            vec!["--shared", "--run", "breach"],
-            "passwords of the input are not supported in shared runs yet; pass --generate",
-        ),
-        (
             sealed(&["--secrets-out", "s.age"]),
             "keeps its encrypted passwords in the database, where every worker can write them; omit --secrets-out",
         ),
@@ -64,7 +60,7 @@ fn bulk_shared_run_names_what_is_missing() {
         ),
         (
             vec!["--shared", "--run", "breach", "--generate"],
-            "--shared needs a recipient of the generated passwords",
+            "--shared needs a recipient of the passwords",
         ),
         (sealed(&["--concurrency", "8"]), "to `repass bulk work`"),
         (sealed(&["--canary", "1"]), "to `repass bulk work`"),
@@ -85,6 +81,24 @@ fn bulk_shared_run_names_what_is_missing() {
         let run = test_env.run(&[&["bulk", "run", "users.csv", "--yes"], &more[..]].concat(), "");
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains(expected), "{expected}: {run:?}");
+    }
+    test_env.secret("given.csv", "user,new_password\nalice@example.com,Given-Pass-7\n");
+    let given = ["bulk", "run", "given.csv", "--yes", "--shared", "--run", "breach"];
+    for (more, expected) in [
+        (&[][..], "--shared needs a recipient of the passwords"),
+        (&["--recipient", RECIPIENT], "has no section [shared]"),
+    ] {
+        let run = test_env.run(&[&given, more].concat(), "");
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(expected), "{expected}: {run:?}");
+    }
+    for moved in [
+        &["bulk", "import", "nowhere", "breach"][..],
+        &["bulk", "export", "breach", "nowhere"],
+    ] {
+        let run = test_env.run(moved, "");
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains("has no section [shared]"), "{run:?}");
     }
     let alone = test_env.run(
         &["bulk", "run", "users.csv", "--generate", "--recipient", RECIPIENT],

@@ -19,7 +19,7 @@ use crate::secrets::{self, SecretsWriter};
 use crate::{BulkError, PasswordSource, Tally};
 
 // The fact by which a copy and the mark at the old place are known to belong together.
-const MOVE: &str = "move";
+pub(super) const MOVE: &str = "move";
 // Lines that are copied together.
 const LINES: u64 = 4096;
 const PIECE: usize = 1 << 18;
@@ -170,7 +170,7 @@ impl Run {
 }
 
 /// Where a run has moved, and by which mark its copy is known.
-struct Moved {
+pub(super) struct Moved {
     mark: String,
     place: String,
 }
@@ -189,7 +189,7 @@ impl Moved {
         })
     }
 
-    fn of(journal: &dyn JournalReader) -> Result<Option<Self>, BulkError> {
+    pub(super) fn of(journal: &dyn JournalReader) -> Result<Option<Self>, BulkError> {
         let fact = journal.fact(MOVED_TO)?;
         let moved = fact.as_deref().and_then(|fact| fact.split_once(' '));
         Ok(moved.map(|(mark, place)| Self {
@@ -204,6 +204,10 @@ impl Moved {
 
     fn set_mark(&self, target: &mut dyn CopiedJournal) -> Result<(), BulkError> {
         target.set_fact(MOVE, &self.mark)
+    }
+
+    pub(super) fn place(self) -> String {
+        self.place
     }
 
     fn refusal(&self, run: &str) -> BulkError {
@@ -583,6 +587,12 @@ mod tests {
             .execute("DELETE FROM facts WHERE name = 'begun'", [])
             .unwrap();
         assert!(RunReader::open(&new).is_err());
+        let refused = Run::open(&new).unwrap_err().to_string();
+        assert!(refused.contains("repeat the command that moves it"), "{refused}");
+        assert_eq!(
+            RunReader::open(&old).unwrap().moved_to().unwrap(),
+            Some(format!("the directory {}", new.display()))
+        );
         let elsewhere = folder.path().join("elsewhere");
         assert!(
             export(&old, &elsewhere, &secrets).is_err(),

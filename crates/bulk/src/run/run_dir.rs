@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::manifest::{RunManifest, SecretsProtection};
-use super::moved_run::check_not_moved;
+use super::moved_run::{MOVE, check_not_moved};
 use super::now;
 use super::opened_run::Run;
 use super::run_name::RunName;
@@ -218,6 +218,13 @@ fn reader(folder: &Path) -> Result<SqliteReader, BulkError> {
         )));
     }
     let journal = SqliteReader::open(&path)?;
+    if journal.fact(BEGUN)?.is_none() && journal.fact(MOVE)?.is_some() {
+        return Err(BulkError::usage(format!(
+            "{} is the copy of a run that is not complete; repeat the command that moves it there, and if that says that \
+             the directory exists, remove it and its file of secrets first",
+            folder.display()
+        )));
+    }
     if journal.fact(BEGUN)?.is_none() {
         return Err(BulkError::usage(format!(
             "{} was stopped before it began, so nothing was sent; remove it and its file of secrets, and start a new run",

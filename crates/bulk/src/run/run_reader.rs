@@ -1,5 +1,6 @@
 //! A view of a run: its summary, its rows and its passwords.
 
+use super::moved_run::Moved;
 use super::run_name::RunName;
 use crate::journal::{JournalReader, ReasonCount, ReportRow, RunSummary};
 use crate::secrets::{Key, SecretRecord, SecretStatus, read_sealed};
@@ -42,6 +43,14 @@ impl RunReader {
     /// The journal cannot be read.
     pub fn is_active(&self) -> Result<bool, BulkError> {
         self.journal.is_active()
+    }
+
+    /// Where the run has moved, if it has: what is here is how it was then.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn moved_to(&self) -> Result<Option<String>, BulkError> {
+        Ok(Moved::of(&*self.journal)?.map(Moved::place))
     }
 
     /// Lists why rows of the run are not applied or unknown, the most frequent reason first.

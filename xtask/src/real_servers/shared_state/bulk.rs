@@ -270,6 +270,8 @@ pub(super) async fn check_moves(cluster: &Cluster) -> Result<usize> {
     let (code, _, error) = machine.run(&["bulk", "work", NAME])?;
     assert_eq!(code, 2, "{error}");
     assert!(error.contains("has moved to the directory /"), "{error}");
+    let (_, _, notes) = machine.run(&["bulk", "status", NAME, "--shared"])?;
+    assert!(notes.contains("it has moved to the directory /"), "{notes}");
     machine.local = Some(["back", "back.age"]);
     assert_eq!(
         unlike(&machine.rows()?, &before),

@@ -49,7 +49,8 @@ impl StatusArgs {
             return list(context).await;
         };
         let run = shared_runs::reader(run, self.shared, context).await?;
-        let (name, state) = blocking(move || Ok((run.name().to_string(), LiveState::of(&run)?))).await?;
+        let (name, state, moved) =
+            blocking(move || Ok((run.name().to_string(), LiveState::of(&run)?, run.moved_to()?))).await?;
         let LiveState {
             tally,
             in_flight,
@@ -72,6 +73,9 @@ impl StatusArgs {
             } else if !is_fully_read {
                 output::print_line("its input was not read completely");
             }
+        }
+        if let Some(place) = moved {
+            output.note(&format!("it has moved to {place}; see how it goes on there"));
         }
         Ok(exit(tally))
     }
