@@ -11,7 +11,7 @@ use repass::{
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use repass_testkit::fault_server::{FaultServer, RawRequest, RawResponse};
+use repass_testkit::fault_server::{FaultServer, RawRequest, RawResponse, Then};
 
 pub(crate) const NEW: &str = "Canary'New+Passw0rd-77";
 const OLD: &str = "Canary-Old-Passw0rd-1";
@@ -322,6 +322,8 @@ pub(crate) fn json(status: u16, body: &str) -> RawResponse {
         &["Content-Type: application/json; charset=utf-8"],
         body,
     )
+    // Closed without a word, it could take the request after it and lose it.
+    .then(Then::KeepAlive(Duration::from_secs(60)))
 }
 
 pub(crate) fn problem(status: u16, body: &str) -> RawResponse {
