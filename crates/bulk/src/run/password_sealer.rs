@@ -44,9 +44,9 @@ impl PasswordSealer {
 
     // The rows with their passwords, once those are durable.
     fn sealed(&mut self, rows: Vec<PendingRow>) -> SealResult {
-        let number = match &mut self.secrets {
-            Some(secrets) if !rows.is_empty() => secrets.next_batch()?,
-            _ => 1,
+        let sealed_in = match &mut self.secrets {
+            Some(secrets) if !rows.is_empty() => Some(secrets.next_batch()?),
+            _ => None,
         };
         // One generator per provider, which buffers randomness.
         let mut fresh: Vec<_> = self
@@ -57,9 +57,11 @@ impl PasswordSealer {
         let mut ready = Vec::with_capacity(rows.len());
         for row in rows {
             let fresh = &mut fresh[row.provider];
-            ready.push(seal_row(row, number, fresh)?);
+            // Attempts with a given password are told apart too: a late probe of one says nothing about the next.
+            let batch = sealed_in.unwrap_or(row.attempts + 1);
+            ready.push(seal_row(row, batch, fresh)?);
         }
-        let Some(secrets) = self.secrets.as_mut().filter(|_| !ready.is_empty()) else {
+        let (Some(secrets), Some(number)) = (self.secrets.as_mut(), sealed_in) else {
             return Ok(ready);
         };
         let providers = &self.providers;
@@ -96,4 +98,43 @@ fn seal_row(
         None => PasswordChange::reset(user, new),
     };
     Ok(SealedRow { row, change, batch })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use repass_domain::{InMemoryPasswordService, LayeredPolicy, PasswordPolicy, PriorState, UserId};
+
+    use super::super::row::Task;
+    use super::*;
+    use crate::RowStatus;
+
+    // A late probe of the first attempt would otherwise end the second one.
+    #[test]
+    fn attempts_with_a_given_password_have_batches_of_their_own() {
+        let policies = LayeredPolicy::from(PasswordPolicy::default());
+        let service = Arc::new(InMemoryPasswordService::new("zoom"));
+        let mut sealer = PasswordSealer {
+            secrets: None,
+            providers: vec![Provider::new(service, policies)],
+        };
+        let row = |attempts| PendingRow {
+            line: 2,
+            user: UserId::new("alice").unwrap(),
+            provider: 0,
+            new: Some(Password::new("the given one").unwrap()),
+            current: None,
+            attempts,
+            before: RowStatus::Pending,
+            task: Task::Send,
+            batch: 0,
+            prior_state: PriorState::default(),
+            more_unknown: false,
+            quiet_for: 0,
+            due: None,
+        };
+        let ready = sealer.sealed(vec![row(0), row(1)]).unwrap();
+        assert_eq!(ready.iter().map(|row| row.batch).collect::<Vec<_>>(), [1, 2]);
+    }
 }
