@@ -23,6 +23,13 @@ fn journal_in_a_file_keeps_what_neighbours_have_of_their_own() {
 }
 
 #[test]
+fn journal_in_a_file_refuses_another_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::create(&folder.path().join("journal")).unwrap();
+    journal_contract::check_reload(Box::new(journal));
+}
+
+#[test]
 fn journal_in_a_file_sends_no_row_again_that_was_taken_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::create(&folder.path().join("journal")).unwrap();

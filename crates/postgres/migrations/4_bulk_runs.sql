@@ -13,7 +13,7 @@ CREATE TABLE bulk_runs (
     -- A failover loses nothing, because every process has found a synchronous standby.
     is_synchronous boolean NOT NULL DEFAULT true,
     last_batch bigint NOT NULL DEFAULT 0,
-    -- False while the run is copied here from elsewhere. Nobody can open it before.
+    -- False while the run is copied here from elsewhere. It cannot be opened before.
     is_complete boolean NOT NULL DEFAULT true
 );
 
@@ -181,15 +181,13 @@ CREATE TABLE bulk_sealed (
 );
 ALTER TABLE bulk_sealed ALTER sealed SET STORAGE EXTERNAL;
 
--- Passwords of the input, those of each load an age file in ASCII armor. Of two loads with the same line, the first one
--- has added the row.
+-- Passwords of the input, those of the rows that were added together an age file in ASCII armor.
 CREATE TABLE bulk_given (
     run int NOT NULL,
-    number bigint NOT NULL,
     first bigint NOT NULL,
     last bigint NOT NULL,
     sealed bytea NOT NULL,
-    PRIMARY KEY (run, number)
+    PRIMARY KEY (run, first)
 );
 ALTER TABLE bulk_given ALTER sealed SET STORAGE EXTERNAL;
 
@@ -512,6 +510,7 @@ DECLARE
     count_ bigint;
 BEGIN
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM check_bulk_run_is_here(run_);
     WITH again AS (
         UPDATE bulk_outcomes o SET state = 0
         WHERE o.run = run_ AND o.state = 3 AND NOT o.unsettled AND o.kind = ANY(kinds)
@@ -529,58 +528,36 @@ BEGIN
     RETURN count_;
 END $$;
 
--- Creates a run to copy another one into, in place of a copy that was stopped. NULL if there is a run of this name already, or
--- a copy that has all of one.
-CREATE FUNCTION create_bulk_copy(name_ text) RETURNS int
+-- Refuses a run that has moved elsewhere.
+CREATE FUNCTION check_bulk_run_is_here(run_ int) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    old int;
-    new int;
 BEGIN
-    SELECT id INTO old FROM bulk_runs
-    WHERE name = name_ AND NOT is_complete
-        AND NOT EXISTS (SELECT FROM bulk_facts f WHERE f.run = bulk_runs.id AND f.name = 'copied')
-    FOR UPDATE;
-    DELETE FROM bulk_facts WHERE run = old;
-    DELETE FROM bulk_providers WHERE run = old;
-    DELETE FROM bulk_workers WHERE run = old;
-    DELETE FROM bulk_rows WHERE run = old;
-    DELETE FROM bulk_free WHERE run = old;
-    DELETE FROM bulk_outcomes WHERE run = old;
-    DELETE FROM bulk_earlier WHERE run = old;
-    DELETE FROM bulk_in_flight WHERE run = old;
-    DELETE FROM bulk_accounts WHERE run = old;
-    DELETE FROM bulk_prior_states WHERE run = old;
-    DELETE FROM bulk_sealed WHERE run = old;
-    DELETE FROM bulk_runs WHERE id = old;
-    INSERT INTO bulk_runs (name, timeline, is_complete) VALUES (name_, database_timeline(), false)
-    ON CONFLICT (name) DO NOTHING RETURNING id INTO new;
-    RETURN new;
+    IF EXISTS (SELECT FROM bulk_facts WHERE run = run_ AND name = 'moved_to') THEN
+        RAISE EXCEPTION 'the run has moved elsewhere; `repass bulk status` says where' USING ERRCODE = 'RP003';
+    END IF;
 END $$;
 
--- Begins a session of a process, and returns its number.
-CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text) RETURNS bigint
+-- Notes which history of the database the run is part of. After a failover or a restored backup that is another one, and what was
+-- in flight is unknown.
+CREATE FUNCTION note_bulk_timeline(run_ int, at_ bigint, message_ text) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     known bulk_runs;
     id_ bigint;
 BEGIN
     SELECT * INTO known FROM bulk_runs WHERE id = run_ FOR UPDATE;
-    IF EXISTS (SELECT FROM bulk_facts WHERE run = run_ AND name = 'moved_to') THEN
-        RAISE EXCEPTION 'the run has moved' USING ERRCODE = 'RP003';
-    END IF;
     IF known.timeline <> database_timeline() THEN
         FOR id_ IN SELECT w.id FROM bulk_workers w WHERE w.run = run_ AND NOT w.is_gone FOR UPDATE OF w LOOP
-            PERFORM mark_bulk_worker_gone(run_, id_, started_, message_);
+            PERFORM mark_bulk_worker_gone(run_, id_, at_, message_);
         END LOOP;
         -- What was begun last may be lost, so any row may have been sent.
         IF NOT known.is_synchronous THEN
             INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
-            SELECT run_, line, false, clock_timestamp() + interval '10 minutes', started_ + 600000
+            SELECT run_, line, false, clock_timestamp() + interval '10 minutes', at_ + 600000
             FROM pending_bulk_rows(run_, 0, 9223372036854775807)
             ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there;
             INSERT INTO bulk_outcomes AS old (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
-            SELECT run_, line, 4, false, 0, 1, 0, 0, started_, 'interrupted',
+            SELECT run_, line, 4, false, 0, 1, 0, 0, at_, 'interrupted',
                 'the database has failed over without a synchronous standby, so the change may have been sent'
             FROM pending_bulk_rows(run_, 0, 9223372036854775807)
             ON CONFLICT (run, line) DO UPDATE SET state = 4, batch = 0, attempts = old.attempts + 1, kind = excluded.kind, code = NULL, message = excluded.message,
@@ -592,6 +569,95 @@ BEGIN
     SET timeline = database_timeline(),
         is_synchronous = is_synchronous AND current_setting('synchronous_standby_names') <> ''
     WHERE id = run_;
+END $$;
+
+-- Keeps sessions away from a run that moves elsewhere, until the transaction ends. False if a worker is at work on it.
+CREATE FUNCTION start_bulk_move(run_ int, at_ bigint, message_ text) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM check_bulk_run_is_here(run_);
+    PERFORM note_bulk_timeline(run_, at_, message_);
+    PERFORM mark_bulk_workers_gone(run_, at_, message_);
+    RETURN NOT EXISTS (SELECT FROM bulk_workers WHERE run = run_ AND NOT is_gone);
+END $$;
+
+-- Removes some rows of a copy that was stopped, so that it can be made again: one that has not the whole run, or that has this
+-- mark, whose run is still where it was. Returns whether there may be more.
+CREATE FUNCTION clear_bulk_copy(name_ text, mark_ text) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    old int;
+    table_ text;
+    cleared bigint;
+    total bigint := 0;
+BEGIN
+    SELECT r.id INTO old FROM bulk_runs r
+    WHERE r.name = name_ AND NOT r.is_complete AND (
+        NOT EXISTS (SELECT FROM bulk_facts f WHERE f.run = r.id AND f.name = 'read_whole')
+        OR EXISTS (SELECT FROM bulk_facts f WHERE f.run = r.id AND f.name = 'move' AND f.value = mark_)
+    )
+    FOR UPDATE;
+    IF NOT FOUND THEN RETURN false; END IF;
+    -- First, so that nothing takes the rest for a whole run.
+    DELETE FROM bulk_facts WHERE run = old;
+    FOREACH table_ IN ARRAY ARRAY['bulk_providers', 'bulk_workers', 'bulk_rows', 'bulk_free', 'bulk_outcomes', 'bulk_earlier',
+        'bulk_in_flight', 'bulk_accounts', 'bulk_prior_states', 'bulk_sealed']
+    LOOP
+        EXECUTE format('DELETE FROM %1$I WHERE ctid = ANY(ARRAY(SELECT ctid FROM %1$I WHERE run = $1 LIMIT 10000))', table_)
+            USING old;
+        GET DIAGNOSTICS cleared = ROW_COUNT;
+        total := total + cleared;
+    END LOOP;
+    IF total = 0 THEN DELETE FROM bulk_runs WHERE id = old; END IF;
+    RETURN total > 0;
+END $$;
+
+-- Adds rows to a run, with their passwords as an age file. Those that are there already must be the same, and new ones come behind
+-- them: returns the first line that is not so, and adds nothing then.
+CREATE FUNCTION add_bulk_rows(
+    run_ int, lines bigint[], users text[], providers bigint[], kinds text[], messages text[], at_ bigint, sealed_ bytea,
+    OUT added bigint, OUT invalid bigint, OUT different bigint
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    last_ bigint;
+BEGIN
+    -- Of two loads one waits for the other.
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    SELECT coalesce(max(line), 0) INTO last_ FROM bulk_rows WHERE run = run_;
+    SELECT min(n.line) INTO different
+    FROM unnest(lines, users, providers, kinds) AS n (line, user_id, provider, kind)
+    LEFT JOIN bulk_rows r ON r.run = run_ AND r.line = n.line
+    WHERE n.line <= last_ AND (
+        r.line IS NULL OR r.user_id IS DISTINCT FROM n.user_id
+        OR r.provider IS DISTINCT FROM CASE WHEN n.kind IS NULL THEN n.provider END
+    );
+    IF different IS NOT NULL THEN RETURN; END IF;
+    INSERT INTO bulk_rows
+    SELECT run_, n.line, n.user_id, CASE WHEN n.kind IS NULL THEN n.provider END
+    FROM unnest(lines, users, providers, kinds) AS n (line, user_id, provider, kind) WHERE n.line > last_;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    INSERT INTO bulk_outcomes (run, line, state, unsettled, batch, attempts, session, started, finished, kind, message)
+    SELECT run_, n.line, 5, false, 0, 0, 0, 0, at_, n.kind, n.message
+    FROM unnest(lines, kinds, messages) AS n (line, kind, message) WHERE n.line > last_ AND n.kind IS NOT NULL;
+    GET DIAGNOSTICS invalid = ROW_COUNT;
+    INSERT INTO bulk_free
+    SELECT run_, min(n.line), max(n.line) FROM unnest(lines, kinds) AS n (line, kind)
+    WHERE n.line > last_ AND n.kind IS NULL HAVING count(*) > 0;
+    INSERT INTO bulk_given
+    SELECT run_, min(line), max(line), sealed_ FROM unnest(lines) AS line
+    WHERE line > last_ AND sealed_ IS NOT NULL HAVING count(*) > 0;
+END $$;
+
+-- Begins a session of a process, and returns its number.
+CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    id_ bigint;
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM check_bulk_run_is_here(run_);
+    PERFORM note_bulk_timeline(run_, started_, message_);
     INSERT INTO bulk_workers (run, id, process, started)
     SELECT run_, coalesce(max(id), 0) + 1, process_, started_ FROM bulk_workers WHERE run = run_
     RETURNING id INTO id_;

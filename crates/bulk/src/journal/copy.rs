@@ -72,7 +72,16 @@ pub trait MovingJournal: Debug + Send {
     fn set_moved(&mut self, to: &str) -> Result<(), BulkError>;
 }
 
-/// The journal that a run moves to. Nobody can open the run there until it is [complete](Self::complete).
+/// Which copy of a run to write to. Each move has a mark, which its copy keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyMark<'a> {
+    /// A new copy, in place of one with this mark that was stopped.
+    New(&'a str),
+    /// The copy with this mark, which has the whole run.
+    Whole(&'a str),
+}
+
+/// The journal that a run moves to. The run cannot be opened there until it is [complete](Self::complete).
 pub trait CopiedJournal: Debug + Send {
     /// Adds rows of a part, as [`MovingJournal::part`] returns them.
     ///

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use repass_domain::PriorState;
 
 pub use commit::{AttemptEnd, AttemptStart, Commit, EndKind, InvalidReason, NewRow, ROW_INDEPENDENT};
-pub use copy::{CopiedJournal, MOVED_TO, MovingJournal, Part};
+pub use copy::{CopiedJournal, CopyMark, MOVED_TO, MovingJournal, Part};
 pub use report_row::ReportRow;
 pub use sqlite::SqliteJournal;
 pub(crate) use sqlite::{LOCK, SqliteReader};
@@ -30,6 +30,13 @@ use crate::BulkError;
 
 /// The name of the fact that the whole input was read.
 pub const READ_WHOLE: &str = "read_whole";
+
+/// The error of an input of which this line differs from when the run was started.
+pub fn different_input(line: u64) -> BulkError {
+    BulkError::usage(format!(
+        "line {line} of the input differs from when the run was started; pass the same input"
+    ))
+}
 
 /// The journal of one run, open for writing by one process.
 ///
@@ -102,14 +109,14 @@ pub trait Journal: Debug + Send {
         false
     }
 
-    /// Adds rows that are not there already, and returns the tally of those.
+    /// Adds rows that are not there already, in the order of their lines, and returns the tally of those.
     ///
     /// # Errors
-    /// The journal cannot be written.
+    /// A row [differs](different_input) from the one of its line, or a new one comes before one that is there; or the
+    /// journal cannot be written.
     fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError>;
 
-    /// The same, and keeps the passwords of these rows: a complete age file in ASCII armor. Of a row that is there
-    /// already, the passwords that came with it stay.
+    /// The same, and keeps the passwords of the new rows: a complete age file in ASCII armor.
     ///
     /// # Errors
     /// As [`ingest`](Self::ingest), or this journal keeps no passwords.
@@ -267,12 +274,12 @@ pub trait JournalReader: Debug + Send {
         take: &mut dyn FnMut(ReportRow) -> Result<(), BulkError>,
     ) -> Result<(), BulkError>;
 
-    /// The passwords of the input for a row and those behind it, as [`Journal::ingest_sealed`] was given them, and the
-    /// last line that they are for; `None` if the journal has none for this row.
+    /// The passwords of the input for a row and those that were added with it, as [`Journal::ingest_sealed`] was given
+    /// them; `None` if the journal has none for this row.
     ///
     /// # Errors
     /// The journal cannot be read.
-    fn given(&self, line: u64) -> Result<Option<(u64, Vec<u8>)>, BulkError> {
+    fn given(&self, line: u64) -> Result<Option<Vec<u8>>, BulkError> {
         let _ = line;
         Ok(None)
     }

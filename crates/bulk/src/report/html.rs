@@ -41,6 +41,7 @@ pub fn write_html(run: &RunReader, out: &mut dyn Write) -> Result<(), BulkError>
             .collect::<Vec<_>>()
             .join(", "),
         when: summary.sessions.first().map(|session| rfc3339(session.started)),
+        moved_to: run.moved_to()?,
     };
     out.write_all(Page::render(&data).as_bytes()).map_err(write_error)
 }
@@ -71,6 +72,7 @@ struct PageData<'a> {
     allowed: Option<f64>,
     providers: String,
     when: Option<String>,
+    moved_to: Option<String>,
 }
 
 struct Page(String);
@@ -179,6 +181,13 @@ impl Page {
             ..
         } = data.summary.tally;
         self.put(format_args!("<section>\n<h2>What to do next</h2>\n"));
+        if let Some(place) = &data.moved_to {
+            self.put(format_args!(
+                "<p class=\"note\">The run has moved to {}. This page shows how it was before; go on there.</p>\n</section>\n",
+                Text(place)
+            ));
+            return;
+        }
         if not_applied + unknown + pending + data.summary.candidates == 0 {
             self.put(format_args!(
                 "<p class=\"soft\">Nothing. Every row was applied.</p>\n"
@@ -418,6 +427,7 @@ mod tests {
             allowed: Some(60.0),
             providers: "zoom".to_owned(),
             when: Some(rfc3339(1_000_000_000_000)),
+            moved_to: None,
         });
         // The style is a file, and the footer has the version and the time.
         let page = page.replace(STYLE, "");

@@ -1,7 +1,8 @@
 //! Moving a run from its directory to a journal that several processes share, and back.
 //!
-//! The copy is complete before the run is marked as moved at its old place, and can be opened at its new place only after
-//! that. So no row is sent from both. Of a move that was interrupted in between, the same command finishes the rest.
+//! The copy has the whole run before the run is marked as moved at its old place, and can be opened at its new place only
+//! after that. So no row is sent from both. A move that was stopped is finished by the same command: before the mark it
+//! makes the copy again, and after it the copy becomes the run.
 
 use std::fs::File;
 use std::io::{Read, Write as _};
@@ -14,20 +15,23 @@ use super::manifest::{RunManifest, SecretsPlace};
 use super::now;
 use super::opened_run::{CONFIRMED, Run};
 use super::run_dir::{self, BEGUN, NewDirectory};
-use crate::journal::{CopiedJournal, Journal as _, JournalReader, MOVED_TO, MovingJournal, Part, READ_WHOLE};
-use crate::secrets::{self, SecretsWriter};
+use crate::journal::{
+    CopiedJournal, CopyMark, Journal, JournalReader, MOVED_TO, MovingJournal, Part, READ_WHOLE,
+};
+use crate::secrets::{self, Recipients, SecretsWriter};
 use crate::{BulkError, PasswordSource, Tally};
 
-// The fact by which a copy and the mark at the old place are known to belong together.
+// The fact of a copy by which it is known to belong to a move.
 pub(super) const MOVE: &str = "move";
+// The fact of a run that is about to move: the mark and the place.
+const MOVING: &str = "moving";
 // Lines that are copied together.
 const LINES: u64 = 4096;
 const PIECE: usize = 1 << 18;
 
 impl Run {
-    /// Moves the run in this directory to a journal that several processes share, under this name. `create` makes the
-    /// journal that the run moves to; if it is given a mark, an earlier move was interrupted, and it opens the journal
-    /// with that mark. Returns the outcomes so far.
+    /// Moves the run in this directory to a journal that several processes share, under this name. `open` opens the
+    /// copy there. Returns the outcomes so far.
     ///
     /// # Errors
     /// The run is being executed, has moved elsewhere, was not read completely, or has passwords of the input or a
@@ -36,7 +40,7 @@ impl Run {
     pub fn import(
         folder: &Path,
         name: &str,
-        create: impl FnOnce(Option<&str>) -> Result<Box<dyn CopiedJournal>, BulkError>,
+        open: impl FnOnce(CopyMark<'_>) -> Result<Box<dyn CopiedJournal>, BulkError>,
     ) -> Result<Tally, BulkError> {
         let (mut journal, _lock) = run_dir::open_locked(folder)?;
         let reader = journal.reader()?;
@@ -46,7 +50,7 @@ impl Run {
             if moved.place != place {
                 return Err(moved.refusal(&shown.to_string()));
             }
-            create(Some(&moved.mark))?.complete()?;
+            open(CopyMark::Whole(&moved.mark))?.complete()?;
             return reader.tally();
         }
         journal.mark_interrupted(now())?;
@@ -65,7 +69,7 @@ impl Run {
             _ => {
                 return Err(BulkError::usage(format!(
                     "the passwords of this run are those of its input, which its directory does not keep; finish it \
-                     there with `repass bulk resume {shown}`, or load the rest of the input as a new shared run"
+                     there with `repass bulk resume {shown}`"
                 )));
             }
         };
@@ -75,9 +79,9 @@ impl Run {
                 sealed.display()
             ))
         })?;
-        let moved = Moved::new(place)?;
-        let mut target = create(None)?;
-        moved.set_mark(&mut *target)?;
+        let moved = Moved::about_to(place, &mut journal)?;
+        let mut target = open(CopyMark::New(&moved.mark))?;
+        target.set_fact(MOVE, &moved.mark)?;
         copy(&mut journal, Some(Box::new(sealed)), &mut *target)?;
         set_facts(&*reader, &manifest, &mut *target)?;
         MovingJournal::set_moved(&mut journal, &moved.fact())?;
@@ -95,77 +99,62 @@ impl Run {
     /// same call finishes the move.
     pub fn export(
         name: &str,
-        reader: &dyn JournalReader,
+        journal: &mut dyn Journal,
         start: impl FnOnce() -> Result<Box<dyn MovingJournal>, BulkError>,
         folder: &Path,
         secrets: Option<PathBuf>,
     ) -> Result<(Tally, PasswordSource), BulkError> {
-        if let Some(moved) = Moved::of(reader)? {
+        let reader = journal.reader()?;
+        if let Some(moved) = Moved::of(&*reader)? {
             finish_directory(folder, &moved).map_err(|problem| {
                 BulkError::usage(format!(
                     "{}; {problem}",
                     moved.refusal(&format!("the shared run {name}"))
                 ))
             })?;
-            return Ok((reader.tally()?, RunManifest::load(reader)?.passwords));
+            return Ok((reader.tally()?, RunManifest::load(&*reader)?.passwords));
         }
-        let mut manifest = movable(reader, &format!("repass bulk resume {name} INPUT --shared"))?;
-        manifest.secrets = match (manifest.passwords, secrets, manifest.secrets.take()) {
-            (PasswordSource::Generated, Some(path), Some((_, recipients))) => {
-                let path = std::path::absolute(&path).unwrap_or(path);
-                Some((SecretsPlace::File(path), recipients))
-            }
-            (PasswordSource::Generated, None, _) => {
-                return Err(BulkError::usage(
-                    "the passwords of the run go to a new file, encrypted as they are; pass --secrets-out FILE",
-                ));
-            }
-            (_, Some(_), _) => {
-                return Err(BulkError::usage(
-                    "the passwords of this run are those of its input, which stays as it is; omit --secrets-out",
-                ));
-            }
-            (_, None, _) => None,
-        };
+        let mut manifest = movable(&*reader, &format!("repass bulk resume {name} INPUT --shared"))?;
+        manifest.secrets = exported_secrets(&manifest, secrets)?;
+        // Absolute, because others read it elsewhere.
+        let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let moved = Moved::about_to(format!("the directory {}", shown.display()), journal)?;
+        // From here on nothing changes the run, and it is still here.
         let mut source = start()?;
-        let file = match &manifest.secrets {
-            Some((SecretsPlace::File(path), _)) => Some(SecretsWriter::create_file(path)?),
-            _ => None,
+        remove_stopped_copy(folder, &moved.mark)?;
+        let mut target = DirectoryCopy::create(folder, &manifest)?;
+        target.set_fact(MOVE, &moved.mark)?;
+        let sealed = match target.secrets {
+            Some(_) => reader.sealed()?,
+            None => None,
         };
-        let created = NewDirectory::create(folder);
-        let copied = created.and_then(|directory| {
-            let mut target = DirectoryCopy {
-                directory,
-                secrets: file,
-                length: 0,
-            };
-            // Absolute, because others read it elsewhere.
-            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-            let moved = Moved::new(format!("the directory {}", folder.display()))?;
-            moved.set_mark(&mut target)?;
-            let sealed = match target.secrets {
-                Some(_) => reader.sealed()?,
-                None => None,
-            };
-            copy(&mut *source, sealed, &mut target)?;
-            set_facts(reader, &manifest, &mut target)?;
-            Ok((target, moved))
-        });
-        let (mut target, moved) = match copied {
-            Ok(copied) => copied,
-            Err(problem) => {
-                // It was made here. The error is reported whether it can be removed or not.
-                if let Some((SecretsPlace::File(path), _)) = &manifest.secrets {
-                    let _ = std::fs::remove_file(path);
-                }
-                return Err(problem);
-            }
-        };
-        // From here on it is the only one that can be worked on, or may be.
-        target.directory.keep();
+        copy(&mut *source, sealed, &mut target)?;
+        set_facts(&*reader, &manifest, &mut target)?;
+        // Whether it is marked may not be known from here on.
+        target.keep();
         source.set_moved(&moved.fact())?;
         target.complete()?;
         Ok((reader.tally()?, manifest.passwords))
+    }
+}
+
+// Where the passwords of the run go, and to whom they stay encrypted.
+fn exported_secrets(
+    manifest: &RunManifest,
+    file: Option<PathBuf>,
+) -> Result<Option<(SecretsPlace, Recipients)>, BulkError> {
+    match (manifest.passwords, file, &manifest.secrets) {
+        (PasswordSource::Generated, Some(path), Some((_, recipients))) => {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            Ok(Some((SecretsPlace::File(path), recipients.clone())))
+        }
+        (PasswordSource::Generated, _, _) => Err(BulkError::usage(
+            "the passwords of the run go to a new file, encrypted as they are; pass --secrets-out FILE",
+        )),
+        (PasswordSource::Input, Some(_), _) => Err(BulkError::usage(
+            "the passwords of this run are those of its input, which stays as it is; omit --secrets-out",
+        )),
+        (PasswordSource::Input, None, _) => Ok(None),
     }
 }
 
@@ -176,6 +165,17 @@ pub(super) struct Moved {
 }
 
 impl Moved {
+    /// The move of a run to this place, with the mark of an earlier one that was stopped.
+    fn about_to(place: String, journal: &mut dyn Journal) -> Result<Self, BulkError> {
+        let stopped = Self::in_fact(&*journal.reader()?, MOVING)?;
+        if let Some(stopped) = stopped.filter(|stopped| stopped.place == place) {
+            return Ok(stopped);
+        }
+        let moved = Self::new(place)?;
+        journal.set_fact(MOVING, &moved.fact())?;
+        Ok(moved)
+    }
+
     fn new(place: String) -> Result<Self, BulkError> {
         let (mut first, mut second) = (0, 0);
         for half in [&mut first, &mut second] {
@@ -190,7 +190,11 @@ impl Moved {
     }
 
     pub(super) fn of(journal: &dyn JournalReader) -> Result<Option<Self>, BulkError> {
-        let fact = journal.fact(MOVED_TO)?;
+        Self::in_fact(journal, MOVED_TO)
+    }
+
+    fn in_fact(journal: &dyn JournalReader, name: &str) -> Result<Option<Self>, BulkError> {
+        let fact = journal.fact(name)?;
         let moved = fact.as_deref().and_then(|fact| fact.split_once(' '));
         Ok(moved.map(|(mark, place)| Self {
             mark: mark.to_owned(),
@@ -200,10 +204,6 @@ impl Moved {
 
     fn fact(&self) -> String {
         format!("{} {}", self.mark, self.place)
-    }
-
-    fn set_mark(&self, target: &mut dyn CopiedJournal) -> Result<(), BulkError> {
-        target.set_fact(MOVE, &self.mark)
     }
 
     pub(super) fn place(self) -> String {
@@ -260,6 +260,9 @@ fn copy(
             target.add_sealed(&piece[..read])?;
             length += read as u64;
         }
+        // So that the next batch does not continue the last line of a truncated one.
+        target.add_sealed(b"\n")?;
+        length += 1;
     }
     // In a file the number of a batch is below the length of the file behind it.
     target.end(source.last_batch()?.max(length))
@@ -273,6 +276,7 @@ fn set_facts(
     for (name, value) in manifest.facts()? {
         target.set_fact(name, &value)?;
     }
+    // At last that it was read completely: by then the copy has the whole run.
     for name in [CONFIRMED, READ_WHOLE] {
         if let Some(value) = journal.fact(name)? {
             target.set_fact(name, &value)?;
@@ -281,12 +285,54 @@ fn set_facts(
     Ok(())
 }
 
-/// A new directory that a run moves to.
+/// A new directory that a run moves to. It is removed with its file of secrets when dropped, unless it is kept.
 #[derive(Debug)]
 struct DirectoryCopy {
     directory: NewDirectory,
-    secrets: Option<File>,
+    secrets: Option<NewSecrets>,
+}
+
+#[derive(Debug)]
+struct NewSecrets {
+    file: File,
+    path: PathBuf,
     length: u64,
+    is_kept: bool,
+}
+
+impl DirectoryCopy {
+    fn create(folder: &Path, manifest: &RunManifest) -> Result<Self, BulkError> {
+        let secrets = match &manifest.secrets {
+            Some((SecretsPlace::File(path), _)) => Some(NewSecrets {
+                file: SecretsWriter::create_file(path)?,
+                path: path.clone(),
+                length: 0,
+                is_kept: false,
+            }),
+            _ => None,
+        };
+        let mut directory = NewDirectory::create(folder)?;
+        // First, so that they are found if this is stopped.
+        for (name, value) in manifest.facts()? {
+            directory.journal.set_fact(name, &value)?;
+        }
+        Ok(Self { directory, secrets })
+    }
+
+    fn keep(&mut self) {
+        self.directory.keep();
+        if let Some(secrets) = &mut self.secrets {
+            secrets.is_kept = true;
+        }
+    }
+}
+
+impl Drop for NewSecrets {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl CopiedJournal for DirectoryCopy {
@@ -299,21 +345,21 @@ impl CopiedJournal for DirectoryCopy {
     }
 
     fn add_sealed(&mut self, piece: &[u8]) -> Result<(), BulkError> {
-        let file = self.secrets.as_mut();
-        let file = file.ok_or_else(|| BulkError::internal("there is no file for the secrets"))?;
-        self.length += piece.len() as u64;
-        file.write_all(piece).map_err(|error| unwritable(&error))
+        let secrets = self.secrets.as_mut();
+        let secrets = secrets.ok_or_else(|| BulkError::internal("there is no file for the secrets"))?;
+        secrets.length += piece.len() as u64;
+        secrets.file.write_all(piece).map_err(|error| unwritable(&error))
     }
 
     // The number of the next batch is the length of the file and one more.
     fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
-        let Some(file) = &mut self.secrets else {
+        let Some(secrets) = &mut self.secrets else {
             return Ok(());
         };
-        let missing = last_batch.saturating_sub(self.length);
-        let padded = std::io::copy(&mut std::io::repeat(b'\n').take(missing), file);
+        let missing = last_batch.saturating_sub(secrets.length);
+        let padded = std::io::copy(&mut std::io::repeat(b'\n').take(missing), &mut secrets.file);
         padded
-            .and_then(|_| file.sync_all())
+            .and_then(|_| secrets.file.sync_all())
             .map_err(|error| unwritable(&error))
     }
 
@@ -328,15 +374,35 @@ fn unwritable(error: &std::io::Error) -> BulkError {
 
 // Completes the copy that an earlier call has made in this directory.
 fn finish_directory(folder: &Path, moved: &Moved) -> Result<(), BulkError> {
-    let (mut journal, _lock) = run_dir::open_incomplete(folder)?;
-    let mark = journal.reader()?.fact(MOVE)?;
-    if mark.as_ref() != Some(&moved.mark) {
-        return Err(BulkError::usage(format!(
-            "the directory {} is not its copy",
+    let copy = run_dir::open_copy(folder, &moved.mark)?;
+    let (mut journal, _lock) = copy.ok_or_else(|| {
+        BulkError::usage(format!(
+            "the directory {} does not have its copy; name the directory that it was moved to",
             folder.display()
-        )));
-    }
+        ))
+    })?;
     journal.set_fact(BEGUN, "yes")
+}
+
+// Removes what an earlier call, which was stopped, has written. The run is still where it was.
+fn remove_stopped_copy(folder: &Path, mark: &str) -> Result<(), BulkError> {
+    let Some((journal, _lock)) = run_dir::open_copy(folder, mark)? else {
+        return Ok(());
+    };
+    let secrets = journal.reader()?.fact("secrets")?;
+    let removed = secrets.map_or(Ok(()), std::fs::remove_file);
+    removed
+        .or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+        .and_then(|()| std::fs::remove_dir_all(folder))
+        .map_err(|error| {
+            BulkError::internal(format!(
+                "cannot remove the copy in {} that was stopped: {error}",
+                folder.display()
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -362,13 +428,42 @@ mod tests {
         rows: usize,
         sealed: Vec<u8>,
         last_batch: u64,
-        failures: u32,
+        /// Where the connection is lost, once.
+        lost_at: Option<&'static str>,
         is_complete: bool,
     }
 
     impl Store {
         fn with<T>(&self, work: impl FnOnce(&mut Stored) -> T) -> T {
             work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+
+        fn lose(&self, step: &'static str) -> Result<(), BulkError> {
+            match self.with(|stored| stored.lost_at.take_if(|lost_at| *lost_at == step)) {
+                Some(_) => Err(BulkError::internal("the connection is lost")),
+                None => Ok(()),
+            }
+        }
+
+        // A new copy takes the place of the one with its mark.
+        fn open(&self, mark: CopyMark<'_>) -> Box<dyn CopiedJournal> {
+            self.with(|stored| {
+                let known = stored.facts.get(MOVE).map(String::as_str);
+                match mark {
+                    CopyMark::New(mark) => {
+                        assert!(known.is_none_or(|known| known == mark), "the same mark as before");
+                        *stored = Stored {
+                            lost_at: stored.lost_at,
+                            ..Stored::default()
+                        };
+                    }
+                    CopyMark::Whole(mark) => {
+                        assert_eq!(known, Some(mark));
+                        assert!(stored.facts.contains_key(READ_WHOLE));
+                    }
+                }
+            });
+            Box::new(self.clone())
         }
     }
 
@@ -389,17 +484,12 @@ mod tests {
         }
         fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
             self.with(|stored| stored.last_batch = last_batch);
-            Ok(())
+            self.lose("end")
         }
         fn complete(&mut self) -> Result<(), BulkError> {
-            self.with(|stored| {
-                if let Some(left) = stored.failures.checked_sub(1) {
-                    stored.failures = left;
-                    return Err(BulkError::internal("the connection is lost"));
-                }
-                stored.is_complete = true;
-                Ok(())
-            })
+            self.lose("complete")?;
+            self.with(|stored| stored.is_complete = true);
+            Ok(())
         }
     }
 
@@ -510,12 +600,21 @@ mod tests {
     }
 
     fn export(directory: &Path, to: &Path, secrets: &Path) -> Result<(Tally, PasswordSource), BulkError> {
-        let (journal, _lock) = run_dir::open_locked(directory)?;
-        let reader = journal.reader()?;
+        export_by(directory, to, secrets, |journal| Ok(Box::new(journal)))
+    }
+
+    fn export_by(
+        directory: &Path,
+        to: &Path,
+        secrets: &Path,
+        start: impl FnOnce(SqliteJournal) -> Result<Box<dyn MovingJournal>, BulkError>,
+    ) -> Result<(Tally, PasswordSource), BulkError> {
+        let (mut journal, _lock) = run_dir::open_locked(directory)?;
+        let moving = SqliteJournal::open(&directory.join("journal.sqlite"))?;
         Run::export(
             "breach",
-            &*reader,
-            || Ok(Box::new(journal)),
+            &mut journal,
+            || start(moving),
             to,
             Some(secrets.to_owned()),
         )
@@ -573,6 +672,26 @@ mod tests {
         let difference = before.quiet_for(5).unwrap() - after.quiet_for(5).unwrap();
         assert!(difference.abs() < 1000, "{difference}");
         assert_ne!(after.quiet_for(5).unwrap(), 0);
+        let version: i64 = rusqlite::Connection::open(old.join("journal.sqlite"))
+            .and_then(|journal| journal.query_row("PRAGMA user_version", [], |row| row.get(0)))
+            .unwrap();
+        assert_eq!(version, 5, "which an earlier repass does not open");
+    }
+
+    #[test]
+    fn request_of_another_machine_stays_in_flight_after_a_move() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut copy = NewDirectory::create(&folder.path().join("new")).unwrap();
+        let until = now() + 300_000;
+        let rows = format!(r#"[{{"line":5,"is_probe":false,"until":{until}}}]"#);
+        copy.journal.add_part(Part::InFlight, &rows).unwrap();
+        copy.journal.mark_interrupted(now()).unwrap();
+        let quiet = copy.journal.reader().unwrap().quiet_for(5).unwrap();
+        assert!((-300_000..-290_000).contains(&quiet), "{quiet}");
+        let again = copy.journal.part(Part::InFlight, 0..=9).unwrap();
+        let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+        let difference = again[0]["until"].as_i64().unwrap() - until;
+        assert!(difference.abs() < 1000, "{again}");
     }
 
     #[test]
@@ -588,7 +707,7 @@ mod tests {
             .unwrap();
         assert!(RunReader::open(&new).is_err());
         let refused = Run::open(&new).unwrap_err().to_string();
-        assert!(refused.contains("repeat the command that moves it"), "{refused}");
+        assert!(refused.contains("repeat the command that moves"), "{refused}");
         assert_eq!(
             RunReader::open(&old).unwrap().moved_to().unwrap(),
             Some(format!("the directory {}", new.display()))
@@ -614,60 +733,121 @@ mod tests {
         drop(Run::open(&old).unwrap());
     }
 
+    /// A journal whose mark cannot be written.
+    #[derive(Debug)]
+    struct FullDisk(SqliteJournal);
+
+    impl MovingJournal for FullDisk {
+        fn part(&mut self, part: Part, lines: std::ops::RangeInclusive<u64>) -> Result<String, BulkError> {
+            self.0.part(part, lines)
+        }
+        fn last_line(&mut self) -> Result<u64, BulkError> {
+            self.0.last_line()
+        }
+        fn last_batch(&mut self) -> Result<u64, BulkError> {
+            Ok(5000)
+        }
+        fn set_moved(&mut self, _: &str) -> Result<(), BulkError> {
+            Err(BulkError::internal("the disk is full"))
+        }
+    }
+
+    #[test]
+    fn export_that_was_stopped_before_the_mark_is_made_again_by_the_same_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = run(folder.path());
+        drop(Run::open(&old).unwrap());
+        let (new, secrets) = (folder.path().join("new"), folder.path().join("new.age"));
+        let full = |journal| -> Result<Box<dyn MovingJournal>, BulkError> { Ok(Box::new(FullDisk(journal))) };
+        let stopped = export_by(&old, &new, &secrets, full).unwrap_err().to_string();
+        assert_eq!(stopped, "the disk is full");
+        assert!(RunReader::open(&new).is_err(), "it is not a run yet");
+        assert!(std::fs::metadata(&secrets).unwrap().len() >= 5000);
+        drop(Run::open(&old).unwrap());
+        let other_folder = tempfile::tempdir().unwrap();
+        let elsewhere = run(other_folder.path());
+        let refused = export(&elsewhere, &new, &folder.path().join("c.age"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("exists already"),
+            "another run's copy stays: {refused}"
+        );
+        export(&old, &new, &secrets).unwrap();
+        assert_eq!(rows(&new), rows(&old));
+        assert!(
+            std::fs::metadata(&secrets).unwrap().len() < 5000,
+            "it was written again"
+        );
+    }
+
     #[test]
     fn later_batches_have_higher_numbers_than_those_before_the_move() {
         let folder = tempfile::tempdir().unwrap();
-        let secrets = folder.path().join("new.age");
-        let mut copy = DirectoryCopy {
-            directory: NewDirectory::create(&folder.path().join("new")).unwrap(),
-            secrets: Some(SecretsWriter::create_file(&secrets).unwrap()),
-            length: 0,
+        let path = folder.path().join("new.age");
+        let manifest = RunManifest {
+            passwords: PasswordSource::Generated,
+            input: None,
+            provider: None,
+            secrets: Some((SecretsPlace::File(path.clone()), recipients())),
         };
+        let mut copy = DirectoryCopy::create(&folder.path().join("new"), &manifest).unwrap();
         copy.add_sealed(b"the first batches").unwrap();
         copy.end(5000).unwrap();
-        let mut secrets = SecretsWriter::open(&secrets, recipients()).unwrap();
+        let mut secrets = SecretsWriter::open(&path, recipients()).unwrap();
         assert!(secrets.next_batch().unwrap() > 5000);
     }
 
     #[test]
-    fn import_that_loses_its_connection_at_the_end_is_finished_by_the_same_command() {
-        let folder = tempfile::tempdir().unwrap();
-        let old = run(folder.path());
-        let store = Store::default();
-        store.with(|stored| stored.failures = 1);
-        let create = |mark: Option<&str>| -> Result<Box<dyn CopiedJournal>, BulkError> {
-            let known = store.with(|stored| stored.facts.get(MOVE).cloned());
-            assert_eq!(mark.map(str::to_owned), known, "the mark of the copy");
-            Ok(Box::new(store.clone()))
-        };
-        let sealed = folder.path().join("secrets.age");
-        let mut secrets = SecretsWriter::open(&sealed, recipients()).unwrap();
-        secrets.seal(1, &[]).unwrap();
-        let sealed = std::fs::read(sealed).unwrap();
-        let lost = Run::import(&old, "breach", create).unwrap_err().to_string();
-        assert_eq!(lost, "the connection is lost");
-        assert!(Run::open(&old).is_err(), "the copy may be complete");
-        let refused = Run::import(&old, "other", create).unwrap_err().to_string();
-        assert!(
-            refused.contains("has moved to the shared run breach"),
-            "{refused}"
-        );
-        let tally = Run::import(&old, "breach", create).unwrap();
-        assert_eq!(tally.rows, 6);
-        store.with(|stored| {
-            assert!(stored.is_complete);
-            assert_eq!(stored.rows, 6);
-            assert_eq!(stored.sealed, sealed);
-            assert_eq!(stored.last_batch, sealed.len() as u64);
-            assert_eq!(stored.facts["passwords"], "generated");
-            assert!(!stored.facts.contains_key("secrets"), "it is kept in the journal");
-        });
+    fn import_that_loses_its_connection_is_finished_by_the_same_command() {
+        for step in ["end", "complete"] {
+            let folder = tempfile::tempdir().unwrap();
+            let old = run(folder.path());
+            let store = Store::default();
+            store.with(|stored| stored.lost_at = Some(step));
+            let open = |mark: CopyMark<'_>| Ok(store.open(mark));
+            let path = folder.path().join("secrets.age");
+            SecretsWriter::open(&path, recipients())
+                .unwrap()
+                .seal(1, &[])
+                .unwrap();
+            // A crash has truncated the last batch.
+            let mut sealed = std::fs::read(&path).unwrap();
+            sealed.extend(b"-----BEGIN AGE ENCRYPTED FILE-----\ncanary");
+            std::fs::write(&path, &sealed).unwrap();
+            let lost = Run::import(&old, "breach", open).unwrap_err().to_string();
+            assert_eq!(lost, "the connection is lost");
+            if step == "complete" {
+                assert!(Run::open(&old).is_err(), "the copy may be complete");
+                let refused = Run::import(&old, "other", open).unwrap_err().to_string();
+                assert!(
+                    refused.contains("has moved to the shared run breach"),
+                    "{refused}"
+                );
+            } else {
+                drop(Run::open(&old).expect("it is still here"));
+            }
+            let tally = Run::import(&old, "breach", open).unwrap();
+            assert_eq!(tally.rows, 6);
+            sealed.push(b'\n');
+            store.with(|stored| {
+                assert!(stored.is_complete);
+                assert_eq!(stored.rows, 6);
+                assert_eq!(
+                    stored.sealed, sealed,
+                    "the next batch begins on a line of its own"
+                );
+                assert_eq!(stored.last_batch, sealed.len() as u64);
+                assert_eq!(stored.facts["passwords"], "generated");
+                assert!(!stored.facts.contains_key("secrets"), "it is kept in the journal");
+            });
+        }
     }
 
     #[test]
     fn import_refuses_what_workers_could_not_go_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        let never = |_: Option<&str>| -> Result<Box<dyn CopiedJournal>, BulkError> { unreachable!() };
+        let never = |_: CopyMark<'_>| -> Result<Box<dyn CopiedJournal>, BulkError> { unreachable!() };
         let refusal = |passwords, secrets, is_read: bool| {
             let directory = folder.path().join("given");
             let manifest = RunManifest {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
-use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase};
+use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase, different_input};
 use crate::secrets::{GivenPasswords, Key, SecretRecord, open_given, read_sealed, read_secrets};
 use crate::{BulkError, RowStatus, SecretsPlace};
 
@@ -217,10 +217,8 @@ impl<'a> Given<'a> {
     fn take(&mut self, line: u64) -> Result<(Option<Password>, Option<Password>), BulkError> {
         let missing = || BulkError::internal(format!("the journal was changed: line {line} has no password"));
         if !self.opened.contains_key(&line) {
-            let (last, sealed) = self.journal.given(line)?.ok_or_else(missing)?;
+            let sealed = self.journal.given(line)?.ok_or_else(missing)?;
             self.opened = open_given(sealed, &self.key)?;
-            // Of the others, other passwords may have come first.
-            self.opened.retain(|opened, _| (line..=last).contains(opened));
         }
         let GivenPasswords { new, current } = self.opened.remove(&line).ok_or_else(missing)?;
         Ok((Some(new), current))
@@ -250,7 +248,8 @@ fn unknown(given: &mut Given<'_>, index: &ProviderIndex, out: &mut Feeder<'_>) -
             ..pending_row(&known, user(&known.user)?, provider, new, current, Task::Probe)
         }))?;
     }
-    Ok(())
+    // The rows to send may have to wait for other workers.
+    out.flush()
 }
 
 fn reissued(
@@ -294,12 +293,12 @@ fn from_input(
         };
         let provider = index.of_name(input.names().name(row.provider))?;
         match journal.row(row.line)? {
-            None if whole => return Err(not_the_same(row.line)),
+            None if whole => return Err(different_input(row.line)),
             None => out.push(SourceItem::Row(fresh(row, provider)))?,
             Some(known)
                 if known.user != row.user.expose() || known.provider != index.providers[provider].1 =>
             {
-                return Err(not_the_same(row.line));
+                return Err(different_input(row.line));
             }
             Some(known) => {
                 let task = match known.state {
@@ -323,12 +322,6 @@ fn from_input(
         }
     }
     if whole { Ok(()) } else { out.push(SourceItem::End) }
-}
-
-fn not_the_same(line: u64) -> BulkError {
-    BulkError::usage(format!(
-        "line {line} of the input differs from when the run was started; pass the same input"
-    ))
 }
 
 fn fresh(row: Row, provider: usize) -> PendingRow {

@@ -124,7 +124,7 @@ impl RunReader {
     }
 }
 
-/// A directory with a journal that nobody can open as a run yet. It is removed when dropped, unless it is kept.
+/// A directory with a journal that cannot be opened as a run yet. It is removed when dropped, unless it is kept.
 #[derive(Debug)]
 pub(super) struct NewDirectory {
     folder: PathBuf,
@@ -171,10 +171,19 @@ pub(super) fn open_locked(folder: &Path) -> Result<(SqliteJournal, File), BulkEr
     Ok((SqliteJournal::open(&folder.join(JOURNAL))?, lock))
 }
 
-/// Opens the journal in a directory that is not a run yet, for this process alone.
-pub(super) fn open_incomplete(folder: &Path) -> Result<(SqliteJournal, File), BulkError> {
+/// Opens the journal of a copy that is not a run yet, for this process alone; `None` if the directory has none with this
+/// mark.
+pub(super) fn open_copy(folder: &Path, mark: &str) -> Result<Option<(SqliteJournal, File)>, BulkError> {
+    let path = folder.join(JOURNAL);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let journal = SqliteReader::open(&path)?;
+    if journal.fact(BEGUN)?.is_some() || journal.fact(MOVE)?.as_deref() != Some(mark) {
+        return Ok(None);
+    }
     let lock = lock_dir(folder)?;
-    Ok((SqliteJournal::open(&folder.join(JOURNAL))?, lock))
+    Ok(Some((SqliteJournal::open(&path)?, lock)))
 }
 
 fn create_folder(folder: &Path) -> Result<(), BulkError> {
@@ -220,8 +229,7 @@ fn reader(folder: &Path) -> Result<SqliteReader, BulkError> {
     let journal = SqliteReader::open(&path)?;
     if journal.fact(BEGUN)?.is_none() && journal.fact(MOVE)?.is_some() {
         return Err(BulkError::usage(format!(
-            "{} is the copy of a run that is not complete; repeat the command that moves it there, and if that says that \
-             the directory exists, remove it and its file of secrets first",
+            "{} is the copy of a run that is not complete; repeat the command that moves the run there",
             folder.display()
         )));
     }

@@ -7,34 +7,34 @@ use repass_bulk::BulkError;
 use repass_bulk::journal::{CopiedJournal, Journal as _, MOVED_TO, MovingJournal, Part};
 use tokio_postgres::{Client, Row};
 
-use super::journal::PostgresJournal;
+use super::journal::{GONE, PostgresJournal};
 use super::link::{Parameter, borrowed, unusable};
 use super::turn::now;
 use super::{RunHandle, signed, unsigned};
 use crate::Database;
 use crate::database::within;
 
-// The rows of a part of the run $1 as JSON, of the lines from $2 to $3, at the time $4.
+// The rows of a part of the run $1 as JSON, of the lines from $2 to $3 if it has lines. Where times count, $4 is now.
 fn select(part: Part) -> &'static str {
     match part {
         Part::Providers => {
             "SELECT json_agg(json_build_object('id', id, 'name', name, 'allowed', allowed, 'longest', longest,
                 'identity', identity))::text
-            FROM bulk_providers WHERE run = $1 AND $2::bigint <= $3::bigint AND $4::bigint > 0"
+            FROM bulk_providers WHERE run = $1"
         }
         Part::Sessions => {
             "SELECT json_agg(json_build_object('id', id, 'started', started, 'ended', ended))::text
-            FROM bulk_workers WHERE run = $1 AND $2::bigint <= $3::bigint AND $4::bigint > 0"
+            FROM bulk_workers WHERE run = $1"
         }
         Part::Rows => {
             "SELECT json_agg(json_build_object('line', line, 'user', user_id, 'provider', provider, 'state', state,
                 'unsettled', unsettled, 'batch', batch, 'attempts', attempts, 'session', session, 'started', started,
                 'finished', finished, 'kind', kind, 'code', code, 'message', message, 'tracking_id', tracking_id))::text
-            FROM bulk_standings WHERE run = $1 AND line BETWEEN $2 AND $3 AND $4::bigint > 0"
+            FROM bulk_standings WHERE run = $1 AND line BETWEEN $2 AND $3"
         }
         Part::Earlier => {
             "SELECT json_agg(json_build_object('line', line, 'batch', batch, 'state', state))::text
-            FROM bulk_earlier WHERE run = $1 AND line BETWEEN $2 AND $3 AND $4::bigint > 0"
+            FROM bulk_earlier WHERE run = $1 AND line BETWEEN $2 AND $3"
         }
         Part::InFlight => {
             "SELECT json_agg(json_build_object('line', line, 'is_probe', is_probe, 'until',
@@ -43,37 +43,34 @@ fn select(part: Part) -> &'static str {
         }
         Part::Accounts => {
             "SELECT json_agg(json_build_object('provider', provider, 'account', account, 'line', line))::text
-            FROM bulk_accounts WHERE run = $1 AND line BETWEEN $2 AND $3 AND $4::bigint > 0"
+            FROM bulk_accounts WHERE run = $1 AND line BETWEEN $2 AND $3"
         }
         Part::PriorStates => {
             "SELECT json_agg(json_build_object('line', line, 'batch', batch, 'state', state))::text
-            FROM bulk_prior_states WHERE run = $1 AND line BETWEEN $2 AND $3 AND $4::bigint > 0"
+            FROM bulk_prior_states WHERE run = $1 AND line BETWEEN $2 AND $3"
         }
     }
 }
 
-// The statement that adds the rows in the JSON array $2 to the run $1, at the time $3.
+// The statement that adds the rows in the JSON array $2 to the run $1. Where times count, $3 is now.
 fn insert(part: Part) -> &'static str {
     match part {
         Part::Providers => {
             "INSERT INTO bulk_providers (run, id, name, allowed, longest, identity)
             SELECT $1, id, name, allowed, longest, identity
             FROM json_to_recordset($2::text::json)
-                AS r (id bigint, name text, allowed float8, longest bigint, identity text)
-            WHERE $3::bigint > 0"
+                AS r (id bigint, name text, allowed float8, longest bigint, identity text)"
         }
         Part::Sessions => {
             "INSERT INTO bulk_workers (run, id, process, started, ended, is_gone)
             SELECT $1, id, 0, started, ended, true
-            FROM json_to_recordset($2::text::json) AS r (id bigint, started bigint, ended bigint)
-            WHERE $3::bigint > 0"
+            FROM json_to_recordset($2::text::json) AS r (id bigint, started bigint, ended bigint)"
         }
         Part::Rows => {
             "WITH given AS MATERIALIZED (
                 SELECT * FROM json_to_recordset($2::text::json) AS r (line bigint, \"user\" text, provider bigint,
                     state bigint, unsettled boolean, batch bigint, attempts bigint, session bigint, started bigint,
                     finished bigint, kind text, code text, message text, tracking_id text)
-                WHERE $3::bigint > 0
             ), added AS (
                 INSERT INTO bulk_rows (run, line, user_id, provider) SELECT $1, line, \"user\", provider FROM given
             ), free AS (
@@ -89,8 +86,7 @@ fn insert(part: Part) -> &'static str {
         Part::Earlier => {
             "INSERT INTO bulk_earlier (run, line, batch, state)
             SELECT $1, line, batch, state
-            FROM json_to_recordset($2::text::json) AS r (line bigint, batch bigint, state bigint)
-            WHERE $3::bigint > 0"
+            FROM json_to_recordset($2::text::json) AS r (line bigint, batch bigint, state bigint)"
         }
         Part::InFlight => {
             "INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
@@ -100,14 +96,12 @@ fn insert(part: Part) -> &'static str {
         Part::Accounts => {
             "INSERT INTO bulk_accounts (run, provider, account, line)
             SELECT $1, provider, account, line
-            FROM json_to_recordset($2::text::json) AS r (provider bigint, account text, line bigint)
-            WHERE $3::bigint > 0"
+            FROM json_to_recordset($2::text::json) AS r (provider bigint, account text, line bigint)"
         }
         Part::PriorStates => {
             "INSERT INTO bulk_prior_states (run, line, batch, state)
             SELECT $1, line, batch, state
-            FROM json_to_recordset($2::text::json) AS r (line bigint, batch bigint, state text)
-            WHERE $3::bigint > 0"
+            FROM json_to_recordset($2::text::json) AS r (line bigint, batch bigint, state text)"
         }
     }
 }
@@ -128,15 +122,17 @@ impl PostgresMove {
         let begun = handle.link.wait(async move {
             let begun = within(async {
                 let client = Box::pin(database.client()).await?;
-                client.batch_execute("BEGIN").await?;
-                let locked = "SELECT id FROM bulk_runs WHERE id = $1 FOR UPDATE";
-                client.query(locked, &[&run]).await?;
-                let active = "SELECT EXISTS (SELECT FROM bulk_workers WHERE run = $1 AND NOT is_gone)";
-                let is_active: bool = client.query_one(active, &[&run]).await?.get(0);
-                Ok((client, is_active))
+                // The copy is written meanwhile, and after a failover many rows become unknown.
+                let begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10min'; \
+                             SET LOCAL statement_timeout = '10min'";
+                client.batch_execute(begin).await?;
+                Ok(client)
             });
-            let (client, is_active) = begun.await.map_err(|problem| unusable(&problem))?;
-            if is_active {
+            let client = begun.await.map_err(|problem| unusable(&problem))?;
+            let start = "SELECT start_bulk_move($1, $2, $3)";
+            let started = client.query_one(start, &[&run, &now(), &GONE]).await;
+            let is_idle: bool = started.map_err(|error| unusable(&error.into()))?.get(0);
+            if !is_idle {
                 return Err(BulkError::usage(
                     "workers are at work on this run, or were killed a few seconds ago; stop them, and repeat this when \
                      `repass bulk status` no longer says that it is running",
@@ -170,11 +166,13 @@ impl PostgresMove {
 
 impl MovingJournal for PostgresMove {
     fn part(&mut self, part: Part, lines: RangeInclusive<u64>) -> Result<String, BulkError> {
-        let values: Vec<Parameter> = vec![
-            Box::new(signed(*lines.start())),
-            Box::new(signed(*lines.end())),
-            Box::new(now()),
-        ];
+        let mut values: Vec<Parameter> = Vec::new();
+        if part.is_of_lines() {
+            values.extend([lines.start(), lines.end()].map(|line| Box::new(signed(*line)) as Parameter));
+        }
+        if part == Part::InFlight {
+            values.push(Box::new(now()));
+        }
         let rows = self.query(select(part), values)?;
         let text = rows.first().and_then(|row| row.get::<_, Option<String>>(0));
         Ok(text.unwrap_or_else(|| "[]".to_owned()))
@@ -221,7 +219,10 @@ impl PostgresCopy {
 
 impl CopiedJournal for PostgresCopy {
     fn add(&mut self, part: Part, rows: &str) -> Result<(), BulkError> {
-        let values: Vec<Parameter> = vec![Box::new(rows.to_owned()), Box::new(now())];
+        let mut values: Vec<Parameter> = vec![Box::new(rows.to_owned())];
+        if part == Part::InFlight {
+            values.push(Box::new(now()));
+        }
         self.query(insert(part), values).map(drop)
     }
 
@@ -239,15 +240,14 @@ impl CopiedJournal for PostgresCopy {
     // Pieces are numbered from 1, and are fewer than their bytes.
     fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
         let update = "UPDATE bulk_runs SET last_batch = $2 WHERE id = $1";
-        self.query(update, vec![Box::new(signed(last_batch))])?;
-        self.set_fact("copied", "yes")
+        self.query(update, vec![Box::new(signed(last_batch))]).map(drop)
     }
 
     fn complete(&mut self) -> Result<(), BulkError> {
-        let update = "UPDATE bulk_runs SET is_complete = true WHERE id = $1 RETURNING id";
+        let update = "UPDATE bulk_runs SET is_complete = true WHERE id = $1 AND timeline = database_timeline() RETURNING id";
         if self.query(update, Vec::new())?.is_empty() {
             return Err(BulkError::internal(
-                "the copy of the run is gone from the shared state",
+                "the copy of the run is gone from the shared state, or the database was restored since it was made",
             ));
         }
         Ok(())

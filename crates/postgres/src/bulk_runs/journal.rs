@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use repass_bulk::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore};
+use repass_bulk::journal::{
+    Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore, different_input,
+};
 use repass_bulk::{BulkError, Tally};
 use tokio_postgres::Row;
 
 use super::link::{CommitLink, Parameter, unusable};
+use super::new_rows::NewRows;
 use super::reader::PostgresReader;
 use super::sealed::PostgresSealedStore;
-use super::turn::{NewRows, OpenRange, Turn, now};
+use super::turn::{OpenRange, Turn, now};
 use super::{RunHandle, signed, unsigned};
 use crate::Membership;
 use crate::database::within;
@@ -71,7 +74,7 @@ impl PostgresJournal {
         self.handle.link.wait(async move {
             let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
             match added.await {
-                Ok(added) => Ok(added),
+                Ok(added) => added.map_err(different_input),
                 Err(problem) => Err(shared.give_up(&problem).await),
             }
         })

@@ -7,6 +7,7 @@
 mod copy;
 mod journal;
 mod link;
+mod new_rows;
 mod reader;
 mod sealed;
 mod turn;
@@ -16,10 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use repass_bulk::BulkError;
-use repass_bulk::journal::{CopiedJournal, Journal, JournalReader, MovingJournal};
+use repass_bulk::journal::{CopiedJournal, CopyMark, Journal, JournalReader, MovingJournal};
+use tokio_postgres::Row;
 
 use self::copy::{PostgresCopy, PostgresMove};
-use self::journal::{PostgresJournal, mark_workers_gone};
+use self::journal::PostgresJournal;
 use self::link::Link;
 use self::reader::PostgresReader;
 use crate::Database;
@@ -91,23 +93,28 @@ impl SharedRuns {
         Ok(Box::new(PostgresReader::new(self.existing(name)?)))
     }
 
-    /// Creates a run under a name that no other run has, to copy one into that moves here. With a mark, opens the copy that
-    /// has it instead, whose move was interrupted.
+    /// Opens a copy of a run that moves here under this name, which no other run has.
     ///
     /// # Errors
-    /// The name is taken or not usable, there is no copy with this mark, or the database cannot be used.
-    pub fn copy(&self, name: &str, mark: Option<&str>) -> Result<Box<dyn CopiedJournal>, BulkError> {
+    /// The name is taken or not usable, there is no such copy, or the database cannot be used.
+    pub fn copy(&self, name: &str, mark: CopyMark<'_>) -> Result<Box<dyn CopiedJournal>, BulkError> {
         check_name(name)?;
-        let found = match mark {
-            None => {
-                let created = self.find("SELECT create_bulk_copy($1)", name)?;
-                created.ok_or_else(|| name_is_taken(name))?
+        let named = |more: &str| vec![Box::new(name.to_owned()) as _, Box::new(more.to_owned()) as _];
+        let id = match mark {
+            CopyMark::New(mark) => {
+                let clear = "SELECT clear_bulk_copy($1, $2)";
+                let may_be_more = |rows: Vec<Row>| rows.first().is_some_and(|row| row.get(0));
+                while may_be_more(self.0.query(clear, named(mark))?) {}
+                let insert = "INSERT INTO bulk_runs (name, timeline, is_complete) VALUES ($1, database_timeline(), false) \
+                              ON CONFLICT (name) DO NOTHING RETURNING id";
+                self.find(insert, name)?.ok_or_else(|| name_is_taken(name))?
             }
-            Some(mark) => {
-                let select = "SELECT r.id FROM bulk_runs r JOIN bulk_facts f ON f.run = r.id
-                    WHERE r.name = $1 AND f.name = 'move' AND f.value = $2";
-                let values = vec![Box::new(name.to_owned()) as _, Box::new(mark.to_owned()) as _];
-                let rows = self.0.query(select, values)?;
+            CopyMark::Whole(mark) => {
+                let select =
+                    "SELECT r.id FROM bulk_runs r JOIN bulk_facts m ON m.run = r.id AND m.name = 'move'
+                    JOIN bulk_facts w ON w.run = r.id AND w.name = 'read_whole'
+                    WHERE r.name = $1 AND m.value = $2";
+                let rows = self.0.query(select, named(mark))?;
                 let missing = || {
                     BulkError::usage(format!(
                         "the run has moved to the shared run {name}, which is not in this database; use the \
@@ -117,7 +124,7 @@ impl SharedRuns {
                 rows.first().map(|row| row.get(0)).ok_or_else(missing)?
             }
         };
-        Ok(Box::new(PostgresCopy::new(self.handle(found))))
+        Ok(Box::new(PostgresCopy::new(self.handle(id))))
     }
 
     /// Locks a run that moves elsewhere, so that no session begins.
@@ -125,9 +132,7 @@ impl SharedRuns {
     /// # Errors
     /// There is no such run, workers are at work on it, or the database cannot be used.
     pub fn start_move(&self, name: &str) -> Result<Box<dyn MovingJournal>, BulkError> {
-        let handle = self.existing(name)?;
-        mark_workers_gone(&handle)?;
-        Ok(Box::new(PostgresMove::start(handle)?))
+        Ok(Box::new(PostgresMove::start(self.existing(name)?)?))
     }
 
     /// The names of all runs, the latest first.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use repass_bulk::journal::{AttemptEnd, Commit, EndKind, NewRow, RowPhase};
-use repass_bulk::{BulkError, RowStatus, Tally};
-use repass_domain::UserId;
+use repass_bulk::BulkError;
+use repass_bulk::journal::{AttemptEnd, Commit, EndKind, RowPhase};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -39,7 +38,6 @@ pub(super) struct Turn {
     // The number of this commit among the worker's.
     count: i64,
     at: i64,
-    bad: NewRows,
     // Of what the worker has begun, with the range of each, in the order of their lines.
     recorded: Vec<(AttemptEnd, OpenRange)>,
     // Ends without a start, and of probes.
@@ -137,12 +135,13 @@ impl Turn {
         if recorded.windows(2).any(|pair| pair[0].0.line == pair[1].0.line) {
             return Err(BulkError::internal("a row has ended twice"));
         }
+        // A shared run is loaded before it is worked on.
+        if !entries.bad.is_empty() || entries.started.iter().any(|start| start.fresh.is_some()) {
+            return Err(BulkError::internal("a row is not in the journal"));
+        }
         let (mut again, mut started) = (Vec::new(), Vec::new());
         for start in entries.started {
             let line = signed(start.line);
-            if start.fresh.is_some() {
-                return Err(BulkError::internal("a row is not in the journal"));
-            }
             if start.resent {
                 // From now on it belongs to the newer range.
                 let range = open.iter_mut().rev().find(|range| range.holds(line));
@@ -166,7 +165,6 @@ impl Turn {
             worker,
             count,
             at: now(),
-            bad: NewRows::of(entries.bad, None),
             recorded,
             others,
             repeated,
@@ -293,9 +291,6 @@ impl Turn {
     async fn write(&self, connection: &mut Connection) -> Result<Vec<i64>, Failure> {
         let run = self.run;
         self.write_ends(connection).await?;
-        if !self.bad.lines.is_empty() {
-            self.bad.add(connection, run, self.at).await?;
-        }
         self.write_other_ends(connection).await?;
         let refused = self.note_accounts(connection).await?;
         self.write_starts(connection, &refused).await?;
@@ -310,8 +305,7 @@ impl Turn {
     // Nothing but what it has begun has ended, with a certain outcome, and nothing but pending rows start.
     fn is_plain(&self) -> bool {
         let is_unknown = |(end, _): &(AttemptEnd, OpenRange)| end.state == RowPhase::Unknown;
-        self.bad.lines.is_empty()
-            && self.others.is_empty()
+        self.others.is_empty()
             && self.repeated.is_empty()
             && self.again.is_empty()
             && self.accounts.is_empty()
@@ -773,86 +767,5 @@ impl Ranges {
 
     fn parameters<'a>(&'a self, turn: &'a Turn) -> [&'a (dyn ToSql + Sync); 5] {
         [&turn.at, &self.numbers, &self.firsts, &self.lasts, &self.batches]
-    }
-}
-
-/// Rows to add, as the columns of a statement.
-pub(super) struct NewRows {
-    lines: Vec<i64>,
-    users: Vec<Option<String>>,
-    providers: Vec<Option<i64>>,
-    kinds: Vec<Option<String>>,
-    messages: Vec<Option<String>>,
-    // Their passwords, encrypted.
-    sealed: Option<Vec<u8>>,
-}
-
-impl NewRows {
-    pub(super) fn of(rows: &[NewRow<'_>], sealed: Option<&[u8]>) -> Self {
-        let invalid = |text: fn(&repass_bulk::journal::InvalidReason<'_>) -> String| {
-            rows.iter().map(|row| row.invalid.as_ref().map(text)).collect()
-        };
-        Self {
-            lines: rows.iter().map(|row| signed(row.line)).collect(),
-            users: rows
-                .iter()
-                .map(|row| row.user.map(UserId::expose).map(str::to_owned))
-                .collect(),
-            providers: rows.iter().map(|row| row.provider.map(signed)).collect(),
-            kinds: invalid(|reason| reason.kind.to_owned()),
-            messages: invalid(|reason| reason.message.to_owned()),
-            sealed: sealed.map(<[u8]>::to_vec),
-        }
-    }
-
-    /// Adds those that are not there already, and returns the tally of these.
-    pub(super) async fn add(
-        &self,
-        connection: &mut Connection,
-        run: i32,
-        at: i64,
-    ) -> Result<Tally, tokio_postgres::Error> {
-        // Of two loads at once one fails, because both give their passwords the same number.
-        let add = "WITH given AS (
-                SELECT * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
-                    AS given (line, user_id, provider, kind, message)
-            ), new AS (
-                INSERT INTO bulk_rows
-                SELECT $1, line, user_id, CASE WHEN kind IS NULL THEN provider END FROM given
-                ON CONFLICT DO NOTHING RETURNING line
-            ), invalid AS (
-                INSERT INTO bulk_outcomes (run, line, state, unsettled, batch, attempts, session, started, finished, kind,
-                    message)
-                SELECT $1, line, 5, false, 0, 0, 0, 0, $7, kind, message FROM given JOIN new USING (line)
-                WHERE kind IS NOT NULL
-                RETURNING line
-            ), freed AS (
-                INSERT INTO bulk_free SELECT $1, min(line), max(line) FROM given JOIN new USING (line)
-                WHERE kind IS NULL HAVING count(*) > 0
-            ), passwords AS (
-                INSERT INTO bulk_given
-                SELECT $1, (SELECT coalesce(max(number), 0) + 1 FROM bulk_given WHERE run = $1), min(line), max(line), $8
-                FROM new WHERE $8::bytea IS NOT NULL HAVING count(*) > 0
-            )
-            SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM invalid)";
-        let values: [&(dyn ToSql + Sync); 8] = [
-            &run,
-            &self.lines,
-            &self.users,
-            &self.providers,
-            &self.kinds,
-            &self.messages,
-            &at,
-            &self.sealed,
-        ];
-        let rows = connection.query(add, &values).await?;
-        let count = |at: usize| {
-            let count = rows.first().map_or(0, |row| row.get::<_, i64>(at));
-            usize::try_from(count).unwrap_or_default()
-        };
-        let mut tally = Tally::default();
-        tally.add(RowStatus::Pending, count(0) - count(1));
-        tally.add(RowStatus::NotApplied, count(1));
-        Ok(tally)
     }
 }

@@ -88,16 +88,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<usize> {
         "  {ROWS} rows by two workers, the first one killed: {unknown} unknown, {not_applied} not applied, {wrong} wrong; \
          {took:.0?}"
     );
-    let resolve = [
-        "bulk",
-        "resume",
-        NAME,
-        "--shared",
-        "--resolve",
-        "--identity",
-        "key.txt",
-    ];
-    assert_eq!(third.run(&resolve)?.0, 0, "all rows are applied after a probe");
+    assert_eq!(third.resolve()?.0, 0, "all rows are applied after a probe");
     let rows = third.rows()?;
     assert!(rows.values().all(|row| row["outcome"] == "applied"), "{rows:?}");
     wrong += compare(&third, &sandbox, &rows)?;
@@ -178,16 +169,7 @@ pub(super) async fn check_given(cluster: &Cluster) -> Result<usize> {
         count("unknown"),
         count("not_applied")
     );
-    let resolve = [
-        "bulk",
-        "resume",
-        NAME,
-        "--shared",
-        "--resolve",
-        "--identity",
-        "key.txt",
-    ];
-    let (code, _, error) = third.run(&resolve)?;
+    let (code, _, error) = third.resolve()?;
     assert_eq!(code, 0, "all rows are applied after a probe: {error}");
     let rows = third.rows()?;
     wrong += compare(&third, &sandbox, &rows)?;
@@ -279,16 +261,7 @@ pub(super) async fn check_moves(cluster: &Cluster) -> Result<usize> {
         "the export keeps each row"
     );
     wrong += compare_so_far(&machine, &sandbox, &before)?;
-    let resume = [
-        "bulk",
-        "resume",
-        "back",
-        "--resolve",
-        "--identity",
-        "key.txt",
-        "--yes",
-    ];
-    let (code, _, error) = machine.run(&resume)?;
+    let (code, _, error) = machine.resolve()?;
     assert_eq!(code, 0, "all rows are applied after a probe: {error}");
     let rows = machine.rows()?;
     wrong += compare(&machine, &sandbox, &rows)?;
@@ -569,6 +542,16 @@ impl Machine {
             .stdout(Stdio::null())
             .stderr(File::create(self.path("stderr.log"))?);
         Ok(Worker(command.spawn()?, self.path("stderr.log")))
+    }
+
+    /// Resolves what is unknown, and sends what was not applied.
+    fn resolve(&self) -> Result<(i32, String, String)> {
+        let mut resolve = vec!["bulk", "resume", "--resolve", "--identity", "key.txt", "--yes"];
+        match self.local {
+            Some([directory, _]) => resolve.push(directory),
+            None => resolve.extend([self.run, "--shared"]),
+        }
+        self.run(&resolve)
     }
 
     pub(super) fn work(&self) -> Result<Worker> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use repass::UserId;
+use repass_bulk::journal::{CopyMark, NewRow, Part, READ_WHOLE};
 use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
 use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
@@ -87,42 +89,84 @@ fn journal(cluster: &Cluster, database: &Database) {
     journal_contract::check_neighbours(open().create("neighbours").expect("a new run"));
     journal_contract::check_parts(open().create("parts").expect("a new run"));
     journal_contract::check_given(open().create("given").expect("a new run"));
+    journal_contract::check_reload(open().create("reload").expect("a new run"));
     let first = open().create("two").expect("a new run");
     journal_contract::check_two(first, open().open("two").expect("the run"));
     let first = open().create("lease").expect("a new run");
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
     copies(&open());
+    restored(cluster, &open());
     assert_eq!(
         open().names().expect("the runs"),
-        ["copy", "lease", "two", "given", "parts", "neighbours", "contract"]
+        [
+            "restored",
+            "copy",
+            "lease",
+            "two",
+            "reload",
+            "given",
+            "parts",
+            "neighbours",
+            "contract"
+        ]
     );
 }
 
-// Nobody can open a run that is copied here before it is complete.
+// A run that is copied here cannot be opened before it is complete.
 fn copies(runs: &SharedRuns) {
     let begin = |mark: &str| {
-        let mut copy = runs.copy("copy", None).expect("a copy");
-        copy.set_fact("move", mark).expect("a fact");
-        copy
+        let copy = runs.copy("copy", CopyMark::New(mark));
+        copy.and_then(|mut copy| copy.set_fact("move", mark).map(|()| copy))
     };
-    let stopped = begin("first");
+    let whole = |mark: &str| runs.copy("copy", CopyMark::Whole(mark));
+    let mut stopped = begin("first").expect("a copy");
+    let rows = r#"[{"line":1,"user":"a","provider":1,"state":0,"unsettled":false,"batch":0,"attempts":0,"session":0,"started":0,
+        "finished":0,"kind":null,"code":null,"message":null,"tracking_id":null}]"#;
+    stopped.add(Part::Rows, rows).expect("rows");
     assert!(runs.open("copy").is_err(), "it is not complete");
-    let mut copy = begin("second");
-    drop(stopped);
-    assert!(
-        runs.copy("copy", Some("first")).is_err(),
-        "the second took its place"
-    );
-    copy.end(7).expect("the end");
-    assert!(
-        runs.copy("copy", None).is_err(),
-        "its source may be marked as moved"
-    );
-    runs.copy("copy", Some("second"))
+    assert!(whole("first").is_err(), "it does not have the whole run");
+    for _ in 0..2 {
+        let mut copy = begin("second").expect("it takes the place of one that was stopped");
+        copy.add(Part::Rows, rows).expect("the same rows");
+        copy.end(7).expect("the end");
+        copy.set_fact(READ_WHOLE, "yes").expect("a fact");
+        assert!(
+            begin("third").is_err(),
+            "the run of the second may be marked as moved"
+        );
+    }
+    assert!(stopped.set_fact("move", "first").is_err(), "the first is gone");
+    assert!(whole("first").is_err(), "the second took its place");
+    whole("second")
         .and_then(|mut copy| copy.complete())
         .expect("the same copy");
     assert!(runs.open("copy").is_ok());
-    assert!(copy.complete().is_ok(), "it is complete already");
+    assert!(whole("second").and_then(|mut copy| copy.complete()).is_ok());
+    assert!(begin("second").is_err(), "it is a run");
+}
+
+// A database that was restored from a backup may not know what was sent since.
+fn restored(cluster: &Cluster, runs: &SharedRuns) {
+    let mut journal = runs.create("restored").expect("a new run");
+    let provider = journal.provider_id("zoom").expect("a provider");
+    let user = UserId::new("user").expect("an id");
+    let row = NewRow {
+        line: 2,
+        user: Some(&user),
+        provider: Some(provider),
+        invalid: None,
+    };
+    journal.ingest(&[row], 1).expect("a row");
+    let change = "UPDATE repass.bulk_runs SET timeline = '0', is_synchronous = false WHERE name = 'restored'";
+    cluster.execute(change).expect("another history");
+    let mut moving = runs.start_move("restored").expect("no worker is there");
+    let rows = moving.part(Part::Rows, 0..=9).expect("rows");
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).expect("an array");
+    assert_eq!(rows[0]["state"], 4, "it may have been sent: {rows:?}");
+    moving.set_moved("mark elsewhere").expect("the mark");
+    assert!(runs.start_move("restored").is_err(), "it has moved");
+    assert!(journal.begin_session(1).is_err(), "it has moved");
+    assert!(journal.requeue().is_err(), "it has moved");
 }
 
 fn settings(cluster: &Cluster) -> Settings {

@@ -72,20 +72,29 @@ const MARK_IN_FLIGHT: &str = "INSERT INTO in_flight
          LEFT JOIN providers p ON p.id = r.provider
      WHERE b.id = ?1 AND coalesce(o.state, 0) = 0
      ON CONFLICT DO UPDATE SET at = excluded.at, uptime = excluded.uptime, boot = excluded.boot";
-// A process that is gone sends nothing, and a wall clock that was ahead does not extend the wait.
+// A process that is gone sends nothing, and a wall clock that was ahead does not extend the wait. One elsewhere may not be gone.
 const CAP_IN_FLIGHT: &str = "UPDATE in_flight SET at = min(at, ?1),
-     uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END";
+     uptime = CASE WHEN boot IS ?3 THEN min(uptime, ?2) ELSE uptime END
+     WHERE probe < 2";
+
+// What a request in flight is, in the column `probe`.
+/// The attempt itself.
+pub(super) const ATTEMPT: i64 = 0;
+/// A probe that sets the password.
+pub(super) const PROBE: i64 = 1;
+/// It was sent by another process before the run moved here.
+pub(super) const ELSEWHERE: i64 = 2;
 
 /// Records until when a request for a row may have been in flight.
 pub(super) fn in_flight(
     transaction: &Transaction<'_>,
     line: u64,
-    probe: bool,
+    kind: i64,
     until: Moment,
     boot: Option<&str>,
 ) -> rusqlite::Result<()> {
     let mut note = transaction.prepare_cached(IN_FLIGHT)?;
-    note.execute(params![line, probe, until.at, until.uptime, boot])
+    note.execute(params![line, kind, until.at, until.uptime, boot])
         .map(drop)
 }
 
@@ -166,13 +175,13 @@ pub(super) fn end(
             EndKind::Probe { batch, set } => {
                 probed(transaction, row, *batch)?;
                 if *set {
-                    in_flight(transaction, line, true, now, clock.boot())?;
+                    in_flight(transaction, line, PROBE, now, clock.boot())?;
                 }
                 continue;
             }
         }
         if row.state == RowPhase::Unknown {
-            in_flight(transaction, line, false, now, clock.boot())?;
+            in_flight(transaction, line, ATTEMPT, now, clock.boot())?;
         }
     }
     forget_ended(transaction, open, &left)?;

@@ -1,15 +1,18 @@
 //! Moves a run out of or into a journal in a file.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use super::attempts::{ATTEMPT, ELSEWHERE, PROBE};
+use super::schema::MOVED_VERSION;
 use super::{Moment, SqliteJournal, unreadable};
 use crate::BulkError;
-use crate::journal::{Journal as _, MOVED_TO, MovingJournal, Part};
+use crate::journal::{MOVED_TO, MovingJournal, Part};
 
-/// Until when a request for a row may have been in flight, whatever becomes of the clocks.
+/// Until when a request for a row may be in flight, by the wall clock.
 #[derive(Debug, Serialize, Deserialize)]
 struct InFlight {
     line: u64,
@@ -17,17 +20,17 @@ struct InFlight {
     until: i64,
 }
 
-// The rows of a part as JSON, of the lines from ?1 to ?2.
+// The rows of a part as JSON, of the lines from ?1 to ?2 if it has lines.
 fn select(part: Part) -> &'static str {
     match part {
         Part::Providers => {
             "SELECT json_group_array(json_object('id', id, 'name', name, 'allowed', allowed, 'longest', longest,
                 'identity', identity))
-            FROM (SELECT * FROM providers WHERE ?1 <= ?2 ORDER BY id)"
+            FROM (SELECT * FROM providers ORDER BY id)"
         }
         Part::Sessions => {
             "SELECT json_group_array(json_object('id', id, 'started', started, 'ended', ended))
-            FROM (SELECT * FROM sessions WHERE ?1 <= ?2 ORDER BY id)"
+            FROM (SELECT * FROM sessions ORDER BY id)"
         }
         Part::Rows => {
             "SELECT json_group_array(json_object('line', line, 'user', user, 'provider', provider, 'state', state,
@@ -83,8 +86,11 @@ fn inserts(part: Part) -> &'static [&'static str] {
 // The lock of the run's directory keeps sessions away.
 impl MovingJournal for SqliteJournal {
     fn part(&mut self, part: Part, lines: RangeInclusive<u64>) -> Result<String, BulkError> {
-        let lines = params![*lines.start(), *lines.end()];
         let mut select = self.connection.prepare_cached(select(part)).map_err(unreadable)?;
+        if !part.is_of_lines() {
+            return select.query_row([], |row| row.get(0)).map_err(unreadable);
+        }
+        let lines = params![*lines.start(), *lines.end()];
         if part != Part::InFlight {
             return select.query_row(lines, |row| row.get(0)).map_err(unreadable);
         }
@@ -92,15 +98,24 @@ impl MovingJournal for SqliteJournal {
         let rows = select.query_map(lines, |row| {
             let (at, uptime) = (row.get(2)?, row.get(3)?);
             let boot: Option<String> = row.get(4)?;
-            Ok(InFlight {
-                line: row.get(0)?,
-                is_probe: row.get(1)?,
-                until: now - self.clock.since(Moment { at, uptime }, boot.as_deref()),
-            })
+            let until = now - self.clock.since(Moment { at, uptime }, boot.as_deref());
+            Ok(((row.get::<_, u64>(0)?, row.get::<_, i64>(1)? & PROBE != 0), until))
         });
-        let rows: Result<Vec<InFlight>, _> = rows.and_then(Iterator::collect);
-        serde_json::to_string(&rows.map_err(unreadable)?)
-            .map_err(|error| BulkError::internal(error.to_string()))
+        let rows: Result<Vec<_>, _> = rows.and_then(Iterator::collect);
+        // Of requests from here and from elsewhere, the last one counts.
+        let mut last: BTreeMap<(u64, bool), i64> = BTreeMap::new();
+        for (key, until) in rows.map_err(unreadable)? {
+            last.entry(key)
+                .and_modify(|known| *known = until.max(*known))
+                .or_insert(until);
+        }
+        let in_flight = |((line, is_probe), until)| InFlight {
+            line,
+            is_probe,
+            until,
+        };
+        let rows: Vec<InFlight> = last.into_iter().map(in_flight).collect();
+        serde_json::to_string(&rows).map_err(|error| BulkError::internal(error.to_string()))
     }
 
     fn last_line(&mut self) -> Result<u64, BulkError> {
@@ -116,7 +131,10 @@ impl MovingJournal for SqliteJournal {
     }
 
     fn set_moved(&mut self, to: &str) -> Result<(), BulkError> {
-        self.set_fact(MOVED_TO, to)
+        self.transaction(|transaction, _, _| {
+            transaction.execute("INSERT INTO facts VALUES (?1, ?2)", [MOVED_TO, to])?;
+            transaction.pragma_update(None, "user_version", MOVED_VERSION)
+        })
     }
 }
 
@@ -138,7 +156,8 @@ impl SqliteJournal {
                     at: row.until,
                     uptime: now.uptime + row.until - now.at,
                 };
-                super::attempts::in_flight(transaction, row.line, row.is_probe, until, clock.boot())?;
+                let kind = ELSEWHERE | if row.is_probe { PROBE } else { ATTEMPT };
+                super::attempts::in_flight(transaction, row.line, kind, until, clock.boot())?;
             }
             Ok(())
         })

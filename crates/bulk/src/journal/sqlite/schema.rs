@@ -111,6 +111,8 @@ const FROM_3: &str = "
 ";
 
 const VERSION: i64 = 4;
+/// The format of a journal whose run has moved elsewhere. An earlier repass would send its rows again.
+pub(super) const MOVED_VERSION: i64 = 5;
 /// The oldest format that can be read. It is migrated when a run is resumed.
 const OLDEST_VERSION: i64 = 2;
 
@@ -131,7 +133,7 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), BulkError> {
 pub(super) fn check(connection: &Connection) -> Result<(), BulkError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     match version {
-        Ok(OLDEST_VERSION..=VERSION) => Ok(()),
+        Ok(OLDEST_VERSION..=VERSION | MOVED_VERSION) => Ok(()),
         Ok(0) => Err(BulkError::usage(
             "the journal is empty: the run was stopped before it began; start a new run",
         )),

@@ -4,11 +4,13 @@ use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::attempts::{
-    INSERT_ROW, KEEP_EARLIER, OpenRange, end, in_flight, insert_invalid, mark_interrupted, start,
+    INSERT_ROW, KEEP_EARLIER, OpenRange, PROBE, end, in_flight, insert_invalid, mark_interrupted, start,
 };
 use super::{Clock, Moment, SqliteJournal, SqliteReader, unwritable};
 use crate::BulkError;
-use crate::journal::{Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, RowPhase, RowStatus, Tally};
+use crate::journal::{
+    Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, RowPhase, RowStatus, Tally, different_input,
+};
 
 const NOTE_ACCOUNT: &str = "INSERT OR IGNORE INTO accounts VALUES (?1, ?2, ?3)";
 
@@ -100,6 +102,9 @@ impl Journal for SqliteJournal {
     }
 
     fn ingest(&mut self, rows: &[NewRow<'_>], at: i64) -> Result<Tally, BulkError> {
+        if let Some(line) = self.first_different(rows).map_err(unwritable)? {
+            return Err(different_input(line));
+        }
         self.transaction(|transaction, _, _| {
             let mut taken = Tally::default();
             // Prepared once, not for each row.
@@ -145,7 +150,7 @@ impl Journal for SqliteJournal {
                     at: now.at + longest,
                     uptime: now.uptime + longest,
                 };
-                in_flight(transaction, *line, true, until, clock.boot())?;
+                in_flight(transaction, *line, PROBE, until, clock.boot())?;
             }
             Ok((begun, left))
         })?;
@@ -160,6 +165,26 @@ impl Journal for SqliteJournal {
 }
 
 impl SqliteJournal {
+    // The first row that differs from the one of its line, or that is new and not behind all others.
+    fn first_different(&self, rows: &[NewRow<'_>]) -> rusqlite::Result<Option<u64>> {
+        let last: u64 = self
+            .connection
+            .query_row("SELECT coalesce(max(line), 0) FROM rows", [], |row| row.get(0))?;
+        let mut known = self
+            .connection
+            .prepare_cached("SELECT user, provider FROM rows WHERE line = ?1")?;
+        for row in rows.iter().filter(|row| row.line <= last) {
+            let known = known.query_row([row.line], |row| Ok((row.get(0)?, row.get(1)?)));
+            let known: Option<(Option<String>, Option<u64>)> = known.optional()?;
+            let user = row.user.map(|user| user.expose().to_owned());
+            let provider = row.provider.filter(|_| row.invalid.is_none());
+            if known != Some((user, provider)) {
+                return Ok(Some(row.line));
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &[OpenRange], &Clock) -> rusqlite::Result<T>,

@@ -62,9 +62,9 @@ impl ExportArgs {
         let runs = shared_runs::open(&setup, &context.global).await?;
         let shown = self.directory.display().to_string();
         let (tally, passwords) = blocking(move || {
-            let reader = runs.reader(&name)?;
+            let mut journal = runs.open(&name)?;
             let start = || runs.start_move(&name);
-            Run::export(&name, &*reader, start, &self.directory, self.secrets_out)
+            Run::export(&name, &mut *journal, start, &self.directory, self.secrets_out)
         })
         .await?;
         let input = match passwords {

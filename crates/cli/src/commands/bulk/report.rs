@@ -40,6 +40,8 @@ struct Status {
     in_flight: u64,
     #[serde(flatten)]
     tally: Tally,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<String>,
 }
 
 impl StatusArgs {
@@ -65,6 +67,7 @@ impl StatusArgs {
                 read_whole: is_fully_read,
                 in_flight,
                 tally,
+                moved_to: moved,
             });
         } else {
             output::print_line(&summary(tally));
@@ -73,11 +76,16 @@ impl StatusArgs {
             } else if !is_fully_read {
                 output::print_line("its input was not read completely");
             }
-        }
-        if let Some(place) = moved {
-            output.note(&format!("it has moved to {place}; see how it goes on there"));
+            note_moved(moved.as_deref(), output);
         }
         Ok(exit(tally))
+    }
+}
+
+/// Notes that what is shown is how the run was before it moved.
+pub(super) fn note_moved(place: Option<&str>, output: &Output) {
+    if let Some(place) = place {
+        output.note(&format!("it has moved to {place}; see how it goes on there"));
     }
 }
 
@@ -125,6 +133,7 @@ impl ReportArgs {
 
     fn write(&self, run: &RunReader, output: &Output) -> Result<Exit, BulkError> {
         let facts = run.summary()?;
+        note_moved(run.moved_to()?.as_deref(), output);
         let files: [(&Option<PathBuf>, Writer); 2] = [
             (&self.csv, repass_bulk::write_csv),
             (&self.html, repass_bulk::write_html),

@@ -57,6 +57,12 @@ impl Args {
             })
             .await?;
             is_fully_read = true;
+            // Whoever loads the rest need not have the key.
+            if self.shared && terms.passwords == PasswordSource::Input && !self.key.identity.is_given() {
+                let (name, tally) = blocking(move || Ok((run.name().clone(), run.tally()?))).await?;
+                session::print_loaded(&name, terms.passwords, tally, &context.output);
+                return Ok(Exit::Ok);
+            }
         }
         let (run, unresolved_count) = blocking(move || {
             let unresolved_count = run.unresolved_count()?;
@@ -161,7 +167,8 @@ async fn sources(
 ) -> Result<Vec<RowSource>, CliError> {
     let resolve = args.run_options.resolve;
     if terms.passwords == PasswordSource::Input && args.shared {
-        let rows = args.key.shared_rows(terms.passwords, resolve, global).await?;
+        args.key.check_shared()?;
+        let rows = args.key.identity.shared_rows(terms.passwords, resolve).await?;
         return Ok(vec![rows]);
     }
     if terms.passwords == PasswordSource::Input {

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::report::note_moved;
 use super::secrets_options::KeyOptions;
 use super::{blocking, shared_runs};
 use crate::context::Context;
@@ -82,6 +83,7 @@ impl Args {
             None => None,
         };
         let name = run.as_ref().map(|run| run.name().arguments());
+        let notes = context.output.clone();
         let (json, only_current) = (context.output.json, self.current);
         let out = self.out.clone();
         let summary = blocking(move || {
@@ -92,6 +94,9 @@ impl Args {
                     "the passwords of the run {} are those of its input; read them there",
                     run.name()
                 )));
+            }
+            if let Some(run) = &run {
+                note_moved(run.moved_to()?.as_deref(), &notes);
             }
             let mut to = PasswordWriter::new(out)?;
             let mut summary = SecretsSummary::default();

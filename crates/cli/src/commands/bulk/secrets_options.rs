@@ -111,22 +111,33 @@ impl SecretsOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Key of the secrets file")]
 pub(super) struct KeyOptions {
-    /// The age secret key that the file is encrypted to, in a file that only its owner can read
-    #[arg(long, value_name = "KEYFILE")]
-    identity: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) identity: IdentityFile,
     #[command(flatten)]
     passphrase: Passphrase,
 }
 
-impl KeyOptions {
+/// The key of passwords that are encrypted to age recipients.
+#[derive(Debug, clap::Args)]
+pub(super) struct IdentityFile {
+    /// The age secret key that the passwords are encrypted to, in a file that only its owner can read
+    #[arg(long, value_name = "KEYFILE")]
+    identity: Option<PathBuf>,
+}
+
+impl IdentityFile {
+    /// Whether the option is given.
+    pub(super) fn is_given(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// The source of a shared run's pending rows. Workers need the key if the passwords are those of the input.
     pub(super) async fn shared_rows(
         &self,
         passwords: PasswordSource,
         resolve: bool,
-        global: &GlobalOptions,
     ) -> Result<RowSource, CliError> {
-        match (passwords, self.shared_key(global).await?) {
+        match (passwords, self.key().await?) {
             (PasswordSource::Generated, _) => Ok(RowSource::Journal),
             (PasswordSource::Input, Some(key)) => Ok(RowSource::Given { key, resolve }),
             (PasswordSource::Input, None) => Err(CliError::usage(
@@ -136,22 +147,10 @@ impl KeyOptions {
         }
     }
 
-    /// The key of a shared run's passwords, which are encrypted to age recipients; `None` if no option gives one.
-    pub(super) async fn shared_key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
-        if self.passphrase.is_given() {
-            return Err(CliError::usage(
-                "the passwords of a shared run are encrypted to age recipients only; pass --identity KEYFILE in place \
-                 of the passphrase",
-            ));
-        }
-        self.key(global).await
-    }
-
-    /// The key; `None` if no option gives one.
-    pub(super) async fn key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
+    /// The key; `None` without the option.
+    async fn key(&self) -> Result<Option<Key>, CliError> {
         let Some(path) = self.identity.clone() else {
-            let passphrase = self.passphrase.gather(false, global).await?;
-            return Ok(passphrase.map(Key::Passphrase));
+            return Ok(None);
         };
         let read = move || {
             let shown = path.display();
@@ -163,5 +162,33 @@ impl KeyOptions {
             Key::in_bytes(&bytes).map_err(|problem| wrong(problem.to_string()))
         };
         blocking(read).await.map(Some)
+    }
+}
+
+impl KeyOptions {
+    /// The key of a shared run's passwords, which are encrypted to age recipients; `None` if no option gives one.
+    pub(super) async fn shared_key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
+        self.check_shared()?;
+        self.key(global).await
+    }
+
+    /// Refuses a passphrase, which no shared run has.
+    pub(super) fn check_shared(&self) -> Result<(), CliError> {
+        if self.passphrase.is_given() {
+            return Err(CliError::usage(
+                "the passwords of a shared run are encrypted to age recipients only; pass --identity KEYFILE in place \
+                 of the passphrase",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The key; `None` if no option gives one.
+    pub(super) async fn key(&self, global: &GlobalOptions) -> Result<Option<Key>, CliError> {
+        if let Some(key) = self.identity.key().await? {
+            return Ok(Some(key));
+        }
+        let passphrase = self.passphrase.gather(false, global).await?;
+        Ok(passphrase.map(Key::Passphrase))
     }
 }

@@ -5,7 +5,7 @@ use repass_bulk::PasswordSource;
 use super::progress::Screen;
 use super::run::confirm_once;
 use super::run_options::RunOptions;
-use super::secrets_options::KeyOptions;
+use super::secrets_options::IdentityFile;
 use super::session::{self, Session};
 use super::{blocking, live_state, providers as run_providers, shared_runs};
 use crate::context::Context;
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     run_options: RunOptions,
     #[command(flatten)]
-    key: KeyOptions,
+    identity: IdentityFile,
 }
 
 impl Args {
@@ -52,10 +52,7 @@ impl Args {
                 run = self.run
             )));
         }
-        let rows = self
-            .key
-            .shared_rows(terms.passwords, false, &context.global)
-            .await?;
+        let rows = self.identity.shared_rows(terms.passwords, false).await?;
         let generate = terms.passwords == PasswordSource::Generated;
         let mut providers = Vec::new();
         for name in names {
