@@ -325,17 +325,17 @@ impl PostgresReader {
     // The tally, in which rows in flight count as unknown, and how many those are: at one moment, because other workers
     // go on.
     fn counts(&self) -> Result<(Tally, u64), BulkError> {
-        // Few rows are being sent.
+        // Few rows are being sent. They are looked up one by one, whatever the planner thinks of a table that is still growing.
         let select = "SELECT (SELECT count(*) FROM bulk_rows WHERE run = $1),
                 count(*) FILTER (WHERE state = 2)
                     + (SELECT coalesce(sum(last - first + 1), 0)::bigint FROM bulk_applied WHERE run = $1),
                 count(*) FILTER (WHERE state IN (3, 5) AND NOT unsettled),
                 count(*) FILTER (WHERE state = 4 OR (state <> 2 AND unsettled)), (
-                    SELECT count(DISTINCT r.line) FROM bulk_begun b
-                    JOIN bulk_rows r ON r.run = b.run AND r.line BETWEEN b.first AND b.last
-                    LEFT JOIN bulk_outcomes o ON o.run = r.run AND o.line = r.line
-                    WHERE b.run = $1 AND coalesce(o.state, 0) = 0 AND NOT coalesce(o.unsettled, false)
-                        AND NOT is_applied_bulk_row($1, r.line)
+                    SELECT count(DISTINCT s.line) FROM bulk_begun b, LATERAL (
+                        SELECT line, state, unsettled FROM bulk_standings
+                        WHERE run = b.run AND line BETWEEN b.first AND b.last OFFSET 0
+                    ) s
+                    WHERE b.run = $1 AND s.state = 1 AND NOT s.unsettled
                 )
             FROM bulk_outcomes WHERE run = $1";
         let counts = self.first(select, Vec::new(), |row| {
