@@ -618,7 +618,8 @@ END $$;
 CREATE FUNCTION add_bulk_rows(
     run_ int, lines bigint[], users text[], providers bigint[], kinds text[], messages text[], at_ bigint, sealed_ bytea,
     OUT added bigint, OUT invalid bigint, OUT different bigint
-) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     last_ bigint;
 BEGIN
