@@ -1,4 +1,4 @@
-//! Scheduling: which rows are sealed, recorded and started next.
+//! Scheduling: which rows are sealed, started and recorded next.
 
 use tokio::sync::oneshot;
 
@@ -14,8 +14,7 @@ use crate::journal::{AttemptEnd, EndKind, RowPhase};
 use crate::{BulkError, RowStatus};
 
 impl Session {
-    // Starts calls, seals the passwords of the next, and requests one write of everything that is pending. What arrives
-    // during a write shares the next.
+    // Starts calls, and seals the passwords of the next.
     pub(super) fn schedule(&mut self) {
         self.release_due();
         let concurrency = self.concurrency();
@@ -28,7 +27,11 @@ impl Session {
             self.start_call(ready);
         }
         self.seal(concurrency);
-        if self.state.written.is_some() {
+    }
+
+    /// Requests one write of everything that is pending.
+    pub(super) fn write(&mut self) {
+        if self.state.unwritten() == 0 && !self.state.whole {
             return;
         }
         let begin = self.take_send_requests();
@@ -39,10 +42,6 @@ impl Session {
             begin,
             whole: std::mem::take(&mut state.whole),
         };
-        let rows = batch.bad.len() + batch.ended.len() + batch.begin.len();
-        if rows == 0 && !batch.whole {
-            return;
-        }
         let (done, written) = oneshot::channel();
         if self.writes.send(WriteRequest { batch, done }).is_ok() {
             state.written = Some(written);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use repass_domain::PasswordChange;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::change::{self, CallOptions, CallResult, interrupted};
@@ -85,10 +85,21 @@ pub(super) enum DueRow {
     Probe(SealedRow),
 }
 
+impl InFlight {
+    // How many rows the next write has.
+    pub(super) fn unwritten(&self) -> usize {
+        self.bad.len() + self.ended.len() + self.send_requests.len()
+    }
+}
+
 impl Session {
     pub(super) async fn run(mut self) -> StopReason {
         loop {
             self.schedule();
+            if self.state.written.is_none() {
+                self.await_neighbours().await;
+                self.write();
+            }
             self.hooks.progress.set_in_flight(self.state.calls.len());
             if self.state.calls.is_empty() && self.state.written.is_none() && self.state.sealing.is_none() {
                 if self.canary_is_due() {
@@ -110,14 +121,34 @@ impl Session {
                 sealed = reply(&mut state.sealing), if state.sealing.is_some() => self.on_sealed(sealed),
                 Some(request) = self.send_requests.recv() => {
                     state.send_requests.push(request);
-                    while let Ok(request) = self.send_requests.try_recv() {
-                        state.send_requests.push(request);
-                    }
+                    self.take_requests();
                 }
                 Some(ended) = state.calls.join_next_with_id(), if !state.calls.is_empty() => self.on_call_end(ended),
                 batch = self.source.recv(), if wants_rows => self.on_source(batch),
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
+        }
+    }
+
+    // Lets calls go on that can, as long as they add to the next write. A sync costs as much as hundreds of rows, and without this
+    // every other write would have one row, which the others just miss.
+    async fn await_neighbours(&mut self) {
+        let most = 2 * self.concurrency();
+        let mut rows = 0;
+        while self.state.unwritten() > rows && self.state.unwritten() < most {
+            rows = self.state.unwritten();
+            yield_now().await;
+            self.take_requests();
+            if let Some(ended) = self.state.calls.try_join_next_with_id() {
+                self.on_call_end(ended);
+            }
+            self.schedule();
+        }
+    }
+
+    fn take_requests(&mut self) {
+        while let Ok(request) = self.send_requests.try_recv() {
+            self.state.send_requests.push(request);
         }
     }
 
