@@ -56,6 +56,11 @@ const BY_TABLE: Client = Client {
 };
 
 pub(crate) async fn run(args: &Args) -> ExitCode {
+    if cfg!(debug_assertions) {
+        // The servers are in this program, and slow ones would be measured.
+        eprintln!("error: this program is not optimized; use `cargo run --release -p xtask -- performance`");
+        return ExitCode::from(2);
+    }
     let target = build();
     let mut table = Table::default();
     for tls in [false, true] {
