@@ -11,7 +11,7 @@ CREATE TABLE bulk_runs (
     -- Which history of the database the run is part of: a failover or a restored backup begins another one.
     timeline text NOT NULL,
     -- A failover loses nothing, because every process has found a synchronous standby.
-    is_synchronous boolean NOT NULL DEFAULT true,
+    is_synchronous boolean NOT NULL DEFAULT current_setting('synchronous_standby_names') <> '',
     last_batch bigint NOT NULL DEFAULT 0,
     -- False while the run is copied here from elsewhere. It cannot be opened before.
     is_complete boolean NOT NULL DEFAULT true
@@ -582,8 +582,8 @@ BEGIN
     RETURN NOT EXISTS (SELECT FROM bulk_workers WHERE run = run_ AND NOT is_gone);
 END $$;
 
--- Removes some rows of a copy that was stopped, so that it can be made again: one that has not the whole run, or that has this
--- mark, whose run is still where it was. Returns whether there may be more.
+-- Removes some rows of a copy that was stopped, so that it can be made again: one that has not the whole run, or that is of the
+-- same move, whose run is still where it was. Returns whether there may be more.
 CREATE FUNCTION clear_bulk_copy(name_ text, mark_ text) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -592,12 +592,14 @@ DECLARE
     cleared bigint;
     total bigint := 0;
 BEGIN
+    -- In a statement of its own: what is decided below is of when the lock was there.
+    PERFORM FROM bulk_runs WHERE name = name_ FOR UPDATE;
     SELECT r.id INTO old FROM bulk_runs r
     WHERE r.name = name_ AND NOT r.is_complete AND (
         NOT EXISTS (SELECT FROM bulk_facts f WHERE f.run = r.id AND f.name = 'read_whole')
-        OR EXISTS (SELECT FROM bulk_facts f WHERE f.run = r.id AND f.name = 'move' AND f.value = mark_)
-    )
-    FOR UPDATE;
+        OR EXISTS (SELECT FROM bulk_facts f WHERE f.run = r.id AND f.name = 'move'
+            AND split_part(f.value, '.', 1) = split_part(mark_, '.', 1))
+    );
     IF NOT FOUND THEN RETURN false; END IF;
     -- First, so that nothing takes the rest for a whole run.
     DELETE FROM bulk_facts WHERE run = old;
@@ -611,6 +613,20 @@ BEGIN
     END LOOP;
     IF total = 0 THEN DELETE FROM bulk_runs WHERE id = old; END IF;
     RETURN total > 0;
+END $$;
+
+-- Marks a copy as one that has the whole run. False if another move has begun to remove it, or the database has failed over since
+-- the copy was begun.
+CREATE FUNCTION end_bulk_copy(run_ int, mark_ text, last_batch_ bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    UPDATE bulk_runs r SET last_batch = last_batch_
+    WHERE r.id = run_ AND r.timeline = database_timeline()
+        AND EXISTS (SELECT FROM bulk_facts f WHERE f.run = run_ AND f.name = 'move' AND f.value = mark_);
+    IF NOT FOUND THEN RETURN false; END IF;
+    INSERT INTO bulk_facts VALUES (run_, 'read_whole', 'yes');
+    RETURN true;
 END $$;
 
 -- Adds rows to a run, with their passwords as an age file. Those that are there already must be the same, and new ones come behind

@@ -72,13 +72,25 @@ pub trait MovingJournal: Debug + Send {
     fn set_moved(&mut self, to: &str) -> Result<(), BulkError>;
 }
 
-/// Which copy of a run to write to. Each move has a mark, which its copy keeps.
+/// Which copy of a run to write to, by the mark that it keeps: the one of its move, a period, and one of its own. So of two copies
+/// that one move has made, only the one that was meant becomes the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyMark<'a> {
-    /// A new copy, in place of one with this mark that was stopped.
+    /// A new copy, in place of one of the same move that was stopped.
     New(&'a str),
     /// The copy with this mark, which has the whole run.
     Whole(&'a str),
+}
+
+impl CopyMark<'_> {
+    /// Whether the copy with this mark is to be written to, or replaced.
+    pub fn is_of(self, known: &str) -> bool {
+        let move_of = |mark: &str| mark.split('.').next().map(str::to_owned);
+        match self {
+            Self::New(mark) => move_of(mark) == move_of(known),
+            Self::Whole(mark) => mark == known,
+        }
+    }
 }
 
 /// The journal that a run moves to. The run cannot be opened there until it is [complete](Self::complete).
@@ -101,10 +113,11 @@ pub trait CopiedJournal: Debug + Send {
     /// They cannot be written.
     fn add_sealed(&mut self, piece: &[u8]) -> Result<(), BulkError>;
 
-    /// Makes sure that later batches of passwords have higher numbers than this one, and that the copy is durable.
+    /// Makes sure that later batches of passwords have higher numbers than this one, and records that the copy has the
+    /// whole run. Durable when it returns.
     ///
     /// # Errors
-    /// The journal cannot be written.
+    /// The journal cannot be written, or another move has taken the place of this one.
     fn end(&mut self, last_batch: u64) -> Result<(), BulkError>;
 
     /// Makes the run one that can be opened.

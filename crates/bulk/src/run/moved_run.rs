@@ -82,8 +82,9 @@ impl Run {
         let moved = Moved::about_to(place, &mut journal)?;
         let mut target = open(CopyMark::New(&moved.mark))?;
         target.set_fact(MOVE, &moved.mark)?;
-        copy(&mut journal, Some(Box::new(sealed)), &mut *target)?;
+        let last_batch = copy(&mut journal, Some(Box::new(sealed)), &mut *target)?;
         set_facts(&*reader, &manifest, &mut *target)?;
+        target.end(last_batch)?;
         MovingJournal::set_moved(&mut journal, &moved.fact())?;
         target.complete()?;
         reader.tally()
@@ -106,6 +107,8 @@ impl Run {
     ) -> Result<(Tally, PasswordSource), BulkError> {
         let reader = journal.reader()?;
         if let Some(moved) = Moved::of(&*reader)? {
+            // A write, because a commit that can be read may not be at the standby yet.
+            journal.set_fact(MOVED_TO, &moved.fact())?;
             finish_directory(folder, &moved).map_err(|problem| {
                 BulkError::usage(format!(
                     "{}; {problem}",
@@ -122,14 +125,14 @@ impl Run {
         // From here on nothing changes the run, and it is still here.
         let mut source = start()?;
         remove_stopped_copy(folder, &moved.mark)?;
-        let mut target = DirectoryCopy::create(folder, &manifest)?;
-        target.set_fact(MOVE, &moved.mark)?;
+        let mut target = DirectoryCopy::create(folder, &manifest, &moved.mark)?;
         let sealed = match target.secrets {
             Some(_) => reader.sealed()?,
             None => None,
         };
-        copy(&mut *source, sealed, &mut target)?;
+        let last_batch = copy(&mut *source, sealed, &mut target)?;
         set_facts(&*reader, &manifest, &mut target)?;
+        target.end(last_batch)?;
         // Whether it is marked may not be known from here on.
         target.keep();
         source.set_moved(&moved.fact())?;
@@ -165,28 +168,18 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    /// The move of a run to this place, with the mark of an earlier one that was stopped.
+    /// A copy of the move of a run to this place, which may have been stopped before.
     fn about_to(place: String, journal: &mut dyn Journal) -> Result<Self, BulkError> {
         let stopped = Self::in_fact(&*journal.reader()?, MOVING)?;
-        if let Some(stopped) = stopped.filter(|stopped| stopped.place == place) {
-            return Ok(stopped);
-        }
-        let moved = Self::new(place)?;
-        journal.set_fact(MOVING, &moved.fact())?;
-        Ok(moved)
-    }
-
-    fn new(place: String) -> Result<Self, BulkError> {
-        let (mut first, mut second) = (0, 0);
-        for half in [&mut first, &mut second] {
-            let random = SysRng.try_next_u64();
-            *half =
-                random.map_err(|error| BulkError::internal(format!("there is no randomness: {error}")))?;
-        }
-        Ok(Self {
-            mark: format!("{first:016x}{second:016x}"),
-            place,
-        })
+        let mark = if let Some(stopped) = stopped.filter(|stopped| stopped.place == place) {
+            stopped.mark
+        } else {
+            let mark = random()?;
+            journal.set_fact(MOVING, &format!("{mark} {place}"))?;
+            mark
+        };
+        let mark = format!("{mark}.{}", random()?);
+        Ok(Self { mark, place })
     }
 
     pub(super) fn of(journal: &dyn JournalReader) -> Result<Option<Self>, BulkError> {
@@ -215,6 +208,12 @@ impl Moved {
     }
 }
 
+fn random() -> Result<String, BulkError> {
+    let random = SysRng.try_next_u64();
+    let random = random.map_err(|error| BulkError::internal(format!("there is no randomness: {error}")))?;
+    Ok(format!("{random:016x}"))
+}
+
 /// Refuses a run that has moved.
 pub(super) fn check_not_moved(journal: &dyn JournalReader, run: &str) -> Result<(), BulkError> {
     Moved::of(journal)?.map_or(Ok(()), |moved| Err(moved.refusal(run)))
@@ -229,11 +228,12 @@ fn movable(journal: &dyn JournalReader, load: &str) -> Result<RunManifest, BulkE
     RunManifest::load(journal)
 }
 
+// Returns the number of a batch of passwords that no later one may have.
 fn copy(
     source: &mut dyn MovingJournal,
     sealed: Option<Box<dyn Read + Send>>,
     target: &mut dyn CopiedJournal,
-) -> Result<(), BulkError> {
+) -> Result<u64, BulkError> {
     let last = source.last_line()?;
     for part in Part::ALL {
         if !part.is_of_lines() {
@@ -265,7 +265,7 @@ fn copy(
         length += 1;
     }
     // In a file the number of a batch is below the length of the file behind it.
-    target.end(source.last_batch()?.max(length))
+    Ok(source.last_batch()?.max(length))
 }
 
 fn set_facts(
@@ -276,13 +276,10 @@ fn set_facts(
     for (name, value) in manifest.facts()? {
         target.set_fact(name, &value)?;
     }
-    // At last that it was read completely: by then the copy has the whole run.
-    for name in [CONFIRMED, READ_WHOLE] {
-        if let Some(value) = journal.fact(name)? {
-            target.set_fact(name, &value)?;
-        }
+    match journal.fact(CONFIRMED)? {
+        Some(value) => target.set_fact(CONFIRMED, &value),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A new directory that a run moves to. It is removed with its file of secrets when dropped, unless it is kept.
@@ -301,7 +298,7 @@ struct NewSecrets {
 }
 
 impl DirectoryCopy {
-    fn create(folder: &Path, manifest: &RunManifest) -> Result<Self, BulkError> {
+    fn create(folder: &Path, manifest: &RunManifest, mark: &str) -> Result<Self, BulkError> {
         let secrets = match &manifest.secrets {
             Some((SecretsPlace::File(path), _)) => Some(NewSecrets {
                 file: SecretsWriter::create_file(path)?,
@@ -313,6 +310,7 @@ impl DirectoryCopy {
         };
         let mut directory = NewDirectory::create(folder)?;
         // First, so that they are found if this is stopped.
+        directory.journal.set_fact(MOVE, mark)?;
         for (name, value) in manifest.facts()? {
             directory.journal.set_fact(name, &value)?;
         }
@@ -353,14 +351,14 @@ impl CopiedJournal for DirectoryCopy {
 
     // The number of the next batch is the length of the file and one more.
     fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
-        let Some(secrets) = &mut self.secrets else {
-            return Ok(());
-        };
-        let missing = last_batch.saturating_sub(secrets.length);
-        let padded = std::io::copy(&mut std::io::repeat(b'\n').take(missing), &mut secrets.file);
-        padded
-            .and_then(|_| secrets.file.sync_all())
-            .map_err(|error| unwritable(&error))
+        if let Some(secrets) = &mut self.secrets {
+            let missing = last_batch.saturating_sub(secrets.length);
+            let padded = std::io::copy(&mut std::io::repeat(b'\n').take(missing), &mut secrets.file);
+            padded
+                .and_then(|_| secrets.file.sync_all())
+                .map_err(|error| unwritable(&error))?;
+        }
+        self.set_fact(READ_WHOLE, "yes")
     }
 
     fn complete(&mut self) -> Result<(), BulkError> {
@@ -374,7 +372,7 @@ fn unwritable(error: &std::io::Error) -> BulkError {
 
 // Completes the copy that an earlier call has made in this directory.
 fn finish_directory(folder: &Path, moved: &Moved) -> Result<(), BulkError> {
-    let copy = run_dir::open_copy(folder, &moved.mark)?;
+    let copy = run_dir::open_copy(folder, CopyMark::Whole(&moved.mark))?;
     let (mut journal, _lock) = copy.ok_or_else(|| {
         BulkError::usage(format!(
             "the directory {} does not have its copy; name the directory that it was moved to",
@@ -386,7 +384,7 @@ fn finish_directory(folder: &Path, moved: &Moved) -> Result<(), BulkError> {
 
 // Removes what an earlier call, which was stopped, has written. The run is still where it was.
 fn remove_stopped_copy(folder: &Path, mark: &str) -> Result<(), BulkError> {
-    let Some((journal, _lock)) = run_dir::open_copy(folder, mark)? else {
+    let Some((journal, _lock)) = run_dir::open_copy(folder, CopyMark::New(mark))? else {
         return Ok(());
     };
     let secrets = journal.reader()?.fact("secrets")?;
@@ -449,16 +447,16 @@ mod tests {
         fn open(&self, mark: CopyMark<'_>) -> Box<dyn CopiedJournal> {
             self.with(|stored| {
                 let known = stored.facts.get(MOVE).map(String::as_str);
+                assert!(known.is_none_or(|known| mark.is_of(known)), "the same move");
                 match mark {
-                    CopyMark::New(mark) => {
-                        assert!(known.is_none_or(|known| known == mark), "the same mark as before");
+                    CopyMark::New(_) => {
                         *stored = Stored {
                             lost_at: stored.lost_at,
                             ..Stored::default()
                         };
                     }
-                    CopyMark::Whole(mark) => {
-                        assert_eq!(known, Some(mark));
+                    CopyMark::Whole(_) => {
+                        assert!(known.is_some());
                         assert!(stored.facts.contains_key(READ_WHOLE));
                     }
                 }
@@ -484,6 +482,7 @@ mod tests {
         }
         fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
             self.with(|stored| stored.last_batch = last_batch);
+            self.set_fact(READ_WHOLE, "yes")?;
             self.lose("end")
         }
         fn complete(&mut self) -> Result<(), BulkError> {
@@ -781,6 +780,26 @@ mod tests {
         );
     }
 
+    // A run that became active there would have other rows than the one that is worked on.
+    #[test]
+    fn older_copy_of_the_same_move_does_not_become_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = run(folder.path());
+        drop(Run::open(&old).unwrap());
+        let path = |name: &str| folder.path().join(name);
+        let (new, older, newer) = (path("new"), path("older"), path("newer"));
+        let full = |journal| -> Result<Box<dyn MovingJournal>, BulkError> { Ok(Box::new(FullDisk(journal))) };
+        export_by(&old, &new, &path("older.age"), full).unwrap_err();
+        std::fs::rename(&new, &older).unwrap();
+        export(&old, &new, &path("new.age")).unwrap();
+        std::fs::rename(&new, &newer).unwrap();
+        std::fs::rename(&older, &new).unwrap();
+        let refused = export(&old, &new, &path("new.age")).unwrap_err().to_string();
+        assert!(refused.contains("does not have its copy"), "{refused}");
+        assert!(RunReader::open(&new).is_err(), "it is not a run");
+        assert!(RunReader::open(&newer).is_ok());
+    }
+
     #[test]
     fn later_batches_have_higher_numbers_than_those_before_the_move() {
         let folder = tempfile::tempdir().unwrap();
@@ -791,7 +810,7 @@ mod tests {
             provider: None,
             secrets: Some((SecretsPlace::File(path.clone()), recipients())),
         };
-        let mut copy = DirectoryCopy::create(&folder.path().join("new"), &manifest).unwrap();
+        let mut copy = DirectoryCopy::create(&folder.path().join("new"), &manifest, "mark").unwrap();
         copy.add_sealed(b"the first batches").unwrap();
         copy.end(5000).unwrap();
         let mut secrets = SecretsWriter::open(&path, recipients()).unwrap();

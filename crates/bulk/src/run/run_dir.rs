@@ -14,7 +14,7 @@ use super::opened_run::Run;
 use super::run_name::RunName;
 use super::run_reader::RunReader;
 use crate::BulkError;
-use crate::journal::{Journal as _, JournalReader as _, LOCK, SqliteJournal, SqliteReader};
+use crate::journal::{CopyMark, Journal as _, JournalReader as _, LOCK, SqliteJournal, SqliteReader};
 
 const JOURNAL: &str = "journal.sqlite";
 // The fact that the run and its file of secrets were created completely.
@@ -171,15 +171,17 @@ pub(super) fn open_locked(folder: &Path) -> Result<(SqliteJournal, File), BulkEr
     Ok((SqliteJournal::open(&folder.join(JOURNAL))?, lock))
 }
 
-/// Opens the journal of a copy that is not a run yet, for this process alone; `None` if the directory has none with this
-/// mark.
-pub(super) fn open_copy(folder: &Path, mark: &str) -> Result<Option<(SqliteJournal, File)>, BulkError> {
+/// Opens the journal of a copy that is not a run yet, for this process alone; `None` if the directory has no such copy.
+pub(super) fn open_copy(
+    folder: &Path,
+    mark: CopyMark<'_>,
+) -> Result<Option<(SqliteJournal, File)>, BulkError> {
     let path = folder.join(JOURNAL);
     if !path.exists() {
         return Ok(None);
     }
     let journal = SqliteReader::open(&path)?;
-    if journal.fact(BEGUN)?.is_some() || journal.fact(MOVE)?.as_deref() != Some(mark) {
+    if journal.fact(BEGUN)?.is_some() || !journal.fact(MOVE)?.is_some_and(|known| mark.is_of(&known)) {
         return Ok(None);
     }
     let lock = lock_dir(folder)?;

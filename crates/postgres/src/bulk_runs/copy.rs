@@ -202,12 +202,17 @@ impl MovingJournal for PostgresMove {
 #[derive(Debug)]
 pub(super) struct PostgresCopy {
     handle: RunHandle,
+    mark: String,
     pieces: i64,
 }
 
 impl PostgresCopy {
-    pub(super) fn new(handle: RunHandle) -> Self {
-        Self { handle, pieces: 0 }
+    pub(super) fn new(handle: RunHandle, mark: &str) -> Self {
+        Self {
+            handle,
+            mark: mark.to_owned(),
+            pieces: 0,
+        }
     }
 
     fn query(&self, statement: &'static str, more: Vec<Parameter>) -> Result<Vec<Row>, BulkError> {
@@ -239,15 +244,28 @@ impl CopiedJournal for PostgresCopy {
 
     // Pieces are numbered from 1, and are fewer than their bytes.
     fn end(&mut self, last_batch: u64) -> Result<(), BulkError> {
-        let update = "UPDATE bulk_runs SET last_batch = $2 WHERE id = $1";
-        self.query(update, vec![Box::new(signed(last_batch))]).map(drop)
+        let end = "SELECT end_bulk_copy($1, $2, $3)";
+        let ended = self.query(
+            end,
+            vec![Box::new(self.mark.clone()), Box::new(signed(last_batch))],
+        )?;
+        if !ended.first().is_some_and(|row| row.get(0)) {
+            return Err(BulkError::usage(
+                "another command has begun to remove this copy, or the database has failed over meanwhile; the run is \
+                 still where it was: repeat the command",
+            ));
+        }
+        Ok(())
     }
 
     fn complete(&mut self) -> Result<(), BulkError> {
-        let update = "UPDATE bulk_runs SET is_complete = true WHERE id = $1 AND timeline = database_timeline() RETURNING id";
+        // After a failover it may have been a run before, of which nothing is known: then its pending rows become unknown.
+        let update = "UPDATE bulk_runs
+            SET is_complete = true, is_synchronous = is_synchronous AND timeline = database_timeline()
+            WHERE id = $1 RETURNING id";
         if self.query(update, Vec::new())?.is_empty() {
             return Err(BulkError::internal(
-                "the copy of the run is gone from the shared state, or the database was restored since it was made",
+                "the copy of the run is gone from the shared state; repeat the command",
             ));
         }
         Ok(())

@@ -100,6 +100,7 @@ impl SharedRuns {
     pub fn copy(&self, name: &str, mark: CopyMark<'_>) -> Result<Box<dyn CopiedJournal>, BulkError> {
         check_name(name)?;
         let named = |more: &str| vec![Box::new(name.to_owned()) as _, Box::new(more.to_owned()) as _];
+        let (CopyMark::New(known) | CopyMark::Whole(known)) = mark;
         let id = match mark {
             CopyMark::New(mark) => {
                 let clear = "SELECT clear_bulk_copy($1, $2)";
@@ -118,13 +119,13 @@ impl SharedRuns {
                 let missing = || {
                     BulkError::usage(format!(
                         "the run has moved to the shared run {name}, which is not in this database; use the \
-                         configuration that it was moved with"
+                         configuration that it was moved with, and a database that was not restored from before"
                     ))
                 };
                 rows.first().map(|row| row.get(0)).ok_or_else(missing)?
             }
         };
-        Ok(Box::new(PostgresCopy::new(self.handle(id))))
+        Ok(Box::new(PostgresCopy::new(self.handle(id), known)))
     }
 
     /// Locks a run that moves elsewhere, so that no session begins.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass::UserId;
-use repass_bulk::journal::{CopyMark, NewRow, Part, READ_WHOLE};
+use repass_bulk::journal::{CopyMark, NewRow, Part};
 use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
 use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
@@ -94,7 +94,7 @@ fn journal(cluster: &Cluster, database: &Database) {
     journal_contract::check_two(first, open().open("two").expect("the run"));
     let first = open().create("lease").expect("a new run");
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
-    copies(&open());
+    copies(cluster, &open());
     restored(cluster, &open());
     assert_eq!(
         open().names().expect("the runs"),
@@ -113,7 +113,7 @@ fn journal(cluster: &Cluster, database: &Database) {
 }
 
 // A run that is copied here cannot be opened before it is complete.
-fn copies(runs: &SharedRuns) {
+fn copies(cluster: &Cluster, runs: &SharedRuns) {
     let begin = |mark: &str| {
         let copy = runs.copy("copy", CopyMark::New(mark));
         copy.and_then(|mut copy| copy.set_fact("move", mark).map(|()| copy))
@@ -125,17 +125,26 @@ fn copies(runs: &SharedRuns) {
     stopped.add(Part::Rows, rows).expect("rows");
     assert!(runs.open("copy").is_err(), "it is not complete");
     assert!(whole("first").is_err(), "it does not have the whole run");
+    for change in [
+        "DELETE FROM repass.bulk_facts WHERE name = 'move' AND value = 'removed'",
+        "UPDATE repass.bulk_runs SET timeline = '0' WHERE name = 'copy'",
+    ] {
+        let mut copy = begin("removed").expect("it takes the place of one that was stopped");
+        cluster
+            .execute(change)
+            .expect("it is being removed, or the database has failed over");
+        assert!(copy.end(7).is_err(), "after {change}");
+    }
     for _ in 0..2 {
         let mut copy = begin("second").expect("it takes the place of one that was stopped");
         copy.add(Part::Rows, rows).expect("the same rows");
         copy.end(7).expect("the end");
-        copy.set_fact(READ_WHOLE, "yes").expect("a fact");
         assert!(
             begin("third").is_err(),
             "the run of the second may be marked as moved"
         );
     }
-    assert!(stopped.set_fact("move", "first").is_err(), "the first is gone");
+    assert!(stopped.end(7).is_err(), "the first is gone");
     assert!(whole("first").is_err(), "the second took its place");
     whole("second")
         .and_then(|mut copy| copy.complete())
@@ -157,7 +166,7 @@ fn restored(cluster: &Cluster, runs: &SharedRuns) {
         invalid: None,
     };
     journal.ingest(&[row], 1).expect("a row");
-    let change = "UPDATE repass.bulk_runs SET timeline = '0', is_synchronous = false WHERE name = 'restored'";
+    let change = "UPDATE repass.bulk_runs SET timeline = '0' WHERE name = 'restored'";
     cluster.execute(change).expect("another history");
     let mut moving = runs.start_move("restored").expect("no worker is there");
     let rows = moving.part(Part::Rows, 0..=9).expect("rows");
