@@ -57,7 +57,7 @@ impl PasswordSealer {
         let mut ready = Vec::with_capacity(rows.len());
         for row in rows {
             let fresh = &mut fresh[row.provider];
-            // Attempts with a given password are told apart too: a late probe of one says nothing about the next.
+            // Each attempt with a given password has a number of its own: a late probe of one says nothing about the next.
             let batch = sealed_in.unwrap_or(row.attempts + 1);
             ready.push(seal_row(row, batch, fresh)?);
         }

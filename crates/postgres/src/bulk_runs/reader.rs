@@ -325,7 +325,7 @@ impl PostgresReader {
     // The tally, in which rows in flight count as unknown, and how many those are: at one moment, because other workers
     // go on.
     fn counts(&self) -> Result<(Tally, u64), BulkError> {
-        // Few rows are being sent. They are looked up one by one, whatever the planner thinks of a table that is still growing.
+        // The few rows in flight are looked up one by one: without statistics the planner would read the whole run for them.
         let select = "SELECT (SELECT count(*) FROM bulk_rows WHERE run = $1),
                 count(*) FILTER (WHERE state = 2)
                     + (SELECT coalesce(sum(last - first + 1), 0)::bigint FROM bulk_applied WHERE run = $1),

@@ -57,7 +57,7 @@ impl Args {
             })
             .await?;
             is_fully_read = true;
-            // Whoever loads the rest need not have the key.
+            // Loading the rest needs no key.
             if self.shared && terms.passwords == PasswordSource::Input && !self.key.identity.is_given() {
                 let (name, tally) = blocking(move || Ok((run.name().clone(), run.tally()?))).await?;
                 session::print_loaded(&name, terms.passwords, tally, &context.output);
