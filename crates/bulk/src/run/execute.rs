@@ -20,7 +20,7 @@ use super::password_sealer::PasswordSealer;
 use super::row_source::{ProviderIndex, ReadAhead, RowSource, feed};
 use super::run_name::RunName;
 use super::send_gate::Gatekeeper;
-use super::session::{InFlight, Session, read_ahead};
+use super::session::{InFlight, Session, sealed_ahead};
 use crate::journal::JournalReader;
 use crate::secrets::SecretsWriter;
 use crate::{BulkError, PasswordSource, Provider, Recipients};
@@ -69,7 +69,7 @@ impl Run {
             .map_err(|error| BulkError::internal(error.to_string()))??;
         let (may_send, is_shared) = (journal.may_send(), journal.is_shared());
         let ahead = if is_shared {
-            let most = u32::try_from(read_ahead(true, options.concurrency)).unwrap_or(u32::MAX);
+            let most = u32::try_from(sealed_ahead(options.concurrency)).unwrap_or(u32::MAX);
             ReadAhead::Few(most, Handle::current())
         } else {
             ReadAhead::Free

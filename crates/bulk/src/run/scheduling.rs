@@ -8,7 +8,7 @@ use super::now;
 use super::options::StopReason;
 use super::password_sealer::{SealRequest, SealResult};
 use super::send_gate::{SendIntent, SendRequest};
-use super::session::{ABANDONED, SEAL_BATCH, Session};
+use super::session::{ABANDONED, SEAL_BATCH, Session, sealed_ahead};
 use crate::input::DUPLICATE;
 use crate::journal::{AttemptEnd, EndKind, RowPhase};
 use crate::{BulkError, RowStatus};
@@ -68,9 +68,10 @@ impl Session {
         begin
     }
 
-    // Seals more rows, when the sealed ones would run out while the current ones are in flight.
+    // Seals more rows, well before the sealed ones run out.
     fn seal(&mut self, concurrency: usize) {
-        if self.state.sealing.is_some() || self.state.sealed.len() >= concurrency || !self.accepts_rows() {
+        let has_enough = self.state.sealed.len() >= sealed_ahead(concurrency);
+        if self.state.sealing.is_some() || has_enough || !self.accepts_rows() {
             return;
         }
         let mut most = SEAL_BATCH.max(concurrency);

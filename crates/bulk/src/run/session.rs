@@ -185,7 +185,7 @@ impl Session {
     fn wants_rows(&self) -> bool {
         self.state.stopped.is_none()
             && !self.state.exhausted
-            && self.state.queue.len() + self.state.probes.len()
+            && self.state.queue.len() + self.state.sealed.len() + self.state.probes.len()
                 < read_ahead(self.is_shared, self.concurrency())
     }
 
@@ -452,14 +452,18 @@ fn row_status(row: &PendingRow, state: RowPhase) -> RowStatus {
     }
 }
 
-/// How many rows are read ahead of those in flight.
-pub(super) fn read_ahead(is_shared: bool, concurrency: usize) -> usize {
-    let most = if is_shared {
-        SEAL_BATCH.min(4 * concurrency)
+/// How many rows are kept sealed: more than in flight, because a seal takes as long as hundreds of rows.
+pub(super) fn sealed_ahead(concurrency: usize) -> usize {
+    SEAL_BATCH.min(4 * concurrency).max(concurrency)
+}
+
+/// How many rows are read ahead of those in flight, sealed or not. What a worker of a shared run has read, no other one sends.
+fn read_ahead(is_shared: bool, concurrency: usize) -> usize {
+    if is_shared {
+        2 * sealed_ahead(concurrency)
     } else {
-        SEAL_BATCH
-    };
-    most.max(concurrency)
+        2 * SEAL_BATCH.max(concurrency)
+    }
 }
 
 /// How many rows are sealed at once. A seal costs as much as hundreds of the passwords in it.
