@@ -240,10 +240,14 @@ impl Database {
 
     // Another secret finds no row of the others.
     async fn check_secret(&self, client: &Client) -> Result<(), DatabaseError> {
-        let check = self.secret_check.as_slice();
-        let insert = "INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
-        client.execute(insert, &[&check]).await?;
-        if self.is_secret_shared(client, &quoted(&self.schema)).await? == Some(true) {
+        let schema = quoted(&self.schema);
+        let mut is_shared = self.is_secret_shared(client, &schema).await?;
+        if is_shared.is_none() {
+            let insert = "INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
+            client.execute(insert, &[&self.secret_check.as_slice()]).await?;
+            is_shared = self.is_secret_shared(client, &schema).await?;
+        }
+        if is_shared == Some(true) {
             return Ok(());
         }
         Err(DatabaseError::misconfigured(
