@@ -50,7 +50,7 @@ impl Cluster {
             ])
             .arg(cluster.data()))?;
         let settings = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{}'\nshared_buffers = 32MB\ntrack_functions = pl\n",
+            "listen_addresses = ''\nunix_socket_directories = '{}'\ntrack_functions = pl\n",
             cluster.socket().display()
         );
         let file = cluster.data().join("postgresql.auto.conf");
