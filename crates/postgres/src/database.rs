@@ -222,10 +222,12 @@ impl Database {
         }
         let schema = quoted(&self.schema);
         let patience = PATIENCE.as_millis();
+        // Without `jit`: compiling a statement takes longer than running it.
         client
             .batch_execute(&format!(
                 "SET search_path TO {schema}; SET statement_timeout TO {patience}; \
-                 SET idle_in_transaction_session_timeout TO {patience}; SET synchronous_commit TO on"
+                 SET idle_in_transaction_session_timeout TO {patience}; SET synchronous_commit TO on; \
+                 SET jit TO off"
             ))
             .await?;
         let difference = clock_difference(client).await?;

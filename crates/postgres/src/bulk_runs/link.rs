@@ -34,6 +34,9 @@ pub(super) struct Shared {
     membership: OnceCell<Arc<Membership>>,
 }
 
+// The tables hold the rows of all runs, and for a new run the planner expects as many as the others have.
+const BY_INDEX: &str = "SET enable_seqscan = off";
+
 /// What the functions of a commit expect of their connection.
 const BY_KEYS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
 
@@ -110,7 +113,7 @@ impl Link {
         let shared = Shared {
             commits_database: database.with_own_connection(),
             seals: Slot::new(database, ""),
-            others: Slot::new(database, ""),
+            others: Slot::new(database, BY_INDEX),
             membership_database: Arc::new(database.with_own_connection()),
             membership: OnceCell::new(),
         };
