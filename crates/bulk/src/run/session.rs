@@ -452,12 +452,13 @@ fn row_status(row: &PendingRow, state: RowPhase) -> RowStatus {
     }
 }
 
-/// How many rows are kept sealed: more than in flight, because a seal takes as long as hundreds of rows.
+/// How many rows are kept sealed: as many as are sent while the next ones are sealed.
 pub(super) fn sealed_ahead(concurrency: usize) -> usize {
     SEAL_BATCH.min(4 * concurrency).max(concurrency)
 }
 
-/// How many rows are read ahead of those in flight, sealed or not. What a worker of a shared run has read, no other one sends.
+/// How many rows are read ahead of those in flight, sealed or not, besides those that are being sealed. What a worker of a
+/// shared run has read, no other one sends.
 fn read_ahead(is_shared: bool, concurrency: usize) -> usize {
     if is_shared {
         2 * sealed_ahead(concurrency)

@@ -34,7 +34,8 @@ pub(super) struct Shared {
     membership: OnceCell<Arc<Membership>>,
 }
 
-// The tables hold the rows of all runs, and for a new run the planner expects as many as the others have.
+// The tables hold the rows of all runs. For a new run the planner expects as many as the others have, and would read whole
+// tables.
 const BY_INDEX: &str = "SET enable_seqscan = off";
 
 /// What the functions of a commit expect of their connection.
