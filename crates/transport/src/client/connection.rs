@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -19,6 +19,7 @@ use rustls::{AlertDescription, ProtocolVersion};
 use socket2::{SockRef, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 
 use super::error_mapping;
 use crate::send_tracker::TrackedBody;
@@ -87,17 +88,14 @@ impl Connection {
 
     /// Whether a kept connection can take another request, as far as can be known on this side: the
     /// peer's close may be on its way.
-    pub(super) async fn is_usable(&mut self) -> bool {
-        poll_fn(|cx| {
-            self.advance(cx);
-            Poll::Ready(())
-        })
-        .await;
-        // A close, or unsolicited bytes. A request sent now would end as unknown.
-        let quiet = self.socket.peek(&mut [MaybeUninit::uninit()]);
-        quiet.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-            && self.driver.is_some()
-            && self.sender.is_ready()
+    pub(super) fn is_usable(&mut self) -> bool {
+        // Nothing is waited for: what comes of a connection that is used is driven again.
+        self.advance(&mut Context::from_waker(Waker::noop()));
+        // A close, or unsolicited bytes, which the runtime does not know of before it waits again. After a close the
+        // next request would end as unknown, and the bytes would be read as its response.
+        let peeked = self.socket.peek(&mut [MaybeUninit::uninit()]);
+        let is_quiet = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        is_quiet && self.driver.is_some() && self.sender.is_ready()
     }
 
     /// Whether it has ended, as far as it was driven.
@@ -116,14 +114,19 @@ impl Connection {
         alert.filter(|alert| error_mapping::refuses_the_client(*alert))
     }
 
-    /// Lets the connection move until this work, which waits for it, is done.
-    pub(super) fn drive<T>(&mut self, mut work: impl Future<Output = T> + Unpin) -> impl Future<Output = T> {
+    /// Lets the connection move until this work, which waits for nothing else, is done.
+    pub(super) fn drive<T>(&mut self, work: impl Future<Output = T> + Unpin) -> impl Future<Output = T> {
+        // Only what the connection does here ends the work, and the work is asked right after that. A waker of its
+        // own would wake the task that runs, for one more poll of all that stands above this. Without one it must
+        // not be put off by the runtime either.
+        let mut work = unconstrained(work);
+        let mut poll = move || Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
         poll_fn(move |cx| {
-            if let Poll::Ready(done) = Pin::new(&mut work).poll(cx) {
+            if let Poll::Ready(done) = poll() {
                 return Poll::Ready(done);
             }
             self.advance(cx);
-            Pin::new(&mut work).poll(cx)
+            poll()
         })
     }
 
@@ -216,14 +219,85 @@ impl fmt::Debug for Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::net;
+    use std::pin::pin;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
     use std::time::Duration;
 
     use bytes::Bytes;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
-    use tokio::time::timeout;
+    use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
     use crate::send_tracker::SendTracker;
+
+    #[tokio::test]
+    async fn connection_is_not_usable_once_its_peer_has_closed_or_spoken() {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stray = b"HTTP/1.1 204 No Content\r\n\r\n";
+        for (bytes, reuses) in [(&b""[..], 0), (b"", 1), (stray, 0), (stray, 1)] {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut peer, _) = listener.accept().unwrap();
+            let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
+                .await
+                .unwrap();
+            for _ in 0..reuses {
+                assert!(connection.is_usable());
+            }
+            peer.write_all(bytes).unwrap();
+            let _open = (!bytes.is_empty()).then_some(peer);
+            // The runtime does not wait from here on, so it reports nothing.
+            connection.socket.set_nonblocking(false).unwrap();
+            connection.socket.peek(&mut [MaybeUninit::uninit()]).unwrap();
+            connection.socket.set_nonblocking(true).unwrap();
+            assert!(!connection.is_usable(), "{bytes:?} {reuses}");
+        }
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_wakes_its_task_only_when_the_peer_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            assert!(connection.is_usable());
+            let body = TrackedBody::new(Bytes::from_static(b"x"), SendTracker::default());
+            let mut head = pin!(connection.send(Request::put("/").body(body).unwrap()));
+            let wakes = Arc::<Wakes>::default();
+            let counting = Waker::from(Arc::clone(&wakes));
+            let mut cx = Context::from_waker(&counting);
+            assert!(head.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+            let mut request = [0; 1024];
+            assert!(peer.read(&mut request).await.unwrap() > 0);
+            peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while wakes.0.load(Ordering::Relaxed) == 0 {
+                assert!(Instant::now() < deadline, "the response wakes no task");
+                sleep(Duration::from_millis(1)).await;
+            }
+            let Poll::Ready(response) = head.as_mut().poll(&mut cx) else {
+                panic!("the response is not read at once");
+            };
+            assert_eq!(response.unwrap().status(), 204);
+            assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        }
+    }
 
     #[tokio::test]
     async fn connection_closed_before_the_request_fails_as_unsent() {
@@ -233,7 +307,7 @@ mod tests {
         let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
             .await
             .unwrap();
-        assert!(connection.is_usable().await);
+        assert!(connection.is_usable());
         drop(peer);
         // Until the runtime knows of it, which a look cannot be made to do.
         let readable = poll_fn(|cx| {
@@ -250,6 +324,6 @@ mod tests {
         let request = Request::put("/").body(body).unwrap();
         let sent = timeout(Duration::from_secs(5), connection.send(request)).await;
         assert!(sent.expect("it does not hang").is_err());
-        assert!(tracker.first_polled_at().is_none() && !connection.is_usable().await);
+        assert!(tracker.first_polled_at().is_none() && !connection.is_usable());
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn idle_limit(status: StatusCode, headers: &HeaderMap) -> Duration {
 
 impl Pool {
     /// A connection that can take a request now, if one is kept, and for how long it was.
-    pub(super) async fn take(&self, now: Instant) -> Option<(Connection, Duration)> {
+    pub(super) fn take(&self, now: Instant) -> Option<(Connection, Duration)> {
         let runtime = Handle::current().id();
         loop {
             let mut kept = lock(&self.0).take(runtime)?;
@@ -80,7 +80,7 @@ impl Pool {
             if unused >= kept.limit {
                 continue;
             }
-            if kept.connection.is_usable().await {
+            if kept.connection.is_usable() {
                 return Some((kept.connection, unused));
             }
             self.closed_early(unused);

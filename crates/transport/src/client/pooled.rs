@@ -167,7 +167,7 @@ impl HttpClient for PooledClient {
         let built = ready.request(request, authorization.as_ref(), &tracker);
         let built = built
             .map_err(|_| TransportError::not_sent(Cause::InvalidRequest, "the request could not be built"))?;
-        let (mut connection, unused) = match ready.pool.take(now).await {
+        let (mut connection, unused) = match ready.pool.take(now) {
             Some((kept, unused)) => (kept, Some(unused)),
             // In a box: connecting is rare, and its state is several times that of the rest.
             None => (Box::pin(self.connect(ready, deadline)).await?, None),
