@@ -229,6 +229,7 @@ mod tests {
     use bytes::Bytes;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
+    use tokio::task::{consume_budget, yield_now};
     use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
@@ -296,6 +297,41 @@ mod tests {
             };
             assert_eq!(response.unwrap().status(), 204);
             assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_hands_over_its_last_response_when_the_budget_of_its_task_runs_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for spent in 112..128 {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
+                .await
+                .unwrap();
+            let answer = tokio::spawn(async move {
+                assert!(peer.read(&mut [0; 1024]).await.unwrap() > 0);
+                let last = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                peer.write_all(last).await.unwrap();
+                peer
+            });
+            let body = TrackedBody::new(Bytes::new(), SendTracker::default());
+            let mut head = pin!(connection.send(Request::get("/").body(body).unwrap()));
+            // For a whole budget.
+            yield_now().await;
+            let head = poll_fn(|cx| {
+                for _ in 0..spent {
+                    assert!(pin!(consume_budget()).poll(cx).is_ready());
+                }
+                head.as_mut().poll(cx)
+            });
+            let limit = Duration::from_secs(5);
+            let start = Instant::now();
+            let response = timeout(limit, head).await.unwrap();
+            assert_eq!(response.unwrap().status(), 204, "{spent}");
+            // The end of the limit would wake the task too.
+            assert!(start.elapsed() < limit, "{spent}: it hangs");
+            drop(answer.await.unwrap());
         }
     }
 
