@@ -116,9 +116,9 @@ impl Connection {
 
     /// Lets the connection move until this work, which waits for nothing else, is done.
     pub(super) fn drive<T>(&mut self, work: impl Future<Output = T> + Unpin) -> impl Future<Output = T> {
-        // Only what the connection does here ends the work, and the work is asked right after that. A waker of its
-        // own would wake the task that runs, for one more poll of all that stands above this. Without one it must
-        // not be put off by the runtime either.
+        // Only the connection's own progress, right here, completes the work, so the work needs no waker: it would wake
+        // the task that is running, which then polls everything above this once more. Without a waker it must not be
+        // held back by the task's budget either.
         let mut work = unconstrained(work);
         let mut poll = move || Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
         poll_fn(move |cx| {
@@ -220,7 +220,6 @@ impl fmt::Debug for Connection {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::net;
     use std::pin::pin;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
@@ -235,16 +234,20 @@ mod tests {
     use super::*;
     use crate::send_tracker::SendTracker;
 
+    async fn connected() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        let connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream))).await;
+        (connection.unwrap(), peer)
+    }
+
     #[tokio::test]
     async fn connection_is_not_usable_once_its_peer_has_closed_or_spoken() {
-        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stray = b"HTTP/1.1 204 No Content\r\n\r\n";
         for (bytes, reuses) in [(&b""[..], 0), (b"", 1), (stray, 0), (stray, 1)] {
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (mut peer, _) = listener.accept().unwrap();
-            let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
-                .await
-                .unwrap();
+            let (mut connection, peer) = connected().await;
+            let mut peer = peer.into_std().unwrap();
             for _ in 0..reuses {
                 assert!(connection.is_usable());
             }
@@ -269,12 +272,7 @@ mod tests {
 
     #[tokio::test]
     async fn connection_wakes_its_task_only_when_the_peer_answers() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut peer, _) = listener.accept().await.unwrap();
-        let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
-            .await
-            .unwrap();
+        let (mut connection, mut peer) = connected().await;
         for _ in 0..3 {
             assert!(connection.is_usable());
             let body = TrackedBody::new(Bytes::from_static(b"x"), SendTracker::default());
@@ -302,13 +300,8 @@ mod tests {
 
     #[tokio::test]
     async fn connection_hands_over_its_last_response_when_the_budget_of_its_task_runs_out() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         for spent in 112..128 {
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (mut peer, _) = listener.accept().await.unwrap();
-            let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
-                .await
-                .unwrap();
+            let (mut connection, mut peer) = connected().await;
             let answer = tokio::spawn(async move {
                 assert!(peer.read(&mut [0; 1024]).await.unwrap() > 0);
                 let last = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
@@ -337,12 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn connection_closed_before_the_request_fails_as_unsent() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (peer, _) = listener.accept().await.unwrap();
-        let mut connection = Connection::new(MaybeHttpsStream::Http(TokioIo::new(stream)))
-            .await
-            .unwrap();
+        let (mut connection, peer) = connected().await;
         assert!(connection.is_usable());
         drop(peer);
         // Until the runtime knows of it, which a look cannot be made to do.
