@@ -64,12 +64,10 @@ fn markup(units: &[u32]) -> Decoded {
                 b'x' | b'X' => number(units, 3, 16, 1..=12)?,
                 _ => number(units, 2, 10, 1..=12)?,
             };
-            // As browsers have it.
-            let value = match value {
-                0x80..=0x9f => WINDOWS[value as usize - 0x80],
-                other => other,
-            };
-            Some((Some(value), end + usize::from(ascii(units, end) == Some(b';'))))
+            Some((
+                Some(referenced(value)),
+                end + usize::from(ascii(units, end) == Some(b';')),
+            ))
         }
         b'&' => named(units),
         b'_' if matches!(ascii(units, 1), Some(b'x' | b'X')) => {
@@ -77,6 +75,14 @@ fn markup(units: &[u32]) -> Decoded {
             (ascii(units, end) == Some(b'_')).then_some((Some(value), end + 1))
         }
         _ => None,
+    }
+}
+
+/// The character that browsers take a reference to this code point for.
+pub(super) fn referenced(code_point: u32) -> u32 {
+    match code_point {
+        0x80..=0x9f => WINDOWS[code_point as usize - 0x80],
+        other => other,
     }
 }
 

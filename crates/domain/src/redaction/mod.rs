@@ -287,6 +287,14 @@ fn spellings(text: &str, in_parts: bool) -> Vec<View> {
         }
         spellings.push(form);
     }
+    if text.contains(|c| matches!(c, '\u{80}'..='\u{9f}')) {
+        // HTML has no references to these: one that is written stands for another character.
+        let mut referenced = View::with_room(text.len());
+        for character in text.chars() {
+            referenced.push(escape::referenced(u32::from(character)), (0, 0));
+        }
+        spellings.push(referenced);
+    }
     let mut at = 0;
     while at < spellings.len() {
         for escape in Escape::ALL {

@@ -326,6 +326,22 @@ fn redact_finds_a_secret_that_itself_looks_encoded() {
 }
 
 #[test]
+fn redact_finds_a_control_character_that_html_takes_for_another() {
+    for text in ["ab\u{9b}cd", "\u{80}x\u{9f}y", "Ann\u{9b} Lee + Smith"] {
+        for redactor in [of(text), Redactor::new().with_whole(text, "[redacted]")] {
+            for form in [
+                text.to_owned(),
+                references(text, true, ";"),
+                references(text, false, ";"),
+                json(text),
+            ] {
+                assert_eq!(redactor.redact(&form), "[redacted]", "{form} of {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn redact_finds_a_secret_that_cannot_be_seen() {
     let redactor = of("\u{200b}\u{200d}");
     assert_eq!(
