@@ -356,6 +356,46 @@ async fn tls_close_after_the_request_may_have_acted() {
 }
 
 #[tokio::test]
+async fn tls_record_without_data_leaves_a_kept_connection_usable() {
+    let identity = issued();
+    let server = ServerConnection::new(config(&identity, &TLS13, false)).unwrap();
+    let (answered, answering) = std::sync::mpsc::channel();
+    let (rekeyed, rekeying) = tokio::sync::oneshot::channel();
+    // It takes no second connection.
+    let (base_url, serving) = serve(move |socket| {
+        let mut stream = rustls::StreamOwned::new(server, socket);
+        let mut buffer = [0; 1024];
+        let mut answer = |stream: &mut rustls::StreamOwned<_, _>| {
+            let mut seen = Vec::new();
+            while !seen.windows(5).any(|window| window == b"\"end\"") {
+                let read @ 1.. = stream.read(&mut buffer).unwrap() else {
+                    panic!("the client has closed");
+                };
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        };
+        answer(&mut stream);
+        // Not in the same segment.
+        answering.recv().unwrap();
+        stream.conn.refresh_traffic_keys().unwrap();
+        stream.flush().unwrap();
+        rekeyed.send(()).unwrap();
+        answer(&mut stream);
+        String::new()
+    });
+    let client = PooledClient::new(base_url, roots(&identity), Duration::from_secs(10));
+    assert!(attempt_by(&client).await.is_ok());
+    answered.send(()).unwrap();
+    rekeying.await.unwrap();
+    // Until the runtime has looked at its sockets.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let next = attempt_by(&client).await;
+    assert_eq!(next.unwrap().status(), 204);
+    serving.join().unwrap();
+}
+
+#[tokio::test]
 async fn tls_ca_certificate_used_by_a_server_is_explained() {
     let identity = self_signed_authority();
     for trusted in [roots(&identity), roots(&issued())] {

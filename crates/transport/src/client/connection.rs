@@ -89,13 +89,22 @@ impl Connection {
     /// Whether a kept connection can take another request, as far as can be known on this side: the
     /// peer's close may be on its way.
     pub(super) fn is_usable(&mut self) -> bool {
-        // Nothing is waited for: what comes of a connection that is used is driven again.
-        self.advance(&mut Context::from_waker(Waker::noop()));
-        // A close, or unsolicited bytes, which the runtime does not know of before it waits again. After a close the
-        // next request would end as unknown, and the bytes would be read as its response.
-        let peeked = self.socket.peek(&mut [MaybeUninit::uninit()]);
-        let is_quiet = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        // What came with the last response was looked at when that was read. Of what came since, only a record of TLS
+        // does not end the connection, such as a new ticket.
+        let mut is_quiet = self.is_quiet();
+        if !is_quiet {
+            // Nothing is waited for: what comes of a connection that is used is driven again.
+            self.advance(&mut Context::from_waker(Waker::noop()));
+            is_quiet = self.is_quiet();
+        }
         is_quiet && self.driver.is_some() && self.sender.is_ready()
+    }
+
+    // No close, and no unsolicited bytes, which the runtime does not know of before it waits again. After a close the
+    // next request would end as unknown, and the bytes would be read as its response.
+    fn is_quiet(&self) -> bool {
+        let peeked = self.socket.peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Whether it has ended, as far as it was driven.
@@ -121,10 +130,17 @@ impl Connection {
         // held back by the task's budget either.
         let mut work = unconstrained(work);
         let mut poll = move || Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
+        let mut waits = false;
         poll_fn(move |cx| {
+            // Most often what was waited for is here, and the connection is left without a waker, because its next
+            // request would wake this task.
+            if waits {
+                self.advance(&mut Context::from_waker(Waker::noop()));
+            }
             if let Poll::Ready(done) = poll() {
                 return Poll::Ready(done);
             }
+            waits = true;
             self.advance(cx);
             poll()
         })
@@ -226,6 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
+    use http_body_util::BodyExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::task::{consume_budget, yield_now};
@@ -242,11 +259,45 @@ mod tests {
         (connection.unwrap(), peer)
     }
 
+    const APPLIED: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
+    fn put(connection: &mut Connection) -> impl Future<Output = hyper::Result<Response<Incoming>>> {
+        let body = TrackedBody::new(Bytes::from_static(b"x"), SendTracker::default());
+        connection.send(Request::put("/").body(body).unwrap())
+    }
+
+    /// A connection after its first response.
+    async fn kept(response: &[u8]) -> (Connection, TcpStream) {
+        let (mut connection, mut peer) = connected().await;
+        let answer = async {
+            assert!(peer.read(&mut [0; 1024]).await.unwrap() > 0);
+            peer.write_all(response).await.unwrap();
+        };
+        let (head, ()) = tokio::join!(put(&mut connection), answer);
+        let mut body = head.unwrap().into_body();
+        while let Some(frame) = connection.drive(body.frame()).await {
+            frame.unwrap();
+        }
+        (connection, peer)
+    }
+
+    #[tokio::test]
+    async fn connection_is_not_usable_after_a_response_with_more_than_that() {
+        let with_body = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        for whole in [APPLIED, with_body] {
+            let (mut connection, _peer) = kept(whole).await;
+            assert!(connection.is_usable());
+            for stray in [&b"\r\n"[..], APPLIED] {
+                let (mut connection, _peer) = kept(&[whole, stray].concat()).await;
+                assert!(!connection.is_usable(), "{stray:?}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn connection_is_not_usable_once_its_peer_has_closed_or_spoken() {
-        let stray = b"HTTP/1.1 204 No Content\r\n\r\n";
-        for (bytes, reuses) in [(&b""[..], 0), (b"", 1), (stray, 0), (stray, 1)] {
-            let (mut connection, peer) = connected().await;
+        for (bytes, reuses) in [(&b""[..], 0), (b"", 1), (APPLIED, 0), (APPLIED, 1)] {
+            let (mut connection, peer) = kept(APPLIED).await;
             let mut peer = peer.into_std().unwrap();
             for _ in 0..reuses {
                 assert!(connection.is_usable());
@@ -272,11 +323,11 @@ mod tests {
 
     #[tokio::test]
     async fn connection_wakes_its_task_only_when_the_peer_answers() {
-        let (mut connection, mut peer) = connected().await;
+        let (mut connection, mut peer) = kept(APPLIED).await;
+        let mut earlier = Vec::new();
         for _ in 0..3 {
             assert!(connection.is_usable());
-            let body = TrackedBody::new(Bytes::from_static(b"x"), SendTracker::default());
-            let mut head = pin!(connection.send(Request::put("/").body(body).unwrap()));
+            let mut head = pin!(put(&mut connection));
             let wakes = Arc::<Wakes>::default();
             let counting = Waker::from(Arc::clone(&wakes));
             let mut cx = Context::from_waker(&counting);
@@ -284,7 +335,7 @@ mod tests {
             assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
             let mut request = [0; 1024];
             assert!(peer.read(&mut request).await.unwrap() > 0);
-            peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            peer.write_all(APPLIED).await.unwrap();
             let deadline = Instant::now() + Duration::from_secs(5);
             while wakes.0.load(Ordering::Relaxed) == 0 {
                 assert!(Instant::now() < deadline, "the response wakes no task");
@@ -294,6 +345,10 @@ mod tests {
                 panic!("the response is not read at once");
             };
             assert_eq!(response.unwrap().status(), 204);
+            earlier.push(wakes);
+        }
+        // Nor does the next request.
+        for wakes in earlier {
             assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
         }
     }
@@ -330,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn connection_closed_before_the_request_fails_as_unsent() {
-        let (mut connection, peer) = connected().await;
+        let (mut connection, peer) = kept(APPLIED).await;
         assert!(connection.is_usable());
         drop(peer);
         // Until the runtime knows of it, which a look cannot be made to do.
