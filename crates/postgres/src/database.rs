@@ -341,29 +341,26 @@ pub(crate) async fn within<T>(
     })
 }
 
-// A server that may lose what it has confirmed would let a key be used twice.
+// A server that may lose what it has confirmed would let a key be used twice. One query, because each connection asks.
 async fn check_server(client: &Client) -> Result<(), DatabaseError> {
-    const OLDEST: u32 = 13;
+    const OLDEST: i32 = 13;
+    const STATE: &str = "\
+SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('fsync'),
+    (SELECT count(*) FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup'),
+    current_setting('synchronous_standby_names')";
     let refused = |why: &str| Err(DatabaseError::misconfigured(why));
-    let number: u32 = text(client, "SHOW server_version_num")
-        .await?
-        .parse()
-        .unwrap_or_default();
-    if number / 10_000 < OLDEST {
+    let state = client.query_one(STATE, &[]).await?;
+    if state.get::<_, i32>(0) / 10_000 < OLDEST {
         return refused("PostgreSQL 13 or later is needed");
     }
-    if text(client, "SELECT pg_is_in_recovery()").await? != "f" {
+    if state.get(1) {
         return refused("this server is a standby; name the primary in the URL");
     }
-    if text(client, "SHOW fsync").await? != "on" {
+    if state.get::<_, &str>(2) != "on" {
         return refused("this server has `fsync = off` and may lose what it has confirmed; set it to on");
     }
-    let standbys = text(
-        client,
-        "SELECT count(*) FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup'",
-    )
-    .await?;
-    if standbys != "0" && text(client, "SHOW synchronous_standby_names").await?.is_empty() {
+    let (standbys, synchronous): (i64, &str) = (state.get(3), state.get(4));
+    if standbys > 0 && synchronous.is_empty() {
         return refused(
             "this server has replicas and none is synchronous, so a failover may lose what it has confirmed; set \
              `synchronous_standby_names`",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use repass_bulk::journal::{
     Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore, different_input,
@@ -134,8 +135,11 @@ impl Journal for PostgresJournal {
     fn begin_session(&mut self, at: i64) -> Result<u64, BulkError> {
         let shared = self.handle.link.shared();
         let run = self.handle.run;
-        let begun = self.handle.link.wait(async move {
-            let membership = Arc::clone(shared.membership().await);
+        let commits = CommitLink::new(&self.handle.link)?;
+        let begin = async move {
+            // Connecting takes as long as hundreds of rows.
+            let (membership, ()) = tokio::join!(shared.membership(), shared.connect_for_seals());
+            let membership = Arc::clone(membership);
             let process = membership.id().map_err(|error| unusable(&error))?;
             let begun = within(async {
                 let begin = "SELECT begin_bulk_worker($1, $2, $3, $4)";
@@ -148,10 +152,13 @@ impl Journal for PostgresJournal {
             };
             let worker = begun.first().map_or(0, |row| row.get(0));
             Ok(((membership, process), worker))
-        });
-        let (lease, worker) = begun?;
+        };
+        let (lease, worker) = thread::scope(|scope| {
+            scope.spawn(|| commits.connect());
+            self.handle.link.wait(begin)
+        })?;
         self.lease = Some(lease);
-        self.commits = Some(CommitLink::new(&self.handle.link)?);
+        self.commits = Some(commits);
         (self.open, self.turn, self.number) = (Vec::new(), 0, 0);
         self.handle.worker.is_ended.store(false, Ordering::Release);
         self.handle.worker.id.store(worker, Ordering::Release);

@@ -60,6 +60,13 @@ impl CommitLink {
         })
     }
 
+    /// Connects ahead of the first commit, on the calling thread.
+    pub(super) fn connect(&self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(self.slot.connect());
+        }
+    }
+
     /// Does this work on the calling thread, which must not be one that runs async code.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, BulkError>>) -> Result<T, BulkError> {
         match &self.runtime {
@@ -211,6 +218,11 @@ impl Shared {
         self.others.give_up(problem).await
     }
 
+    /// Connects ahead of the first seal.
+    pub(super) async fn connect_for_seals(&self) {
+        self.seals.connect().await;
+    }
+
     /// The lease of this process.
     pub(super) async fn membership(&self) -> &Arc<Membership> {
         let join = || Membership::join(Arc::clone(&self.membership_database));
@@ -239,6 +251,13 @@ impl Slot {
             self.disconnect().await;
         }
         unusable(problem)
+    }
+
+    // What prevents it is the result of the first use, which tries again.
+    async fn connect(&self) {
+        if within(async { self.open().await.map(drop) }).await.is_err() {
+            self.disconnect().await;
+        }
     }
 
     /// The connection. One piece of work at a time has it, so that their transactions do not mix.
