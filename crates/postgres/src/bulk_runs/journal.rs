@@ -138,8 +138,8 @@ impl Journal for PostgresJournal {
         let commits = CommitLink::new(&self.handle.link)?;
         let begin = async move {
             // Connecting takes as long as hundreds of rows.
-            let (membership, ()) = tokio::join!(shared.membership(), shared.connect_for_seals());
-            let membership = Arc::clone(membership);
+            tokio::spawn(Arc::clone(&shared).connect_for_seals());
+            let membership = Arc::clone(shared.membership().await);
             let process = membership.id().map_err(|error| unusable(&error))?;
             let begun = within(async {
                 let begin = "SELECT begin_bulk_worker($1, $2, $3, $4)";

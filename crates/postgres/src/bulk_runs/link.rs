@@ -219,7 +219,7 @@ impl Shared {
     }
 
     /// Connects ahead of the first seal.
-    pub(super) async fn connect_for_seals(&self) {
+    pub(super) async fn connect_for_seals(self: Arc<Self>) {
         self.seals.connect().await;
     }
 
