@@ -153,12 +153,13 @@ impl Database {
         let schema_version = within(migrations::version(&client, &self.schema)).await?;
         // Other versions have other tables.
         let is_current = schema_version == LATEST;
-        let missing_rights = if is_current {
-            within(missing_rights(&client, &self.schema)).await?
-        } else {
-            Vec::new()
-        };
-        let is_secret_shared = if is_current && missing_rights.is_empty() {
+        let mut missing = Vec::new();
+        if is_current {
+            for of in [Tables::Common, Tables::Bulk] {
+                missing.extend(within(missing_rights(&client, &self.schema, of)).await?);
+            }
+        }
+        let is_secret_shared = if is_current && missing.is_empty() {
             within(self.is_secret_shared(&client, &quoted(&self.schema))).await?
         } else {
             None
@@ -168,7 +169,7 @@ impl Database {
             schema_version,
             latency,
             clock_difference,
-            missing_rights,
+            missing_rights: missing,
             is_secret_shared,
         })
     }
@@ -213,13 +214,7 @@ impl Database {
                 "the shared state has version {version} and this repass needs {LATEST}; run `repass shared migrate`"
             )));
         }
-        let missing = missing_rights(client, &self.schema).await?;
-        if !missing.is_empty() {
-            return Err(DatabaseError::misconfigured(format!(
-                "the role of the database's URL lacks rights: {}; grant them",
-                missing.join(", ")
-            )));
-        }
+        self.check_rights(client, Tables::Common).await?;
         let schema = quoted(&self.schema);
         let patience = PATIENCE.as_millis();
         // Without `jit`: compiling a statement takes longer than running it.
@@ -238,6 +233,18 @@ impl Database {
             )));
         }
         self.check_secret(client).await
+    }
+
+    /// Checks that the role has all rights on these tables. Without one of them what happened could not be recorded.
+    pub(crate) async fn check_rights(&self, client: &Client, of: Tables) -> Result<(), DatabaseError> {
+        let missing = missing_rights(client, &self.schema, of).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(DatabaseError::misconfigured(format!(
+            "the role of the database's URL lacks rights: {}; grant them",
+            missing.join(", ")
+        )))
     }
 
     // Another secret finds no row of the others.
@@ -369,24 +376,25 @@ SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_
     Ok(())
 }
 
-// Without one of them what happened could not be recorded.
-async fn missing_rights(client: &Client, schema: &str) -> Result<Vec<String>, DatabaseError> {
+/// Some of the tables. The role of a service need not have rights on those of bulk runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tables {
+    Common,
+    Bulk,
+}
+
+// As the catalog knows the tables, so that none of a later version is left out.
+async fn missing_rights(client: &Client, schema: &str, of: Tables) -> Result<Vec<String>, DatabaseError> {
     const MISSING: &str = "\
-SELECT right_, table_ FROM unnest($2::text[]) WITH ORDINALITY AS tables (table_, at),
-    unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS rights (right_, right_at)
-WHERE (table_ <> 'settings' OR right_ IN ('SELECT', 'INSERT'))
-    AND NOT has_table_privilege($1 || '.' || table_, right_)
-ORDER BY at, right_at";
-    const TABLES: [&str; 6] = [
-        "processes",
-        "settings",
-        "idempotency_keys",
-        "user_locks",
-        "rate_lanes",
-        "rate_shares",
-    ];
+SELECT right_, relname::text
+FROM pg_class, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS rights (right_, right_at)
+WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' AND (relname LIKE 'bulk\\_%') = $2
+    AND (relname <> 'settings' OR right_ IN ('SELECT', 'INSERT'))
+    AND (relname <> 'schema_version' OR right_ = 'SELECT')
+    AND NOT has_table_privilege(pg_class.oid, right_)
+ORDER BY relname, right_at";
     let rows = client
-        .query(MISSING, &[&quoted(schema), &TABLES.as_slice()])
+        .query(MISSING, &[&quoted(schema), &(of == Tables::Bulk)])
         .await?;
     Ok(rows
         .iter()

@@ -8,7 +8,7 @@ use repass_bulk::journal::{CopiedJournal, Journal as _, MOVED_TO, MovingJournal,
 use tokio_postgres::{Client, Row};
 
 use super::journal::{GONE, PostgresJournal};
-use super::link::{Parameter, borrowed, unusable};
+use super::link::{BY_INDEX, Parameter, borrowed, unusable};
 use super::turn::now;
 use super::{RunHandle, signed, unsigned};
 use crate::Database;
@@ -123,9 +123,11 @@ impl PostgresMove {
             let begun = within(async {
                 let client = Box::pin(database.client()).await?;
                 // The copy is written meanwhile, and after a failover many rows become unknown.
-                let begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10min'; \
-                             SET LOCAL statement_timeout = '10min'";
-                client.batch_execute(begin).await?;
+                let begin = format!(
+                    "{BY_INDEX}; BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10min'; \
+                     SET LOCAL statement_timeout = '10min'"
+                );
+                client.batch_execute(&begin).await?;
                 Ok(client)
             });
             let client = begun.await.map_err(|problem| unusable(&problem))?;

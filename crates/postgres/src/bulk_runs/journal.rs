@@ -144,6 +144,7 @@ impl Journal for PostgresJournal {
             let begun = within(async {
                 let begin = "SELECT begin_bulk_worker($1, $2, $3, $4)";
                 let mut connection = shared.connection().await?;
+                shared.check_rights(&connection.client).await?;
                 Ok(connection.query(begin, &[&run, &process, &at, &GONE]).await?)
             });
             let begun = match begun.await {

@@ -11,7 +11,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::database::within;
+use crate::database::{Tables, within};
 use crate::{Database, DatabaseError, Membership};
 
 /// A parameter of a statement.
@@ -36,7 +36,7 @@ pub(super) struct Shared {
 
 // The tables hold the rows of all runs. For a new run the planner expects as many as the others have, and would read whole
 // tables.
-const BY_INDEX: &str = "SET enable_seqscan = off";
+pub(super) const BY_INDEX: &str = "SET enable_seqscan = off";
 
 /// What the functions of a commit expect of their connection.
 const BY_KEYS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
@@ -216,6 +216,12 @@ impl Shared {
     /// The error of work that is not a commit, after which its connection may have to be given up.
     pub(super) async fn give_up(&self, problem: &DatabaseError) -> BulkError {
         self.others.give_up(problem).await
+    }
+
+    /// Checks that the role has all rights on the tables of bulk runs.
+    pub(super) async fn check_rights(&self, client: &Client) -> Result<(), DatabaseError> {
+        let database = &self.commits_database;
+        database.check_rights(client, Tables::Bulk).await
     }
 
     /// Connects ahead of the first seal.

@@ -1,11 +1,12 @@
 //! The stores of several processes, in this one: the contract, a process that is cut off, and a database that is gone.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass::UserId;
 use repass_bulk::journal::{CopyMark, NewRow, Part};
-use repass_postgres::{Database, DatabaseError, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
+use repass_postgres::{Database, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
 use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
 use repass_testkit::journal_contract;
@@ -199,7 +200,7 @@ async fn join(cluster: &Cluster) -> Result<Arc<Membership>> {
     Ok(Membership::join(database(cluster)?).await)
 }
 
-fn expect_refusal<T>(result: std::result::Result<T, DatabaseError>, word: &str) -> Result<()> {
+fn expect_refusal<T>(result: std::result::Result<T, impl Display>, word: &str) -> Result<()> {
     match result {
         Err(error) if error.to_string().contains(word) => Ok(()),
         Err(error) => Err(format!("refused without `{word}`: {error}").into()),
@@ -460,6 +461,16 @@ async fn missing_right(cluster: &Cluster) -> Result<()> {
     assert!(store.flush(15 * SECOND).await, "stored once the right is granted");
     expect_answer(&store, &stored, &response("without a right")).await?;
     assert!(matches!(store.reserve(&released).await?, KeyState::Reserved));
-    println!("  a role that lacks a right gets no lease");
+    cluster.execute("REVOKE INSERT ON repass.bulk_outcomes FROM worker")?;
+    assert_eq!(
+        database.check().await?.missing_rights,
+        ["INSERT on bulk_outcomes"]
+    );
+    assert!(matches!(store.reserve(&request()).await?, KeyState::Reserved));
+    let mut run = SharedRuns::new(&database)?.create("without a right")?;
+    expect_refusal(run.begin_session(0), "INSERT on bulk_outcomes")?;
+    cluster.execute("GRANT INSERT ON repass.bulk_outcomes TO worker")?;
+    assert!(run.begin_session(0).is_ok());
+    println!("  a role that lacks a right gets no lease, and no session of a bulk run");
     Ok(())
 }
