@@ -58,7 +58,7 @@ pub struct DatabaseHealth {
     pub latency: Duration,
     /// The difference between the server's clock and the one of this machine.
     pub clock_difference: Duration,
-    /// The rights on tables that the role of the URL lacks, such as `DELETE on idempotency_keys`.
+    /// The rights on tables and functions that the role of the URL lacks, such as `DELETE on idempotency_keys`.
     pub missing_rights: Vec<String>,
     /// Whether the secret is the one of the other processes; `None` before the first of them.
     pub is_secret_shared: Option<bool>,
@@ -155,7 +155,7 @@ impl Database {
         let is_current = schema_version == LATEST;
         let mut missing = Vec::new();
         if is_current {
-            for of in [Tables::Common, Tables::Bulk] {
+            for of in [RightsFor::EveryProcess, RightsFor::BulkRuns] {
                 missing.extend(within(missing_rights(&client, &self.schema, of)).await?);
             }
         }
@@ -214,7 +214,7 @@ impl Database {
                 "the shared state has version {version} and this repass needs {LATEST}; run `repass shared migrate`"
             )));
         }
-        self.check_rights(client, Tables::Common).await?;
+        self.check_rights(client, RightsFor::EveryProcess).await?;
         let schema = quoted(&self.schema);
         let patience = PATIENCE.as_millis();
         // Without `jit`: compiling a statement takes longer than running it.
@@ -235,8 +235,8 @@ impl Database {
         self.check_secret(client).await
     }
 
-    /// Checks that the role has all rights on these tables. Without one of them what happened could not be recorded.
-    pub(crate) async fn check_rights(&self, client: &Client, of: Tables) -> Result<(), DatabaseError> {
+    /// Checks that the role has all these rights. Without one of them what happened could not be recorded.
+    pub(crate) async fn check_rights(&self, client: &Client, of: RightsFor) -> Result<(), DatabaseError> {
         let missing = missing_rights(client, &self.schema, of).await?;
         if missing.is_empty() {
             return Ok(());
@@ -376,25 +376,32 @@ SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_
     Ok(())
 }
 
-/// Some of the tables. The role of a service need not have rights on those of bulk runs.
+/// What a role does. One that serves sidecars need not have the rights of bulk runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tables {
-    Common,
-    Bulk,
+pub(crate) enum RightsFor {
+    EveryProcess,
+    BulkRuns,
 }
 
-// As the catalog knows the tables, so that none of a later version is left out.
-async fn missing_rights(client: &Client, schema: &str, of: Tables) -> Result<Vec<String>, DatabaseError> {
+// Of the tables and functions that the catalog knows, so that none of a later version is left out.
+async fn missing_rights(client: &Client, schema: &str, of: RightsFor) -> Result<Vec<String>, DatabaseError> {
     const MISSING: &str = "\
-SELECT right_, relname::text
-FROM pg_class, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS rights (right_, right_at)
-WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' AND (relname LIKE 'bulk\\_%') = $2
-    AND (relname <> 'settings' OR right_ IN ('SELECT', 'INSERT'))
-    AND (relname <> 'schema_version' OR right_ = 'SELECT')
-    AND NOT has_table_privilege(pg_class.oid, right_)
-ORDER BY relname, right_at";
+WITH missing AS (
+    SELECT right_, right_at, relname::text AS name
+    FROM pg_class, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS rights (right_, right_at)
+    WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'
+        AND (relname <> 'settings' OR right_ IN ('SELECT', 'INSERT'))
+        AND (relname <> 'schema_version' OR right_ = 'SELECT')
+        AND NOT has_table_privilege(pg_class.oid, right_)
+    UNION ALL
+    SELECT 'EXECUTE', 5, proname::text
+    FROM pg_proc
+    WHERE pronamespace = to_regnamespace($1) AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')
+)
+SELECT right_, name FROM missing
+WHERE (name LIKE '%bulk%' OR name = 'database_timeline') = $2 ORDER BY name, right_at";
     let rows = client
-        .query(MISSING, &[&quoted(schema), &(of == Tables::Bulk)])
+        .query(MISSING, &[&quoted(schema), &(of == RightsFor::BulkRuns)])
         .await?;
     Ok(rows
         .iter()

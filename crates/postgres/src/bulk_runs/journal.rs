@@ -136,8 +136,8 @@ impl Journal for PostgresJournal {
         let shared = self.handle.link.shared();
         let run = self.handle.run;
         let commits = CommitLink::new(&self.handle.link)?;
+        // Connecting takes as long as hundreds of rows, so all connections are made at the same time.
         let begin = async move {
-            // Connecting takes as long as hundreds of rows.
             tokio::spawn(Arc::clone(&shared).connect_for_seals());
             let membership = Arc::clone(shared.membership().await);
             let process = membership.id().map_err(|error| unusable(&error))?;

@@ -11,7 +11,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::database::{Tables, within};
+use crate::database::{RightsFor, within};
 use crate::{Database, DatabaseError, Membership};
 
 /// A parameter of a statement.
@@ -218,10 +218,10 @@ impl Shared {
         self.others.give_up(problem).await
     }
 
-    /// Checks that the role has all rights on the tables of bulk runs.
+    /// Checks that the role has all rights that bulk runs need.
     pub(super) async fn check_rights(&self, client: &Client) -> Result<(), DatabaseError> {
         let database = &self.commits_database;
-        database.check_rights(client, Tables::Bulk).await
+        database.check_rights(client, RightsFor::BulkRuns).await
     }
 
     /// Connects ahead of the first seal.

@@ -89,8 +89,8 @@ impl Connection {
     /// Whether a kept connection can take another request, as far as can be known on this side: the
     /// peer's close may be on its way.
     pub(super) fn is_usable(&mut self) -> bool {
-        // What came with the last response was looked at when that was read. Of what came since, only a record of TLS
-        // does not end the connection, such as a new ticket.
+        // The poll that read the end of the last response has looked for more. Of what came since, only a TLS record
+        // without data does not end the connection, such as a new ticket.
         let mut is_quiet = self.is_quiet();
         if !is_quiet {
             // Nothing is waited for: what comes of a connection that is used is driven again.
@@ -132,8 +132,8 @@ impl Connection {
         let mut poll = move || Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
         let mut waits = false;
         poll_fn(move |cx| {
-            // Most often what was waited for is here, and the connection is left without a waker, because its next
-            // request would wake this task.
+            // Without a waker first: most often the response is whole, and a waker that stays in the connection is woken
+            // by its next request.
             if waits {
                 self.advance(&mut Context::from_waker(Waker::noop()));
             }

@@ -126,8 +126,8 @@ impl Cluster {
         format!("postgresql://repass@/postgres?{}", hosts.join("&"))
     }
 
-    // The administrator's programs do not take several hosts in this form.
-    fn own_url(&self) -> String {
+    /// The URL of its database alone. The administrator's programs do not take several hosts in the other form.
+    pub(super) fn own_url(&self) -> String {
         format!("postgresql://repass@/postgres?host={}", self.socket().display())
     }
 

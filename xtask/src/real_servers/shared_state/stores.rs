@@ -46,6 +46,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<()> {
     expect_refusal(first.check().await.map(drop), "fsync")?;
     cluster.execute("ALTER SYSTEM SET fsync TO on")?;
     cluster.restart()?;
+    replication().await?;
     another_secret(cluster).await?;
     let store =
         |membership: &Arc<Membership>| Arc::new(PostgresIdempotencyStore::new(Arc::clone(membership)));
@@ -206,6 +207,30 @@ fn expect_refusal<T>(result: std::result::Result<T, impl Display>, word: &str) -
         Err(error) => Err(format!("refused without `{word}`: {error}").into()),
         Ok(_) => Err(format!("not refused, although `{word}`").into()),
     }
+}
+
+// A standby takes no writes, and a primary may lose them in a failover unless a standby confirms them.
+async fn replication() -> Result<()> {
+    let primary = Cluster::start_with_successors(1)?;
+    let standby = primary.start_standby()?;
+    let alone = |server: &Cluster| {
+        Database::new(&Settings {
+            url: server.own_url().into(),
+            ..settings(server)
+        })
+    };
+    expect_refusal(alone(&standby)?.check().await.map(drop), "is a standby")?;
+    alone(&primary)?.check().await?;
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names TO ''")?;
+    primary.restart()?;
+    let start = Instant::now();
+    while primary.query("SELECT count(*) FROM pg_stat_replication")?.trim() != "1" {
+        assert!(start.elapsed() < 30 * SECOND, "the standby connects again");
+        sleep(Duration::from_millis(50)).await;
+    }
+    expect_refusal(alone(&primary)?.check().await.map(drop), "none is synchronous")?;
+    println!("  a standby is refused, and a primary whose standby confirms nothing");
+    Ok(())
 }
 
 // Its hashes would find nothing of the others. Each connection finds out, whichever process was first.
@@ -469,7 +494,12 @@ async fn missing_right(cluster: &Cluster) -> Result<()> {
     assert!(matches!(store.reserve(&request()).await?, KeyState::Reserved));
     let mut run = SharedRuns::new(&database)?.create("without a right")?;
     expect_refusal(run.begin_session(0), "INSERT on bulk_outcomes")?;
-    cluster.execute("GRANT INSERT ON repass.bulk_outcomes TO worker")?;
+    cluster.execute(
+        "GRANT INSERT ON repass.bulk_outcomes TO worker; \
+         REVOKE EXECUTE ON FUNCTION repass.end_bulk_worker FROM PUBLIC",
+    )?;
+    expect_refusal(run.begin_session(0), "EXECUTE on end_bulk_worker")?;
+    cluster.execute("GRANT EXECUTE ON FUNCTION repass.end_bulk_worker TO PUBLIC")?;
     assert!(run.begin_session(0).is_ok());
     println!("  a role that lacks a right gets no lease, and no session of a bulk run");
     Ok(())
