@@ -24,6 +24,7 @@ pub use copy::{CopiedJournal, CopyMark, MOVED_TO, MovingJournal, Part};
 pub use report_row::ReportRow;
 pub use sqlite::SqliteJournal;
 pub(crate) use sqlite::{LOCK, SqliteReader};
+pub(crate) use summary::LOST_BATCH;
 pub use summary::{JournalRow, ReasonCount, RowPhase, RowStatus, RunSummary, SessionSummary, Tally};
 
 use crate::BulkError;

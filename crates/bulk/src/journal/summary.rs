@@ -170,8 +170,17 @@ pub struct JournalRow {
     pub state: RowPhase,
     /// Whether an attempt before the last one is still unknown.
     pub unsettled: bool,
-    /// The batch of the password that was sent last; 0 if none was.
+    /// The batch of the password that was sent last; 0 if none was, or if it is lost which.
     pub batch: u64,
     /// How often the row was sent.
     pub attempts: u64,
+}
+
+/// The batch of an attempt that a failover of the database has lost: any password of the row may have been sent.
+pub(crate) const LOST_BATCH: u64 = 0;
+
+impl JournalRow {
+    pub(crate) fn is_of_lost_attempt(&self) -> bool {
+        self.state == RowPhase::Unknown && self.batch == LOST_BATCH
+    }
 }

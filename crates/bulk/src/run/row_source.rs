@@ -1,6 +1,6 @@
 //! The sources of rows, which are read on a separate thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use repass_domain::{Password, PriorState, UserId};
 use secrecy::SecretString;
@@ -90,15 +90,23 @@ pub(super) fn feed(
         RowSource::Reissue => reissued(journal, index, &mut out),
         RowSource::Input { input, resolve } => from_input(*input, resolve, journal, index, &mut out),
         RowSource::Secrets { place, key } => {
-            let probe = |opened| {
-                let probe = probe(opened, journal, index)?;
-                probe.map_or(Ok(()), |row| out.push(SourceItem::Row(row)))
+            // Of rows whose attempt is lost the last password that was sealed.
+            let mut of_lost = BTreeMap::new();
+            let probe = |opened| match probe(opened, journal, index)? {
+                Some(row) if row.is_of_lost_attempt => {
+                    of_lost.insert(row.pending.line, row.pending);
+                    Ok(())
+                }
+                Some(row) => out.push(SourceItem::Row(row.pending)),
+                None => Ok(()),
             };
             match place {
                 SecretsPlace::File(path) => read_secrets(&path, &key, probe),
                 SecretsPlace::Journal => read_sealed(journal, &key, probe),
-            }
-            .map(drop)
+            }?;
+            of_lost
+                .into_values()
+                .try_for_each(|row| out.push(SourceItem::Row(row)))
         }
     });
     let result = result.and_then(|()| out.flush());
@@ -372,12 +380,14 @@ fn probe(
     opened: SecretRecord,
     journal: &dyn JournalReader,
     index: &ProviderIndex,
-) -> Result<Option<PendingRow>, BulkError> {
+) -> Result<Option<Probe>, BulkError> {
     let Some(row) = journal.row(opened.line)? else {
         return Ok(None);
     };
     let last = row.batch == opened.batch;
     let more_unknown = match row.state {
+        // Which of its passwords was sent is not known, so that this one is not in place proves nothing.
+        RowPhase::Unknown if row.is_of_lost_attempt() => true,
         RowPhase::Unknown if last => row.unsettled,
         RowPhase::Applied if last && row.unsettled => false,
         RowPhase::NotApplied | RowPhase::Pending if row.unsettled => {
@@ -391,13 +401,23 @@ fn probe(
     };
     let provider = index.of_number(row.provider)?;
     let new = password(opened.new_password)?;
-    Ok(Some(PendingRow {
+    let pending = PendingRow {
         batch: opened.batch,
         prior_state: journal.prior_state(row.line, opened.batch)?,
         more_unknown,
         quiet_for: journal.quiet_for(row.line)?,
         ..pending_row(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)
+    };
+    Ok(Some(Probe {
+        is_of_lost_attempt: row.is_of_lost_attempt(),
+        pending,
     }))
+}
+
+/// A row to probe.
+struct Probe {
+    pending: PendingRow,
+    is_of_lost_attempt: bool,
 }
 
 fn password(secret: SecretString) -> Result<Password, BulkError> {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key::{self, Key};
 use crate::BulkError;
-use crate::journal::{JournalReader, RowPhase};
+use crate::journal::{JournalReader, LOST_BATCH, RowPhase};
 
 /// A generated password of one attempt, with its row.
 #[derive(Deserialize)]
@@ -139,14 +139,23 @@ impl SecretRecord {
             return Ok(SecretStatus::NotSent);
         };
         let applied = row.state == RowPhase::Applied;
-        let sent = if row.batch == self.batch {
+        let last = row.batch == self.batch;
+        let sent = if last {
             Some(row.state)
         } else {
-            journal.earlier(self.line, self.batch)?
+            let earlier = journal.earlier(self.line, self.batch)?;
+            match earlier {
+                // It may have been this one.
+                None if row.is_of_lost_attempt() => Some(RowPhase::Unknown),
+                None => journal
+                    .earlier(self.line, LOST_BATCH)?
+                    .filter(|lost| *lost == RowPhase::Unknown),
+                earlier => earlier,
+            }
         };
-        let last = row.batch == self.batch;
         Ok(match sent {
             None => SecretStatus::NotSent,
+            Some(RowPhase::Applied) if applied && !last => SecretStatus::Superseded,
             Some(RowPhase::Applied) if row.unsettled => SecretStatus::Candidate,
             Some(RowPhase::Applied) => SecretStatus::Current,
             Some(RowPhase::Sending | RowPhase::Unknown) if applied && !last && row.unsettled => {
@@ -288,5 +297,62 @@ impl fmt::Debug for SecretRecord {
             .field("line", &self.line)
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use repass_domain::UserId;
+
+    use super::*;
+    use crate::journal::{Journal as _, NewRow, SqliteJournal};
+
+    // After a failover the database knows that a row may have been sent, and not with which of its passwords.
+    #[test]
+    fn password_of_a_lost_attempt_may_have_been_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let mut journal = SqliteJournal::create(&path).unwrap();
+        let provider = journal.provider_id("zoom").unwrap();
+        let user = UserId::new("alice").unwrap();
+        let row = NewRow {
+            line: 2,
+            user: Some(&user),
+            provider: Some(provider),
+            invalid: None,
+        };
+        journal.ingest(&[row], 1).unwrap();
+        let reader = journal.reader().unwrap();
+        let secret = |batch| SecretRecord {
+            line: 2,
+            user: "alice".to_owned(),
+            provider: "zoom".to_owned(),
+            attempt: 1,
+            batch,
+            new_password: SecretString::from("Generated-1"),
+        };
+        let status = |batch| secret(batch).status(&*reader).unwrap();
+        assert_eq!(status(7), SecretStatus::NotSent);
+
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let change = |sql: &str| database.execute(sql, []).unwrap();
+        change("INSERT INTO outcomes VALUES (2, 4, 0, 0, 1, 0, 0, 1, 'interrupted', NULL, NULL, NULL)");
+        assert_eq!(status(7), SecretStatus::Unknown);
+
+        // It was sent again, with a later password.
+        change("INSERT INTO earlier VALUES (2, 0, 4)");
+        for (update, of_lost, of_later) in [
+            (
+                "state = 1, unsettled = 1, batch = 9",
+                SecretStatus::Unknown,
+                SecretStatus::Unknown,
+            ),
+            ("state = 4", SecretStatus::Unknown, SecretStatus::Unknown),
+            ("state = 2", SecretStatus::Candidate, SecretStatus::Candidate),
+            ("unsettled = 0", SecretStatus::Superseded, SecretStatus::Current),
+        ] {
+            change(&format!("UPDATE outcomes SET {update}"));
+            assert_eq!((status(7), status(9)), (of_lost, of_later), "{update}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use repass_domain::UserId;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{Clock, Moment};
-use crate::journal::{AttemptEnd, AttemptStart, EndKind, InvalidReason, NewRow, RowPhase};
+use crate::journal::{AttemptEnd, AttemptStart, EndKind, InvalidReason, LOST_BATCH, NewRow, RowPhase};
 
 /// A range of rows that were started in one commit, and of which some have not ended.
 #[derive(Debug)]
@@ -234,6 +234,10 @@ fn probed(transaction: &Transaction<'_>, row: &AttemptEnd, batch: u64) -> rusqli
         // It was replaced since; that the provider set it stays true.
         (_, true) if before == RowPhase::Applied => {}
         (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
+            settle(transaction, row, batch)?;
+        }
+        // Of the passwords of which one was sent it is this one.
+        (RowPhase::Applied, false) if before == RowPhase::Unknown && last == LOST_BATCH => {
             settle(transaction, row, batch)?;
         }
         (RowPhase::Applied, false) => {
