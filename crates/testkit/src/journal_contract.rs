@@ -273,6 +273,14 @@ pub fn check_two(mut first: Box<dyn Journal>, mut second: Box<dyn Journal>) {
     assert_eq!(phase(&*reader, 2), (RowPhase::Sending, true));
     commit(&mut *second, there, &[], &[end(2, RowPhase::Applied, None)]);
     assert_eq!(phase(&*reader, 2), (RowPhase::Applied, true));
+    // Its result comes late: by now the later password may be in place.
+    let probe = AttemptEnd {
+        sent: EndKind::Probe { batch: 1, set: false },
+        ..end(2, RowPhase::Applied, None)
+    };
+    commit(&mut *first, here, &[], &[probe]);
+    assert_eq!(phase(&*reader, 2), (RowPhase::Applied, true));
+    assert_eq!(reader.row(2).expect("the row").map(|row| row.batch), Some(2));
     let repeated = Commit {
         started: &[again(3)],
         ..Commit::default()

@@ -456,7 +456,8 @@ impl Turn {
         if known.get::<_, i64>(1) == 0 && begun.first().is_none_or(|row| row.get(0)) {
             return Ok(());
         }
-        let is_last = known.get::<_, i64>(0) == batch;
+        let last: i64 = known.get(0);
+        let is_last = last == batch;
         let before = RowPhase::of(known.get(1));
         match (end.state, is_last) {
             // The provider confirmed this password before. Now it is the one that works.
@@ -469,6 +470,13 @@ impl Turn {
             (RowPhase::Applied | RowPhase::NotApplied | RowPhase::Unknown, true) => {
                 self.settle_probe(connection, end, batch).await?;
             }
+            // A failover has lost which of its passwords was sent: it is this one.
+            (RowPhase::Applied, false) if before == RowPhase::Unknown && last == 0 => {
+                self.settle_probe(connection, end, batch).await?;
+            }
+            // Another worker has sent a later one since, which may be in place by now.
+            (RowPhase::Applied, false)
+                if matches!(before, RowPhase::Applied | RowPhase::Unknown) && last > batch => {}
             (RowPhase::Applied, false) => {
                 connection.execute(KEEP_EARLIER, &[&run, &vec![line]]).await?;
                 let forget = "DELETE FROM bulk_earlier WHERE run = $1 AND line = $2 AND batch = $3";
