@@ -358,6 +358,11 @@ CREATE FUNCTION begin_bulk_ranges(
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(numbers) = 0 THEN RETURN; END IF;
+    -- After a failover what was begun would be pending, because the run counts on a standby that has it.
+    IF current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT FROM bulk_runs WHERE id = run_ AND is_synchronous) THEN
+        RAISE EXCEPTION 'synchronous replication was switched off while the run was going on; start it again to go on without'
+            USING ERRCODE = 'RP004';
+    END IF;
     -- In one statement: between two, a row could go from those that another worker has begun to those that are applied.
     IF EXISTS (
         SELECT FROM unnest(firsts, lasts) AS range (first, last)
@@ -571,6 +576,15 @@ BEGIN
     WHERE id = run_;
 END $$;
 
+-- Refuses to add to a run that is of another history of the database: what was added last may be lost.
+CREATE FUNCTION check_bulk_timeline(run_ int) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM bulk_runs WHERE id = run_ AND timeline = database_timeline()) THEN
+        RAISE EXCEPTION 'the database has failed over meanwhile, so what was written last may be lost; resume the run' USING ERRCODE = 'RP005';
+    END IF;
+END $$;
+
 -- Keeps sessions away from a run that moves elsewhere, until the transaction ends. False if a worker is at work on it.
 CREATE FUNCTION start_bulk_move(run_ int, at_ bigint, message_ text) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -641,6 +655,7 @@ DECLARE
 BEGIN
     -- Of two loads one waits for the other.
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
+    PERFORM check_bulk_timeline(run_);
     SELECT coalesce(max(line), 0) INTO last_ FROM bulk_rows WHERE run = run_;
     SELECT min(n.line) INTO different
     FROM unnest(lines, users, providers, kinds) AS n (line, user_id, provider, kind)

@@ -45,6 +45,38 @@ pub(super) fn lease_is_over() -> BulkError {
     )
 }
 
+/// Notes that the database has failed over since, or was restored from a backup, and what that means for the rows.
+fn note_timeline(handle: &RunHandle) -> Result<(), BulkError> {
+    let differs = "SELECT timeline <> database_timeline() FROM bulk_runs WHERE id = $1";
+    let rows = handle.link.query(differs, vec![Box::new(handle.run)])?;
+    if !rows.first().is_some_and(|row| row.get(0)) {
+        return Ok(());
+    }
+    let (shared, run) = (handle.link.shared(), handle.run);
+    handle.link.wait(async move {
+        // Every row may become unknown, which takes longer than a statement may.
+        let begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10min'; SET LOCAL statement_timeout = '10min'";
+        let noted = async {
+            let mut connection = within(async {
+                let mut connection = shared.connection().await?;
+                connection.is_in_transaction = true;
+                connection.client.batch_execute(begin).await?;
+                Ok(connection)
+            })
+            .await?;
+            let note = "SELECT note_bulk_timeline($1, $2, $3)";
+            connection.query(note, &[&run, &now(), &GONE]).await?;
+            within(async { Ok(connection.client.batch_execute("COMMIT").await?) }).await?;
+            connection.is_in_transaction = false;
+            Ok(())
+        };
+        match noted.await {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(shared.give_up(&problem).await),
+        }
+    })
+}
+
 /// Makes the rows unknown that processes which are gone have begun.
 pub(super) fn mark_workers_gone(handle: &RunHandle) -> Result<(), BulkError> {
     let mark = "SELECT mark_bulk_workers_gone($1, $2, $3)";
@@ -88,7 +120,9 @@ impl Journal for PostgresJournal {
     }
 
     fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
-        let insert = "INSERT INTO bulk_facts VALUES ($1, $2, $3) ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
+        // Such as that all rows were read.
+        let insert = "WITH here AS MATERIALIZED (SELECT check_bulk_timeline($1))
+            INSERT INTO bulk_facts SELECT $1, $2, $3 FROM here ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
         let values: Vec<Parameter> = vec![Box::new(name.to_owned()), Box::new(value.to_owned())];
         self.query(insert, values).map(drop)
     }
@@ -129,10 +163,12 @@ impl Journal for PostgresJournal {
     }
 
     fn mark_interrupted(&mut self, _: i64) -> Result<(), BulkError> {
+        note_timeline(&self.handle)?;
         mark_workers_gone(&self.handle)
     }
 
     fn begin_session(&mut self, at: i64) -> Result<u64, BulkError> {
+        note_timeline(&self.handle)?;
         let shared = self.handle.link.shared();
         let run = self.handle.run;
         let commits = CommitLink::new(&self.handle.link)?;

@@ -16,6 +16,7 @@ use super::link::Parameter;
 use super::sealed::SealedReader;
 use super::turn::now;
 use super::{RunHandle, signed, unsigned};
+use crate::Membership;
 
 /// A view of the journal of a run. The one of a worker claims the rows that it returns to be sent.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct PostgresReader {
 struct Claims {
     size: i32,
     last: Option<Instant>,
+    /// When workers were last looked for that are gone.
+    looked_at: Option<Instant>,
 }
 
 impl Claims {
@@ -68,6 +71,10 @@ impl PostgresReader {
     // Claims rows, and waits for those that other workers may leave.
     fn claimed(&self, worker: i64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let mut poll = FIRST_POLL;
+        // What those have begun is unknown as soon as their leases are over, even if this worker has rows for hours.
+        if self.may_have_lost_neighbours() {
+            super::journal::mark_workers_gone(&self.handle)?;
+        }
         while !self.handle.worker.is_ended.load(Ordering::Acquire) {
             let claim = "SELECT c.is_worker, c.first_ IS NOT NULL, p.line, p.user_id, p.provider, p.attempts
                 FROM claim_bulk_rows($1, $2, $3) c
@@ -96,6 +103,15 @@ impl PostgresReader {
             super::journal::mark_workers_gone(&self.handle)?;
         }
         Ok(Vec::new())
+    }
+
+    fn may_have_lost_neighbours(&self) -> bool {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = claims.looked_at.get_or_insert_with(Instant::now).elapsed() >= Membership::LEASE;
+        if is_due {
+            claims.looked_at = Some(Instant::now());
+        }
+        is_due
     }
 
     // Few rows at first, so that several workers share a short run; more while they are used up soon.

@@ -1,11 +1,15 @@
 //! The stores of several processes, in this one: the contract, a process that is cut off, and a database that is gone.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repass::UserId;
-use repass_bulk::journal::{CopyMark, NewRow, Part};
+use repass_bulk::BulkError;
+use repass_bulk::journal::{
+    AttemptEnd, AttemptStart, Commit, CopyMark, EndKind, Journal, NewRow, Part, RowPhase,
+};
 use repass_postgres::{Database, Membership, PostgresIdempotencyStore, Settings, SharedRuns};
 use repass_sidecar::{IdempotencyStore, KeyState, KeyedRequest, StoredResponse};
 use repass_testkit::idempotency_contract::{self, request, response};
@@ -98,9 +102,16 @@ fn journal(cluster: &Cluster, database: &Database) {
     journal_contract::check_lease(first, end_lease, || open().open("lease").expect("the run"));
     copies(cluster, &open());
     restored(cluster, &open());
+    loaded_after_failover(cluster, &open());
+    switched_to_asynchronous(cluster, &open());
+    let second = open();
+    neighbour_gone(cluster, &open(), &second);
     assert_eq!(
         open().names().expect("the runs"),
         [
+            "neighbour",
+            "switched",
+            "loaded",
             "restored",
             "copy",
             "lease",
@@ -162,16 +173,7 @@ fn copies(cluster: &Cluster, runs: &SharedRuns) {
 
 // A database that was restored from a backup may not know what was sent since.
 fn restored(cluster: &Cluster, runs: &SharedRuns) {
-    let mut journal = runs.create("restored").expect("a new run");
-    let provider = journal.provider_id("zoom").expect("a provider");
-    let user = UserId::new("user").expect("an id");
-    let row = NewRow {
-        line: 2,
-        user: Some(&user),
-        provider: Some(provider),
-        invalid: None,
-    };
-    journal.ingest(&[row], 1).expect("a row");
+    let mut journal = run_of(runs, "restored", 2..=2);
     let change = "UPDATE repass.bulk_runs SET timeline = '0' WHERE name = 'restored'";
     cluster.execute(change).expect("another history");
     let mut moving = runs.start_move("restored").expect("no worker is there");
@@ -182,6 +184,122 @@ fn restored(cluster: &Cluster, runs: &SharedRuns) {
     assert!(runs.start_move("restored").is_err(), "it has moved");
     assert!(journal.begin_session(1).is_err(), "it has moved");
     assert!(journal.requeue().is_err(), "it has moved");
+}
+
+fn run_of(runs: &SharedRuns, name: &str, lines: RangeInclusive<u64>) -> Box<dyn Journal> {
+    let mut journal = runs.create(name).expect("a new run");
+    load(&mut *journal, lines).expect("its rows");
+    journal
+}
+
+fn load(journal: &mut dyn Journal, lines: RangeInclusive<u64>) -> std::result::Result<(), BulkError> {
+    let provider = journal.provider_id("zoom")?;
+    let user = UserId::new("user").expect("an id");
+    let row = |line| NewRow {
+        line,
+        user: Some(&user),
+        provider: Some(provider),
+        invalid: None,
+    };
+    journal.ingest(&lines.map(row).collect::<Vec<_>>(), 1).map(drop)
+}
+
+fn start(line: u64) -> AttemptStart<'static> {
+    AttemptStart {
+        line,
+        batch: 1,
+        fresh: None,
+        again: false,
+        resent: false,
+    }
+}
+
+// Rows that were confirmed last may be missing after a failover, in the middle of the input.
+fn loaded_after_failover(cluster: &Cluster, runs: &SharedRuns) {
+    let mut journal = run_of(runs, "loaded", 2..=2);
+    let change = "UPDATE repass.bulk_runs SET timeline = '0' WHERE name = 'loaded'";
+    cluster.execute(change).expect("another history");
+    for refused in [load(&mut *journal, 3..=3), journal.set_fact("read_whole", "yes")] {
+        let refused = refused.expect_err("rows may be missing");
+        assert!(refused.to_string().contains("failed over"), "{refused}");
+    }
+    journal.mark_interrupted(1).expect("what was sent is unknown");
+    load(&mut *journal, 2..=3).expect("the whole input");
+    journal.set_fact("read_whole", "yes").expect("the fact");
+    let reader = journal.reader().expect("a reader");
+    let state = |line| reader.row(line).expect("the row").map(|row| row.state);
+    assert_eq!(
+        [state(2), state(3)],
+        [Some(RowPhase::Unknown), Some(RowPhase::Pending)]
+    );
+
+    // Which password was sent of it is lost: the one that a probe finds in place.
+    let session = journal.begin_session(1).expect("a session");
+    for (state, expected) in [
+        (RowPhase::NotApplied, (RowPhase::Unknown, 0)),
+        (RowPhase::Applied, (RowPhase::Applied, 7)),
+    ] {
+        let probe = AttemptEnd {
+            sent: EndKind::Probe { batch: 7, set: false },
+            ..AttemptEnd::new(2, state, 1)
+        };
+        let ended = Commit {
+            ended: &[probe],
+            ..Commit::default()
+        };
+        journal.commit(&ended, session).expect("its result");
+        let row = reader.row(2).expect("the row").expect("a row");
+        assert_eq!(
+            (row.state, row.batch, row.unsettled),
+            (expected.0, expected.1, false)
+        );
+    }
+}
+
+// A run that counts on its standby begins nothing without one: after a failover it would be pending.
+fn switched_to_asynchronous(cluster: &Cluster, runs: &SharedRuns) {
+    let mut journal = run_of(runs, "switched", 2..=2);
+    let session = journal.begin_session(1).expect("a session");
+    let change = "UPDATE repass.bulk_runs SET is_synchronous = true WHERE name = 'switched'";
+    cluster.execute(change).expect("as if the standby had been there");
+    let started = Commit {
+        started: &[start(2)],
+        ..Commit::default()
+    };
+    let refused = journal
+        .commit(&started, session)
+        .expect_err("there is no standby");
+    assert!(refused.to_string().contains("switched off"), "{refused}");
+    let session = journal.begin_session(1).expect("another session");
+    journal.commit(&started, session).expect("the run counts on none");
+}
+
+// What a worker has begun that is gone is unknown soon, although another one is at work all the time.
+fn neighbour_gone(cluster: &Cluster, runs: &SharedRuns, others: &SharedRuns) {
+    let mut first = run_of(runs, "neighbour", 2..=200);
+    let mut second = others.open("neighbour").expect("the run");
+    let gone = first.begin_session(1).expect("a session");
+    let there = second.begin_session(1).expect("a session");
+    let (reader, other) = (
+        first.reader().expect("a reader"),
+        second.reader().expect("a reader"),
+    );
+    let line = reader.to_send(0, 1).expect("a row")[0].line;
+    let started = Commit {
+        started: &[start(line)],
+        ..Commit::default()
+    };
+    first.commit(&started, gone).expect("the start");
+    assert!(!other.to_send(0, 1).expect("rows").is_empty());
+    let end = "UPDATE repass.processes SET until = clock_timestamp() - interval '1 s' WHERE id = (
+        SELECT w.process FROM repass.bulk_workers w JOIN repass.bulk_runs r ON r.id = w.run
+        WHERE r.name = 'neighbour' ORDER BY w.id LIMIT 1)";
+    cluster.execute(end).expect("the lease of the first ends");
+    std::thread::sleep(Membership::LEASE);
+    assert!(!other.to_send(0, 1).expect("more rows").is_empty());
+    let state = other.row(line).expect("the row").map(|row| row.state);
+    assert_eq!(state, Some(RowPhase::Unknown));
+    second.end_session(there, 1).expect("the end");
 }
 
 fn settings(cluster: &Cluster) -> Settings {
