@@ -90,6 +90,7 @@ async fn refusal_in_a_foreign_format_proves_nothing() {
             ),
             (422, r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#),
             (401, r#"{"message":"Unauthorized"}"#),
+            (401, r#"{"code":401,"message":"Unauthorized"}"#),
             (401, r#"{"message":"No API key found in request"}"#),
             (451, r#"{"message":"Unavailable For Legal Reasons"}"#),
         ] {

@@ -135,10 +135,7 @@ pub(crate) fn changing(response: &Response, redactor: &CallRedactor<'_>, own_row
     let classification = read(response, redactor, own_row);
     // The contract is 204. A 200 must say that it is a success: a gateway's own page of JSON would look
     // the same. Nothing else can be said under it, because a code is documented for failures' statuses.
-    let says_success = |response: &Response| {
-        ZoomError::read(response).is_ok_and(|said| said.code == 0 && said.fields.is_empty())
-    };
-    let said = response.status() == StatusCode::NO_CONTENT || says_success(response);
+    let said = response.status() == StatusCode::NO_CONTENT || response.json().is_some_and(says_success);
     if response.status().is_success() && !(classification.outcome == AttemptOutcome::Done && said) {
         let proven_nothing = match classification.outcome {
             AttemptOutcome::SuccessCut | AttemptOutcome::Faulted => return classification,
@@ -147,6 +144,37 @@ pub(crate) fn changing(response: &Response, redactor: &CallRedactor<'_>, own_row
         return proven_nothing.with_provider_error(classification.code, classification.message);
     }
     classification
+}
+
+// The code 0 and nothing beside it that says otherwise.
+fn says_success(said: &Json) -> bool {
+    let is_nothing = |value: &Json| match value {
+        Json::Null => true,
+        value => value.as_text().is_some_and(|text| text.trim().is_empty()),
+    };
+    let denies = |name| said.all(name).any(|value| value.as_bool() != Some(true));
+    let complains = |name| {
+        said.all(name).any(|value| {
+            let says_so = value
+                .as_text()
+                .is_some_and(|text| text.eq_ignore_ascii_case("success"));
+            !(is_nothing(value) || says_so)
+        })
+    };
+    let errors = |name| {
+        said.all(name).any(|value| {
+            let is_empty = matches!(value, Json::List(_) | Json::Object(_))
+                && value.items().is_empty()
+                && value.members().is_empty();
+            !(is_empty || is_nothing(value))
+        })
+    };
+    ZoomError::of_json(said).is_ok_and(|said| said.code == 0)
+        && !["status", "success", "succeeded"].into_iter().any(denies)
+        && !["message", "error_message", "errorMessage"]
+            .into_iter()
+            .any(complains)
+        && !["errors", "error"].into_iter().any(errors)
 }
 
 /// Reads the response to a call that changes nothing.
@@ -203,7 +231,7 @@ fn without_a_row(response: &Response, error: &ZoomError, by_status: Classificati
     match response.status() {
         StatusCode::BAD_REQUEST if of_zoom => Classification::rejected(ErrorKind::InvalidRequest),
         StatusCode::FORBIDDEN if of_zoom => Classification::rejected(ErrorKind::PermissionDenied),
-        StatusCode::UNAUTHORIZED => {
+        StatusCode::UNAUTHORIZED if of_zoom => {
             Classification::new(AttemptOutcome::TokenRejected, ErrorKind::Unauthenticated)
         }
         // A success status with an error code that Zoom is not known to use here proves nothing.

@@ -155,6 +155,10 @@ const TABLE: &[Row] = &[
     row("an encoding error with 200", 200, r#"{"code":300,"message":"Unsupported Content Type"}"#, UnexpectedAnswer).code("300").unknown(),
     row("a rule with 422", 422, r#"{"code":1126,"message":"Have at least 1 number"}"#, UnexpectedAnswer).code("1126").unknown(),
     row("a success with 202", 202, r#"{"code":0}"#, UnexpectedAnswer).code("0").says("accepted").unknown(),
+    row("a success that says no", 200, r#"{"status":false,"errorCode":0,"errorMessage":""}"#, UnexpectedAnswer).code("0").unknown(),
+    row("a success that says no in a number", 200, r#"{"code":0,"success":0}"#, UnexpectedAnswer).code("0").unknown(),
+    row("a success with an error's text", 200, r#"{"code":0,"message":"request queued"}"#, UnexpectedAnswer).code("0").unknown(),
+    row("a success with an error beside it", 200, r#"{"code":0,"errors":"password rejected"}"#, UnexpectedAnswer).code("0").unknown(),
     row("a body that contradicts itself", 400, r#"{"code":1126,"code":0}"#, UnexpectedAnswer).says("contradict").unknown(),
     // Codes that no one has documented pass through.
     row("unknown code", 400, r#"{"code":9999,"message":"Something new about New-Passw0rd."}"#, InvalidRequest).code("9999").says("Something new about [redacted]."),
@@ -235,7 +239,7 @@ async fn password_response_maps_to_kind_outcome_and_detail() {
 
 #[tokio::test]
 async fn password_success_is_applied() {
-    for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#)] {
+    for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#), (200, r#"{"code":0,"message":"Success","errors":[],"success":true}"#)] {
         let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
         assert!(change(response).await.is_ok(), "{status} {body}");
     }
