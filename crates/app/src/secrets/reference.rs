@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SecretRef {
-    /// `{ env = "NAME" }`: an environment variable, as it is.
+    /// `{ env = "NAME" }`: an environment variable, without one newline at its end.
     Env(String),
     /// `{ file = "PATH" }`: a file that only this process's user and root can read, or one that a service
     /// manager or container mounts, without a byte order mark at its
@@ -183,8 +183,13 @@ fn from_env(name: &str) -> Result<SecretString, SecretError> {
     match std::env::var_os(name).map(std::ffi::OsString::into_string) {
         None => Err(SecretError::new(format!("{shown} is not set"))),
         Some(Err(_)) => Err(SecretError::new(format!("{shown} is not valid UTF-8"))),
-        Some(Ok(value)) if value.is_empty() => Err(SecretError::new(format!("{shown} is empty"))),
-        Some(Ok(value)) => Ok(value.into()),
+        Some(Ok(value)) => {
+            let value = Zeroizing::new(value);
+            if value.is_empty() {
+                return Err(SecretError::new(format!("{shown} is empty")));
+            }
+            text(value.as_bytes(), &shown, Lines::One)
+        }
     }
 }
 
@@ -203,6 +208,16 @@ fn text(bytes: &[u8], shown: &dyn fmt::Display, lines: Lines) -> Result<SecretSt
         Ok(secret) if lines == Lines::One && secret.bytes().any(|byte| byte == b'\n') => {
             Err(SecretError::new(format!(
                 "{shown} gives more than one line; leave only the secret in it, in one line"
+            )))
+        }
+        // The server would refuse it, and may count that as an attempt to guess it.
+        Ok(secret) if lines == Lines::One && secret.contains(char::is_control) => {
+            let before = secret
+                .chars()
+                .take_while(|character| !character.is_control())
+                .count();
+            Err(SecretError::new(format!(
+                "{shown} gives a secret with a control character after {before} characters; leave only the secret in it"
             )))
         }
         Ok(secret) => Ok(secret.into()),
@@ -249,6 +264,23 @@ mod tests {
         assert_eq!(resolved(&SecretRef::Env("CARGO_PKG_NAME".into())), "repass");
         assert!(refusal(&SecretRef::Env("REPASS_TEST_UNSET".into())).ends_with("is not set"));
         assert!(refusal(&SecretRef::Env("A=B".into())).ends_with("is not a name"));
+    }
+
+    #[test]
+    fn a_secret_ends_with_its_line_and_has_no_control_characters() {
+        let read = |bytes: &[u8]| text(bytes, &"it", Lines::One).map_err(|error| error.to_string());
+        #[expect(clippy::disallowed_methods, reason = "the test compares made-up secrets")]
+        let read = |bytes: &[u8]| read(bytes).map(|secret| secret.expose_secret().to_owned());
+        for bytes in [&b"s3cret"[..], b"s3cret\n", b"s3cret\r\n"] {
+            assert_eq!(read(bytes).as_deref(), Ok("s3cret"));
+        }
+        for bytes in [&b"s3cret\r"[..], b"s3cret\0", b"s3cret\tx"] {
+            let refused = read(bytes).unwrap_err();
+            assert!(
+                refused.contains("a control character after 6 characters"),
+                "{refused}"
+            );
+        }
     }
 
     #[cfg(unix)]
