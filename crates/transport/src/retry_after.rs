@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::Response;
 use crate::timestamp::parse;
@@ -18,18 +18,20 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 /// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
 pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "retry-after",
         "x-retry-after",
         "x-ratelimit-reset",
         "ratelimit-reset",
         "x-rate-limit-reset",
         "x-ratelimit-reset-after",
+        "x-rate-limit-retry-after-seconds",
     ];
     let header = |name| response.header(name).map(str::trim);
     let there = header("date").and_then(parse);
     let there = there.or_else(|| Timestamp::try_from(now).ok())?;
     let named = NAMES.into_iter().find_map(|name| delay(header(name)?, there));
+    let named = named.or_else(|| rate_limit(header("ratelimit")?));
     named.or_else(|| {
         // Zoom's daily limits end at midnight (documented); the header comes without an instant too (outcome).
         let daily = header("x-ratelimit-type")?.to_ascii_lowercase().contains("daily");
@@ -37,7 +39,27 @@ pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     })
 }
 
+// The header of the IETF's drafts: `"default";r=0;t=60`, and in earlier ones `limit=10, remaining=0, reset=60`.
+fn rate_limit(text: &str) -> Option<Duration> {
+    let parameters = text
+        .split([';', ','])
+        .filter_map(|part| part.trim().split_once('='));
+    let seconds = parameters
+        .filter(|(name, _)| ["t", "reset"].contains(name))
+        .filter_map(|(_, value)| value.parse().ok());
+    seconds
+        .max()
+        .map(Duration::from_secs)
+        .map(|delay| delay.min(LONGEST))
+}
+
 fn delay(text: &str, now: Timestamp) -> Option<Duration> {
+    // A proxy joins a header that comes twice.
+    if let Some((first, rest)) = text.split_once(',')
+        && first.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return delay(first, now).max(delay(rest.trim(), now));
+    }
     // Later than any delay that is meant, and long past as an instant.
     const LONGEST_DELAY: f64 = 1e9;
     const LONGEST_SECONDS: f64 = 1e11;
@@ -51,6 +73,10 @@ fn delay(text: &str, now: Timestamp) -> Option<Duration> {
             number / 1000.0 - now.as_duration().as_secs_f64()
         };
         return Some(Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())));
+    }
+    // Such as 60s and 1m30s.
+    if let Ok(delay) = text.parse::<SignedDuration>() {
+        return Some(Duration::try_from(delay).unwrap_or(Duration::ZERO).min(LONGEST));
     }
     let until = parse(text)?.duration_since(now);
     Some(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LONGEST))
@@ -104,6 +130,18 @@ mod tests {
             ("ratelimit-reset", "90"),
             ("x-rate-limit-reset", "90"),
             ("x-ratelimit-reset-after", "90"),
+            ("x-rate-limit-retry-after-seconds", "90"),
+            ("retry-after", "90, 90"),
+            ("retry-after", "60,90"),
+            ("retry-after", "90s"),
+            ("x-ratelimit-reset", "1m30s"),
+            ("retry-after", "2015-10-21 07:28:00 UTC"),
+            (
+                "retry-after",
+                "Wed Oct 21 2015 07:28:00 GMT+0000 (Coordinated Universal Time)",
+            ),
+            ("ratelimit", "\"default\";r=0;t=90"),
+            ("ratelimit", "limit=10, remaining=0, reset=90"),
         ] {
             assert_eq!(wait(&[(name, value)]), ninety, "{name}: {value}");
         }

@@ -24,11 +24,14 @@ pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
 
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    // As JavaScript writes a date: the zone's name says nothing new.
+    let text = text.split_once(" (").map_or(text, |(date, _)| date);
+    let text = text.strip_suffix("GMT+0000").unwrap_or(text).trim_end();
     // ISO 8601 with a zone, or without one, which is UTC then.
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
-    if let Ok(time) = text.parse::<DateTime>() {
+    if let Ok(time) = text.strip_suffix(" UTC").unwrap_or(text).parse::<DateTime>() {
         return utc(time);
     }
     if let Ok(zoned) = rfc2822::parse(text) {
@@ -52,6 +55,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
         "%d-%b-%y %H:%M:%S",
         "%d-%b-%Y %H:%M:%S",
         "%b %e %H:%M:%S %Y",
+        "%b %d %Y %H:%M:%S",
     ]
     .into_iter()
     .find_map(|form| {
