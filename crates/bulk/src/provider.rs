@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repass_domain::{LayeredPolicy, PasswordService, PreflightService};
+use repass_domain::{LayeredPolicy, PasswordService, PreflightService, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::BulkError;
@@ -16,6 +16,8 @@ pub struct Provider {
     pub(crate) allowed: Option<f64>,
     pub(crate) preflight: Option<Arc<dyn PreflightService>>,
     pub(crate) attempt_timeout: Option<Duration>,
+    /// Two names of the input may be one account.
+    pub(crate) may_have_aliases: bool,
     identity: Option<ProviderIdentity>,
 }
 
@@ -89,7 +91,10 @@ impl Provider {
     /// Creates a provider under the name of its service; `policies` generate new passwords, and check given ones in a
     /// dry run only.
     pub fn new(service: Arc<dyn PasswordService>, policies: LayeredPolicy) -> Self {
+        // Such as a directory that knows no letter case: the input is compared by the rules that most providers have.
+        let has_own_keys = UserId::new("Aa").is_ok_and(|user| service.user_key(&user) != user.key());
         Self {
+            may_have_aliases: has_own_keys || service.capabilities().canonical_ids,
             service,
             policies,
             allowed: None,

@@ -50,7 +50,7 @@ pub(super) fn start(
     call_options: CallOptions,
 ) -> impl Future<Output = CallResult> + Send + 'static {
     // Look-ups begin in the order of the lines, not in the order in which the futures are polled.
-    let has_aliases = provider.service.capabilities().canonical_ids && ready.row.task != Task::Probe;
+    let has_aliases = provider.may_have_aliases && ready.row.task != Task::Probe;
     let look_up = has_aliases.then(|| call_options.accounts.begin(ready.row.line));
     run(provider, ready, call_options, look_up)
 }

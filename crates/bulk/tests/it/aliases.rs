@@ -51,6 +51,20 @@ async fn account_with_two_names_is_changed_once() {
 }
 
 #[tokio::test]
+async fn names_that_the_provider_takes_for_one_are_changed_once() {
+    let mut world = World::new(&[]);
+    world.service = Service::without_case(&["ann", "ANN", "bob"]);
+    let (run, manifest) = world.begin(&["ann", "ANN", "bob"]);
+    let (_, stopped) = world.go(run, &manifest, options()).await;
+    assert_eq!(stopped, StopReason::Completed);
+    assert_eq!(
+        (world.service.applied("ann"), world.service.applied("ANN")),
+        (1, 0)
+    );
+    assert_eq!(duplicates(&world), [(3, "duplicate of line 2".to_owned())]);
+}
+
+#[tokio::test]
 async fn account_changed_by_an_earlier_session_is_a_duplicate() {
     for rows in [["mail-lost", "lost"], ["lost", "mail-lost"]] {
         let world = world(&["lost"]);

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use repass_bulk::Provider;
 use repass_domain::{
     CallContext, Capabilities, ChangeReceipt, Error, ErrorKind, InMemoryPasswordService, LayeredPolicy,
-    PasswordChange, PasswordPolicy, PasswordService, Preset, Resolution, UnknownOutcome, UserId,
+    PasswordChange, PasswordPolicy, PasswordService, Preset, Resolution, UnknownOutcome, UserId, UserKey,
 };
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub(crate) struct Service {
     /// It is no service that asks.
     never_asks: bool,
     looks_up: bool,
+    knows_no_case: bool,
     loses_all: bool,
     sent: AtomicUsize,
     probes: Mutex<Vec<String>>,
@@ -70,6 +71,14 @@ impl Service {
         })
     }
 
+    /// One that compares users without letter case.
+    pub(crate) fn without_case(users: &[&str]) -> Arc<Self> {
+        Arc::new(Self {
+            knows_no_case: true,
+            ..Self::of(users)
+        })
+    }
+
     fn of(users: &[&str]) -> Self {
         let memory = InMemoryPasswordService::new("zoom");
         let memory = users
@@ -81,6 +90,7 @@ impl Service {
             late: Mutex::default(),
             never_asks: false,
             looks_up: false,
+            knows_no_case: false,
             loses_all: false,
             sent: AtomicUsize::new(0),
             probes: Mutex::default(),
@@ -165,6 +175,14 @@ impl PasswordService for Service {
         capabilities.before_send = !self.never_asks;
         capabilities.canonical_ids = self.looks_up;
         capabilities
+    }
+
+    fn user_key(&self, user: &UserId) -> UserKey {
+        if self.knows_no_case {
+            UserKey::exact(&user.expose().to_ascii_lowercase())
+        } else {
+            user.key()
+        }
     }
 
     async fn change_password(
