@@ -54,15 +54,15 @@ fn rate_limit(text: &str) -> Option<Duration> {
 }
 
 fn delay(text: &str, now: Timestamp) -> Option<Duration> {
+    // Later than any delay that is meant, and long past as an instant.
+    const LONGEST_DELAY: f64 = 1e9;
+    const LONGEST_SECONDS: f64 = 1e11;
     // A proxy joins a header that comes twice.
     if let Some((first, rest)) = text.split_once(',')
         && first.bytes().all(|byte| byte.is_ascii_digit())
     {
         return delay(first, now).max(delay(rest.trim(), now));
     }
-    // Later than any delay that is meant, and long past as an instant.
-    const LONGEST_DELAY: f64 = 1e9;
-    const LONGEST_SECONDS: f64 = 1e11;
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         let number: f64 = text.parse().ok()?;
         let seconds = if number < LONGEST_DELAY {

@@ -239,7 +239,15 @@ async fn password_response_maps_to_kind_outcome_and_detail() {
 
 #[tokio::test]
 async fn password_success_is_applied() {
-    for (status, body) in [(204, ""), (200, r#"{"code":0}"#), (200, r#"{"code":"0"}"#), (200, r#"{"code":0,"message":"Success","errors":[],"success":true}"#)] {
+    for (status, body) in [
+        (204, ""),
+        (200, r#"{"code":0}"#),
+        (200, r#"{"code":"0"}"#),
+        (
+            200,
+            r#"{"code":0,"message":"Success","errors":[],"success":true}"#,
+        ),
+    ] {
         let response = Response::new(StatusCode::from_u16(status).unwrap()).with_body(body);
         assert!(change(response).await.is_ok(), "{status} {body}");
     }

@@ -33,13 +33,20 @@ pub(crate) struct Service {
     late: Mutex<Vec<PasswordChange>>,
     /// It is no service that asks.
     never_asks: bool,
-    looks_up: bool,
-    knows_no_case: bool,
+    names: Names,
     loses_all: bool,
     sent: AtomicUsize,
     probes: Mutex<Vec<String>>,
     calls: Mutex<Vec<String>>,
     up: Mutex<bool>,
+}
+
+/// How it compares the names of users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Exact,
+    LookedUp,
+    WithoutCase,
 }
 
 impl Service {
@@ -66,7 +73,7 @@ impl Service {
     /// One that looks up the other names of users.
     pub(crate) fn aliased(users: &[&str]) -> Arc<Self> {
         Arc::new(Self {
-            looks_up: true,
+            names: Names::LookedUp,
             ..Self::of(users)
         })
     }
@@ -74,7 +81,7 @@ impl Service {
     /// One that compares users without letter case.
     pub(crate) fn without_case(users: &[&str]) -> Arc<Self> {
         Arc::new(Self {
-            knows_no_case: true,
+            names: Names::WithoutCase,
             ..Self::of(users)
         })
     }
@@ -89,8 +96,7 @@ impl Service {
             memory,
             late: Mutex::default(),
             never_asks: false,
-            looks_up: false,
-            knows_no_case: false,
+            names: Names::Exact,
             loses_all: false,
             sent: AtomicUsize::new(0),
             probes: Mutex::default(),
@@ -173,12 +179,12 @@ impl PasswordService for Service {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.memory.capabilities();
         capabilities.before_send = !self.never_asks;
-        capabilities.canonical_ids = self.looks_up;
+        capabilities.canonical_ids = self.names == Names::LookedUp;
         capabilities
     }
 
     fn user_key(&self, user: &UserId) -> UserKey {
-        if self.knows_no_case {
+        if self.names == Names::WithoutCase {
             UserKey::exact(&user.expose().to_ascii_lowercase())
         } else {
             user.key()
