@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use http::StatusCode;
 use repass_domain::Redactor;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -15,8 +16,7 @@ use crate::{Cause, Json, Response, TokenError, TokenResponse, json};
 const MONTH: u64 = 31 * 86_400;
 
 /// Reads the token from a token endpoint's response (RFC 6749, section 5.1). `None` if it grants none: another
-/// status, no JSON, no token. `None` if the response is none: another status, no JSON, no token. `expires_in` may be
-/// a number or, as some endpoints have it, a text.
+/// status, no JSON, no token. `expires_in` may be a number or, as some endpoints have it, a text.
 pub fn granted(response: &Response) -> Option<TokenResponse> {
     #[derive(Deserialize)]
     struct Body {
@@ -65,6 +65,9 @@ impl Endpoint {
         let said = said(response);
         let error = said.as_ref().map(|(error, _)| error.to_ascii_lowercase());
         let error = error.as_deref();
+        let why = said
+            .as_ref()
+            .map_or_else(String::new, |(_, why)| why.to_ascii_lowercase());
         let is_limit = matches!(
             error,
             Some("too_many_requests" | "rate_limit_exceeded" | "rate_limited" | "429")
@@ -88,11 +91,7 @@ impl Endpoint {
         } else if status.is_server_error() || matches!(code, 408 | 425) || passes || cut {
             let message = format!("{whose} token endpoint cannot answer now (status {code})");
             (Cause::Unreachable, message)
-        } else if let Some(error) = error.filter(|error| !is_no_route(code) || is_registered(error)) {
-            let why = said
-                .as_ref()
-                .map(|(_, why)| why.to_ascii_lowercase())
-                .unwrap_or_default();
+        } else if let Some(error) = error.filter(|error| self.is_own(error, &why, status)) {
             let hint = (self.hint)(error, &why).map(str::to_owned);
             let hint = hint.unwrap_or_else(|| {
                 format!("{whose} token endpoint refuses; check the app and what it was granted there")
@@ -114,6 +113,22 @@ impl Endpoint {
         let mut denied = TokenError::new(cause, format!("no token was granted: {message}"));
         denied.said = said;
         denied
+    }
+
+    // Whether a token endpoint says this, and not a gateway or page in front of it. Under statuses that these use, only
+    // what is known counts; and the status once more, as frameworks put it, is no error of OAuth.
+    fn is_own(&self, error: &str, why: &str, status: StatusCode) -> bool {
+        let is_status = [Some(status.as_str()), status.canonical_reason()]
+            .into_iter()
+            .flatten()
+            .any(|same| same.eq_ignore_ascii_case(error));
+        if is_no_route(status.as_u16()) {
+            is_registered(error)
+        } else if status.is_success() || status == StatusCode::FORBIDDEN {
+            is_registered(error) || (self.hint)(error, why).is_some()
+        } else {
+            !is_status
+        }
     }
 }
 
@@ -212,8 +227,6 @@ fn fit(text: &str, redactor: &Redactor, longest: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
 
     fn response(status: u16, body: &'static str) -> Response {
@@ -285,6 +298,12 @@ mod tests {
             (302, "", Misconfigured, "check `token_url`"),
             (400, "Bad Request", Misconfigured, "check `token_url`"),
             (403, "<html>", Misconfigured, "firewall"),
+            (403, "<html><code>1020</code></html>", Misconfigured, "firewall"),
+            (403, "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", Misconfigured, "firewall"),
+            (403, r#"{"status":403,"error":"Forbidden","path":"/token"}"#, Misconfigured, "firewall"),
+            (403, r#"{"code":403,"message":"Forbidden"}"#, Misconfigured, "firewall"),
+            (200, "<html>log in at <code>idp.example</code></html>", Misconfigured, "check `token_url`"),
+            (400, r#"{"status":400,"error":"Bad Request","path":"/token"}"#, Misconfigured, "check `token_url`"),
         ] {
             let denied = ENDPOINT.denied(&response(status, body));
             assert_eq!(denied.cause, cause, "{status} {body}");
