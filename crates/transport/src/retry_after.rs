@@ -12,8 +12,8 @@ use crate::timestamp::parse;
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// Reads from a response how long the server asks to wait, from `Retry-After` or a similar header. The value may be
-/// seconds to go, which may have a fraction, seconds or milliseconds since 1970, an HTTP date in any of its three
-/// forms, or an ISO 8601 instant. `None` if no header can be read. An instant that has passed means: now.
+/// seconds to go, which may have a fraction, a duration such as `1m30s`, seconds or milliseconds since 1970, an HTTP
+/// date in any of its three forms or as JavaScript writes it, or an ISO 8601 instant. `None` if no header can be read. An instant that has passed means: now.
 ///
 /// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
@@ -39,14 +39,21 @@ pub fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     })
 }
 
-// The header of the IETF's drafts: `"default";r=0;t=60`, and in earlier ones `limit=10, remaining=0, reset=60`.
+// The header of the IETF's drafts: `"default";r=0;t=60`, and in earlier ones `limit=10, remaining=0, reset=60`. Of
+// several policies those count that have nothing left.
 fn rate_limit(text: &str) -> Option<Duration> {
-    let parameters = text
-        .split([';', ','])
-        .filter_map(|part| part.trim().split_once('='));
-    let seconds = parameters
-        .filter(|(name, _)| ["t", "reset"].contains(name))
-        .filter_map(|(_, value)| value.parse().ok());
+    let seconds = text.split(',').filter_map(|policy| {
+        let value = |name: &str| {
+            let mut parameters = policy.split(';').filter_map(|part| part.trim().split_once('='));
+            parameters
+                .find(|(known, _)| *known == name)?
+                .1
+                .parse::<u64>()
+                .ok()
+        };
+        let left = value("r").unwrap_or(0);
+        value("reset").or(value("t")).filter(|_| left == 0)
+    });
     seconds
         .max()
         .map(Duration::from_secs)
@@ -58,10 +65,11 @@ fn delay(text: &str, now: Timestamp) -> Option<Duration> {
     const LONGEST_DELAY: f64 = 1e9;
     const LONGEST_SECONDS: f64 = 1e11;
     // A proxy joins a header that comes twice.
-    if let Some((first, rest)) = text.split_once(',')
-        && first.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return delay(first, now).max(delay(rest.trim(), now));
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let joined = || text.split(',').map(str::trim);
+    if text.contains(',') && joined().all(is_number) {
+        let longest = joined().filter_map(|part| part.parse().ok()).max();
+        return longest.map(Duration::from_secs).map(|delay| delay.min(LONGEST));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         let number: f64 = text.parse().ok()?;
@@ -141,6 +149,7 @@ mod tests {
                 "Wed Oct 21 2015 07:28:00 GMT+0000 (Coordinated Universal Time)",
             ),
             ("ratelimit", "\"default\";r=0;t=90"),
+            ("ratelimit", "\"burst\";r=0;t=90, \"daily\";r=900;t=86400"),
             ("ratelimit", "limit=10, remaining=0, reset=90"),
         ] {
             assert_eq!(wait(&[(name, value)]), ninety, "{name}: {value}");

@@ -7,8 +7,8 @@ use jiff::civil::DateTime;
 use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
 
-/// Parses an instant: ISO 8601, in UTC where it names no zone, or an HTTP date in any of its three forms. `None` for
-/// anything else.
+/// Parses an instant: ISO 8601, in UTC where it names no zone, an HTTP date in any of its three forms, or a date as
+/// JavaScript writes it in UTC. `None` for anything else.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -74,7 +74,7 @@ impl SecretRef {
 
     fn fetch_text(&self, limit: Duration, lines: Lines) -> Result<SecretString, SecretError> {
         match self {
-            Self::Env(name) => from_env(name),
+            Self::Env(name) => from_env(name, lines),
             Self::File(path) => {
                 let mut file = open_private(path).map_err(SecretError::new)?;
                 let bytes = read(&mut file, &path.display())?;
@@ -172,7 +172,7 @@ impl fmt::Display for SecretError {
 
 impl std::error::Error for SecretError {}
 
-fn from_env(name: &str) -> Result<SecretString, SecretError> {
+fn from_env(name: &str, lines: Lines) -> Result<SecretString, SecretError> {
     let shown = format_args!("the environment variable {name}");
     // `var_os` panics or misreads on names that cannot be; say so instead.
     if name.is_empty() || name.contains(['=', '\0']) {
@@ -188,7 +188,7 @@ fn from_env(name: &str) -> Result<SecretString, SecretError> {
             if value.is_empty() {
                 return Err(SecretError::new(format!("{shown} is empty")));
             }
-            text(value.as_bytes(), &shown, Lines::One)
+            text(value.as_bytes(), &shown, lines)
         }
     }
 }
