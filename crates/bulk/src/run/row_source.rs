@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::row::{PendingRow, SourceItem, Task};
 use crate::input::{Input, Item, Row};
-use crate::journal::{JournalReader, JournalRow, READ_WHOLE, RowPhase, different_input};
+use crate::journal::{JournalReader, JournalRow, LOST_BATCH, READ_WHOLE, RowPhase, different_input};
 use crate::secrets::{GivenPasswords, Key, SecretRecord, open_given, read_sealed, read_secrets};
 use crate::{BulkError, RowStatus, SecretsPlace};
 
@@ -94,7 +94,7 @@ pub(super) fn feed(
             let mut of_lost = BTreeMap::new();
             let probe = |opened| match probe(opened, journal, index)? {
                 Some(row) if row.is_of_lost_attempt => {
-                    of_lost.insert(row.pending.line, row.pending);
+                    of_lost.insert(row.pending.line, row);
                     Ok(())
                 }
                 Some(row) => out.push(SourceItem::Row(row.pending)),
@@ -104,9 +104,15 @@ pub(super) fn feed(
                 SecretsPlace::File(path) => read_secrets(&path, &key, probe),
                 SecretsPlace::Journal => read_sealed(journal, &key, probe),
             }?;
-            of_lost
-                .into_values()
-                .try_for_each(|row| out.push(SourceItem::Row(row)))
+            of_lost.into_values().try_for_each(|row| {
+                // Another process may have settled it since.
+                let standing = journal.row(row.pending.line)?.map(|row| standing(&row));
+                if standing == Some(row.standing) {
+                    out.push(SourceItem::Row(row.pending))
+                } else {
+                    Ok(())
+                }
+            })
         }
     });
     let result = result.and_then(|()| out.flush());
@@ -385,13 +391,21 @@ fn probe(
         return Ok(None);
     };
     let last = row.batch == opened.batch;
+    let earlier = if row.unsettled {
+        journal.unknown_earlier(row.line)?
+    } else {
+        Vec::new()
+    };
+    let is_of_lost_attempt = row.is_of_lost_attempt()
+        || matches!(row.state, RowPhase::NotApplied | RowPhase::Pending)
+            && !last
+            && earlier.first() == Some(&LOST_BATCH);
     let more_unknown = match row.state {
         // Which of its passwords was sent is not known, so that this one is not in place proves nothing.
-        RowPhase::Unknown if row.is_of_lost_attempt() => true,
+        _ if is_of_lost_attempt => true,
         RowPhase::Unknown if last => row.unsettled,
         RowPhase::Applied if last && row.unsettled => false,
         RowPhase::NotApplied | RowPhase::Pending if row.unsettled => {
-            let earlier = journal.unknown_earlier(row.line)?;
             if earlier.first() != Some(&opened.batch) {
                 return Ok(None);
             }
@@ -409,7 +423,8 @@ fn probe(
         ..pending_row(&row, user(&row.user)?, provider, Some(new), None, Task::Probe)
     };
     Ok(Some(Probe {
-        is_of_lost_attempt: row.is_of_lost_attempt(),
+        is_of_lost_attempt,
+        standing: standing(&row),
         pending,
     }))
 }
@@ -417,7 +432,14 @@ fn probe(
 /// A row to probe.
 struct Probe {
     pending: PendingRow,
+    /// Another password of the row may be the one that was sent.
     is_of_lost_attempt: bool,
+    standing: (RowPhase, u64, bool),
+}
+
+// What a probe, or another attempt, changes.
+fn standing(row: &JournalRow) -> (RowPhase, u64, bool) {
+    (row.state, row.batch, row.unsettled)
 }
 
 fn password(secret: SecretString) -> Result<Password, BulkError> {

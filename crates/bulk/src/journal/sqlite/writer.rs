@@ -96,7 +96,7 @@ impl Journal for SqliteJournal {
             kinds.join(", ")
         );
         self.transaction(|transaction, _, _| {
-            transaction.execute(&format!("{KEEP_EARLIER} WHERE {which}"), [])?;
+            transaction.execute(&format!("{KEEP_EARLIER} WHERE {which} AND batch <> 0"), [])?;
             transaction.execute(&format!("UPDATE outcomes SET state = 0 WHERE {which}"), [])
         })
     }
