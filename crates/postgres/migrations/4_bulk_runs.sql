@@ -523,7 +523,7 @@ BEGIN
             AND NOT EXISTS (SELECT FROM bulk_begun b WHERE b.run = run_ AND o.line BETWEEN b.first AND b.last)
         RETURNING o.line, o.batch
     ), kept AS (
-        INSERT INTO bulk_earlier SELECT run_, line, batch, 3 FROM again ON CONFLICT DO NOTHING
+        INSERT INTO bulk_earlier SELECT run_, line, batch, 3 FROM again WHERE batch <> 0 ON CONFLICT DO NOTHING
     ), freed AS (
         INSERT INTO bulk_free SELECT run_, line, line FROM again a
         WHERE NOT EXISTS (SELECT FROM bulk_free f WHERE f.run = run_ AND a.line BETWEEN f.first AND f.last)
@@ -576,12 +576,13 @@ BEGIN
     WHERE id = run_;
 END $$;
 
--- Refuses to add to a run that is of another history of the database: what was added last may be lost.
-CREATE FUNCTION check_bulk_timeline(run_ int) RETURNS void
+-- Refuses to go on with a load that began in another history of the database: what it added last may be lost.
+CREATE FUNCTION check_bulk_load(timeline_ text) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM bulk_runs WHERE id = run_ AND timeline = database_timeline()) THEN
-        RAISE EXCEPTION 'the database has failed over meanwhile, so what was written last may be lost; resume the run' USING ERRCODE = 'RP005';
+    IF timeline_ <> database_timeline() THEN
+        RAISE EXCEPTION 'the database has failed over meanwhile, so what was written last may be lost; resume the run'
+            USING ERRCODE = 'RP005';
     END IF;
 END $$;
 
@@ -647,7 +648,7 @@ END $$;
 -- them: returns the first line that is not so, and adds nothing then.
 CREATE FUNCTION add_bulk_rows(
     run_ int, lines bigint[], users text[], providers bigint[], kinds text[], messages text[], at_ bigint, sealed_ bytea,
-    OUT added bigint, OUT invalid bigint, OUT different bigint
+    timeline_ text, OUT added bigint, OUT invalid bigint, OUT different bigint
 ) LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
@@ -655,7 +656,7 @@ DECLARE
 BEGIN
     -- Of two loads one waits for the other.
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
-    PERFORM check_bulk_timeline(run_);
+    PERFORM check_bulk_load(timeline_);
     SELECT coalesce(max(line), 0) INTO last_ FROM bulk_rows WHERE run = run_;
     SELECT min(n.line) INTO different
     FROM unnest(lines, users, providers, kinds) AS n (line, user_id, provider, kind)

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use repass_bulk::journal::{
-    Commit, Journal, JournalReader, NewRow, ROW_INDEPENDENT, SealedStore, different_input,
+    Commit, Journal, JournalReader, NewRow, READ_WHOLE, ROW_INDEPENDENT, SealedStore, different_input,
 };
 use repass_bulk::{BulkError, Tally};
 use tokio_postgres::Row;
@@ -28,6 +28,8 @@ pub(super) struct PostgresJournal {
     commits: Option<CommitLink>,
     // What the session has begun.
     open: Vec<OpenRange>,
+    // The history of the database in which this process began to load rows.
+    loaded_in: Option<String>,
     // Commits of the session, and ranges that it has begun.
     turn: i64,
     number: i64,
@@ -91,6 +93,7 @@ impl PostgresJournal {
             lease: None,
             commits: None,
             open: Vec::new(),
+            loaded_in: None,
             turn: 0,
             number: 0,
         }
@@ -102,10 +105,27 @@ impl PostgresJournal {
         self.handle.link.query(statement, parameters)
     }
 
-    fn add(&self, rows: NewRows, at: i64) -> Result<Tally, BulkError> {
+    // The history of the database that the run was last noted in.
+    fn timeline(&self) -> Result<String, BulkError> {
+        let rows = self.query("SELECT timeline FROM bulk_runs WHERE id = $1", Vec::new())?;
+        let row = rows
+            .first()
+            .ok_or_else(|| BulkError::internal("the run is gone"))?;
+        Ok(row.get(0))
+    }
+
+    fn add(&mut self, rows: NewRows, at: i64) -> Result<Tally, BulkError> {
+        let timeline = match self.loaded_in.take() {
+            Some(timeline) => timeline,
+            None => self.timeline()?,
+        };
+        self.loaded_in = Some(timeline.clone());
         let (shared, run) = (self.handle.link.shared(), self.handle.run);
         self.handle.link.wait(async move {
-            let added = within(async { Ok(rows.add(&mut *shared.connection().await?, run, at).await?) });
+            let added = within(async {
+                let mut connection = shared.connection().await?;
+                Ok(rows.add(&mut connection, run, at, &timeline).await?)
+            });
             match added.await {
                 Ok(added) => added.map_err(different_input),
                 Err(problem) => Err(shared.give_up(&problem).await),
@@ -120,10 +140,14 @@ impl Journal for PostgresJournal {
     }
 
     fn set_fact(&mut self, name: &str, value: &str) -> Result<(), BulkError> {
-        // Such as that all rows were read.
-        let insert = "WITH here AS MATERIALIZED (SELECT check_bulk_timeline($1))
-            INSERT INTO bulk_facts SELECT $1, $2, $3 FROM here ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
-        let values: Vec<Parameter> = vec![Box::new(name.to_owned()), Box::new(value.to_owned())];
+        let insert = "WITH load AS MATERIALIZED (SELECT check_bulk_load($4))
+            INSERT INTO bulk_facts SELECT $1, $2, $3 FROM load ON CONFLICT (run, name) DO UPDATE SET value = excluded.value";
+        let timeline = self.loaded_in.clone().filter(|_| name == READ_WHOLE);
+        let values: Vec<Parameter> = vec![
+            Box::new(name.to_owned()),
+            Box::new(value.to_owned()),
+            Box::new(timeline),
+        ];
         self.query(insert, values).map(drop)
     }
 
@@ -164,6 +188,7 @@ impl Journal for PostgresJournal {
 
     fn mark_interrupted(&mut self, _: i64) -> Result<(), BulkError> {
         note_timeline(&self.handle)?;
+        self.loaded_in = None;
         mark_workers_gone(&self.handle)
     }
 

@@ -37,15 +37,16 @@ impl NewRows {
         }
     }
 
-    /// Adds those that are not there already, and returns the tally of these; or the first line that is there and differs.
+    /// Adds those that are not there already, if the database still has this history, and returns the tally of these; or the first line that is there and differs.
     pub(super) async fn add(
         &self,
         connection: &mut Connection,
         run: i32,
         at: i64,
+        timeline: &str,
     ) -> Result<Result<Tally, u64>, tokio_postgres::Error> {
-        let add = "SELECT added, invalid, different FROM add_bulk_rows($1, $2, $3, $4, $5, $6, $7, $8)";
-        let values: [&(dyn ToSql + Sync); 8] = [
+        let add = "SELECT added, invalid, different FROM add_bulk_rows($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let values: [&(dyn ToSql + Sync); 9] = [
             &run,
             &self.lines,
             &self.users,
@@ -54,6 +55,7 @@ impl NewRows {
             &self.messages,
             &at,
             &self.sealed,
+            &timeline,
         ];
         let rows = connection.query(add, &values).await?;
         let Some(row) = rows.first() else {

@@ -71,7 +71,7 @@ impl PostgresReader {
     // Claims rows, and waits for those that other workers may leave.
     fn claimed(&self, worker: i64, most: u32) -> Result<Vec<JournalRow>, BulkError> {
         let mut poll = FIRST_POLL;
-        // What those have begun is unknown as soon as their leases are over, even if this worker has rows for hours.
+        // Else what those have begun would be in flight as long as this worker has rows.
         if self.may_have_lost_neighbours() {
             super::journal::mark_workers_gone(&self.handle)?;
         }

@@ -476,7 +476,12 @@ impl Turn {
             }
             // Another worker has sent a later one since, which may be in place by now.
             (RowPhase::Applied, false)
-                if matches!(before, RowPhase::Applied | RowPhase::Unknown) && last > batch => {}
+                if matches!(before, RowPhase::Applied | RowPhase::Unknown) && last > batch =>
+            {
+                if matches!(end.sent, EndKind::Probe { set: true, .. }) {
+                    self.doubt(connection, line, batch).await?;
+                }
+            }
             (RowPhase::Applied, false) => {
                 connection.execute(KEEP_EARLIER, &[&run, &vec![line]]).await?;
                 let forget = "DELETE FROM bulk_earlier WHERE run = $1 AND line = $2 AND batch = $3";
@@ -493,6 +498,16 @@ impl Turn {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    // Of this password and the last one it is not known which was set last.
+    async fn doubt(&self, connection: &mut Connection, line: i64, batch: i64) -> Result<(), Failure> {
+        let earlier = "INSERT INTO bulk_earlier VALUES ($1, $2, $3, 4)
+            ON CONFLICT (run, line, batch) DO UPDATE SET state = 4";
+        connection.execute(earlier, &[&self.run, &line, &batch]).await?;
+        let unsettled = "UPDATE bulk_outcomes SET unsettled = true WHERE run = $1 AND line = $2";
+        connection.execute(unsettled, &[&self.run, &line]).await?;
         Ok(())
     }
 
