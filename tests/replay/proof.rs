@@ -219,6 +219,8 @@ async fn body_that_contradicts_itself_is_unknown() {
         r#"{"succeeded":true,"error":{"code":"X","message":"no"}}"#,
         r#"{"succeeded":true,"errorMessage":"Mail could not be sent"}"#,
         r#"{"succeeded":true,"success":false}"#,
+        r#"{"succeeded":true,"isSuccess":false}"#,
+        r#"{"succeeded":true,"errors":[],"result":[{"succeeded":false,"errors":[{"code":"PasswordMismatch"}]}]}"#,
         r#"{"succeeded":true,"errorCode":1009}"#,
         r#"{"succeeded":true}{"succeeded":false}"#,
     ] {

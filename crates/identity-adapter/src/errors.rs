@@ -5,6 +5,8 @@
 //! status with which it is documented, observed, or written by the framework that the portal is built
 //! on. Other shapes come from the layers around the portal.
 
+use std::iter::once;
+
 use repass_domain::{CallRedactor, ErrorKind, Resolution, Rule};
 use repass_provider::{Classification, only_number};
 use repass_transport::{AttemptOutcome, Json, Response, StatusCode};
@@ -123,7 +125,10 @@ fn says_something(part: &Json) -> bool {
 }
 
 fn said(body: &Json) -> Option<Said> {
-    let results: Vec<&Json> = body.all("result").chain([body]).collect();
+    let results = body
+        .all("result")
+        .flat_map(|result| once(result).chain(result.items()));
+    let results: Vec<&Json> = results.chain([body]).collect();
     let said: Vec<Option<bool>> = results
         .iter()
         .flat_map(|result| result.all("succeeded"))
@@ -132,8 +137,9 @@ fn said(body: &Json) -> Option<Said> {
     let names_error = |result: &&Json| {
         let mut parts = ERRORS.iter().flat_map(|name| result.all(name));
         parts.any(says_something)
-            || result
-                .all("success")
+            || ["success", "isSuccess", "isSucceeded"]
+                .into_iter()
+                .flat_map(|name| result.all(name))
                 .any(|success| success.as_bool() == Some(false))
     };
     let lists_errors = results.iter().any(names_error);
