@@ -245,6 +245,7 @@ fn loaded_after_failover(cluster: &Cluster, runs: &SharedRuns) {
     for (batch, set, state, expected) in [
         (7, false, RowPhase::NotApplied, (RowPhase::Unknown, 0, false)),
         (7, false, RowPhase::Applied, (RowPhase::Applied, 7, false)),
+        (5, false, RowPhase::NotApplied, (RowPhase::Applied, 7, false)),
         (5, false, RowPhase::Applied, (RowPhase::Applied, 7, false)),
         (5, true, RowPhase::Applied, (RowPhase::Applied, 7, true)),
     ] {
