@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// Reads from a response how long the server asks to wait, from `Retry-After` or a similar header. The value may be
 /// seconds to go, which may have a fraction, a duration such as `1m30s`, seconds or milliseconds since 1970, an HTTP
-/// date in any of its three forms or as JavaScript writes it, or an ISO 8601 instant. `None` if no header can be read. An instant that has passed means: now.
+/// date in any of its three forms or as JavaScript writes it, or an ISO 8601 instant. `None` if no header can be read.
+/// An instant that has passed means: now.
 ///
 /// Instants are measured against the response's own `Date`, so that two clocks need not agree; `now` stands in
 /// where there is none.
@@ -65,11 +66,8 @@ fn delay(text: &str, now: Timestamp) -> Option<Duration> {
     const LONGEST_DELAY: f64 = 1e9;
     const LONGEST_SECONDS: f64 = 1e11;
     // A proxy joins a header that comes twice.
-    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let joined = || text.split(',').map(str::trim);
-    if text.contains(',') && joined().all(is_number) {
-        let longest = joined().filter_map(|part| part.parse().ok()).max();
-        return longest.map(Duration::from_secs).map(|delay| delay.min(LONGEST));
+    if text.contains(',') && text.bytes().all(|byte| b"0123456789., ".contains(&byte)) {
+        return text.split(',').filter_map(|part| delay(part.trim(), now)).max();
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         let number: f64 = text.parse().ok()?;
@@ -141,6 +139,7 @@ mod tests {
             ("x-rate-limit-retry-after-seconds", "90"),
             ("retry-after", "90, 90"),
             ("retry-after", "60,90"),
+            ("x-ratelimit-reset", "1445412480, 1445412480"),
             ("retry-after", "90s"),
             ("x-ratelimit-reset", "1m30s"),
             ("retry-after", "2015-10-21 07:28:00 UTC"),

@@ -148,33 +148,26 @@ pub(crate) fn changing(response: &Response, redactor: &CallRedactor<'_>, own_row
 
 // The code 0 and nothing beside it that says otherwise.
 fn says_success(said: &Json) -> bool {
-    let is_nothing = |value: &Json| match value {
+    let is_empty = |value: &Json| match value {
         Json::Null => true,
-        value => value.as_text().is_some_and(|text| text.trim().is_empty()),
+        Json::Text(text) => text.trim().is_empty(),
+        Json::List(items) => items.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
     };
-    let denies = |name| said.all(name).any(|value| value.as_bool() != Some(true));
-    let complains = |name| {
-        said.all(name).any(|value| {
-            let says_so = value
-                .as_text()
-                .is_some_and(|text| text.eq_ignore_ascii_case("success"));
-            !(is_nothing(value) || says_so)
-        })
+    let is_success = |value: &Json| {
+        let text = value.as_text();
+        is_empty(value) || text.is_some_and(|text| text.eq_ignore_ascii_case("success"))
     };
-    let errors = |name| {
-        said.all(name).any(|value| {
-            let is_empty = matches!(value, Json::List(_) | Json::Object(_))
-                && value.items().is_empty()
-                && value.members().is_empty();
-            !(is_empty || is_nothing(value))
-        })
+    let all = |names: &[&str], accepts: &dyn Fn(&Json) -> bool| {
+        names.iter().all(|name| said.all(name).all(accepts))
     };
     ZoomError::of_json(said).is_ok_and(|said| said.code == 0)
-        && !["status", "success", "succeeded"].into_iter().any(denies)
-        && !["message", "error_message", "errorMessage"]
-            .into_iter()
-            .any(complains)
-        && !["errors", "error"].into_iter().any(errors)
+        && all(&["status", "success", "succeeded"], &|value| {
+            value.as_bool() == Some(true)
+        })
+        && all(&["message", "error_message", "errorMessage"], &is_success)
+        && all(&["errors", "error"], &is_empty)
 }
 
 /// Reads the response to a call that changes nothing.

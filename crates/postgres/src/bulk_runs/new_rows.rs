@@ -37,7 +37,8 @@ impl NewRows {
         }
     }
 
-    /// Adds those that are not there already, if the database still has this history, and returns the tally of these; or the first line that is there and differs.
+    /// Adds those that are not there already, if the database still has this history. Returns the tally of these, or the
+    /// first line that is there and differs.
     pub(super) async fn add(
         &self,
         connection: &mut Connection,
