@@ -543,8 +543,8 @@ BEGIN
 END $$;
 
 -- Notes which history of the database the run is part of. After a failover or a restored backup that is another one, and what was
--- in flight is unknown.
-CREATE FUNCTION note_bulk_timeline(run_ int, at_ bigint, message_ text) RETURNS void
+-- in flight is unknown. Rows that failed for one of these kinds may have been sent again.
+CREATE FUNCTION note_bulk_timeline(run_ int, at_ bigint, message_ text, kinds text[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     known bulk_runs;
@@ -568,6 +568,20 @@ BEGIN
             ON CONFLICT (run, line) DO UPDATE SET state = 4, batch = 0, attempts = old.attempts + 1, kind = excluded.kind, code = NULL, message = excluded.message,
                 finished = excluded.finished;
             DELETE FROM bulk_free WHERE run = run_;
+            INSERT INTO bulk_earlier
+            SELECT run, line, batch, state FROM bulk_outcomes
+            WHERE run = run_ AND batch <> 0 AND (state = 4 OR state = 3 AND (unsettled OR kind = ANY(kinds)))
+            ON CONFLICT DO NOTHING;
+            WITH again AS (
+                UPDATE bulk_outcomes SET state = 4, batch = 0, attempts = attempts + 1, finished = at_, kind = 'interrupted',
+                    code = NULL, message = 'the database has failed over without a synchronous standby, so the change may '
+                        'have been sent again', tracking_id = NULL
+                WHERE run = run_ AND (state = 4 AND batch <> 0 OR state = 3 AND (unsettled OR kind = ANY(kinds)))
+                RETURNING line
+            )
+            INSERT INTO bulk_in_flight (run, line, is_probe, until, until_there)
+            SELECT run_, line, false, clock_timestamp() + interval '10 minutes', at_ + 600000 FROM again
+            ON CONFLICT (run, line, is_probe) DO UPDATE SET until = excluded.until, until_there = excluded.until_there;
         END IF;
     END IF;
     UPDATE bulk_runs
@@ -587,12 +601,12 @@ BEGIN
 END $$;
 
 -- Keeps sessions away from a run that moves elsewhere, until the transaction ends. False if a worker is at work on it.
-CREATE FUNCTION start_bulk_move(run_ int, at_ bigint, message_ text) RETURNS boolean
+CREATE FUNCTION start_bulk_move(run_ int, at_ bigint, message_ text, kinds text[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
     PERFORM check_bulk_run_is_here(run_);
-    PERFORM note_bulk_timeline(run_, at_, message_);
+    PERFORM note_bulk_timeline(run_, at_, message_, kinds);
     PERFORM mark_bulk_workers_gone(run_, at_, message_);
     RETURN NOT EXISTS (SELECT FROM bulk_workers WHERE run = run_ AND NOT is_gone);
 END $$;
@@ -683,14 +697,14 @@ BEGIN
 END $$;
 
 -- Begins a session of a process, and returns its number.
-CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text) RETURNS bigint
+CREATE FUNCTION begin_bulk_worker(run_ int, process_ bigint, started_ bigint, message_ text, kinds text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     id_ bigint;
 BEGIN
     PERFORM FROM bulk_runs WHERE id = run_ FOR UPDATE;
     PERFORM check_bulk_run_is_here(run_);
-    PERFORM note_bulk_timeline(run_, started_, message_);
+    PERFORM note_bulk_timeline(run_, started_, message_, kinds);
     INSERT INTO bulk_workers (run, id, process, started)
     SELECT run_, coalesce(max(id), 0) + 1, process_, started_ FROM bulk_workers WHERE run = run_
     RETURNING id INTO id_;

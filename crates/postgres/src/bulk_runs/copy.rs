@@ -7,7 +7,7 @@ use repass_bulk::BulkError;
 use repass_bulk::journal::{CopiedJournal, Journal as _, MOVED_TO, MovingJournal, Part};
 use tokio_postgres::{Client, Row};
 
-use super::journal::{GONE, PostgresJournal};
+use super::journal::{GONE, PostgresJournal, requeued_kinds};
 use super::link::{BY_INDEX, Parameter, borrowed, unusable};
 use super::turn::now;
 use super::{RunHandle, signed, unsigned};
@@ -131,8 +131,10 @@ impl PostgresMove {
                 Ok(client)
             });
             let client = begun.await.map_err(|problem| unusable(&problem))?;
-            let start = "SELECT start_bulk_move($1, $2, $3)";
-            let started = client.query_one(start, &[&run, &now(), &GONE]).await;
+            let start = "SELECT start_bulk_move($1, $2, $3, $4)";
+            let started = client
+                .query_one(start, &[&run, &now(), &GONE, &requeued_kinds()])
+                .await;
             let is_idle: bool = started.map_err(|error| unusable(&error.into()))?.get(0);
             if !is_idle {
                 return Err(BulkError::usage(

@@ -39,6 +39,11 @@ pub(super) struct PostgresJournal {
 pub(super) const GONE: &str =
     "the process was stopped or cut off while the change was in flight; it may have been applied";
 
+/// The kinds of errors after which `resume` sends a row again.
+pub(super) fn requeued_kinds() -> Vec<String> {
+    ROW_INDEPENDENT.iter().map(ToString::to_string).collect()
+}
+
 /// The error of a session that others have taken for gone.
 pub(super) fn lease_is_over() -> BulkError {
     BulkError::internal(
@@ -66,8 +71,10 @@ fn note_timeline(handle: &RunHandle) -> Result<(), BulkError> {
                 Ok(connection)
             })
             .await?;
-            let note = "SELECT note_bulk_timeline($1, $2, $3)";
-            connection.query(note, &[&run, &now(), &GONE]).await?;
+            let note = "SELECT note_bulk_timeline($1, $2, $3, $4)";
+            connection
+                .query(note, &[&run, &now(), &GONE, &requeued_kinds()])
+                .await?;
             within(async { Ok(connection.client.batch_execute("COMMIT").await?) }).await?;
             connection.is_in_transaction = false;
             Ok(())
@@ -203,10 +210,13 @@ impl Journal for PostgresJournal {
             let membership = Arc::clone(shared.membership().await);
             let process = membership.id().map_err(|error| unusable(&error))?;
             let begun = within(async {
-                let begin = "SELECT begin_bulk_worker($1, $2, $3, $4)";
+                let begin = "SELECT begin_bulk_worker($1, $2, $3, $4, $5)";
+                let kinds = requeued_kinds();
                 let mut connection = shared.connection().await?;
                 shared.check_rights(&connection.client).await?;
-                Ok(connection.query(begin, &[&run, &process, &at, &GONE]).await?)
+                Ok(connection
+                    .query(begin, &[&run, &process, &at, &GONE, &kinds])
+                    .await?)
             });
             let begun = match begun.await {
                 Ok(begun) => begun,
@@ -256,9 +266,8 @@ impl Journal for PostgresJournal {
     }
 
     fn requeue(&mut self) -> Result<usize, BulkError> {
-        let kinds: Vec<String> = ROW_INDEPENDENT.iter().map(ToString::to_string).collect();
         let requeue = "SELECT requeue_bulk_rows($1, $2)";
-        let values: Vec<Parameter> = vec![Box::new(self.handle.run), Box::new(kinds)];
+        let values: Vec<Parameter> = vec![Box::new(self.handle.run), Box::new(requeued_kinds())];
         let rows = self.handle.link.query(requeue, values)?;
         let count = rows.first().map_or(0, |row| row.get::<_, i64>(0));
         Ok(usize::try_from(count).unwrap_or_default())

@@ -216,13 +216,33 @@ fn start(line: u64) -> AttemptStart<'static> {
 
 // Rows that were confirmed last may be missing after a failover, in the middle of the input.
 fn loaded_after_failover(cluster: &Cluster, runs: &SharedRuns) {
-    let mut journal = run_of(runs, "loaded", 2..=2);
+    let mut journal = run_of(runs, "loaded", 2..=5);
+    let session = journal.begin_session(1).expect("a session");
+    let starts = [start(3), start(4), start(5)];
+    let kind = |line, state, kind| AttemptEnd {
+        kind: Some(kind),
+        ..AttemptEnd::new(line, state, 1)
+    };
+    let ends = [
+        kind(3, RowPhase::Unknown, "timed_out"),
+        kind(4, RowPhase::NotApplied, "unreachable"),
+        kind(5, RowPhase::NotApplied, "password_refused"),
+    ];
+    for (started, ended) in [(&starts[..], &[][..]), (&[], &ends)] {
+        let entries = Commit {
+            started,
+            ended,
+            ..Commit::default()
+        };
+        journal.commit(&entries, session).expect("what was sent");
+    }
+    journal.end_session(session, 1).expect("the end");
     let change = "UPDATE repass.bulk_runs SET timeline = '0' WHERE name = 'loaded'";
     cluster.execute(change).expect("another history");
     let mut loading = runs.open("loaded").expect("the run");
     // Also after another process has noted it.
     for _ in 0..2 {
-        assert!(load(&mut *loading, 3..=3).is_err());
+        assert!(load(&mut *loading, 6..=6).is_err());
         let refused = loading.set_fact("read_whole", "yes");
         let refused = refused.expect_err("rows may be missing");
         assert!(refused.to_string().contains("failed over"), "{refused}");
@@ -230,14 +250,23 @@ fn loaded_after_failover(cluster: &Cluster, runs: &SharedRuns) {
         journal.mark_interrupted(1).expect("what was sent is unknown");
     }
     loading.mark_interrupted(1).expect("it begins once more");
-    load(&mut *loading, 2..=3).expect("the whole input");
+    load(&mut *loading, 2..=6).expect("the whole input");
     loading.set_fact("read_whole", "yes").expect("the fact");
     let reader = journal.reader().expect("a reader");
-    let state = |line| reader.row(line).expect("the row").map(|row| row.state);
+    let rows = (2..=6).map(|line| reader.row(line).expect("the row").expect("a row"));
+    // Sent for the first time, again, or again after an error that had nothing to do with the row.
+    let lost = (RowPhase::Unknown, 0);
     assert_eq!(
-        [state(2), state(3)],
-        [Some(RowPhase::Unknown), Some(RowPhase::Pending)]
+        rows.map(|row| (row.state, row.batch)).collect::<Vec<_>>(),
+        [
+            lost,
+            lost,
+            lost,
+            (RowPhase::NotApplied, 1),
+            (RowPhase::Pending, 0)
+        ]
     );
+    assert_eq!(reader.unknown_earlier(3).expect("its attempts"), [1]);
 
     // Which password was sent of it is lost: the one that a probe finds in place. A probe that set an older one since leaves
     // both in doubt.
